@@ -1,0 +1,37 @@
+"""`Steps`: the one value that flows between embedding, encoders and heads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Padded features of a batch of sequences, batch first.
+
+    Steps at or beyond a record's length are padding: their values are undefined, and no part may let them reach a real step.
+    """
+
+    values: Float[Tensor, "batch time feature"]
+    lengths: Int[Tensor, " batch"]
+    summary: Float[Tensor, "batch feature"] | None = None
+    """One vector a record: last state, root …; None before any encoder."""
+    state: Mapping[str, Tensor] | None = None
+    """Final recurrent state, for runs that carry it over; None where there is none."""
+    mask: Bool[Tensor, "batch time"] = field(init=False)
+    """True = real step."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mask", step_mask(self.lengths, self.values.shape[1]))
+
+    def with_values(self, values: Tensor, **changes: object) -> "Steps":
+        """Return the same steps with other `values` (and, by name, other `summary` or `state`)."""
+        return replace(self, values=values, **changes)
+
+
+def step_mask(lengths: Int[Tensor, " batch"], n_steps: int) -> Bool[Tensor, "batch time"]:
+    """Return True for each real step of sequences of `lengths`, padded to `n_steps`."""
+    return torch.arange(n_steps, device=lengths.device) < lengths[:, None]

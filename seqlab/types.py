@@ -1,0 +1,23 @@
+"""Values that cross rooms: spans over steps, and what a head says about one record."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """Steps `start` to `end` (exclusive, counted from 0) carry `label`."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Labels of one record by one head: one per step, or one (or several, multi-label) for the whole record.
+
+    `confidences` are probabilities in [0, 1], aligned with `labels`; empty where none were asked for.
+    """
+
+    labels: list[str]
+    confidences: list[float]
