@@ -1,3 +1,52 @@
-"""seqlab: sequence labelling with any recurrent encoder under any head."""
+"""seqlab: sequence labelling with any recurrent encoder under any head.
+
+The names that need torch are loaded on first use, so that `import seqlab` and `seqlab --help` stay instant.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from seqlab.errors import BundleError, ConfigError, DataError, PluginError, SeqlabError
+
+if TYPE_CHECKING:
+    from seqlab.inference import Tagger
+    from seqlab.steps import Steps
+    from seqlab.training import Run, train
+    from seqlab.types import Prediction, Span
+
+    load = Tagger.load
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BundleError",
+    "ConfigError",
+    "DataError",
+    "PluginError",
+    "Prediction",
+    "Run",
+    "SeqlabError",
+    "Span",
+    "Steps",
+    "Tagger",
+    "__version__",
+    "load",
+    "train",
+]
+
+_LAZY = {
+    "Prediction": "seqlab.types",
+    "Run": "seqlab.training",
+    "Span": "seqlab.types",
+    "Steps": "seqlab.steps",
+    "Tagger": "seqlab.inference",
+    "train": "seqlab.training",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "load":
+        return import_module("seqlab.inference").Tagger.load
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'seqlab' has no attribute {name!r}")

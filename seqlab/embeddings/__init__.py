@@ -1,0 +1,18 @@
+"""Embeddings: fields of a batch -> `Steps`."""
+
+from seqlab.embeddings.base import Embedding
+from seqlab.embeddings.categories import CategoryEmbedding
+from seqlab.embeddings.characters import CharCnnEmbedding, CharLstmEmbedding
+from seqlab.embeddings.frames import FrameEmbedding
+from seqlab.embeddings.layer import EmbeddingLayer
+from seqlab.embeddings.vectors import VectorEmbedding
+
+__all__ = [
+    "CategoryEmbedding",
+    "CharCnnEmbedding",
+    "CharLstmEmbedding",
+    "Embedding",
+    "EmbeddingLayer",
+    "FrameEmbedding",
+    "VectorEmbedding",
+]

@@ -1,0 +1,15 @@
+"""Scores of predictions against gold: pure functions on strings, giving plain dicts that go to JSON."""
+
+from seqlab.metrics.calibration import expected_calibration_error
+from seqlab.metrics.classification import classification_scores, multilabel_scores, tag_accuracy
+from seqlab.metrics.edit_distance import label_error_rate
+from seqlab.metrics.spans import span_scores
+
+__all__ = [
+    "classification_scores",
+    "expected_calibration_error",
+    "label_error_rate",
+    "multilabel_scores",
+    "span_scores",
+    "tag_accuracy",
+]

@@ -1,0 +1,24 @@
+"""Fields: a column of the records <-> padded tensors."""
+
+from seqlab.data.fields.base import NO_TARGET, EncodedColumn, Field, Tensors
+from seqlab.data.fields.categories import CategoryField
+from seqlab.data.fields.characters import CharacterField, Spellings
+from seqlab.data.fields.frames import FramesField
+from seqlab.data.fields.labels import LabelField, MultiLabelField
+from seqlab.data.fields.tags import TagField
+from seqlab.data.fields.vectors import VectorField
+
+__all__ = [
+    "NO_TARGET",
+    "CategoryField",
+    "CharacterField",
+    "EncodedColumn",
+    "Field",
+    "FramesField",
+    "LabelField",
+    "MultiLabelField",
+    "Spellings",
+    "TagField",
+    "Tensors",
+    "VectorField",
+]

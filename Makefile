@@ -1,0 +1,57 @@
+# Everything a developer types. A fresh machine needs Python 3.11 or newer, make, and a package index.
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Test processes, each of one thread.
+WORKERS ?= 2
+
+BIN := $(VENV)/bin
+ENVIRONMENT := $(VENV)/.installed
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+BENCHMARKS = $(sort $(wildcard benchmarks/*.py plugins/*/benchmarks/*.py))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lint format bench dist clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(ENVIRONMENT) ## install seqlab (editable) and the developers' tools into .venv
+
+demo: $(ENVIRONMENT) ## train and evaluate a small tagger
+	$(BIN)/seqlab train experiment=demo
+
+test: $(ENVIRONMENT) ## run the default tests
+	$(PYTEST) -m "not slow"
+
+test-slow: $(ENVIRONMENT) ## run the tests that take longer: packaging, releases, training runs
+	$(PYTEST) -m slow
+
+lint: $(ENVIRONMENT) ## check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(ENVIRONMENT) ## mend style and format where that can be done by machine
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(ENVIRONMENT) ## run every benchmark; they print ratios
+	@test -n "$(BENCHMARKS)" || { echo "no benchmark: benchmarks/ has no .py file" >&2; exit 1; }
+	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file; done
+
+dist: $(ENVIRONMENT) ## build the sdist, and the wheel from it, into dist/
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+clean: ## remove the environment, builds and caches
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(ENVIRONMENT): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no python3 on the PATH: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1); seqlab needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

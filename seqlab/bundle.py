@@ -1,0 +1,114 @@
+"""What a run leaves for use: one folder of safetensors and JSON. No code, no pickle; loading runs nothing the files name.
+
+    bundle.json          format, seqlab version, model config, what the fields learned, facts about the training
+    weights.safetensors  parameters
+    arrays.safetensors   the fields' arrays (pretrained vectors), where there are any
+    README.md            model card
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file as load_weights
+from safetensors.torch import save_file as save_weights
+
+from seqlab import __version__
+from seqlab.config import MODEL_GROUPS, known_targets
+from seqlab.data.fields.registry import Fields
+from seqlab.errors import BundleError, ConfigError
+from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
+
+FORMAT = 1
+BUNDLE_FILE = "bundle.json"
+WEIGHTS_FILE = "weights.safetensors"
+ARRAYS_FILE = "arrays.safetensors"
+CARD_FILE = "README.md"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded model: the labeler, its fitted fields, and the facts that its training left."""
+
+    labeler: Labeler
+    fields: Fields
+    facts: Mapping[str, Any]
+
+
+def save_bundle(
+    folder: Path,
+    *,
+    labeler: Labeler,
+    fields: Fields,
+    config: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    card: str,
+) -> None:
+    """Write the bundle into `folder`; of `config`, the parts that make the model are kept. `facts` are any JSON values."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "format": FORMAT,
+        "seqlab_version": __version__,
+        "config": {key: config[key] for key in MODEL_KEYS},
+        "fields": fields.state(),
+        "facts": dict(facts),
+    }
+    (folder / BUNDLE_FILE).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in labeler.state_dict().items()}
+    save_weights(weights, folder / WEIGHTS_FILE)
+    arrays = {name: np.ascontiguousarray(array) for name, array in fields.arrays().items()}
+    if arrays:
+        save_arrays(arrays, folder / ARRAYS_FILE)
+    (folder / CARD_FILE).write_text(card, encoding="utf-8")
+
+
+def find_bundle(path: Path) -> Path:
+    """Return the bundle's folder for a path to it or to the run that made it.
+
+    Raises: BundleError when neither holds one.
+    """
+    for folder in (path, path / "model"):
+        if (folder / BUNDLE_FILE).is_file():
+            return folder
+    raise BundleError(f"{path}: no model here; expected a run folder or its `model` folder, which holds {BUNDLE_FILE}")
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Return the model in `path`, ready to predict.
+
+    Raises: BundleError when files are missing, damaged, of a newer format, or name parts that are not installed.
+    """
+    folder = find_bundle(path)
+    content = _read_content(folder / BUNDLE_FILE)
+    targets = known_targets(MODEL_GROUPS)
+    try:
+        fields = Fields.from_config(content["config"], targets=targets)
+        fields.restore(content["fields"], _read_arrays(folder / ARRAYS_FILE))
+        labeler = build_labeler(content["config"], fields=fields, targets=targets)
+        labeler.load_state_dict(load_weights(folder / WEIGHTS_FILE))
+    except (ConfigError, KeyError, OSError, SafetensorError, RuntimeError, TypeError, AttributeError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise BundleError(f"{folder}: made by seqlab {content.get('seqlab_version')}, cannot be loaded: {reason}") from error
+    labeler.eval()
+    return Bundle(labeler=labeler, fields=fields, facts=content.get("facts", {}))
+
+
+def _read_content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: not a readable bundle ({error}); copy the whole folder again") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise BundleError(f"{path}: bundle format is {found!r}; this seqlab reads format {FORMAT}; update seqlab")
+    return content
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    return load_arrays(path) if path.exists() else {}

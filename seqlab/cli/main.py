@@ -1,0 +1,43 @@
+"""Entry point of the `seqlab` command: its subcommands, and how a user's mistake is told."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from seqlab import __version__
+from seqlab.cli import data, evaluate, predict, train
+from seqlab.errors import SeqlabError
+
+EXIT_MISTAKE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `arguments` (None: the process's own), and return the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if words[:1] == ["train"]:
+            return train.run(words[1:])
+        parsed = _parser().parse_args(words)
+        return int(parsed.run(parsed))
+    except SeqlabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_MISTAKE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="seqlab", description="Train, evaluate and use sequence labellers.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"seqlab {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in (train, evaluate, predict, data):
+        module.add_parser(commands)
+    return parser

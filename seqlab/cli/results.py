@@ -1,0 +1,2 @@
+def print_run(result, n_examples):
+    print(result)

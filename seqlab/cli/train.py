@@ -1,0 +1,60 @@
+"""`seqlab train`: a Hydra application."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+DESCRIPTION = """Train a model as conf/train.yaml says, changed by overrides (a Hydra application):
+
+  seqlab train experiment=wnut17 data.dir=path/to/wnut17
+  seqlab train encoder=gru encoder.width=200 optimizer.lr=1e-3
+  seqlab train -m encoder=lstm,gru seed=1,2,3      a sweep over all combinations
+  seqlab train --cfg job                           the config it would run with
+  seqlab train --info searchpath                   where options come from
+  seqlab train --hydra-help                        all of Hydra's own flags
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the help page; `main` hands its words straight to `run`."""
+    parser = commands.add_parser(
+        "train",
+        help="train a model (a Hydra app: groups, overrides, sweeps)",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="group=option or key=value")
+
+
+def run(words: Sequence[str]) -> int:
+    """Run Hydra with `words`, its errors told in one line."""
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from seqlab.config import register_search_path
+    from seqlab.overrides import explain
+    from seqlab.paths import config_dir
+
+    wants_traceback = "HYDRA_FULL_ERROR" in os.environ
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["seqlab train", *words]
+    register_search_path()
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(_task)()
+    except (HydraException, OmegaConfBaseException) as error:
+        if wants_traceback:
+            raise
+        raise explain(error, list(words)) from error
+    return 0
+
+
+def _task(config: Any) -> float | None:
+    from seqlab.cli.results import print_run
+    from seqlab.training import run as run_config
+
+    result = run_config(config)
+    print_run(result, n_examples=config.n_examples)
+    return result.monitored

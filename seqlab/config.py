@@ -1,0 +1,167 @@
+"""Composing configs and building what they describe: the only callers of Hydra's `compose` and `instantiate`."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from seqlab.errors import ConfigError
+from seqlab.paths import config_dir
+from seqlab.plugins import installed_plugins
+
+MODEL_GROUPS = ("embedding", "encoder", "head")
+"""The config groups whose targets a bundle may name."""
+
+
+class SeqlabSearchPath(SearchPathPlugin):
+    """Appends the `conf` folder of every installed plugin to Hydra's search path."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append each plugin's folder, named after its distribution."""
+        for plugin in installed_plugins():
+            search_path.append(provider=plugin.distribution, path=f"file://{plugin.conf_dir}")
+
+
+def register_search_path() -> None:
+    """Make Hydra see the plugins' options; safe to call again."""
+    if SeqlabSearchPath not in Plugins.instance().discover(SearchPathPlugin):
+        Plugins.instance().register(SeqlabSearchPath)
+
+
+def compose(overrides: Sequence[str], *, config_name: str = "train") -> DictConfig:
+    """Return the config that `seqlab train` would run with `overrides`, its run folder filled in.
+
+    Raises: ConfigError that names the nearest key or option for a mistyped override.
+    """
+    register_search_path()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+        config = hydra_compose(config_name, overrides=list(overrides), return_hydra_config=True)
+        run_dir = config.hydra.run.dir
+    with open_dict(config):
+        config.pop("hydra")
+        config.paths.run_dir = str(Path(run_dir).absolute())
+    return config
+
+
+def options_of(group: str) -> list[str]:
+    """Return the options of config group `group`, from seqlab and its plugins."""
+    folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
+    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+
+
+def plain(config: object) -> Any:
+    """Return `config` with interpolations resolved, as dicts, lists and scalars."""
+    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True) if OmegaConf.is_config(config) else config
+
+
+@cache
+def known_targets(groups: tuple[str, ...] | None = None) -> frozenset[str]:
+    """Return every `_target_` written in the config files of seqlab and its plugins: the exact allow-list of `build`.
+
+    `groups` keeps those of some config groups; None = all.
+    """
+    folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
+    files = (path for folder in folders for path in folder.rglob("*.yaml"))
+    return frozenset(
+        target
+        for path in files
+        if groups is None or path.parent.name in groups
+        for target in _targets_in(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
+    )
+
+
+def _targets_in(node: object) -> Iterable[str]:
+    if isinstance(node, Mapping):
+        if isinstance(node.get("_target_"), str):
+            yield node["_target_"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _targets_in(child)
+
+
+def unchanged(built: Any) -> Any:
+    """Return `built`: the `resolve` of a build without stand-ins."""
+    return built
+
+
+def build(
+    node: object,
+    *,
+    targets: frozenset[str],
+    resolve: Callable[[Any], Any] = unchanged,
+    path: str = "",
+    **arguments: object,
+) -> Any:
+    """Return what `node` describes: a mapping with `_target_` is constructed, innermost first; other containers are kept.
+
+    `targets` is the exact allow-list. Each constructed object passes through `resolve`, which may hand back another in its
+    place (a fitted field for an unfitted one). `path` is where the node stands in the config, for messages. `arguments` are
+    passed to the outermost target.
+
+    Raises: ConfigError for a target outside the list, and for arguments that it does not take or lacks.
+    """
+    if isinstance(node, list):
+        return [build(child, targets=targets, resolve=resolve, path=f"{path}.{i}") for i, child in enumerate(node)]
+    if not isinstance(node, Mapping):
+        return node
+    children = {
+        key: build(child, targets=targets, resolve=resolve, path=f"{path}.{key}".lstrip("."))
+        for key, child in node.items()
+        if not str(key).startswith("_")
+    }
+    if "_target_" not in node:
+        return children
+    factory = partial(locate(node["_target_"], targets=targets, path=path))
+    if node.get("_partial_"):
+        _check_arguments(factory, children | arguments, path=path, is_partial=True)
+        return partial(factory.func, **children, **arguments)
+    _check_arguments(factory, children | arguments, path=path, is_partial=False)
+    return resolve(factory(**children, **arguments))
+
+
+def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..., Any]:
+    """Return the class or function that `target` names, if it is in the allow-list."""
+    if target not in targets:
+        near = difflib.get_close_matches(str(target), targets, n=3, cutoff=0.5)
+        raise ConfigError(
+            f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here;"
+            f" {'did you mean ' + ' or '.join(near) + '?' if near else 'install the plugin that brings it'}"
+        )
+    located = instantiate({"_target_": target, "_partial_": True})
+    return located.func  # type: ignore[no-any-return]
+
+
+def _check_arguments(factory: Callable[..., Any], arguments: Mapping[str, object], *, path: str, is_partial: bool) -> None:
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:
+        return
+    parameters = signature.parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    unknown = [] if takes_any else [name for name in arguments if name not in parameters]
+    for name in unknown:
+        near = difflib.get_close_matches(name, parameters, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"{path}.{name} is not an option of {_name(factory)}{hint} (it takes {', '.join(parameters)})")
+    required = [n for n, p in parameters.items() if p.default is p.empty and p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    missing = [] if is_partial else [name for name in required if name not in arguments]
+    if missing:
+        raise ConfigError(f"{path} lacks {', '.join(missing)}, which {_name(factory)} needs; set {path}.{missing[0]}=…")
+
+
+def _name(factory: Callable[..., Any]) -> str:
+    return getattr(getattr(factory, "func", factory), "__name__", str(factory))

@@ -1,0 +1,86 @@
+"""`LabelingData`: records of all splits, read, encoded and cut into batches for Lightning."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+
+import datasets
+import numpy as np
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader
+
+from seqlab.config import build
+from seqlab.data.batching import BatchedRecords, TrainingBatches, sorted_batches
+from seqlab.data.encoding import Batch, EncodedRecords
+from seqlab.data.readers.base import Reader
+from seqlab.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
+
+SPLITS = ("train", "val", "test")
+
+
+def read_splits(config: Mapping[str, Any], *, targets: frozenset[str], seed: int) -> dict[str, datasets.Dataset]:
+    """Return the records of each split that the data config names; without `val`, `holdout` of `train` becomes it.
+
+    Raises: DataError for files that are missing or wrong; ConfigError for a split of another name.
+    """
+    reader: Reader = build(config["reader"], targets=targets, path="data.reader")
+    unknown = set(config["splits"]) - set(SPLITS)
+    if unknown:
+        raise ConfigError(f"data.splits has {', '.join(sorted(unknown))}; expected {', '.join(SPLITS)}")
+    folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
+    paths = {split: folder / name for split, name in config["splits"].items() if name}
+    records = {split: reader.read(path) for split, path in paths.items()}
+    if "train" in records and "val" not in records:
+        records |= _held_out(records["train"], share=config["holdout"], seed=seed)
+    return records
+
+
+def _held_out(records: datasets.Dataset, *, share: float, seed: int) -> dict[str, datasets.Dataset]:
+    if not 0 < share < 1:
+        raise ConfigError(f"data.holdout is {share}; expected a share of the training records between 0 and 1")
+    n_val = max(1, round(share * len(records)))
+    if n_val >= len(records):
+        raise DataError(f"{len(records)} training records are too few to hold {n_val} out; set data.splits.val")
+    rows = np.random.default_rng(seed).permutation(len(records))
+    log.info("no validation split: holding out %d of %d training records (data.holdout=%s)", n_val, len(records), share)
+    return {"train": records.select(np.sort(rows[n_val:])), "val": records.select(np.sort(rows[:n_val]))}
+
+
+@final
+class LabelingData(pl.LightningDataModule):
+    """Batches of encoded records: shuffled by a pure function of (seed, epoch, rank) for training, by length for the rest."""
+
+    def __init__(
+        self, splits: Mapping[str, EncodedRecords], *, max_tokens: int, max_eval_tokens: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.splits = splits
+        self.max_tokens = max_tokens
+        self.max_eval_tokens = max_eval_tokens
+        self.seed = seed
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the training batches of this process."""
+        records = self.splits["train"]
+        rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        batches = TrainingBatches(
+            records.lengths, max_tokens=self.max_tokens, seed=self.seed, rank=rank, n_ranks=n_ranks
+        )
+        return DataLoader(BatchedRecords(records), sampler=batches, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return the validation batches."""
+        return evaluation_loader(self.splits["val"], max_tokens=self.max_eval_tokens)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Return the test batches."""
+        return evaluation_loader(self.splits["test"], max_tokens=self.max_eval_tokens)
+
+
+def evaluation_loader(records: EncodedRecords, *, max_tokens: int) -> DataLoader[Batch]:
+    """Return batches of all records, longest first."""
+    batches = sorted_batches(records.lengths, max_tokens=max_tokens)
+    return DataLoader(BatchedRecords(records), sampler=batches, batch_size=None)

@@ -1,0 +1,97 @@
+"""Tags: the target of a token head, one a step."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+
+from seqlab.data.columns import Columns, Ragged
+from seqlab.data.fields.base import NO_TARGET, Field
+from seqlab.data.fields.categories import EncodedIds
+from seqlab.data.schemes import Scheme, get_scheme
+from seqlab.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+@final
+@dataclass
+class TagField(Field):
+    """Ids of tags from 0 on. With a span scheme, tags that break it are read as the spans they most likely mean."""
+
+    column: str
+    scheme: str | None
+    """Span scheme of the tags (BIO, BIOES …); None where tags are plain labels such as parts of speech."""
+    tags: list[str] = field(init=False, repr=False)
+
+    @property
+    def span_scheme(self) -> Scheme | None:
+        """The scheme engine of the tags."""
+        return get_scheme(self.scheme) if self.scheme else None
+
+    def fit(self, columns: Columns) -> None:
+        """Collect the tags, `O` first, and with a scheme every tag that the scheme gives a label seen in training.
+
+        Raises: DataError when training has no tag at all.
+        """
+        strings = columns.strings(self.column)
+        if not strings.distinct:
+            raise DataError(f"column {self.column!r} has no tag in the training records")
+        scheme = self.span_scheme
+        if scheme is None:
+            by_count = sorted(zip(strings.distinct, strings.counts.tolist(), strict=True), key=lambda p: (-p[1], p[0]))
+            self.tags = [tag for tag, _ in by_count]
+        else:
+            labels = {span.label for tag in strings.distinct for span in scheme.spans([tag])}
+            self.tags = scheme.tags_of(sorted(labels))
+
+    def encode(self, columns: Columns) -> EncodedIds:
+        """Return the id of every tag; tags never seen in training become `NO_TARGET`."""
+        strings = columns.strings(self.column)
+        scheme = self.span_scheme
+        ids_by_tag = {tag: i for i, tag in enumerate(self.tags)}
+        ids = np.asarray([ids_by_tag.get(tag, NO_TARGET) for tag in strings.distinct] or [0], dtype=np.int64)
+        codes = strings.codes
+        values = ids[codes.values] if len(codes.values) else codes.values
+        if scheme is not None:
+            values = self._mended(values, columns, ids_by_tag=ids_by_tag, scheme=scheme)
+        return EncodedIds(Ragged(values, codes.offsets), padding=NO_TARGET)
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the tags in the order of their ids."""
+        return {"tags": self.tags}
+
+    def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over the tags."""
+        self.tags = list(state["tags"])
+
+    def _mended(self, ids: np.ndarray, columns: Columns, *, ids_by_tag: Mapping[str, int], scheme: Scheme) -> np.ndarray:
+        """Return `ids` with the records that break the scheme read leniently and written again."""
+        strings = columns.strings(self.column)
+        codes = strings.codes
+        ids, n_mended = ids.copy(), 0
+        for row in _rows_in_violation(strings.distinct, codes, scheme=scheme):
+            place = slice(int(codes.offsets[row]), int(codes.offsets[row + 1]))
+            tags = [strings.distinct[code] for code in codes.values[place]]
+            mended = scheme.encode(scheme.spans(tags), n_steps=len(tags))
+            ids[place] = [ids_by_tag.get(tag, NO_TARGET) for tag in mended]
+            n_mended += 1
+        if n_mended:
+            log.warning("%d records break the %s scheme in column %r; read leniently", n_mended, self.scheme, self.column)
+        return ids
+
+
+def _rows_in_violation(distinct: list[str], codes: Ragged, *, scheme: Scheme) -> list[int]:
+    """Return the rows with a first tag, a last tag or a pair of tags that the scheme forbids."""
+    if not len(codes.values):
+        return []
+    allowed = scheme.transitions(distinct)
+    lengths = codes.lengths
+    row_of = np.repeat(np.arange(len(lengths)), lengths)
+    pair_fits = allowed.step[codes.values[:-1], codes.values[1:]] | (row_of[:-1] != row_of[1:])
+    filled = np.flatnonzero(lengths)
+    firsts, lasts = codes.values[codes.offsets[filled]], codes.values[codes.offsets[filled + 1] - 1]
+    broken = np.concatenate([row_of[:-1][~pair_fits], filled[~allowed.start[firsts]], filled[~allowed.end[lasts]]])
+    return np.unique(broken).tolist()  # type: ignore[no-any-return]

@@ -1,0 +1,66 @@
+"""Words against the text they came from: character offsets, end exclusive, or None where the two do not agree."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+Offsets: TypeAlias = list[list[int]]
+"""``[start, end]`` of each word, in characters of the text."""
+
+
+def align_words(
+    text: str, words: Sequence[str], *, misc: Sequence[str], ranges: Mapping[int, tuple[int, str, str]]
+) -> Offsets | None:
+    """Return each word's offsets in `text`, exactly as CoNLL-U spells them, or None where they do not follow it.
+
+    `misc` says where no space follows (``SpaceAfter=No``). `ranges` maps the index of a multiword token's first word to
+    (index after its last word, form, misc). Its words get their own offsets where together they spell the form, else
+    all of them the offsets of the whole form.
+    """
+    offsets: Offsets = []
+    position = 0
+    for indices, form, form_misc in _surface_tokens(words, misc, ranges):
+        if not text.startswith(form, position):
+            return None
+        if len(indices) == 1:
+            offsets.append([position, position + len(form)])
+        else:
+            offsets += _within(form, [words[index] for index in indices], start=position)
+        position += len(form)
+        if position < len(text) and "SpaceAfter=No" not in form_misc:
+            if text[position] != " ":
+                return None
+            position += 1
+    return offsets if position == len(text) else None
+
+
+def find_words(text: str, words: Sequence[str]) -> Offsets | None:
+    """Return each word's offsets in `text`, whatever white space lies between, or None where something else does."""
+    offsets: Offsets = []
+    position = 0
+    for word in words:
+        start = text.find(word, position)
+        if start < 0 or text[position:start].strip():
+            return None
+        position = start + len(word)
+        offsets.append([start, position])
+    return offsets if not text[position:].strip() else None
+
+
+def _surface_tokens(
+    words: Sequence[str], misc: Sequence[str], ranges: Mapping[int, tuple[int, str, str]]
+) -> Iterator[tuple[range, str, str]]:
+    index = 0
+    while index < len(words):
+        end, form, form_misc = ranges.get(index, (index + 1, words[index], misc[index]))
+        yield range(index, end), form, form_misc
+        index = end
+
+
+def _within(form: str, words: list[str], *, start: int) -> Offsets:
+    if "".join(words) != form:
+        return [[start, start + len(form)] for _ in words]
+    offsets = []
+    for word in words:
+        offsets.append([start, start + len(word)])
+        start += len(word)
+    return offsets

@@ -1,0 +1,184 @@
+"""CoNLL-U (Universal Dependencies): ten columns a word, comments, multiword ranges and empty nodes; nothing is lost."""
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+import datasets
+
+from seqlab.data.readers.alignment import align_words
+from seqlab.data.readers.base import Reader
+from seqlab.data.readers.source import Report, Source, is_blank
+from seqlab.data.records import Columns, records_from_columns
+from seqlab.errors import ConfigError
+
+WORD_COLUMNS = ("tokens", "lemma", "upos", "xpos", "feats", "heads", "deprel", "deps", "misc")
+"""Record columns of the CoNLL-U columns 2 to 10."""
+_N_COLUMNS = 1 + len(WORD_COLUMNS)
+_TAG_COLUMNS = tuple(name for name in WORD_COLUMNS if name not in ("tokens", "heads"))
+_RANGE_ID = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)")
+_EMPTY_ID = re.compile(r"(0|[1-9][0-9]*)\.[1-9][0-9]*")
+_DOCUMENT_KEYS = ("newdoc", "meta::")
+
+
+class _Sentence(NamedTuple):
+    line: int
+    comments: list[str]
+    rows: list[tuple[int, list[str]]]
+
+
+@final
+class ConlluReader(Reader):
+    """Reads every column of CoNLL-U; `tags` is a copy of `tags_column` (upos, xpos, deprel …; None: no `tags`).
+
+    `comment_columns` maps comment keys to record columns (``{"s_type": "label"}``); keys of documents (``newdoc…``,
+    ``meta::…``) hold until the next ``# newdoc``. Ranges (``8-9``) and empty nodes (``8.1``) are kept as whole lines in
+    `multiword` and `empty_nodes`, all comments in `comments`. `offsets` point into ``# text``; None where the words do
+    not follow it.
+    """
+
+    def __init__(self, *, tags_column: str | None, comment_columns: dict[str, str]) -> None:
+        if tags_column is not None and tags_column not in _TAG_COLUMNS:
+            raise ConfigError(f"tags_column is {tags_column!r}; expected null or one of {', '.join(_TAG_COLUMNS)}")
+        self._tags_column = tags_column
+        self._comment_columns = comment_columns
+
+    def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
+        source = Source(path, report=report)
+        records: list[dict[str, Any]] = []
+        document: dict[str, str] = {}
+        sentences = list(_sentences(source.lines()))
+        if not sentences:
+            source.fault(1, "the file holds no sentences; expected ten tab-separated columns a word")
+        for number, sentence in enumerate(sentences, 1):
+            metadata = dict(map(_key_value, sentence.comments))
+            document = _document_keys(metadata, document)
+            words = _words(sentence, source=source)
+            if words is not None and self._labels_sound(sentence, document | metadata, source=source):
+                record = {"id": metadata.get("sent_id", f"{path.stem}-{number}"), "line": sentence.line, **words}
+                records.append(record | self._chosen(document | metadata, words))
+        return records_from_columns(_columns(records))
+
+    def _chosen(self, metadata: dict[str, str], words: dict[str, Any]) -> dict[str, Any]:
+        chosen: dict[str, Any] = {column: metadata.get(key) for key, column in self._comment_columns.items()}
+        if self._tags_column is not None:
+            chosen["tags"] = words[self._tags_column]
+        return chosen | _text(metadata.get("text"), words)
+
+    def _labels_sound(self, sentence: _Sentence, metadata: dict[str, str], *, source: Source) -> bool:
+        for key, column in self._comment_columns.items():
+            if column == "label" and key not in metadata:
+                source.fault(sentence.line, f"no comment '# {key} = …', which is to be the label; known: {sorted(metadata)}")
+                return False
+        return True
+
+
+def _sentences(lines: list[str]) -> Iterator[_Sentence]:
+    comments: list[str] = []
+    rows: list[tuple[int, list[str]]] = []
+    start = 0
+    for number, line in enumerate([*lines, ""], 1):
+        if not line or is_blank(line):
+            if start:
+                yield _Sentence(start, comments, rows)
+            comments, rows, start = [], [], 0
+            continue
+        start = start or number
+        if line.startswith("#"):
+            comments.append(line)
+        else:
+            rows.append((number, line.split("\t")))
+
+
+def _key_value(comment: str) -> tuple[str, str]:
+    key, _, value = comment.lstrip("#").partition("=")
+    return key.strip(" "), value.strip(" ")
+
+
+def _document_keys(metadata: dict[str, str], document: dict[str, str]) -> dict[str, str]:
+    own = {key: value for key, value in metadata.items() if key.startswith(_DOCUMENT_KEYS)}
+    starts_document = any(key.startswith("newdoc") for key in own)
+    return own if starts_document else document | own
+
+
+def _words(sentence: _Sentence, *, source: Source) -> dict[str, Any] | None:
+    """Return the sentence's columns, or None where faults were reported."""
+    if not _rows_sound(sentence, source=source):
+        return None
+    words = [cells for _, cells in sentence.rows if cells[0].isdecimal()]
+    others = [cells for _, cells in sentence.rows if not cells[0].isdecimal()]
+    values: dict[str, Any] = dict(zip(WORD_COLUMNS, list(zip(*words, strict=True))[1:], strict=True))
+    values["heads"] = [None if head == "_" else int(head) for head in values["heads"]]
+    values["multiword"] = ["\t".join(cells) for cells in others if "-" in cells[0]]
+    values["empty_nodes"] = ["\t".join(cells) for cells in others if "." in cells[0]]
+    values["comments"] = sentence.comments
+    return values
+
+
+def _rows_sound(sentence: _Sentence, *, source: Source) -> bool:
+    if _are_plain([cells for _, cells in sentence.rows]):
+        return True
+    n_words = sum(cells[0].isdecimal() for _, cells in sentence.rows)
+    is_sound = n_words > 0
+    if not is_sound:
+        source.fault(sentence.line, "sentence without words; expected at least one line with a plain integer id")
+    expected = count(1)
+    for line, cells in sentence.rows:
+        what = _row_fault(cells, expected=expected, n_words=n_words)
+        if what is not None:
+            source.fault(line, what)
+            is_sound = False
+    return is_sound
+
+
+def _are_plain(rows: list[list[str]]) -> bool:
+    """Return whether all is as most sentences have it, with no range, empty node or fault: checked by column, for speed."""
+    if not rows or any(len(cells) != _N_COLUMNS or "" in cells for cells in rows):
+        return False
+    ids = [str(word_id) for word_id in range(1, len(rows) + 1)]
+    heads = {cells[6] for cells in rows}
+    return [cells[0] for cells in rows] == ids and heads <= {"0", *ids}
+
+
+def _row_fault(cells: list[str], *, expected: Iterator[int], n_words: int) -> str | None:
+    if len(cells) != _N_COLUMNS:
+        next(expected)
+        return f"{len(cells)} tab-separated column(s); expected {_N_COLUMNS}: {cells}"
+    word_id, head = cells[0], cells[6]
+    if not cells[0].isdecimal():
+        return _other_fault(word_id, n_words)
+    if word_id != str(next_id := next(expected)):
+        return f"id is {word_id}; expected {next_id}, one more than the word before"
+    if "" in cells:
+        return f"column {cells.index('') + 1} is empty; expected a value, `_` for none"
+    if head != "_" and not (head.isdecimal() and int(head) <= n_words):
+        return f"head is {head!r}; expected 0 to {n_words}, or `_`"
+    return None
+
+
+def _other_fault(word_id: str, n_words: int) -> str | None:
+    if _EMPTY_ID.fullmatch(word_id):
+        return None
+    if (ends := _RANGE_ID.fullmatch(word_id)) and int(ends[1]) < int(ends[2]) <= n_words:
+        return None
+    return f"id is {word_id!r}; expected a number, a range (8-9, within the sentence) or an empty node (8.1)"
+
+
+def _text(text: str | None, words: dict[str, Any]) -> dict[str, Any]:
+    if text is None:
+        return {"text": None, "offsets": None}
+    ranges = {}
+    for line in words["multiword"]:
+        cells = line.split("\t")
+        first, _, last = cells[0].partition("-")
+        ranges[int(first) - 1] = (int(last), cells[1], cells[9])
+    return {"text": text, "offsets": align_words(text, words["tokens"], misc=words["misc"], ranges=ranges)}
+
+
+def _columns(records: list[dict[str, Any]]) -> Columns:
+    names = list(records[0]) if records else ["id", "line", "tokens"]
+    columns = {name: [record[name] for record in records] for name in names}
+    optional = ("text", "offsets")
+    return {name: values for name, values in columns.items() if name not in optional or any(columns["text"])}

@@ -1,0 +1,81 @@
+"""Parallel files: line k of each file belongs to record k (``seq.in``, ``seq.out``, ``label``)."""
+
+from pathlib import Path
+from typing import Any, final
+
+import datasets
+
+from seqlab.data.readers.base import Reader
+from seqlab.data.readers.source import Report, Source, is_blank, split_spaces
+from seqlab.data.readers.tags import TagConverter
+from seqlab.data.records import records_from_columns
+from seqlab.errors import ConfigError
+
+_WHOLE_LINE = ("id", "label", "text")
+
+
+@final
+class LinesReader(Reader):
+    """Reads a folder; `files` maps record columns to file names in it.
+
+    Lines of `label`, `id` and `text` are one value (labels apart by `label_separator`, where not None, become a list);
+    all others are cut at runs of spaces, and at nothing else. Blank lines at the end of a file are left out, others are
+    empty records.
+    """
+
+    def __init__(
+        self, *, files: dict[str, str], label_separator: str | None, scheme: str | None, target_scheme: str | None
+    ) -> None:
+        if "tokens" not in files:
+            raise ConfigError(f"files is {files}; expected a file for tokens, e.g. data.reader.files.tokens=seq.in")
+        self._files = files
+        self._label_separator = label_separator
+        self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme)
+
+    def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
+        sources = {name: Source(path / file, report=report) for name, file in self._files.items()}
+        lines = {name: _without_blank_end(source.lines()) for name, source in sources.items()}
+        n_records = len(lines["tokens"])
+        if not n_records:
+            sources["tokens"].fault(1, "the file holds no records; expected one utterance a line")
+        for name, values in lines.items():
+            if len(values) != n_records:
+                what = f"{name} ends after {len(values)} lines, {sources['tokens'].path} after {n_records}"
+                sources[name].fault(min(len(values), n_records) + 1, f"{what}; expected one line a record in both")
+        return self._records(path, lines, sources)
+
+    def _records(self, path: Path, lines: dict[str, list[str]], sources: dict[str, Source]) -> datasets.Dataset:
+        records: list[dict[str, Any]] = []
+        for number, row in enumerate(zip(*lines.values(), strict=False), 1):
+            record = {name: self._value(name, line) for name, line in zip(lines, row, strict=True)}
+            if self._is_sound(record, number=number, sources=sources):
+                records.append({"id": f"{path.name}-{number}", "line": number} | record)
+        return records_from_columns({name: [record[name] for record in records] for name in ("id", "line", *lines)})
+
+    def _value(self, name: str, line: str) -> Any:
+        if name == "label" and self._label_separator is not None:
+            return [label.strip(" ") for label in line.split(self._label_separator)]
+        return line.strip(" ") if name in _WHOLE_LINE else split_spaces(line)
+
+    def _is_sound(self, record: dict[str, Any], *, number: int, sources: dict[str, Source]) -> bool:
+        n_tokens = len(record["tokens"])
+        for name, value in record.items():
+            if name == "label" and not value:
+                sources[name].fault(number, "label is empty; expected one a line")
+                return False
+            if name not in _WHOLE_LINE and len(value) != n_tokens:
+                sources[name].fault(number, f"{len(value)} {name} for {n_tokens} tokens; expected one a token")
+                return False
+        if "tags" in record:
+            tags = self._converter.convert(record["tags"], lines=[number] * n_tokens, source=sources["tags"])
+            if tags is None:
+                return False
+            record["tags"] = tags
+        return True
+
+
+def _without_blank_end(lines: list[str]) -> list[str]:
+    n_lines = len(lines)
+    while n_lines and is_blank(lines[n_lines - 1]):
+        n_lines -= 1
+    return lines[:n_lines]

@@ -1,0 +1,74 @@
+"""Records: the rows of a `datasets.Dataset`, built from plain columns and checked once, where they enter."""
+
+from typing import Any, TypeAlias
+
+import datasets
+import pyarrow as pa
+
+from seqlab.errors import DataError
+
+Columns: TypeAlias = dict[str, list[Any]]
+"""Column name -> one value a record; all lists have the same length."""
+
+_WORDS = pa.list_(pa.string())
+_TYPES: dict[str, pa.DataType] = {
+    "id": pa.string(),
+    "line": pa.int32(),
+    "tokens": _WORDS,
+    "tags": _WORDS,
+    "upos": _WORDS,
+    "xpos": _WORDS,
+    "lemma": _WORDS,
+    "feats": _WORDS,
+    "heads": pa.list_(pa.int32()),
+    "deprel": _WORDS,
+    "deps": _WORDS,
+    "misc": _WORDS,
+    "text": pa.string(),
+    "offsets": pa.list_(pa.list_(pa.int32())),
+    "segments": pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])),
+    "labels": _WORDS,
+    "comments": _WORDS,
+    "multiword": _WORDS,
+    "empty_nodes": _WORDS,
+}
+STEP_COLUMNS = ("tokens", "tags", "upos", "xpos", "lemma", "feats", "heads", "deprel", "deps", "misc", "offsets")
+"""Columns that hold one value a step."""
+
+
+def records_from_columns(columns: Columns) -> datasets.Dataset:
+    """Return the records whose columns are `columns`.
+
+    Known columns (`tokens`, `tags`, `offsets` …) get fixed types; the type of any other is inferred from its values.
+
+    Raises:
+        DataError: columns of different lengths, a record whose step columns differ in length, or values of mixed types.
+    """
+    _check_lengths(columns)
+    _check_steps(columns)
+    arrays = {name: _array(name, values) for name, values in columns.items()}
+    return datasets.Dataset(datasets.table.InMemoryTable(pa.table(arrays)))
+
+
+def _check_lengths(columns: Columns) -> None:
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"columns have different lengths: {lengths}; expected one value per record in each")
+
+
+def _check_steps(columns: Columns) -> None:
+    present = [name for name in STEP_COLUMNS if name in columns]
+    for name in present[1:]:
+        for index, (first, second) in enumerate(zip(columns[present[0]], columns[name], strict=True)):
+            if first is not None and second is not None and len(first) != len(second):
+                raise DataError(
+                    f"record {index}: {name} has {len(second)} values, {present[0]} {len(first)}; expected one per step"
+                )
+
+
+def _array(name: str, values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values, type=_TYPES.get(name))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError) as error:
+        kind = _TYPES.get(name, "one type for all records")
+        raise DataError(f"column {name} does not hold {kind}: {error}") from error

@@ -1,0 +1,78 @@
+"""From an expanded grammar to the columns of a record: tokens, parts of speech, BIO tags and chunks."""
+
+from random import Random
+from typing import NamedTuple
+
+from seqlab.data.sample.grammar import Branch, Grammar, Leaf
+from seqlab.data.sample.inflection import indefinite_article
+from seqlab.types import Span
+
+_LOWER_CASED_SHARE = 0.12
+_UNPUNCTUATED_SHARE = 0.3
+
+
+class Annotation(NamedTuple):
+    """Words with their marks, entities and chunks, by position."""
+
+    leaves: list[Leaf]
+    entities: list[Span]
+    chunks: list[Span]
+
+
+def sentence_record(grammar: Grammar, random: Random) -> dict[str, object]:
+    """Return a sentence: `tokens`, `upos`, `tags`, `segments` (chunks) and its type as `label`."""
+    label, (leaves, entities, chunks) = annotate(grammar.draw("sentence", random))
+    if random.random() < _UNPUNCTUATED_SHARE:
+        leaves = leaves[:-1]
+    words = with_articles([leaf.word for leaf in leaves])
+    words[0] = words[0][0].upper() + words[0][1:]
+    if random.random() < _LOWER_CASED_SHARE:
+        words = [word.lower() for word in words]
+    return {
+        "tokens": words,
+        "upos": [leaf.mark for leaf in leaves],
+        "tags": bio_tags(entities, n_steps=len(words)),
+        "segments": [chunk._asdict() for chunk in chunks],
+        "label": label,
+    }
+
+
+def utterance_record(grammar: Grammar, random: Random) -> dict[str, object]:
+    """Return a lower-cased request: `tokens`, slot `tags` and its intent as `label`."""
+    label, (leaves, slots, _) = annotate(grammar.draw("utterance", random))
+    words = with_articles([leaf.word.lower() for leaf in leaves])
+    return {"tokens": words, "tags": bio_tags(slots, n_steps=len(words)), "label": label}
+
+
+def annotate(root: Branch) -> tuple[str, Annotation]:
+    """Return the label of the one bracket that encloses everything, and the words with the spans of the inner brackets."""
+    (whole,) = root.children
+    assert isinstance(whole, Branch)
+    annotation = Annotation([], [], [])
+    _collect(whole, annotation)
+    return whole.label, annotation
+
+
+def with_articles(words: list[str]) -> list[str]:
+    """Return `words` with "an" for "a" where the next word wants it."""
+    pairs = zip(words, [*words[1:], "x"], strict=True)
+    return [indefinite_article(following) if word == "a" else word for word, following in pairs]
+
+
+def bio_tags(spans: list[Span], *, n_steps: int) -> list[str]:
+    """Return the BIO tags of spans that do not overlap."""
+    tags = ["O"] * n_steps
+    for start, end, label in spans:
+        tags[start:end] = [f"B-{label}"] + [f"I-{label}"] * (end - start - 1)
+    return tags
+
+
+def _collect(branch: Branch, annotation: Annotation) -> None:
+    spans = {"{": annotation.entities, "[": annotation.chunks}
+    for child in branch.children:
+        if isinstance(child, Leaf):
+            annotation.leaves.append(child)
+            continue
+        start = len(annotation.leaves)
+        _collect(child, annotation)
+        spans[child.kind].append(Span(start, len(annotation.leaves), child.label))

@@ -1,0 +1,49 @@
+"""Rules on neighbouring tags, written `prevs>tags` with prefixes on either side.
+
+`=` at the end asks for equal labels, `!` for different ones, neither accepts both; `*` stands for every prefix.
+Before the first and after the last step of a sequence stands an `O`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias, final
+
+import numpy as np
+from jaxtyping import Bool
+
+from seqlab.data.schemes.tags import PREFIXES
+
+PairTable: TypeAlias = Bool[np.ndarray, "prev_prefix prefix is_same_label"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SpanRules:
+    """Where spans begin, go on and end, each as a table over pairs of neighbours."""
+
+    start: PairTable
+    inside: PairTable
+    end: PairTable
+
+
+def pair_table(rules: Iterable[str]) -> PairTable:
+    """Return True for each (previous prefix, prefix, labels are equal) that one of `rules` accepts."""
+    table = np.zeros((len(PREFIXES), len(PREFIXES), 2), dtype=np.bool_)
+    for rule in rules:
+        prevs, _, tags = rule.rstrip("=!").partition(">")
+        is_same = {"=": [1], "!": [0]}.get(rule[-1], [0, 1])
+        table[np.ix_(_columns(prevs), _columns(tags), is_same)] = True
+    return table
+
+
+def span_rules(*, start: str, inside: str, end: str) -> SpanRules:
+    """Return the tables of rules separated by spaces."""
+    return SpanRules(pair_table(start.split()), pair_table(inside.split()), pair_table(end.split()))
+
+
+def _columns(prefixes: str) -> list[int]:
+    return [PREFIXES.index(prefix) for prefix in (PREFIXES if prefixes == "*" else prefixes)]
+
+
+DEFAULT_RULES = span_rules(start="*>BS ESO>EI *>BIESLU?!", inside="", end="ES>* BI>BSO BIESLU?>*!")
+"""seqeval's default mode (conlleval's rules), for every scheme: L and U, which it does not know, count as `?` does."""

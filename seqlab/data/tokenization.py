@@ -1,0 +1,105 @@
+r"""Tokens of raw text, as character offsets: one regular expression, tried at each position in the order below.
+
+Rules follow the Penn and UD English treebanks (do|n't, gon|na, U.S., Mr.) and tweets (@name, #tag, :-), emoji). Whatever
+they say, each character that is not white space is in exactly one token, and marks stay with their base. Repetitions that
+could fail late are bounded or possessive, so that time stays linear in the length of the text.
+"""
+
+import re
+import sys
+import unicodedata
+from functools import cache
+from itertools import groupby
+
+_APOSTROPHE = "['\u2019\u02bc\uff07]"
+_ZERO_WIDTH = "\u200b\ufeff"
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
+_SKIN_TONE = "\U0001f3fb-\U0001f3ff"
+_FLAG_LETTER = "[\U0001f1e6-\U0001f1ff]"
+_DOMAIN_ENDS = "com|org|net|edu|gov|info|biz|io|co|tv|me|ly|eu|uk|us|de|fr|ca|au|in|nl|ch|at|jp|ru|br|it|es|se|no|pl"
+_TITLES = (
+    "Mr|Mrs|Ms|Dr|Prof|Rev|Hon|Gen|Col|Lt|Sgt|Capt|Sen|Rep|Gov|St|Jr|Sr|vs|etc|Inc|Ltd|Corp|Co|Bros|approx|est|dept|ca|cf"
+    "|Jan|Feb|Aug|Sept|Oct|Nov|Dec"
+)
+
+_CLITIC = re.compile(rf"(?:n{_APOSTROPHE}t|{_APOSTROPHE}(?:s|m|d|re|ve|ll))\Z", re.IGNORECASE)
+_CLITIC_LENGTH = 3
+_FUSED = frozenset({"cannot", "gonna", "gotta", "wanna", "gimme", "lemme"})
+_FUSED_SPLIT = 3
+
+
+def tokenize(text: str) -> list[tuple[int, int]]:
+    """Return start and end (exclusive), in characters, of the text's tokens, in order; white space is in none."""
+    return [offsets for match in _pattern().finditer(text) for offsets in _parts(text, *match.span())]
+
+
+def _parts(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Split fused words and clitics off a token, the last clitic first."""
+    if text[start:end].lower() in _FUSED:
+        return [(start, start + _FUSED_SPLIT), (start + _FUSED_SPLIT, end)]
+    parts = []
+    while clitic := _CLITIC.search(text, max(start + 1, end - _CLITIC_LENGTH), end):
+        parts.append((clitic.start(), end))
+        end = clitic.start()
+    return [(start, end), *reversed(parts)]
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """Return the expression of one token; built on first use, as it takes a walk through Unicode's characters."""
+    mark = f"[{_mark_ranges()}]"
+    marked = _mark_ranges()
+    letter = rf"[^\W_{_HAN}{marked}]"
+    inner = rf"(?:{letter}|{mark})"
+    word = rf"{letter}{inner}*+"
+    end = rf"(?![\w{marked}])"
+    alternatives = (
+        # zero-width space and byte order mark: a token of their own, wherever they stand
+        rf"[{_ZERO_WIDTH}]++",
+        # addresses, without the punctuation after them
+        rf"(?i:https?://|ftp://|www\.)[^\s<>\"{_ZERO_WIDTH}]*[^\s<>\"{_ZERO_WIDTH}.,;:!?'\u2019\u201d)\]}}*]",
+        rf"[\w.+-]{{1,64}}+@[\w-]{{1,63}}+(?:\.[\w-]{{1,63}}+){{1,8}}+",
+        rf"(?:[A-Za-z0-9][\w-]{{0,62}}+\.){{1,8}}(?i:{_DOMAIN_ENDS}){end}(?:/[\w/%.~-]{{0,256}}[\w/])?",
+        rf"[@#]{letter}(?:{inner}|_)*+",
+        # emoticons
+        rf"[<>]?[:;=]['\u2019]?[-^o]?(?:[)(\]\[|*}}{{]++|[DPpOoSs/\\3]{end})",
+        rf"(?<!\w)(?:8-\)|[xX]D++{end}|<3++{end}|</3|[(\[]-?[:;]{end}|\^[_.-]?\^|[-oO][_.]++[-oO]{end}|\\o/)",
+        # emoji: a flag, a key cap, or a sequence held together by tones, selectors and joiners
+        rf"{_FLAG_LETTER}{{2}}",
+        rf"[0-9#*]\ufe0f?\u20e3",
+        rf"[{_EMOJI}](?:[{_SKIN_TONE}{marked}]|(?<=\u200d)[{_EMOJI}\u2190-\u21ff])*+",
+        # clitics that stand apart from their word, and words that start with an apostrophe
+        rf"{_APOSTROPHE}(?i:s|m|d|re|ve|ll|em|cause|til|tis|twas|bout){end}",
+        # abbreviations: U.S. e.g. Mr. J. Smith
+        rf"(?:[A-Za-z]\.){{2,}}+(?:[A-Za-z]{end})?",
+        rf"[A-Za-z]\.[A-Za-z]{end}",
+        rf"(?:(?i:{_TITLES})|[A-HJ-Z](?=\.\s[A-Z]))\.(?!\w)",
+        # numbers: 1,234.56 10:30 12/05 2.6.6 .5
+        rf"(?:(?<![\w.])\.)?\d++(?:[.,:/]\d++)++{inner}*+",
+        rf"(?<![\w.])\.\d++{inner}*+",
+        # ideographs are words by themselves
+        rf"[{_HAN}]",
+        # words, with apostrophes, hyphens and the like inside; AT&T
+        rf"[A-Z]{{1,3}}&[A-Z]{{1,3}}{end}",
+        rf"{word}(?:(?:{_APOSTROPHE}|[-\u2010\u2011\u00b7]|_++){word})*+",
+        # punctuation: arrows, mixed !?, runs of one character (brackets and quotes stay single, but for `` and '')
+        r"[-=]{1,8}+>|<[-=]{1,8}+",
+        r"[!?\u203c\u2047-\u2049]++",
+        r"``|''",
+        r"(?P<run>[^\w\s()\[\]{}<>\"'\u2018-\u201f])(?P=run)*+",
+        r"_++",
+        r"\S",
+    )
+    return re.compile(rf"(?:{'|'.join(alternatives)}){mark}*+")
+
+
+def _mark_ranges() -> str:
+    """Return, as ranges for a character class, all combining marks and format characters but the zero-width spaces."""
+    codes = (code for code in range(0x300, sys.maxunicode + 1) if _extends(chr(code)))
+    runs = ([code for _, code in run] for _, run in groupby(enumerate(codes), key=lambda pair: pair[1] - pair[0]))
+    return "\u00ad" + "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
+
+
+def _extends(char: str) -> bool:
+    return unicodedata.category(char) in {"Mn", "Mc", "Me", "Cf"} and char not in _ZERO_WIDTH

@@ -1,0 +1,190 @@
+"""The file formats of word vectors, told apart by content: GloVe, word2vec (text and binary) and fastText `.vec`.
+
+Text formats put a word and its values on a line, separated by single spaces. As words may hold spaces themselves
+(GloVe 840B, fastText), lines are split from the right.
+"""
+
+import gzip
+import io
+import math
+import re
+import zlib
+from codecs import getincrementaldecoder
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+from seqlab.errors import DataError
+
+Vector: TypeAlias = Float[np.ndarray, " feature"]
+_Line: TypeAlias = tuple[str, bytes]
+"""Where it stands (`path:line`) and its bytes, without the line end."""
+
+_HEADER = re.compile(rb"(\d{1,12}) (\d{1,6})\s*")
+_GZIP_MAGIC = b"\x1f\x8b"
+_FOREIGN_MAGIC = {
+    b"PK\x03\x04": "a zip archive; unpack it and name the text file inside",
+    b"\xba\x16\x4f\x2f": "a fastText model (.bin); name the .vec file that comes with it",
+}
+_CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r"))
+_BUFFER_SIZE = 1 << 16
+_N_HEAD_LINES = 100
+_FLOAT_SIZE = 4
+
+
+def read_entries(path: Path) -> Generator[tuple[bytes, Vector], None, None]:
+    """Yield each word of the file (undecoded) and its float32 vector, in file order, repeated words included.
+
+    Raises:
+        DataError: the file is missing, empty, damaged or of no known format, or a value is not a finite number.
+    """
+    try:
+        with _open(path) as stream:
+            yield from _stream_entries(stream, path)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}: is a damaged or truncated gzip file ({error}); download it again") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); name a file that exists") from error
+
+
+def _open(path: Path) -> io.BufferedReader:
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    if magic in _FOREIGN_MAGIC:
+        raise DataError(f"{path}: is {_FOREIGN_MAGIC[magic]}")
+    if magic.startswith(_GZIP_MAGIC):
+        return io.BufferedReader(gzip.open(path), _BUFFER_SIZE)
+    return io.BufferedReader(path.open("rb", buffering=0), _BUFFER_SIZE)
+
+
+def _stream_entries(stream: io.BufferedReader, path: Path) -> Iterator[tuple[bytes, Vector]]:
+    first_line = stream.readline().removeprefix(b"\xef\xbb\xbf")
+    header = _HEADER.fullmatch(first_line)
+    if header is None:
+        yield from _text_entries(_numbered(path, chain([first_line], stream), start=1), path, width=0)
+        return
+    n_words, width = int(header[1]), int(header[2])
+    if not n_words or not width:
+        raise DataError(f"{path}:1: the header promises {n_words} words of width {width}; expected both above 0")
+    if _is_binary(stream, width):
+        yield from _binary_entries(stream, path, n_words=n_words, width=width)
+    else:
+        yield from _counted(_text_entries(_numbered(path, stream, start=2), path, width=width), path, n_words=n_words)
+
+
+def _is_binary(stream: io.BufferedReader, width: int) -> bool:
+    """Tell word2vec's binary format from its text format by the bytes after the header, without consuming them."""
+    sample = stream.peek()
+    _, *fields = sample.split(b"\n", 1)[0].rstrip(b" \r").rsplit(b" ", width)
+    if fields and all(map(_is_number, fields)):
+        return False
+    try:
+        getincrementaldecoder("utf-8")().decode(sample)  # forgives a character cut off at the end of the sample
+    except UnicodeDecodeError:
+        return True
+    return sample.translate(None, _CONTROL_BYTES) != sample
+
+
+def _numbered(path: Path, lines: Iterable[bytes], *, start: int) -> Iterator[_Line]:
+    """Yield the lines that are not empty."""
+    for number, line in enumerate(lines, start=start):
+        if stripped := line.rstrip(b" \r\n"):
+            yield f"{path}:{number}", stripped
+
+
+def _text_entries(lines: Iterator[_Line], path: Path, *, width: int) -> Iterator[tuple[bytes, Vector]]:
+    head = list(islice(lines, _N_HEAD_LINES))
+    if not head:
+        raise DataError(f"{path}: holds no words; expected a word and its values on each line")
+    width = width or _commonest_width(head)
+    for where, line in chain(head, lines):
+        word, *fields = line.rsplit(b" ", width)
+        if len(fields) != width:
+            raise DataError(
+                f"{where}: {_shown(word)} has {len(fields)} values; expected {width}, separated by single spaces; "
+                "mend or delete the line"
+            )
+        yield word, _finite(where, word, _parse(where, fields))
+
+
+def _commonest_width(head: list[_Line]) -> int:
+    """Return the width that most of the first lines have: words with spaces, and damaged lines, are rare."""
+    [(width, _)] = Counter(line.count(b" ") for _, line in head).most_common(1)
+    if not width:
+        where, line = head[0]
+        raise DataError(f"{where}: {_shown(line)} holds no space; expected a word and its values, separated by spaces")
+    return width
+
+
+def _parse(where: str, fields: list[bytes]) -> Vector:
+    try:
+        return np.array(fields, dtype=np.float32)
+    except ValueError:
+        culprit = next(field for field in fields if not _is_number(field))
+        raise DataError(
+            f"{where}: {_shown(culprit)} is not a number; expected {len(fields)} numbers after the word; "
+            "mend or delete the line"
+        ) from None
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _finite(where: str, word: bytes, vector: Vector) -> Vector:
+    # The sum of squares is much cheaper than a test of each value; it may overflow, so it only raises suspicion.
+    if not math.isfinite(vector @ vector) and not np.isfinite(vector).all():
+        raise DataError(f"{where}: the vector of {_shown(word)} holds a NaN or an infinity; expected finite numbers")
+    return vector
+
+
+def _counted(entries: Iterator[tuple[bytes, Vector]], path: Path, *, n_words: int) -> Iterator[tuple[bytes, Vector]]:
+    """Yield the entries, then check the header's promise."""
+    n_found = 0
+    for entry in entries:
+        n_found += 1
+        yield entry
+    if n_found != n_words:
+        raise DataError(
+            f"{path}:1: the header promises {n_words} words, but the file holds {n_found}; "
+            "download the file again, or mend the number in line 1 if it was cut on purpose"
+        )
+
+
+def _binary_entries(
+    stream: io.BufferedReader, path: Path, *, n_words: int, width: int
+) -> Iterator[tuple[bytes, Vector]]:
+    for number in range(1, n_words + 1):
+        word = _binary_word(stream)
+        raw = stream.read(_FLOAT_SIZE * width)
+        if len(raw) < _FLOAT_SIZE * width:
+            raise DataError(
+                f"{path}: ends inside word {number}, but the header promises {n_words}; download the file again"
+            )
+        yield (
+            word,
+            _finite(f"{path}: word {number}", word, np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)),
+        )
+    if stream.read(2).strip():
+        raise DataError(f"{path}: goes on after the {n_words} words that its header promises; download it again")
+
+
+def _binary_word(stream: io.BufferedReader) -> bytes:
+    """Read up to the next space; some writers end each vector with a newline, which is then in front of the word."""
+    letters = bytearray()
+    while (letter := stream.read(1)) not in (b" ", b""):
+        letters += letter
+    return bytes(letters.removeprefix(b"\n"))
+
+
+def _shown(field: bytes) -> str:
+    return repr(field[:40].decode("utf-8", errors="replace"))

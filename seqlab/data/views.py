@@ -1,0 +1,99 @@
+"""Views of a word: pure functions from a word to the string that stands for it in a vocabulary."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeAlias
+
+from seqlab.errors import ConfigError
+
+View: TypeAlias = Callable[[str], str]
+
+_SHAPE_RUN = re.compile(r"(.)\1{3,}", re.DOTALL)
+_DIGIT = re.compile(r"\d")
+_LENGTH_BOUNDS = {4: "4", 6: "5-6", 9: "7-9", 14: "10-14"}
+
+
+def get_view(name: str) -> View:
+    """Return the view called `name`: one of VIEWS, or one of AFFIX_VIEWS with a number of characters (`suffix:3`).
+
+    Raises:
+        ConfigError: there is no such view.
+    """
+    if name in VIEWS:
+        return VIEWS[name]
+    kind, _, n_chars = name.partition(":")
+    if kind in AFFIX_VIEWS and n_chars.isascii() and n_chars.isdigit() and int(n_chars) > 0:
+        return partial(AFFIX_VIEWS[kind], n_chars=int(n_chars))
+    known = [*VIEWS, *(f"{kind}:N (N = 1, 2, …)" for kind in AFFIX_VIEWS)]
+    raise ConfigError(f"view is {name!r}; expected one of {', '.join(known)}")
+
+
+def identity(word: str) -> str:
+    """Return the word as it is."""
+    return word
+
+
+def lower(word: str) -> str:
+    """Return the word in lower case."""
+    return word.lower()
+
+
+def digits(word: str) -> str:
+    """Return the word in lower case with 0 for every digit: years and prices fall together by length."""
+    return _DIGIT.sub("0", word.lower())
+
+
+def shape(word: str) -> str:
+    """Return X for upper case, x for lower case, o for other letters and d for digits, runs cut to 3 (`Xxxx-dd`)."""
+    return _SHAPE_RUN.sub(r"\1\1\1", "".join(map(_char_shape, word)))
+
+
+def case(word: str) -> str:
+    """Return lower, title, upper or mixed by the word's cased letters; digit or other where it has none.
+
+    One upper-case letter alone (`I`) is title.
+    """
+    cased = [char for char in word if char.isupper() or char.islower() or char.istitle()]
+    if not cased:
+        return "digit" if _DIGIT.search(word) else "other"
+    if all(map(str.islower, cased)):
+        return "lower"
+    if word.istitle() or (not cased[0].islower() and all(map(str.islower, cased[1:]))):
+        return "title"
+    return "upper" if all(map(str.isupper, cased)) else "mixed"
+
+
+def length(word: str) -> str:
+    """Return the bucket of the number of characters: 0 to 4 exactly, then 5-6, 7-9, 10-14, 15+."""
+    n_chars = len(word)
+    if n_chars < min(_LENGTH_BOUNDS):
+        return str(n_chars)
+    return next((bucket for bound, bucket in _LENGTH_BOUNDS.items() if n_chars <= bound), "15+")
+
+
+def prefix(word: str, *, n_chars: int) -> str:
+    """Return the first characters of the word in lower case; the whole word where it is shorter."""
+    return word.lower()[:n_chars]
+
+
+def suffix(word: str, *, n_chars: int) -> str:
+    """Return the last characters of the word in lower case; the whole word where it is shorter."""
+    return word.lower()[-n_chars:]
+
+
+def _char_shape(char: str) -> str:
+    if char.isupper() or char.istitle():
+        return "X"
+    if char.islower():
+        return "x"
+    if _DIGIT.match(char):
+        return "d"
+    return "o" if char.isalpha() else char
+
+
+VIEWS: Mapping[str, View] = {view.__name__: view for view in (identity, lower, digits, shape, case, length)}
+"""Views by name."""
+
+AFFIX_VIEWS: Mapping[str, Callable[..., str]] = {"prefix": prefix, "suffix": suffix}
+"""Views that take a number of characters, `prefix:N`."""

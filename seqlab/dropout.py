@@ -1,0 +1,76 @@
+"""Dropout layers that cost little on a CPU: their masks are cut from raw random bits, not drawn float by float."""
+
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from seqlab.errors import ConfigError
+
+
+def bernoulli_mask(shape: tuple[int, ...], *, keep_prob: float, like: Tensor) -> Bool[Tensor, "..."]:
+    """Return a mask that is True with `keep_prob` (to 1/65,536), four values cut from each 64-bit draw."""
+    n_values = 1
+    for size in shape:
+        n_values *= size
+    draws = torch.empty((n_values + 3) // 4, dtype=torch.int64, device=like.device).random_(-(2**63), None)
+    return (draws.view(torch.int16)[:n_values] < round(keep_prob * 65_536) - 32_768).view(shape)
+
+
+class _Dropout(nn.Module):
+    def __init__(self, *, drop_prob: float) -> None:
+        super().__init__()
+        if not 0 <= drop_prob < 1:
+            raise ConfigError(f"dropout is {drop_prob}; expected a probability at least 0 and below 1")
+        self.drop_prob = drop_prob
+
+    def _drop(self, values: Tensor, mask_shape: tuple[int, ...]) -> Tensor:
+        keep_prob = 1 - self.drop_prob
+        mask = bernoulli_mask(mask_shape, keep_prob=keep_prob, like=values)
+        return values * (mask.to(values.dtype) * (1 / keep_prob))
+
+    def extra_repr(self) -> str:
+        """Return the probability, for printing the module."""
+        return f"drop_prob={self.drop_prob}"
+
+
+@final
+class NaiveDropout(_Dropout):
+    """Drops each value on its own; kept values are scaled by 1 / keep probability, so evaluation needs no change."""
+
+    def forward(self, values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Return `values` with some set to 0 while training."""
+        return self._drop(values, tuple(values.shape)) if self.training and self.drop_prob else values
+
+
+@final
+class VariationalDropout(_Dropout):
+    """Drops whole features of a sequence: one mask for all its steps (Gal and Ghahramani 2016, "locked" dropout)."""
+
+    def forward(self, values: Float[Tensor, "batch time feature"]) -> Float[Tensor, "batch time feature"]:
+        """Return `values` with some features set to 0 in every step while training."""
+        if not (self.training and self.drop_prob):
+            return values
+        return self._drop(values, (values.shape[0], 1, values.shape[2]))
+
+
+@final
+class StepDropout(_Dropout):
+    """Drops whole steps (all features of a word), so that a model does not lean on single words."""
+
+    def forward(self, values: Float[Tensor, "batch time feature"]) -> Float[Tensor, "batch time feature"]:
+        """Return `values` with some steps set to 0 while training."""
+        if not (self.training and self.drop_prob):
+            return values
+        return self._drop(values, (values.shape[0], values.shape[1], 1))
+
+
+DROPOUTS: dict[str, type[_Dropout]] = {"naive": NaiveDropout, "variational": VariationalDropout, "step": StepDropout}
+
+
+def get_dropout(kind: str, *, drop_prob: float) -> nn.Module:
+    """Return the dropout layer of `kind`: naive, variational or step."""
+    if kind not in DROPOUTS:
+        raise ConfigError(f"dropout kind is {kind!r}; expected one of {', '.join(DROPOUTS)}")
+    return DROPOUTS[kind](drop_prob=drop_prob)

@@ -1,0 +1,25 @@
+"""Real-valued frames as they are, or through a linear layer."""
+
+from typing import final
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seqlab.data.encoding import Batch
+from seqlab.data.fields import FramesField
+from seqlab.embeddings.base import Embedding
+
+
+@final
+class FrameEmbedding(Embedding):
+    """Each step's frame, scaled by the field; `width` projects it linearly, None hands it on."""
+
+    def __init__(self, *, field: FramesField, width: int | None) -> None:
+        super().__init__()
+        self.field = field
+        self.output_width = width or field.width
+        self.projection = nn.Linear(field.width, width) if width else nn.Identity()
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
+        """Return each step's frame."""
+        return self.projection(batch.tensors(self.field))  # type: ignore[no-any-return]

@@ -1,0 +1,31 @@
+"""The embedding layer of a model: any number of embeddings side by side."""
+
+from collections.abc import Mapping
+from typing import final
+
+import torch
+from torch import nn
+
+from seqlab.data.encoding import Batch
+from seqlab.dropout import get_dropout
+from seqlab.embeddings.base import Embedding
+from seqlab.errors import ConfigError
+from seqlab.steps import Steps
+
+
+@final
+class EmbeddingLayer(nn.Module):
+    """Concatenates the vectors of its parts, then drops some of the features or of whole steps."""
+
+    def __init__(self, *, parts: Mapping[str, Embedding], dropout: Mapping[str, float]) -> None:
+        super().__init__()
+        if not parts:
+            raise ConfigError("embedding.parts is empty; choose at least one, as in embedding=[words,char_cnn]")
+        self.parts = nn.ModuleDict(dict(parts))
+        self.dropouts = nn.Sequential(*(get_dropout(kind, drop_prob=prob) for kind, prob in dropout.items()))
+        self.output_width = sum(part.output_width for part in parts.values())
+
+    def forward(self, batch: Batch) -> Steps:
+        """Return the steps of the batch."""
+        values = torch.cat([part(batch) for part in self.parts.values()], dim=2)
+        return Steps(self.dropouts(values), batch.lengths)

@@ -1,0 +1,45 @@
+"""Pretrained word vectors, frozen or tuned."""
+
+from typing import final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqlab.data.encoding import Batch
+from seqlab.data.fields import VectorField
+from seqlab.data.vocabulary import N_RESERVED, UNKNOWN
+from seqlab.dropout import bernoulli_mask
+from seqlab.embeddings.base import Embedding
+
+
+@final
+class VectorEmbedding(Embedding):
+    """Vectors of a file. Frozen ones are no part of the checkpoint: the field carries them, and the bundle stores them once.
+
+    Words that no file holds share one trainable vector.
+    """
+
+    def __init__(self, *, field: VectorField, is_frozen: bool, unknown_prob: float) -> None:
+        super().__init__()
+        self.field = field
+        self.unknown_prob = unknown_prob
+        matrix = torch.from_numpy(field.matrix)
+        self.output_width = matrix.shape[1]
+        self.unknown = nn.Parameter(torch.zeros(self.output_width))
+        scale = matrix[N_RESERVED:].std() if len(matrix) > N_RESERVED else torch.tensor(1.0)
+        self.register_buffer("scale", 1 / torch.clamp(scale, min=1e-6), persistent=False)
+        if is_frozen:
+            self.register_buffer("matrix", matrix, persistent=False)
+        else:
+            self.matrix = nn.Parameter(matrix.clone())
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
+        """Return each step's vector, scaled so that the vectors of the file have deviation 1."""
+        ids: Int[Tensor, "batch time"] = batch.tensors(self.field)  # type: ignore[assignment]
+        if self.training and self.unknown_prob:
+            is_kept = bernoulli_mask(tuple(ids.shape), keep_prob=1 - self.unknown_prob, like=ids)
+            ids = torch.where(is_kept, ids, UNKNOWN)
+        values = F.embedding(ids, self.matrix) * self.scale
+        return values + (ids == UNKNOWN).unsqueeze(-1) * self.unknown

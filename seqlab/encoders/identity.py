@@ -1,0 +1,20 @@
+"""The encoder that leaves every step as it is: a bag of steps, the baseline that reading in order must beat."""
+
+from typing import final
+
+from seqlab.encoders.base import Encoder
+from seqlab.steps import Steps
+
+
+@final
+class IdentityEncoder(Encoder):
+    """Hands the steps on; the summary is their mean (zeros for an empty record)."""
+
+    def __init__(self, *, input_width: int) -> None:
+        super().__init__()
+        self.output_width = self.summary_width = input_width
+
+    def forward(self, steps: Steps) -> Steps:
+        """Return the same steps with their mean as summary."""
+        total = (steps.values * steps.mask.unsqueeze(2)).sum(1)
+        return steps.with_values(steps.values, summary=total / steps.lengths.clamp(min=1).unsqueeze(1))

@@ -1,0 +1,37 @@
+"""What a head is: encoded steps -> a loss while training, labels with confidences afterwards, and the score of labels."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seqlab.data.columns import Columns
+from seqlab.data.encoding import Batch
+from seqlab.data.fields import Field
+from seqlab.steps import Steps
+from seqlab.types import Prediction
+
+
+class Head(nn.Module, ABC):
+    """Labels steps or records. Every head is constructed with `input_width` (of a step) and `summary_width`, and uses what it needs."""
+
+    target: Field
+    """The field of what it learns to say."""
+
+    @abstractmethod
+    def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
+        """Return the mean loss of the batch in nats, over what has a target."""
+
+    @abstractmethod
+    def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
+        """Return a prediction a record; without `use_confidences` it may leave them empty, which is faster."""
+
+    @abstractmethod
+    def gold(self, columns: Columns) -> list[Any]:
+        """Return what the records say, as `score` takes it: the column itself, untouched by any vocabulary."""
+
+    @abstractmethod
+    def score(self, gold: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Return the head's metrics as nested dicts; the floats in it are logged under their path."""

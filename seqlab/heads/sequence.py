@@ -1,0 +1,124 @@
+"""Sequence heads: one label a record, or any number of them."""
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqlab.data.columns import Columns
+from seqlab.data.encoding import Batch
+from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField
+from seqlab.dropout import NaiveDropout
+from seqlab.heads.base import Head
+from seqlab.heads.pooling import get_pooling
+from seqlab.metrics import classification_scores, multilabel_scores
+from seqlab.steps import Steps
+from seqlab.types import Prediction
+
+
+class _Classifier(nn.Module):
+    """Pools a sequence and scores every label."""
+
+    def __init__(self, *, input_width: int, summary_width: int, pooling: str, n_labels: int, drop_prob: float) -> None:
+        super().__init__()
+        self.pooling = get_pooling(pooling, input_width=input_width, summary_width=summary_width)
+        self.dropout = NaiveDropout(drop_prob=drop_prob)
+        self.projection = nn.Linear(self.pooling.output_width, n_labels)
+
+    def forward(self, steps: Steps) -> Float[Tensor, "batch label"]:
+        return self.projection(self.dropout(self.pooling(steps)))  # type: ignore[no-any-return]
+
+
+@final
+class SequenceHead(Head):
+    """One label a record, by softmax."""
+
+    target: LabelField
+
+    def __init__(
+        self, *, target: LabelField, input_width: int, summary_width: int, pooling: str, drop_prob: float
+    ) -> None:
+        super().__init__()
+        self.target = target
+        self.scores = _Classifier(
+            input_width=input_width,
+            summary_width=summary_width,
+            pooling=pooling,
+            n_labels=len(target.labels),
+            drop_prob=drop_prob,
+        )
+
+    def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
+        """Return the mean cross-entropy of the records with a known label."""
+        labels: Int[Tensor, " batch"] = batch.tensors(self.target)  # type: ignore[assignment]
+        losses = F.cross_entropy(self.scores(steps).float(), labels, ignore_index=NO_TARGET, reduction="sum")
+        return losses / (labels != NO_TARGET).sum().clamp(min=1)
+
+    def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
+        """Return the likeliest label of each record with its probability."""
+        probs, labels = self.scores(steps).float().softmax(1).max(1)
+        names = self.target.labels
+        return [Prediction([names[i]], [p]) for i, p in zip(labels.tolist(), probs.tolist(), strict=True)]
+
+    def gold(self, columns: Columns) -> list[str]:
+        """Return each record's label."""
+        strings = columns.strings(self.target.column)
+        return [strings.distinct[code] for code in strings.codes.values]
+
+    def score(self, gold: Sequence[str], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Return accuracy, macro F1 and what always answering the most frequent label would score."""
+        return classification_scores(gold, [prediction.labels[0] for prediction in predictions])
+
+
+@final
+class MultiLabelHead(Head):
+    """Any number of labels a record: each whose probability reaches `threshold`."""
+
+    target: MultiLabelField
+
+    def __init__(
+        self,
+        *,
+        target: MultiLabelField,
+        input_width: int,
+        summary_width: int,
+        pooling: str,
+        drop_prob: float,
+        threshold: float,
+    ) -> None:
+        super().__init__()
+        self.target = target
+        self.threshold = threshold
+        self.scores = _Classifier(
+            input_width=input_width,
+            summary_width=summary_width,
+            pooling=pooling,
+            n_labels=len(target.labels),
+            drop_prob=drop_prob,
+        )
+
+    def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
+        """Return the mean binary cross-entropy over records and labels."""
+        targets: Float[Tensor, "batch label"] = batch.tensors(self.target)  # type: ignore[assignment]
+        return F.binary_cross_entropy_with_logits(self.scores(steps).float(), targets)
+
+    def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
+        """Return every label whose probability reaches the threshold, likeliest first."""
+        return [self._prediction(row) for row in torch.sigmoid(self.scores(steps).float()).tolist()]
+
+    def _prediction(self, probs: list[float]) -> Prediction:
+        chosen = sorted(((p, i) for i, p in enumerate(probs) if p >= self.threshold), reverse=True)
+        return Prediction([self.target.labels[i] for _, i in chosen], [p for p, _ in chosen])
+
+    def gold(self, columns: Columns) -> list[list[str]]:
+        """Return each record's labels."""
+        strings = columns.strings(self.target.column)
+        bounds = zip(strings.codes.offsets[:-1], strings.codes.offsets[1:], strict=True)
+        return [[strings.distinct[code] for code in strings.codes.values[start:end]] for start, end in bounds]
+
+    def score(self, gold: Sequence[list[str]], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Return micro and macro F1 over labels, and the share of records with exactly the right set."""
+        return multilabel_scores(gold, [prediction.labels for prediction in predictions])

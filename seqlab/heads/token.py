@@ -1,0 +1,188 @@
+"""Token heads: one label a step, by softmax, by constrained decoding, or by a linear-chain CRF."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqlab.data.columns import Columns
+from seqlab.data.encoding import Batch
+from seqlab.data.fields import NO_TARGET, TagField
+from seqlab.heads.base import Head
+from seqlab.lattices import linear_chain
+from seqlab.lattices.linear_chain import Chain
+from seqlab.metrics import span_scores, tag_accuracy
+from seqlab.steps import Steps
+from seqlab.types import Prediction
+
+
+class TokenHead(Head):
+    """A score for every tag at every step, and what its subclasses make of them."""
+
+    target: TagField
+
+    def __init__(self, *, target: TagField, input_width: int, summary_width: int) -> None:
+        super().__init__()
+        self.target = target
+        self.projection = nn.Linear(input_width, len(target.tags))
+
+    def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
+        """Return the loss a step."""
+        tags: Int[Tensor, "batch time"] = batch.tensors(self.target)  # type: ignore[assignment]
+        return self._loss(self.projection(steps.values), tags, steps)
+
+    def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
+        """Return one tag a step; its confidence is its probability given the record."""
+        scores = self.projection(steps.values)
+        tags = self._decode(scores, steps)
+        confidences = self._probabilities(scores, steps).gather(2, tags.unsqueeze(2))[..., 0] if use_confidences else None
+        return _predictions(tags, confidences, lengths=steps.lengths, names=self.target.tags)
+
+    def gold(self, columns: Columns) -> list[list[str]]:
+        """Return each record's tags."""
+        return columns.lists(self.target.column)
+
+    def score(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Return tag accuracy and, with a span scheme, precision, recall and F1 of spans."""
+        predicted = [prediction.labels for prediction in predictions]
+        spans = span_scores(gold, predicted, scheme=self.target.scheme) if self.target.scheme else {}
+        return {**spans, **tag_accuracy(gold, predicted)}
+
+    @abstractmethod
+    def _loss(
+        self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
+    ) -> Float[Tensor, ""]: ...
+
+    @abstractmethod
+    def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]: ...
+
+    @abstractmethod
+    def _probabilities(
+        self, scores: Float[Tensor, "batch time tag"], steps: Steps
+    ) -> Float[Tensor, "batch time tag"]: ...
+
+
+@final
+class SoftmaxTokenHead(TokenHead):
+    """Each step on its own; with a span scheme, the best sequence of tags that the scheme allows."""
+
+    def __init__(self, *, target: TagField, input_width: int, summary_width: int, is_constrained: bool) -> None:
+        super().__init__(target=target, input_width=input_width, summary_width=summary_width)
+        self.constraints = SchemeConstraints(target) if is_constrained and target.scheme else None
+
+    def _loss(
+        self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
+    ) -> Float[Tensor, ""]:
+        losses = F.cross_entropy(scores.flatten(0, 1), tags.flatten(), ignore_index=NO_TARGET, reduction="sum")
+        return losses / (tags != NO_TARGET).sum().clamp(min=1)
+
+    def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
+        if self.constraints is None:
+            return scores.argmax(2)
+        chain = self.constraints.chain(scores.float().log_softmax(2), steps.lengths)
+        return linear_chain.viterbi(chain)[0]
+
+    def _probabilities(
+        self, scores: Float[Tensor, "batch time tag"], steps: Steps
+    ) -> Float[Tensor, "batch time tag"]:
+        return scores.float().softmax(2)
+
+
+@final
+class CrfTokenHead(TokenHead):
+    """Linear-chain CRF (Lafferty et al. 2001): scores of tags and of their transitions, normalised over whole sequences.
+
+    Transitions that the span scheme forbids have probability 0, in training as in decoding.
+    """
+
+    def __init__(self, *, target: TagField, input_width: int, summary_width: int) -> None:
+        super().__init__(target=target, input_width=input_width, summary_width=summary_width)
+        n_tags = len(target.tags)
+        self.transitions = nn.Parameter(torch.empty(n_tags, n_tags).uniform_(-0.1, 0.1))
+        self.start = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
+        self.end = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
+        self.constraints = SchemeConstraints(target)
+
+    def _chain(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
+        return self.constraints.chain(
+            scores, steps.lengths, transitions=self.transitions, start=self.start, end=self.end
+        )
+
+    def _loss(
+        self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
+    ) -> Float[Tensor, ""]:
+        chain = self._chain(scores, steps)
+        is_unknown = (tags == NO_TARGET) & steps.mask
+        if is_unknown.any():
+            losses = linear_chain.partial_negative_log_likelihood(chain, _allowed(tags, n_tags=scores.shape[2]))
+        else:
+            losses = linear_chain.negative_log_likelihood(chain, tags.clamp(min=0))
+        return losses.sum() / steps.lengths.sum().clamp(min=1)
+
+    def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
+        return linear_chain.viterbi(self._chain(scores, steps))[0]
+
+    def _probabilities(
+        self, scores: Float[Tensor, "batch time tag"], steps: Steps
+    ) -> Float[Tensor, "batch time tag"]:
+        return linear_chain.marginals(self._chain(scores, steps))
+
+
+class SchemeConstraints(nn.Module):
+    """Which tags may begin, follow and end, as 0 and -inf to add to scores; without a scheme everything may."""
+
+    start: Tensor
+    step: Tensor
+    end: Tensor
+
+    def __init__(self, target: TagField) -> None:
+        super().__init__()
+        n_tags = len(target.tags)
+        scheme = target.span_scheme
+        allowed = scheme.transitions(target.tags) if scheme else None
+        for name, shape in (("start", (n_tags,)), ("step", (n_tags, n_tags)), ("end", (n_tags,))):
+            is_allowed = torch.from_numpy(getattr(allowed, name)) if allowed else torch.ones(shape, dtype=torch.bool)
+            scores = torch.zeros(shape).masked_fill(~is_allowed, -torch.inf)
+            self.register_buffer(name, scores, persistent=False)
+
+    def chain(
+        self,
+        emissions: Float[Tensor, "batch time tag"],
+        lengths: Int[Tensor, " batch"],
+        *,
+        transitions: Float[Tensor, "prev_tag tag"] | float = 0.0,
+        start: Float[Tensor, " tag"] | float = 0.0,
+        end: Float[Tensor, " tag"] | float = 0.0,
+    ) -> Chain:
+        """Return the chain of these scores with the forbidden ones at -inf."""
+        return Chain(
+            emissions=emissions,
+            lengths=lengths,
+            transitions=self.step + transitions,
+            start=self.start + start,
+            end=self.end + end,
+        )
+
+
+def _allowed(tags: Int[Tensor, "batch time"], *, n_tags: int) -> Bool[Tensor, "batch time tag"]:
+    """Return the tag itself where there is one, and every tag where there is none."""
+    return F.one_hot(tags.clamp(min=0), n_tags).bool() | (tags == NO_TARGET).unsqueeze(2)
+
+
+def _predictions(
+    tags: Int[Tensor, "batch time"],
+    confidences: Float[Tensor, "batch time"] | None,
+    *,
+    lengths: Int[Tensor, " batch"],
+    names: Sequence[str],
+) -> list[Prediction]:
+    sizes = lengths.tolist()
+    labels = [[names[i] for i in row[:size]] for row, size in zip(tags.tolist(), sizes, strict=True)]
+    if confidences is None:
+        return [Prediction(row, []) for row in labels]
+    probs = [row[:size] for row, size in zip(confidences.tolist(), sizes, strict=True)]
+    return [Prediction(row, prob) for row, prob in zip(labels, probs, strict=True)]

@@ -1,0 +1,73 @@
+"""`Labeler`: embedding, encoder and heads in a row. It knows no trainer."""
+
+from collections.abc import Mapping
+from typing import Any, final
+
+from torch import Tensor, nn
+
+from seqlab.config import build
+from seqlab.data.encoding import Batch
+from seqlab.data.fields.registry import Fields
+from seqlab.embeddings import EmbeddingLayer
+from seqlab.encoders import Encoder
+from seqlab.errors import ConfigError
+from seqlab.heads import Head
+from seqlab.steps import Steps
+from seqlab.types import Prediction
+
+MODEL_KEYS = ("embedding", "encoder", "heads")
+"""The parts of a config that make a labeler: what a bundle keeps of it."""
+
+
+@final
+class Labeler(nn.Module):
+    """Labels batches: one embedding layer, one encoder, and any number of heads that share them."""
+
+    def __init__(self, *, embedding: EmbeddingLayer, encoder: Encoder, heads: Mapping[str, Head]) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.encoder = encoder
+        self.heads: Mapping[str, Head] = nn.ModuleDict(dict(heads))  # type: ignore[assignment]
+
+    def forward(self, batch: Batch) -> Steps:
+        """Return the encoded steps."""
+        return self.encoder(self.embedding(batch))  # type: ignore[no-any-return]
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the loss of every head whose target the batch has."""
+        steps = self(batch)
+        return {name: head.loss(steps, batch) for name, head in self.heads.items() if head.target in batch}
+
+    def predict(self, batch: Batch, *, use_confidences: bool) -> dict[str, list[Prediction]]:
+        """Return each head's prediction for every record."""
+        steps = self(batch)
+        return {name: head.predict(steps, use_confidences=use_confidences) for name, head in self.heads.items()}
+
+
+def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozenset[str]) -> Labeler:
+    """Return the labeler that the model part of a config describes, its fields taken from the fitted `fields`.
+
+    Raises: ConfigError when there is no head, or an option that a part does not take.
+    """
+    if not config["heads"]:
+        raise ConfigError("heads is empty; choose at least one, as in head=crf or head=[crf,sequence]")
+    embedding = build(config["embedding"], targets=targets, resolve=fields.resolve, path="embedding")
+    encoder = build(
+        config["encoder"],
+        targets=targets,
+        resolve=fields.resolve,
+        path="encoder",
+        input_width=embedding.output_width,
+    )
+    heads = {
+        name: build(
+            node,
+            targets=targets,
+            resolve=fields.resolve,
+            path=f"heads.{name}",
+            input_width=encoder.output_width,
+            summary_width=encoder.summary_width,
+        )
+        for name, node in config["heads"].items()
+    }
+    return Labeler(embedding=embedding, encoder=encoder, heads=heads)

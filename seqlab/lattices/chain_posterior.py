@@ -1,0 +1,104 @@
+"""Partition and expected counts of a chain, by the scaled recursion, and in log space for the records that need it."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seqlab.lattices.chain import Chain
+from seqlab.lattices.chain_log_space import log_space_sums
+from seqlab.lattices.chain_scaled import scaled_sums
+
+
+class Posterior(NamedTuple):
+    """The distribution over paths. A record without any allowed path has the partition -inf and counts of 0."""
+
+    log_partition: Float[Tensor, " batch"]
+    step_marginals: Float[Tensor, "batch time tag"]
+    """P(tag at step); 0 at padding."""
+    edge_sources: Float[Tensor, "time_minus_1 batch prev_tag"]
+    edge_targets: Float[Tensor, "time_minus_1 batch tag"]
+    edge_factors: Float[Tensor, "prev_tag tag"]
+    """P(i at t-1, j at t) is edge_sources[t-1, i] · edge_factors[i, j] · edge_targets[t-1, j], for all records but:"""
+    rest: Int[Tensor, " rest"]
+    rest_edges: Float[Tensor, "rest prev_tag tag"]
+    """Expected transition counts of the records `rest`."""
+
+    def edge_counts(self, weights: Float[Tensor, " batch"]) -> Float[Tensor, "prev_tag tag"]:
+        """Return the expected transition counts summed over the batch, each record's times its weight."""
+        sources = (self.edge_sources * weights[:, None]).flatten(0, 1)
+        counts = (sources.T @ self.edge_targets.flatten(0, 1)) * self.edge_factors
+        return counts + torch.tensordot(weights[self.rest], self.rest_edges, dims=1)
+
+
+def log_partition_only(chain: Chain) -> Float[Tensor, " batch"]:
+    """Return the partition of `chain` (float64), by the forward recursion alone."""
+    if not chain.emissions[..., 0].numel():
+        return chain.start.new_zeros(chain.lengths.shape)
+    sums = scaled_sums(chain, use_backward=False)
+    rest = (~sums.is_exact).nonzero()[:, 0]
+    if not len(rest):
+        return sums.log_partition
+    return sums.log_partition.index_copy(0, rest, log_space_sums(chain.select(rest)).log_partition)
+
+
+def posterior(chain: Chain) -> Posterior:
+    """Return partition and expected counts of `chain` (float64)."""
+    if not chain.emissions[..., 0].numel():
+        return _empty_posterior(chain)
+    sums = scaled_sums(chain, use_backward=True)
+    assert sums.backward is not None
+    is_defined = chain.mask.T & (sums.is_exact & (sums.log_partition > -math.inf))
+    joint = sums.incoming * sums.backward
+    scale = joint.sum(-1, keepdim=True).reciprocal_()
+    return _with_log_space(
+        chain,
+        ~sums.is_exact,
+        Posterior(
+            log_partition=sums.log_partition,
+            step_marginals=joint.mul_(scale).masked_fill_(~is_defined[..., None], 0.0).transpose(0, 1),
+            edge_sources=sums.forward[:-1],
+            edge_targets=(sums.backward[1:] * scale[1:]).masked_fill_(~is_defined[1:, :, None], 0.0),
+            edge_factors=sums.kernel,
+            rest=chain.lengths[:0],
+            rest_edges=sums.kernel[None][:0],
+        ),
+    )
+
+
+def _with_log_space(chain: Chain, is_rest: Bool[Tensor, " batch"], scaled: Posterior) -> Posterior:
+    """Return `scaled` with the records `is_rest` done in log space."""
+    if not is_rest.any():
+        return scaled
+    rest = is_rest.nonzero()[:, 0]
+    sums = log_space_sums(chain.select(rest))
+    marginals = scaled.step_marginals.clone()
+    marginals[rest, : sums.step_marginals.shape[1]] = sums.step_marginals
+    return scaled._replace(
+        log_partition=scaled.log_partition.index_copy(0, rest, sums.log_partition),
+        step_marginals=marginals,
+        edge_sources=scaled.edge_sources.masked_fill(is_rest[:, None], 0.0),
+        rest=rest,
+        rest_edges=sums.edge_counts,
+    )
+
+
+def _empty_posterior(chain: Chain) -> Posterior:
+    """Return the posterior of a batch without any step: one path, the empty one, for each record."""
+    no_edges = chain.emissions.new_zeros(0, len(chain.lengths), len(chain.start))
+    return Posterior(
+        log_partition=chain.start.new_zeros(chain.lengths.shape),
+        step_marginals=torch.zeros_like(chain.emissions),
+        edge_sources=no_edges,
+        edge_targets=no_edges,
+        edge_factors=chain.transitions,
+        rest=chain.lengths[:0],
+        rest_edges=chain.transitions[None][:0],
+    )
+
+
+def marginals(chain: Chain) -> Float[Tensor, "batch time tag"]:
+    """Return P(tag at step): 0 at padding and where no path is allowed. No gradient."""
+    return posterior(chain.detached()).step_marginals.to(chain.score_dtype)

@@ -1,0 +1,25 @@
+"""The linear-chain conditional random field (Lafferty et al. 2001) as pure functions on the scores of a `Chain`.
+
+Sums run in float64 whatever the inputs and the autocast, and are exact for any scores, -inf and very negative ones
+included. Padding and batch-mates change nothing.
+"""
+
+from seqlab.lattices.chain import Chain
+from seqlab.lattices.chain_loss import (
+    log_partition,
+    negative_log_likelihood,
+    partial_negative_log_likelihood,
+    path_score,
+)
+from seqlab.lattices.chain_posterior import marginals
+from seqlab.lattices.chain_viterbi import viterbi
+
+__all__ = [
+    "Chain",
+    "log_partition",
+    "marginals",
+    "negative_log_likelihood",
+    "partial_negative_log_likelihood",
+    "path_score",
+    "viterbi",
+]

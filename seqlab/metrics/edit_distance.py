@@ -1,0 +1,89 @@
+"""Label error rate: Levenshtein distance between label sequences of different lengths.
+
+    cost[i, j] = min(cost[i-1, j-1] + substitution, cost[i-1, j] + deletion, cost[i, j-1] + insertion)
+
+One row of the table is computed at a time, for many records at once; the insertions, which depend on their left
+neighbour, become a running minimum over `cost[i, j] - j * insertion`. Costs are `n` for a substitution and `n + 1` for
+a deletion or an insertion, with `n` above any number of edits: the quotient by `n` is then the distance, and the
+remainder the number of deletions and insertions in the optimal alignment that has the fewest of them.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from seqlab.metrics.precision_recall import check_same_records
+
+_ROW_CELLS = 1 << 18
+"""Cells of one row of the table, all records of a batch together: about what stays in the cache."""
+
+
+def label_error_rate(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Return how many edits turn the gold labels into the predicted ones, over all records together.
+
+    `label_error_rate` is edits per gold label: it exceeds 1 where insertions abound, and is the number of insertions
+    where there is no gold label at all. `substitutions`, `insertions` and `deletions` are counts; of alignments with
+    equally few edits, the one with most substitutions is taken. `sequence_error_rate` is the share of records with any.
+
+    Raises:
+        DataError: the number of records differs.
+    """
+    check_same_records(gold, predicted)
+    n_gold, n_predicted = (np.array([len(row) for row in rows], dtype=np.int64) for rows in (gold, predicted))
+    edits = np.zeros(len(gold), dtype=np.int64)
+    indels = np.zeros(len(gold), dtype=np.int64)
+    order = np.lexsort((n_predicted, n_gold))
+    codes: dict[str, int] = {}
+    for batch in _batches(order, width=int(n_predicted.max(initial=0)) + 1):
+        edits[batch], indels[batch] = _edits(
+            _padded([gold[i] for i in batch], codes=codes),
+            _padded([predicted[i] for i in batch], codes=codes),
+            n_gold=n_gold[batch],
+            n_predicted=n_predicted[batch],
+        )
+    surplus = n_predicted - n_gold
+    return {
+        "label_error_rate": int(edits.sum()) / max(1, int(n_gold.sum())),
+        "substitutions": int((edits - indels).sum()),
+        "insertions": int((indels + surplus).sum()) // 2,
+        "deletions": int((indels - surplus).sum()) // 2,
+        "sequence_error_rate": float(np.mean(edits > 0)) if len(gold) else 0.0,
+    }
+
+
+def _batches(order: Int[np.ndarray, " record"], *, width: int) -> Iterator[Int[np.ndarray, " record"]]:
+    size = max(1, _ROW_CELLS // width)
+    for begin in range(0, len(order), size):
+        yield order[begin : begin + size]
+
+
+def _padded(rows: Sequence[Sequence[str]], *, codes: dict[str, int]) -> Int[np.ndarray, "record label"]:
+    padded = np.full((len(rows), max(map(len, rows))), -1, dtype=np.int64)
+    for i, row in enumerate(rows):
+        padded[i, : len(row)] = [codes.setdefault(label, len(codes)) for label in row]
+    return padded
+
+
+def _edits(
+    gold: Int[np.ndarray, "record gold_label"],
+    predicted: Int[np.ndarray, "record label"],
+    *,
+    n_gold: Int[np.ndarray, " record"],
+    n_predicted: Int[np.ndarray, " record"],
+) -> tuple[Int[np.ndarray, " record"], Int[np.ndarray, " record"]]:
+    """Return the number of edits of each record, and how many of them are deletions or insertions."""
+    substitution = gold.shape[1] + predicted.shape[1] + 1
+    indel = substitution + 1
+    insertions = np.arange(predicted.shape[1] + 1, dtype=np.int64) * indel
+    cost = np.repeat(insertions[None], len(gold), axis=0)
+    final = cost.copy()
+    for i in range(gold.shape[1]):
+        deleted = cost + indel
+        matched = cost[:, :-1] + substitution * (predicted != gold[:, i : i + 1])
+        np.minimum(deleted[:, 1:], matched, out=deleted[:, 1:])
+        cost = np.minimum.accumulate(deleted - insertions, axis=1) + insertions
+        is_last = n_gold == i + 1
+        final[is_last] = cost[is_last]
+    edits, indels = np.divmod(final[np.arange(len(final)), n_predicted], substitution)
+    return edits, indels

@@ -1,0 +1,46 @@
+"""The model card: what a bundle's folder says of itself to a reader."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqlab import __version__
+from seqlab.labeler import Labeler
+from seqlab.module import flat_scores
+
+
+def model_card(labeler: Labeler, *, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Return the card as Markdown: what the model does, how it scored, what it was trained on, how to load it."""
+    n_parameters = sum(p.numel() for p in labeler.parameters())
+    heads = [f"- `{n}`: {type(head).__name__} on column `{head.target.column}`" for n, head in labeler.heads.items()]
+    rows = [
+        f"| {split} | {name} | {value:.4f} |"
+        for split, scores in metrics.items()
+        for name, value in flat_scores(scores).items()
+    ]
+    return "\n".join(
+        [
+            f"# {config['task_name']}: a sequence labeller",
+            "",
+            f"Made with seqlab {__version__}; {n_parameters:,} parameters; seed {config['seed']}.",
+            "",
+            "## What it says",
+            *heads,
+            "",
+            "## Scores",
+            "| split | metric | value |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "## Training data",
+            f"Reader `{config['data']['reader']['_target_']}`, folder `{config['data']['dir']}`,"
+            f" splits `{config['data']['splits']}`.",
+            "",
+            "## Use",
+            "```python",
+            "import seqlab",
+            'tagger = seqlab.load("path/to/this/folder")',
+            'tagger.predict(["raw text", ["or", "tokens"]])',
+            "```",
+            "",
+        ]
+    )

@@ -1,0 +1,123 @@
+"""`LabelerModule`: what Lightning drives: steps, scores, optimiser. It knows no layer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from seqlab.data.encoding import Batch, EncodedRecords
+from seqlab.labeler import Labeler
+from seqlab.types import Prediction
+
+
+@final
+class LabelerModule(pl.LightningModule):
+    """Trains a labeler and scores it on whole splits.
+
+    `splits` holds the encoded records that validation and test batches are cut from: scores compare their columns as
+    strings, so labels that training never saw count as what they are.
+    """
+
+    def __init__(
+        self,
+        labeler: Labeler,
+        *,
+        splits: Mapping[str, EncodedRecords],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        scheduler: Mapping[str, Any] | None,
+        loss_weights: Mapping[str, float],
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.labeler = labeler
+        self.splits = splits
+        self.make_optimizer = optimizer
+        self.scheduler = scheduler
+        self.loss_weights = loss_weights
+        self.seed = seed
+        self.epoch_tokens = 0
+        """Real steps seen in this training epoch."""
+        self.predictions: dict[str, list[Prediction]] = {}
+        """Each head's predictions on the split scored last, in the order of its records."""
+        self.scores: dict[str, Any] = {}
+        """The nested scores of the split scored last."""
+        self._outputs: list[tuple[Tensor, dict[str, list[Prediction]]]] = []
+
+    def on_train_epoch_start(self) -> None:
+        """Seed dropout anew each epoch, so that a resumed run draws what the unbroken one would have drawn."""
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        self.epoch_tokens = 0
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the weighted sum of the heads' losses."""
+        losses = self.labeler.losses(batch)
+        self.epoch_tokens += int(batch.lengths.sum())
+        loss = sum((self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()), torch.zeros(()))
+        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep the batch's predictions, and log its loss."""
+        self._evaluate(batch, split="val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep the batch's predictions, and log its loss."""
+        self._evaluate(batch, split="test")
+
+    def on_validation_epoch_end(self) -> None:
+        """Score the whole validation split."""
+        self._score("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Score the whole test split."""
+        self._score("test")
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser of all trainable parameters and, with a schedule, when to step it."""
+        optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
+        if not self.scheduler:
+            return optimizer
+        timing = {name: value for name, value in self.scheduler.items() if name != "factory" and value is not None}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.scheduler["factory"](optimizer), **timing}}
+
+    def _evaluate(self, batch: Batch, *, split: str) -> None:
+        steps = self.labeler(batch)
+        heads = self.labeler.heads.items()
+        losses = [h.loss(steps, batch) * self.loss_weights.get(n, 1.0) for n, h in heads if h.target in batch]
+        self.log(f"{split}/loss", torch.stack(losses).sum(), batch_size=len(batch))
+        predictions = {name: head.predict(steps, use_confidences=split == "test") for name, head in heads}
+        self._outputs.append((batch.rows, predictions))
+
+    def _score(self, split: str) -> None:
+        rows = torch.cat([rows for rows, _ in self._outputs]).tolist()
+        seen = sorted(range(len(rows)), key=rows.__getitem__)
+        self.predictions = {
+            name: _in_order([p for _, outputs in self._outputs for p in outputs[name]], seen)
+            for name in self.labeler.heads
+        }
+        self._outputs.clear()
+        columns = self.splits[split].columns
+        by_head = {}
+        for name, head in self.labeler.heads.items():
+            if head.target.column in columns:
+                gold = head.gold(columns)
+                by_head[name] = head.score([gold[rows[i]] for i in seen], self.predictions[name])
+        self.scores = next(iter(by_head.values())) if len(by_head) == 1 else by_head
+        self.log_dict({f"{split}/{name}": value for name, value in flat_scores(self.scores).items()})
+
+
+def _in_order(items: Sequence[Prediction], order: Sequence[int]) -> list[Prediction]:
+    return [items[i] for i in order]
+
+
+def flat_scores(scores: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers among nested `scores` under their path, without those of single labels (`per_…`)."""
+    flat: dict[str, float] = {}
+    for name, value in scores.items():
+        if isinstance(value, Mapping) and not name.startswith("per_"):
+            flat |= {f"{name}/{inner}": number for inner, number in flat_scores(value).items()}
+        elif isinstance(value, float):
+            flat[name] = value
+    return flat

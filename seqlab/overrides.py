@@ -1,0 +1,84 @@
+"""Mistyped overrides told in one message: what was wrong, the nearest right one, and what there is."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from hydra.errors import MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+
+from seqlab.config import compose, options_of
+from seqlab.errors import ConfigError
+
+N_LISTED = 40
+_KEY = re.compile(r"Could not override '([^']+)'|Key '([^']+)' is not in struct|Could not find '([^']+)'")
+
+
+def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
+    """Return Hydra's `error` about `overrides` as one message."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _unknown_option(error.missing_cfg_file)
+    message = str(error)
+    found = _KEY.search(message)
+    key = next((group for group in found.groups() if group), None) if found else None
+    if key:
+        return _unknown_key(key.split("@")[0].removeprefix("+").removeprefix("~"), overrides)
+    return ConfigError(_first_lines(error, message))
+
+
+def _unknown_option(config_file: str) -> ConfigError:
+    group, _, option = config_file.rpartition("/")
+    options = options_of(group)
+    if not options:
+        return ConfigError(f"there is no config {config_file!r}; run `seqlab train --help` for the groups and options")
+    return ConfigError(
+        f"{group}={option}: there is no such option{_did_you_mean(option, options, prefix=f'{group}=')};"
+        f" {group} has {', '.join(options)}"
+    )
+
+
+def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
+    kept = [word for word in overrides if not word.startswith("-") and word.lstrip("+~").partition("=")[0] != key]
+    keys = _keys_with(kept)
+    parent = key.rpartition(".")[0]
+    siblings = sorted({_below(k, parent) for k in keys if not parent or k.startswith(f"{parent}.")})
+    listed = ", ".join(siblings[:N_LISTED]) if siblings else ", ".join(sorted({k.split(".")[0] for k in keys}))
+    return ConfigError(
+        f"{key}: there is no such key{_did_you_mean(key, keys, prefix='')};"
+        f" {parent + ' has' if siblings and parent else 'there are'} {listed} (to add a new key, write +{key}=…)"
+    )
+
+
+def _below(key: str, parent: str) -> str:
+    return key.removeprefix(f"{parent}." if parent else "").split(".")[0]
+
+
+def _keys_with(overrides: Sequence[str]) -> list[str]:
+    for attempt in (overrides, []):
+        try:
+            return list(dict.fromkeys(_keys(compose(attempt))))
+        except (OmegaConfBaseException, MissingConfigException, ValueError, ConfigError):
+            continue
+    return []
+
+
+def _keys(node: object, path: str = "") -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for key in node:
+            child = f"{path}.{key}".lstrip(".")
+            yield child
+            yield from _keys(node._get_node(key), child)  # type: ignore[attr-defined]
+
+
+def _did_you_mean(word: str, known: Sequence[str], *, prefix: str) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if not near:
+        same_leaf = [k for k in known if k.rpartition(".")[2] == word.rpartition(".")[2]]
+        near = same_leaf[:1] if len(same_leaf) <= 3 else []
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
+
+
+def _first_lines(error: Exception, message: str) -> str:
+    cause = error.__cause__
+    lines = [line for line in f"{message}\n{cause or ''}".splitlines() if line.strip()]
+    return " ".join(dict.fromkeys(line.strip() for line in lines))

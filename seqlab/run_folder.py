@@ -1,0 +1,96 @@
+"""The folder of a run: config, environment, metrics, predictions, model."""
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from seqlab import __version__
+from seqlab.bundle import save_bundle
+from seqlab.data.columns import Columns
+from seqlab.data.fields.registry import Fields
+from seqlab.labeler import Labeler
+from seqlab.model_card import model_card
+from seqlab.types import Prediction
+
+PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "datasets", "numpy", "safetensors")
+
+
+class RunFolder:
+    """Writes what a run leaves below `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def start(self, config: DictConfig) -> None:
+        """Write the resolved config and the environment, before anything can fail."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+        self._write_json("environment.json", _environment())
+
+    def save_metrics(self, metrics: Mapping[str, Any], *, trainer: pl.Trainer, monitor: str) -> None:
+        """Write `metrics.json`: the scores by split, the monitored metric's best value and epochs run."""
+        best = getattr(trainer.checkpoint_callback, "best_model_score", None)
+        training = {
+            "monitor": monitor,
+            "best": float(best) if best is not None else None,
+            "epochs": trainer.current_epoch,
+            "steps": trainer.global_step,
+        }
+        self._write_json("metrics.json", {**metrics, "training": training})
+
+    def save_predictions(self, split: str, predictions: Mapping[str, list[Prediction]], *, columns: Columns) -> None:
+        """Write one JSON line a record: its id, its tokens, and per head the labels with confidences."""
+        folder = self.path / "predictions"
+        folder.mkdir(exist_ok=True)
+        tokens = columns.lists("tokens") if "tokens" in columns else [None] * len(columns)
+        ids = columns.lists("id") if "id" in columns else list(range(len(columns)))
+        n_scored = min(len(rows) for rows in predictions.values())
+        with (folder / f"{split}.jsonl").open("w", encoding="utf-8") as file:
+            for i in range(n_scored):
+                heads = {n: {"labels": r[i].labels, "confidences": r[i].confidences} for n, r in predictions.items()}
+                file.write(json.dumps({"id": ids[i], "tokens": tokens[i], **heads}, ensure_ascii=False) + "\n")
+
+    def save_model(
+        self, labeler: Labeler, *, fields: Fields, config: Mapping[str, Any], metrics: Mapping[str, Any]
+    ) -> Path:
+        """Write the bundle with its card, and return its folder."""
+        folder = self.path / "model"
+        facts = {"seed": config["seed"], "task": config["task_name"], "metrics": metrics, "data": config["data"]}
+        card = model_card(labeler, config=config, metrics=metrics)
+        save_bundle(folder, labeler=labeler, fields=fields, config=config, facts=facts, card=card)
+        return folder
+
+    def _write_json(self, name: str, content: object) -> None:
+        (self.path / name).write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "seqlab": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "n_threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "command": sys.argv,
+        "git": _git_state(),
+    }
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Return commit and cleanness of the working folder's repository, None outside one."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changes = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"commit": commit, "is_clean": not changes.strip()}

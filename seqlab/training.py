@@ -1,0 +1,143 @@
+"""Running a config: read, fit, train, score, and leave a run folder behind."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from seqlab.config import build, compose, known_targets, plain
+from seqlab.data.datamodule import LabelingData, read_splits
+from seqlab.data.fields.registry import Fields
+from seqlab.errors import ConfigError, DataError
+from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
+from seqlab.module import LabelerModule
+from seqlab.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run left: its folder, the model in it, and its metrics by split."""
+
+    folder: Path
+    model: Path
+    metrics: Mapping[str, Any]
+    monitored: float | None
+    """Best value of the monitored metric."""
+
+
+def train(overrides: list[str]) -> Run:
+    """Train as `seqlab train` with these overrides would, in this process.
+
+    Raises: SeqlabError for anything that the overrides or the data have wrong.
+    """
+    return run(compose(overrides))
+
+
+def run(config: DictConfig) -> Run:
+    """Train, score and save as `config` says."""
+    settings: dict[str, Any] = plain(config)
+    targets = known_targets()
+    if settings["n_threads"]:
+        torch.set_num_threads(settings["n_threads"])
+    pl.seed_everything(settings["seed"], workers=True, verbose=False)
+    folder = RunFolder(Path(settings["paths"]["run_dir"]))
+    folder.start(config)
+    splits = read_splits(settings["data"], targets=targets, seed=settings["seed"])
+    fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
+    fields.fit(_split(splits, "train"))
+    encoded = {split: fields.encode(records) for split, records in splits.items()}
+    labeler = build_labeler(settings, fields=fields, targets=targets)
+    _check_targets(labeler, encoded)
+    module = LabelerModule(
+        labeler,
+        splits=encoded,
+        optimizer=build(settings["optimizer"], targets=targets, path="optimizer"),
+        scheduler=build(settings["scheduler"], targets=targets, path="scheduler"),
+        loss_weights=settings["loss_weights"],
+        seed=settings["seed"],
+    )
+    data = LabelingData(
+        encoded,
+        max_tokens=settings["max_tokens"],
+        max_eval_tokens=settings["max_eval_tokens"],
+        seed=settings["seed"],
+    )
+    trainer = _trainer(settings, targets=targets)
+    _log_start(encoded, labeler)
+    if settings["train"]:
+        trainer.fit(module, datamodule=data, ckpt_path=settings["ckpt_path"])
+    metrics = _evaluate(trainer, module, data, settings=settings, folder=folder)
+    folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
+    model = folder.save_model(labeler, fields=fields, config=settings, metrics=metrics)
+    return Run(folder.path, model, metrics, _monitored(trainer))
+
+
+def _split(splits: Mapping[str, Any], name: str) -> Any:
+    if name not in splits:
+        raise ConfigError(f"data.splits.{name} is null; expected a file to learn from; set data.splits.{name}=…")
+    return splits[name]
+
+
+def _check_targets(labeler: Labeler, encoded: Mapping[str, Any]) -> None:
+    for name, head in labeler.heads.items():
+        if head.target.key not in encoded["train"].encoded:
+            has = ", ".join(encoded["train"].columns.records.column_names)
+            raise DataError(f"heads.{name} learns column {head.target.column!r}, but the training records have {has}")
+
+
+def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str]) -> pl.Trainer:
+    callbacks = build(settings["callbacks"] or {}, targets=targets, path="callbacks")
+    loggers = build(settings["logger"] or {}, targets=targets, path="logger")
+    trainer: pl.Trainer = build(
+        settings["trainer"],
+        targets=targets,
+        path="trainer",
+        callbacks=list(callbacks.values()),
+        logger=list(loggers.values()) or False,
+    )
+    return trainer
+
+
+def _evaluate(
+    trainer: pl.Trainer,
+    module: LabelerModule,
+    data: LabelingData,
+    *,
+    settings: Mapping[str, Any],
+    folder: RunFolder,
+) -> dict[str, Any]:
+    """Return the nested scores of the best checkpoint on `val` and `test`; its weights stay in the module."""
+    best = _best_checkpoint(trainer) if settings["train"] else settings["ckpt_path"]
+    metrics = {}
+    if "val" in module.splits:
+        trainer.validate(module, datamodule=data, ckpt_path=best, verbose=False)
+        metrics["val"] = module.scores
+        best = None
+    if settings["test"] and "test" in module.splits:
+        trainer.test(module, datamodule=data, ckpt_path=best, verbose=False)
+        metrics["test"] = module.scores
+        folder.save_predictions("test", module.predictions, columns=module.splits["test"].columns)
+    return metrics
+
+
+def _best_checkpoint(trainer: pl.Trainer) -> str | None:
+    callback = trainer.checkpoint_callback
+    return getattr(callback, "best_model_path", None) or None
+
+
+def _monitored(trainer: pl.Trainer) -> float | None:
+    score = getattr(trainer.checkpoint_callback, "best_model_score", None)
+    return float(score) if score is not None else None
+
+
+def _log_start(encoded: Mapping[str, Any], labeler: Labeler) -> None:
+    sizes = ", ".join(f"{s} {len(r):,} records / {int(r.lengths.sum()):,} steps" for s, r in encoded.items())
+    n_parameters = sum(p.numel() for p in labeler.parameters())
+    log.info("%s; %s trainable parameters", sizes, f"{n_parameters:,}")
