@@ -1,18 +1,20 @@
-"""Majority and word-lookup scores on the sample corpora: what a model has to beat. Run: python benchmarks/sample_baselines.py"""
+"""Majority and word-lookup scores on the sample corpora: what a model has to beat."""
 
 import argparse
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain
 from math import log
 from pathlib import Path
 
 import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 from seqeval.metrics import f1_score
 
 from seqlab.data.sample import SampleReader
+from seqlab.paths import config_dir
 
 Scores = dict[str, float]
 
@@ -27,8 +29,11 @@ def token_scores(train: Dataset, test: Dataset, column: str) -> Scores:
     constant = [[majority] * len(tokens) for tokens in test["tokens"]]
     gold = list(test[column])
     if column == "tags":
-        return {"majority F1": float(f1_score(gold, constant, zero_division=0)), "lookup F1": float(f1_score(gold, guesses))}
-    return {"majority": _accuracy(sum(gold, []), sum(constant, [])), "lookup": _accuracy(sum(gold, []), sum(guesses, []))}
+        return {
+            "majority F1": float(f1_score(gold, constant, zero_division=0)),
+            "lookup F1": float(f1_score(gold, guesses)),
+        }
+    return {"majority": _accuracy(_flat(gold), _flat(constant)), "lookup": _accuracy(_flat(gold), _flat(guesses))}
 
 
 def label_scores(train: Dataset, test: Dataset) -> Scores:
@@ -42,9 +47,11 @@ def segment_scores(train: Dataset, test: Dataset) -> Scores:
 
 
 def node_scores(train: Dataset, test: Dataset) -> Scores:
-    """Return the accuracy over all nodes of trees: most frequent label, and the clipped sum of the words' own scores."""
+    """Return the accuracy over all nodes of trees: most frequent label, clipped sum of the words' own scores."""
     labels = [node[0] for tree in train["tree"] for node in _nodes(tree)]
-    table = _most_frequent((words[0], label) for tree in train["tree"] for label, words in _nodes(tree) if len(words) == 1)
+    table = _most_frequent(
+        (words[0], label) for tree in train["tree"] for label, words in _nodes(tree) if len(words) == 1
+    )
     gold = [(label, words) for tree in test["tree"] for label, words in _nodes(tree)]
     roots = [(label, _summed(tokens, table)) for label, tokens in zip(test["label"], test["tokens"], strict=True)]
     return {
@@ -55,7 +62,7 @@ def node_scores(train: Dataset, test: Dataset) -> Scores:
 
 
 def frame_scores(train: Dataset, test: Dataset) -> Scores:
-    """Return label error rates: one label always, and the nearest of the label means that an even alignment gives."""
+    """Return label error rates: one label; for even pieces, the nearest label mean by an even alignment."""
     frames = [np.asarray(frames) for frames in train["frames"]]
     sums: defaultdict[str, list[NDArray[np.float64]]] = defaultdict(list)
     for sequence, labels in zip(frames, train["labels"], strict=True):
@@ -64,9 +71,11 @@ def frame_scores(train: Dataset, test: Dataset) -> Scores:
     names = sorted(sums)
     means = np.stack([np.mean(sums[name], axis=0) for name in names])
 
+    n_frames_each = sum(map(len, frames)) / sum(map(len, train["labels"]))
+
     def nearest(sequence: NDArray[np.float64]) -> list[str]:
-        distances = ((sequence[:, None] - means) ** 2).sum(axis=-1)
-        return [names[label] for label, _ in groupby(distances.argmin(axis=1).tolist())]
+        pieces = np.array_split(sequence, max(1, round(len(sequence) / n_frames_each)))
+        return [names[((piece.mean(axis=0) - means) ** 2).sum(axis=-1).argmin()] for piece in pieces]
 
     majority = _majority(label for labels in train["labels"] for label in labels)
     guesses = [nearest(np.asarray(sequence)) for sequence in test["frames"]]
@@ -90,7 +99,10 @@ TASKS: dict[str, dict[str, Callable[[Dataset, Dataset], Scores]]] = {
 
 
 def _text_scores(
-    texts: Iterable[Sequence[str]], labels: Iterable[str], test_texts: Iterable[Sequence[str]], test_labels: Iterable[str]
+    texts: Iterable[Sequence[str]],
+    labels: Iterable[str],
+    test_texts: Iterable[Sequence[str]],
+    test_labels: Iterable[str],
 ) -> Scores:
     texts, labels, test_texts, gold = list(texts), list(labels), list(test_texts), list(test_labels)
     pairs = [(word, label) for text, label in zip(texts, labels, strict=True) for word in text]
@@ -114,7 +126,9 @@ def _naive_bayes(pairs: Iterable[tuple[str, str]], labels: Sequence[str]) -> Cal
     def classify(text: Sequence[str]) -> str:
         def score(label: str) -> float:
             denominator = totals[label] + len(vocabulary)
-            return log(priors[label]) + sum(log((counts[word, label] + 1) / denominator) for word in text if word in vocabulary)
+            return log(priors[label]) + sum(
+                log((counts[word, label] + 1) / denominator) for word in text if word in vocabulary
+            )
 
         return max(sorted(priors), key=score)
 
@@ -122,8 +136,12 @@ def _naive_bayes(pairs: Iterable[tuple[str, str]], labels: Sequence[str]) -> Cal
 
 
 def _segments(records: Dataset) -> tuple[list[list[str]], list[str]]:
-    rows = [(tokens, segment) for tokens, row in zip(records["tokens"], records["segments"], strict=True) for segment in row]
-    return [tokens[segment["start"] : segment["end"]] for tokens, segment in rows], [segment["label"] for _, segment in rows]
+    rows = [
+        (tokens, segment) for tokens, row in zip(records["tokens"], records["segments"], strict=True) for segment in row
+    ]
+    return [tokens[segment["start"] : segment["end"]] for tokens, segment in rows], [
+        segment["label"] for _, segment in rows
+    ]
 
 
 def _nodes(tree: str) -> Iterator[tuple[str, list[str]]]:
@@ -155,6 +173,10 @@ def _majority(values: Iterable[str]) -> str:
     return min(Counter(values).items(), key=lambda item: (-item[1], item[0]))[0]
 
 
+def _flat(sequences: Iterable[Sequence[str]]) -> list[str]:
+    return list(chain.from_iterable(sequences))
+
+
 def _accuracy(gold: Sequence[str], guesses: Sequence[str]) -> float:
     return sum(a == b for a, b in zip(gold, guesses, strict=True)) / len(gold)
 
@@ -176,13 +198,12 @@ def _distance(gold: Sequence[str], guess: Sequence[str]) -> int:
 def main() -> None:
     """Print a line for each corpus and column."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--n-train", type=int, default=3000)
-    parser.add_argument("--n-test", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, help="instead of the config's")
     options = parser.parse_args()
     for name, tasks in TASKS.items():
-        corpus = "tags" if name == "sample" else name.removeprefix("sample_")
-        reader = SampleReader(corpus=corpus, n_train=options.n_train, n_val=0, n_test=options.n_test, seed=options.seed)
+        config = OmegaConf.load(config_dir() / "data" / f"{name}.yaml").reader
+        seed = config.seed if options.seed is None else options.seed
+        reader = SampleReader(corpus=config.corpus, n_train=config.n_train, n_val=0, n_test=config.n_test, seed=seed)
         train, test = reader.read(Path("train")), reader.read(Path("test"))
         for column, score in tasks.items():
             print(f"{name:15} {column:9}", "  ".join(f"{key} {value:.3f}" for key, value in score(train, test).items()))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from hydra.errors import MissingConfigException
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seqlab.config import compose, options_of
 from seqlab.errors import ConfigError
@@ -18,6 +18,8 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     """Return Hydra's `error` about `overrides` as one message."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _unknown_option(error.missing_cfg_file)
+    if isinstance(error, MissingMandatoryValue):
+        return ConfigError(f"{error.full_key} has no value; it has no default, so set {error.full_key}=…")
     message = str(error)
     found = _KEY.search(message)
     key = next((group for group in found.groups() if group), None) if found else None

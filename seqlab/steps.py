@@ -31,6 +31,10 @@ class Steps:
         """Return the same steps with other `values` (and, by name, other `summary` or `state`)."""
         return replace(self, values=values, **changes)
 
+    def zero_padded(self) -> "Steps":
+        """Return the same steps with zeros for padding: then a product with it is 0, be it in a sum or in a gradient."""
+        return self.with_values(self.values.masked_fill(~self.mask.unsqueeze(2), 0.0))
+
 
 def step_mask(lengths: Int[Tensor, " batch"], n_steps: int) -> Bool[Tensor, "batch time"]:
     """Return True for each real step of sequences of `lengths`, padded to `n_steps`."""

@@ -1,6 +1,7 @@
 """Running a config: read, fit, train, score, and leave a run folder behind."""
 
 import logging
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.config import build, compose, known_targets, plain
 from seqlab.data.datamodule import LabelingData, read_splits
@@ -16,6 +19,7 @@ from seqlab.data.fields.registry import Fields
 from seqlab.errors import ConfigError, DataError
 from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
 from seqlab.module import LabelerModule
+from seqlab.overrides import explain
 from seqlab.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -37,12 +41,17 @@ def train(overrides: list[str]) -> Run:
 
     Raises: SeqlabError for anything that the overrides or the data have wrong.
     """
-    return run(compose(overrides))
+    try:
+        config = compose(overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error, overrides) from error
+    return run(config)
 
 
 def run(config: DictConfig) -> Run:
     """Train, score and save as `config` says."""
     settings: dict[str, Any] = plain(config)
+    _silence_lightning()
     targets = known_targets()
     if settings["n_threads"]:
         torch.set_num_threads(settings["n_threads"])
@@ -101,6 +110,7 @@ def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str]) -> pl.Trai
         path="trainer",
         callbacks=list(callbacks.values()),
         logger=list(loggers.values()) or False,
+        reload_dataloaders_every_n_epochs=1,
     )
     return trainer
 
@@ -141,3 +151,14 @@ def _log_start(encoded: Mapping[str, Any], labeler: Labeler) -> None:
     sizes = ", ".join(f"{s} {len(r):,} records / {int(r.lengths.sum()):,} steps" for s, r in encoded.items())
     n_parameters = sum(p.numel() for p in labeler.parameters())
     log.info("%s; %s trainable parameters", sizes, f"{n_parameters:,}")
+
+
+def _silence_lightning() -> None:
+    """Leave out what Lightning says that a user of seqlab can do nothing about."""
+    for message in (
+        r".*isinstance\(treespec, LeafSpec\).*",  # torch's deprecation, met inside Lightning
+        r".*does not have many workers.*",  # records are encoded in memory; workers would only copy them
+        r".*exists and is not empty.*",  # the checkpoint folder of a resumed run
+    ):
+        warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

@@ -1,2 +1,99 @@
-def add_parser(commands):
-    pass
+"""`seqlab evaluate`: score a trained model on labelled data."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqlab.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+DESCRIPTION = """Score a trained model on labelled data, read as its training data was.
+
+  seqlab evaluate runs/X path/to/test.conll             a file (or folder) in the format of the training data
+  seqlab evaluate runs/X path/to/folder --split test    the folder's file of that split, named as in training
+  seqlab evaluate runs/X                                the test split that it was trained with
+  seqlab evaluate runs/X other.jsonl --format jsonl     another format, with the defaults of conf/data/jsonl.yaml
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="score a trained model on labelled data",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", metavar="MODEL", type=Path, help="run folder, or the model folder in it")
+    parser.add_argument("data", metavar="DATA", nargs="?", type=Path, help="default: data.dir of the training")
+    parser.add_argument("--format", metavar="NAME", help="option of the config group data: conll, conllu, jsonl, csv, …")
+    parser.add_argument("--split", metavar="NAME", help="of a folder: train, val or test, or a file in it (default with no DATA: test)")
+    parser.add_argument("--columns", metavar="NAME=N,…", help="columns of a conll file, from 0, negative from the end")
+    parser.add_argument("--json", action="store_true", help="print all scores as one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the scores."""
+    from rich.console import Console
+
+    from seqlab.cli.score_tables import print_scores
+    from seqlab.inference import Tagger
+
+    tagger = Tagger.load(options.model)
+    path, records = _records(options, tagger.bundle.facts.get("data", {}))
+    scores = tagger.evaluate(records)
+    if options.json:
+        print(json.dumps(scores, ensure_ascii=False, indent=2))
+    else:
+        print_scores(scores, title=str(path), console=Console())
+    return 0
+
+
+def _records(options: argparse.Namespace, trained: Mapping[str, Any]) -> "tuple[Path, Dataset]":
+    from seqlab.config import build, known_targets
+
+    data = _data_config(options.format) if options.format else trained
+    if "reader" not in data:
+        raise ConfigError(f"{options.model} does not say what data it was trained on; set --format")
+    reader = dict(data["reader"])
+    if options.columns:
+        reader["columns"] = _columns(options.columns, reader=reader)
+    path = _path(options, trained)
+    return path, build(reader, targets=known_targets(("data",)), path="data.reader").read(path)
+
+
+def _data_config(name: str) -> Mapping[str, Any]:
+    from seqlab.config import compose, options_of, plain
+
+    if name not in options_of("data"):
+        raise ConfigError(f"--format is {name!r}; expected one of {', '.join(options_of('data'))}")
+    return {"reader": plain(compose([f"data={name}"]).data.reader)}
+
+
+def _columns(text: str, *, reader: Mapping[str, Any]) -> dict[str, int]:
+    from seqlab.inference.conll import parse_columns
+
+    if "columns" not in reader or "separator" not in reader:
+        raise ConfigError(f"--columns is for files read by ConllReader; this is {reader.get('_target_')}; set --format conll")
+    return parse_columns(text)
+
+
+def _path(options: argparse.Namespace, trained: Mapping[str, Any]) -> Path:
+    splits = {name: file for name, file in trained.get("splits", {}).items() if file}
+    if options.data is None:
+        return Path(trained.get("dir") or "") / splits.get(options.split or "test", options.split or "test")
+    folder: Path = options.data
+    if not folder.exists() and trained.get("dir"):
+        raise DataError(f"{folder}: there is no such file or folder; give labelled data, such as the files of {trained['dir']}")
+    if options.split:
+        return folder / splits.get(options.split, options.split)
+    inside = [name for name, file in splits.items() if (folder / file).exists()]
+    if folder.is_dir() and inside:
+        raise DataError(f"{folder} is the folder of all splits; choose one: --split {' or --split '.join(inside)}")
+    return folder

@@ -1,2 +1,163 @@
-def add_parser(commands):
-    pass
+"""`seqlab predict`: label a file or a stream."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedIOBase, TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from seqlab.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from seqlab.inference.inputs import InputFormat
+    from seqlab.inference.outputs import OutputFormat
+    from seqlab.inference.tagger import Tagger
+
+STDIN = "-"
+INPUT_FORMATS = ("text", "conll", "conllu", "jsonl")
+OUTPUT_FORMATS = ("conll", "jsonl", "terminal")
+FORMAT_OF_SUFFIX = {
+    **{suffix: "conll" for suffix in (".conll", ".iob", ".bio", ".tsv")},
+    ".conllu": "conllu",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+DESCRIPTION = """Label FILE, or standard input, with a trained model.
+
+  seqlab predict runs/X notes.txt                       labelled text, in colour on a terminal
+  seqlab predict runs/X test.conll --format conll       the same lines with the label as last column
+  cat texts.jsonl | seqlab predict runs/X --input-format jsonl > labelled.jsonl
+
+input formats (by default by the file's ending: .jsonl .ndjson, .conll .iob .bio .tsv, .conllu; text for all others):
+  text      one record a line; an empty line is an empty record
+  conll     one token a line, columns apart by tabs or spaces, a blank line after each sequence
+  conllu    the ten columns of Universal Dependencies; ranges (8-9) and empty nodes (8.1) get the label _
+  jsonl     one object a line with "text" or "tokens" (a list), and other columns if the model reads such
+
+output formats (by default terminal on a terminal, else jsonl):
+  jsonl     one object a record: every key of the input, then
+            "tokens", "offsets" ([start, end) of each token in characters of "text", where there is text), and
+            "predictions": {HEAD: {"labels": […], "confidences": […], "spans": [{"start", "end", "label", "text",
+            "text_start", "text_end", "confidence"}, …]}}: one label a token or some for the record, with their
+            probabilities; spans, where the tags spell such, count tokens (start, end) and characters (text_…)
+  conll     conll in: every line as it was, tokens with a last column for each head that labels tokens;
+            text or jsonl in: token, tab, label; a blank line after each record
+  terminal  spans on colour, tags beside their words; without colour where the terminal has none or NO_COLOR is set
+
+Input is read and labelled piece by piece, so it may be larger than memory, or never end.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "predict",
+        help="label a file or standard input with a trained model",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", metavar="MODEL", type=Path, help="run folder, or the model folder in it")
+    parser.add_argument("file", metavar="FILE", nargs="?", default=STDIN, help="what to label; - (the default): stdin")
+    parser.add_argument("--input-format", choices=INPUT_FORMATS, help="format of FILE")
+    parser.add_argument("--format", choices=OUTPUT_FORMATS, help="format of the output")
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="write here instead of standard output")
+    parser.add_argument(
+        "--columns",
+        metavar="NAME=N,…",
+        help="columns of conll input, from 0, negative from the end (default: those the model was trained on, else tokens=0)",
+    )
+    parser.add_argument(
+        "--comment-prefix",
+        metavar="PREFIX",
+        help="lines of conll input that start with it have no token (default: as trained; else none)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Label the input."""
+    name = "<stdin>" if options.file == STDIN else options.file
+    with _opened(options.file) as stream:
+        from seqlab.inference.lines import line_stretches
+        from seqlab.inference.tagger import Tagger
+
+        tagger = Tagger.load(options.model)
+        source = _input_format(options, tagger)
+        source.check_columns(tagger.columns)
+        with _written(options) as out:
+            output = _output_format(options, tagger, out)
+            for stretch in source.stretches(line_stretches(stream, name=name), name=name):
+                output.write(stretch, tagger.predict(stretch.records))
+                out.flush()
+    return 0
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[BufferedIOBase]:
+    if file == STDIN:
+        if sys.stdin.isatty():
+            print("reading from the terminal, up to Ctrl-D", file=sys.stderr)
+        yield sys.stdin.buffer  # type: ignore[misc]
+        return
+    try:
+        stream = Path(file).open("rb")
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}; give a file, or - for standard input") from error
+    with stream:
+        yield stream
+
+
+@contextmanager
+def _written(options: argparse.Namespace) -> Iterator[TextIO]:
+    path: Path | None = options.output
+    if path is None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", newline="")
+        yield sys.stdout
+        return
+    if path.exists() and options.file != STDIN and path.samefile(options.file):
+        raise ConfigError(f"--output is {path}, the input itself; write to another file")
+    try:
+        stream = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise ConfigError(f"--output {path} cannot be written: {error.strerror}; give a file in a folder that exists") from error
+    with stream:
+        yield stream
+
+
+def _input_format(options: argparse.Namespace, tagger: "Tagger") -> "InputFormat":
+    from dataclasses import replace
+
+    from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
+    from seqlab.inference.inputs import JsonlFormat, TextFormat
+
+    form = options.input_format or FORMAT_OF_SUFFIX.get(Path(options.file).suffix.lower(), "text")
+    if form not in ("conll", "conllu") and (options.columns or options.comment_prefix):
+        raise ConfigError(f"--columns and --comment-prefix are for conll input; this is {form}; set --input-format conll")
+    if form == "text":
+        return TextFormat()
+    if form == "jsonl":
+        return JsonlFormat(needed=tagger.columns)
+    if form == "conllu":
+        return ConllFormat.conllu()
+    columns = parse_columns(options.columns) if options.columns else None
+    reader = tagger.bundle.facts.get("data", {}).get("reader", {})
+    layout = conll_format(reader, columns=columns, needed=tagger.columns)
+    return replace(layout, comment_prefix=options.comment_prefix) if options.comment_prefix else layout
+
+
+def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIO) -> "OutputFormat":
+    from rich.console import Console
+
+    from seqlab.inference.outputs import ConllOutput, JsonlOutput
+    from seqlab.inference.terminal import TerminalOutput
+
+    form = options.format or ("terminal" if out.isatty() else "jsonl")
+    if form == "jsonl":
+        return JsonlOutput(out)
+    if form == "conll":
+        return ConllOutput(out, layers=tagger.layers)
+    return TerminalOutput(Console(file=out), layers=tagger.layers)

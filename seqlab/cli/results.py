@@ -1,2 +1,82 @@
-def print_run(result, n_examples):
-    print(result)
+"""What `seqlab train` ends with: the scores, some labelled records, and where everything lies."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from seqlab.cli.score_tables import by_head, print_scores
+
+if TYPE_CHECKING:
+    from seqlab.inference import Layer, TaggedRecord
+    from seqlab.training import Run
+
+N_LOOKED_AT = 2000
+"""Test records among which examples are looked for."""
+MAX_EXAMPLE_TOKENS = 40
+"""Longer records are examples only where there are no shorter ones."""
+
+
+def print_run(result: "Run", *, n_examples: int) -> None:
+    """Print the scores on `test` (else `val`), `n_examples` labelled test records, the run folder, and what to do next."""
+    console = Console()
+    split = next((name for name in ("test", "val") if result.metrics.get(name)), None)
+    if split is not None:
+        print_scores(result.metrics[split], title=split, console=console)
+    if split == "test":
+        _print_examples(result.folder, scores=result.metrics["test"], n_examples=n_examples, console=console)
+    folder = shlex.quote(_shortest(result.folder))
+    console.print(f"\nrun folder  {folder}", soft_wrap=True, highlight=False, markup=False, emoji=False)
+    console.print(f"label text  seqlab predict {folder} FILE", soft_wrap=True, highlight=False, markup=False, emoji=False)
+    console.print(f"score data  seqlab evaluate {folder} DATA", soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def _print_examples(folder: Path, *, scores: Mapping[str, Any], n_examples: int, console: Console) -> None:
+    from seqlab.inference.terminal import TerminalOutput
+
+    records = list(islice(_predicted(folder / "predictions" / "test.jsonl", scores=scores), N_LOOKED_AT))
+    examples = sorted(records, key=_dullness)[:n_examples]
+    if not examples:
+        return
+    console.print("\nlabelled test records", style="bold")
+    output = TerminalOutput(console, layers=examples[0].layers)
+    for record in examples:
+        output.show(record)
+
+
+def _predicted(path: Path, *, scores: Mapping[str, Any]) -> Iterator["TaggedRecord"]:
+    """Return the records of a run's predictions that have tokens; scores tell what kind of labels each head gives."""
+    from seqlab.inference import TaggedRecord
+    from seqlab.types import Prediction
+
+    if not path.is_file():
+        return
+    scores_of = by_head(scores)
+    with path.open(encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            heads = {name: value for name, value in row.items() if isinstance(value, dict) and "labels" in value}
+            if row["tokens"]:
+                predictions = {name: Prediction(**head) for name, head in heads.items()}
+                layers = {name: _layer(scores_of.get(name) or scores_of.get("") or {}) for name in heads}
+                yield TaggedRecord(row["tokens"], predictions, layers)
+
+
+def _layer(scores: Mapping[str, Any]) -> "Layer":
+    from seqlab.inference import Layer
+
+    labels = next((scores[key] for key in ("per_type", "per_tag", "per_label") if key in scores), {})
+    return Layer(is_per_step="per_tag" in scores, scheme=scores.get("scheme"), labels=list(labels))
+
+
+def _dullness(record: "TaggedRecord") -> tuple[bool, bool]:
+    """Return what puts records with spans, and those of few tokens, first."""
+    has_span = any(record.spans.values()) or not record.spans
+    return not has_span, len(record.tokens) > MAX_EXAMPLE_TOKENS
+
+
+def _shortest(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -63,12 +63,18 @@ class LabelingData(pl.LightningDataModule):
         self.seed = seed
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return the training batches of this process."""
+        """Return the training batches of this process, in the order of the trainer's epoch.
+
+        Epochs differ by a batch or two. Lightning must therefore ask for the loader anew each epoch
+        (`reload_dataloaders_every_n_epochs=1`): it takes the number of batches from the loader, and would skip validation
+        after an epoch that has fewer than the first.
+        """
         records = self.splits["train"]
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         batches = TrainingBatches(
             records.lengths, max_tokens=self.max_tokens, seed=self.seed, rank=rank, n_ranks=n_ranks
         )
+        batches.set_epoch(self.trainer.current_epoch if self.trainer else 0)
         return DataLoader(BatchedRecords(records), sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Batch]:

@@ -50,6 +50,11 @@ def records_from_columns(columns: Columns) -> datasets.Dataset:
     return datasets.Dataset(datasets.table.InMemoryTable(pa.table(arrays)))
 
 
+def standard_features() -> datasets.Features:
+    """Return the features of the columns whose type is the same in all data."""
+    return datasets.Features.from_arrow_schema(pa.schema(_TYPES))
+
+
 def _check_lengths(columns: Columns) -> None:
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:

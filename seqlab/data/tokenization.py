@@ -1,15 +1,14 @@
 r"""Tokens of raw text, as character offsets: one regular expression, tried at each position in the order below.
 
-Rules follow the Penn and UD English treebanks (do|n't, gon|na, U.S., Mr.) and tweets (@name, #tag, :-), emoji). Whatever
-they say, each character that is not white space is in exactly one token, and marks stay with their base. Repetitions that
-could fail late are bounded or possessive, so that time stays linear in the length of the text.
+Rules follow the Penn and UD English treebanks (do|n't, gon|na, U.S., Mr.) and tweets (@name, #tag, :-), emoji).
+Whatever they say, each character that is not white space is in exactly one token, and marks stay with their base.
+Repetitions that could fail late are bounded or possessive, so that time stays linear in the length of the text.
 """
 
 import re
-import sys
 import unicodedata
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby
 
 _APOSTROPHE = "['\u2019\u02bc\uff07]"
 _ZERO_WIDTH = "\u200b\ufeff"
@@ -26,17 +25,24 @@ _TITLES = (
 _CLITIC = re.compile(rf"(?:n{_APOSTROPHE}t|{_APOSTROPHE}(?:s|m|d|re|ve|ll))\Z", re.IGNORECASE)
 _CLITIC_LENGTH = 3
 _FUSED = frozenset({"cannot", "gonna", "gotta", "wanna", "gimme", "lemme"})
+_FUSED_LENGTH = max(map(len, _FUSED))
 _FUSED_SPLIT = 3
 
 
 def tokenize(text: str) -> list[tuple[int, int]]:
     """Return start and end (exclusive), in characters, of the text's tokens, in order; white space is in none."""
-    return [offsets for match in _pattern().finditer(text) for offsets in _parts(text, *match.span())]
+    offsets: list[tuple[int, int]] = []
+    for match in _pattern().finditer(text):
+        if match.lastgroup == "word":
+            offsets += _parts(text, *match.span())
+        else:
+            offsets.append(match.span())
+    return offsets
 
 
 def _parts(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """Split fused words and clitics off a token, the last clitic first."""
-    if text[start:end].lower() in _FUSED:
+    if end - start <= _FUSED_LENGTH and text[start:end].lower() in _FUSED:
         return [(start, start + _FUSED_SPLIT), (start + _FUSED_SPLIT, end)]
     parts = []
     while clitic := _CLITIC.search(text, max(start + 1, end - _CLITIC_LENGTH), end):
@@ -48,8 +54,8 @@ def _parts(text: str, start: int, end: int) -> list[tuple[int, int]]:
 @cache
 def _pattern() -> re.Pattern[str]:
     """Return the expression of one token; built on first use, as it takes a walk through Unicode's characters."""
-    mark = f"[{_mark_ranges()}]"
     marked = _mark_ranges()
+    mark = f"[{marked}]"
     letter = rf"[^\W_{_HAN}{marked}]"
     inner = rf"(?:{letter}|{mark})"
     word = rf"{letter}{inner}*+"
@@ -59,15 +65,15 @@ def _pattern() -> re.Pattern[str]:
         rf"[{_ZERO_WIDTH}]++",
         # addresses, without the punctuation after them
         rf"(?i:https?://|ftp://|www\.)[^\s<>\"{_ZERO_WIDTH}]*[^\s<>\"{_ZERO_WIDTH}.,;:!?'\u2019\u201d)\]}}*]",
-        rf"[\w.+-]{{1,64}}+@[\w-]{{1,63}}+(?:\.[\w-]{{1,63}}+){{1,8}}+",
+        r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+",
         rf"(?:[A-Za-z0-9][\w-]{{0,62}}+\.){{1,8}}(?i:{_DOMAIN_ENDS}){end}(?:/[\w/%.~-]{{0,256}}[\w/])?",
         rf"[@#]{letter}(?:{inner}|_)*+",
         # emoticons
-        rf"[<>]?[:;=]['\u2019]?[-^o]?(?:[)(\]\[|*}}{{]++|[DPpOoSs/\\3]{end})",
+        rf"[<>]?[:;=]['\u2019]?[-^o]?(?:[)(\]\[|*}}{{]++|[DPpOoSs3]{end}|[/\\](?![\w/\\]))",
         rf"(?<!\w)(?:8-\)|[xX]D++{end}|<3++{end}|</3|[(\[]-?[:;]{end}|\^[_.-]?\^|[-oO][_.]++[-oO]{end}|\\o/)",
         # emoji: a flag, a key cap, or a sequence held together by tones, selectors and joiners
         rf"{_FLAG_LETTER}{{2}}",
-        rf"[0-9#*]\ufe0f?\u20e3",
+        r"[0-9#*]\ufe0f?\u20e3",
         rf"[{_EMOJI}](?:[{_SKIN_TONE}{marked}]|(?<=\u200d)[{_EMOJI}\u2190-\u21ff])*+",
         # clitics that stand apart from their word, and words that start with an apostrophe
         rf"{_APOSTROPHE}(?i:s|m|d|re|ve|ll|em|cause|til|tis|twas|bout){end}",
@@ -82,7 +88,7 @@ def _pattern() -> re.Pattern[str]:
         rf"[{_HAN}]",
         # words, with apostrophes, hyphens and the like inside; AT&T
         rf"[A-Z]{{1,3}}&[A-Z]{{1,3}}{end}",
-        rf"{word}(?:(?:{_APOSTROPHE}|[-\u2010\u2011\u00b7]|_++){word})*+",
+        rf"(?P<word>{word}(?:(?:{_APOSTROPHE}|[-\u2010\u2011\u00b7]|_++){mark}*+{word})*+)",
         # punctuation: arrows, mixed !?, runs of one character (brackets and quotes stay single, but for `` and '')
         r"[-=]{1,8}+>|<[-=]{1,8}+",
         r"[!?\u203c\u2047-\u2049]++",
@@ -95,10 +101,13 @@ def _pattern() -> re.Pattern[str]:
 
 
 def _mark_ranges() -> str:
-    """Return, as ranges for a character class, all combining marks and format characters but the zero-width spaces."""
-    codes = (code for code in range(0x300, sys.maxunicode + 1) if _extends(chr(code)))
+    """Return, as ranges for a character class, all combining marks and format characters but the zero-width spaces.
+
+    Only planes 0, 1 and 14 have any.
+    """
+    codes = [code for code in chain(range(0x20000), range(0xE0000, 0xE0200)) if _extends(chr(code))]
     runs = ([code for _, code in run] for _, run in groupby(enumerate(codes), key=lambda pair: pair[1] - pair[0]))
-    return "\u00ad" + "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
+    return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
 
 
 def _extends(char: str) -> bool:

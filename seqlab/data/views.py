@@ -59,9 +59,10 @@ def case(word: str) -> str:
         return "digit" if _DIGIT.search(word) else "other"
     if all(map(str.islower, cased)):
         return "lower"
-    if word.istitle() or (not cased[0].islower() and all(map(str.islower, cased[1:]))):
-        return "title"
-    return "upper" if all(map(str.isupper, cased)) else "mixed"
+    if len(cased) > 1 and all(map(str.isupper, cased)):
+        return "upper"
+    is_title = word.istitle() or (not cased[0].islower() and all(map(str.islower, cased[1:])))
+    return "title" if is_title else "mixed"
 
 
 def length(word: str) -> str:

@@ -1,0 +1,1 @@
+"""Sums and searches over lattices of labels: pure functions on tensors."""

@@ -1,6 +1,7 @@
 """The scores of a linear chain: what every function of `seqlab.lattices.linear_chain` is given."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,7 +24,7 @@ class Chain:
     start: Float[Tensor, " tag"]
     end: Float[Tensor, " tag"]
 
-    @property
+    @cached_property
     def mask(self) -> Bool[Tensor, "batch time"]:
         """True = real step."""
         steps = torch.arange(self.emissions.shape[1], device=self.lengths.device)

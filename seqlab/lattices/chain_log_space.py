@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqlab.lattices.chain import Chain
-from seqlab.lattices.chain_scaled import reversing_rows
 
 
 @dataclass(frozen=True)
@@ -16,7 +15,7 @@ class LogSums:
     """Partition and expected counts; a record without any allowed path has -inf and counts of 0."""
 
     log_partition: Float[Tensor, " batch"]
-    step_marginals: Float[Tensor, "batch time tag"]
+    step_marginals: Float[Tensor, "time batch tag"]
     edge_counts: Float[Tensor, "batch prev_tag tag"]
 
 
@@ -24,8 +23,8 @@ def log_space_sums(chain: Chain) -> LogSums:
     """Return the sums of `chain` (float64, every length at least 1)."""
     n_steps = chain.emissions.shape[1]
     emissions = chain.emissions.masked_fill(~chain.mask[..., None], 0.0).transpose(0, 1)
-    rows = reversing_rows(chain.lengths, n_steps)
-    reverse = (rows // chain.lengths.shape[0])[..., None].expand_as(emissions)
+    steps = torch.arange(n_steps, device=chain.lengths.device)[:, None]
+    reverse = torch.where(steps < chain.lengths, chain.lengths - 1 - steps, steps)[..., None].expand_as(emissions)
     incoming, forward = _scan(emissions, chain.transitions, chain.start)
     backward = _scan(emissions.gather(0, reverse), chain.transitions.T, chain.end)[1].gather(0, reverse)
 
@@ -38,7 +37,7 @@ def log_space_sums(chain: Chain) -> LogSums:
     for t in range(1, n_steps):
         into = (backward[t] - totals[t])[:, None, :]
         edges += (forward[t - 1][:, :, None] + chain.transitions + into).exp_()
-    return LogSums(log_partition, (joint - totals).exp_().transpose(0, 1), edges)
+    return LogSums(log_partition, (joint - totals).exp_(), edges)
 
 
 def _scan(emissions: Tensor, transitions: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:

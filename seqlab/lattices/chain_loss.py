@@ -111,7 +111,7 @@ class _NegativeLogLikelihood(torch.autograd.Function):
 class _Counts(NamedTuple):
     """How often each score is used, each record's uses times its weight: the gradient of the weighted sum of scores."""
 
-    emissions: Float[Tensor, "batch time tag"]
+    emissions: Float[Tensor, "time batch tag"]
     transitions: Float[Tensor, "prev_tag tag"]
     start: Float[Tensor, " tag"]
     end: Float[Tensor, " tag"]
@@ -119,25 +119,31 @@ class _Counts(NamedTuple):
     @classmethod
     def expected(cls, paths: Posterior, lengths: Tensor, weights: Tensor) -> "_Counts":
         """Return the expected counts over all paths."""
-        emissions = (paths.step_marginals * weights[:, None, None]).contiguous()
-        steps = torch.arange(emissions.shape[1], device=lengths.device)
-        is_last = steps == lengths[:, None] - 1
-        starts, ends = emissions[:, :1].sum((0, 1)), emissions[is_last].sum(0)
-        return cls(emissions, paths.edge_counts(weights), starts, ends)
+        emissions = paths.step_marginals * weights[:, None]
+        return cls(
+            emissions,
+            paths.edge_counts(weights),
+            emissions[:1].sum((0, 1)),
+            emissions[_is_last(emissions, lengths)].sum(0),
+        )
 
     def subtract_path(self, tags: Tensor, lengths: Tensor, weights: Tensor) -> None:
         """Take away, in place, the counts of one path a record."""
-        steps = torch.arange(tags.shape[1], device=tags.device)
-        mask = steps < lengths[:, None]
-        tags = tags.masked_fill(~mask, 0).long()
-        each = weights.neg()[:, None] * mask
+        steps = torch.arange(tags.shape[1], device=tags.device)[:, None]
+        each = torch.where(steps < lengths, -weights, 0.0)
+        tags = tags.T.masked_fill(steps >= lengths, 0).long()
         self.emissions.scatter_add_(2, tags[..., None], each[..., None])
-        edges = tags[:, :-1] * len(self.start) + tags[:, 1:]
-        self.transitions.view(-1).index_add_(0, edges.flatten(), each[:, 1:].flatten())
-        self.start.index_add_(0, tags[:, :1].flatten(), each[:, :1].flatten())
-        is_last = steps == lengths[:, None] - 1
+        edges = tags[:-1] * len(self.start) + tags[1:]
+        self.transitions.view(-1).index_add_(0, edges.flatten(), each[1:].flatten())
+        self.start.index_add_(0, tags[:1].flatten(), each[:1].flatten())
+        is_last = _is_last(each, lengths)
         self.end.index_add_(0, tags[is_last], each[is_last])
 
     def cast(self, dtypes: list[torch.dtype]) -> list[Tensor]:
-        """Return the counts in the types of the scores that they are gradients of."""
-        return [counts.to(dtype) for counts, dtype in zip(self, dtypes, strict=True)]
+        """Return the counts batch first, in the types of the scores that they are gradients of."""
+        counts = (self.emissions.transpose(0, 1), *self[1:])
+        return [each.to(dtype) for each, dtype in zip(counts, dtypes, strict=True)]
+
+
+def _is_last(values: Tensor, lengths: Tensor) -> Bool[Tensor, "time batch"]:
+    return torch.arange(values.shape[0], device=lengths.device)[:, None] == lengths - 1

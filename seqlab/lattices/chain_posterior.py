@@ -16,12 +16,12 @@ class Posterior(NamedTuple):
     """The distribution over paths. A record without any allowed path has the partition -inf and counts of 0."""
 
     log_partition: Float[Tensor, " batch"]
-    step_marginals: Float[Tensor, "batch time tag"]
+    step_marginals: Float[Tensor, "time batch tag"]
     """P(tag at step); 0 at padding."""
     edge_sources: Float[Tensor, "time_minus_1 batch prev_tag"]
     edge_targets: Float[Tensor, "time_minus_1 batch tag"]
     edge_factors: Float[Tensor, "prev_tag tag"]
-    """P(i at t-1, j at t) is edge_sources[t-1, i] · edge_factors[i, j] · edge_targets[t-1, j], for all records but:"""
+    """P(i at t-1, j at t) is edge_sources[t-1, i] · edge_factors[i, j] · edge_targets[t-1, j], but for some records:"""
     rest: Int[Tensor, " rest"]
     rest_edges: Float[Tensor, "rest prev_tag tag"]
     """Expected transition counts of the records `rest`."""
@@ -30,70 +30,65 @@ class Posterior(NamedTuple):
         """Return the expected transition counts summed over the batch, each record's times its weight."""
         sources = (self.edge_sources * weights[:, None]).flatten(0, 1)
         counts = (sources.T @ self.edge_targets.flatten(0, 1)) * self.edge_factors
-        return counts + torch.tensordot(weights[self.rest], self.rest_edges, dims=1)
+        if len(self.rest):
+            counts += torch.tensordot(weights[self.rest], self.rest_edges, dims=1)
+        return counts
 
 
 def log_partition_only(chain: Chain) -> Float[Tensor, " batch"]:
     """Return the partition of `chain` (float64), by the forward recursion alone."""
-    if not chain.emissions[..., 0].numel():
+    if not chain.mask.any():
         return chain.start.new_zeros(chain.lengths.shape)
     sums = scaled_sums(chain, use_backward=False)
-    rest = (~sums.is_exact).nonzero()[:, 0]
-    if not len(rest):
+    if sums.is_exact.all():
         return sums.log_partition
+    rest = (~sums.is_exact).nonzero()[:, 0]
     return sums.log_partition.index_copy(0, rest, log_space_sums(chain.select(rest)).log_partition)
 
 
 def posterior(chain: Chain) -> Posterior:
     """Return partition and expected counts of `chain` (float64)."""
-    if not chain.emissions[..., 0].numel():
+    if not chain.mask.any():
         return _empty_posterior(chain)
     sums = scaled_sums(chain, use_backward=True)
-    assert sums.backward is not None
     is_defined = chain.mask.T & (sums.is_exact & (sums.log_partition > -math.inf))
-    joint = sums.incoming * sums.backward
-    scale = joint.sum(-1, keepdim=True).reciprocal_()
-    return _with_log_space(
-        chain,
-        ~sums.is_exact,
-        Posterior(
-            log_partition=sums.log_partition,
-            step_marginals=joint.mul_(scale).masked_fill_(~is_defined[..., None], 0.0).transpose(0, 1),
-            edge_sources=sums.forward[:-1],
-            edge_targets=(sums.backward[1:] * scale[1:]).masked_fill_(~is_defined[1:, :, None], 0.0),
-            edge_factors=sums.kernel,
-            rest=chain.lengths[:0],
-            rest_edges=sums.kernel[None][:0],
-        ),
+    marginals = sums.incoming * sums.backward
+    scale = marginals.sum(-1, keepdim=True).reciprocal_().masked_fill_(~is_defined[..., None], 0.0)
+    scaled = Posterior(
+        log_partition=sums.log_partition,
+        step_marginals=marginals.mul_(scale),
+        edge_sources=sums.forward[:-1],
+        edge_targets=sums.backward[1:] * scale[1:],
+        edge_factors=sums.kernel,
+        rest=chain.lengths[:0],
+        rest_edges=sums.kernel[None][:0],
     )
+    return scaled if sums.is_exact.all() else _with_log_space(chain, ~sums.is_exact, scaled)
 
 
 def _with_log_space(chain: Chain, is_rest: Bool[Tensor, " batch"], scaled: Posterior) -> Posterior:
-    """Return `scaled` with the records `is_rest` done in log space."""
-    if not is_rest.any():
-        return scaled
+    """Return `scaled` with the records `is_rest`, whose counts are 0 in it, done in log space."""
     rest = is_rest.nonzero()[:, 0]
     sums = log_space_sums(chain.select(rest))
     marginals = scaled.step_marginals.clone()
-    marginals[rest, : sums.step_marginals.shape[1]] = sums.step_marginals
+    marginals[: sums.step_marginals.shape[0], rest] = sums.step_marginals
     return scaled._replace(
         log_partition=scaled.log_partition.index_copy(0, rest, sums.log_partition),
         step_marginals=marginals,
-        edge_sources=scaled.edge_sources.masked_fill(is_rest[:, None], 0.0),
         rest=rest,
         rest_edges=sums.edge_counts,
     )
 
 
 def _empty_posterior(chain: Chain) -> Posterior:
-    """Return the posterior of a batch without any step: one path, the empty one, for each record."""
+    """Return the posterior of a batch without any real step: one path, the empty one, for each record."""
     no_edges = chain.emissions.new_zeros(0, len(chain.lengths), len(chain.start))
     return Posterior(
         log_partition=chain.start.new_zeros(chain.lengths.shape),
-        step_marginals=torch.zeros_like(chain.emissions),
+        step_marginals=torch.zeros_like(chain.emissions).transpose(0, 1),
         edge_sources=no_edges,
         edge_targets=no_edges,
-        edge_factors=chain.transitions,
+        edge_factors=torch.zeros_like(chain.transitions),
         rest=chain.lengths[:0],
         rest_edges=chain.transitions[None][:0],
     )
@@ -101,4 +96,4 @@ def _empty_posterior(chain: Chain) -> Posterior:
 
 def marginals(chain: Chain) -> Float[Tensor, "batch time tag"]:
     """Return P(tag at step): 0 at padding and where no path is allowed. No gradient."""
-    return posterior(chain.detached()).step_marginals.to(chain.score_dtype)
+    return posterior(chain.detached()).step_marginals.transpose(0, 1).to(chain.score_dtype)

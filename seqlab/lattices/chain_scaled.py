@@ -17,6 +17,7 @@ are not `is_exact` and must be done in log space.
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -28,7 +29,7 @@ DROPPED = -218.0
 NEGLIGIBLE = 40.0
 """exp(-40) is a 50th of the rounding of float64."""
 SCALING_PERIOD = 8
-"""Steps between two scalings (two operations each)."""
+"""Steps between two scalings."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Factors:
     values: Tensor
     peak: Tensor
     largest_dropped: Tensor | None
-    """Largest finite score below the peak that became 0, along the same axes; None where no score did."""
+    """Largest exponent whose factor became 0, along the same axes (-inf: none but -inf itself); None: no factor did."""
 
     @classmethod
     def of(cls, scores: Tensor, *axes: int) -> "Factors":
@@ -55,7 +56,7 @@ class Factors:
 
 @dataclass(frozen=True)
 class ScaledSums:
-    """Both recursions of a batch, time first; records that are not `is_exact`, and padding, are undefined."""
+    """Both recursions of a batch, time first; records that are not `is_exact`, and padding, are finite but mean nothing."""
 
     log_partition: Float[Tensor, " batch"]
     is_exact: Bool[Tensor, " batch"]
@@ -63,86 +64,94 @@ class ScaledSums:
     """u"""
     forward: Float[Tensor, "time batch tag"]
     """a"""
-    backward: Float[Tensor, "time batch tag"] | None
-    """b, in the order of time; None unless asked for."""
+    backward: Float[Tensor, "time batch tag"]
+    """b, in the order of time; empty unless asked for."""
     kernel: Float[Tensor, "prev_tag tag"]
     """E"""
 
 
 def scaled_sums(chain: Chain, *, use_backward: bool) -> ScaledSums:
-    """Return the sums of `chain` (float64, at least one record and one step), the backward ones only if asked for."""
+    """Return the sums of `chain` (float64, at least one real step), the backward ones only if asked for."""
     n_records, n_steps, n_tags = chain.emissions.shape
-    mask = chain.mask.T
-    emissions = chain.emissions.transpose(0, 1).contiguous().masked_fill_(~mask[..., None], 0.0)
-    steps = Factors.of(emissions, 2)
+    steps = Factors.of(chain.emissions, 2)
     edges, start, end = Factors.of(chain.transitions, 0, 1), Factors.of(chain.start, 0), Factors.of(chain.end, 0)
-
-    psi, kernels, first = steps.values[:, None], edges.values[None], start.values[None, None]
+    rows = _Rows(chain.lengths, n_steps)
+    psi = steps.values.flatten(0, 1)
     if use_backward:
-        rows = reversing_rows(chain.lengths, n_steps)
-        psi = torch.stack([steps.values, _rows(steps.values, rows)], dim=1)
-        kernels = torch.stack([edges.values, edges.values.T])
-        first = torch.stack([start.values, end.values])[:, None]
+        psi = psi[torch.stack([rows.forward, rows.backward], 1)]
+        kernels, first = torch.stack([edges.values, edges.values.T]), torch.stack([start.values, end.values])[:, None]
+    else:
+        psi, kernels, first = psi[rows.forward[:, None]], edges.values[None], start.values
     incoming, outgoing, scales = _scan(psi, kernels=kernels, first=first)
 
-    last = (chain.lengths - 1).clamp_min(0)
-    records = torch.arange(n_records, device=last.device)
-    log_sums = (outgoing[last, 0, records] @ end.values).log() + scales[last // SCALING_PERIOD, 0, records]
-    peaks = steps.peak[..., 0].sum(0) + start.peak + end.peak + edges.peak[0] * last
+    last = (chain.lengths - 1).clamp_min_(0)
+    at_end = last * psi.shape[1] * n_records + rows.records
+    log_sums = (outgoing.flatten(0, 2)[at_end] @ end.values).log_()
+    log_sums += scales[last // SCALING_PERIOD, rows.records]
+    peaks = steps.peak[..., 0].masked_fill(~chain.mask, 0.0).sum(1) + start.peak + end.peak + edges.peak[0] * last
+    is_negligible = _is_negligible(chain, log_sums, steps=steps, rest=[edges, start, end])
     return ScaledSums(
-        log_partition=(log_sums + peaks).masked_fill(chain.lengths == 0, 0.0),
-        is_exact=_is_negligible([steps, edges, start, end], log_sums, chain.lengths, n_tags)
-        & _is_in_range(incoming, mask),
+        log_partition=(log_sums + peaks).masked_fill_(chain.lengths == 0, 0.0),
+        is_exact=is_negligible & _is_in_range(incoming, chain.mask),
         incoming=incoming[:, 0],
         forward=outgoing[:, 0],
-        backward=_rows(outgoing[:, 1], rows) if use_backward else None,
+        backward=outgoing.flatten(0, 2)[rows.reversed] if use_backward else outgoing[:0, 0],
         kernel=edges.values,
     )
 
 
-def reversing_rows(lengths: Int[Tensor, " batch"], n_steps: int) -> Int[Tensor, "time batch"]:
-    """Return the rows of a flattened (time batch) axis that turn each record round; padding stays. Its own inverse."""
-    steps = torch.arange(n_steps, device=lengths.device)[:, None]
-    sources = torch.where(steps < lengths, lengths - 1 - steps, steps)
-    return sources * lengths.shape[0] + torch.arange(lengths.shape[0], device=lengths.device)
+class _Rows:
+    """Where the steps of each record are in flattened tensors, (time batch) each; padding is sent to some real step."""
 
-
-def _rows(values: Tensor, rows: Tensor) -> Tensor:
-    return values.flatten(0, 1).index_select(0, rows.flatten()).view_as(values)
+    def __init__(self, lengths: Int[Tensor, " batch"], n_steps: int) -> None:
+        n_records = lengths.shape[0]
+        steps = torch.arange(n_steps, device=lengths.device)[:, None]
+        self.records = torch.arange(n_records, device=lengths.device)
+        firsts = self.records * n_steps
+        mirrored = lengths - 1 - steps
+        is_padding = mirrored < 0
+        some_step = lengths.argmax() * n_steps
+        self.forward = torch.where(is_padding, some_step, firsts + steps)
+        """In (batch time)."""
+        self.backward = torch.where(is_padding, some_step, firsts + mirrored)
+        """In (batch time), each record from its last step to its first."""
+        self.reversed = mirrored.clamp_min_(0) * (2 * n_records) + n_records + self.records
+        """In the second direction of (time direction batch), each record from its last step to its first."""
 
 
 def _scan(psi: Tensor, *, kernels: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return u and a of each direction, (time direction batch tag), and the log of a's scale after each scaling."""
+    """Return u and a of each direction, (time direction batch tag), and the log scale of the first a's, (scaling batch)."""
     incoming, outgoing = torch.empty_like(psi), torch.empty_like(psi)
     incoming[0] = first
-    scales = [psi.new_ones(psi.shape[1:3])]
-    previous = None
-    for t, (u, a, factor) in enumerate(zip(incoming.unbind(), outgoing.unbind(), psi.unbind(), strict=True)):
-        if previous is not None:
-            torch.bmm(previous, kernels, out=u)
-        torch.mul(u, factor, out=a)
-        if t % SCALING_PERIOD == 0 and t:
-            total = a.sum(-1, keepdim=True).clamp_min_(torch.finfo(a.dtype).tiny)
-            a.div_(total)
-            scales.append(total[..., 0])
-        previous = a
+    scales = [psi.new_ones(psi.shape[2])]
+    # A NumPy call costs a third of a torch call, and at this size calls are most of the time.
+    multiply, matmul = (np.multiply, np.matmul) if psi.is_cpu else (torch.mul, torch.bmm)
+    u, a, factors, kernels = (x.numpy() if x.is_cpu else x for x in (incoming, outgoing, psi, kernels))
+    multiply(u[0], factors[0], out=a[0])
+    for t in range(1, psi.shape[0]):
+        matmul(a[t - 1], kernels, out=u[t])
+        multiply(u[t], factors[t], out=a[t])
+        if t % SCALING_PERIOD == 0:
+            total = outgoing[t].sum(-1, keepdim=True).clamp_min_(torch.finfo(psi.dtype).tiny)
+            outgoing[t].div_(total)
+            scales.append(total[0, :, 0])
     return incoming, outgoing, torch.stack(scales).log_().cumsum(0)
 
 
-def _is_negligible(factors: list[Factors], log_sums: Tensor, lengths: Tensor, n_tags: int) -> Tensor:
+def _is_negligible(chain: Chain, log_sums: Tensor, *, steps: Factors, rest: list[Factors]) -> Tensor:
     """Return whether all paths through dropped factors together are too few to matter; False for NaN."""
-    steps, *rest = factors
-    drops = [] if steps.largest_dropped is None else [steps.largest_dropped[..., 0].amax(0)]
-    drops += [factor.largest_dropped.amax() for factor in rest if factor.largest_dropped is not None]
+    drops = [factors.largest_dropped.amax() for factors in rest if factors.largest_dropped is not None]
+    if steps.largest_dropped is not None:
+        drops.append(steps.largest_dropped[..., 0].masked_fill(~chain.mask, -math.inf).amax(1))
     bound = torch.full_like(log_sums, -math.inf)
     for drop in drops:
-        bound = torch.maximum(bound, drop + lengths * math.log(n_tags) + NEGLIGIBLE)
-    return (log_sums >= bound) | (lengths == 0)
+        bound = torch.maximum(bound, drop + chain.lengths * math.log(len(chain.start)) + NEGLIGIBLE)
+    return (log_sums >= bound) | (chain.lengths == 0)
 
 
 def _is_in_range(incoming: Tensor, mask: Tensor) -> Tensor:
     """Return whether no u or v of a record's real steps is between 0 and exp(DROPPED)."""
-    is_tiny = (incoming < math.exp(DROPPED)) & (incoming > 0)
-    if not is_tiny.any():
-        return mask.new_ones(mask.shape[1])
-    return ~(is_tiny.flatten(3).any(-1).any(1) & mask).any(0)
+    if incoming.amin() >= math.exp(DROPPED):
+        return mask.new_ones(mask.shape[0])
+    smallest = torch.where(incoming > 0, incoming, math.inf).amin((1, 3))
+    return ((smallest >= math.exp(DROPPED)) | ~mask.T).all(0)

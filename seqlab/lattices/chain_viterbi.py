@@ -1,14 +1,11 @@
 """The best path of a chain (Viterbi 1967). Back-pointers are worked out along the best path only, on the way back."""
 
-import math
-
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
 
 from seqlab.lattices.chain import Chain
-from seqlab.lattices.chain_loss import path_score
 
 
 def viterbi(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " batch"]]:
@@ -18,47 +15,44 @@ def viterbi(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " ba
     gradient.
     """
     exact = chain.detached()
-    tags = exact.emissions.new_zeros(exact.emissions.shape[:2], dtype=torch.long)
-    if tags.numel():
-        tags = _trace_back(exact, _best_scores(exact))
-    return tags, path_score(exact, tags).to(chain.score_dtype)
+    if not exact.mask.any():
+        return exact.mask.long(), exact.start.new_zeros(exact.lengths.shape, dtype=chain.score_dtype)
+    best = _best_scores(exact)
+    records = torch.arange(best.shape[2], device=best.device)
+    scores, last_tags = (best[exact.lengths - 1, :, records] + exact.end).max(1)
+    tags = _trace_back(exact, best, last_tags)
+    return tags, scores.masked_fill_(exact.lengths == 0, 0.0).to(chain.score_dtype)
 
 
 def _best_scores(chain: Chain) -> Float[Tensor, "time tag batch"]:
     """Return the score of the best path up to each step and tag. Batch last: the maximum over tags is fastest so."""
-    emissions = chain.emissions.permute(1, 2, 0).contiguous().masked_fill_(~chain.mask.T[:, None], 0.0)
-    n_steps, n_tags, n_records = emissions.shape
-    transitions, into = chain.transitions[..., None], emissions.new_empty(n_tags, n_tags, n_records)
-    emissions[0] += chain.start[:, None]
-    best = torch.empty_like(emissions)
-    best[0] = emissions[0]
+    best = chain.emissions.permute(1, 2, 0).contiguous()
+    n_steps, n_tags, n_records = best.shape
+    transitions, extended = chain.transitions[..., None], best.new_empty(n_tags, n_tags, n_records)
+    into = torch.empty_like(best[0])
+    best[0] += chain.start[:, None]
     # Views are taken once, not once a step: at this size a view costs as much as the arithmetic.
-    before, here, emitted = best[:, :, None].unbind(), best.unbind(), emissions.unbind()
+    sources, targets = best[:, :, None].unbind(), best.unbind()
     for t in range(1, n_steps):
-        torch.add(before[t - 1], transitions, out=into)
-        torch.amax(into, 0, out=here[t])
-        here[t].add_(emitted[t])
+        torch.add(sources[t - 1], transitions, out=extended)
+        torch.amax(extended, 0, out=into)
+        targets[t].add_(into)
     return best
 
 
-def _trace_back(chain: Chain, best: Float[Tensor, "time tag batch"]) -> Int[Tensor, "batch time"]:
-    """Return the tags of the best paths.
-
-    Past its end each record stands in one more tag, `outside`, whose transition scores are those of the end; so all
-    records go back from the last step of the batch, in the same operations.
-    """
-    n_steps, outside, n_records = best.shape
-    mask = chain.mask
-    scores = best.new_full((n_steps, outside + 1, n_records), -math.inf)
-    scores[:, :outside] = best.masked_fill(~mask.T[:, None], -math.inf)
-    scores[:, outside].masked_fill_(~mask.T, 0.0)
-    transitions = pad(chain.transitions, (0, 1, 0, 1), value=-math.inf)
-    transitions[:outside, outside], transitions[outside, outside] = chain.end, 0.0
-
-    tags = torch.full((n_steps + 1, n_records), outside, device=best.device)
-    from_each = torch.empty_like(scores[0])
-    here, reached = tags.unbind(), scores.unbind()
-    for t in range(n_steps - 1, -1, -1):
-        torch.index_select(transitions, 1, here[t + 1], out=from_each)
-        torch.argmax(from_each.add_(reached[t]), 0, out=here[t])
-    return tags[:-1].T.masked_fill(~mask, 0)
+def _trace_back(chain: Chain, best: Tensor, last_tags: Tensor) -> Int[Tensor, "batch time"]:
+    """Return the tags of the best paths. Done on the CPU: a step is little work, and a launch on a GPU costs more."""
+    scores = best.transpose(1, 2).contiguous().cpu().numpy()
+    into_each = chain.transitions.T.contiguous().cpu().numpy()
+    n_steps, n_records, _ = scores.shape
+    lengths, last = chain.lengths.cpu().numpy(), last_tags.cpu().numpy()
+    is_past = np.arange(n_steps)[:, None] >= lengths - 1
+    tags = np.empty((n_steps, n_records), dtype=np.int64)
+    tags[-1] = last
+    candidates = np.empty_like(scores[0])
+    for t in range(n_steps - 2, -1, -1):
+        into_each.take(tags[t + 1], axis=0, out=candidates, mode="clip")
+        candidates += scores[t]
+        candidates.argmax(1, out=tags[t])
+        np.copyto(tags[t], last, where=is_past[t])
+    return torch.from_numpy(tags).T.to(best.device).masked_fill(~chain.mask, 0)

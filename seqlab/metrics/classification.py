@@ -21,17 +21,17 @@ def classification_scores(gold: Sequence[str], predicted: Sequence[str]) -> dict
     """
     check_same_records(gold, predicted)
     confusion = Counter(zip(gold, predicted, strict=True))
+    supports = _sums((label, n) for (label, _), n in confusion.items())
     per_label = _per_label(
         correct=_sums((label, n) for (label, guess), n in confusion.items() if label == guess),
         predicted=_sums((guess, n) for (_, guess), n in confusion.items()),
-        gold=_sums((label, n) for (label, _), n in confusion.items()),
+        gold=supports,
     )
-    supports = [scores["support"] for scores in per_label.values()]
     n_correct = sum(n for (label, guess), n in confusion.items() if label == guess)
     return {
         "accuracy": _ratio(n_correct, len(gold)),
         "macro_f1": _macro_f1(per_label),
-        "majority_accuracy": _ratio(max(supports, default=0), len(gold)),
+        "majority_accuracy": _ratio(max(supports.values(), default=0), len(gold)),
         "per_label": per_label,
     }
 
@@ -78,7 +78,9 @@ def _sums(counts: Iterable[tuple[str, int]]) -> Counter[str]:
     return sums
 
 
-def _per_label(*, correct: Counter[str], predicted: Counter[str], gold: Counter[str]) -> dict[str, dict[str, float]]:
+def _per_label(
+    *, correct: Counter[str], predicted: Counter[str], gold: Counter[str]
+) -> dict[str, dict[str, int | float]]:
     return {
         label: precision_recall_f1(n_correct=correct[label], n_predicted=predicted[label], n_gold=gold[label])
         | {"support": gold[label]}
@@ -86,12 +88,12 @@ def _per_label(*, correct: Counter[str], predicted: Counter[str], gold: Counter[
     }
 
 
-def _macro_f1(per_label: dict[str, dict[str, float]]) -> float:
+def _macro_f1(per_label: dict[str, dict[str, int | float]]) -> float:
     f1s = [scores["f1"] for scores in per_label.values() if scores["support"]]
-    return _ratio(sum(f1s), len(f1s))
+    return sum(f1s) / len(f1s) if f1s else 0.0
 
 
-def _ratio(numerator: float, denominator: int) -> float:
+def _ratio(numerator: int, denominator: int) -> float:
     return numerator / denominator if denominator else 0.0
 
 

@@ -19,7 +19,7 @@ _ROW_CELLS = 1 << 18
 """Cells of one row of the table, all records of a batch together: about what stays in the cache."""
 
 
-def label_error_rate(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
+def label_error_rate(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, int | float]:
     """Return how many edits turn the gold labels into the predicted ones, over all records together.
 
     `label_error_rate` is edits per gold label: it exceeds 1 where insertions abound, and is the number of insertions

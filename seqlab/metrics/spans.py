@@ -81,7 +81,7 @@ class _Counts:
             n_correct=int(self.correct.sum()), n_predicted=int(self.predicted.sum()), n_gold=int(self.gold.sum())
         )
 
-    def per_label(self) -> dict[str, dict[str, float]]:
+    def per_label(self) -> dict[str, dict[str, int | float]]:
         """Return scores and `support`, the number of gold spans, of each label that has a span, sorted by label."""
         rows = zip(self.labels, self.correct.tolist(), self.predicted.tolist(), self.gold.tolist(), strict=True)
         return {

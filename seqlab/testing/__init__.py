@@ -1,0 +1,27 @@
+"""Contract suites: what every part promises, as test classes that built-in parts and those of plugins both pass.
+
+Subclass one in a test file, say how the part is made, and pytest runs the rest:
+
+    class TestMyEncoder(EncoderContract):
+        def make(self, input_width):
+            return MyEncoder(input_width=input_width, width=8)
+"""
+
+from seqlab.testing.embeddings import EmbeddingContract
+from seqlab.testing.encoders import EncoderContract
+from seqlab.testing.fields import FieldContract
+from seqlab.testing.heads import HeadContract
+from seqlab.testing.readers import ReaderContract
+from seqlab.testing.records import labelled_columns, strange_columns
+from seqlab.testing.token_heads import TokenHeadContract
+
+__all__ = [
+    "EmbeddingContract",
+    "EncoderContract",
+    "FieldContract",
+    "HeadContract",
+    "ReaderContract",
+    "TokenHeadContract",
+    "labelled_columns",
+    "strange_columns",
+]

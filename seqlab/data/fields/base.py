@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ NO_TARGET = -1
 class Tensors(Protocol):
     """A tensor or a group of tensors that moves to a device as one."""
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device) -> "Tensors":
         """Return the same on `device`."""
         ...
 

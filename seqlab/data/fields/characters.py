@@ -47,7 +47,7 @@ class EncodedSpellings(EncodedColumn):
         distinct, position = np.unique(codes, return_inverse=True)
         has_padding = int(distinct[0] == -1)
         words = distinct[has_padding:] if len(distinct) > has_padding else np.zeros(1, dtype=codes.dtype)
-        lengths = self.spellings.lengths[words] if len(self.spellings.lengths) else np.zeros(1, dtype=np.int64)
+        lengths = self.spellings.lengths[words] if len(self.spellings.lengths) else np.ones(1, dtype=np.int64)
         order = np.argsort(lengths, kind="stable")
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
@@ -79,9 +79,9 @@ class CharacterField(Field):
         self.vocabulary = Vocabulary.from_counts(counts, min_count=self.min_count)
 
     def encode(self, columns: Columns) -> EncodedSpellings:
-        """Return the distinct words' spellings and the word of every step."""
+        """Return the distinct words' spellings and the word of every step; the empty string is one unknown character."""
         strings = columns.strings(self.column)
-        words = [self._shortened(word) for word in strings.distinct]
+        words = [self._shortened(word) or "\0" for word in strings.distinct]
         offsets = np.concatenate([[0], np.cumsum([len(word) for word in words])]).astype(np.int64)
         ids = self.vocabulary.ids("".join(words))
         return EncodedSpellings(strings.codes, spellings=Ragged(ids, offsets))

@@ -3,6 +3,9 @@
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.conll import ConllReader
 from seqlab.data.readers.conllu import ConlluReader
+from seqlab.data.readers.hub import HubReader
+from seqlab.data.readers.jsonl import JsonlReader
 from seqlab.data.readers.lines import LinesReader
+from seqlab.data.readers.table import TableReader
 
-__all__ = ["ConllReader", "ConlluReader", "LinesReader", "Reader"]
+__all__ = ["ConllReader", "ConlluReader", "HubReader", "JsonlReader", "LinesReader", "Reader", "TableReader"]

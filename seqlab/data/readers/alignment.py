@@ -10,7 +10,7 @@ Offsets: TypeAlias = list[list[int]]
 def align_words(
     text: str, words: Sequence[str], *, misc: Sequence[str], ranges: Mapping[int, tuple[int, str, str]]
 ) -> Offsets | None:
-    """Return each word's offsets in `text`, exactly as CoNLL-U spells them, or None where they do not follow it.
+    """Return each word's offsets in `text`, spaces where CoNLL-U has them, or None where the words do not follow it.
 
     `misc` says where no space follows (``SpaceAfter=No``). `ranges` maps the index of a multiword token's first word to
     (index after its last word, form, misc). Its words get their own offsets where together they spell the form, else
@@ -27,9 +27,9 @@ def align_words(
             offsets += _within(form, [words[index] for index in indices], start=position)
         position += len(form)
         if position < len(text) and "SpaceAfter=No" not in form_misc:
-            if text[position] != " ":
+            if not text[position].isspace():
                 return None
-            position += 1
+            position += len(text) - position - len(text[position:].lstrip())
     return offsets if position == len(text) else None
 
 

@@ -25,7 +25,11 @@ class Reader(ABC):
 
     @abstractmethod
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
-        """Return the sound records of `path`, in file order; each fault goes to `report`, and its record is left out."""
+        """Return the sound records of `path`, in file order; tell each fault to `report` and leave its record out."""
+
+    def unread(self, path: Path) -> list[str]:
+        """Return what the file `path` holds and this reader leaves out, in words; nothing unless a reader says so."""
+        return []
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Column files: one token a line, its columns apart by tabs or spaces, a blank line after each sequence."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from statistics import mode
@@ -9,7 +9,7 @@ from typing import TypeAlias, final
 import datasets
 
 from seqlab.data.readers.base import Reader
-from seqlab.data.readers.source import Report, Source, is_blank, split_spaces
+from seqlab.data.readers.source import Report, Source, is_blank, refuse, split_spaces
 from seqlab.data.readers.tags import TagConverter
 from seqlab.data.records import Columns, records_from_columns
 from seqlab.errors import ConfigError
@@ -57,7 +57,7 @@ class ConllReader(Reader):
             source.fault(1, "the file holds no records; expected one token a line")
             return records_from_columns(columns)
         split = self._splitter(blocks[0][0][1])
-        width = mode(len(split(line)) for _, line in islice(chain.from_iterable(blocks), _N_LINES_SNIFFED))
+        width = _width(blocks, split)
         if not self._columns_fit(width, line=blocks[0][0][0], source=source):
             return records_from_columns(columns)
         for number, block in enumerate(blocks, 1):
@@ -65,6 +65,12 @@ class ConllReader(Reader):
             if self._rows_sound(rows, width=width, source=source):
                 self._append(rows, columns=columns, record_id=f"{path.stem}-{number}", source=source)
         return records_from_columns(columns)
+
+    def unread(self, path: Path) -> list[str]:
+        blocks = list(self._blocks(Source(path, report=refuse).lines()))
+        width = _width(blocks, self._splitter(blocks[0][0][1]))
+        read = {index % width for index in self._columns.values()}
+        return [f"column {index} of {width}" for index in range(width) if index not in read]
 
     def _blocks(self, lines: list[str]) -> Iterator[list[_Line]]:
         block: list[_Line] = []
@@ -91,10 +97,8 @@ class ConllReader(Reader):
     def _columns_fit(self, width: int, *, line: int, source: Source) -> bool:
         for name, index in self._columns.items():
             if not -width <= index < width:
-                override = f"data.reader.columns.{name}=…"
-                source.fault(
-                    line, f"{name} is column {index} but lines have {width} column(s); set {override} or data.reader.separator"
-                )
+                what = f"{name} is column {index} but lines have {width} column(s)"
+                source.fault(line, f"{what}; set data.reader.columns.{name} or data.reader.separator")
                 return False
         return True
 
@@ -124,3 +128,8 @@ class ConllReader(Reader):
         columns["line"].append(rows[0][0])
         for name, values in record.items():
             columns[name].append(values)
+
+
+def _width(blocks: Iterable[list[_Line]], split: Callable[[str], list[str]]) -> int:
+    """Return the number of columns that most lines have."""
+    return mode(len(split(line)) for _, line in islice(chain.from_iterable(blocks), _N_LINES_SNIFFED))

@@ -70,7 +70,9 @@ class ConlluReader(Reader):
     def _labels_sound(self, sentence: _Sentence, metadata: dict[str, str], *, source: Source) -> bool:
         for key, column in self._comment_columns.items():
             if column == "label" and key not in metadata:
-                source.fault(sentence.line, f"no comment '# {key} = …', which is to be the label; known: {sorted(metadata)}")
+                source.fault(
+                    sentence.line, f"no comment '# {key} = …', which is to be the label; known: {sorted(metadata)}"
+                )
                 return False
         return True
 
@@ -134,7 +136,7 @@ def _rows_sound(sentence: _Sentence, *, source: Source) -> bool:
 
 
 def _are_plain(rows: list[list[str]]) -> bool:
-    """Return whether all is as most sentences have it, with no range, empty node or fault: checked by column, for speed."""
+    """Return whether there is no range, empty node or fault, as in most sentences: checked by column, for speed."""
     if not rows or any(len(cells) != _N_COLUMNS or "" in cells for cells in rows):
         return False
     ids = [str(word_id) for word_id in range(1, len(rows) + 1)]

@@ -44,6 +44,9 @@ class LinesReader(Reader):
                 sources[name].fault(min(len(values), n_records) + 1, f"{what}; expected one line a record in both")
         return self._records(path, lines, sources)
 
+    def unread(self, path: Path) -> list[str]:
+        return [f"file {child.name}" for child in sorted(path.iterdir()) if child.name not in self._files.values()]
+
     def _records(self, path: Path, lines: dict[str, list[str]], sources: dict[str, Source]) -> datasets.Dataset:
         records: list[dict[str, Any]] = []
         for number, row in enumerate(zip(*lines.values(), strict=False), 1):

@@ -1,4 +1,4 @@
-"""Lines of a file, and what is wrong in it: one parser per format serves readers (which refuse) and the data doctor (which collects)."""
+"""Lines of a file, and what is wrong in it: readers refuse the first fault, the data doctor collects them all."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +40,7 @@ class Source:
         self._report(Fault(self.path, line, message))
 
     def lines(self) -> list[str]:
-        r"""Return the lines, cut at ``\n`` or ``\r\n`` only (U+2028, U+0085 … stay), without a byte order mark at the start.
+        r"""Return the lines, cut at ``\n`` or ``\r\n`` only (U+2028, U+0085 … stay), without a leading byte order mark.
 
         Each line that is not UTF-8 is a fault; past it, the undecodable bytes read as U+FFFD.
         """
@@ -60,7 +60,9 @@ class Source:
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be read: {error.strerror}; check the path (data.dir, data.splits)") from error
+            raise DataError(
+                f"{self.path}: cannot be read: {error.strerror}; check the path (data.dir, data.splits)"
+            ) from error
 
     def _decode_lines(self, data: bytes) -> list[str]:
         decoded, offset = [], 0

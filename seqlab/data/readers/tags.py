@@ -14,9 +14,8 @@ class TagConverter:
 
     def __init__(self, *, scheme: str | None, target_scheme: str | None) -> None:
         if scheme is None and target_scheme is not None:
-            raise ConfigError(
-                f"target_scheme is {target_scheme!r} but scheme is null; set data.reader.scheme to what the file's tags are in"
-            )
+            what = f"target_scheme is {target_scheme!r} but scheme is null"
+            raise ConfigError(f"{what}; set data.reader.scheme to what the file's tags are in")
         self._scheme = None if scheme is None else get_scheme(scheme)
         self._target = None if target_scheme is None else get_scheme(target_scheme)
         self._known: dict[tuple[str, ...], list[str]] = {}

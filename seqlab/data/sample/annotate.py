@@ -1,5 +1,7 @@
 """From an expanded grammar to the columns of a record: tokens, parts of speech, BIO tags and chunks."""
 
+from collections.abc import Sequence
+from itertools import accumulate, compress, pairwise
 from random import Random
 from typing import NamedTuple
 
@@ -8,7 +10,7 @@ from seqlab.data.sample.inflection import indefinite_article
 from seqlab.types import Span
 
 _LOWER_CASED_SHARE = 0.12
-_UNPUNCTUATED_SHARE = 0.3
+_UNPUNCTUATED_SHARE = 0.5
 
 
 class Annotation(NamedTuple):
@@ -18,12 +20,18 @@ class Annotation(NamedTuple):
     entities: list[Span]
     chunks: list[Span]
 
+    def keeping(self, kept: Sequence[bool]) -> "Annotation":
+        """Return the words that are `kept`, with the spans moved; no span may lose a word."""
+        at = list(accumulate(kept, initial=0))
+        moved = [[Span(at[start], at[end], label) for start, end, label in spans] for spans in self[1:]]
+        return Annotation(list(compress(self.leaves, kept)), *moved)
+
 
 def sentence_record(grammar: Grammar, random: Random) -> dict[str, object]:
     """Return a sentence: `tokens`, `upos`, `tags`, `segments` (chunks) and its type as `label`."""
-    label, (leaves, entities, chunks) = annotate(grammar.draw("sentence", random))
-    if random.random() < _UNPUNCTUATED_SHARE:
-        leaves = leaves[:-1]
+    label, annotation = annotate(grammar.draw("sentence", random))
+    is_punctuated = random.random() >= _UNPUNCTUATED_SHARE
+    leaves, entities, chunks = annotation.keeping(_kept(annotation.leaves, is_punctuated=is_punctuated))
     words = with_articles([leaf.word for leaf in leaves])
     words[0] = words[0][0].upper() + words[0][1:]
     if random.random() < _LOWER_CASED_SHARE:
@@ -45,7 +53,7 @@ def utterance_record(grammar: Grammar, random: Random) -> dict[str, object]:
 
 
 def annotate(root: Branch) -> tuple[str, Annotation]:
-    """Return the label of the one bracket that encloses everything, and the words with the spans of the inner brackets."""
+    """Return the label of the outermost bracket, and the words with the spans of the inner ones."""
     (whole,) = root.children
     assert isinstance(whole, Branch)
     annotation = Annotation([], [], [])
@@ -65,6 +73,11 @@ def bio_tags(spans: list[Span], *, n_steps: int) -> list[str]:
     for start, end, label in spans:
         tags[start:end] = [f"B-{label}"] + [f"I-{label}"] * (end - start - 1)
     return tags
+
+
+def _kept(leaves: list[Leaf], *, is_punctuated: bool) -> list[bool]:
+    """Return False for commas before another mark, and for the last mark where there is to be none."""
+    return [*(left.word != "," or right.mark != "PUNCT" for left, right in pairwise(leaves)), is_punctuated]
 
 
 def _collect(branch: Branch, annotation: Annotation) -> None:

@@ -143,7 +143,8 @@ def _rule(header: re.Match[str], lines: list[str], rules: dict[str, _Rule], owne
 def _words(line: str, rules: dict[str, _Rule]) -> list[str]:
     if " + " not in line:
         return line.split()
-    stems, suffixes = ([leaf.word for (leaf,) in rules[name][""] if isinstance(leaf, Leaf)] for name in line.split(" + "))
+    lists = (rules[name][""] for name in line.split(" + "))
+    stems, suffixes = ([leaf.word for (leaf,) in words if isinstance(leaf, Leaf)] for words in lists)
     return [stem + suffix for stem in stems for suffix in suffixes if stem[-1] != suffix[0]]
 
 

@@ -6,7 +6,7 @@ from zlib import crc32
 
 SPLITS = ("train", "val", "test")
 
-_SHARED_PERCENT = 50
+_SHARED_PERCENT = 75
 _PART_PERCENTS = {"train": 60, "val": 20, "test": 20}
 _SURFACE_PERCENTS = {"train": 50, "val": 25, "test": 25}
 
@@ -16,8 +16,8 @@ _SURFACE_PERCENTS = {"train": 50, "val": 25, "test": 25}
 class Ownership:
     """Names of one `split` in the corpus with this `seed`.
 
-    A whole name (a surface form, whatever its case) belongs to exactly one split. The words it is made of are shared in part:
-    about half of them may occur in any split, each of the others in one split only.
+    A whole name (a surface form, whatever its case) belongs to exactly one split. Of the words that names are made of,
+    three quarters may occur in any split, each of the others in one only.
     """
 
     seed: int
@@ -34,7 +34,7 @@ class Ownership:
         return _owner(self._percent(word, salt="part"), _PART_PERCENTS) == self.split
 
     def _percent(self, text: str, *, salt: str) -> float:
-        # Multiplying by Knuth's odd constant carries the low bits of the checksum to the top, which pick the percentage.
+        # Knuth's multiplier carries the low bits of the checksum to the top ones, which pick the percentage.
         mixed = crc32(f"{salt} {self.seed} {text.lower()}".encode()) * 2654435761 % 2**32
         return mixed / 2**32 * 100
 

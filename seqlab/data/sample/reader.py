@@ -42,7 +42,10 @@ _CORPORA: dict[str, tuple[_Source, dict[str, Any]]] = {
         {"tokens": _STRINGS, "tags": _STRINGS, "label": _STRING},
     ),
     "trees": (_grammatical(review_record, "reviews"), {"tokens": _STRINGS, "tree": _STRING, "label": _STRING}),
-    "frames": (lambda ownership: Speech(ownership).record, {"frames": List(List(Value("float32"))), "labels": _STRINGS}),
+    "frames": (
+        lambda ownership: Speech(ownership).record,
+        {"frames": List(List(Value("float32"))), "labels": _STRINGS},
+    ),
 }
 
 
@@ -50,8 +53,8 @@ _CORPORA: dict[str, tuple[_Source, dict[str, Any]]] = {
 class SampleReader(Reader):
     """Generates the records of one sample corpus, the same ones on every machine for the same seed.
 
-    `corpus` is tags, intents, trees or frames; `n_train`, `n_val` and `n_test` count records. A longer split begins with the
-    records of a shorter one.
+    `corpus` is tags, intents, trees or frames; `n_train`, `n_val` and `n_test` count records. A longer split begins
+    with the records of a shorter one.
 
     Raises:
         ConfigError: An unknown corpus, or a negative size or seed.
@@ -75,7 +78,7 @@ class SampleReader(Reader):
         """
         split = str(path)
         if split not in self.sizes:
-            raise DataError(f"{split}: the sample corpora have the splits {', '.join(SPLITS)}, and no files: set data.splits")
+            raise DataError(f"{split}: no split of the sample corpora; expected {', '.join(SPLITS)}: set data.splits")
         source, columns = _CORPORA[self.corpus]
         records = islice(self._records(source, split), self.sizes[split])
         table: dict[str, list[object]] = {name: [] for name in ("id", *columns)}

@@ -58,7 +58,7 @@ def compose(left: Meaning, right: Meaning) -> Meaning:
             return Meaning(_clip(right.score + sign), "")
         case "less", _:
             return Meaning(sign, "")
-        case ("but" | "although"), _:
+        case (("but" | "although"), _):
             return Meaning(right.score, f"{left.role} …")
         case ",", _:
             return right

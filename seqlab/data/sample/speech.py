@@ -1,7 +1,7 @@
-"""Frames of a small made-up language: noisy left-to-right prototypes of phones, with labels whose positions nobody knows.
+"""Frames of a made-up language: noisy left-to-right prototypes of phones, with labels whose positions nobody knows.
 
-A phone has an onset, a middle and a release, each a point in feature space that lasts one to three frames. Beginnings and ends lean
-towards the neighbours (co-articulation), every speaker has a pace and an offset, and every frame has noise.
+A phone has an onset, a middle and a release, each a point in feature space that lasts one to three frames. Beginnings
+and ends lean towards the neighbours (co-articulation), every speaker has a pace and an offset, every frame has noise.
 """
 
 from random import Random
@@ -31,7 +31,7 @@ class Speech:
         language = np.random.PCG64(ownership.seed)
         self.prototypes = _CONTRAST * _noise(language, len(PHONES) * _N_STATES).reshape(len(PHONES), _N_STATES, _WIDTH)
         syllables = [consonant + vowel for consonant in _CONSONANTS for vowel in _VOWELS]
-        words = [first + second for first in syllables for second in syllables] + [s + coda for s in syllables for coda in "snl"]
+        words = [syllable + ending for syllable in syllables for ending in (*syllables, "s", "n", "l")]
         self.words = [word for word in words if ownership.owns(word)]
 
     def record(self, random: Random) -> dict[str, object]:
@@ -55,6 +55,7 @@ class Speech:
 
 
 def _noise(source: np.random.PCG64, n_rows: int) -> NDArray[np.float64]:
-    """Return rows of bell-shaped numbers with mean 0 and variance 1: sums of 4 uniform ones, the same on every machine."""
-    raw = (source.random_raw(4 * n_rows * _WIDTH) >> np.uint64(40)).reshape(4, n_rows, _WIDTH)
-    return (raw.sum(axis=0) - 2.0**25) * (3**0.5 / 2**24)
+    """Return rows of bell-shaped numbers with mean 0 and variance 1: sums of 4 uniform ones, exact everywhere."""
+    raw = source.random_raw(4 * n_rows * _WIDTH) >> np.uint64(40)
+    sums: NDArray[np.float64] = raw.reshape(4, n_rows, _WIDTH).sum(axis=0, dtype=np.float64)
+    return (sums - 2.0**25) * (3**0.5 / 2**24)

@@ -1,0 +1,79 @@
+"""The linear chain beside pytorch-crf: loss with backward, and decoding. Prints how many times faster ours is.
+
+Both sides take turns in one process, so that other load on the machine falls on both; the ratio is that of the medians.
+Run: python benchmarks/crf.py [--repeats 30] [--threads 2]
+"""
+
+import argparse
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torchcrf import CRF
+
+from seqlab.lattices.linear_chain import Chain, negative_log_likelihood, viterbi
+
+SIZES = [(32, 40, 9), (32, 40, 18), (32, 40, 50), (128, 40, 18), (1, 25, 18)]
+"""Batch, steps, tags."""
+
+
+def seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def compare(ours: Callable[[], object], theirs: Callable[[], object], *, repeats: int) -> str:
+    """Return the ratio of the median times, and both in milliseconds."""
+    ours(), theirs()
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(repeats)]
+    our_median, their_median = (1000 * statistics.median(times) for times in zip(*pairs, strict=True))
+    return f"{their_median / our_median:6.1f}x  ({our_median:7.2f} ms, pytorch-crf {their_median:8.2f} ms)"
+
+
+def report(size: tuple[int, int, int], *, is_ragged: bool, repeats: int) -> None:
+    n_records, n_steps, n_tags = size
+    torch.manual_seed(0)
+    lengths = torch.randint(1, n_steps + 1, (n_records,)) if is_ragged else torch.full((n_records,), n_steps)
+    lengths[0] = n_steps
+    mask = torch.arange(n_steps) < lengths[:, None]
+    tags = torch.randint(n_tags, (n_records, n_steps))
+    emissions = torch.randn(n_records, n_steps, n_tags, requires_grad=True)
+    crf = CRF(n_tags, batch_first=True)
+    scores = (crf.transitions, crf.start_transitions, crf.end_transitions)
+    chain = Chain(emissions, lengths, *scores)
+
+    def learn(loss: Callable[[], Tensor]) -> None:
+        for tensor in (emissions, *scores):
+            tensor.grad = None
+        loss().backward()
+
+    name = f"batch {n_records:3}, {n_steps} steps, {n_tags:2} tags, {'ragged' if is_ragged else 'full  '}"
+    loss = compare(
+        lambda: learn(lambda: negative_log_likelihood(chain, tags).sum()),
+        lambda: learn(lambda: -crf(emissions, tags, mask)),
+        repeats=repeats,
+    )
+    print(f"{name}  loss+backward {loss}", flush=True)
+    with torch.no_grad():
+        best = compare(lambda: viterbi(chain)[0].tolist(), lambda: crf.decode(emissions, mask), repeats=repeats)
+    print(f"{name}  best path     {best}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    warnings.simplefilter("ignore")
+    for size in SIZES:
+        for is_ragged in (False, True):
+            report(size, is_ragged=is_ragged, repeats=options.repeats)
+
+
+if __name__ == "__main__":
+    main()

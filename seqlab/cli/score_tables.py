@@ -1,0 +1,93 @@
+"""Scores as tables: a row for each label with precision, recall and F1, and the numbers over all of them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+MAX_ROWS = 30
+"""Labels shown, the most frequent ones where there are more."""
+_PER_LABEL = {"per_type": "type", "per_label": "label", "per_tag": "tag"}
+_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "subset_accuracy": "all labels right",
+    "majority_accuracy": "accuracy of the most frequent label",
+}
+
+
+def by_head(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return `scores` by the name of their head; of a single head they come flat, and go by ''."""
+    is_flat = not all(isinstance(value, Mapping) for value in scores.values())
+    return {"": scores} if is_flat else dict(scores)
+
+
+def print_scores(scores: Mapping[str, Any], *, title: str, console: Console) -> None:
+    """Print each head's table and numbers."""
+    for name, head_scores in by_head(scores).items():
+        heading = f"{title}, {name}" if name else title
+        rows = next((key for key in _PER_LABEL if head_scores.get(key)), None)
+        if rows is None:
+            console.print(f"\n{heading}", style="bold", highlight=False)
+        else:
+            console.print(_table(head_scores, rows=rows, heading=heading, console=console))
+        for line in _lines(head_scores):
+            console.print(line, highlight=False, soft_wrap=True)
+
+
+def _table(scores: Mapping[str, Any], *, rows: str, heading: str, console: Console) -> Table:
+    table = Table(
+        title=f"\n{heading}",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD if console.is_terminal else None,
+        pad_edge=False,
+    )
+    table.add_column(_PER_LABEL[rows], no_wrap=True)
+    for column in ("precision", "recall", "F1", "support"):
+        table.add_column(column, justify="right")
+    labels = scores[rows]
+    frequent = sorted(labels, key=lambda label: -labels[label]["support"])[:MAX_ROWS]
+    for label in (label for label in labels if label in set(frequent)):
+        s = labels[label]
+        table.add_row(_escaped(label), *_percent(s["precision"], s["recall"], s["f1"]), f"{s['support']:,}")
+    if len(labels) > MAX_ROWS:
+        table.add_row(f"… {len(labels) - MAX_ROWS} rarer ones", "", "", "", "", style="dim")
+    for name, values in _totals(scores):
+        table.add_row(name, *_percent(*values), f"{_support(labels):,}", style="bold")
+    return table
+
+
+def _totals(scores: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float, float, float]]]:
+    """Return the rows over all spans: strict, and default where it is another."""
+    if "span_f1" not in scores:
+        return
+    values = {mode: tuple(scores[key][mode] for key in ("precision", "recall", "span_f1")) for mode in ("strict", "default")}
+    is_one = values["strict"] == values["default"]
+    yield "all" if is_one else "all (strict)", values["strict"]
+    if not is_one:
+        yield "all (default)", values["default"]
+
+
+def _lines(scores: Mapping[str, Any]) -> Iterator[str]:
+    numbers = {name: value for name, value in scores.items() if isinstance(value, int | float)}
+    for name, value in numbers.items():
+        shown = f"{100 * value:.2f} %" if isinstance(value, float) else f"{value:,}"
+        yield f"{_NAMES.get(name, name.replace('_', ' '))}: {shown}"
+
+
+def _percent(*values: float) -> list[str]:
+    return [f"{100 * value:.2f}" for value in values]
+
+
+def _support(labels: Mapping[str, Mapping[str, float]]) -> int:
+    return int(sum(scores["support"] for scores in labels.values()))
+
+
+def _escaped(label: str) -> str:
+    from rich.markup import escape
+
+    return escape(label)

@@ -1,0 +1,159 @@
+"""The doctor's report for people (tables; plain text where the output is no terminal) and for programs (JSON)."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seqlab.data.doctor.examine import FileReport
+from seqlab.data.doctor.findings import Finding
+from seqlab.data.doctor.leakage import Leak
+
+_BUCKETS = (0, 1, 2, 5, 10, 20, 40, 80, 160)
+"""Longest record of each row of the length table; one more row holds the rest."""
+_N_LABELS_SHOWN = 60
+_PLAIN_WIDTH = 200
+
+
+def print_reports(
+    reports: Sequence[FileReport], leaks: Sequence[Leak], *, console: Console, max_warnings: int | None
+) -> None:
+    """Print all errors, up to `max_warnings` warnings of each kind a file (None: all), then the tables."""
+    for report in reports:
+        for line in _finding_lines(report.findings, max_warnings):
+            console.print(Text(line), soft_wrap=True)
+    for leak in leaks:
+        for line in _leak_lines(leak, max_warnings):
+            console.print(Text(line), soft_wrap=True)
+    for table in (_files(reports), *_labels(reports), _lengths(reports)):
+        _print_table(table, console)
+    for report in reports:
+        console.print(Text(f"{report.path}: {report.scheme_note}"), soft_wrap=True)
+    console.print(Text(_verdict(reports)), soft_wrap=True)
+
+
+def as_json(reports: Sequence[FileReport], leaks: Sequence[Leak]) -> dict[str, Any]:
+    """Return the whole report as JSON values."""
+    return {"files": [_file_json(report) for report in reports], "leaks": [_leak_json(leak) for leak in leaks]}
+
+
+def _finding_lines(findings: Iterable[Finding], max_warnings: int | None) -> Iterable[str]:
+    seen: Counter[str] = Counter()
+    for finding in findings:
+        seen[finding.kind] += finding.severity == "warning"
+        if finding.severity == "error" or max_warnings is None or seen[finding.kind] <= max_warnings:
+            yield str(finding)
+    for kind, count in seen.items():
+        if max_warnings is not None and count > max_warnings:
+            yield f"… and {count - max_warnings} more warnings of the kind {kind!r}; --all shows them"
+
+
+def _leak_lines(leak: Leak, max_warnings: int | None) -> Iterable[str]:
+    shown = leak.lines if max_warnings is None else leak.lines[:max_warnings]
+    for first, second in shown:
+        yield f"{leak.second}:{second}: warning: same tokens as {leak.first}:{first}"
+    if len(shown) < len(leak.lines):
+        yield f"… and {len(leak.lines) - len(shown)} more in both; --all shows them"
+    what = f"{len(leak.lines)} of {leak.n_second} distinct records ({leak.share:.1%}) are in {leak.first}"
+    yield f"{leak.second}: warning: {what}"
+
+
+def _files(reports: Sequence[FileReport]) -> Table:
+    table = _table("files", "file", "format", "records", "tokens", "longest", "scheme", "errors", "warnings")
+    for report in reports:
+        longest = max(report.lengths, default=0)
+        counts = (report.n_records, report.n_tokens, longest)
+        n_warnings = len(report.findings) - report.n_errors
+        row = (report.path, report.format, *counts, report.scheme or "-", report.n_errors, n_warnings)
+        table.add_row(*(Text(_number(cell)) for cell in row))
+    return table
+
+
+def _labels(reports: Sequence[FileReport]) -> Iterable[Table]:
+    kinds = dict.fromkeys(kind for report in reports for kind in report.counts)
+    for kind in kinds:
+        counts = [report.counts.get(kind, Counter()) for report in reports]
+        table = _table(kind, kind, *(str(report.path) for report in reports))
+        total = sum(counts, Counter[str]())
+        for label, _ in total.most_common(_N_LABELS_SHOWN):
+            table.add_row(Text(label), *(Text(_number(count[label])) for count in counts))
+        if len(total) > _N_LABELS_SHOWN:
+            table.add_row(Text(f"… and {len(total) - _N_LABELS_SHOWN} more (--json has all)"))
+        table.add_row(Text("(all)"), *(Text(_number(count.total())) for count in counts))
+        yield table
+
+
+def _lengths(reports: Sequence[FileReport]) -> Table:
+    table = _table("lengths", "tokens", *(str(report.path) for report in reports))
+    histograms = [_histogram(report.lengths) for report in reports]
+    lows = [0, *(bound + 1 for bound in _BUCKETS)]
+    names = [*(f"{low}-{high}" if low < high else f"{high}" for low, high in zip(lows, _BUCKETS, strict=False))]
+    for row, name in enumerate([*names, f"{lows[-1]}+"]):
+        if any(histogram[row] for histogram in histograms):
+            table.add_row(Text(name), *(Text(_number(histogram[row])) for histogram in histograms))
+    return table
+
+
+def _histogram(lengths: Counter[int]) -> list[int]:
+    rows = [0] * (len(_BUCKETS) + 1)
+    for length, count in lengths.items():
+        rows[sum(length > bound for bound in _BUCKETS)] += count
+    return rows
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(Text(first))
+    for name in others:
+        table.add_column(Text(name), justify="right")
+    return table
+
+
+def _print_table(table: Table, console: Console) -> None:
+    if not console.is_terminal:
+        table.box = None
+        console.print(table, width=_PLAIN_WIDTH)
+    else:
+        table.box = box.SIMPLE
+        console.print(table)
+
+
+def _number(cell: object) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+
+
+def _verdict(reports: Sequence[FileReport]) -> str:
+    n_errors = sum(report.n_errors for report in reports)
+    n_warnings = sum(len(report.findings) for report in reports) - n_errors
+    return f"{n_errors} error(s), {n_warnings} warning(s) in {len(reports)} file(s)"
+
+
+def _file_json(report: FileReport) -> dict[str, Any]:
+    return {
+        "path": str(report.path),
+        "format": report.format,
+        "records": report.n_records,
+        "tokens": report.n_tokens,
+        "scheme": report.scheme,
+        "scheme_note": report.scheme_note,
+        "labels": {kind: dict(count.most_common()) for kind, count in report.counts.items()},
+        "lengths": {str(length): count for length, count in sorted(report.lengths.items())},
+        "findings": [
+            {
+                "kind": finding.kind,
+                "severity": finding.severity,
+                "path": str(finding.path),
+                "line": finding.line,
+                "message": finding.message,
+            }
+            for finding in report.findings
+        ],
+    }
+
+
+def _leak_json(leak: Leak) -> dict[str, Any]:
+    return {"first": str(leak.first), "second": str(leak.second), "share": leak.share, "lines": leak.lines}

@@ -1,0 +1,117 @@
+"""One file under examination: its faults, its scheme, its labels and lengths."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, final
+
+from seqlab.data.doctor.checks import (
+    Rows,
+    duplicates,
+    empty_records,
+    odd_characters,
+    tag_violations,
+    unaligned_texts,
+)
+from seqlab.data.doctor.findings import Finding
+from seqlab.data.doctor.formats import open_reader
+from seqlab.data.readers.source import Fault
+from seqlab.data.schemes import SCHEME_NAMES, Detection, Scheme, detect_scheme, get_scheme
+
+_COLUMNS = ("id", "line", "tokens", "tags", "label", "segments", "text", "offsets")
+_TOLERATED_SHARE = 0.2
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What the doctor found in one file; only records without a parse fault are counted."""
+
+    path: Path
+    format: str
+    n_records: int
+    n_tokens: int
+    findings: list[Finding]
+    scheme: str | None
+    """The scheme that the tags were checked against; None where they spell no spans."""
+    scheme_note: str
+    counts: dict[str, Counter[str]]
+    """What is labelled (`spans`, `tags`, `label`, `segments`) -> how often each label occurs."""
+    lengths: Counter[int]
+    """Number of tokens -> number of records."""
+    lines: dict[tuple[str, ...], int]
+    """Tokens of each distinct record -> the line where it starts first."""
+
+    @property
+    def n_errors(self) -> int:
+        """Number of findings that are errors."""
+        return sum(finding.severity == "error" for finding in self.findings)
+
+
+def examine(path: Path, *, format_name: str, overrides: Sequence[str], scheme: str | None) -> FileReport:
+    """Return what is in `path` and what is wrong with it: every fault, not the first.
+
+    `overrides` change the settings of the format's reader; `scheme` is what the tags should be in (None: detected).
+
+    Raises:
+        DataError: there is no such file.
+    """
+    faults: list[Fault] = []
+    records = open_reader(format_name, path=path, overrides=overrides).parse(path, report=faults.append)
+    columns = {name: records[name][:] for name in _COLUMNS if name in records.column_names}
+    rows = Rows(_text_path(path, format_name), columns, has_line_per_step=format_name == "conll")
+    detection = detect_scheme(columns.get("tags", []))
+    expected = get_scheme(scheme) if scheme is not None else _expected_scheme(detection)
+    parsed = [Finding("format", "error", fault.path, fault.line, fault.message) for fault in faults]
+    return FileReport(
+        path=path,
+        format=format_name,
+        n_records=len(records),
+        n_tokens=sum(map(len, columns["tokens"])),
+        findings=sorted([*parsed, *_findings(rows, expected)], key=lambda finding: finding.line),
+        scheme=None if expected is None else expected.name,
+        scheme_note=detection.describe() if "tags" in columns else "There are no tags.",
+        counts=_counts(columns, expected),
+        lengths=Counter(map(len, columns["tokens"])),
+        lines={tuple(tokens): rows.line(record) for record, tokens in reversed(list(enumerate(columns["tokens"])))},
+    )
+
+
+def _text_path(path: Path, format_name: str) -> Path:
+    return path / "seq.in" if format_name == "lines" else path
+
+
+def _findings(rows: Rows, scheme: Scheme | None) -> Iterator[Finding]:
+    checks = [odd_characters(rows), empty_records(rows), unaligned_texts(rows), duplicates(rows)]
+    if scheme is not None and "tags" in rows.columns:
+        tags_path = rows.path.with_name("seq.out") if rows.path.name == "seq.in" else rows.path
+        checks.append(tag_violations(rows._replace(path=tags_path), scheme))
+    return chain(*checks)
+
+
+def _expected_scheme(detection: Detection) -> Scheme | None:
+    """Return the scheme that the tags are in, or all but a few are; BIO where several fit alike."""
+    names = sorted(SCHEME_NAMES, key=lambda name: (detection.violations[name], name != "BIO"))
+    n_broken = detection.violations[names[0]]
+    is_spans = detection.n_steps > 0 and (detection.is_spans or n_broken <= _TOLERATED_SHARE * detection.n_steps)
+    return get_scheme(names[0]) if is_spans else None
+
+
+def _counts(columns: dict[str, list[Any]], scheme: Scheme | None) -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {}
+    if "tags" in columns and scheme is not None:
+        rows = (tags for tags in columns["tags"] if all(tags))
+        counts["spans"] = Counter(span.label for tags in rows for span in scheme.spans(tags))
+    elif "tags" in columns:
+        counts["tags"] = Counter(chain.from_iterable(columns["tags"]))
+    if "segments" in columns and "tags" not in columns:
+        counts["segments"] = Counter(segment["label"] for segments in columns["segments"] for segment in segments)
+    if "label" in columns:
+        counts["label"] = Counter(chain.from_iterable(map(_labels, columns["label"])))
+    return counts
+
+
+def _labels(label: str | list[str]) -> list[str]:
+    return [label] if isinstance(label, str) else label

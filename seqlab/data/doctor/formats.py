@@ -1,0 +1,116 @@
+"""Which format a file is in, and a reader for it."""
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from statistics import mode
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # OmegaConf lets those of its parser through
+
+from seqlab.config import build, known_targets, plain
+from seqlab.data.readers import Reader
+from seqlab.data.readers.source import is_blank, split_spaces
+from seqlab.errors import ConfigError, DataError
+from seqlab.paths import config_dir
+
+_SUFFIXES = {
+    ".conllu": "conllu",
+    ".conll": "conll",
+    ".bio": "conll",
+    ".iob": "conll",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}
+FORMATS = ("conll", "conllu", "jsonl", "lines", "csv", "parquet")
+"""Formats that the doctor examines: options of the config group `data`."""
+_N_LINES_SNIFFED = 200
+_N_CONLLU_COLUMNS = 10
+_REGULAR_SHARE = 0.8
+
+
+def format_of(path: Path) -> str:
+    """Return the format of `path`: of a folder with seq.in, lines; of a file, by its content, else by its suffix.
+
+    Raises:
+        DataError: there is no such file, or nothing tells its format.
+    """
+    if path.is_dir():
+        return _format_of_folder(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            lines = [line.rstrip(b"\r\n") for line in islice(file, _N_LINES_SNIFFED)]
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from error
+    if head == b"PAR1":
+        return "parquet"
+    text = (head + b"\n".join(lines)).decode("utf-8", errors="replace").removeprefix("\ufeff")
+    found = _format_of_text(text.split("\n"), suffix=path.suffix.lower()) or _SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        raise DataError(f"{path}: format not recognised; give one with --format ({', '.join(FORMATS)})")
+    return found
+
+
+def files_in(path: Path) -> list[Path]:
+    """Return `path` itself, or the data files and folders of parallel files in a folder of such."""
+    if not path.is_dir() or (path / "seq.in").exists():
+        return [path]
+    children = sorted(path.iterdir())
+    found = [child for child in children if child.suffix.lower() in _SUFFIXES or (child / "seq.in").exists()]
+    if not found:
+        raise DataError(f"{path}: no data file in this folder; give files, or a folder with seq.in and seq.out")
+    return found
+
+
+def open_reader(format_name: str, *, path: Path, overrides: Sequence[str]) -> Reader:
+    """Return a reader for `path`, set as in ``conf/data/<format>.yaml`` and by `overrides` (``columns.tags=3``).
+
+    Of parallel files, it reads those that the folder `path` has.
+
+    Raises:
+        ConfigError: no such format, or a setting that its reader does not have.
+    """
+    settings = reader_settings(format_name, overrides=overrides)
+    if format_name == "lines":
+        files = settings["files"].items()
+        settings["files"] = {name: file for name, file in files if name == "tokens" or (path / file).exists()}
+    reader: Reader = build(settings, targets=known_targets(("data",)), path="reader")
+    return reader
+
+
+def reader_settings(format_name: str, *, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of the reader in ``conf/data/<format>.yaml``, changed by `overrides`."""
+    if format_name not in FORMATS:
+        raise ConfigError(f"format is {format_name!r}; expected one of {', '.join(FORMATS)}")
+    try:
+        changes = OmegaConf.from_dotlist(list(overrides))
+        settings = OmegaConf.merge(OmegaConf.load(config_dir() / "data" / f"{format_name}.yaml").reader, changes)
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(f"settings are {list(overrides)}: {error}; expected e.g. columns.tags=3") from error
+    reader: dict[str, Any] = plain(settings)
+    return reader
+
+
+def _format_of_folder(path: Path) -> str:
+    if (path / "seq.in").exists():
+        return "lines"
+    raise DataError(f"{path}: a folder without seq.in; give its files, or a folder of parallel files")
+
+
+def _format_of_text(lines: list[str], *, suffix: str) -> str | None:
+    filled = [line for line in lines if not is_blank(line)]
+    if not filled or filled[0].startswith("{"):
+        return "jsonl" if filled else None
+    rows = [line.split("\t") for line in filled if not line.startswith("#")]
+    if sum(len(row) == _N_CONLLU_COLUMNS and row[0][:1].isdecimal() for row in rows) > len(rows) / 2:
+        return "conllu"
+    widths = [len(line.split("\t") if "\t" in line else split_spaces(line)) for line in filled]
+    has_blocks = any(map(is_blank, lines[:-1])) and suffix != ".csv"
+    is_regular = mode(widths) > 1 and widths.count(mode(widths)) > _REGULAR_SHARE * len(widths)
+    return "conll" if has_blocks and is_regular else None

@@ -1,0 +1,130 @@
+"""Data sets of the Hugging Face hub, or folders that `datasets` can load."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+import datasets
+from datasets.exceptions import DatasetsError
+
+from seqlab.data.readers.base import Reader
+from seqlab.data.readers.source import Report
+from seqlab.data.readers.text import text_columns
+from seqlab.data.records import standard_features
+from seqlab.errors import ConfigError, DataError
+
+
+@final
+class HubReader(Reader):
+    """Reads splits of the data set `name`: on the hub at `revision` (None: the newest), or a local folder.
+
+    `columns` maps record columns to columns of the data set; class labels become their names; a `text` without
+    `tokens` is tokenized. A local folder is read without any network access. Code of data sets never runs.
+    """
+
+    def __init__(self, *, name: str, config_name: str | None, revision: str | None, columns: dict[str, str]) -> None:
+        if not {"tokens", "text"} & set(columns):
+            raise ConfigError(
+                f"columns is {columns}; expected a column for tokens or text, e.g. data.reader.columns.text=text"
+            )
+        self._name = name
+        self._config_name = config_name
+        self._revision = revision
+        self._columns = columns
+
+    def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
+        """Return the records of the split called `path` (``train``, ``test[:100]``); nothing goes to `report`."""
+        split = str(path)
+        data = self._load(split)
+        missing = [column for column in self._columns.values() if column not in data.column_names]
+        if missing:
+            raise DataError(
+                f"{self._name}: no column {missing[0]!r} among {data.column_names}; set data.reader.columns"
+            )
+        data = data.select_columns(list(self._columns.values()))
+        features = self._features(data.features)
+        names = {column: _class_names(feature) for column, feature in data.features.items()}
+        convert = partial(_records, columns=self._columns, class_names=names, split=split)
+        return data.map(
+            convert,
+            batched=True,
+            with_indices=True,
+            remove_columns=data.column_names,
+            features=features,
+            desc=f"reading {split}",
+        )
+
+    def _load(self, split: str) -> datasets.Dataset:
+        folder = Path(self._name).expanduser()
+        try:
+            if (folder / "dataset_dict.json").exists():
+                return datasets.load_from_disk(str(folder))[split]
+            if (folder / "state.json").exists():
+                return datasets.load_from_disk(str(folder))
+            if folder.is_dir():
+                with _offline():
+                    return datasets.load_dataset(str(folder), self._config_name, split=split)
+            if self._name.startswith(("/", ".", "~")):
+                raise FileNotFoundError("no such folder")
+            return datasets.load_dataset(self._name, self._config_name, split=split, revision=self._revision)
+        except (OSError, ValueError, KeyError, RuntimeError, DatasetsError) as error:
+            raise DataError(
+                f"{self._name}: split {split!r} cannot be loaded: {error}; check data.name and data.splits"
+            ) from error
+
+    def _features(self, given: datasets.Features) -> datasets.Features:
+        names = dict.fromkeys(["id", *self._columns])
+        if "tokens" not in names:
+            names |= dict.fromkeys(["tokens", "offsets"])
+        others = {name: _named(given[column]) for name, column in self._columns.items()}
+        return datasets.Features({name: standard_features().get(name) or others[name] for name in names})
+
+
+def _records(
+    batch: dict[str, list[Any]],
+    indices: list[int],
+    *,
+    columns: dict[str, str],
+    class_names: dict[str, datasets.ClassLabel | None],
+    split: str,
+) -> dict[str, list[Any]]:
+    records = {
+        name: [_with_names(value, class_names[column]) for value in batch[column]] for name, column in columns.items()
+    }
+    if "tokens" not in records:
+        texts = [text_columns(text) for text in records["text"]]
+        records |= {name: [text[name] for text in texts] for name in ("tokens", "offsets")}
+    if "id" not in records:
+        records["id"] = [f"{split}-{index + 1}" for index in indices]
+    return records
+
+
+def _with_names(value: Any, classes: datasets.ClassLabel | None) -> Any:
+    if classes is None or value is None:
+        return value
+    return [classes.int2str(item) for item in value] if isinstance(value, list) else classes.int2str(value)
+
+
+def _class_names(feature: Any) -> datasets.ClassLabel | None:
+    inner = getattr(feature, "feature", feature)
+    return inner if isinstance(inner, datasets.ClassLabel) else None
+
+
+def _named(feature: Any) -> Any:
+    if _class_names(feature) is None:
+        return feature
+    name = datasets.Value("string")
+    return name if isinstance(feature, datasets.ClassLabel) else datasets.List(name)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Let `datasets` reach no host: a folder's own description may name files elsewhere."""
+    before = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before

@@ -1,0 +1,195 @@
+"""Records into files: what each format can hold, and its lines."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO, final
+
+from seqlab.errors import DataError
+
+Record = Mapping[str, Any]
+
+_CONLLU_COLUMNS = ("lemma", "upos", "xpos", "feats", "heads", "deprel", "deps", "misc")
+_REBUILT = ("line", "offsets")
+"""What readers make themselves."""
+
+
+class Writer(ABC):
+    """Writes records in one format."""
+
+    @abstractmethod
+    def held_columns(self, columns: Sequence[str]) -> list[str]:
+        """Return those of `columns` that the format can hold; all others are lost."""
+
+    @abstractmethod
+    def write(self, records: Iterable[Record], target: Path | TextIO) -> None:
+        """Write `records` to a path, or to an open text file.
+
+        Raises:
+            DataError: a value that the format cannot hold; the message names the record.
+        """
+
+
+@final
+class ConllWriter(Writer):
+    """Writes `columns` (those that the records have), apart by tabs, and a blank line after each record."""
+
+    def __init__(self, *, columns: Sequence[str]) -> None:
+        self._columns = columns
+
+    def held_columns(self, columns: Sequence[str]) -> list[str]:
+        return [name for name in columns if name in (*self._columns, *_REBUILT)]
+
+    def write(self, records: Iterable[Record], target: Path | TextIO) -> None:
+        _write_lines((line for record in records for line in self._lines(record)), target)
+
+    def _lines(self, record: Record) -> Iterator[str]:
+        names = [name for name in self._columns if name in record]
+        rows = list(zip(*(record[name] for name in names), strict=True))
+        if not rows:
+            raise DataError(
+                f"record {record['id']!r} has no tokens; column files cannot hold an empty record, leave it out"
+            )
+        if rows[0][0].startswith("-DOCSTART-"):
+            raise DataError(f"record {record['id']!r} starts with -DOCSTART-, which column files mark documents with")
+        for row in rows:
+            yield "\t".join(_cell(value, name, record) for name, value in zip(names, row, strict=True))
+        yield ""
+
+
+@final
+class ConlluWriter(Writer):
+    """Writes CoNLL-U: `comments`, ranges and empty nodes as they were read, and `tags` as XPOS where there is none."""
+
+    def held_columns(self, columns: Sequence[str]) -> list[str]:
+        held = ["tokens", "text", "label", "comments", "multiword", "empty_nodes", "id", *_CONLLU_COLUMNS, *_REBUILT]
+        has_room = "xpos" not in columns
+        return [name for name in columns if name in held or (name == "tags" and has_room)]
+
+    def write(self, records: Iterable[Record], target: Path | TextIO) -> None:
+        _write_lines((line for record in records for line in self._lines(record)), target)
+
+    def _lines(self, record: Record) -> Iterator[str]:
+        if not record["tokens"]:
+            raise DataError(
+                f"record {record['id']!r} has no tokens; CoNLL-U cannot hold an empty sentence, leave it out"
+            )
+        yield from _comments(record)
+        yield from _with_other_lines(list(self._words(record)), record)
+        yield ""
+
+    def _words(self, record: Record) -> Iterator[str]:
+        empty = ["_"] * len(record["tokens"])
+        given = {name: record[name] for name in _CONLLU_COLUMNS if name in record}
+        if "xpos" not in given and "tags" in record:
+            given["xpos"] = record["tags"]
+        columns = [record["tokens"], *(given.get(name, empty) for name in _CONLLU_COLUMNS)]
+        names = ("tokens", *_CONLLU_COLUMNS)
+        for number, row in enumerate(zip(*columns, strict=True), 1):
+            cells = (
+                "_" if value is None else _cell(value, name, record) for name, value in zip(names, row, strict=True)
+            )
+            yield "\t".join((str(number), *cells))
+
+
+@final
+class JsonlWriter(Writer):
+    """Writes an object a record, with every column but `line`."""
+
+    def held_columns(self, columns: Sequence[str]) -> list[str]:
+        return list(columns)
+
+    def write(self, records: Iterable[Record], target: Path | TextIO) -> None:
+        rows = ({name: value for name, value in record.items() if name != "line"} for record in records)
+        _write_lines((json.dumps(row, ensure_ascii=False) for row in rows), target)
+
+
+@final
+class LinesWriter(Writer):
+    """Writes a folder of parallel files: seq.in (tokens), seq.out (tags) and label."""
+
+    _FILES = {"tokens": "seq.in", "tags": "seq.out", "label": "label"}  # noqa: RUF012 (never changed)
+
+    def held_columns(self, columns: Sequence[str]) -> list[str]:
+        return [name for name in columns if name in (*self._FILES, *_REBUILT)]
+
+    def write(self, records: Iterable[Record], target: Path | TextIO) -> None:
+        if not isinstance(target, Path):
+            raise DataError("parallel files are a folder, which cannot go to standard output; give a folder")
+        rows = list(records)
+        target.mkdir(parents=True, exist_ok=True)
+        for name, file in self._FILES.items():
+            if rows and name in rows[0]:
+                _write_lines((_spaced(record[name], name, record) for record in rows), target / file)
+
+
+WRITERS = ("conll", "conllu", "jsonl", "lines")
+"""Formats that can be written."""
+
+
+def open_writer(format_name: str, *, columns: Sequence[str]) -> Writer:
+    """Return the writer of a format; `columns` are those that column files get, in this order."""
+    writers: dict[str, Writer] = {
+        "conll": ConllWriter(columns=columns),
+        "conllu": ConlluWriter(),
+        "jsonl": JsonlWriter(),
+        "lines": LinesWriter(),
+    }
+    return writers[format_name]
+
+
+def _write_lines(lines: Iterable[str], target: Path | TextIO) -> None:
+    if not isinstance(target, Path):
+        target.writelines(f"{line}\n" for line in lines)
+        return
+    unfinished = target.with_name(f"{target.name}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        unfinished.replace(target)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written: {error.strerror}; check its folder") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _comments(record: Record) -> Iterator[str]:
+    if "comments" in record:
+        yield from record["comments"]
+        return
+    found = {"sent_id": record["id"], "label": record.get("label"), "text": record.get("text")}
+    for key, value in found.items():
+        if value is not None:
+            yield f"# {key} = {_cell(value, key, record)}"
+
+
+def _with_other_lines(words: list[str], record: Record) -> Iterator[str]:
+    """Yield `words` with each range before its first word, and each empty node after the word that it follows."""
+    before: dict[int, list[str]] = {}
+    for line in record.get("empty_nodes") or ():
+        before.setdefault(int(line.partition(".")[0]) + 1, []).append(line)
+    for line in record.get("multiword") or ():
+        before.setdefault(int(line.partition("-")[0]), []).append(line)
+    for number, word in enumerate(words, 1):
+        yield from before.get(number, ())
+        yield word
+    yield from before.get(len(words) + 1, ())
+
+
+def _cell(value: object, name: str, record: Record) -> str:
+    text = str(value)
+    if isinstance(value, list):
+        raise DataError(f"record {record['id']!r}: {name} is {value!r}; the format holds one value; choose jsonl")
+    if not text.strip(" ") or "\t" in text or "\n" in text or "\r" in text:
+        raise DataError(f"record {record['id']!r}: {name} holds {text!r}, which would break the line; choose jsonl")
+    return text
+
+
+def _spaced(value: str | list[str], name: str, record: Record) -> str:
+    if isinstance(value, str):
+        return _cell(value, name, record)
+    for item in value:
+        if not item or " " in item or "\n" in item or "\r" in item:
+            raise DataError(f"record {record['id']!r}: {name} holds {item!r}, which spaces cut; choose jsonl or conll")
+    return " ".join(value)

@@ -1,0 +1,132 @@
+"""CoNLL lines to label and to give back: every line of the input as it was, with labels behind the tokens."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from seqlab.data.readers.conllu import WORD_COLUMNS
+from seqlab.data.readers.source import is_blank
+from seqlab.errors import ConfigError, DataError
+from seqlab.inference.inputs import ConllLine, InputFormat, Record, Stretch
+from seqlab.inference.lines import Line, without_mark
+
+CONLLU_COLUMNS = {name: i for i, name in enumerate(WORD_COLUMNS, 1)}
+_SEPARATORS = {"tab": "\t", "space": " "}
+
+
+@final
+@dataclass
+class ConllFormat(InputFormat):
+    """One token a line, its columns apart by tabs or spaces, a blank line or a document start after each sequence.
+
+    `columns` maps record columns to column indices from 0, negative ones from the end. `separator` is auto (tabs if the
+    first token's line has one, else spaces), tab, space (a run of them), or the separator itself. Lines that start with
+    `comment_prefix` (None: there are none) are passed through. With `has_ids` the first column counts the words, and
+    lines where it is no plain number (8-9, 8.1) are not words: they get `_` for a label.
+    """
+
+    columns: Mapping[str, int]  # type: ignore[assignment]
+    separator: str
+    comment_prefix: str | None
+    has_ids: bool
+
+    @classmethod
+    def conllu(cls) -> "ConllFormat":
+        """Return the format of Universal Dependencies."""
+        return cls(columns=CONLLU_COLUMNS, separator="tab", comment_prefix="#", has_ids=True)
+
+    def stretches(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Stretch]:
+        """Return the sentences that each stretch completes, the last one at the end of the stream."""
+        separator = _SEPARATORS.get(self.separator, self.separator)
+        waiting: list[Line] = []
+        for stretch in lines:
+            if separator == "auto":
+                separator = self._sniffed([*waiting, *stretch])
+            n_complete = self._n_complete(stretch)
+            if n_complete:
+                yield self._stretch([*waiting, *stretch[:n_complete]], separator=separator, name=name)
+                waiting = []
+            waiting += stretch[n_complete:]
+        if waiting:
+            yield self._stretch(waiting, separator=separator, name=name)
+
+    def _n_complete(self, lines: list[Line]) -> int:
+        """Return how many lines there are up to the last one that ends a sentence."""
+        return next((i for i in range(len(lines), 0, -1) if self._ends_sentence(without_mark(lines[i - 1]))), 0)
+
+    def _ends_sentence(self, text: str) -> bool:
+        return is_blank(text) or text.startswith("-DOCSTART-")
+
+    def _is_comment(self, text: str) -> bool:
+        return self.comment_prefix is not None and text.startswith(self.comment_prefix)
+
+    def _sniffed(self, lines: list[Line]) -> str:
+        texts = (without_mark(line) for line in lines)
+        first = next((t for t in texts if not self._ends_sentence(t) and not self._is_comment(t)), None)
+        return "auto" if first is None else "\t" if "\t" in first else " "
+
+    def _stretch(self, lines: list[Line], *, separator: str, name: str) -> Stretch:
+        records: list[Record] = []
+        seen: list[ConllLine] = []
+        rows: list[list[str]] = []
+        start = 0
+        for line in lines:
+            text = without_mark(line)
+            has_columns = not self._ends_sentence(text) and not self._is_comment(text)
+            cells = _cells(text, separator) if has_columns else []
+            is_token = has_columns and not (self.has_ids and not cells[0].isdecimal())
+            seen.append(ConllLine(line.text, line.end, is_token, has_columns))
+            if is_token:
+                start = start if rows else line.number
+                rows.append(self._row(cells, where=f"{name}:{line.number}"))
+            elif rows and not has_columns and not self._is_comment(text):
+                records.append(self._record(rows, line=start))
+                rows = []
+        if rows:
+            records.append(self._record(rows, line=start))
+        return Stretch(records, seen, separator)
+
+    def _row(self, cells: list[str], *, where: str) -> list[str]:
+        values = []
+        for column, index in self.columns.items():
+            if not -len(cells) <= index < len(cells):
+                raise DataError(f"{where}: {column} is column {index}, but the line has {len(cells)}: {cells}; set --columns")
+            values.append(cells[index])
+        if "" in values:
+            column = list(self.columns)[values.index("")]
+            raise DataError(f"{where}: {column} (column {self.columns[column]}) is empty; expected a value in each column read")
+        return values
+
+    def _record(self, rows: list[list[str]], *, line: int) -> Record:
+        values = zip(*rows, strict=True)
+        return {"line": line} | {name: list(column) for name, column in zip(self.columns, values, strict=True)}
+
+
+def conll_format(reader: Mapping[str, Any], *, columns: Mapping[str, int] | None, needed: Iterable[str]) -> ConllFormat:
+    """Return the layout that `reader`, a reader's config, reads; that of one token in column 0 where it reads another format.
+
+    `columns` replaces its columns; of these, the tokens and those that are `needed` count.
+    """
+    known = reader if "separator" in reader and "columns" in reader else {}
+    chosen = columns or known.get("columns") or {"tokens": 0}
+    return ConllFormat(
+        columns={name: index for name, index in chosen.items() if name == "tokens" or name in needed},
+        separator=known.get("separator", "auto"),
+        comment_prefix=known.get("comment_prefix"),
+        has_ids=False,
+    )
+
+
+def parse_columns(text: str) -> dict[str, int]:
+    """Return the columns that `tokens=0,upos=3` names.
+
+    Raises: ConfigError for anything else.
+    """
+    if not re.fullmatch(r"\w+=-?\d+(,\w+=-?\d+)*", text) or "tokens=" not in text:
+        raise ConfigError(f"--columns is {text!r}; expected column numbers from 0, such as tokens=0 or tokens=1,upos=3")
+    return {name: int(index) for name, _, index in (pair.partition("=") for pair in text.split(","))}
+
+
+def _cells(text: str, separator: str) -> list[str]:
+    return [cell for cell in text.split(" ") if cell] if separator == " " else text.split(separator)

@@ -1,0 +1,71 @@
+"""Lines of a stream of bytes, as they come: a stretch at a time, so that neither a huge file nor an endless pipe must fit."""
+
+from collections.abc import Iterator
+from io import BufferedIOBase
+from typing import NamedTuple
+
+from seqlab.errors import DataError
+
+STRETCH_BYTES = 1 << 18
+"""Read at most this much at once: some 50,000 tokens, enough for full batches of similar lengths."""
+
+
+class Line(NamedTuple):
+    r"""A line, cut at ``\n`` or ``\r\n`` only; `end` is that, or empty at the end of a stream that lacks it."""
+
+    number: int
+    """Counted from 1."""
+    text: str
+    end: str
+
+
+def line_stretches(stream: BufferedIOBase, *, name: str) -> Iterator[list[Line]]:
+    r"""Return the lines in stretches, each as long as what the stream has ready; no line is ever split.
+
+    A byte order mark stays at the start of the first line. `name` stands for the stream in messages.
+
+    Raises: DataError as ``name:line`` where bytes are not UTF-8.
+    """
+    number = 1
+    for data in _whole_lines(stream):
+        lines = _decoded(data, first=number, name=name)
+        number += len(lines)
+        yield lines
+
+
+def without_mark(line: Line) -> str:
+    """Return the text of `line` without the byte order mark that a file may begin with."""
+    return line.text.removeprefix("\ufeff") if line.number == 1 else line.text
+
+
+def _whole_lines(stream: BufferedIOBase) -> Iterator[bytes]:
+    unfinished: list[bytes] = []
+    while data := stream.read1(STRETCH_BYTES):
+        lines, newline, rest = data.rpartition(b"\n")
+        if newline:
+            yield b"".join([*unfinished, lines, newline])
+            unfinished = []
+        unfinished.append(rest)
+    if last := b"".join(unfinished):
+        yield last
+
+
+def _decoded(data: bytes, *, first: int, name: str) -> list[Line]:
+    try:
+        *texts, last = data.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(data, error.start, first=first, name=name) from None
+    lines = [
+        Line(number, text[:-1], "\r\n") if text.endswith("\r") else Line(number, text, "\n")
+        for number, text in enumerate(texts, first)
+    ]
+    return [*lines, Line(first + len(lines), last, "")] if last else lines
+
+
+def _not_utf8(data: bytes, position: int, *, first: int, name: str) -> DataError:
+    number = first + data.count(b"\n", 0, position)
+    column = position - data.rfind(b"\n", 0, position)
+    return DataError(
+        f"{name}:{number}: byte {data[position]:#04x} at byte {column} of the line is not UTF-8;"
+        " convert it, e.g. with `iconv -f latin1 -t utf-8`"
+    )

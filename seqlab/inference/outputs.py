@@ -1,0 +1,110 @@
+"""Labelled records on a stream: as JSON objects or as CoNLL lines."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TextIO, final
+
+from seqlab.errors import ConfigError, DataError
+from seqlab.inference.inputs import Record, Stretch
+from seqlab.inference.records import LabelledSpan, Layer, TaggedRecord
+from seqlab.types import Prediction
+
+N_DECIMALS = 6
+"""Of confidences: those of single precision."""
+NO_LABEL = "_"
+
+
+class OutputFormat(ABC):
+    """Writes what a tagger says of the records of an input."""
+
+    @abstractmethod
+    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+        """Write the records of one stretch, labelled as in `tagged`."""
+
+
+@final
+class JsonlOutput(OutputFormat):
+    """One object a record: the keys of the input, then tokens (with offsets where there is text) and `predictions` by head."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+        """Write an object a line."""
+        pairs = zip(stretch.records, tagged, strict=True)
+        self.stream.write("".join(f"{_dumped(json_record(source, record))}\n" for source, record in pairs))
+
+
+def json_record(source: Record, record: TaggedRecord) -> dict[str, Any]:
+    """Return the object of `record`, which came with the keys of `source`."""
+    content = {key: value for key, value in source.items() if key not in ("tokens", "offsets", "predictions")}
+    if "tokens" in source or record.text is not None:
+        content["tokens"] = record.tokens
+    if record.offsets is not None:
+        content["offsets"] = record.offsets
+    content["predictions"] = {
+        name: _prediction(prediction, record.spans.get(name)) for name, prediction in record.predictions.items()
+    }
+    return content
+
+
+def _prediction(prediction: Prediction, spans: Sequence[LabelledSpan] | None) -> dict[str, Any]:
+    confidences = [round(confidence, N_DECIMALS) for confidence in prediction.confidences]
+    content: dict[str, Any] = {"labels": prediction.labels, "confidences": confidences}
+    return content if spans is None else {**content, "spans": [_span(span) for span in spans]}
+
+
+def _span(span: LabelledSpan) -> dict[str, Any]:
+    content: dict[str, Any] = {"start": span.start, "end": span.end, "label": span.label, "text": span.text}
+    if span.text_start is not None:
+        content |= {"text_start": span.text_start, "text_end": span.text_end}
+    return {**content, "confidence": round(span.confidence, N_DECIMALS)}
+
+
+def _dumped(content: Mapping[str, Any]) -> str:
+    dumped = json.dumps(content, ensure_ascii=False)
+    try:
+        dumped.encode()
+    except UnicodeEncodeError:  # half a surrogate pair in a key that is passed through
+        return json.dumps(content)
+    return dumped
+
+
+@final
+class ConllOutput(OutputFormat):
+    """The lines of a CoNLL input with a last column for each token head; other records as tokens, a blank line after each.
+
+    Raises: ConfigError where no head gives a label to each token.
+    """
+
+    def __init__(self, stream: TextIO, *, layers: Mapping[str, Layer]) -> None:
+        self.stream = stream
+        self.heads = [name for name, layer in layers.items() if layer.is_per_step]
+        if not self.heads:
+            raise ConfigError(
+                f"--format conll has one label a token, but {', '.join(layers)} labels whole records; use --format jsonl"
+            )
+
+    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+        """Write each line of the input, or a line a token."""
+        lines = self._given_lines(stretch, tagged) if stretch.lines else self._token_lines(tagged)
+        self.stream.write("".join(lines))
+
+    def _given_lines(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
+        rows = (row for record in tagged for row in self._rows(record))
+        others = [NO_LABEL] * len(self.heads)
+        for line in stretch.lines:
+            labels = next(rows) if line.is_token else others if line.has_columns else []
+            yield stretch.separator.join([line.text, *labels]) + line.end
+
+    def _token_lines(self, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
+        for record in tagged:
+            for token, row in zip(record.tokens, self._rows(record), strict=True):
+                if not token or "\t" in token or "\n" in token:
+                    raise DataError(f"token {token!r:.80} cannot stand in a CoNLL column; use --format jsonl")
+                yield "\t".join([token, *row]) + "\n"
+            yield "\n"
+
+    def _rows(self, record: TaggedRecord) -> Iterator[tuple[str, ...]]:
+        return zip(*(record.predictions[name].labels for name in self.heads), strict=True)

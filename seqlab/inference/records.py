@@ -1,0 +1,79 @@
+"""What a tagger hands back: records with the labels, confidences and spans that the heads gave them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+from seqlab.data.schemes import get_scheme
+from seqlab.types import Prediction
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """How the labels of a head lie over a record."""
+
+    is_per_step: bool
+    """True: one label a step; False: labels of the whole record."""
+    scheme: str | None
+    """Span scheme of the labels, None where they spell no spans."""
+    labels: Sequence[str]
+    """What the head can say: of spans their labels, else the tags or labels themselves."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LabelledSpan:
+    """Steps `start` to `end` (exclusive) carry `label`; `confidence` is that of the least certain of their tags.
+
+    `text_start` and `text_end` (exclusive) count characters of the record's text, None where the record came as tokens;
+    `text` is then the tokens with a space between them.
+    """
+
+    start: int
+    end: int
+    label: str
+    confidence: float
+    text: str
+    text_start: int | None
+    text_end: int | None
+
+
+@final
+@dataclass(frozen=True)
+class TaggedRecord:
+    """A record with what each head says of it."""
+
+    tokens: list[str]
+    """Empty where the record has none, as records of frames."""
+    predictions: Mapping[str, Prediction]
+    """By head."""
+    layers: Mapping[str, Layer]
+    """By head."""
+    text: str | None = None
+    offsets: Sequence[Sequence[int]] | None = None
+    """Start and end (exclusive) of each token, in characters of `text`."""
+
+    @cached_property
+    def spans(self) -> dict[str, list[LabelledSpan]]:
+        """The spans of every head that tags with a span scheme."""
+        return {
+            name: self._spans(self.predictions[name], scheme=layer.scheme)
+            for name, layer in self.layers.items()
+            if layer.scheme
+        }
+
+    def _spans(self, prediction: Prediction, *, scheme: str) -> list[LabelledSpan]:
+        if all(label == "O" for label in prediction.labels):
+            return []
+        return [
+            self._span(start, end, label, confidence=min(prediction.confidences[start:end]))
+            for start, end, label in get_scheme(scheme).spans(prediction.labels)
+        ]
+
+    def _span(self, start: int, end: int, label: str, *, confidence: float) -> LabelledSpan:
+        if self.text is None or self.offsets is None:
+            return LabelledSpan(start, end, label, confidence, " ".join(self.tokens[start:end]), None, None)
+        text_start, text_end = self.offsets[start][0], self.offsets[end - 1][1]
+        return LabelledSpan(start, end, label, confidence, self.text[text_start:text_end], text_start, text_end)

@@ -1,0 +1,151 @@
+"""`Tagger`: a trained model at work on raw text, tokens or records."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, final
+
+import datasets
+import numpy as np
+import torch
+
+from seqlab.bundle import Bundle, load_bundle
+from seqlab.data.batching import sorted_batches
+from seqlab.data.encoding import EncodedRecords
+from seqlab.data.records import records_from_columns
+from seqlab.data.tokenization import tokenize
+from seqlab.errors import DataError
+from seqlab.heads import Head, TokenHead
+from seqlab.inference.records import Layer, TaggedRecord
+from seqlab.labeler import Labeler
+from seqlab.types import Prediction
+
+Input: TypeAlias = str | Sequence[str] | Mapping[str, Any]
+"""Raw text, tokens, or a record: `text` or `tokens`, and any other column that the model reads."""
+
+MAX_TOKENS = 4096
+"""Steps of a prediction batch: the CPU is fastest near here, and larger batches gain nothing."""
+
+
+@final
+class Tagger:
+    """A loaded model.
+
+    `heads` are its heads' names, `columns` those of the columns that it reads, `layers` says how each head's labels lie.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        heads = bundle.labeler.heads
+        targets = {head.target.key for head in heads.values()}
+        self.bundle = bundle
+        self.heads = list(heads)
+        self.columns = sorted({field.column for field in bundle.fields if field.key not in targets})
+        self.layers = {name: _layer(head) for name, head in heads.items()}
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Tagger":
+        """Return the model in a run folder or a bundle folder.
+
+        Raises: BundleError when there is none, or it cannot be loaded.
+        """
+        return cls(load_bundle(Path(path)))
+
+    def predict(self, inputs: Sequence[Input]) -> list[TaggedRecord]:
+        """Return each input labelled, in order.
+
+        A string is tokenised and keeps its character offsets; a list is tokens; a mapping is a record with `text` or
+        `tokens` (with `offsets` into the text, where it has all three) and the other columns that the model reads.
+
+        Raises: DataError for an input that is none of these, and for a record without a column that the model reads.
+        """
+        records = [_record(item) for item in inputs]
+        if not records:
+            return []
+        columns = {name: self._column(name, records) for name in self.columns}
+        predictions = self.predict_records(records_from_columns(columns))
+        rows = zip(*predictions.values(), strict=True)
+        return [
+            TaggedRecord(
+                record.get("tokens", []),
+                dict(zip(predictions, row, strict=True)),
+                self.layers,
+                record.get("text"),
+                record.get("offsets"),
+            )
+            for record, row in zip(records, rows, strict=True)
+        ]
+
+    def predict_records(self, records: datasets.Dataset) -> dict[str, list[Prediction]]:
+        """Return each head's prediction for every record, in their order.
+
+        Raises: DataError when the records lack a column that the model reads.
+        """
+        for name in self.columns:
+            if name not in records.column_names:
+                has = ", ".join(records.column_names)
+                raise DataError(f"the records have no column {name!r}, which the model reads; they have {has}")
+        encoded = self.bundle.fields.encode(records.select_columns(self.columns))
+        return predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS)
+
+    def evaluate(self, records: datasets.Dataset) -> dict[str, Any]:
+        """Return the nested scores of the records, as in a run's `metrics.json`: by head where there are several.
+
+        Raises: DataError when the records have no column of any head.
+        """
+        encoded = self.bundle.fields.encode(records)
+        heads = {n: h for n, h in self.bundle.labeler.heads.items() if h.target.column in encoded.columns}
+        if not heads:
+            wanted = ", ".join(repr(head.target.column) for head in self.bundle.labeler.heads.values())
+            has = ", ".join(records.column_names)
+            raise DataError(f"the records have none of the columns that the heads learned ({wanted}), but {has}")
+        predictions = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, use_confidences=False)
+        scores = {n: head.score(head.gold(encoded.columns), predictions[n]) for n, head in heads.items()}
+        return next(iter(scores.values())) if len(self.heads) == 1 else scores
+
+    def _column(self, name: str, records: Sequence[Mapping[str, Any]]) -> list[Any]:
+        try:
+            return [record[name] for record in records]
+        except KeyError:
+            row = next(i for i, record in enumerate(records) if name not in record)
+            reads = ", ".join(repr(column) for column in self.columns)
+            raise DataError(f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these") from None
+
+
+def _layer(head: Head) -> Layer:
+    if not isinstance(head, TokenHead):
+        return Layer(is_per_step=False, scheme=None, labels=getattr(head.target, "labels", []))
+    scheme = head.target.span_scheme
+    if scheme is None:
+        return Layer(is_per_step=True, scheme=None, labels=head.target.tags)
+    labels = dict.fromkeys(span.label for tag in head.target.tags for span in scheme.spans([tag]))
+    return Layer(is_per_step=True, scheme=scheme.name, labels=list(labels))
+
+
+def _record(item: object) -> Mapping[str, Any]:
+    if isinstance(item, str):
+        return _tokenized(item)
+    if isinstance(item, Mapping):
+        if isinstance(item.get("text"), str) and "tokens" not in item:
+            return {**item, **_tokenized(item["text"])}
+        return item
+    if isinstance(item, Sequence) and all(isinstance(token, str) for token in item):
+        return {"tokens": list(item)}
+    raise DataError(f"input is {item!r:.80}; expected a string, a list of strings, or a mapping with `text` or `tokens`")
+
+
+def _tokenized(text: str) -> dict[str, Any]:
+    offsets = tokenize(text)
+    return {"text": text, "tokens": [text[start:end] for start, end in offsets], "offsets": offsets}
+
+
+@torch.inference_mode()
+def predict(
+    labeler: Labeler, records: EncodedRecords, *, max_tokens: int, use_confidences: bool = True
+) -> dict[str, list[Prediction]]:
+    """Return each head's prediction for every record, in their order; batches of similar lengths keep it fast."""
+    labeler.eval()
+    device = next(labeler.parameters()).device
+    batches = sorted_batches(records.lengths, max_tokens=max_tokens)
+    outputs = [labeler.predict(records.batch(rows).to(device), use_confidences=use_confidences) for rows in batches]
+    back = np.argsort(np.concatenate(batches), kind="stable").tolist() if batches else []
+    flat = {name: [p for output in outputs for p in output[name]] for name in labeler.heads}
+    return {name: [items[i] for i in back] for name, items in flat.items()}

@@ -1,0 +1,113 @@
+"""Labelled records for the eye: spans on colour, tags beside their words, labels of whole records with their confidence."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import final
+
+from rich.console import Console
+from rich.text import Text
+
+from seqlab.inference.inputs import Stretch
+from seqlab.inference.outputs import OutputFormat
+from seqlab.inference.records import Layer, TaggedRecord
+from seqlab.types import Prediction
+
+COLOURS = ("#1f5fa8", "#2e7d32", "#b3261e", "#7b3fa0", "#a05a00", "#00696b", "#a81f6c", "#55606e", "#4f6b00", "#5a4fcf")
+"""Backgrounds dark enough for white text, for the labels in order; beyond the last they begin anew."""
+N_LEGEND = 20
+_CONTROLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421} | {code: 0xFFFD for code in range(0x80, 0xA0)}
+"""Characters that would steer the terminal -> a picture of them."""
+
+
+@final
+class TerminalOutput(OutputFormat):
+    """Records one below the other, each head's labels on a line of their own; without colour, spans stand in brackets."""
+
+    def __init__(self, console: Console, *, layers: Mapping[str, Layer]) -> None:
+        self.console = console
+        self.layers = layers
+        self.uses_colour = console.color_system is not None and not console.no_color
+        self._colours: dict[str, str] = {}
+        for layer in sorted(layers.values(), key=lambda layer: not layer.scheme):
+            for label in layer.labels:
+                self._colour(label)
+        self._in_legend = [label for layer in layers.values() if layer.scheme for label in layer.labels]
+        self._needs_legend = self.uses_colour and 0 < len(self._in_legend) <= N_LEGEND
+
+    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+        """Print each record, the legend before the first."""
+        if self._needs_legend and tagged:
+            self.console.print(self.legend(), soft_wrap=True)
+            self._needs_legend = False
+        for record in tagged:
+            self.show(record)
+
+    def show(self, record: TaggedRecord) -> None:
+        """Print `record`."""
+        for line in self.lines(record):
+            self.console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+    def legend(self) -> Text:
+        """Return the labels of spans in their colours."""
+        return Text(" ").join(self._chip(f" {_shown(label)} ", label) for label in self._in_legend)
+
+    def lines(self, record: TaggedRecord) -> Iterator[Text]:
+        """Return a line for each head, named where there are several."""
+        for name, prediction in record.predictions.items():
+            layer = self.layers[name]
+            if layer.scheme:
+                line = self._spans_line(record, name)
+            elif layer.is_per_step:
+                line = self._tags_line(record.tokens, prediction)
+            else:
+                line = self._labels_line(record, prediction)
+            yield Text.assemble((f"{name}: ", "bold"), line) if len(self.layers) > 1 else line
+
+    def _spans_line(self, record: TaggedRecord, name: str) -> Text:
+        text, offsets = _laid_out(record)
+        places = [(offsets[s.start][0], offsets[s.end - 1][1], s.label) for s in record.spans[name]]
+        line = Text()
+        for (_, before, _), (start, end, label) in pairwise([(0, 0, ""), *places]):
+            line.append(_shown(text[before:start]))
+            line.append_text(self._span(text[start:end], label))
+        return line.append(_shown(text[places[-1][1] if places else 0 :]))
+
+    def _span(self, text: str, label: str) -> Text:
+        if not self.uses_colour:
+            return Text(f"[{_shown(text)} | {_shown(label)}]")
+        return Text.assemble(self._chip(f" {_shown(text)} ", label), self._chip(f"{_shown(label)} ", label, "bold italic"))
+
+    def _tags_line(self, tokens: Sequence[str], prediction: Prediction) -> Text:
+        line = Text()
+        for i, (token, tag) in enumerate(zip(tokens, prediction.labels, strict=True)):
+            line.append(" " if i else "").append(_shown(token))
+            line.append(f"/{_shown(tag)}", style=f"bold {self._colour(tag)}" if self.uses_colour else "")
+        return line
+
+    def _labels_line(self, record: TaggedRecord, prediction: Prediction) -> Text:
+        line = Text()
+        for label, confidence in zip(prediction.labels, prediction.confidences, strict=True):
+            line.append_text(self._chip(f" {_shown(label)} ", label) if self.uses_colour else Text(_shown(label)))
+            line.append(f" {confidence:.2f}  ", style="dim")
+        is_alone = len(self.layers) == 1
+        return line.append(_shown(_laid_out(record)[0])) if is_alone else line
+
+    def _chip(self, text: str, label: str, style: str = "") -> Text:
+        return Text(text, style=f"{style} white on {self._colour(label)}".strip())
+
+    def _colour(self, label: str) -> str:
+        return self._colours.setdefault(label, COLOURS[len(self._colours) % len(COLOURS)])
+
+
+def _laid_out(record: TaggedRecord) -> tuple[str, Sequence[Sequence[int]]]:
+    """Return the record's text and its tokens' offsets in it; its tokens with a space between where it has no text."""
+    if record.text is not None and record.offsets is not None:
+        return record.text, record.offsets
+    starts = [0]
+    for token in record.tokens:
+        starts.append(starts[-1] + len(token) + 1)
+    return " ".join(record.tokens), [(start, start + len(t)) for start, t in zip(starts, record.tokens, strict=False)]
+
+
+def _shown(text: str) -> str:
+    return text.translate(_CONTROLS)

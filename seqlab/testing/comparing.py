@@ -1,0 +1,88 @@
+"""Comparisons that several contracts share: state, gradients, outputs at real steps."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.steps import Steps
+
+TOLERANCE = 1e-5
+
+
+def seeded(make: Callable[[], nn.Module], *, seed: int = 0) -> nn.Module:
+    """Return what `make` makes from `seed`, in evaluation mode; the caller's random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make().eval()
+
+
+def assert_same(found: Tensor, expected: Tensor, *, what: str) -> None:
+    """Check that two tensors are equal to 1e-5."""
+    torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=TOLERANCE, msg=lambda text: f"{what}: {text}")
+
+
+def assert_same_steps(found: Steps, expected: Steps, *, what: str) -> None:
+    """Check that two outputs agree at their real steps and in their summaries; padding may differ, in amount as in value."""
+    assert found.lengths.tolist() == expected.lengths.tolist(), f"{what}: lengths differ"
+    for i, length in enumerate(expected.lengths.tolist()):
+        assert_same(found.values[i, :length], expected.values[i, :length], what=f"{what}, record {i}")
+    assert (found.summary is None) == (expected.summary is None), f"{what}: one has a summary, the other none"
+    if found.summary is not None and expected.summary is not None:
+        assert_same(found.summary, expected.summary, what=f"{what}, summary")
+
+
+def probe(steps: Steps) -> Tensor:
+    """Return one number in which every real value and the summary have a weight of their own: its gradient sees all."""
+    total = torch.zeros(())
+    for row, length in zip(steps.values, steps.lengths.tolist(), strict=True):
+        total = total + _weighted_sum(row[:length])
+    return total if steps.summary is None else total + _weighted_sum(steps.summary)
+
+
+def _weighted_sum(values: Tensor) -> Tensor:
+    weights = torch.cos(torch.arange(values.numel(), dtype=values.dtype) * 0.7 + 0.3)
+    return (values.flatten() * weights).sum()
+
+
+def gradients(part: nn.Module, loss: Tensor) -> dict[str, Tensor | None]:
+    """Return the gradient of `loss` by each trainable parameter, None where there is none."""
+    names, parameters = zip(*_trainable(part), strict=True)
+    found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return dict(zip(names, found, strict=True))
+
+
+def _trainable(part: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    return [(name, p) for name, p in part.named_parameters() if p.requires_grad]
+
+
+def has_parameters(part: nn.Module) -> bool:
+    """Return whether there is anything to train in `part`."""
+    return bool(_trainable(part))
+
+
+def assert_all_learn(found: Mapping[str, Tensor | None]) -> None:
+    """Check that every parameter got a gradient that is finite and not zero throughout."""
+    for name, gradient in found.items():
+        assert gradient is not None, f"parameter {name} gets no gradient"
+        assert bool(gradient.isfinite().all()), f"the gradient of {name} is not finite"
+        assert bool(gradient.any()), f"the gradient of {name} is zero throughout"
+
+
+def assert_same_gradients(
+    found: Mapping[str, Tensor | None], expected: Mapping[str, Tensor | None], *, what: str
+) -> None:
+    """Check that every parameter's gradient is the same."""
+    for name, gradient in expected.items():
+        other = found[name]
+        assert (gradient is None) == (other is None), f"{what}: only one of the two has a gradient of {name}"
+        if gradient is not None and other is not None:
+            assert_same(other, gradient, what=f"{what}, gradient of {name}")
+
+
+def assert_reloads(make: Callable[[], nn.Module], outputs: Callable[[nn.Module], Iterable[Tensor]]) -> None:
+    """Check that a part made from another seed gives the same outputs once it has the first one's `state_dict`."""
+    first, second = seeded(make, seed=0), seeded(make, seed=1)
+    second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
+    for found, expected in zip(outputs(second), outputs(first), strict=True):
+        torch.testing.assert_close(found, expected, atol=0, rtol=0, msg=lambda text: f"after load_state_dict: {text}")

@@ -1,0 +1,117 @@
+"""What every embedding promises."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.data.columns import Columns
+from seqlab.data.encoding import Batch
+from seqlab.data.fields import Field
+from seqlab.embeddings import Embedding
+from seqlab.steps import Steps
+from seqlab.testing.comparing import (
+    assert_all_learn,
+    assert_reloads,
+    assert_same_steps,
+    gradients,
+    has_parameters,
+    probe,
+    seeded,
+)
+from seqlab.testing.records import batch_of, labelled_columns, n_steps, strange_columns
+
+
+class EmbeddingContract(ABC):
+    """Subclass it as `Test…` and say which field the embedding reads, and how it is made."""
+
+    @abstractmethod
+    def field(self) -> Field:
+        """Return the field that the embedding reads, not fitted."""
+
+    @abstractmethod
+    def make(self, field: Field) -> Embedding:
+        """Return a new embedding of the fitted `field`."""
+
+    def columns(self) -> Columns:
+        """Return the records that the field is fitted on."""
+        return labelled_columns()
+
+    def unseen_columns(self) -> Columns:
+        """Return records with values that `columns` lacks."""
+        return strange_columns()
+
+    def _field(self) -> Field:
+        field = self.field()
+        field.fit(self.columns())
+        return field
+
+    def _batch(self, field: Field, columns: Columns, rows: list[int]) -> Batch:
+        return batch_of(field, columns, rows=rows, lengths=n_steps(columns, column=field.column))
+
+    def _embedded(self, embedding: nn.Module, columns: Columns, rows: list[int]) -> Steps:
+        batch = self._batch(embedding.field, columns, rows)  # type: ignore[arg-type]
+        return Steps(embedding(batch), batch.lengths)
+
+    def _embedding(self) -> nn.Module:
+        field = self._field()
+        return seeded(lambda: self.make(field))
+
+    def test_width_is_as_promised(self) -> None:
+        embedding, columns = self._embedding(), self.columns()
+        rows = list(range(len(columns)))
+        steps = self._embedded(embedding, columns, rows)
+        assert steps.values.shape == (len(rows), max(steps.lengths.tolist()), embedding.output_width)
+
+    def test_batch_equals_singles(self) -> None:
+        embedding = self._embedding()
+        for columns in (self.columns(), self.unseen_columns()):
+            rows = list(range(len(columns)))
+            steps = self._embedded(embedding, columns, rows)
+            for i in rows:
+                length = max(1, int(steps.lengths[i]))
+                expected = Steps(steps.values[i : i + 1, :length], steps.lengths[i : i + 1])
+                assert_same_steps(self._embedded(embedding, columns, [i]), expected, what=f"record {i} alone")
+
+    def test_order_of_records_changes_nothing(self) -> None:
+        embedding, columns = self._embedding(), self.columns()
+        rows = list(range(len(columns)))
+        forwards, backwards = (self._embedded(embedding, columns, order) for order in (rows, rows[::-1]))
+        expected = Steps(forwards.values.flip(0), forwards.lengths.flip(0))
+        assert_same_steps(backwards, expected, what="records in reverse order")
+
+    def test_every_parameter_gets_a_gradient(self) -> None:
+        embedding = self._embedding()
+        if has_parameters(embedding):
+            seen, unseen = self.columns(), self.unseen_columns()
+            loss = sum(
+                (probe(self._embedded(embedding, columns, list(range(len(columns))))) for columns in (seen, unseen)),
+                torch.zeros(()),
+            )
+            assert_all_learn(gradients(embedding, loss))
+
+    def test_training_is_finite(self) -> None:
+        embedding, columns = self._embedding().train(), self.columns()
+        steps = self._embedded(embedding, columns, list(range(len(columns))))
+        assert bool(probe(steps).isfinite())
+
+    def test_state_dict_reloads(self) -> None:
+        field, columns = self._field(), self.columns()
+
+        def outputs(embedding: nn.Module) -> list[Tensor]:
+            steps = self._embedded(embedding, columns, list(range(len(columns))))
+            return [steps.values[steps.mask]]
+
+        assert_reloads(lambda: self.make(field), outputs)
+
+    def test_empty_records_give_a_batch(self) -> None:
+        embedding, columns = self._embedding(), self.columns()
+        empty = [i for i, length in enumerate(n_steps(columns, column=embedding.field.column)) if not length]  # type: ignore[union-attr]
+        steps = self._embedded(embedding, columns, empty * 2)
+        assert steps.values.shape == (2 * len(empty), 1, embedding.output_width)
+
+    def test_evaluation_is_deterministic(self) -> None:
+        embedding, columns = self._embedding(), self.columns()
+        rows = list(range(len(columns)))
+        first, second = (self._embedded(embedding, columns, rows) for _ in range(2))
+        assert torch.equal(first.values[first.mask], second.values[second.mask])

@@ -1,0 +1,209 @@
+"""What every head promises."""
+
+import json
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqlab.data.columns import Columns
+from seqlab.data.encoding import Batch
+from seqlab.data.fields import Field
+from seqlab.heads import Head
+from seqlab.steps import Steps
+from seqlab.testing.comparing import (
+    TOLERANCE,
+    assert_all_learn,
+    assert_same,
+    assert_same_gradients,
+    gradients,
+    seeded,
+)
+from seqlab.testing.ragged import PADDINGS, padded_with, ragged_steps, single, tracked
+from seqlab.testing.records import batch_of, labelled_columns, n_steps, strange_columns
+from seqlab.types import Prediction
+
+
+class HeadContract(ABC):
+    """Subclass it as `Test…` and say which target the head learns, and how it is made."""
+
+    input_width = 5
+    summary_width = 3
+    length_column = "tokens"
+    """Column whose values are counted for the steps of a record."""
+
+    @abstractmethod
+    def target(self) -> Field:
+        """Return the field of the head's target, not fitted."""
+
+    @abstractmethod
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        """Return a new head that learns the fitted `target`."""
+
+    def columns(self) -> Columns:
+        """Return the records that the target is fitted on, one of them empty, one of one step."""
+        return labelled_columns()
+
+    def unseen_columns(self) -> Columns:
+        """Return records with labels that `columns` lacks, one of them empty."""
+        return strange_columns()
+
+    def check_prediction(self, prediction: Prediction, *, n_steps: int) -> None:
+        """Check the prediction of a record of `n_steps`."""
+        assert len(prediction.confidences) == len(prediction.labels)
+        assert all(-TOLERANCE <= p <= 1 + TOLERANCE for p in prediction.confidences), prediction
+
+    def _head(self) -> Head:
+        target = self.target()
+        target.fit(self.columns())
+        return seeded(lambda: self._make(target))  # type: ignore[return-value]
+
+    def _make(self, target: Field) -> Head:
+        return self.make(target, input_width=self.input_width, summary_width=self.summary_width)
+
+    def _lengths(self, columns: Columns) -> np.ndarray:
+        return n_steps(columns, column=self.length_column)
+
+    def _batch(self, head: Head, columns: Columns, rows: list[int]) -> Batch:
+        return batch_of(head.target, columns, rows=rows, lengths=self._lengths(columns))
+
+    def _steps(self, columns: Columns) -> Steps:
+        return ragged_steps(
+            self.input_width, lengths=self._lengths(columns).tolist(), summary_width=self.summary_width
+        )
+
+    def _all(self, columns: Columns) -> list[int]:
+        return list(range(len(columns)))
+
+    def test_loss_is_a_finite_number(self) -> None:
+        head, columns = self._head(), self.columns()
+        loss = head.loss(self._steps(columns), self._batch(head, columns, self._all(columns)))
+        assert loss.shape == ()
+        assert math.isfinite(loss.item())
+        assert loss.item() > 0
+
+    def test_padding_changes_no_loss_and_no_gradient(self) -> None:
+        head, columns = self._head(), self.columns()
+        batch = self._batch(head, columns, self._all(columns))
+        clean, clean_values = tracked(self._steps(columns))
+        expected, expected_gradients = head.loss(clean, batch), gradients(head, head.loss(clean, batch))
+        (expected_input,) = torch.autograd.grad(head.loss(clean, batch), clean_values, materialize_grads=True)
+        assert not expected_input[~clean.mask].any(), "padding steps get a gradient"
+        for padding in PADDINGS:
+            what = f"padding {padding}"
+            dirty, values = tracked(padded_with(self._steps(columns), padding))
+            assert_same(head.loss(dirty, batch), expected, what=f"{what}, loss")
+            assert_same_gradients(gradients(head, head.loss(dirty, batch)), expected_gradients, what=what)
+            (found_input,) = torch.autograd.grad(head.loss(dirty, batch), values, materialize_grads=True)
+            assert_same(found_input, expected_input, what=f"{what}, gradient of the input")
+
+    def test_padding_changes_no_prediction(self) -> None:
+        head, columns = self._head(), self.columns()
+        steps = self._steps(columns)
+        expected = head.predict(steps, use_confidences=True)
+        for padding in PADDINGS:
+            for n_more in (0, 3):
+                found = head.predict(padded_with(steps, padding, n_more=n_more), use_confidences=True)
+                _assert_same_predictions(found, expected, what=f"{n_more} more steps of padding {padding}")
+
+    def test_batch_equals_singles(self) -> None:
+        head, columns = self._head(), self.columns()
+        steps = self._steps(columns)
+        together = head.predict(steps, use_confidences=True)
+        alone = [head.predict(single(steps, i), use_confidences=True)[0] for i in self._all(columns)]
+        _assert_same_predictions(alone, together, what="alone")
+
+    def test_loss_is_a_mean(self) -> None:
+        """A batch's loss lies between those of its records, and a record twice weighs no more than once."""
+        head, columns = self._head(), self.columns()
+        steps, rows = self._steps(columns), self._all(columns)
+        filled = [i for i in rows if int(steps.lengths[i])]
+        singles = [head.loss(single(steps, i), self._batch(head, columns, [i])).item() for i in filled]
+        both = _chosen(steps, filled)
+        loss = head.loss(both, self._batch(head, columns, filled)).item()
+        assert min(singles) - TOLERANCE <= loss <= max(singles) + TOLERANCE
+        twice = head.loss(_chosen(steps, filled * 2), self._batch(head, columns, filled * 2)).item()
+        assert math.isclose(twice, loss, rel_tol=TOLERANCE)
+
+    def test_labels_unseen_in_training_are_no_obstacle(self) -> None:
+        head, columns = self._head(), self.unseen_columns()
+        steps = self._steps(columns)
+        for rows in (self._all(columns), *([i] for i in self._all(columns))):
+            loss = head.loss(_chosen(steps, rows), self._batch(head, columns, rows))
+            assert math.isfinite(loss.item()), f"loss of records {rows} is {loss.item()}"
+            found = gradients(head, loss).values() if loss.requires_grad else []
+            assert all(bool(g.isfinite().all()) for g in found if g is not None)
+        self._assert_scores(head, columns, head.predict(steps, use_confidences=True))
+
+    def test_every_parameter_gets_a_gradient(self) -> None:
+        head, columns = self._head(), self.columns()
+        loss = head.loss(self._steps(columns), self._batch(head, columns, self._all(columns)))
+        assert_all_learn(gradients(head, loss))
+
+    def test_predictions_fit_their_records(self) -> None:
+        head, columns = self._head(), self.columns()
+        steps = self._steps(columns)
+        predictions = head.predict(steps, use_confidences=True)
+        for prediction, length in zip(predictions, steps.lengths.tolist(), strict=True):
+            self.check_prediction(prediction, n_steps=length)
+
+    def test_labels_are_the_same_without_confidences(self) -> None:
+        head, columns = self._head(), self.columns()
+        steps = self._steps(columns)
+        quick, full = (head.predict(steps, use_confidences=use) for use in (False, True))
+        assert [p.labels for p in quick] == [p.labels for p in full]
+
+    def test_empty_records_have_loss_and_prediction(self) -> None:
+        head, columns = self._head(), self.columns()
+        empty = [i for i, length in enumerate(self._lengths(columns)) if not length] * 2
+        steps = ragged_steps(self.input_width, lengths=[0] * len(empty), summary_width=self.summary_width)
+        assert math.isfinite(head.loss(steps, self._batch(head, columns, empty)).item())
+        predictions = head.predict(steps, use_confidences=True)
+        assert len(predictions) == len(empty)
+        for prediction in predictions:
+            self.check_prediction(prediction, n_steps=0)
+
+    def test_scores_are_numbers_that_json_can_hold(self) -> None:
+        head, columns = self._head(), self.columns()
+        self._assert_scores(head, columns, head.predict(self._steps(columns), use_confidences=True))
+
+    def test_state_dict_reloads(self) -> None:
+        target, columns = self.target(), self.columns()
+        target.fit(columns)
+        steps = self._steps(columns)
+        first, second = (seeded(lambda: self._make(target), seed=seed) for seed in (0, 1))
+        second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
+        found, expected = (head.predict(steps, use_confidences=True) for head in (second, first))  # type: ignore[operator]
+        assert found == expected
+
+    def test_evaluation_is_deterministic(self) -> None:
+        head, columns = self._head(), self.columns()
+        steps = self._steps(columns)
+        assert head.predict(steps, use_confidences=True) == head.predict(steps, use_confidences=True)
+
+    def _assert_scores(self, head: Head, columns: Columns, predictions: list[Prediction]) -> None:
+        scores = head.score(head.gold(columns), predictions)
+        json.dumps(scores, allow_nan=False)
+        assert _numbers(scores), "score returned no number"
+
+
+def _numbers(scores: Any) -> list[float]:
+    if isinstance(scores, dict):
+        return [number for value in scores.values() for number in _numbers(value)]
+    return [scores] if isinstance(scores, float) else []
+
+
+def _chosen(steps: Steps, rows: list[int]) -> Steps:
+    n_steps = max(1, *(int(steps.lengths[i]) for i in rows))
+    summary = None if steps.summary is None else steps.summary[rows]
+    return Steps(steps.values[rows, :n_steps], steps.lengths[rows], summary=summary)
+
+
+def _assert_same_predictions(found: list[Prediction], expected: list[Prediction], *, what: str) -> None:
+    assert [p.labels for p in found] == [p.labels for p in expected], f"{what}: labels differ"
+    for i, (one, other) in enumerate(zip(found, expected, strict=True)):
+        assert_same(torch.tensor(one.confidences), torch.tensor(other.confidences), what=f"{what}, record {i}")
+
+

@@ -1,0 +1,44 @@
+"""Steps to try encoders and heads with: ragged records, and what padding may hold."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from seqlab.steps import Steps
+
+LENGTHS = (4, 1, 0, 6, 2)
+"""Steps of each record: those of `labelled_columns`."""
+PADDINGS = (1e4, -1e4, float("nan"), float("inf"))
+"""What padding may hold without reaching a real step."""
+
+
+def ragged_steps(width: int, *, lengths: Sequence[int] = LENGTHS, summary_width: int | None = None) -> Steps:
+    """Return random steps of records of `lengths`, at least one step wide, with zeros for padding."""
+    random = torch.Generator().manual_seed(7)
+    values = torch.randn(len(lengths), max(1, *lengths), width, generator=random)
+    summary = torch.randn(len(lengths), summary_width, generator=random) if summary_width else None
+    return padded_with(Steps(values, torch.tensor(lengths), summary=summary), 0.0)
+
+
+def padded_with(steps: Steps, padding: float, *, n_more: int = 0) -> Steps:
+    """Return the same steps with `padding` at every padding value, and `n_more` steps of it behind them."""
+    n_records, _, width = steps.values.shape
+    more = torch.full((n_records, n_more, width), padding)
+    values = steps.values.masked_fill(~steps.mask.unsqueeze(2), padding)
+    return steps.with_values(torch.cat([values, more], dim=1))
+
+
+def single(steps: Steps, record: int) -> Steps:
+    """Return one record in a batch of its own."""
+    length = max(1, int(steps.lengths[record]))
+    summary = None if steps.summary is None else steps.summary[record : record + 1]
+    return Steps(
+        steps.values[record : record + 1, :length], steps.lengths[record : record + 1], summary=summary, state=None
+    )
+
+
+def tracked(steps: Steps) -> tuple[Steps, Tensor]:
+    """Return the same steps with values whose gradient can be asked for, and those values."""
+    values = steps.values.clone().requires_grad_()
+    return steps.with_values(values), values

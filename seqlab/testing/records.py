@@ -1,0 +1,67 @@
+"""Records to try fields, embeddings and heads with: of several lengths, one of one step, one empty."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqlab.data.columns import Columns
+from seqlab.data.encoding import Batch
+from seqlab.data.fields import Field
+from seqlab.data.records import records_from_columns
+
+_KNOWN: dict[str, list[Any]] = {
+    "id": ["four", "one", "none", "six", "two"],
+    "tokens": [
+        ["Ada", "saw", "Kiel", "."],
+        ["Kiel"],
+        [],
+        ["Ada", "Lovelace", "saw", "the", "U.S.", "!"],
+        ["rain", "fell"],
+    ],
+    "upos": [["N", "V", "N", "P"], ["N"], [], ["N", "N", "V", "D", "N", "P"], ["N", "V"]],
+    "tags": [["B-A", "O", "B-B", "O"], ["B-B"], [], ["B-A", "I-A", "O", "O", "B-B", "O"], ["O", "O"]],
+    "label": ["ask", "tell", "tell", "ask", "tell"],
+    "topics": [["travel", "people"], ["travel"], [], ["people"], ["weather"]],
+    "labels": [["a", "b"], ["a"], [], ["b", "b", "a"], ["b"]],
+    "frames": [
+        [[0.5, -1.0, 2.0], [0.1, 0.2, 0.3], [1.5, 0.0, -2.0], [0.3, 0.3, 0.4]],
+        [[1.0, 2.0, 3.0]],
+        [],
+        [[0.1 * step, -0.2 * step, 1.0] for step in range(6)],
+        [[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]],
+    ],
+}
+
+_STRANGE: dict[str, list[Any]] = {
+    "id": ["three", "empty", "mixed"],
+    "tokens": [["Zürich", "\U0001f30d", "x" * 60], [], ["Ada", "", "saw"]],
+    "upos": [["X", "X", "X"], [], ["N", "X", "V"]],
+    "tags": [["B-Z", "I-Z", "O"], [], ["B-A", "O", "B-Z"]],
+    "label": ["shout", "shout", "ask"],
+    "topics": [["sports"], [], ["people", "sports"]],
+    "labels": [["z", "z"], [], ["a", "z"]],
+    "frames": [[[9.0, 9.0, 9.0]] * 3, [], [[-9.0, 0.0, 9.0]] * 3],
+}
+
+
+def labelled_columns() -> Columns:
+    """Return records of 4, 1, 0, 6 and 2 steps: the ones that parts learn from."""
+    return Columns(records_from_columns(_KNOWN))
+
+
+def strange_columns() -> Columns:
+    """Return records of 3, 0 and 3 steps with words, characters, tags and labels that `labelled_columns` lacks."""
+    return Columns(records_from_columns(_STRANGE))
+
+
+def n_steps(columns: Columns, *, column: str) -> np.ndarray:
+    """Return the steps of each record, counted in `column`."""
+    return np.asarray([len(row) for row in columns.lists(column)], dtype=np.int64)
+
+
+def batch_of(field: Field, columns: Columns, *, rows: list[int], lengths: np.ndarray) -> Batch:
+    """Return the records in `rows` as a batch of one field; `lengths` are those of all records."""
+    chosen = np.asarray(rows, dtype=np.int64)
+    tensors = field.encode(columns).collate(chosen)
+    return Batch({field.key: tensors}, torch.from_numpy(lengths[chosen]), torch.from_numpy(chosen))

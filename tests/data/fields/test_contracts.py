@@ -1,0 +1,83 @@
+"""Every built-in field keeps the contract."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from seqlab.data.fields import (
+    CategoryField,
+    CharacterField,
+    Field,
+    FramesField,
+    LabelField,
+    MultiLabelField,
+    Spellings,
+    TagField,
+    Tensors,
+    VectorField,
+)
+from seqlab.testing import FieldContract
+
+
+class TestWordField(FieldContract):
+    def make(self) -> Field:
+        return CategoryField(column="tokens", view="lower", min_count=1)
+
+
+class TestShapeField(FieldContract):
+    def make(self) -> Field:
+        return CategoryField(column="tokens", view="shape", min_count=2)
+
+
+class TestCharacterField(FieldContract):
+    def make(self) -> Field:
+        return CharacterField(column="tokens", min_count=1, max_length=20)
+
+    def record(self, tensors: Tensors, i: int, n_steps: int | None) -> Tensor:
+        """The characters of each step in a row, apart by -1."""
+        assert isinstance(tensors, Spellings)
+        border = torch.tensor([-1])
+        words = [[tensors.characters[w, : tensors.lengths[w]], border] for w in tensors.word[i, :n_steps].tolist()]
+        return torch.cat([border, *(part for word in words for part in word)])
+
+
+class TestFramesField(FieldContract):
+    def make(self) -> Field:
+        return FramesField(column="frames")
+
+
+class TestSpanTagField(FieldContract):
+    def make(self) -> Field:
+        return TagField(column="tags", scheme="BIO")
+
+
+class TestPlainTagField(FieldContract):
+    def make(self) -> Field:
+        return TagField(column="upos", scheme=None)
+
+
+class TestLabelField(FieldContract):
+    def make(self) -> Field:
+        return LabelField(column="label")
+
+
+class TestMultiLabelField(FieldContract):
+    def make(self) -> Field:
+        return MultiLabelField(column="topics")
+
+
+@pytest.fixture
+def _vectors(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("ada 1 2\nzürich 3 4\nsaw 5 6\n", encoding="utf-8")
+    request.instance.path = path
+
+
+@pytest.mark.usefixtures("_vectors")
+class TestVectorField(FieldContract):
+    path: Path
+
+    def make(self) -> Field:
+        return VectorField(column="tokens", paths=[str(self.path)], fallback_view="lower")

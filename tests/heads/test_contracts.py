@@ -1,0 +1,76 @@
+"""Every built-in head keeps the contract."""
+
+import pytest
+
+from seqlab.data.fields import Field, LabelField, MultiLabelField, TagField
+from seqlab.heads import CrfTokenHead, Head, MultiLabelHead, SequenceHead, SoftmaxTokenHead
+from seqlab.testing import HeadContract, TokenHeadContract
+
+
+class TestCrfTokenHead(TokenHeadContract):
+    def target(self) -> Field:
+        return TagField(column="tags", scheme="BIO")
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return CrfTokenHead(target=target, input_width=input_width, summary_width=summary_width)
+
+
+class TestPlainCrfTokenHead(TestCrfTokenHead):
+    def target(self) -> Field:
+        return TagField(column="upos", scheme=None)
+
+
+class TestSoftmaxTokenHead(TokenHeadContract):
+    def target(self) -> Field:
+        return TagField(column="upos", scheme=None)
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return SoftmaxTokenHead(
+            target=target, input_width=input_width, summary_width=summary_width, is_constrained=False
+        )
+
+
+class TestConstrainedSoftmaxTokenHead(TokenHeadContract):
+    def target(self) -> Field:
+        return TagField(column="tags", scheme="BIO")
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return SoftmaxTokenHead(
+            target=target, input_width=input_width, summary_width=summary_width, is_constrained=True
+        )
+
+
+@pytest.fixture(params=["last", "mean", "max", "attention"])
+def _pooling(request: pytest.FixtureRequest) -> None:
+    request.instance.pooling = request.param
+
+
+@pytest.mark.usefixtures("_pooling")
+class TestSequenceHead(HeadContract):
+    pooling: str
+
+    def target(self) -> Field:
+        return LabelField(column="label")
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return SequenceHead(
+            target=target, input_width=input_width, summary_width=summary_width, pooling=self.pooling, drop_prob=0.5
+        )
+
+
+@pytest.mark.usefixtures("_pooling")
+class TestMultiLabelHead(HeadContract):
+    pooling: str
+
+    def target(self) -> Field:
+        return MultiLabelField(column="topics")
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return MultiLabelHead(
+            target=target,
+            input_width=input_width,
+            summary_width=summary_width,
+            pooling=self.pooling,
+            drop_prob=0.5,
+            threshold=0.5,
+        )
