@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _N_WARNINGS_SHOWN = 5
+_PLAIN_WIDTH = 10_000
 
 
 def add_parser(commands: Any) -> None:
@@ -40,8 +41,10 @@ def _add_convert(actions: Any) -> None:
     text = "Write the records of IN in another format or span scheme; what is lost is told on standard error."
     parser = actions.add_parser("convert", help="convert between formats", description=text, allow_abbrev=False)
     parser.add_argument("input", type=Path, metavar="IN", help="file, or folder of parallel files")
-    parser.add_argument("output", nargs="?", metavar="OUT", help="file or folder to write; -: standard output")
-    parser.add_argument("-o", "--output", dest="output_option", metavar="OUT", help="the same, as an option")
+    parser.add_argument(
+        "output", nargs="?", metavar="OUT", help="file or folder to write, right after IN; -: standard output"
+    )
+    parser.add_argument("-o", "--output", dest="output_option", metavar="OUT", help="the same, anywhere")
     parser.add_argument("--from", dest="source_format", help="format of IN (default: by content)")
     parser.add_argument("--to", dest="target_format", help="conll, conllu, jsonl or lines (default: by OUT's suffix)")
     parser.add_argument("--scheme-from", help="span scheme of IN's tags (default: detected)")
@@ -58,8 +61,6 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> int:
     """Examine the files; return 1 where there are errors (with --strict: findings), else 0."""
-    from rich.console import Console
-
     from seqlab.data.doctor import examine, find_leaks, format_of
     from seqlab.data.doctor.display import as_json, print_reports
     from seqlab.data.doctor.formats import files_in
@@ -78,10 +79,18 @@ def check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(as_json(reports, leaks), ensure_ascii=False, indent=2))
     else:
-        print_reports(reports, leaks, console=Console(), max_warnings=None if arguments.all else _N_WARNINGS_SHOWN)
+        print_reports(reports, leaks, console=_console(), max_warnings=None if arguments.all else _N_WARNINGS_SHOWN)
     has_errors = any(report.n_errors for report in reports)
     has_findings = bool(leaks) or any(report.findings for report in reports)
     return int(has_errors or (arguments.strict and has_findings))
+
+
+def _console() -> Any:
+    """Return a console as wide as the terminal; elsewhere so wide that no table is cut."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=_PLAIN_WIDTH)
 
 
 def convert(arguments: argparse.Namespace) -> int:

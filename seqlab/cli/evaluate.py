@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +31,14 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="MODEL", type=Path, help="run folder, or the model folder in it")
     parser.add_argument("data", metavar="DATA", nargs="?", type=Path, help="default: data.dir of the training")
-    parser.add_argument("--format", metavar="NAME", help="option of the config group data: conll, conllu, jsonl, csv, …")
-    parser.add_argument("--split", metavar="NAME", help="of a folder: train, val or test, or a file in it (default with no DATA: test)")
-    parser.add_argument("--columns", metavar="NAME=N,…", help="columns of a conll file, from 0, negative from the end")
+    parser.add_argument(
+        "--format", metavar="NAME", help="how to read DATA: an option of conf/data (conll, conllu, jsonl, csv, …)"
+    )
+    parser.add_argument(
+        "--split", metavar="NAME", help="of a folder DATA: train, val, test (the default without DATA) or a file"
+    )
+    setting = "change a setting of the reader, e.g. columns.tags=3; may be repeated"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=setting)
     parser.add_argument("--json", action="store_true", help="print all scores as one JSON object")
     parser.set_defaults(run=run)
 
@@ -61,9 +66,7 @@ def _records(options: argparse.Namespace, trained: Mapping[str, Any]) -> "tuple[
     data = _data_config(options.format) if options.format else trained
     if "reader" not in data:
         raise ConfigError(f"{options.model} does not say what data it was trained on; set --format")
-    reader = dict(data["reader"])
-    if options.columns:
-        reader["columns"] = _columns(options.columns, reader=reader)
+    reader = _changed(data["reader"], options.set)
     path = _path(options, trained)
     return path, build(reader, targets=known_targets(("data",)), path="data.reader").read(path)
 
@@ -76,21 +79,28 @@ def _data_config(name: str) -> Mapping[str, Any]:
     return {"reader": plain(compose([f"data={name}"]).data.reader)}
 
 
-def _columns(text: str, *, reader: Mapping[str, Any]) -> dict[str, int]:
-    from seqlab.inference.conll import parse_columns
+def _changed(reader: Mapping[str, Any], settings: Sequence[str]) -> Any:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
-    if "columns" not in reader or "separator" not in reader:
-        raise ConfigError(f"--columns is for files read by ConllReader; this is {reader.get('_target_')}; set --format conll")
-    return parse_columns(text)
+    from seqlab.config import plain
+
+    if any(setting.startswith("_target_") for setting in settings):
+        raise ConfigError(f"--set is {settings}; another reader is chosen by --format")
+    try:
+        return plain(OmegaConf.merge(reader, OmegaConf.from_dotlist(list(settings))))
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(f"--set is {settings}: {error}; expected settings such as columns.tags=3") from error
 
 
 def _path(options: argparse.Namespace, trained: Mapping[str, Any]) -> Path:
-    splits = {name: file for name, file in trained.get("splits", {}).items() if file}
+    splits: dict[str, str] = {name: file for name, file in trained.get("splits", {}).items() if file}
     if options.data is None:
         return Path(trained.get("dir") or "") / splits.get(options.split or "test", options.split or "test")
     folder: Path = options.data
     if not folder.exists() and trained.get("dir"):
-        raise DataError(f"{folder}: there is no such file or folder; give labelled data, such as the files of {trained['dir']}")
+        raise DataError(f"{folder}: there is no such file or folder; the model was trained on {trained['dir']}")
     if options.split:
         return folder / splits.get(options.split, options.split)
     inside = [name for name, file in splits.items() if (folder / file).exists()]

@@ -20,16 +20,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words[:1] == ["train"]:
             return train.run(words[1:])
         parsed = _parser().parse_args(words)
-        return int(parsed.run(parsed))
+        status = int(parsed.run(parsed))
+        sys.stdout.flush()
+        return status
     except SeqlabError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_MISTAKE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader of our output, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"error: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        return EXIT_MISTAKE
 
 
 def _parser() -> argparse.ArgumentParser:

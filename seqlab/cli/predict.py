@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BufferedIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -19,7 +19,7 @@ STDIN = "-"
 INPUT_FORMATS = ("text", "conll", "conllu", "jsonl")
 OUTPUT_FORMATS = ("conll", "jsonl", "terminal")
 FORMAT_OF_SUFFIX = {
-    **{suffix: "conll" for suffix in (".conll", ".iob", ".bio", ".tsv")},
+    **dict.fromkeys((".conll", ".iob", ".bio", ".tsv"), "conll"),
     ".conllu": "conllu",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -67,7 +67,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--columns",
         metavar="NAME=N,…",
-        help="columns of conll input, from 0, negative from the end (default: those the model was trained on, else tokens=0)",
+        help="columns of conll input, from 0, negative from the end (default: as trained; else tokens=0)",
     )
     parser.add_argument(
         "--comment-prefix",
@@ -102,11 +102,12 @@ def _opened(file: str) -> Iterator[BufferedIOBase]:
             print("reading from the terminal, up to Ctrl-D", file=sys.stderr)
         yield sys.stdin.buffer  # type: ignore[misc]
         return
-    try:
-        stream = Path(file).open("rb")
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror}; give a file, or - for standard input") from error
-    with stream:
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(Path(file).open("rb"))
+        except OSError as error:
+            what = f"{file}: cannot be read: {error.strerror}; give a file, or - for standard input"
+            raise DataError(what) from error
         yield stream
 
 
@@ -120,11 +121,12 @@ def _written(options: argparse.Namespace) -> Iterator[TextIO]:
         return
     if path.exists() and options.file != STDIN and path.samefile(options.file):
         raise ConfigError(f"--output is {path}, the input itself; write to another file")
-    try:
-        stream = path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise ConfigError(f"--output {path} cannot be written: {error.strerror}; give a file in a folder that exists") from error
-    with stream:
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
+        except OSError as error:
+            what = f"--output {path} cannot be written: {error.strerror}; give a file in a folder that exists"
+            raise ConfigError(what) from error
         yield stream
 
 
@@ -136,7 +138,7 @@ def _input_format(options: argparse.Namespace, tagger: "Tagger") -> "InputFormat
 
     form = options.input_format or FORMAT_OF_SUFFIX.get(Path(options.file).suffix.lower(), "text")
     if form not in ("conll", "conllu") and (options.columns or options.comment_prefix):
-        raise ConfigError(f"--columns and --comment-prefix are for conll input; this is {form}; set --input-format conll")
+        raise ConfigError(f"--columns and --comment-prefix are for conll input, not {form}; set --input-format conll")
     if form == "text":
         return TextFormat()
     if form == "jsonl":

@@ -22,7 +22,7 @@ MAX_EXAMPLE_TOKENS = 40
 
 
 def print_run(result: "Run", *, n_examples: int) -> None:
-    """Print the scores on `test` (else `val`), `n_examples` labelled test records, the run folder, and what to do next."""
+    """Print the scores on `test` (else `val`), `n_examples` labelled test records, the folder and the next commands."""
     console = Console()
     split = next((name for name in ("test", "val") if result.metrics.get(name)), None)
     if split is not None:
@@ -30,9 +30,12 @@ def print_run(result: "Run", *, n_examples: int) -> None:
     if split == "test":
         _print_examples(result.folder, scores=result.metrics["test"], n_examples=n_examples, console=console)
     folder = shlex.quote(_shortest(result.folder))
-    console.print(f"\nrun folder  {folder}", soft_wrap=True, highlight=False, markup=False, emoji=False)
-    console.print(f"label text  seqlab predict {folder} FILE", soft_wrap=True, highlight=False, markup=False, emoji=False)
-    console.print(f"score data  seqlab evaluate {folder} DATA", soft_wrap=True, highlight=False, markup=False, emoji=False)
+    last = [
+        f"\nrun folder  {folder}",
+        f"label text  seqlab predict {folder} FILE",
+        f"score data  seqlab evaluate {folder} DATA",
+    ]
+    console.print("\n".join(last), soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 def _print_examples(folder: Path, *, scores: Mapping[str, Any], n_examples: int, console: Console) -> None:
@@ -68,7 +71,7 @@ def _predicted(path: Path, *, scores: Mapping[str, Any]) -> Iterator["TaggedReco
 def _layer(scores: Mapping[str, Any]) -> "Layer":
     from seqlab.inference import Layer
 
-    labels = next((scores[key] for key in ("per_type", "per_tag", "per_label") if key in scores), {})
+    labels: Mapping[str, Any] = next((scores[key] for key in ("per_type", "per_tag", "per_label") if key in scores), {})
     return Layer(is_per_step="per_tag" in scores, scheme=scores.get("scheme"), labels=list(labels))
 
 

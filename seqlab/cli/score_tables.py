@@ -5,6 +5,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 MAX_ROWS = 30
@@ -30,22 +31,15 @@ def print_scores(scores: Mapping[str, Any], *, title: str, console: Console) -> 
     for name, head_scores in by_head(scores).items():
         heading = f"{title}, {name}" if name else title
         rows = next((key for key in _PER_LABEL if head_scores.get(key)), None)
-        if rows is None:
-            console.print(f"\n{heading}", style="bold", highlight=False)
-        else:
-            console.print(_table(head_scores, rows=rows, heading=heading, console=console))
+        console.print(f"\n{heading}", style="bold", highlight=False, markup=False, emoji=False, soft_wrap=True)
+        if rows is not None:
+            console.print(_table(head_scores, rows=rows, console=console))
         for line in _lines(head_scores):
             console.print(line, highlight=False, soft_wrap=True)
 
 
-def _table(scores: Mapping[str, Any], *, rows: str, heading: str, console: Console) -> Table:
-    table = Table(
-        title=f"\n{heading}",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD if console.is_terminal else None,
-        pad_edge=False,
-    )
+def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     table.add_column(_PER_LABEL[rows], no_wrap=True)
     for column in ("precision", "recall", "F1", "support"):
         table.add_column(column, justify="right")
@@ -53,7 +47,7 @@ def _table(scores: Mapping[str, Any], *, rows: str, heading: str, console: Conso
     frequent = sorted(labels, key=lambda label: -labels[label]["support"])[:MAX_ROWS]
     for label in (label for label in labels if label in set(frequent)):
         s = labels[label]
-        table.add_row(_escaped(label), *_percent(s["precision"], s["recall"], s["f1"]), f"{s['support']:,}")
+        table.add_row(escape(label), *_percent(s["precision"], s["recall"], s["f1"]), f"{s['support']:,}")
     if len(labels) > MAX_ROWS:
         table.add_row(f"… {len(labels) - MAX_ROWS} rarer ones", "", "", "", "", style="dim")
     for name, values in _totals(scores):
@@ -61,15 +55,16 @@ def _table(scores: Mapping[str, Any], *, rows: str, heading: str, console: Conso
     return table
 
 
-def _totals(scores: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float, float, float]]]:
+def _totals(scores: Mapping[str, Any]) -> Iterator[tuple[str, list[float]]]:
     """Return the rows over all spans: strict, and default where it is another."""
     if "span_f1" not in scores:
         return
-    values = {mode: tuple(scores[key][mode] for key in ("precision", "recall", "span_f1")) for mode in ("strict", "default")}
-    is_one = values["strict"] == values["default"]
-    yield "all" if is_one else "all (strict)", values["strict"]
-    if not is_one:
-        yield "all (default)", values["default"]
+    strict, default = (
+        [scores[key][mode] for key in ("precision", "recall", "span_f1")] for mode in ("strict", "default")
+    )
+    yield "all" if strict == default else "all (strict)", strict
+    if strict != default:
+        yield "all (default)", default
 
 
 def _lines(scores: Mapping[str, Any]) -> Iterator[str]:
@@ -85,9 +80,3 @@ def _percent(*values: float) -> list[str]:
 
 def _support(labels: Mapping[str, Mapping[str, float]]) -> int:
     return int(sum(scores["support"] for scores in labels.values()))
-
-
-def _escaped(label: str) -> str:
-    from rich.markup import escape
-
-    return escape(label)

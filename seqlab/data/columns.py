@@ -18,14 +18,14 @@ class Ragged:
     """Rows of different lengths: row i is `values[offsets[i]:offsets[i + 1]]`."""
 
     values: np.ndarray
-    offsets: Int[np.ndarray, " row+1"]
+    offsets: Int[np.ndarray, " offset"]
 
     @cached_property
     def lengths(self) -> Int[np.ndarray, " row"]:
         """Number of values in each row."""
         return np.diff(self.offsets)
 
-    def padded(self, rows: Int[np.ndarray, " batch"], *, padding: float) -> np.ndarray:
+    def padded(self, rows: Int[np.ndarray, " batch"], *, padding: int | float) -> np.ndarray:
         """Return `rows` as one array (batch, time, …), at least one step long, short rows filled up with `padding`."""
         lengths = self.lengths[rows]
         n_steps = max(1, int(lengths.max(initial=0)))

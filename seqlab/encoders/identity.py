@@ -16,5 +16,5 @@ class IdentityEncoder(Encoder):
 
     def forward(self, steps: Steps) -> Steps:
         """Return the same steps with their mean as summary."""
-        total = (steps.values * steps.mask.unsqueeze(2)).sum(1)
+        total = steps.zero_padded().values.sum(1)
         return steps.with_values(steps.values, summary=total / steps.lengths.clamp(min=1).unsqueeze(1))

@@ -52,7 +52,7 @@ class RecurrentEncoder(Encoder):
 
     def forward(self, steps: Steps) -> Steps:
         """Return the top layer's hidden states."""
-        values = steps.values
+        values = steps.zero_padded().values
         for directions, dropout in zip(self.layers, self.dropouts, strict=True):
             values = dropout(_read(directions, values, steps.lengths))  # type: ignore[arg-type]
         return steps.with_values(values, summary=self._summary(values, steps.lengths))

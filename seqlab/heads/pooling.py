@@ -44,7 +44,7 @@ class MeanPooling(Pooling):
 
     def forward(self, steps: Steps) -> Float[Tensor, "batch feature"]:
         """Return the mean of the real steps."""
-        return (steps.values * steps.mask.unsqueeze(2)).sum(1) / steps.lengths.clamp(min=1).unsqueeze(1)
+        return steps.zero_padded().values.sum(1) / steps.lengths.clamp(min=1).unsqueeze(1)
 
 
 @final
@@ -67,9 +67,10 @@ class AttentionPooling(Pooling):
 
     def forward(self, steps: Steps) -> Float[Tensor, "batch feature"]:
         """Return the weighted mean of the real steps."""
-        scores = self.score(steps.values)[..., 0].masked_fill(~steps.mask, torch.finfo(steps.values.dtype).min)
+        values = steps.zero_padded().values
+        scores = self.score(values)[..., 0].masked_fill(~steps.mask, torch.finfo(values.dtype).min)
         weights = scores.softmax(1) * steps.mask
-        return torch.bmm(weights.unsqueeze(1), steps.values * steps.mask.unsqueeze(2))[:, 0]
+        return torch.bmm(weights.unsqueeze(1), values)[:, 0]
 
 
 POOLINGS: dict[str, type[Pooling]] = {

@@ -33,11 +33,11 @@ class TokenHead(Head):
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss a step."""
         tags: Int[Tensor, "batch time"] = batch.tensors(self.target)  # type: ignore[assignment]
-        return self._loss(self.projection(steps.values), tags, steps)
+        return self._loss(self.projection(steps.zero_padded().values), tags, steps)
 
     def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
         """Return one tag a step; its confidence is its probability given the record."""
-        scores = self.projection(steps.values)
+        scores = self.projection(steps.zero_padded().values)
         tags = self._decode(scores, steps)
         confidences = self._probabilities(scores, steps).gather(2, tags.unsqueeze(2))[..., 0] if use_confidences else None
         return _predictions(tags, confidences, lengths=steps.lengths, names=self.target.tags)

@@ -91,11 +91,13 @@ class ConllFormat(InputFormat):
         values = []
         for column, index in self.columns.items():
             if not -len(cells) <= index < len(cells):
-                raise DataError(f"{where}: {column} is column {index}, but the line has {len(cells)}: {cells}; set --columns")
+                has = f"the line has {len(cells)}: {cells}"
+                raise DataError(f"{where}: {column} is column {index}, but {has}; set --columns")
             values.append(cells[index])
         if "" in values:
             column = list(self.columns)[values.index("")]
-            raise DataError(f"{where}: {column} (column {self.columns[column]}) is empty; expected a value in each column read")
+            what = f"{column} (column {self.columns[column]}) is empty"
+            raise DataError(f"{where}: {what}; expected a value in each column read")
         return values
 
     def _record(self, rows: list[list[str]], *, line: int) -> Record:
@@ -104,7 +106,7 @@ class ConllFormat(InputFormat):
 
 
 def conll_format(reader: Mapping[str, Any], *, columns: Mapping[str, int] | None, needed: Iterable[str]) -> ConllFormat:
-    """Return the layout that `reader`, a reader's config, reads; that of one token in column 0 where it reads another format.
+    """Return the layout that `reader`, a reader's config, reads; where it reads no CoNLL, tokens in column 0.
 
     `columns` replaces its columns; of these, the tokens and those that are `needed` count.
     """

@@ -22,13 +22,13 @@ class ConllLine:
     end: str
     is_token: bool
     has_columns: bool
-    """False for blank lines, comments and document starts; lines with columns but no token are words that others split."""
+    """False for blank lines, comments and document starts; lines with columns but no token stand for several words."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The records of a stretch of the stream and, for CoNLL, all of its lines: their tokens are the records' in a row."""
+    """The records of a stretch of the stream and, for CoNLL, all its lines: their tokens are the records' in a row."""
 
     records: Sequence[Record]
     lines: Sequence[ConllLine] = ()
@@ -74,7 +74,7 @@ class TextFormat(InputFormat):
 @final
 @dataclass
 class JsonlFormat(InputFormat):
-    """One JSON object a line with `text` or `tokens`, and the other columns of the model; blank lines are passed over."""
+    """One JSON object a line with `text` or `tokens` and the model's other columns; blank lines are passed over."""
 
     needed: Sequence[str]
     """Columns that the model reads."""
@@ -91,7 +91,7 @@ class JsonlFormat(InputFormat):
         if "tokens" in record:
             _check_tokens(record["tokens"], where=where)
         elif not isinstance(record.get("text"), str) and "tokens" in self.needed:
-            raise DataError(f"{where}: no text and no tokens; expected a string or a list of strings; it has {_keys(record)}")
+            raise DataError(f"{where}: no text and no tokens; expected one of the two; it has {_keys(record)}")
         for name in self.needed:
             if name not in record and name != "tokens":
                 raise DataError(f"{where}: no {name!r}, which the model reads; it has {_keys(record)}")
@@ -103,7 +103,8 @@ def _json_object(text: str, *, where: str) -> dict[str, Any]:
     try:
         record = json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not JSON: {error.msg} at character {error.pos + 1}; expected one object a line") from None
+        what = f"not JSON: {error.msg} at character {error.pos + 1}"
+        raise DataError(f"{where}: {what}; expected one object a line") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON that can be read: {error}; expected one object a line") from None
     if not isinstance(record, dict):
@@ -122,12 +123,12 @@ def _check_tokens(tokens: object, *, where: str) -> None:
 
 def _check_encodable(record: Record, *, where: str) -> None:
     """Refuse half a surrogate pair, which JSON can spell but no file can hold."""
-    text = "".join(record["tokens"]) if "tokens" in record else record.get("text")
+    text = record.get("text")
     try:
-        if isinstance(text, str):
-            text.encode()
+        "".join([*record.get("tokens", []), text if isinstance(text, str) else ""]).encode()
     except UnicodeEncodeError as error:
-        raise DataError(f"{where}: {text[error.start]!r} is half a character (a lone surrogate); mend the text") from None
+        what = f"{error.object[error.start]!r} is half a character (a lone surrogate)"
+        raise DataError(f"{where}: {what}; mend the text") from None
 
 
 def _with_sound_offsets(record: dict[str, Any]) -> Record:
@@ -139,6 +140,6 @@ def _with_sound_offsets(record: dict[str, Any]) -> Record:
 
 def _are_offsets(offsets: Any, tokens: Any, text: Any) -> bool:
     try:
-        return [text[start:end] for start, end in offsets] == tokens
+        return bool([text[start:end] for start, end in offsets] == tokens)
     except (TypeError, ValueError):
         return False

@@ -1,4 +1,4 @@
-"""Lines of a stream of bytes, as they come: a stretch at a time, so that neither a huge file nor an endless pipe must fit."""
+"""Lines of a stream of bytes, a stretch at a time: a file may be huge, and a pipe endless."""
 
 from collections.abc import Iterator
 from io import BufferedIOBase

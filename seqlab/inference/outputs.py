@@ -25,7 +25,7 @@ class OutputFormat(ABC):
 
 @final
 class JsonlOutput(OutputFormat):
-    """One object a record: the keys of the input, then tokens (with offsets where there is text) and `predictions` by head."""
+    """One object a record: the keys of the input, tokens (with offsets if there is text) and `predictions` by head."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -73,7 +73,7 @@ def _dumped(content: Mapping[str, Any]) -> str:
 
 @final
 class ConllOutput(OutputFormat):
-    """The lines of a CoNLL input with a last column for each token head; other records as tokens, a blank line after each.
+    """The lines of a CoNLL input with a last column for each token head; of other records a line a token.
 
     Raises: ConfigError where no head gives a label to each token.
     """
@@ -83,7 +83,7 @@ class ConllOutput(OutputFormat):
         self.heads = [name for name, layer in layers.items() if layer.is_per_step]
         if not self.heads:
             raise ConfigError(
-                f"--format conll has one label a token, but {', '.join(layers)} labels whole records; use --format jsonl"
+                f"--format conll has a label for each token, but {', '.join(layers)} labels whole records; use jsonl"
             )
 
     def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:

@@ -30,7 +30,7 @@ MAX_TOKENS = 4096
 class Tagger:
     """A loaded model.
 
-    `heads` are its heads' names, `columns` those of the columns that it reads, `layers` says how each head's labels lie.
+    `heads` names its heads, `columns` the columns that it reads, and `layers` says how each head's labels lie.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -83,7 +83,8 @@ class Tagger:
             if name not in records.column_names:
                 has = ", ".join(records.column_names)
                 raise DataError(f"the records have no column {name!r}, which the model reads; they have {has}")
-        encoded = self.bundle.fields.encode(records.select_columns(self.columns))
+        has_others = set(records.column_names) != set(self.columns)
+        encoded = self.bundle.fields.encode(records.select_columns(self.columns) if has_others else records)
         return predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS)
 
     def evaluate(self, records: datasets.Dataset) -> dict[str, Any]:
@@ -107,7 +108,9 @@ class Tagger:
         except KeyError:
             row = next(i for i, record in enumerate(records) if name not in record)
             reads = ", ".join(repr(column) for column in self.columns)
-            raise DataError(f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these") from None
+            raise DataError(
+                f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these"
+            ) from None
 
 
 def _layer(head: Head) -> Layer:
@@ -129,7 +132,9 @@ def _record(item: object) -> Mapping[str, Any]:
         return item
     if isinstance(item, Sequence) and all(isinstance(token, str) for token in item):
         return {"tokens": list(item)}
-    raise DataError(f"input is {item!r:.80}; expected a string, a list of strings, or a mapping with `text` or `tokens`")
+    raise DataError(
+        f"input is {item!r:.80}; expected a string, a list of strings, or a mapping with `text` or `tokens`"
+    )
 
 
 def _tokenized(text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Labelled records for the eye: spans on colour, tags beside their words, labels of whole records with their confidence."""
+"""Labelled records for the eye: spans on colour, tags beside their words, labels of records with their confidence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -15,13 +15,13 @@ from seqlab.types import Prediction
 COLOURS = ("#1f5fa8", "#2e7d32", "#b3261e", "#7b3fa0", "#a05a00", "#00696b", "#a81f6c", "#55606e", "#4f6b00", "#5a4fcf")
 """Backgrounds dark enough for white text, for the labels in order; beyond the last they begin anew."""
 N_LEGEND = 20
-_CONTROLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421} | {code: 0xFFFD for code in range(0x80, 0xA0)}
+_CONTROLS = {0x7F: 0x2421, **{i: 0x2400 + i for i in range(0x20)}, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
 """Characters that would steer the terminal -> a picture of them."""
 
 
 @final
 class TerminalOutput(OutputFormat):
-    """Records one below the other, each head's labels on a line of their own; without colour, spans stand in brackets."""
+    """Records one below the other, each head's labels on a line of its own; without colour, spans stand in brackets."""
 
     def __init__(self, console: Console, *, layers: Mapping[str, Layer]) -> None:
         self.console = console
@@ -75,7 +75,7 @@ class TerminalOutput(OutputFormat):
     def _span(self, text: str, label: str) -> Text:
         if not self.uses_colour:
             return Text(f"[{_shown(text)} | {_shown(label)}]")
-        return Text.assemble(self._chip(f" {_shown(text)} ", label), self._chip(f"{_shown(label)} ", label, "bold italic"))
+        return self._chip(f" {_shown(text)} ", label).append_text(self._chip(f"{_shown(label)} ", label, "bold italic"))
 
     def _tags_line(self, tokens: Sequence[str], prediction: Prediction) -> Text:
         line = Text()

@@ -36,10 +36,14 @@ class Chain:
         return torch.promote_types(self.emissions.dtype, torch.float32)
 
     @property
+    def scores(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Emissions, transitions, start and end."""
+        return self.emissions, self.transitions, self.start, self.end
+
+    @property
     def learns(self) -> bool:
         """Whether a gradient of the scores may be asked for."""
-        scores = (self.emissions, self.transitions, self.start, self.end)
-        return torch.is_grad_enabled() and any(score.requires_grad for score in scores)
+        return torch.is_grad_enabled() and any(scores.requires_grad for scores in self.scores)
 
     def select(self, records: Tensor) -> "Chain":
         """Return the chain of some records only (indices or a mask over the batch), without its needless padding."""

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
 
 from seqlab.lattices.chain import Chain
 from seqlab.lattices.chain_posterior import Posterior, log_partition_only, posterior
@@ -19,7 +20,7 @@ def log_partition(chain: Chain) -> Float[Tensor, " batch"]:
     """
     if not chain.learns:
         return log_partition_only(chain.detached()).to(chain.score_dtype)
-    return cast(Tensor, _LogPartition.apply(chain.emissions, chain.transitions, chain.start, chain.end, chain.lengths))
+    return cast(Tensor, _LogPartition.apply(*chain.scores, chain.lengths))  # type: ignore[no-untyped-call]
 
 
 def negative_log_likelihood(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
@@ -31,8 +32,7 @@ def negative_log_likelihood(chain: Chain, tags: Int[Tensor, "batch time"]) -> Fl
         exact = chain.detached()
         loss = _loss(log_partition_only(exact), path_score(exact, tags))
         return loss.to(chain.score_dtype)
-    scores = (chain.emissions, chain.transitions, chain.start, chain.end)
-    return cast(Tensor, _NegativeLogLikelihood.apply(*scores, chain.lengths, tags))
+    return cast(Tensor, _NegativeLogLikelihood.apply(*chain.scores, chain.lengths, tags))  # type: ignore[no-untyped-call]
 
 
 def partial_negative_log_likelihood(chain: Chain, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
@@ -51,15 +51,22 @@ def partial_negative_log_likelihood(chain: Chain, allowed: Bool[Tensor, "batch t
 
 def path_score(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
     """Return the score of one path a record: 0 for length 0. Tags at padding are not read. Differentiable."""
-    mask = chain.mask
-    if not mask.shape[1]:
-        return chain.emissions.sum((1, 2)).to(chain.score_dtype)
-    tags = tags.masked_fill(~mask, 0).long()
-    steps = chain.emissions.gather(2, tags[..., None])[..., 0].double().masked_fill(~mask, 0.0).sum(1)
-    edges = chain.transitions[tags[:, :-1], tags[:, 1:]].double().masked_fill(~mask[:, 1:], 0.0).sum(1)
-    last = tags.gather(1, (chain.lengths.long() - 1).clamp_min(0)[:, None])[:, 0]
-    ends = (chain.start[tags[:, 0]].double() + chain.end[last].double()).masked_fill(chain.lengths == 0, 0.0)
-    return (steps + edges + ends).to(chain.score_dtype)
+    exact = chain.double()
+    moves = _edges_of(tags, chain.mask, len(chain.start))
+    at_tags = exact.emissions.gather(2, tags.masked_fill(~chain.mask, 0)[..., None].long())[..., 0]
+    edges = torch.cat([torch.cat([exact.transitions, exact.end[:, None]], 1), pad(exact.start, (0, 1))[None]])
+    score = at_tags.masked_fill(~chain.mask, 0.0).sum(1) + edges.take(moves).sum(1)
+    return score.to(chain.score_dtype)
+
+
+def _edges_of(tags: Int[Tensor, "batch time"], mask: Bool[Tensor, "batch time"], outside: int) -> Tensor:
+    """Return the moves of each path, n_steps + 1 a record, as indices into a flattened square of (outside + 1) tags.
+
+    All paths come from `outside`, one more tag than there are, go back to it and stay: so the scores of start and end
+    are the last row and column of the transitions.
+    """
+    path = pad(tags.masked_fill(~mask, outside), (1, 1), value=outside).long()
+    return path[:, :-1] * (outside + 1) + path[:, 1:]
 
 
 def _loss(log_total: Tensor, log_kept: Tensor) -> Tensor:
@@ -104,8 +111,7 @@ class _NegativeLogLikelihood(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         lengths, tags, *paths = ctx.saved_tensors
         counts = _Counts.expected(Posterior(*paths), lengths, grad.double())
-        counts.subtract_path(tags, lengths, grad.double())
-        return *counts.cast(ctx.dtypes), None, None
+        return *counts.without_path(tags, lengths, grad.double()).cast(ctx.dtypes), None, None
 
 
 class _Counts(NamedTuple):
@@ -120,30 +126,26 @@ class _Counts(NamedTuple):
     def expected(cls, paths: Posterior, lengths: Tensor, weights: Tensor) -> "_Counts":
         """Return the expected counts over all paths."""
         emissions = paths.step_marginals * weights[:, None]
-        return cls(
-            emissions,
-            paths.edge_counts(weights),
-            emissions[:1].sum((0, 1)),
-            emissions[_is_last(emissions, lengths)].sum(0),
-        )
+        is_last = torch.arange(len(emissions), device=lengths.device)[:, None] == lengths - 1
+        return cls(emissions, paths.edge_counts(weights), emissions[:1].sum((0, 1)), emissions[is_last].sum(0))
 
-    def subtract_path(self, tags: Tensor, lengths: Tensor, weights: Tensor) -> None:
-        """Take away, in place, the counts of one path a record."""
-        steps = torch.arange(tags.shape[1], device=tags.device)[:, None]
-        each = torch.where(steps < lengths, -weights, 0.0)
-        tags = tags.T.masked_fill(steps >= lengths, 0).long()
-        self.emissions.scatter_add_(2, tags[..., None], each[..., None])
-        edges = tags[:-1] * len(self.start) + tags[1:]
-        self.transitions.view(-1).index_add_(0, edges.flatten(), each[1:].flatten())
-        self.start.index_add_(0, tags[:1].flatten(), each[:1].flatten())
-        is_last = _is_last(each, lengths)
-        self.end.index_add_(0, tags[is_last], each[is_last])
+    def without_path(self, tags: Tensor, lengths: Tensor, weights: Tensor) -> "_Counts":
+        """Return the counts less those of one path a record; changes those of the emissions in place."""
+        outside = len(self.start)
+        mask = torch.arange(tags.shape[1], device=tags.device) < lengths[:, None]
+        moves = _edges_of(tags, mask, outside)
+        edges = weights.new_zeros((outside + 1) ** 2)
+        edges = edges.index_add_(0, moves.flatten(), weights.repeat_interleave(moves.shape[1])).view(outside + 1, -1)
+        at_tags = (weights[:, None] * mask).neg_().T[..., None]
+        self.emissions.scatter_add_(2, tags.masked_fill(~mask, 0).long().T[..., None], at_tags)
+        return _Counts(
+            self.emissions,
+            self.transitions - edges[:-1, :-1],
+            self.start - edges[-1, :-1],
+            self.end - edges[:-1, -1],
+        )
 
     def cast(self, dtypes: list[torch.dtype]) -> list[Tensor]:
         """Return the counts batch first, in the types of the scores that they are gradients of."""
         counts = (self.emissions.transpose(0, 1), *self[1:])
         return [each.to(dtype) for each, dtype in zip(counts, dtypes, strict=True)]
-
-
-def _is_last(values: Tensor, lengths: Tensor) -> Bool[Tensor, "time batch"]:
-    return torch.arange(values.shape[0], device=lengths.device)[:, None] == lengths - 1

@@ -16,6 +16,7 @@ are not `is_exact` and must be done in log space.
 
 import math
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -44,8 +45,7 @@ class Factors:
     @classmethod
     def of(cls, scores: Tensor, *axes: int) -> "Factors":
         """Return the factors of `scores`."""
-        peak = scores.amax(axes, keepdim=True)
-        peak.masked_fill_(peak == -math.inf, 0.0)
+        peak = scores.amax(axes, keepdim=True).clamp_min_(torch.finfo(scores.dtype).min)
         exponents = scores - peak
         if exponents.amin() >= DROPPED:
             return cls(exponents.exp_(), peak, None)
@@ -56,7 +56,7 @@ class Factors:
 
 @dataclass(frozen=True)
 class ScaledSums:
-    """Both recursions of a batch, time first; records that are not `is_exact`, and padding, are finite but mean nothing."""
+    """Both recursions of a batch, time first; what is not `is_exact`, and padding, is finite but means nothing."""
 
     log_partition: Float[Tensor, " batch"]
     is_exact: Bool[Tensor, " batch"]
@@ -72,30 +72,31 @@ class ScaledSums:
 
 def scaled_sums(chain: Chain, *, use_backward: bool) -> ScaledSums:
     """Return the sums of `chain` (float64, at least one real step), the backward ones only if asked for."""
-    n_records, n_steps, n_tags = chain.emissions.shape
+    n_records, n_steps, _ = chain.emissions.shape
     steps = Factors.of(chain.emissions, 2)
     edges, start, end = Factors.of(chain.transitions, 0, 1), Factors.of(chain.start, 0), Factors.of(chain.end, 0)
     rows = _Rows(chain.lengths, n_steps)
     psi = steps.values.flatten(0, 1)
     if use_backward:
-        psi = psi[torch.stack([rows.forward, rows.backward], 1)]
+        psi = _take(psi, torch.stack([rows.forward, rows.backward], 1))
         kernels, first = torch.stack([edges.values, edges.values.T]), torch.stack([start.values, end.values])[:, None]
     else:
-        psi, kernels, first = psi[rows.forward[:, None]], edges.values[None], start.values
+        psi, kernels, first = _take(psi, rows.forward[:, None]), edges.values[None], start.values
     incoming, outgoing, scales = _scan(psi, kernels=kernels, first=first)
 
-    last = (chain.lengths - 1).clamp_min_(0)
-    at_end = last * psi.shape[1] * n_records + rows.records
-    log_sums = (outgoing.flatten(0, 2)[at_end] @ end.values).log_()
-    log_sums += scales[last // SCALING_PERIOD, rows.records]
-    peaks = steps.peak[..., 0].masked_fill(~chain.mask, 0.0).sum(1) + start.peak + end.peak + edges.peak[0] * last
+    at_end = rows.last * psi.shape[1] * n_records + rows.records
+    log_sums = (_take(outgoing.flatten(0, 2), at_end) @ end.values).log_()
+    log_sums += scales[rows.last // SCALING_PERIOD, rows.records]
+    peaks = (
+        steps.peak[..., 0].masked_fill(~chain.mask, 0.0).sum(1) + edges.peak[0] * rows.last + (start.peak + end.peak)
+    )
     is_negligible = _is_negligible(chain, log_sums, steps=steps, rest=[edges, start, end])
     return ScaledSums(
         log_partition=(log_sums + peaks).masked_fill_(chain.lengths == 0, 0.0),
         is_exact=is_negligible & _is_in_range(incoming, chain.mask),
         incoming=incoming[:, 0],
         forward=outgoing[:, 0],
-        backward=outgoing.flatten(0, 2)[rows.reversed] if use_backward else outgoing[:0, 0],
+        backward=_take(outgoing.flatten(0, 2), rows.reversed) if use_backward else outgoing[:0, 0],
         kernel=edges.values,
     )
 
@@ -107,35 +108,42 @@ class _Rows:
         n_records = lengths.shape[0]
         steps = torch.arange(n_steps, device=lengths.device)[:, None]
         self.records = torch.arange(n_records, device=lengths.device)
-        firsts = self.records * n_steps
-        mirrored = lengths - 1 - steps
-        is_padding = mirrored < 0
-        some_step = lengths.argmax() * n_steps
-        self.forward = torch.where(is_padding, some_step, firsts + steps)
+        self.last = (lengths - 1).clamp_min_(0)
+        mirrored = (self.last - steps).clamp_min_(0)
+        firsts = torch.where(lengths == 0, lengths.argmax(), self.records) * n_steps
+        self.forward = torch.minimum(steps, self.last) + firsts
         """In (batch time)."""
-        self.backward = torch.where(is_padding, some_step, firsts + mirrored)
+        self.backward = mirrored + firsts
         """In (batch time), each record from its last step to its first."""
-        self.reversed = mirrored.clamp_min_(0) * (2 * n_records) + n_records + self.records
+        self.reversed = mirrored * (2 * n_records) + (self.records + n_records)
         """In the second direction of (time direction batch), each record from its last step to its first."""
 
 
+def _take(values: Float[Tensor, "row tag"], rows: Tensor) -> Tensor:
+    """Return values[rows], at half the cost of indexing."""
+    return values.index_select(0, rows.flatten()).view(*rows.shape, -1)
+
+
 def _scan(psi: Tensor, *, kernels: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return u and a of each direction, (time direction batch tag), and the log scale of the first a's, (scaling batch)."""
+    """Return u and a of each direction, (time direction batch tag), and log scales of the first a (scaling batch)."""
     incoming, outgoing = torch.empty_like(psi), torch.empty_like(psi)
     incoming[0] = first
-    scales = [psi.new_ones(psi.shape[2])]
+    torch.mul(incoming[0], psi[0], out=outgoing[0])
+    n_steps = psi.shape[0]
+    totals = torch.ones_like(psi[: 1 + (n_steps - 1) // SCALING_PERIOD, ..., :1])
     # A NumPy call costs a third of a torch call, and at this size calls are most of the time.
-    multiply, matmul = (np.multiply, np.matmul) if psi.is_cpu else (torch.mul, torch.bmm)
-    u, a, factors, kernels = (x.numpy() if x.is_cpu else x for x in (incoming, outgoing, psi, kernels))
-    multiply(u[0], factors[0], out=a[0])
-    for t in range(1, psi.shape[0]):
-        matmul(a[t - 1], kernels, out=u[t])
+    on_cpu = psi.is_cpu
+    multiply, matmul = cast(Any, (np.multiply, np.matmul) if on_cpu else (torch.mul, torch.bmm))
+    u, a, factors, edges, total = (
+        cast(Any, each.numpy() if on_cpu else each) for each in (incoming, outgoing, psi, kernels, totals)
+    )
+    for t in range(1, n_steps):
+        matmul(a[t - 1], edges, out=u[t])
         multiply(u[t], factors[t], out=a[t])
         if t % SCALING_PERIOD == 0:
-            total = outgoing[t].sum(-1, keepdim=True).clamp_min_(torch.finfo(psi.dtype).tiny)
-            outgoing[t].div_(total)
-            scales.append(total[0, :, 0])
-    return incoming, outgoing, torch.stack(scales).log_().cumsum(0)
+            total[t // SCALING_PERIOD] = a[t].sum(-1, keepdims=True) + torch.finfo(psi.dtype).tiny
+            a[t] /= total[t // SCALING_PERIOD]
+    return incoming, outgoing, totals[:, 0, :, 0].log().cumsum(0)
 
 
 def _is_negligible(chain: Chain, log_sums: Tensor, *, steps: Factors, rest: list[Factors]) -> Tensor:

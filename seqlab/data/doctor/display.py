@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from os.path import commonpath
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -16,7 +18,6 @@ from seqlab.data.doctor.leakage import Leak
 _BUCKETS = (0, 1, 2, 5, 10, 20, 40, 80, 160)
 """Longest record of each row of the length table; one more row holds the rest."""
 _N_LABELS_SHOWN = 60
-_PLAIN_WIDTH = 200
 
 
 def print_reports(
@@ -64,11 +65,11 @@ def _leak_lines(leak: Leak, max_warnings: int | None) -> Iterable[str]:
 
 def _files(reports: Sequence[FileReport]) -> Table:
     table = _table("files", "file", "format", "records", "tokens", "longest", "scheme", "errors", "warnings")
-    for report in reports:
+    for report, name in zip(reports, _names(reports), strict=True):
         longest = max(report.lengths, default=0)
         counts = (report.n_records, report.n_tokens, longest)
         n_warnings = len(report.findings) - report.n_errors
-        row = (report.path, report.format, *counts, report.scheme or "-", report.n_errors, n_warnings)
+        row = (name, report.format, *counts, report.scheme or "-", report.n_errors, n_warnings)
         table.add_row(*(Text(_number(cell)) for cell in row))
     return table
 
@@ -77,7 +78,7 @@ def _labels(reports: Sequence[FileReport]) -> Iterable[Table]:
     kinds = dict.fromkeys(kind for report in reports for kind in report.counts)
     for kind in kinds:
         counts = [report.counts.get(kind, Counter()) for report in reports]
-        table = _table(kind, kind, *(str(report.path) for report in reports))
+        table = _table(kind, kind, *_names(reports))
         total = sum(counts, Counter[str]())
         for label, _ in total.most_common(_N_LABELS_SHOWN):
             table.add_row(Text(label), *(Text(_number(count[label])) for count in counts))
@@ -88,7 +89,7 @@ def _labels(reports: Sequence[FileReport]) -> Iterable[Table]:
 
 
 def _lengths(reports: Sequence[FileReport]) -> Table:
-    table = _table("lengths", "tokens", *(str(report.path) for report in reports))
+    table = _table("lengths", "tokens", *_names(reports))
     histograms = [_histogram(report.lengths) for report in reports]
     lows = [0, *(bound + 1 for bound in _BUCKETS)]
     names = [*(f"{low}-{high}" if low < high else f"{high}" for low, high in zip(lows, _BUCKETS, strict=False))]
@@ -96,6 +97,12 @@ def _lengths(reports: Sequence[FileReport]) -> Table:
         if any(histogram[row] for histogram in histograms):
             table.add_row(Text(name), *(Text(_number(histogram[row])) for histogram in histograms))
     return table
+
+
+def _names(reports: Sequence[FileReport]) -> list[str]:
+    """Return the files' paths from the folder that holds them all."""
+    folder = Path(commonpath([report.path.absolute().parent for report in reports]))
+    return [str(report.path.absolute().relative_to(folder)) for report in reports]
 
 
 def _histogram(lengths: Counter[int]) -> list[int]:
@@ -114,12 +121,8 @@ def _table(title: str, first: str, *others: str) -> Table:
 
 
 def _print_table(table: Table, console: Console) -> None:
-    if not console.is_terminal:
-        table.box = None
-        console.print(table, width=_PLAIN_WIDTH)
-    else:
-        table.box = box.SIMPLE
-        console.print(table)
+    table.box = box.SIMPLE if console.is_terminal else None
+    console.print(table)
 
 
 def _number(cell: object) -> str:

@@ -59,7 +59,7 @@ def examine(path: Path, *, format_name: str, overrides: Sequence[str], scheme: s
         DataError: there is no such file.
     """
     faults: list[Fault] = []
-    records = open_reader(format_name, path=path, overrides=overrides).parse(path, report=faults.append)
+    records = open_reader(format_name, path=path, overrides=overrides).read(path, report=faults.append)
     columns = {name: records[name][:] for name in _COLUMNS if name in records.column_names}
     rows = Rows(_text_path(path, format_name), columns, has_line_per_step=format_name == "conll")
     detection = detect_scheme(columns.get("tags", []))

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ NO_TARGET = -1
 """Target id of a step without one: padding, or a label that training never saw."""
 
 
+@runtime_checkable
 class Tensors(Protocol):
     """A tensor or a group of tensors that moves to a device as one."""
 

@@ -14,14 +14,14 @@ from seqlab.data.readers.source import Report, refuse
 class Reader(ABC):
     """Turns one file (or folder, or split) into records."""
 
-    def read(self, path: Path) -> datasets.Dataset:
-        """Return the records of `path`.
+    def read(self, path: Path, *, report: Report = refuse) -> datasets.Dataset:
+        """Return the records of `path`; each fault goes to `report`, and its record is left out.
 
         Raises:
-            DataError: the first fault found, as ``path:line: what``.
+            DataError: the first fault found, as ``path:line: what``, unless `report` takes it.
         """
         with _without_garbage_collection():
-            return self.parse(Path(path), report=refuse)
+            return self.parse(Path(path), report=report)
 
     @abstractmethod
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:

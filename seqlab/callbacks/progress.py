@@ -1,0 +1,85 @@
+"""`Progress`: one line an epoch, and on a terminal a bar below them."""
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, final
+
+import pytorch_lightning as pl
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+_LOG = logging.getLogger(__name__)
+
+
+@final
+class Progress(pl.Callback):
+    """Logs an epoch's metrics, speed and duration in one line, and on a terminal shows a bar while the epoch runs.
+
+    `metrics` are shown in this order, where they were logged. Speed counts real tokens (the module's `epoch_tokens`)
+    over the time spent training, validation left out; the duration includes it.
+    """
+
+    def __init__(self, *, metrics: Sequence[str], refresh_per_second: float) -> None:
+        self.metrics = list(dict.fromkeys(metrics))
+        self.refresh_per_second = refresh_per_second
+        self._bar: Bar | None = None
+        self._epoch_began = 0.0
+        self._validation_began = 0.0
+        self._validation_seconds = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._epoch_began = time.perf_counter()
+        self._validation_seconds = 0.0
+        console = Console()
+        if trainer.is_global_zero and console.is_terminal:
+            n_batches = trainer.num_training_batches
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Bar(*columns, console=console, refresh_per_second=self.refresh_per_second, transient=True)
+            self._bar.add_task(_epoch(trainer), total=None if n_batches == math.inf else int(n_batches))
+            self._bar.start()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._bar:
+            self._bar.advance(self._bar.task_ids[0])
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._validation_began = time.perf_counter()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._validation_seconds += time.perf_counter() - self._validation_began
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the bar away before the line is logged: handlers write past it."""
+        self._close()
+        if trainer.is_global_zero:
+            _LOG.info("%s", "  ".join([_epoch(trainer), *self._scores(trainer), *self._timing(pl_module)]))
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Give the terminal back."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def _scores(self, trainer: pl.Trainer) -> list[str]:
+        logged = trainer.callback_metrics
+        return [f"{name} {float(logged[name]):.4g}" for name in self.metrics if name in logged]
+
+    def _timing(self, pl_module: pl.LightningModule) -> list[str]:
+        seconds = time.perf_counter() - self._epoch_began
+        n_tokens = getattr(pl_module, "epoch_tokens", 0)
+        speed = [f"{n_tokens / (seconds - self._validation_seconds):,.0f} tokens/s"] if n_tokens else []
+        return [*speed, f"{seconds:.1f} s"]
+
+
+def _epoch(trainer: pl.Trainer) -> str:
+    """Return `epoch 3/20`, counted from 1; without the total where there is none."""
+    total = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
+    return f"epoch {trainer.current_epoch + 1}{total}"

@@ -1,0 +1,123 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seqlab.data.readers import Reader
+from seqlab.data.readers.source import Fault
+from seqlab.errors import ConfigError, DataError
+
+Open = Callable[..., Reader]
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_bytes("\n".join(lines).encode())
+    return path
+
+
+def test_jsonl_reads_tokens_and_tags(open_reader: Open, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "x.jsonl",
+        '{"tokens": ["a", "b"], "tags": ["O", "B-X"], "other": 1}',
+        "",
+        '{"tokens": [], "tags": []}',
+    )
+
+    assert open_reader("jsonl").read(path).to_list() == [
+        {"id": "x-1", "line": 1, "tokens": ["a", "b"], "tags": ["O", "B-X"]},
+        {"id": "x-2", "line": 3, "tokens": [], "tags": []},
+    ]
+    assert open_reader("jsonl").unread(path) == ["key 'other'"]
+
+
+@pytest.mark.parametrize("span", ['[10, 18, "LOC"]', '{"label": "LOC", "start": 10, "end": 18}'])
+def test_jsonl_turns_character_spans_into_segments_and_tags(open_reader: Open, tmp_path: Path, span: str) -> None:
+    path = write(tmp_path / "x", f'{{"text": "I live in New York!", "spans": [{span}], "label": "s"}}')
+
+    record = open_reader("jsonl").read(path)[0]
+
+    assert record["tokens"] == ["I", "live", "in", "New", "York", "!"]
+    assert record["segments"] == [{"start": 3, "end": 5, "label": "LOC"}]
+    assert record["tags"] == ["O", "O", "O", "B-LOC", "I-LOC", "O"]
+    assert record["offsets"][3:5] == [[10, 13], [14, 18]]
+    assert record["label"] == "s"
+
+
+def test_jsonl_lays_given_tokens_over_the_text(open_reader: Open, tmp_path: Path) -> None:
+    path = write(tmp_path / "x", '{"text": "New-York  now", "tokens": ["New", "-York", "now"], "spans": [[3, 8, "X"]]}')
+
+    record = open_reader("jsonl").read(path)[0]
+
+    assert record["offsets"] == [[0, 3], [3, 8], [10, 13]]
+    assert record["tags"] == ["O", "B-X", "O"]
+
+
+def test_jsonl_overlapping_spans_are_segments_without_tags(open_reader: Open, tmp_path: Path) -> None:
+    path = write(tmp_path / "x", '{"text": "a b", "spans": [[0, 3, "X"], [2, 3, "Y"]]}')
+
+    assert len(open_reader("jsonl", span_scheme=None).read(path)[0]["segments"]) == 2
+    with pytest.raises(DataError, match=r"x:1: spans .* overlap"):
+        open_reader("jsonl").read(path)
+
+
+def test_jsonl_reads_several_labels_and_renamed_keys(open_reader: Open, tmp_path: Path) -> None:
+    path = write(tmp_path / "x", '{"words": ["a"], "classes": ["p", "q"]}')
+
+    record = open_reader("jsonl", columns={"tokens": "words", "label": "classes"}).read(path)[0]
+
+    assert (record["tokens"], record["label"]) == (["a"], ["p", "q"])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "x:2: not JSON"),
+        ("[" * 100_000, "x:2: not JSON"),
+        ("[1]", "x:2: '\\[1\\]' is not an object"),
+        ('{"tags": ["O"]}', r"x:2: no tokens and no text among the keys \['tags'\]"),
+        ('{"tokens": ["a"], "tags": ["O", "O"]}', "x:2: 2 tags for 1 tokens"),
+        ('{"tokens": "a", "tags": ["O"]}', "x:2: tokens is 'a'; expected a list of strings"),
+        ('{"tokens": ["a"]}', "x:2: no tags; expected the same columns"),
+        ('{"tokens": ["\\ud800"], "tags": ["O"]}', r"x:2: '\\ud800' is half a surrogate pair"),
+        ('{"tokens": ["a"], "tags": ["O"], "text": "b"}', r"x:2: text 'b' does not spell the tokens \['a'\]"),
+        (
+            '{"text": "ab c", "spans": [[0, 1, "X"]]}',
+            r"x:2: span \[0, 1, 'X'\] \('a'\) does not begin and end with tokens",
+        ),
+        ('{"text": "ab c", "spans": [[0, 9, "X"]]}', r"x:2: span \[0, 9, 'X'\]"),
+        ('{"text": "ab c", "spans": [["X"]]}', r"x:2: span is \['X'\]"),
+        (
+            '{"tokens": ["a"], "tags": ["O"], "segments": [[0, 2, "X"]]}',
+            "x:2: segment is .*; expected 0 <= start < end <= 1",
+        ),
+        ('{"tokens": ["a"], "tags": ["O"], "heads": ["1"]}', r"x:2: heads is \['1'\]"),
+        ('{"tokens": ["a"], "tags": ["O"], "offsets": [3]}', r"x:2: offsets is \[3\]"),
+    ],
+)
+def test_jsonl_refuses_by_path_and_line(open_reader: Open, tmp_path: Path, line: str, message: str) -> None:
+    path = write(tmp_path / "x", '{"tokens": ["a"], "tags": ["O"]}', line)
+    with pytest.raises(DataError, match=message):
+        open_reader("jsonl").read(path)
+
+
+def test_jsonl_refuses_labels_of_two_kinds(open_reader: Open, tmp_path: Path) -> None:
+    path = write(tmp_path / "x", '{"tokens": ["a"], "label": "x"}', '{"tokens": ["a"], "label": ["x"]}')
+    with pytest.raises(DataError, match=r"x:2: label is \['x'\]; expected a str"):
+        open_reader("jsonl").read(path)
+
+
+def test_jsonl_refuses_empty_files_and_settings(open_reader: Open, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="x:1: the file holds no records"):
+        open_reader("jsonl").read(write(tmp_path / "x", "", ""))
+    with pytest.raises(ConfigError, match="expected tokens or text"):
+        open_reader("jsonl", columns={"tags": "tags"})
+
+
+def test_jsonl_reports_all_faults(open_reader: Open, tmp_path: Path) -> None:
+    path = write(tmp_path / "x", "{", '{"tokens": ["a"]}', "3", '{"tokens": ["b"]}')
+    faults: list[Fault] = []
+
+    records = open_reader("jsonl").read(path, report=faults.append)
+
+    assert [fault.line for fault in faults] == [1, 3]
+    assert records["tokens"][:] == [["a"], ["b"]]
