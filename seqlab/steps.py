@@ -17,7 +17,7 @@ class Steps:
 
     values: Float[Tensor, "batch time feature"]
     lengths: Int[Tensor, " batch"]
-    summary: Float[Tensor, "batch feature"] | None = None
+    summary: Float[Tensor, "batch summary"] | None = None
     """One vector a record: last state, root …; None before any encoder."""
     state: Mapping[str, Tensor] | None = None
     """Final recurrent state, for runs that carry it over; None where there is none."""

@@ -14,8 +14,9 @@ os.environ.update(HF_HOME=_CACHE.name, HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEME
 
 from jaxtyping import install_import_hook
 
-# Before the first import of seqlab: from here on, each function checks its argument types and shapes.
-install_import_hook("seqlab", "beartype.beartype")
+# Before the first import of seqlab: from here on, each function checks its argument types and shapes. As PEP 484 has it, a
+# float may be given as an int.
+install_import_hook("seqlab", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 import hypothesis
 import pytest
@@ -24,6 +25,12 @@ import torch
 # Examples are the same in every run (a failure repeats), and no test depends on how fast the machine is.
 hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("seqlab")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let beartype read omegaconf's `DictConfig`, whose bases are spelled the way of Python 3.8."""
+    config.addinivalue_line("filterwarnings", "ignore::beartype.roar.BeartypeDecorHintPep585DeprecationWarning")
+
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

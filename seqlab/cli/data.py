@@ -101,7 +101,7 @@ def convert(arguments: argparse.Namespace) -> int:
     target = _target(arguments)
     losses = convert_file(
         arguments.input,
-        sys.stdout if target == "-" else Path(target),
+        sys.stdout.write if target == "-" else Path(target),
         source_format=arguments.source_format or format_of(arguments.input),
         target_format=_target_format(arguments, target),
         source_scheme=arguments.scheme_from,

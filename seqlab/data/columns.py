@@ -25,7 +25,7 @@ class Ragged:
         """Number of values in each row."""
         return np.diff(self.offsets)
 
-    def padded(self, rows: Int[np.ndarray, " batch"], *, padding: int | float) -> np.ndarray:
+    def padded(self, rows: Int[np.ndarray, " batch"], *, padding: float) -> np.ndarray:
         """Return `rows` as one array (batch, time, …), at least one step long, short rows filled up with `padding`."""
         lengths = self.lengths[rows]
         n_steps = max(1, int(lengths.max(initial=0)))

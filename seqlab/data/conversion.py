@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from seqlab.data.doctor.formats import open_reader
 from seqlab.data.schemes import detect_scheme, get_scheme
-from seqlab.data.writers import open_writer
+from seqlab.data.writers import Target, open_writer
 from seqlab.errors import ConfigError, DataError
 
 
 def convert_file(
     path: Path,
-    target: Path | TextIO,
+    target: Target,
     *,
     source_format: str,
     target_format: str,
@@ -35,7 +35,10 @@ def convert_file(
     rows = {name: records[name][:] for name in records.column_names}
     losses = [f"not read: {what} (--set makes the reader take it)" for what in reader.unread(path)]
     if target_scheme is not None:
-        losses += _convert_tags(rows, path, source_scheme=source_scheme, target_scheme=target_scheme)
+        per_step = source_format == "conll"
+        losses += _convert_tags(
+            rows, path, source_scheme=source_scheme, target_scheme=target_scheme, has_line_per_step=per_step
+        )
     writer = open_writer(target_format, columns=columns)
     held = writer.held_columns(list(rows))
     lost = [name for name in rows if name not in held and not _is_redundant(name, rows, held=held, path=path)]
@@ -53,7 +56,12 @@ def _is_redundant(name: str, rows: dict[str, list[Any]], *, held: Sequence[str],
 
 
 def _convert_tags(
-    rows: dict[str, list[Any]], path: Path, *, source_scheme: str | None, target_scheme: str
+    rows: dict[str, list[Any]],
+    path: Path,
+    *,
+    source_scheme: str | None,
+    target_scheme: str,
+    has_line_per_step: bool,
 ) -> Iterator[str]:
     if "tags" not in rows:
         raise ConfigError(f"{path} has no tags to convert to {target_scheme}; leave --scheme-to out")
@@ -62,7 +70,8 @@ def _convert_tags(
     n_before = n_after = 0
     for index, tags in enumerate(rows["tags"]):
         for violation in source.violations(tags):
-            what = f"{path}:{rows['line'][index]}: tag {violation.tag!r} breaks {source.name}: {violation.reason}"
+            line = rows["line"][index] + (violation.step if has_line_per_step else 0)
+            what = f"{path}:{line}: tag {violation.tag!r} breaks {source.name}: {violation.reason}"
             raise DataError(f"{what}; mend it, `seqlab data check` lists all")
         spans = source.spans(tags)
         rows["tags"][index] = target.encode(spans, n_steps=len(tags))

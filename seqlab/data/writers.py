@@ -2,13 +2,15 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO, final
+from typing import Any, TypeAlias, final
 
 from seqlab.errors import DataError
 
-Record = Mapping[str, Any]
+Record: TypeAlias = Mapping[str, Any]
+Target: TypeAlias = Path | Callable[[str], object]
+"""A file or folder to write, or what takes the text piece by piece (``sys.stdout.write``)."""
 
 _CONLLU_COLUMNS = ("lemma", "upos", "xpos", "feats", "heads", "deprel", "deps", "misc")
 _REBUILT = ("line", "offsets")
@@ -23,8 +25,8 @@ class Writer(ABC):
         """Return those of `columns` that the format can hold; all others are lost."""
 
     @abstractmethod
-    def write(self, records: Iterable[Record], target: Path | TextIO) -> None:
-        """Write `records` to a path, or to an open text file.
+    def write(self, records: Iterable[Record], target: Target) -> None:
+        """Write `records` to `target`.
 
         Raises:
             DataError: a value that the format cannot hold; the message names the record.
@@ -41,7 +43,7 @@ class ConllWriter(Writer):
     def held_columns(self, columns: Sequence[str]) -> list[str]:
         return [name for name in columns if name in (*self._columns, *_REBUILT)]
 
-    def write(self, records: Iterable[Record], target: Path | TextIO) -> None:
+    def write(self, records: Iterable[Record], target: Target) -> None:
         _write_lines((line for record in records for line in self._lines(record)), target)
 
     def _lines(self, record: Record) -> Iterator[str]:
@@ -67,7 +69,7 @@ class ConlluWriter(Writer):
         has_room = "xpos" not in columns
         return [name for name in columns if name in held or (name == "tags" and has_room)]
 
-    def write(self, records: Iterable[Record], target: Path | TextIO) -> None:
+    def write(self, records: Iterable[Record], target: Target) -> None:
         _write_lines((line for record in records for line in self._lines(record)), target)
 
     def _lines(self, record: Record) -> Iterator[str]:
@@ -100,7 +102,7 @@ class JsonlWriter(Writer):
     def held_columns(self, columns: Sequence[str]) -> list[str]:
         return list(columns)
 
-    def write(self, records: Iterable[Record], target: Path | TextIO) -> None:
+    def write(self, records: Iterable[Record], target: Target) -> None:
         rows = ({name: value for name, value in record.items() if name != "line"} for record in records)
         _write_lines((json.dumps(row, ensure_ascii=False) for row in rows), target)
 
@@ -114,7 +116,7 @@ class LinesWriter(Writer):
     def held_columns(self, columns: Sequence[str]) -> list[str]:
         return [name for name in columns if name in (*self._FILES, *_REBUILT)]
 
-    def write(self, records: Iterable[Record], target: Path | TextIO) -> None:
+    def write(self, records: Iterable[Record], target: Target) -> None:
         if not isinstance(target, Path):
             raise DataError("parallel files are a folder, which cannot go to standard output; give a folder")
         rows = list(records)
@@ -139,9 +141,10 @@ def open_writer(format_name: str, *, columns: Sequence[str]) -> Writer:
     return writers[format_name]
 
 
-def _write_lines(lines: Iterable[str], target: Path | TextIO) -> None:
+def _write_lines(lines: Iterable[str], target: Target) -> None:
     if not isinstance(target, Path):
-        target.writelines(f"{line}\n" for line in lines)
+        for line in lines:
+            target(f"{line}\n")
         return
     unfinished = target.with_name(f"{target.name}.part")
     try:

@@ -90,7 +90,7 @@ class CharLstmEmbedding(_CharacterEmbedding):
         return torch.cat([self._group(self.table(ids), lengths) for ids, lengths in _groups(spellings)])
 
     def _group(
-        self, values: Float[Tensor, "word char feature"], lengths: Int[Tensor, " word"]
+        self, values: Float[Tensor, "word char char_feature"], lengths: Int[Tensor, " word"]
     ) -> Float[Tensor, "word feature"]:
         read_forward, _ = self.forward_lstm(values)
         read_backward, _ = self.backward_lstm(reverse_steps(values, lengths))

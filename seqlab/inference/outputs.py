@@ -3,7 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TextIO, final
+from typing import Any, Protocol, final, runtime_checkable
 
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference.inputs import Record, Stretch
@@ -13,6 +13,15 @@ from seqlab.types import Prediction
 N_DECIMALS = 6
 """Of confidences: those of single precision."""
 NO_LABEL = "_"
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Where text goes: a file, standard output, a `StringIO`."""
+
+    def write(self, text: str, /) -> object:
+        """Take `text`."""
+        ...
 
 
 class OutputFormat(ABC):
@@ -27,7 +36,7 @@ class OutputFormat(ABC):
 class JsonlOutput(OutputFormat):
     """One object a record: the keys of the input, tokens (with offsets if there is text) and `predictions` by head."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Sink) -> None:
         self.stream = stream
 
     def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
@@ -78,7 +87,7 @@ class ConllOutput(OutputFormat):
     Raises: ConfigError where no head gives a label to each token.
     """
 
-    def __init__(self, stream: TextIO, *, layers: Mapping[str, Layer]) -> None:
+    def __init__(self, stream: Sink, *, layers: Mapping[str, Layer]) -> None:
         self.stream = stream
         self.heads = [name for name, layer in layers.items() if layer.is_per_step]
         if not self.heads:

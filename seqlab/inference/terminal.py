@@ -93,7 +93,7 @@ class TerminalOutput(OutputFormat):
         return line.append(_shown(_laid_out(record)[0])) if is_alone else line
 
     def _chip(self, text: str, label: str, style: str = "") -> Text:
-        return Text(text, style=f"{style} white on {self._colour(label)}".strip())
+        return Text(text, style=f"{style} #ffffff on {self._colour(label)}".strip())
 
     def _colour(self, label: str) -> str:
         return self._colours.setdefault(label, COLOURS[len(self._colours) % len(COLOURS)])

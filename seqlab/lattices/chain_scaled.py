@@ -64,8 +64,8 @@ class ScaledSums:
     """u"""
     forward: Float[Tensor, "time batch tag"]
     """a"""
-    backward: Float[Tensor, "time batch tag"]
-    """b, in the order of time; empty unless asked for."""
+    backward: Float[Tensor, "_ batch tag"]
+    """b, in the order of time; no steps unless asked for."""
     kernel: Float[Tensor, "prev_tag tag"]
     """E"""
 

@@ -11,7 +11,7 @@ from seqlab.errors import SeqlabError
 
 @pytest.fixture
 def progress() -> Progress:
-    return Progress(metrics=["train/loss", "val/loss", "val/loss", "val/never"], refresh_per_second=4)
+    return Progress(metrics=["train/loss", "val/loss", "val/loss", "val/never"], refresh_per_second=4.0)
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:

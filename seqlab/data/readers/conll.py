@@ -24,7 +24,7 @@ class ConllReader(Reader):
     """Reads CoNLL-2003, WNUT and the like.
 
     `columns` maps record columns to column indices from 0, negative ones from the end. `separator` is auto (tabs if
-    the first line has one, else spaces), tab (exactly one), space (a run of them), or the separator itself. Lines that
+    most lines have one, else spaces), tab (exactly one), space (a run of them), or the separator itself. Lines that
     start with `comment_prefix` are left out (None: there are no comments, `#` may start a token). Tags in `scheme`
     are checked, and converted to `target_scheme` where that is not None.
     """
@@ -56,7 +56,7 @@ class ConllReader(Reader):
         if not blocks:
             source.fault(1, "the file holds no records; expected one token a line")
             return records_from_columns(columns)
-        split = self._splitter(blocks[0][0][1])
+        split = self._splitter(blocks)
         width = _width(blocks, split)
         if not self._columns_fit(width, line=blocks[0][0][0], source=source):
             return records_from_columns(columns)
@@ -68,7 +68,7 @@ class ConllReader(Reader):
 
     def unread(self, path: Path) -> list[str]:
         blocks = list(self._blocks(Source(path, report=refuse).lines()))
-        width = _width(blocks, self._splitter(blocks[0][0][1]))
+        width = _width(blocks, self._splitter(blocks))
         read = {index % width for index in self._columns.values()}
         return [f"column {index} of {width}" for index in range(width) if index not in read]
 
@@ -85,10 +85,10 @@ class ConllReader(Reader):
         if block:
             yield block
 
-    def _splitter(self, line: str) -> Callable[[str], list[str]]:
+    def _splitter(self, blocks: list[list[_Line]]) -> Callable[[str], list[str]]:
         separator = self._separator
         if separator == "auto":
-            separator = "tab" if "\t" in line else "space"
+            separator = "tab" if mode("\t" in line for line in _first_lines(blocks)) else "space"
         if separator == "space":
             return split_spaces
         literal = "\t" if separator == "tab" else separator
@@ -132,4 +132,8 @@ class ConllReader(Reader):
 
 def _width(blocks: Iterable[list[_Line]], split: Callable[[str], list[str]]) -> int:
     """Return the number of columns that most lines have."""
-    return mode(len(split(line)) for _, line in islice(chain.from_iterable(blocks), _N_LINES_SNIFFED))
+    return mode(len(split(line)) for line in _first_lines(blocks))
+
+
+def _first_lines(blocks: Iterable[list[_Line]]) -> Iterator[str]:
+    return (line for _, line in islice(chain.from_iterable(blocks), _N_LINES_SNIFFED))

@@ -70,9 +70,8 @@ class ConlluReader(Reader):
     def _labels_sound(self, sentence: _Sentence, metadata: dict[str, str], *, source: Source) -> bool:
         for key, column in self._comment_columns.items():
             if column == "label" and key not in metadata:
-                source.fault(
-                    sentence.line, f"no comment '# {key} = …', which is to be the label; known: {sorted(metadata)}"
-                )
+                what = f"no comment '# {key} = …' to be the label, only {sorted(metadata)}"
+                source.fault(sentence.line, f"{what}; set data.reader.comment_columns")
                 return False
         return True
 

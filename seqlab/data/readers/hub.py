@@ -1,6 +1,6 @@
 """Data sets of the Hugging Face hub, or folders that `datasets` can load."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,7 @@ class HubReader(Reader):
 
     def __init__(self, *, name: str, config_name: str | None, revision: str | None, columns: dict[str, str]) -> None:
         if not {"tokens", "text"} & set(columns):
-            raise ConfigError(
-                f"columns is {columns}; expected a column for tokens or text, e.g. data.reader.columns.text=text"
-            )
+            raise ConfigError(f"columns is {columns}; expected tokens or text, e.g. data.reader.columns.text=text")
         self._name = name
         self._config_name = config_name
         self._revision = revision
@@ -83,7 +81,7 @@ class HubReader(Reader):
 
 
 def _records(
-    batch: dict[str, list[Any]],
+    batch: Mapping[str, list[Any]],
     indices: list[int],
     *,
     columns: dict[str, str],

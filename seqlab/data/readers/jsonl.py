@@ -33,9 +33,7 @@ class JsonlReader(Reader):
         self, *, columns: dict[str, str], scheme: str | None, target_scheme: str | None, span_scheme: str | None
     ) -> None:
         if not {"tokens", "text"} & set(columns):
-            raise ConfigError(
-                f"columns is {columns}; expected a key for tokens or text, e.g. data.reader.columns.text=text"
-            )
+            raise ConfigError(f"columns is {columns}; expected tokens or text, e.g. data.reader.columns.text=text")
         self._columns = columns
         self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme)
         self._span_scheme = None if span_scheme is None else get_scheme(span_scheme)
@@ -153,9 +151,7 @@ def _check_steps(record: dict[str, Any]) -> None:
             raise DataError(f"{len(record[name])} {name} for {n_tokens} tokens; expected one a token")
     for segment in record.get("segments", ()):
         if not 0 <= segment["start"] < segment["end"] <= n_tokens:
-            raise DataError(
-                f"segment {segment} lies outside the {n_tokens} tokens; expected 0 <= start < end <= {n_tokens}"
-            )
+            raise DataError(f"segment is {segment}; expected 0 <= start < end <= {n_tokens}, the number of tokens")
 
 
 def _same_columns(records: list[dict[str, Any]], *, source: Source) -> dict[str, list[Any]]:

@@ -139,7 +139,7 @@ def test_conll_reports_all_faults_and_keeps_sound_records(open_reader: Open, tmp
 @pytest.mark.parametrize(
     ("file", "counts"),
     [
-        ("wnut17train.conll", (3394, 62730, 1975, 41)),
+        pytest.param("wnut17train.conll", (3394, 62730, 1975, 41), marks=pytest.mark.slow),
         ("emerging.dev.conll", (1009, 15733, 836, 82)),
         ("emerging.test.annotated", (1287, 23394, 1079, 105)),
     ],

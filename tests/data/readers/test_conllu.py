@@ -148,10 +148,10 @@ def test_conllu_reports_all_faults_and_keeps_sound_sentences(open_reader: Open, 
 @pytest.mark.parametrize(
     ("file", "counts"),
     [
-        ("ud_english_ewt/en_ewt-ud-train.conllu", (12544, 204577, 2614, 37)),
-        ("ud_english_ewt/en_ewt-ud-dev.conllu", (2001, 25147, 359, 4)),
+        pytest.param("ud_english_ewt/en_ewt-ud-train.conllu", (12544, 204577, 2614, 37), marks=pytest.mark.slow),
+        pytest.param("ud_english_ewt/en_ewt-ud-dev.conllu", (2001, 25147, 359, 4), marks=pytest.mark.slow),
         ("ud_english_ewt/en_ewt-ud-test.conllu", (2077, 25094, 354, 2)),
-        ("gum/gum-train.conllu", (3887, 81928, 698, 48)),
+        pytest.param("gum/gum-train.conllu", (3887, 81928, 698, 48), marks=pytest.mark.slow),
         ("gum/gum-dev.conllu", (412, 9968, 78, 10)),
         ("gum/gum-test.conllu", (531, 10969, 73, 9)),
     ],
@@ -164,7 +164,9 @@ def test_conllu_reads_real_treebanks(open_reader: Open, corpora: Path, file: str
     assert None not in records["offsets"][:]
 
 
-@pytest.mark.parametrize("file", ["gum/gum-dev.conllu", "ud_english_ewt/en_ewt-ud-test.conllu"])
+@pytest.mark.parametrize(
+    "file", ["gum/gum-dev.conllu", pytest.param("ud_english_ewt/en_ewt-ud-test.conllu", marks=pytest.mark.slow)]
+)
 def test_conllu_agrees_with_the_conllu_library(open_reader: Open, corpora: Path, file: str) -> None:
     records = open_reader("conllu").read(corpora / file)
     # Fields as they stand in the file: no parsing of features, no None for "_" but in heads.

@@ -75,7 +75,10 @@ def test_lines_reports_all_faults(open_reader: Open, tmp_path: Path) -> None:
     assert records["tokens"][:] == [["b"]]
 
 
-@pytest.mark.parametrize(("split", "counts"), [("train", (13084, 117700)), ("dev", (700, 6384)), ("test", (700, 6354))])
+@pytest.mark.parametrize(
+    ("split", "counts"),
+    [pytest.param("train", (13084, 117700), marks=pytest.mark.slow), ("dev", (700, 6384)), ("test", (700, 6354))],
+)
 def test_lines_reads_snips(open_reader: Open, corpora: Path, split: str, counts: tuple[int, int]) -> None:
     records = open_reader("lines").read(corpora / "snips" / "tokenised" / split)
 

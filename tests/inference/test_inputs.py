@@ -1,0 +1,141 @@
+import io
+import json
+
+import pytest
+
+from seqlab.errors import ConfigError, DataError
+from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
+from seqlab.inference.inputs import InputFormat, JsonlFormat, Record, Stretch, TextFormat
+from seqlab.inference.lines import line_stretches
+
+CONLL = ConllFormat(columns={"tokens": 0}, separator="auto", comment_prefix=None, has_ids=False)
+
+
+def stretches_of(source: InputFormat, text: str) -> list[Stretch]:
+    return list(source.stretches(line_stretches(io.BytesIO(text.encode()), name="f"), name="f"))
+
+
+def records_of(source: InputFormat, text: str) -> list[Record]:
+    return [record for stretch in stretches_of(source, text) for record in stretch.records]
+
+
+def test_text_has_a_record_a_line() -> None:
+    assert records_of(TextFormat(), "\ufeffone\n\n \r\nlast") == [{"text": t} for t in ("one", "", " ", "last")]
+    assert records_of(TextFormat(), "") == []
+
+
+def test_jsonl_passes_every_key_on() -> None:
+    lines = '{"text": "a b", "id": 7, "deep": {"x": [null]}}\n\n{"tokens": [], "tags": ["O"]}\n'
+    assert records_of(JsonlFormat(needed=["tokens"]), lines) == [
+        {"text": "a b", "id": 7, "deep": {"x": [None]}},
+        {"tokens": [], "tags": ["O"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "is_kept"), [([[3, 4]], True), ([[0, 1]], False), ([3], False), ("x", False), ([[3, 4], [5, 6]], False)]
+)
+def test_jsonl_keeps_only_offsets_of_its_tokens(offsets: object, is_kept: bool) -> None:
+    line = json.dumps({"text": "<b>x", "tokens": ["x"], "offsets": offsets})
+    assert ("offsets" in records_of(JsonlFormat(needed=["tokens"]), line)[0]) is is_kept
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"text": ', r"f:2: not JSON: Expecting value at character 10; expected one object a line"),
+        ("[1]", r"f:2: the line is \[1\]; expected an object"),
+        ("[" * 100_000, r"f:2: not JSON that can be read"),
+        ('{"words": 1}', r"f:2: no text and no tokens; expected one of the two; it has 'words'"),
+        ('{"text": null}', r"f:2: no text and no tokens"),
+        ('{"tokens": "a b"}', r"f:2: tokens is 'a b'; expected a list of strings"),
+        ('{"tokens": ["a", 1]}', r"f:2: tokens is \['a', 1\]"),
+        (r'{"text": "a\ud800"}', r"f:2: '\\ud800' is half a character"),
+    ],
+)
+def test_jsonl_tells_the_line_that_is_wrong(line: str, message: str) -> None:
+    with pytest.raises(DataError, match=f"^{message}"):
+        records_of(JsonlFormat(needed=["tokens"]), f'{{"text": ""}}\n{line}\n')
+
+
+def test_jsonl_wants_the_columns_of_the_model() -> None:
+    with pytest.raises(DataError, match=r"^f:1: no 'upos', which the model reads; it has 'tokens'"):
+        records_of(JsonlFormat(needed=["tokens", "upos"]), '{"tokens": ["a"]}')
+
+
+def test_conll_has_a_record_a_sentence() -> None:
+    text = "-DOCSTART- O\n\na O\nb O\n \t\n\n#c O\n-DOCSTART- O\nd O"
+    assert records_of(CONLL, text) == [
+        {"line": 3, "tokens": ["a", "b"]},
+        {"line": 7, "tokens": ["#c"]},
+        {"line": 9, "tokens": ["d"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "separator", "tokens"),
+    [("a\u00a0b\tO", "\t", ["a\u00a0b"]), ("a\u00a0b  O", " ", ["a\u00a0b"]), ("a b\tO", "\t", ["a b"]), ("x", " ", ["x"])],
+)
+def test_conll_finds_what_parts_its_columns(first: str, separator: str, tokens: list[str]) -> None:
+    stretch = stretches_of(CONLL, f"\n\n{first}\n")[-1]
+    assert stretch.separator == separator
+    assert stretch.records[0]["tokens"] == tokens
+
+
+def test_conll_lines_are_those_of_the_file() -> None:
+    text = "\ufeffa\tO\r\n\t\r\n-DOCSTART-\r\nb\tO"
+    lines = [line for stretch in stretches_of(CONLL, text) for line in stretch.lines]
+    assert "".join(line.text + line.end for line in lines) == text
+    assert [line.is_token for line in lines] == [True, False, False, True]
+    assert [record["tokens"] for record in records_of(CONLL, text)] == [["a"], ["b"]]
+
+
+def test_conllu_passes_ranges_and_comments_by() -> None:
+    row = "{}\t{}" + "\t_" * 8
+    lines = ["# text = don't", row.format("1-2", "don't"), row.format(1, "do"), row.format(2, "n't"), row.format("2.1", "e")]
+    (stretch,) = stretches_of(ConllFormat.conllu(), "\n".join(lines))
+    assert stretch.records[0]["tokens"] == ["do", "n't"]
+    assert [(line.is_token, line.has_columns) for line in stretch.lines] == [
+        (False, False),
+        (False, True),
+        (True, True),
+        (True, True),
+        (False, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\tO\n\tO\n", r"f:2: tokens \(column 0\) is empty"),
+        ("a\tO\nb\n", r"f:2: upos is column 1, but the line has 1: \['b'\]; set --columns"),
+    ],
+)
+def test_conll_tells_the_line_that_is_wrong(text: str, message: str) -> None:
+    source = ConllFormat(columns={"tokens": 0, "upos": 1}, separator="auto", comment_prefix=None, has_ids=False)
+    with pytest.raises(DataError, match=f"^{message}"):
+        records_of(source, text)
+
+
+def test_layout_is_that_of_training_unless_told_otherwise() -> None:
+    reader = {"columns": {"tokens": 1, "upos": 0, "tags": -1}, "separator": "tab", "comment_prefix": "#"}
+    trained = conll_format(reader, columns=None, needed=["tokens"])
+    assert (trained.columns, trained.separator, trained.comment_prefix) == ({"tokens": 1}, "tab", "#")
+    chosen = conll_format(reader, columns={"tokens": 0, "upos": 2}, needed=["tokens", "upos"])
+    assert chosen.columns == {"tokens": 0, "upos": 2}
+    other = conll_format({"columns": {"tokens": "words"}}, columns=None, needed=["tokens"])
+    assert (other.columns, other.separator, other.comment_prefix) == ({"tokens": 0}, "auto", None)
+
+
+def test_columns_are_names_with_numbers() -> None:
+    assert parse_columns("tokens=1,tags=-1") == {"tokens": 1, "tags": -1}
+    for wrong in ("1", "tokens=x", "upos=1", "tokens=0,"):
+        with pytest.raises(ConfigError, match=f"--columns is '{wrong}'; expected column numbers"):
+            parse_columns(wrong)
+
+
+def test_a_format_without_a_column_of_the_model_is_refused() -> None:
+    TextFormat().check_columns(["tokens"])
+    JsonlFormat(needed=["frames"]).check_columns(["frames"])
+    with pytest.raises(ConfigError, match=r"model reads tokens, upos, but this input gives tokens; use .* key 'upos'"):
+        TextFormat().check_columns(["tokens", "upos"])
