@@ -22,7 +22,7 @@ from safetensors.torch import save_file as save_weights
 from seqlab import __version__
 from seqlab.config import MODEL_GROUPS, known_targets
 from seqlab.data.fields.registry import Fields
-from seqlab.errors import BundleError, ConfigError
+from seqlab.errors import BundleError, SeqlabError
 from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
 
 FORMAT = 1
@@ -30,6 +30,10 @@ BUNDLE_FILE = "bundle.json"
 WEIGHTS_FILE = "weights.safetensors"
 ARRAYS_FILE = "arrays.safetensors"
 CARD_FILE = "README.md"
+_DAMAGE = (
+    SeqlabError, KeyError, OSError, SafetensorError, RuntimeError, TypeError, ValueError, AttributeError, ArithmeticError,
+)  # fmt: skip
+"""What building a model from a damaged or doctored file may raise."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,8 @@ def load_bundle(path: Path) -> Bundle:
         fields.restore(content["fields"], _read_arrays(folder / ARRAYS_FILE))
         labeler = build_labeler(content["config"], fields=fields, targets=targets)
         labeler.load_state_dict(load_weights(folder / WEIGHTS_FILE))
-    except (ConfigError, KeyError, OSError, SafetensorError, RuntimeError, TypeError, AttributeError) as error:
-        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+    except _DAMAGE as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise BundleError(f"{folder}: made by seqlab {content.get('seqlab_version')}, cannot be loaded: {reason}") from error
     labeler.eval()
     return Bundle(labeler=labeler, fields=fields, facts=content.get("facts", {}))

@@ -21,8 +21,8 @@ from seqlab.errors import ConfigError
 from seqlab.paths import config_dir
 from seqlab.plugins import installed_plugins
 
-MODEL_GROUPS = ("embedding", "encoder", "head")
-"""The config groups whose targets a bundle may name."""
+MODEL_GROUPS = ("embedding", "encoder", "head", "heads")
+"""The config groups, and the keys of a config, whose targets a bundle may name."""
 
 
 class SeqlabSearchPath(SearchPathPlugin):
@@ -71,16 +71,21 @@ def plain(config: object) -> Any:
 def known_targets(groups: tuple[str, ...] | None = None) -> frozenset[str]:
     """Return every `_target_` written in the config files of seqlab and its plugins: the exact allow-list of `build`.
 
-    `groups` keeps those of some config groups; None = all.
+    `groups` keeps those in the folders of some config groups, and those under keys of the same names; None = all.
     """
     folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
     files = (path for folder in folders for path in folder.rglob("*.yaml"))
     return frozenset(
         target
         for path in files
-        if groups is None or path.parent.name in groups
-        for target in _targets_in(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
+        for target in _targets_in(_part(path, groups))
     )
+
+
+def _part(path: Path, groups: tuple[str, ...] | None) -> object:
+    content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
+    is_whole = groups is None or path.parent.name in groups
+    return content if is_whole else [content.get(key) for key in groups or ()]
 
 
 def _targets_in(node: object) -> Iterable[str]:
@@ -130,12 +135,15 @@ def build(
         _check_arguments(factory, children | arguments, path=path, is_partial=True)
         return partial(factory.func, **children, **arguments)
     _check_arguments(factory, children | arguments, path=path, is_partial=False)
-    return resolve(factory(**children, **arguments))
+    try:
+        return resolve(factory(**children, **arguments))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: {_name(factory)} does not take these options: {error}") from error
 
 
 def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..., Any]:
     """Return the class or function that `target` names, if it is in the allow-list."""
-    if target not in targets:
+    if not isinstance(target, str) or target not in targets:
         near = difflib.get_close_matches(str(target), targets, n=3, cutoff=0.5)
         raise ConfigError(
             f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here;"

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from hydra.errors import MissingConfigException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seqlab.config import compose, options_of
@@ -59,7 +59,7 @@ def _keys_with(overrides: Sequence[str]) -> list[str]:
     for attempt in (overrides, []):
         try:
             return list(dict.fromkeys(_keys(compose(attempt))))
-        except (OmegaConfBaseException, MissingConfigException, ValueError, ConfigError):
+        except (OmegaConfBaseException, HydraException, ValueError, ConfigError):
             continue
     return []
 

@@ -12,9 +12,12 @@ import torch
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from seqlab.automatic import settle_monitor, settle_scheme
 from seqlab.config import build, compose, known_targets, plain
 from seqlab.data.datamodule import LabelingData, read_splits
+from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields.registry import Fields
 from seqlab.errors import ConfigError, DataError
 from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
@@ -50,20 +53,39 @@ def train(overrides: list[str]) -> Run:
 
 def run(config: DictConfig) -> Run:
     """Train, score and save as `config` says."""
-    settings: dict[str, Any] = plain(config)
     _silence_lightning()
+    settings: dict[str, Any] = plain(config)
     targets = known_targets()
     if settings["n_threads"]:
         torch.set_num_threads(settings["n_threads"])
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
-    folder = RunFolder(Path(settings["paths"]["run_dir"]))
-    folder.start(config)
     splits = read_splits(settings["data"], targets=targets, seed=settings["seed"])
+    settle_scheme(config, _split(splits, "train"))
+    settings = plain(config)
     fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
-    fields.fit(_split(splits, "train"))
+    fields.fit(splits["train"])
     encoded = {split: fields.encode(records) for split, records in splits.items()}
     labeler = build_labeler(settings, fields=fields, targets=targets)
     _check_targets(labeler, encoded)
+    settle_monitor(config, labeler)
+    try:
+        return _fit(config, labeler=labeler, fields=fields, encoded=encoded, targets=targets)
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer, callbacks or logger: {error}") from error
+
+
+def _fit(
+    config: DictConfig,
+    *,
+    labeler: Labeler,
+    fields: Fields,
+    encoded: Mapping[str, EncodedRecords],
+    targets: frozenset[str],
+) -> Run:
+    """Train the labeler on its encoded records, and leave the run folder."""
+    settings = plain(config)
+    folder = RunFolder(Path(settings["paths"]["run_dir"]))
+    folder.start(config)
     module = LabelerModule(
         labeler,
         splits=encoded,

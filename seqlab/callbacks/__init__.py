@@ -1,7 +1,8 @@
-"""Callbacks of the trainer: progress, averaged weights, and a stop at the first loss that is not finite."""
+"""Callbacks of the trainer: progress, averaged weights, a stop at losses that are not finite, schedules that resume."""
 
 from seqlab.callbacks.averaging import AveragedWeights
 from seqlab.callbacks.finite import FiniteLoss
+from seqlab.callbacks.plateau import ResumedPlateau
 from seqlab.callbacks.progress import Progress
 
-__all__ = ["AveragedWeights", "FiniteLoss", "Progress"]
+__all__ = ["AveragedWeights", "FiniteLoss", "Progress", "ResumedPlateau"]

@@ -40,7 +40,7 @@ def run(words: Sequence[str]) -> int:
 
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["seqlab train", *words]
+    sys.argv = ["seqlab train", *_flags_first(words)]
     register_search_path()
     try:
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(_task)()
@@ -49,6 +49,11 @@ def run(words: Sequence[str]) -> int:
             raise
         raise explain(error, list(words)) from error
     return 0
+
+
+def _flags_first(words: Sequence[str]) -> list[str]:
+    """Return `words` with the switch to a sweep in front: argparse refuses it between overrides."""
+    return sorted(words, key=lambda word: word not in ("-m", "--multirun"))
 
 
 def _task(config: Any) -> float | None:

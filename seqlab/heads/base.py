@@ -20,6 +20,11 @@ class Head(nn.Module, ABC):
     target: Field
     """The field of what it learns to say."""
 
+    @property
+    @abstractmethod
+    def main_metric(self) -> str:
+        """Path of the score that tells the best model, the higher the better, such as `span_f1/strict`."""
+
     @abstractmethod
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean loss of the batch in nats, over what has a target."""

@@ -51,6 +51,11 @@ class SequenceHead(Head):
             drop_prob=drop_prob,
         )
 
+    @property
+    def main_metric(self) -> str:
+        """Accuracy."""
+        return "accuracy"
+
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean cross-entropy of the records with a known label."""
         labels: Int[Tensor, " batch"] = batch.tensors(self.target)  # type: ignore[assignment]
@@ -99,6 +104,11 @@ class MultiLabelHead(Head):
             n_labels=len(target.labels),
             drop_prob=drop_prob,
         )
+
+    @property
+    def main_metric(self) -> str:
+        """F1 over all decisions."""
+        return "micro_f1"
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean binary cross-entropy over records and labels."""

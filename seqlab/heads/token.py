@@ -20,6 +20,10 @@ from seqlab.steps import Steps
 from seqlab.types import Prediction
 
 
+OUTSIDE = "O"
+"""The tag of a step outside all spans, in every scheme."""
+
+
 class TokenHead(Head):
     """A score for every tag at every step, and what its subclasses make of them."""
 
@@ -29,6 +33,11 @@ class TokenHead(Head):
         super().__init__()
         self.target = target
         self.projection = nn.Linear(input_width, len(target.tags))
+
+    @property
+    def main_metric(self) -> str:
+        """Strict span F1 with a span scheme, else accuracy."""
+        return "span_f1/strict" if self.target.scheme else "accuracy"
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss a step."""
@@ -97,11 +106,16 @@ class CrfTokenHead(TokenHead):
     """Linear-chain CRF (Lafferty et al. 2001): scores of tags and of their transitions, normalised over whole sequences.
 
     Transitions that the span scheme forbids have probability 0, in training as in decoding.
+
+    `omission_cost` (nats, 0 = plain likelihood) handicaps the gold path by that much at each step of a span wherever a
+    rival path says `O` there, so that training pushes such rivals further down and recall rises: the softmax-margin of
+    Gimpel and Smith (2010), with the recall-oriented cost of Mohit et al. (2012).
     """
 
-    def __init__(self, *, target: TagField, input_width: int, summary_width: int) -> None:
+    def __init__(self, *, target: TagField, input_width: int, summary_width: int, omission_cost: float) -> None:
         super().__init__(target=target, input_width=input_width, summary_width=summary_width)
         n_tags = len(target.tags)
+        self.omission_cost = omission_cost
         self.transitions = nn.Parameter(torch.empty(n_tags, n_tags).uniform_(-0.1, 0.1))
         self.start = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
         self.end = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
@@ -115,6 +129,12 @@ class CrfTokenHead(TokenHead):
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
     ) -> Float[Tensor, ""]:
+        if self.training and self.omission_cost and OUTSIDE in self.target.tags:
+            outside = self.target.tags.index(OUTSIDE)
+            is_inside = (tags != outside) & (tags != NO_TARGET)
+            cost = torch.zeros_like(scores)
+            cost[..., outside] = self.omission_cost * is_inside
+            scores = scores + cost
         chain = self._chain(scores, steps)
         is_unknown = (tags == NO_TARGET) & steps.mask
         if is_unknown.any():

@@ -51,22 +51,7 @@ def partial_negative_log_likelihood(chain: Chain, allowed: Bool[Tensor, "batch t
 
 def path_score(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
     """Return the score of one path a record: 0 for length 0. Tags at padding are not read. Differentiable."""
-    exact = chain.double()
-    moves = _edges_of(tags, chain.mask, len(chain.start))
-    at_tags = exact.emissions.gather(2, tags.masked_fill(~chain.mask, 0)[..., None].long())[..., 0]
-    edges = torch.cat([torch.cat([exact.transitions, exact.end[:, None]], 1), pad(exact.start, (0, 1))[None]])
-    score = at_tags.masked_fill(~chain.mask, 0.0).sum(1) + edges.take(moves).sum(1)
-    return score.to(chain.score_dtype)
-
-
-def _edges_of(tags: Int[Tensor, "batch time"], mask: Bool[Tensor, "batch time"], outside: int) -> Tensor:
-    """Return the moves of each path, n_steps + 1 a record, as indices into a flattened square of (outside + 1) tags.
-
-    All paths come from `outside`, one more tag than there are, go back to it and stay: so the scores of start and end
-    are the last row and column of the transitions.
-    """
-    path = pad(tags.masked_fill(~mask, outside), (1, 1), value=outside).long()
-    return path[:, :-1] * (outside + 1) + path[:, 1:]
+    return _Paths.of(tags, chain).score(chain.double()).to(chain.score_dtype)
 
 
 def _loss(log_total: Tensor, log_kept: Tensor) -> Tensor:
@@ -81,16 +66,16 @@ class _LogPartition(torch.autograd.Function):
     ) -> Tensor:
         chain = Chain(emissions, lengths, transitions, start, end)
         exact = chain.detached()
-        paths = posterior(exact)
-        ctx.save_for_backward(exact.lengths, *paths)
-        ctx.dtypes = [scores.dtype for scores in (emissions, transitions, start, end)]
-        return paths.log_partition.to(chain.score_dtype)
+        all_paths = posterior(exact)
+        ctx.save_for_backward(exact.lengths, *all_paths)
+        ctx.dtypes = [scores.dtype for scores in chain.scores]
+        return all_paths.log_partition.to(chain.score_dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        lengths, *paths = ctx.saved_tensors
-        counts = _Counts.expected(Posterior(*paths), lengths, grad.double())
+        lengths, *all_paths = ctx.saved_tensors
+        counts = _Counts.of(Posterior(*all_paths), lengths, grad.double())
         return *counts.cast(ctx.dtypes), None
 
 
@@ -101,17 +86,49 @@ class _NegativeLogLikelihood(torch.autograd.Function):
     ) -> Tensor:
         chain = Chain(emissions, lengths, transitions, start, end)
         exact = chain.detached()
-        paths = posterior(exact)
-        ctx.save_for_backward(exact.lengths, tags, *paths)
-        ctx.dtypes = [scores.dtype for scores in (emissions, transitions, start, end)]
-        return _loss(paths.log_partition, path_score(exact, tags)).to(chain.score_dtype)
+        all_paths, observed = posterior(exact), _Paths.of(tags, exact)
+        observed_steps = exact.mask.T[..., None].double().neg_()
+        all_paths.step_marginals.scatter_add_(2, observed.tags.T[..., None], observed_steps)
+        ctx.save_for_backward(exact.lengths, observed.moves, *all_paths)
+        ctx.dtypes = [scores.dtype for scores in chain.scores]
+        return _loss(all_paths.log_partition, observed.score(exact)).to(chain.score_dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        lengths, tags, *paths = ctx.saved_tensors
-        counts = _Counts.expected(Posterior(*paths), lengths, grad.double())
-        return *counts.without_path(tags, lengths, grad.double()).cast(ctx.dtypes), None, None
+        lengths, moves, *all_paths = ctx.saved_tensors
+        weights = grad.double()
+        counts = _Counts.of(Posterior(*all_paths), lengths, weights)
+        observed = weights.new_zeros((len(counts.start) + 1) ** 2)
+        observed.index_add_(0, moves.flatten(), weights.repeat_interleave(moves.shape[1]))
+        counts.transitions.sub_(observed.view(len(counts.start) + 1, -1)[:-1, :-1])
+        return *counts.cast(ctx.dtypes), None, None
+
+
+class _Paths(NamedTuple):
+    """One path a record."""
+
+    tags: Int[Tensor, "batch time"]
+    """0 at padding."""
+    moves: Int[Tensor, "batch time_plus_1"]
+    """From tag to tag, as indices into a flattened square of n_tags + 1.
+
+    The one tag more is that of no step. All paths come from it, go back to it and stay: so the scores of start and end
+    are the last row and column of the transitions, and of every path, also an empty one, there are as many moves.
+    """
+
+    @classmethod
+    def of(cls, tags: Int[Tensor, "batch time"], chain: Chain) -> "_Paths":
+        """Return the paths that `tags` are, whatever stands at padding."""
+        outside, is_padding = len(chain.start), ~chain.mask
+        path = pad(tags.long().masked_fill(is_padding, outside), (1, 1), value=outside)
+        return cls(path[:, 1:-1].masked_fill(is_padding, 0), path[:, :-1] * (outside + 1) + path[:, 1:])
+
+    def score(self, chain: Chain) -> Float[Tensor, " batch"]:
+        """Return the score of each path."""
+        steps = chain.emissions.gather(2, self.tags[..., None])[..., 0].masked_fill(~chain.mask, 0.0)
+        edges = torch.cat([torch.cat([chain.transitions, chain.end[:, None]], 1), pad(chain.start, (0, 1))[None]])
+        return steps.sum(1) + edges.take(self.moves).sum(1)
 
 
 class _Counts(NamedTuple):
@@ -123,27 +140,11 @@ class _Counts(NamedTuple):
     end: Float[Tensor, " tag"]
 
     @classmethod
-    def expected(cls, paths: Posterior, lengths: Tensor, weights: Tensor) -> "_Counts":
-        """Return the expected counts over all paths."""
+    def of(cls, paths: Posterior, lengths: Tensor, weights: Tensor) -> "_Counts":
+        """Return the counts that `paths` expect. Those of start and end are those of the first and last steps."""
         emissions = paths.step_marginals * weights[:, None]
         is_last = torch.arange(len(emissions), device=lengths.device)[:, None] == lengths - 1
         return cls(emissions, paths.edge_counts(weights), emissions[:1].sum((0, 1)), emissions[is_last].sum(0))
-
-    def without_path(self, tags: Tensor, lengths: Tensor, weights: Tensor) -> "_Counts":
-        """Return the counts less those of one path a record; changes those of the emissions in place."""
-        outside = len(self.start)
-        mask = torch.arange(tags.shape[1], device=tags.device) < lengths[:, None]
-        moves = _edges_of(tags, mask, outside)
-        edges = weights.new_zeros((outside + 1) ** 2)
-        edges = edges.index_add_(0, moves.flatten(), weights.repeat_interleave(moves.shape[1])).view(outside + 1, -1)
-        at_tags = (weights[:, None] * mask).neg_().T[..., None]
-        self.emissions.scatter_add_(2, tags.masked_fill(~mask, 0).long().T[..., None], at_tags)
-        return _Counts(
-            self.emissions,
-            self.transitions - edges[:-1, :-1],
-            self.start - edges[-1, :-1],
-            self.end - edges[:-1, -1],
-        )
 
     def cast(self, dtypes: list[torch.dtype]) -> list[Tensor]:
         """Return the counts batch first, in the types of the scores that they are gradients of."""

@@ -74,23 +74,21 @@ def scaled_sums(chain: Chain, *, use_backward: bool) -> ScaledSums:
     """Return the sums of `chain` (float64, at least one real step), the backward ones only if asked for."""
     n_records, n_steps, _ = chain.emissions.shape
     steps = Factors.of(chain.emissions, 2)
-    edges, start, end = Factors.of(chain.transitions, 0, 1), Factors.of(chain.start, 0), Factors.of(chain.end, 0)
+    edges, ends = Factors.of(chain.transitions, 0, 1), Factors.of(torch.stack([chain.start, chain.end]), 1)
     rows = _Rows(chain.lengths, n_steps)
     psi = steps.values.flatten(0, 1)
     if use_backward:
         psi = _take(psi, torch.stack([rows.forward, rows.backward], 1))
-        kernels, first = torch.stack([edges.values, edges.values.T]), torch.stack([start.values, end.values])[:, None]
+        kernels, first = torch.stack([edges.values, edges.values.T]), ends.values[:, None]
     else:
-        psi, kernels, first = _take(psi, rows.forward[:, None]), edges.values[None], start.values
+        psi, kernels, first = _take(psi, rows.forward[:, None]), edges.values[None], ends.values[0]
     incoming, outgoing, scales = _scan(psi, kernels=kernels, first=first)
 
     at_end = rows.last * psi.shape[1] * n_records + rows.records
-    log_sums = (_take(outgoing.flatten(0, 2), at_end) @ end.values).log_()
+    log_sums = (_take(outgoing.flatten(0, 2), at_end) @ ends.values[1]).log_()
     log_sums += scales[rows.last // SCALING_PERIOD, rows.records]
-    peaks = (
-        steps.peak[..., 0].masked_fill(~chain.mask, 0.0).sum(1) + edges.peak[0] * rows.last + (start.peak + end.peak)
-    )
-    is_negligible = _is_negligible(chain, log_sums, steps=steps, rest=[edges, start, end])
+    peaks = steps.peak[..., 0].masked_fill(~chain.mask, 0.0).sum(1) + edges.peak[0] * rows.last + ends.peak.sum()
+    is_negligible = _is_negligible(chain, log_sums, steps=steps, rest=[edges, ends])
     return ScaledSums(
         log_partition=(log_sums + peaks).masked_fill_(chain.lengths == 0, 0.0),
         is_exact=is_negligible & _is_in_range(incoming, chain.mask),
@@ -147,14 +145,14 @@ def _scan(psi: Tensor, *, kernels: Tensor, first: Tensor) -> tuple[Tensor, Tenso
 
 
 def _is_negligible(chain: Chain, log_sums: Tensor, *, steps: Factors, rest: list[Factors]) -> Tensor:
-    """Return whether all paths through dropped factors together are too few to matter; False for NaN."""
+    """Return whether all paths through dropped factors together weigh too little to matter."""
     drops = [factors.largest_dropped.amax() for factors in rest if factors.largest_dropped is not None]
     if steps.largest_dropped is not None:
         drops.append(steps.largest_dropped[..., 0].masked_fill(~chain.mask, -math.inf).amax(1))
-    bound = torch.full_like(log_sums, -math.inf)
+    is_negligible = torch.ones_like(chain.lengths, dtype=torch.bool)
     for drop in drops:
-        bound = torch.maximum(bound, drop + chain.lengths * math.log(len(chain.start)) + NEGLIGIBLE)
-    return (log_sums >= bound) | (chain.lengths == 0)
+        is_negligible &= log_sums >= drop + chain.lengths * math.log(len(chain.start)) + NEGLIGIBLE
+    return is_negligible | (chain.lengths == 0)
 
 
 def _is_in_range(incoming: Tensor, mask: Tensor) -> Tensor:

@@ -41,12 +41,12 @@ PINNED_FRAMES = (list("sansilililo"), [-1.5683, 0.5864, -0.4507, 0.0796])
 
 
 @cache
-def sample(corpus: str, split: str, n: int = 400, seed: int = 1) -> datasets.Dataset:
+def sample(corpus: str, split: str, n: int = 200, seed: int = 1) -> datasets.Dataset:
     return SampleReader(corpus=corpus, n_train=n, n_val=n, n_test=n, seed=seed).read(Path(split))
 
 
 @cache
-def columns(corpus: str, split: str, n: int = 400) -> dict[str, list[Any]]:
+def columns(corpus: str, split: str, n: int = 200) -> dict[str, list[Any]]:
     return sample(corpus, split, n).to_dict()
 
 
@@ -173,25 +173,25 @@ def test_names_of_splits_are_disjoint(corpus: str, kinds: set[str]) -> None:
 
 def test_sentence_words_are_ambiguous() -> None:
     uses = defaultdict(set)
-    rows = columns("tags", "train", 2000)
+    rows = columns("tags", "train", 1000)
     for tokens, tags in zip(rows["tokens"], rows["tags"], strict=True):
         for token, tag in zip(tokens, tags, strict=True):
             uses[token.lower()].add(tag[2:] or "O")
     assert {"O", "PER"} <= uses["rose"]
     assert {"O", "PER"} <= uses["will"]
     assert {"O", "ORG", "PRODUCT"} <= uses["anchor"]
-    assert sum({"PER", "LOC", "ORG"} <= kinds for kinds in uses.values()) > 50
+    assert sum({"PER", "LOC", "ORG"} <= kinds for kinds in uses.values()) > 20
 
 
 def test_sentences_are_sometimes_lower_cased_and_otherwise_start_with_a_capital() -> None:
     sentences = [" ".join(tokens) for tokens in columns("tags", "train")["tokens"]]
     n_lower = sum(sentence == sentence.lower() for sentence in sentences)
-    assert 0.05 < n_lower / len(sentences) < 0.2
+    assert 0.04 < n_lower / len(sentences) < 0.2
     assert all(sentence[0].isupper() or sentence == sentence.lower() for sentence in sentences)
 
 
 def test_commas_stand_between_words() -> None:
-    for tokens in columns("tags", "train", 2000)["tokens"]:
+    for tokens in columns("tags", "train", 1000)["tokens"]:
         for token, following in zip(tokens, [*tokens[1:], "."], strict=True):
             assert token != "," or following[0].isalnum(), tokens
 
@@ -228,7 +228,7 @@ def test_entities_never_cross_chunks() -> None:
 def test_articles_agree_with_the_next_word(corpus: str) -> None:
     pairs = {
         (tokens[i].lower(), tokens[i + 1].lower())
-        for tokens in columns(corpus, "train", 2000)["tokens"]
+        for tokens in columns(corpus, "train")["tokens"]
         for i in range(len(tokens) - 1)
     }
     assert ("a", "old") not in pairs
@@ -245,7 +245,7 @@ def test_requests_are_lower_cased_and_have_eight_intents() -> None:
 
 def test_requests_of_one_verb_have_several_intents() -> None:
     intents = defaultdict(set)
-    rows = columns("intents", "train", 2000)
+    rows = columns("intents", "train", 1000)
     for tokens, label in zip(rows["tokens"], rows["label"], strict=True):
         for token in set(tokens):
             intents[token].add(label)
@@ -326,7 +326,7 @@ def test_tree_labels_follow_from_the_children(split: str) -> None:
 
 def test_tree_words_have_one_label_each() -> None:
     labels = defaultdict(set)
-    for row in sample("trees", "train"):
+    for row in sample("trees", "train", 500):
         for label, word, _ in leaves(parse(row["tree"])):
             labels[word.lower()].add(label)
     assert {word for word, seen in labels.items() if len(seen) > 1} == set()
@@ -341,7 +341,7 @@ def has_operator_under_negator(tree: Node) -> bool:
 
 def test_only_test_trees_nest_operators_under_negation() -> None:
     shares = {
-        split: sum(has_operator_under_negator(parse(tree)) for tree in columns("trees", split)["tree"]) / 400
+        split: sum(has_operator_under_negator(parse(tree)) for tree in columns("trees", split)["tree"]) / 200
         for split in SPLITS
     }
     assert shares["train"] == shares["val"] == 0
@@ -381,7 +381,7 @@ def test_names_are_the_same_on_every_machine() -> None:
 def lookup_tags(corpus: str) -> float:
     """Return the span F1 of each word's most frequent tag, O for unknown words."""
     counts = defaultdict(Counter)
-    train, test = columns(corpus, "train", 2000), columns(corpus, "test")
+    train, test = columns(corpus, "train", 1000), columns(corpus, "test")
     for tokens, tags in zip(train["tokens"], train["tags"], strict=True):
         for token, tag in zip(tokens, tags, strict=True):
             counts[token][tag] += 1

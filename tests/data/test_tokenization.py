@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from seqlab.data.tokenization import tokenize
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
-TRICKY = st.sampled_from(
-    ["'", "n't", "'s", "a", "A.", ".", "-", "_", "@", "#", "http://", "1", ",", ":", ")", "日", "ก", "\u0301", "\u200b"]
-    + ["\ufeff", "\u200d", "\ufe0f", "\U0001f44d", "\U0001f3fd", "\U0001f1e9", " ", "\u00a0", "\n", "\u2028", "\0"]  # noqa: RUF005
+TRICKY = st.one_of(
+    st.sampled_from(
+        ["'", "n't", "'s", "a", "A.", ".", "-", "_", "@", "#", "http://", "1", ",", ":", ")", " ", "\n", "\0"]
+    ),
+    st.sampled_from(["\u0301", "\u200b", "\ufeff", "\u200d", "\ufe0f", "\u00a0", "\u2028", "日", "ก", "\U0001f1e9"]),
+    st.sampled_from(["\U0001f44d", "\U0001f3fd"]),
 )
 
 

@@ -17,7 +17,6 @@ SMALL = (
     "max_tokens=64",
     "optimizer.lr=0.02",
     "callbacks=none",
-    "logger=[]",
     "n_threads=1",
 )
 PEOPLE = ("Ada", "Alan Turing", "Grace Hopper", "Kurt", "Emmy Noether")

@@ -1,0 +1,50 @@
+"""A tiny corpus on disk, and runs on it that take a second: for tests of a part at work in a whole model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqlab.training import Run, train
+
+SENTENCES = (
+    (["Ada", "met", "Kiel"], ["B-PER", "O", "B-LOC"], "ask"),
+    (["Ada", "Lovelace", "slept"], ["B-PER", "I-PER", "O"], "tell"),
+    (["rain"], ["O"], "tell"),
+    (["New", "York", "and", "Kiel", "."], ["B-LOC", "I-LOC", "O", "B-LOC", "O"], "ask"),
+    (["Bob", "saw", "Ada", "."], ["B-PER", "O", "B-PER", "O"], "ask"),
+    (["it", "fell", "on", "Kiel"], ["O", "O", "O", "B-LOC"], "tell"),
+)
+"""Tokens, tags in BIO, and a label of the whole."""
+
+SMALL = (
+    "data=lines",
+    "data.scheme=BIO",
+    "embedding=[words,char_cnn]",
+    "embedding.parts.words.width=8",
+    "embedding.parts.characters.char_width=4",
+    "embedding.parts.characters.n_filters=8",
+    "encoder.width=8",
+    "max_tokens=12",
+    "max_eval_tokens=12",
+    "trainer.max_epochs=2",
+    "n_threads=1",
+)
+"""Overrides for the smallest model that has every kind of part."""
+
+
+def write_corpus(folder: Path) -> Path:
+    """Write the sentences, overlapping splits of them, into `folder` as `data=lines` reads them; return `folder`."""
+    for split, chosen in (("train", SENTENCES), ("dev", SENTENCES[:4]), ("test", SENTENCES[2:])):
+        (folder / split).mkdir(parents=True)
+        columns = {
+            "seq.in": [" ".join(tokens) for tokens, _, _ in chosen],
+            "seq.out": [" ".join(tags) for _, tags, _ in chosen],
+            "label": [label for _, _, label in chosen],
+        }
+        for name, lines in columns.items():
+            (folder / split / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return folder
+
+
+def train_small(data: Path, folder: Path, overrides: Sequence[str] = ()) -> Run:
+    """Return the run of the small model, changed by `overrides`, on the corpus in `data`; its files go to `folder`."""
+    return train([*SMALL, f"data.dir={data}", f"hydra.run.dir={folder}", *overrides])

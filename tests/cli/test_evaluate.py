@@ -1,0 +1,71 @@
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import seqlab
+from seqlab.cli import main
+
+Evaluate = Callable[..., str]
+
+
+@pytest.fixture
+def evaluate(capsys: pytest.CaptureFixture[str], model: str) -> Evaluate:
+    """Return a call of `seqlab evaluate`, giving what it prints; with `fails`, what it says is wrong."""
+
+    def call(*words: object, run: object = model, fails: bool = False) -> str:
+        status = main(["evaluate", str(run), *map(str, words)])
+        out, err = capsys.readouterr()
+        assert status == (2 if fails else 0), err
+        return err if fails else out
+
+    return call
+
+
+def test_scores_are_those_of_the_run(evaluate: Evaluate, runs: Mapping[str, seqlab.Run], lines_data: Path) -> None:
+    for run in runs.values():
+        scores = json.loads(evaluate(lines_data / "test", "--json", run=run.folder))
+        assert scores == json.loads(json.dumps(run.metrics["test"]))
+
+
+def test_data_of_the_training_needs_no_path(evaluate: Evaluate, lines_data: Path) -> None:
+    given = evaluate(lines_data, "--split", "train", "--json")
+    assert evaluate("--split", "train", "--json") == given
+    assert evaluate("--json") == evaluate(lines_data / "test", "--json")
+
+
+def test_table_has_a_row_for_each_type(evaluate: Evaluate, lines_data: Path) -> None:
+    rows = {line.split()[0]: line.split()[1:] for line in evaluate(lines_data / "test").splitlines() if line.strip()}
+    assert rows["type"] == ["precision", "recall", "F1", "support"]
+    assert rows["PER"] == ["100.00", "100.00", "100.00", "2"]
+    assert rows["LOC"][-1] == "3"
+    assert rows["all"][-1] == "5"
+
+
+def test_another_format_is_read_as_told(evaluate: Evaluate, conll_file: Path, lines_data: Path) -> None:
+    expected = evaluate(lines_data / "test", "--json")
+    assert evaluate(conll_file, "--format", "conll", "--json") == expected
+    assert evaluate(conll_file, "--format", "conll", "--set", "columns.tags=1", "--json") == expected
+
+
+def test_mistakes_are_told(evaluate: Evaluate, conll_file: Path, lines_data: Path) -> None:
+    for words, message in (
+        (["nowhere"], "error: nowhere: there is no such file or folder; the model was trained on"),
+        ([lines_data], f"error: {lines_data} is the folder of all splits; choose one: --split train or"),
+        ([conll_file, "--format", "word"], "error: --format is 'word'; expected one of conll, conllu, csv"),
+        ([conll_file, "--format", "conll", "--set", "columns.tags=9"], f"error: {conll_file}:1: tags is column 9"),
+        ([conll_file, "--format", "conll", "--set", "colour=9"], "error: data.reader.colour is not an option of ConllReader"),
+        ([conll_file, "--set", "_target_=os.system"], "error: --set is ['_target_=os.system']; another reader is chosen by"),
+        ([conll_file, "--format", "conll", "--set", "x=["], "error: --set is ['x=[']: "),
+    ):
+        assert evaluate(*words, fails=True).startswith(message)
+
+
+def test_a_bundle_cannot_name_code(evaluate: Evaluate, model: str, tmp_path: Path) -> None:
+    bundle = json.loads((Path(model) / "model" / "bundle.json").read_text())
+    bundle["facts"]["data"]["reader"] = {"_target_": "os.system", "command": "true"}
+    (tmp_path / "weights.safetensors").write_bytes((Path(model) / "model" / "weights.safetensors").read_bytes())
+    (tmp_path / "bundle.json").write_text(json.dumps(bundle))
+    said = evaluate(__file__, run=tmp_path, fails=True)
+    assert said.startswith("error: data.reader._target_ is 'os.system', which no config file of seqlab")

@@ -1,0 +1,47 @@
+import subprocess
+import sys
+
+import pytest
+
+from seqlab import __version__
+from seqlab.cli import main
+
+HEAVY = ("torch", "pytorch_lightning", "hydra", "datasets", "numpy", "rich")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["predict", "--help"], ["evaluate", "--help"]])
+def test_help_comes_without_loading_what_computes(words: list[str]) -> None:
+    code = (
+        "import sys\nfrom seqlab.cli import main\n"
+        f"try:\n    main({words})\nexcept SystemExit as stop:\n    print('status', stop.code)\n"
+        f"print('loaded', [name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: seqlab")
+    assert done.stdout.splitlines()[-2:] == ["status 0", "loaded []"]
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(f"\n    {command} " in shown for command in ("train", "evaluate", "predict", "data"))
+
+
+def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"seqlab {__version__}\n"
+
+
+def test_unknown_command_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["guess"])
+    assert "invalid choice: 'guess'" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_user_mistakes_end_with_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "no/such/run", __file__]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "error: no/such/run: no model here; expected a run folder or its `model` folder, which holds bundle.json\n"

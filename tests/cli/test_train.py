@@ -1,0 +1,98 @@
+"""`seqlab train` as a Hydra application: flags, overrides, sweeps, resuming, and how mistakes are told."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seqlab.cli import main
+
+Train = Callable[..., tuple[int, Path]]
+
+TINY = (
+    "data=sample",
+    "data.reader.n_train=40",
+    "data.reader.n_val=10",
+    "data.reader.n_test=10",
+    "embedding=[words]",
+    "encoder.width=8",
+    "trainer.max_epochs=1",
+    "logger=[csv]",
+    "n_threads=1",
+)
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Return a function that runs `seqlab train` in a folder of its own, and says the exit status and that folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+    def run(*words: str) -> tuple[int, Path]:
+        return main(["train", *words]), tmp_path
+
+    return run
+
+
+def test_train_leaves_a_run_folder_in_the_known_layout(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    status, folder = train(*TINY)
+    (run,) = (folder / "runs").iterdir()
+    assert status == 0
+    expected = {".hydra", "checkpoints", "config.yaml", "csv", "environment.json", "metrics.json", "model", "predictions"}
+    assert expected <= {path.name for path in run.iterdir()}
+    assert {"best.ckpt", "last.ckpt"} <= {path.name for path in (run / "checkpoints").iterdir()}
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert set(metrics["test"]["span_f1"]) == {"strict", "default"}
+    assert len((run / "predictions" / "test.jsonl").read_text().splitlines()) == 10
+    assert str(run.name) in capsys.readouterr().out
+
+
+def test_train_cfg_job_prints_the_config_and_trains_nothing(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    status, folder = train("experiment=demo", "encoder=gru", "--cfg", "job")
+    printed = capsys.readouterr().out
+    assert status == 0
+    assert "_target_: torch.nn.GRU" in printed
+    assert not (folder / "runs").exists()
+
+
+def test_train_info_searchpath_names_the_config_folder(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _ = train("--info", "searchpath")
+    assert status == 0
+    assert "conf" in capsys.readouterr().out
+
+
+def test_train_multirun_gives_each_combination_a_folder(train: Train) -> None:
+    status, folder = train(*TINY, "-m", "seed=1,2", "trainer.fast_dev_run=true")
+    (sweep,) = (folder / "multiruns").iterdir()
+    assert status == 0
+    seeds = {(run / "config.yaml").read_text().split("\nseed: ")[1].split("\n")[0] for run in sweep.iterdir() if run.is_dir()}
+    assert seeds == {"1", "2"}
+
+
+def test_train_debug_options_run(train: Train) -> None:
+    for debug in ("fdr", "limit", "overfit"):
+        status, _ = train(*TINY, "max_tokens=20", f"debug={debug}")
+        assert status == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("encoder.widht=3", r"encoder\.widht: there is no such key; did you mean encoder\.width\?; encoder has .*depth"),
+        ("encoder=lstn", r"encoder=lstn: there is no such option; did you mean encoder=lstm\?; encoder has gru"),
+        ("encodr=lstm", r"encodr: there is no such key; did you mean encoder\?"),
+        ("experiment=wnut", r"did you mean experiment=wnut17\?"),
+        ("data=conll", r"data\.dir has no value; it has no default, so set data\.dir="),
+        ("embedding.parts.words.width=wide", r"embedding\.parts\.words"),
+    ],
+)
+def test_train_tells_a_mistake_in_one_line(
+    train: Train, capsys: pytest.CaptureFixture[str], word: str, told: str
+) -> None:
+    status, _ = train(*TINY[4:], word)
+    error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert status == 2
+    assert len(error) == 1
+    assert re.search(told, error[0])
