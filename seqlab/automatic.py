@@ -1,7 +1,7 @@
 """Settings that say `auto`: found out from the data and the model, then written into the config as if typed."""
 
+import difflib
 import logging
-from collections.abc import Mapping
 
 import datasets
 from omegaconf import DictConfig
@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from seqlab.data.schemes import detect_scheme
 from seqlab.errors import ConfigError
 from seqlab.labeler import Labeler
+from seqlab.module import flat_scores
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,21 @@ def settle_scheme(config: DictConfig, records: datasets.Dataset) -> None:
 
 
 def settle_monitor(config: DictConfig, labeler: Labeler) -> None:
-    """Replace `monitor=auto` by the main metric of the first head on the validation split."""
-    if config.monitor != AUTO:
-        return
-    heads: Mapping[str, object] = labeler.heads
-    name = next(iter(heads))
-    level = f"{name}/" if len(heads) > 1 else ""
-    config.monitor = f"val/{level}{labeler.heads[name].main_metric}"
+    """Replace `monitor=auto` by the main metric of the first head on the validation split.
+
+    Raises: ConfigError for a metric that no head gives, before anything is trained.
+    """
+    level = "{}/" if len(labeler.heads) > 1 else ""
+    names = [
+        f"val/{level.format(name)}{metric}"
+        for name, head in labeler.heads.items()
+        for metric in flat_scores(head.score([], []))
+    ]
+    if config.monitor == AUTO:
+        name, head = next(iter(labeler.heads.items()))
+        config.monitor = f"val/{level.format(name)}{head.main_metric}"
+    known = ["val/loss", "train/loss", *names]
+    if config.monitor not in known:
+        near = difflib.get_close_matches(config.monitor, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"monitor is {config.monitor!r}, which nothing logs{hint}; there are {', '.join(known)}")

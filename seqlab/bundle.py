@@ -1,9 +1,9 @@
 """What a run leaves for use: one folder of safetensors and JSON. No code, no pickle; loading runs nothing the files name.
 
-    bundle.json          format, seqlab version, model config, what the fields learned, facts about the training
-    weights.safetensors  parameters
-    arrays.safetensors   the fields' arrays (pretrained vectors), where there are any
-    README.md            model card
+bundle.json          format, seqlab version, model config, what the fields learned, facts about the training
+weights.safetensors  parameters
+arrays.safetensors   the fields' arrays (pretrained vectors), where there are any
+README.md            model card
 """
 
 import json

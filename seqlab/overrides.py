@@ -11,6 +11,7 @@ from seqlab.config import compose, options_of
 from seqlab.errors import ConfigError
 
 N_LISTED = 40
+_FULL_KEY = re.compile(r"is not in struct\s+full_key: (\S+)")
 _KEY = re.compile(r"Could not override '([^']+)'|Key '([^']+)' is not in struct|Could not find '([^']+)'")
 
 
@@ -21,7 +22,7 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     if isinstance(error, MissingMandatoryValue):
         return ConfigError(f"{error.full_key} has no value; it has no default, so set {error.full_key}=…")
     message = str(error)
-    found = _KEY.search(message)
+    found = _FULL_KEY.search(f"{message}\n{error.__cause__ or ''}") or _KEY.search(message)
     key = next((group for group in found.groups() if group), None) if found else None
     if key:
         return _unknown_key(key.split("@")[0].removeprefix("+").removeprefix("~"), overrides)

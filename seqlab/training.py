@@ -181,6 +181,7 @@ def _silence_lightning() -> None:
         r".*isinstance\(treespec, LeafSpec\).*",  # torch's deprecation, met inside Lightning
         r".*does not have many workers.*",  # records are encoded in memory; workers would only copy them
         r".*exists and is not empty.*",  # the checkpoint folder of a resumed run
+        r".*The dirpath has changed.*",  # a run resumed into a folder of its own
     ):
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

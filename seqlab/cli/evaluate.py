@@ -96,13 +96,14 @@ def _changed(reader: Mapping[str, Any], settings: Sequence[str]) -> Any:
 
 def _path(options: argparse.Namespace, trained: Mapping[str, Any]) -> Path:
     splits: dict[str, str] = {name: file for name, file in trained.get("splits", {}).items() if file}
-    if options.data is None:
-        return Path(trained.get("dir") or "") / splits.get(options.split or "test", options.split or "test")
-    folder: Path = options.data
+    folder: Path | None = options.data
+    split: str | None = options.split
+    if folder is None:
+        return Path(trained.get("dir") or "") / splits.get(split or "test", split or "test")
     if not folder.exists() and trained.get("dir"):
         raise DataError(f"{folder}: there is no such file or folder; the model was trained on {trained['dir']}")
-    if options.split:
-        return folder / splits.get(options.split, options.split)
+    if split:
+        return folder / splits.get(split, split)
     inside = [name for name, file in splits.items() if (folder / file).exists()]
     if folder.is_dir() and inside:
         raise DataError(f"{folder} is the folder of all splits; choose one: --split {' or --split '.join(inside)}")

@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from io import BufferedIOBase, TextIOWrapper
+from io import BufferedIOBase, TextIOBase, TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from seqlab.errors import ConfigError, DataError
 
@@ -112,12 +112,12 @@ def _opened(file: str) -> Iterator[BufferedIOBase]:
 
 
 @contextmanager
-def _written(options: argparse.Namespace) -> Iterator[TextIO]:
+def _written(options: argparse.Namespace) -> Iterator[TextIOBase]:
     path: Path | None = options.output
     if path is None:
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="")
-        yield sys.stdout
+        yield sys.stdout  # type: ignore[misc]
         return
     if path.exists() and options.file != STDIN and path.samefile(options.file):
         raise ConfigError(f"--output is {path}, the input itself; write to another file")
@@ -151,7 +151,7 @@ def _input_format(options: argparse.Namespace, tagger: "Tagger") -> "InputFormat
     return replace(layout, comment_prefix=options.comment_prefix) if options.comment_prefix else layout
 
 
-def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIO) -> "OutputFormat":
+def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIOBase) -> "OutputFormat":
     from rich.console import Console
 
     from seqlab.inference.outputs import ConllOutput, JsonlOutput
@@ -162,4 +162,4 @@ def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIO) -
         return JsonlOutput(out)
     if form == "conll":
         return ConllOutput(out, layers=tagger.layers)
-    return TerminalOutput(Console(file=out), layers=tagger.layers)
+    return TerminalOutput(Console(file=cast("TextIO", out)), layers=tagger.layers)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+FULL_ERROR = "HYDRA_FULL_ERROR"
+"""With this set Hydra hands its errors on, instead of printing them and leaving; a user who sets it wants tracebacks."""
 DESCRIPTION = """Train a model as conf/train.yaml says, changed by overrides (a Hydra application):
 
   seqlab train experiment=wnut17 data.dir=path/to/wnut17
@@ -38,8 +40,8 @@ def run(words: Sequence[str]) -> int:
     from seqlab.overrides import explain
     from seqlab.paths import config_dir
 
-    wants_traceback = "HYDRA_FULL_ERROR" in os.environ
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+    wants_traceback = FULL_ERROR in os.environ
+    os.environ[FULL_ERROR] = "1"
     sys.argv = ["seqlab train", *_flags_first(words)]
     register_search_path()
     try:
@@ -48,6 +50,9 @@ def run(words: Sequence[str]) -> int:
         if wants_traceback:
             raise
         raise explain(error, list(words)) from error
+    finally:
+        if not wants_traceback:
+            os.environ.pop(FULL_ERROR, None)
     return 0
 
 

@@ -1,14 +1,15 @@
 """`LabelingData`: records of all splits, read, encoded and cut into batches for Lightning."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
 import datasets
 import numpy as np
 import pytorch_lightning as pl
-from torch.utils.data import DataLoader
+import torch
+from torch.utils.data import DataLoader, Sampler
 
 from seqlab.config import build
 from seqlab.data.batching import BatchedRecords, TrainingBatches, sorted_batches
@@ -75,7 +76,7 @@ class LabelingData(pl.LightningDataModule):
             records.lengths, max_tokens=self.max_tokens, seed=self.seed, rank=rank, n_ranks=n_ranks
         )
         batches.set_epoch(self.trainer.current_epoch if self.trainer else 0)
-        return DataLoader(BatchedRecords(records), sampler=batches, batch_size=None)
+        return _loader(records, sampler=batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the validation batches."""
@@ -89,4 +90,9 @@ class LabelingData(pl.LightningDataModule):
 def evaluation_loader(records: EncodedRecords, *, max_tokens: int) -> DataLoader[Batch]:
     """Return batches of all records, longest first."""
     batches = sorted_batches(records.lengths, max_tokens=max_tokens)
-    return DataLoader(BatchedRecords(records), sampler=batches, batch_size=None)
+    return _loader(records, sampler=batches)
+
+
+def _loader(records: EncodedRecords, *, sampler: Sampler[Any] | Sequence[Any]) -> DataLoader[Batch]:
+    """Return a loader with a random generator of its own: each iterator draws a number, which must not come from dropout's."""
+    return DataLoader(BatchedRecords(records), sampler=sampler, batch_size=None, generator=torch.Generator())

@@ -80,7 +80,7 @@ def _pattern() -> re.Pattern[str]:
         # abbreviations: U.S. e.g. Mr. J. Smith
         rf"(?:[A-Za-z]\.){{2,}}+(?:[A-Za-z]{end})?",
         rf"[A-Za-z]\.[A-Za-z]{end}",
-        rf"(?:(?i:{_TITLES})|[A-HJ-Z](?=\.\s[A-Z]))\.(?!\w)",
+        rf"(?:(?i:{_TITLES})|[A-HJ-Z](?=\. [A-Z]))\.(?!\w)",
         # numbers: 1,234.56 10:30 12/05 2.6.6 .5
         rf"(?:(?<![\w.])\.)?\d++(?:[.,:/]\d++)++{inner}*+",
         rf"(?<![\w.])\.\d++{inner}*+",

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import CharacterField, Spellings
 from seqlab.data.vocabulary import PADDING
+from seqlab.directions import last_steps, reverse_steps
 from seqlab.dropout import get_dropout
 from seqlab.embeddings.base import Embedding
-from seqlab.directions import last_steps, reverse_steps
 from seqlab.errors import ConfigError
 from seqlab.steps import step_mask
 

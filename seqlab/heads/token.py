@@ -19,7 +19,6 @@ from seqlab.metrics import span_scores, tag_accuracy
 from seqlab.steps import Steps
 from seqlab.types import Prediction
 
-
 OUTSIDE = "O"
 """The tag of a step outside all spans, in every scheme."""
 

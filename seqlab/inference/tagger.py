@@ -57,7 +57,7 @@ class Tagger:
 
         Raises: DataError for an input that is none of these, and for a record without a column that the model reads.
         """
-        records = [_record(item) for item in inputs]
+        records = [read_input(item) for item in inputs]
         if not records:
             return []
         columns = {name: self._column(name, records) for name in self.columns}
@@ -123,7 +123,11 @@ def _layer(head: Head) -> Layer:
     return Layer(is_per_step=True, scheme=scheme.name, labels=list(labels))
 
 
-def _record(item: object) -> Mapping[str, Any]:
+def read_input(item: object) -> Mapping[str, Any]:
+    """Return `item`, an input of `Tagger.predict`, as a record.
+
+    Raises: DataError where it is none.
+    """
     if isinstance(item, str):
         return _tokenized(item)
     if isinstance(item, Mapping):

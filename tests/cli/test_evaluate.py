@@ -55,8 +55,14 @@ def test_mistakes_are_told(evaluate: Evaluate, conll_file: Path, lines_data: Pat
         ([lines_data], f"error: {lines_data} is the folder of all splits; choose one: --split train or"),
         ([conll_file, "--format", "word"], "error: --format is 'word'; expected one of conll, conllu, csv"),
         ([conll_file, "--format", "conll", "--set", "columns.tags=9"], f"error: {conll_file}:1: tags is column 9"),
-        ([conll_file, "--format", "conll", "--set", "colour=9"], "error: data.reader.colour is not an option of ConllReader"),
-        ([conll_file, "--set", "_target_=os.system"], "error: --set is ['_target_=os.system']; another reader is chosen by"),
+        (
+            [conll_file, "--format", "conll", "--set", "colour=9"],
+            "error: data.reader.colour is not an option of ConllReader",
+        ),
+        (
+            [conll_file, "--set", "_target_=os.system"],
+            "error: --set is ['_target_=os.system']; another reader is chosen by",
+        ),
         ([conll_file, "--format", "conll", "--set", "x=["], "error: --set is ['x=[']: "),
     ):
         assert evaluate(*words, fails=True).startswith(message)

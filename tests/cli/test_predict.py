@@ -30,9 +30,7 @@ NASTY = (
 
 
 @pytest.fixture
-def predict(
-    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, model: str
-) -> Predict:
+def predict(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, model: str) -> Predict:
     """Return a call of `seqlab predict` on the bytes `data`, or without them on the files in its words."""
 
     def call(*words: str, data: bytes | None = None, run: str = model) -> bytes:
@@ -124,7 +122,7 @@ def test_jsonl_passes_keys_through(predict: Predict) -> None:
 
 
 def test_jsonl_that_came_out_goes_in_again(predict: Predict) -> None:
-    first = predict(data="Ada visited  New York\n".encode())
+    first = predict(data=b"Ada visited  New York\n")
     assert predict("--input-format", "jsonl", data=first) == first
 
 
@@ -143,7 +141,12 @@ def test_terminal_is_plain_where_there_is_none(predict: Predict) -> None:
 
 
 def test_format_of_the_input_is_that_of_its_ending(predict: Predict, tmp_path: Path) -> None:
-    for name, content in (("a.JSONL", '{"text": "Kurt"}'), ("a.bio", "Kurt O"), ("a.tsv", "Kurt\tO"), ("a.txt", "Kurt")):
+    for name, content in (
+        ("a.JSONL", '{"text": "Kurt"}'),
+        ("a.bio", "Kurt O"),
+        ("a.tsv", "Kurt\tO"),
+        ("a.txt", "Kurt"),
+    ):
         path = tmp_path / name
         path.write_text(content)
         (record,) = json_lines(predict(str(path)))
@@ -174,7 +177,10 @@ def test_every_token_head_has_a_column_and_every_head_a_key(predict: Predict, ru
 def test_a_stream_is_labelled_as_it_comes(model: str) -> None:
     code = "import sys; from seqlab.cli import main; sys.exit(main(sys.argv[1:]))"
     with subprocess.Popen(
-        [sys.executable, "-c", code, "predict", model], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", code, "predict", model],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -198,14 +204,21 @@ def test_mistakes_in_data_are_told_by_line(mistake: Callable[..., str], tmp_path
     assert mistake("--input-format", "conll", data=b"a\tO\n\tO\n").startswith("<stdin>:2: tokens (column 0) is empty")
 
 
-def test_mistakes_in_options_are_told(mistake: Callable[..., str], runs: Mapping[str, seqlab.Run], tmp_path: Path) -> None:
-    assert mistake("missing.txt") == "missing.txt: cannot be read: No such file or directory; give a file, or - for standard input"
+def test_mistakes_in_options_are_told(
+    mistake: Callable[..., str], runs: Mapping[str, seqlab.Run], tmp_path: Path
+) -> None:
+    assert (
+        mistake("missing.txt")
+        == "missing.txt: cannot be read: No such file or directory; give a file, or - for standard input"
+    )
     assert mistake(str(tmp_path)).startswith(f"{tmp_path}: cannot be read: Is a directory")
     assert mistake("--columns", "1", "--input-format", "conll").startswith("--columns is '1'; expected column numbers")
     assert mistake("--columns", "tokens=1").startswith("--columns and --comment-prefix are for conll input, not text")
     label = str(runs["label"].folder)
     assert mistake("--format", "conll", run=label).endswith("but label labels whole records; use jsonl")
-    assert mistake("-o", str(tmp_path / "no" / "x")).startswith(f"--output {tmp_path}/no/x cannot be written: No such file")
+    assert mistake("-o", str(tmp_path / "no" / "x")).startswith(
+        f"--output {tmp_path}/no/x cannot be written: No such file"
+    )
 
 
 def test_the_input_is_never_overwritten(mistake: Callable[..., str], tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ REPEATED = (
 # Were time quadratic in the length of the text, some of these would take minutes.
 @pytest.mark.parametrize("unit", REPEATED.split(" "))
 def test_tokenize_takes_linear_time_on_repetitions(unit):
-    text = unit * (100_000 // len(unit))
+    text = unit * (50_000 // len(unit))
     assert sum(end - start for start, end in tokenize(text)) == sum(not char.isspace() for char in text)
 
 
@@ -110,7 +110,7 @@ def test_tokenize_agrees_with_most_words_of_ewt(repository):
     if not path.is_file():
         pytest.skip(f"no English Web Treebank at {path}")
     n_words = n_found = 0
-    for block in path.read_text(encoding="utf-8").split("\n\n"):
+    for block in path.read_text(encoding="utf-8").split("\n\n")[:1000]:
         lines = block.splitlines()
         text = next((line.removeprefix("# text = ") for line in lines if line.startswith("# text = ")), "")
         words = [line.split("\t")[1] for line in lines if line[:1].isdigit() and line.split("\t")[0].isdigit()]

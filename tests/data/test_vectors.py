@@ -178,7 +178,7 @@ def test_read_vectors_of_glove_subsets_unite(repository):
     if not folder.is_dir():
         pytest.skip(f"no GloVe subsets in {folder}")
     relativized, top = folder / "glove.6B.50d-relativized.txt", folder / "glove.6B.50d-top2987.w2v.txt"
-    assert [len(read_vectors([path]).words) for path in (relativized, top)] == [8453, 2987]
     both = read_vectors([top, relativized])
     assert both.matrix.shape == (9068, 50)
+    assert len(set(both.words)) == 9068
     np.testing.assert_array_equal(both.matrix[both.words.index("the"), :2], np.float32([0.418, 0.24968]))

@@ -74,7 +74,12 @@ def test_conll_has_a_record_a_sentence() -> None:
 
 @pytest.mark.parametrize(
     ("first", "separator", "tokens"),
-    [("a\u00a0b\tO", "\t", ["a\u00a0b"]), ("a\u00a0b  O", " ", ["a\u00a0b"]), ("a b\tO", "\t", ["a b"]), ("x", " ", ["x"])],
+    [
+        ("a\u00a0b\tO", "\t", ["a\u00a0b"]),
+        ("a\u00a0b  O", " ", ["a\u00a0b"]),
+        ("a b\tO", "\t", ["a b"]),
+        ("x", " ", ["x"]),
+    ],
 )
 def test_conll_finds_what_parts_its_columns(first: str, separator: str, tokens: list[str]) -> None:
     stretch = stretches_of(CONLL, f"\n\n{first}\n")[-1]
@@ -92,7 +97,13 @@ def test_conll_lines_are_those_of_the_file() -> None:
 
 def test_conllu_passes_ranges_and_comments_by() -> None:
     row = "{}\t{}" + "\t_" * 8
-    lines = ["# text = don't", row.format("1-2", "don't"), row.format(1, "do"), row.format(2, "n't"), row.format("2.1", "e")]
+    lines = [
+        "# text = don't",
+        row.format("1-2", "don't"),
+        row.format(1, "do"),
+        row.format(2, "n't"),
+        row.format("2.1", "e"),
+    ]
     (stretch,) = stretches_of(ConllFormat.conllu(), "\n".join(lines))
     assert stretch.records[0]["tokens"] == ["do", "n't"]
     assert [(line.is_token, line.has_columns) for line in stretch.lines] == [

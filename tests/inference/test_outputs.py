@@ -37,7 +37,15 @@ def test_jsonl_has_offsets_confidences_and_spans() -> None:
     out = io.StringIO()
     text = "Ada  Turing sang"
     JsonlOutput(out).write(Stretch([{"id": 7, "text": text}]), [spans_record(text=text)])
-    span = {"start": 0, "end": 2, "label": "PER", "text": "Ada  Turing", "text_start": 0, "text_end": 11, "confidence": 0.75}
+    span = {
+        "start": 0,
+        "end": 2,
+        "label": "PER",
+        "text": "Ada  Turing",
+        "text_start": 0,
+        "text_end": 11,
+        "confidence": 0.75,
+    }
     assert json.loads(out.getvalue()) == {
         "id": 7,
         "text": text,
@@ -61,7 +69,9 @@ def test_jsonl_of_tokens_has_no_characters_to_count() -> None:
 
 def test_jsonl_escapes_what_utf8_cannot_hold() -> None:
     out = io.StringIO()
-    JsonlOutput(out).write(Stretch([{"tokens": [], "note": "\ud800"}, {"tokens": [], "note": "é"}]), [both_record()] * 2)
+    JsonlOutput(out).write(
+        Stretch([{"tokens": [], "note": "\ud800"}, {"tokens": [], "note": "é"}]), [both_record()] * 2
+    )
     first, second = out.getvalue().splitlines()
     assert r'"note": "\ud800"' in first
     assert '"note": "é"' in second

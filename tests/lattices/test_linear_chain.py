@@ -72,11 +72,13 @@ def assert_is_best(chain: Chain, enumerated: Callable) -> None:
         torch.testing.assert_close(expected.score_of(path), best, rtol=1e-12, atol=1e-10)
 
 
+@settings(max_examples=40)
 @given(**CASES)
 def test_log_partition_and_marginals_are_those_of_all_paths(enumerated, random_chain, seed, **kinds) -> None:
     assert_is_enumeration(random_chain(seed, **kinds), enumerated)
 
 
+@settings(max_examples=40)
 @given(**CASES)
 def test_viterbi_finds_the_best_of_all_paths(enumerated, random_chain, seed, **kinds) -> None:
     assert_is_best(random_chain(seed, **kinds), enumerated)
@@ -91,6 +93,7 @@ def test_2000_chains_are_those_of_all_paths(enumerated, random_chain, seed, **ki
     assert_is_best(chain, enumerated)
 
 
+@settings(max_examples=40)
 @given(**CASES, tag_seed=st.integers(0, 2**31))
 def test_path_score_is_that_of_the_path(enumerated, random_chain, seed, tag_seed, **kinds) -> None:
     chain = random_chain(seed, **kinds)
@@ -104,6 +107,7 @@ def test_path_score_is_that_of_the_path(enumerated, random_chain, seed, tag_seed
         torch.testing.assert_close(losses[record], loss, rtol=1e-9, atol=1e-8)
 
 
+@settings(max_examples=40)
 @given(**CASES, allowed_prob=st.sampled_from([0.2, 0.6, 1.0]))
 def test_partial_loss_is_that_of_the_allowed_paths(enumerated, random_chain, seed, allowed_prob, **kinds) -> None:
     chain = random_chain(seed, **kinds)
@@ -148,6 +152,7 @@ def test_gradients_are_those_of_finite_differences(random_chain, lengths: list[i
     assert torch.autograd.gradcheck(loss, leaves(chain).scores)
 
 
+@settings(max_examples=40)
 @given(**CASES)
 def test_fused_loss_has_the_gradient_of_its_parts(random_chain, seed, **kinds) -> None:
     chain = leaves(random_chain(seed, **kinds))

@@ -1,0 +1,97 @@
+"""What a mistyped override is answered with."""
+
+from pathlib import Path
+
+import pytest
+
+from seqlab.errors import ConfigError
+from seqlab.testing.runs import train_small, write_corpus
+from seqlab.training import train
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("encoder=lstmm", r"encoder=lstmm: there is no such option; did you mean encoder=lstm\?; encoder has gru, .*rnn"),
+        ("optimizer=adamww", r"optimizer=adamww: .*did you mean optimizer=adamw\?"),
+        ("head=[crff]", r"head=crff: .*did you mean head=crf\?; head has crf, multilabel, sequence, softmax"),
+        ("embedding=[words,charcnn]", r"embedding=charcnn: .*did you mean embedding=char_cnn\?"),
+        ("experiment=wnut", r"experiment=wnut: .*did you mean experiment=wnut17\?"),
+        ("encoder=zzz", r"encoder=zzz: there is no such option; encoder has gru"),
+        ("encoder.widht=3", r"encoder\.widht: there is no such key; did you mean encoder\.width\?; encoder has .*width"),
+        ("max_token=3", r"max_token: there is no such key; did you mean max_tokens\?; there are .*max_tokens"),
+        ("encoder.layer.batchfirst=true", r"encoder\.layer\.batchfirst: .*did you mean encoder\.layer\.batch_first\?"),
+        ("optimiser.lr=3", r"optimiser\.lr: .*did you mean optimizer\.lr\?"),
+        ("width=3", r"width: there is no such key; did you mean .*width\?"),
+        ("~encoder.widht", r"encoder\.widht: there is no such key; did you mean encoder\.width\?"),
+        ("qqqq=3", r"qqqq: there is no such key; there are .*seed.*\(to add a new key, write \+qqqq=…\)"),
+        ("encoders=lstm", r"encoders: there is no such key; did you mean encoder\?"),
+    ],
+)
+def test_a_mistyped_key_or_option_is_told_with_the_nearest_and_the_list(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train([override])
+
+
+def test_two_mistyped_keys_are_told_one_by_one() -> None:
+    with pytest.raises(ConfigError, match=r"max_token: .*did you mean max_tokens\?"):
+        train(["max_token=3", "encoder.widht=4"])
+    with pytest.raises(ConfigError, match=r"encoder\.widht: .*did you mean encoder\.width\?"):
+        train(["encoder.widht=4", "max_token=3"])
+
+
+@pytest.mark.parametrize("override", ["encoder.width", "=3", "encoder.width=[", "a=b=c{"])
+def test_an_override_that_cannot_be_read_is_told_in_one_line(override: str) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)^[^\n]+$"):
+        train([override])
+
+
+def test_a_missing_value_is_named_with_the_override_to_type() -> None:
+    with pytest.raises(ConfigError, match=r"data\.dir has no value; .*set data\.dir=…"):
+        train(["data=conll"])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("overrides") / "data")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["encoder.width=abc"], r"encoder"),
+        (["encoder.width=-3"], r"encoder"),
+        (["embedding.parts.words.width=0"], r"embedding\.parts\.words"),
+        (["embedding.parts.words.field.view=lowercase"], r"view is 'lowercase'; expected one of"),
+        (["embedding.parts.characters.window=2"], r"window is 2; expected an odd number"),
+        (["encoder.depth=0"], r"encoder\.depth is 0"),
+        (["encoder.drop_prob=1.5"], r"dropout is 1\.5"),
+        (["encoder.dropout_kind=naiv"], r"dropout kind is 'naiv'"),
+        (["optimizer.lr=fast"], r"optimizer"),
+        (["optimizer.lr=-1"], r"optimizer"),
+        (["max_tokens=0"], r"max_tokens is 0"),
+        (["max_tokens=many"], r"max_tokens is 'many'"),
+        (["max_eval_tokens=0"], r"max_tokens is 0"),
+        (["seed=abc"], r"seed is 'abc'"),
+        (["seed=-1"], r"seed is -1"),
+        (["n_threads=two"], r"n_threads is 'two'"),
+        (["trainer.max_epochs=abc"], r"trainer"),
+        (["trainer.accelerator=quantum"], r"trainer"),
+        (["data.scheme=BOI"], r"BOI"),
+        (["data.splits.train=null"], r"data\.splits\.train is null"),
+        (["heads.tags.target.column=labels"], r"labels"),
+        (["~heads.tags"], r"heads is empty; choose at least one, as in head=crf"),
+        (["encoder._target_=os.system"], r"encoder\._target_ is 'os\.system'"),
+        (["+encoder.colour=red"], r"encoder\.colour is not an option of RecurrentEncoder"),
+        (["~encoder.width"], r"encoder lacks width, .*set encoder\.width=…"),
+        (["ckpt_path=nowhere.ckpt"], r"nowhere\.ckpt"),
+        (["monitor=val/accuracyy"], r"val/accuracyy"),
+        (["monitor_mode=most"], r"most"),
+        (["loss_weights={tagz: 2}"], r"tagz"),
+    ],
+)
+def test_a_value_that_cannot_work_is_told_as_a_mistake(
+    data: Path, tmp_path: Path, overrides: list[str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train_small(data, tmp_path / "run", ["trainer.max_epochs=1", *overrides])
