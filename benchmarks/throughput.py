@@ -9,6 +9,7 @@ machine disturbs both alike. Prediction starts from records in memory and ends w
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -45,37 +46,42 @@ def main(overrides: list[str]) -> None:
         torch.nn.utils.clip_grad_norm_(labeler.parameters(), 5.0)
         optimizer.step()
 
-    def encoder_step(batch):
+    def encoder_step(steps):
+        labeler.encoder(steps).values.sum().backward()
+
+    def embedded(batch):
         with torch.no_grad():
             steps = labeler.embedding(batch)
-        values = steps.values.requires_grad_()
-        return lambda: labeler.encoder(Steps(values, steps.lengths)).values.sum().backward()
+        return Steps(steps.values.requires_grad_(), steps.lengths)
+
+    def labelled(use_confidences):
+        predict(labeler, fields.encode(test), max_tokens=4096, use_confidences=use_confidences)
 
     labeler.train()
     seconds = {"step": 0.0, "encoder": 0.0}
-    for epoch in range(2):
+    for epoch in range(2):  # the first warms up
         seconds = dict.fromkeys(seconds, 0.0)
+        batches.set_epoch(epoch)
         for rows in batches:
             collate_start = time.perf_counter()
             batch = records.batch(rows)
-            seconds["step"] += time.perf_counter() - collate_start + timed(lambda: whole_step(batch))
+            seconds["step"] += time.perf_counter() - collate_start + timed(whole_step, batch)
             if epoch:
-                seconds["encoder"] += timed(encoder_step(batch))
+                seconds["encoder"] += timed(encoder_step, embedded(batch))
     n_tokens = int(records.lengths.sum())
     print(f"training            {n_tokens / seconds['step']:>10,.0f} tokens/s on {torch.get_num_threads()} threads")
     print(f"outside the encoder {1 - seconds['encoder'] / seconds['step']:>10.0%} of a step")
     test = splits.get("test", splits["val"])
     n_test = int(fields.encode(test).lengths.sum())
     for name, use_confidences in (("labels", False), ("with confidences", True)):
-        run = lambda: predict(labeler, fields.encode(test), max_tokens=4096, use_confidences=use_confidences)  # noqa: E731
-        best = min(timed(run) for _ in range(N_PREDICTIONS))
+        best = min(timed(labelled, use_confidences) for _ in range(N_PREDICTIONS))
         print(f"prediction          {n_test / best:>10,.0f} tokens/s ({name}; best of {N_PREDICTIONS})")
 
 
-def timed(action: Callable[[], object]) -> float:
-    """Return the seconds that `action` takes."""
+def timed(action: Callable[[Any], object], argument: object) -> float:
+    """Return the seconds that `action` takes on `argument`."""
     start = time.perf_counter()
-    action()
+    action(argument)
     return time.perf_counter() - start
 
 

@@ -165,7 +165,8 @@ def _check_arguments(factory: Callable[..., Any], arguments: Mapping[str, object
         near = difflib.get_close_matches(name, parameters, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigError(f"{path}.{name} is not an option of {_name(factory)}{hint} (it takes {', '.join(parameters)})")
-    required = [n for n, p in parameters.items() if p.default is p.empty and p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [name for name, p in parameters.items() if p.default is p.empty and p.kind in named]
     missing = [] if is_partial else [name for name in required if name not in arguments]
     if missing:
         raise ConfigError(f"{path} lacks {', '.join(missing)}, which {_name(factory)} needs; set {path}.{missing[0]}=…")

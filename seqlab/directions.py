@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class _ReverseRows(torch.autograd.Function):
-    """Gathers by a permutation that is its own inverse, so that the gradient is the same gather (index_select's is a slow sum)."""
+    """Gathers by a permutation that is its own inverse, so that its gradient is one too (index_select's is a slow sum)."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, index: Tensor) -> Tensor:
@@ -30,7 +30,9 @@ def reverse_steps(
     last = lengths[:, None] - 1
     source = torch.where(step <= last, last - step, step)
     index = (source + torch.arange(n_records, device=values.device)[:, None] * n_steps).view(-1)
-    reversed_rows: Tensor = _ReverseRows.apply(values.reshape(n_records * n_steps, width), index)
+    reversed_rows: Tensor = _ReverseRows.apply(  # type: ignore[no-untyped-call]
+        values.reshape(n_records * n_steps, width), index
+    )
     return reversed_rows.view(n_records, n_steps, width)
 
 

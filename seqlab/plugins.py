@@ -1,6 +1,6 @@
 """Discovery of plugins: distributions with an entry point in group `seqlab.plugins` that names a package with a `conf` folder.
 
-Nothing here imports a plugin: a package is found by its spec, and becomes code only when a config that names its classes is built.
+Nothing here imports a plugin: a package is found by its spec, and is run only when a config that names its classes is built.
 """
 
 import os

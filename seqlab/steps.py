@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -27,7 +28,7 @@ class Steps:
     def __post_init__(self) -> None:
         object.__setattr__(self, "mask", step_mask(self.lengths, self.values.shape[1]))
 
-    def with_values(self, values: Tensor, **changes: object) -> "Steps":
+    def with_values(self, values: Tensor, **changes: Any) -> "Steps":
         """Return the same steps with other `values` (and, by name, other `summary` or `state`)."""
         return replace(self, values=values, **changes)
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from hydra.errors import HydraException
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from seqlab.automatic import settle_monitor, settle_scheme
 from seqlab.config import build, compose, known_targets, plain

@@ -1,0 +1,1 @@
+"""Data: records, the fields that encode them, and batches."""

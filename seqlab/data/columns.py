@@ -23,7 +23,8 @@ class Ragged:
     @cached_property
     def lengths(self) -> Int[np.ndarray, " row"]:
         """Number of values in each row."""
-        return np.diff(self.offsets)
+        lengths: np.ndarray = np.diff(self.offsets)
+        return lengths
 
     def padded(self, rows: Int[np.ndarray, " batch"], *, padding: float) -> np.ndarray:
         """Return `rows` as one array (batch, time, …), at least one step long, short rows filled up with `padding`."""
@@ -33,7 +34,7 @@ class Ragged:
             return np.full((len(rows), n_steps, *self.values.shape[1:]), padding, dtype=self.values.dtype)
         steps = np.arange(n_steps)
         index = np.minimum(self.offsets[rows][:, None] + steps, len(self.values) - 1)
-        out = self.values[index]
+        out: np.ndarray = self.values[index]
         out[steps >= lengths[:, None]] = padding
         return out
 

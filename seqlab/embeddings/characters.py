@@ -34,7 +34,8 @@ class _CharacterEmbedding(Embedding):
         spellings: Spellings = batch.tensors(self.field)  # type: ignore[assignment]
         words = self.dropout(self._words(spellings))
         n_records, n_steps = spellings.word.shape
-        return words.index_select(0, spellings.word.view(-1)).view(n_records, n_steps, -1)
+        steps: Tensor = words.index_select(0, spellings.word.view(-1)).view(n_records, n_steps, -1)
+        return steps
 
     @abstractmethod
     def _words(self, spellings: Spellings) -> Float[Tensor, "word feature"]:

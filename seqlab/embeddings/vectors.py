@@ -5,7 +5,6 @@ from typing import final
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import VectorField
@@ -20,6 +19,9 @@ class VectorEmbedding(Embedding):
 
     Words that no file holds share one trainable vector.
     """
+
+    matrix: Tensor
+    scale: Tensor
 
     def __init__(self, *, field: VectorField, is_frozen: bool, unknown_prob: float) -> None:
         super().__init__()
@@ -41,5 +43,5 @@ class VectorEmbedding(Embedding):
         if self.training and self.unknown_prob:
             is_kept = bernoulli_mask(tuple(ids.shape), keep_prob=1 - self.unknown_prob, like=ids)
             ids = torch.where(is_kept, ids, UNKNOWN)
-        values = F.embedding(ids, self.matrix) * self.scale
+        values = nn.functional.embedding(ids, self.matrix) * self.scale
         return values + (ids == UNKNOWN).unsqueeze(-1) * self.unknown

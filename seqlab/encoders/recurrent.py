@@ -76,7 +76,7 @@ def _initialise(parameter: nn.Parameter, *, name: str, width: int) -> None:
 
     Source: Jozefowicz et al. 2015, §2.2 for the forget gate; Saxe et al. 2014 for orthogonal weights.
     """
-    blocks = parameter.detach().split(width)
+    blocks = parameter.detach().split(width)  # type: ignore[no-untyped-call]
     for i, block in enumerate(blocks):
         if block.ndim == 1:
             is_forget_gate = len(blocks) == 4 and i == 1

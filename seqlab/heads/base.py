@@ -15,7 +15,7 @@ from seqlab.types import Prediction
 
 
 class Head(nn.Module, ABC):
-    """Labels steps or records. Every head is constructed with `input_width` (of a step) and `summary_width`, and uses what it needs."""
+    """Labels steps or records. Every head is constructed with `input_width` (of a step) and `summary_width`."""
 
     target: Field
     """The field of what it learns to say."""

@@ -6,7 +6,6 @@ from typing import Any, final
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
@@ -59,7 +58,7 @@ class SequenceHead(Head):
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean cross-entropy of the records with a known label."""
         labels: Int[Tensor, " batch"] = batch.tensors(self.target)  # type: ignore[assignment]
-        losses = F.cross_entropy(self.scores(steps).float(), labels, ignore_index=NO_TARGET, reduction="sum")
+        losses = nn.functional.cross_entropy(self.scores(steps).float(), labels, ignore_index=NO_TARGET, reduction="sum")
         return losses / (labels != NO_TARGET).sum().clamp(min=1)
 
     def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
@@ -113,7 +112,7 @@ class MultiLabelHead(Head):
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean binary cross-entropy over records and labels."""
         targets: Float[Tensor, "batch label"] = batch.tensors(self.target)  # type: ignore[assignment]
-        return F.binary_cross_entropy_with_logits(self.scores(steps).float(), targets)
+        return nn.functional.binary_cross_entropy_with_logits(self.scores(steps).float(), targets)
 
     def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
         """Return every label whose probability reaches the threshold, likeliest first."""

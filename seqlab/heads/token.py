@@ -7,7 +7,6 @@ from typing import Any, final
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
@@ -85,7 +84,7 @@ class SoftmaxTokenHead(TokenHead):
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
     ) -> Float[Tensor, ""]:
-        losses = F.cross_entropy(scores.flatten(0, 1), tags.flatten(), ignore_index=NO_TARGET, reduction="sum")
+        losses = nn.functional.cross_entropy(scores.flatten(0, 1), tags.flatten(), ignore_index=NO_TARGET, reduction="sum")
         return losses / (tags != NO_TARGET).sum().clamp(min=1)
 
     def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
@@ -189,7 +188,7 @@ class SchemeConstraints(nn.Module):
 
 def _allowed(tags: Int[Tensor, "batch time"], *, n_tags: int) -> Bool[Tensor, "batch time tag"]:
     """Return the tag itself where there is one, and every tag where there is none."""
-    return F.one_hot(tags.clamp(min=0), n_tags).bool() | (tags == NO_TARGET).unsqueeze(2)
+    return nn.functional.one_hot(tags.clamp(min=0), n_tags).bool() | (tags == NO_TARGET).unsqueeze(2)
 
 
 def _predictions(

@@ -107,7 +107,7 @@ class EmbeddingContract(ABC):
 
     def test_empty_records_give_a_batch(self) -> None:
         embedding, columns = self._embedding(), self.columns()
-        empty = [i for i, length in enumerate(n_steps(columns, column=embedding.field.column)) if not length]  # type: ignore[union-attr]
+        empty = [i for i, length in enumerate(n_steps(columns, column=embedding.field.column)) if not length]  # type: ignore[union-attr, arg-type]
         steps = self._embedded(embedding, columns, empty * 2)
         assert steps.values.shape == (2 * len(empty), 1, embedding.output_width)
 

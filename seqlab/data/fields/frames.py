@@ -82,5 +82,6 @@ class FramesField(Field):
             return Ragged(np.zeros((0, 0), dtype=np.float32), offsets - offsets[0])
         widths = np.diff(np.asarray(rows.offsets)) if hasattr(rows, "offsets") else np.asarray([rows.type.list_size])
         if widths.min() != widths.max():
-            raise DataError(f"column {self.column!r} has frames of {widths.min()} to {widths.max()} numbers; expected one width")
+            found = f"{widths.min()} to {widths.max()}"
+            raise DataError(f"column {self.column!r} has frames of {found} numbers; expected one width")
         return Ragged(values.reshape(-1, int(widths[0])), offsets - offsets[0])
