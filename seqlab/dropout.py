@@ -9,13 +9,19 @@ from torch import Tensor, nn
 from seqlab.errors import ConfigError
 
 
-def bernoulli_mask(shape: tuple[int, ...], *, keep_prob: float, like: Tensor) -> Bool[Tensor, "..."]:
-    """Return a mask that is True with `keep_prob` (to 1/65,536), four values cut from each 64-bit draw."""
+def bernoulli_mask(shape: tuple[int, ...], *, keep_prob: float | Tensor, like: Tensor) -> Bool[Tensor, "..."]:
+    """Return a mask that is True with `keep_prob` (one for all, or one each; to 1/65,536).
+
+    Four values are cut from each 64-bit draw.
+    """
     n_values = 1
     for size in shape:
         n_values *= size
     draws = torch.empty((n_values + 3) // 4, dtype=torch.int64, device=like.device).random_(-(2**63), None)
-    return (draws.view(torch.int16)[:n_values] < round(keep_prob * 65_536) - 32_768).view(shape)
+    levels = draws.view(torch.int16)[:n_values].view(shape)
+    if isinstance(keep_prob, Tensor):
+        return levels < keep_prob * 65_536 - 32_768
+    return levels < round(keep_prob * 65_536) - 32_768
 
 
 class _Dropout(nn.Module):

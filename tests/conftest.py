@@ -26,12 +26,6 @@ import torch
 hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("seqlab")
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Let beartype read omegaconf's `DictConfig`, whose bases are spelled the way of Python 3.8."""
-    config.addinivalue_line("filterwarnings", "ignore::beartype.roar.BeartypeDecorHintPep585DeprecationWarning")
-
-
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

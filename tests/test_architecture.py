@@ -116,9 +116,7 @@ def test_every_file_is_in_a_known_room() -> None:
 
 def test_rooms_import_downward_only() -> None:
     offences = [
-        line
-        for path in package_files(without=[ROOT])
-        for line in told(path, upward(room_of(path), imports(parsed(path))))
+        line for path in package_files(without=[ROOT]) for line in told(path, upward(room_of(path), imports(parsed(path))))
     ]
     assert not offences, f"imports of the same floor or of one above: {offences}"
 
@@ -144,9 +142,7 @@ def test_upward_finds_what_climbs(room: str, source: str, n_offences: int) -> No
 
 def test_hydra_composes_and_instantiates_in_config_only() -> None:
     offences = [
-        line
-        for path in package_files(without=["config"])
-        for line in told(path, below(uses(parsed(path)), HYDRA_ENTRIES))
+        line for path in package_files(without=["config"]) for line in told(path, below(uses(parsed(path)), HYDRA_ENTRIES))
     ]
     assert not offences, f"only seqlab/config.py composes and instantiates: {offences}"
     assert list(below(uses(parsed(PACKAGE / "config.py")), HYDRA_ENTRIES)), "config.py is found to do neither"

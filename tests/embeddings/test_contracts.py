@@ -22,7 +22,7 @@ class TestCategoryEmbedding(EmbeddingContract):
         return CategoryField(column="tokens", view="lower", min_count=1)
 
     def make(self, field: Field) -> Embedding:
-        return CategoryEmbedding(field=field, width=4, unknown_prob=0.5)
+        return CategoryEmbedding(field=field, width=4, unknown_alpha=0.5)
 
 
 class TestCharCnnEmbedding(EmbeddingContract):

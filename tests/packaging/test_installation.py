@@ -8,9 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_package_comes_from_the_installation(installation) -> None:
-    assert installation.run("python", "-c", "import seqlab; print(*seqlab.__path__)").strip() == str(
-        installation.package
-    )
+    assert installation.run("python", "-c", "import seqlab; print(*seqlab.__path__)").strip() == str(installation.package)
 
 
 def test_default_configurations_are_found(installation) -> None:

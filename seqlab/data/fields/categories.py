@@ -39,6 +39,8 @@ class CategoryField(Field):
     min_count: int
     """Strings seen less often in training share the id of unknown ones."""
     vocabulary: Vocabulary = field(init=False, repr=False)
+    counts: list[int] = field(init=False, repr=False)
+    """How often training has each item of the vocabulary."""
 
     def fit(self, columns: Columns) -> None:
         """Count the views of the training records."""
@@ -47,6 +49,7 @@ class CategoryField(Field):
         for view, n in zip(self._views(strings.distinct), strings.counts.tolist(), strict=True):
             counts[view] = counts.get(view, 0) + n
         self.vocabulary = Vocabulary.from_counts(counts, min_count=self.min_count)
+        self.counts = [counts[item] for item in self.vocabulary.items]
 
     def encode(self, columns: Columns) -> EncodedIds:
         """Return the id of every step."""
@@ -55,12 +58,13 @@ class CategoryField(Field):
         return EncodedIds(Ragged(ids[strings.codes.values], strings.codes.offsets), padding=PADDING)
 
     def state(self) -> Mapping[str, Any]:
-        """Return the vocabulary."""
-        return {"items": self.vocabulary.items}
+        """Return the vocabulary with its counts."""
+        return {"items": self.vocabulary.items, "counts": self.counts}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Take over a vocabulary."""
         self.vocabulary = Vocabulary(state["items"])
+        self.counts = list(state["counts"])
 
     def _views(self, strings: list[str]) -> list[str]:
         view = get_view(self.view)
