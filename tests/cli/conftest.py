@@ -15,7 +15,7 @@ SENTENCES = (
 )
 LABELS = ("travel", "travel", "question", "weather")
 SMALL = (
-    "embedding=[words]",
+    "embedding=[words,char_cnn]",
     "encoder.width=12",
     "embedding.dropout={variational: 0.0}",
     "encoder.output_drop_prob=0",
@@ -28,9 +28,9 @@ SMALL = (
 )
 HEADS = {
     "spans": ("head=[crf]", "data.scheme=BIO"),
-    "tags": ("head=[softmax]", "monitor=val/accuracy"),
-    "label": ("head=[sequence]", "monitor=val/accuracy"),
-    "both": ("head=[crf,sequence]", "data.scheme=BIO", "monitor=val/tags/span_f1/strict"),
+    "tags": ("head=[softmax]", "data.scheme=null"),
+    "label": ("head=[sequence]",),
+    "both": ("head=[crf,sequence]", "data.scheme=BIO"),
 }
 
 
