@@ -59,9 +59,7 @@ def _totals(scores: Mapping[str, Any]) -> Iterator[tuple[str, list[float]]]:
     """Return the rows over all spans: strict, and default where it is another."""
     if "span_f1" not in scores:
         return
-    strict, default = (
-        [scores[key][mode] for key in ("precision", "recall", "span_f1")] for mode in ("strict", "default")
-    )
+    strict, default = ([scores[key][mode] for key in ("precision", "recall", "span_f1")] for mode in ("strict", "default"))
     yield "all" if strict == default else "all (strict)", strict
     if strict != default:
         yield "all (default)", default

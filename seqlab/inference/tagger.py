@@ -108,9 +108,7 @@ class Tagger:
         except KeyError:
             row = next(i for i, record in enumerate(records) if name not in record)
             reads = ", ".join(repr(column) for column in self.columns)
-            raise DataError(
-                f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these"
-            ) from None
+            raise DataError(f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these") from None
 
 
 def _layer(head: Head) -> Layer:
@@ -136,9 +134,7 @@ def read_input(item: object) -> Mapping[str, Any]:
         return item
     if isinstance(item, Sequence) and all(isinstance(token, str) for token in item):
         return {"tokens": list(item)}
-    raise DataError(
-        f"input is {item!r:.80}; expected a string, a list of strings, or a mapping with `text` or `tokens`"
-    )
+    raise DataError(f"input is {item!r:.80}; expected a string, a list of strings, or a mapping with `text` or `tokens`")
 
 
 def _tokenized(text: str) -> dict[str, Any]:

@@ -62,9 +62,7 @@ def runs(lines_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[
     """Return a run for each of HEADS."""
     root = tmp_path_factory.mktemp("runs")
     data = ["data=lines", f"data.dir={lines_data}", "data.splits={train: train, val: test, test: test}"]
-    return {
-        name: seqlab.train([*data, *SMALL, *heads, f"paths.root_dir={root / name}"]) for name, heads in HEADS.items()
-    }
+    return {name: seqlab.train([*data, *SMALL, *heads, f"paths.root_dir={root / name}"]) for name, heads in HEADS.items()}
 
 
 @pytest.fixture

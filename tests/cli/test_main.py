@@ -44,7 +44,4 @@ def test_user_mistakes_end_with_one_line_and_status_2(capsys: pytest.CaptureFixt
     assert main(["predict", "no/such/run", __file__]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert (
-        err
-        == "error: no/such/run: no model here; expected a run folder or its `model` folder, which holds bundle.json\n"
-    )
+    assert err == "error: no/such/run: no model here; expected a run folder or its `model` folder, which holds bundle.json\n"

@@ -204,21 +204,16 @@ def test_mistakes_in_data_are_told_by_line(mistake: Callable[..., str], tmp_path
     assert mistake("--input-format", "conll", data=b"a\tO\n\tO\n").startswith("<stdin>:2: tokens (column 0) is empty")
 
 
-def test_mistakes_in_options_are_told(
-    mistake: Callable[..., str], runs: Mapping[str, seqlab.Run], tmp_path: Path
-) -> None:
+def test_mistakes_in_options_are_told(mistake: Callable[..., str], runs: Mapping[str, seqlab.Run], tmp_path: Path) -> None:
     assert (
-        mistake("missing.txt")
-        == "missing.txt: cannot be read: No such file or directory; give a file, or - for standard input"
+        mistake("missing.txt") == "missing.txt: cannot be read: No such file or directory; give a file, or - for standard input"
     )
     assert mistake(str(tmp_path)).startswith(f"{tmp_path}: cannot be read: Is a directory")
     assert mistake("--columns", "1", "--input-format", "conll").startswith("--columns is '1'; expected column numbers")
     assert mistake("--columns", "tokens=1").startswith("--columns and --comment-prefix are for conll input, not text")
     label = str(runs["label"].folder)
     assert mistake("--format", "conll", run=label).endswith("but label labels whole records; use jsonl")
-    assert mistake("-o", str(tmp_path / "no" / "x")).startswith(
-        f"--output {tmp_path}/no/x cannot be written: No such file"
-    )
+    assert mistake("-o", str(tmp_path / "no" / "x")).startswith(f"--output {tmp_path}/no/x cannot be written: No such file")
 
 
 def test_the_input_is_never_overwritten(mistake: Callable[..., str], tmp_path: Path) -> None:

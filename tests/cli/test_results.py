@@ -1,3 +1,4 @@
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -45,15 +46,12 @@ def test_tags_stand_beside_their_words(runs: Mapping[str, seqlab.Run], capsys: p
     assert lines[lines.index("labelled test records") + 1] == "Ada/B-PER Lovelace/I-PER visited/O Paris/B-LOC"
 
 
-def test_a_label_is_compared_with_the_most_frequent(
-    runs: Mapping[str, seqlab.Run], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_label_is_compared_with_the_most_frequent(runs: Mapping[str, seqlab.Run], capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(runs["label"], capsys, n_examples=1)
     assert lines[2].split()[0] == "label"
     assert "accuracy of the most frequent label: 50.00 %" in lines
     example = lines[lines.index("labelled test records") + 1]
-    assert example.startswith("travel 0.")
-    assert example.endswith("  Ada Lovelace visited Paris")
+    assert re.fullmatch(r"travel (0\.\d\d|1\.00)  Ada Lovelace visited Paris", example)
 
 
 def test_each_of_several_heads_has_a_table_and_a_line(

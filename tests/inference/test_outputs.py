@@ -69,9 +69,7 @@ def test_jsonl_of_tokens_has_no_characters_to_count() -> None:
 
 def test_jsonl_escapes_what_utf8_cannot_hold() -> None:
     out = io.StringIO()
-    JsonlOutput(out).write(
-        Stretch([{"tokens": [], "note": "\ud800"}, {"tokens": [], "note": "é"}]), [both_record()] * 2
-    )
+    JsonlOutput(out).write(Stretch([{"tokens": [], "note": "\ud800"}, {"tokens": [], "note": "é"}]), [both_record()] * 2)
     first, second = out.getvalue().splitlines()
     assert r'"note": "\ud800"' in first
     assert '"note": "é"' in second

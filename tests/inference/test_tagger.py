@@ -69,9 +69,7 @@ def test_batch_mates_change_nothing(tagger: seqlab.Tagger, records: list[list[st
 
 @pytest.mark.parametrize("item", [7, None, ["a", 7], b"bytes"])
 def test_an_input_is_text_tokens_or_a_record(item: object) -> None:
-    with pytest.raises(
-        DataError, match=f"input is {re.escape(repr(item))}; expected a string, a list of strings, or a"
-    ):
+    with pytest.raises(DataError, match=f"input is {re.escape(repr(item))}; expected a string, a list of strings, or a"):
         read_input(item)
 
 
