@@ -20,11 +20,12 @@ FLOORS = (
     ("embeddings", "encoders", "heads"),
     ("labeler",),
     ("module", "bundle"),
-    ("callbacks", "model_card"),
+    ("callbacks", "model_card", "automatic"),
     ("run_folder",),
     ("training", "inference"),
     ("report", "serving", "testing"),
     ("cli",),
+    ("__main__",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ROOT = ""  # seqlab/__init__.py: hands the public names on

@@ -12,7 +12,9 @@ class TestCrfTokenHead(TokenHeadContract):
         return TagField(column="tags", scheme="BIO")
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
-        return CrfTokenHead(target=target, input_width=input_width, summary_width=summary_width)
+        return CrfTokenHead(
+            target=target, input_width=input_width, summary_width=summary_width, omission_cost=0.0
+        )
 
 
 class TestPlainCrfTokenHead(TestCrfTokenHead):
