@@ -17,7 +17,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, PluginError
 from seqlab.paths import config_dir
 from seqlab.plugins import installed_plugins
 
@@ -75,15 +75,14 @@ def known_targets(groups: tuple[str, ...] | None = None) -> frozenset[str]:
     """
     folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
     files = (path for folder in folders for path in folder.rglob("*.yaml"))
-    return frozenset(
-        target
-        for path in files
-        for target in _targets_in(_part(path, groups))
-    )
+    return frozenset(target for path in files for target in _targets_in(_part(path, groups)))
 
 
 def _part(path: Path, groups: tuple[str, ...] | None) -> object:
-    content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PluginError(f"{path}: not readable as YAML ({' '.join(str(error).split())}); reinstall what it is part of") from error
     is_whole = groups is None or path.parent.name in groups
     return content if is_whole else [content.get(key) for key in groups or ()]
 
@@ -130,15 +129,20 @@ def build(
     }
     if "_target_" not in node:
         return children
-    factory = partial(locate(node["_target_"], targets=targets, path=path))
-    if node.get("_partial_"):
-        _check_arguments(factory, children | arguments, path=path, is_partial=True)
-        return partial(factory.func, **children, **arguments)
-    _check_arguments(factory, children | arguments, path=path, is_partial=False)
+    factory = locate(node["_target_"], targets=targets, path=path)
+    is_partial = bool(node.get("_partial_"))
+    _check_arguments(factory, children | arguments, path=path, is_partial=is_partial)
+    if is_partial:
+        return partial(_construct, factory, path, **children, **arguments)
+    return resolve(_construct(factory, path, **children, **arguments))
+
+
+def _construct(factory: Callable[..., Any], path: str, /, *arguments: object, **options: object) -> Any:
     try:
-        return resolve(factory(**children, **arguments))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{path}: {_name(factory)} does not take these options: {error}") from error
+        return factory(*arguments, **options)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: {_name(factory)} does not take these options: {reason}") from error
 
 
 def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..., Any]:
@@ -173,4 +177,4 @@ def _check_arguments(factory: Callable[..., Any], arguments: Mapping[str, object
 
 
 def _name(factory: Callable[..., Any]) -> str:
-    return getattr(getattr(factory, "func", factory), "__name__", str(factory))
+    return getattr(factory, "__name__", str(factory))

@@ -21,7 +21,9 @@ def bernoulli_mask(shape: tuple[int, ...], *, keep_prob: float | Tensor, like: T
     levels = draws.view(torch.int16)[:n_values].view(shape)
     if isinstance(keep_prob, Tensor):
         return levels < keep_prob * 65_536 - 32_768
-    return levels < round(keep_prob * 65_536) - 32_768
+    n_kept = round(keep_prob * 65_536)
+    # The bounds of 16 bits hold for the number compared with, too: "<" would drop all where nothing is dropped.
+    return levels <= n_kept - 32_769 if n_kept else torch.zeros(shape, dtype=torch.bool, device=like.device)
 
 
 class _Dropout(nn.Module):

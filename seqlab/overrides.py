@@ -12,7 +12,10 @@ from seqlab.errors import ConfigError
 
 N_LISTED = 40
 _FULL_KEY = re.compile(r"is not in struct\s+full_key: (\S+)")
-_KEY = re.compile(r"Could not override '([^']+)'|Key '([^']+)' is not in struct|Could not find '([^']+)'")
+_KEY = re.compile(
+    r"Could not override '([^']+)'|Key '([^']+)' is not in struct|Could not find '([^']+)'"
+    r"|Could not delete from config\. '([^']+)' does not exist"
+)
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:

@@ -10,7 +10,9 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
+from seqlab import __version__
 from seqlab.errors import PluginError
+from seqlab.paths import config_dir
 
 ENTRY_POINT_GROUP = "seqlab.plugins"
 
@@ -33,7 +35,7 @@ class Plugin:
 def installed_plugins() -> tuple[Plugin, ...]:
     """Return the installed plugins, less those named in `SEQLAB_WITHOUT` (comma-separated).
 
-    Raises: PluginError for a package without a `conf` folder, or when two plugins add the same option.
+    Raises: PluginError for a package without a `conf` folder, or for an option that another plugin or seqlab itself has.
     """
     without = {name.strip() for name in os.environ.get("SEQLAB_WITHOUT", "").split(",")}
     plugins = tuple(_plugin(point) for point in entry_points(group=ENTRY_POINT_GROUP) if point.name not in without)
@@ -55,7 +57,8 @@ def _plugin(point: EntryPoint) -> Plugin:
 
 
 def _refuse_shared_options(plugins: tuple[Plugin, ...]) -> None:
-    owners: dict[str, Plugin] = {}
+    core = Plugin(name="seqlab", distribution="seqlab", version=__version__, conf_dir=config_dir())
+    owners = {option: core for option in core.options()}
     for plugin in plugins:
         for option, path in plugin.options().items():
             other = owners.setdefault(option, plugin)

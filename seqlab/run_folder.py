@@ -57,7 +57,8 @@ class RunFolder:
         with (folder / f"{split}.jsonl").open("w", encoding="utf-8") as file:
             for i in range(n_scored):
                 heads = {n: {"labels": r[i].labels, "confidences": r[i].confidences} for n, r in predictions.items()}
-                file.write(json.dumps({"id": ids[i], "tokens": tokens[i], **heads}, ensure_ascii=False) + "\n")
+                row = {"id": ids[i], "tokens": tokens[i], "predictions": heads}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     def save_model(
         self, labeler: Labeler, *, fields: Fields, config: Mapping[str, Any], metrics: Mapping[str, Any]

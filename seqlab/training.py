@@ -24,6 +24,7 @@ from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
 from seqlab.module import LabelerModule
 from seqlab.overrides import explain
 from seqlab.run_folder import RunFolder
+from seqlab.settings import check_settings
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +46,16 @@ def train(overrides: list[str]) -> Run:
     Raises: SeqlabError for anything that the overrides or the data have wrong.
     """
     try:
-        config = compose(overrides)
+        return run(compose(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides) from error
-    return run(config)
 
 
 def run(config: DictConfig) -> Run:
     """Train, score and save as `config` says."""
     _silence_lightning()
     settings: dict[str, Any] = plain(config)
+    check_settings(settings)
     targets = known_targets()
     if settings["n_threads"]:
         torch.set_num_threads(settings["n_threads"])
@@ -124,8 +125,8 @@ def _check_targets(labeler: Labeler, encoded: Mapping[str, Any]) -> None:
 
 
 def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str]) -> pl.Trainer:
-    callbacks = build(settings["callbacks"] or {}, targets=targets, path="callbacks")
-    loggers = build(settings["logger"] or {}, targets=targets, path="logger")
+    callbacks = build(settings.get("callbacks") or {}, targets=targets, path="callbacks")
+    loggers = build(settings.get("logger") or {}, targets=targets, path="logger")
     trainer: pl.Trainer = build(
         settings["trainer"],
         targets=targets,

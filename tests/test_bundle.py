@@ -102,9 +102,9 @@ def test_a_loaded_model_says_what_the_trained_one_said(run_folder: Path) -> None
     found = said(bundle, columns)
     assert set(found) == {"tags", "label"}
     for name, predictions in found.items():
-        assert [p.labels for p in predictions] == [line[name]["labels"] for line in lines]
+        assert [p.labels for p in predictions] == [line["predictions"][name]["labels"] for line in lines]
         for prediction, line in zip(predictions, lines, strict=True):
-            assert prediction.confidences == pytest.approx(line[name]["confidences"], abs=1e-5)
+            assert prediction.confidences == pytest.approx(line["predictions"][name]["confidences"], abs=1e-5)
 
 
 def test_a_moved_bundle_needs_neither_the_run_nor_its_files(model: Path) -> None:

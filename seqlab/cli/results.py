@@ -61,7 +61,7 @@ def _predicted(path: Path, *, scores: Mapping[str, Any]) -> Iterator["TaggedReco
     scores_of = by_head(scores)
     with path.open(encoding="utf-8") as lines:
         for row in map(json.loads, lines):
-            heads = {name: value for name, value in row.items() if isinstance(value, dict) and "labels" in value}
+            heads = row["predictions"]
             if row["tokens"]:
                 predictions = {name: Prediction(**head) for name, head in heads.items()}
                 layers = {name: _layer(scores_of.get(name) or scores_of.get("") or {}) for name in heads}
