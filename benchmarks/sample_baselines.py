@@ -49,9 +49,7 @@ def segment_scores(train: Dataset, test: Dataset) -> Scores:
 def node_scores(train: Dataset, test: Dataset) -> Scores:
     """Return the accuracy over all nodes of trees: most frequent label, clipped sum of the words' own scores."""
     labels = [node[0] for tree in train["tree"] for node in _nodes(tree)]
-    table = _most_frequent(
-        (words[0], label) for tree in train["tree"] for label, words in _nodes(tree) if len(words) == 1
-    )
+    table = _most_frequent((words[0], label) for tree in train["tree"] for label, words in _nodes(tree) if len(words) == 1)
     gold = [(label, words) for tree in test["tree"] for label, words in _nodes(tree)]
     roots = [(label, _summed(tokens, table)) for label, tokens in zip(test["label"], test["tokens"], strict=True)]
     return {
@@ -126,9 +124,7 @@ def _naive_bayes(pairs: Iterable[tuple[str, str]], labels: Sequence[str]) -> Cal
     def classify(text: Sequence[str]) -> str:
         def score(label: str) -> float:
             denominator = totals[label] + len(vocabulary)
-            return log(priors[label]) + sum(
-                log((counts[word, label] + 1) / denominator) for word in text if word in vocabulary
-            )
+            return log(priors[label]) + sum(log((counts[word, label] + 1) / denominator) for word in text if word in vocabulary)
 
         return max(sorted(priors), key=score)
 
@@ -136,12 +132,8 @@ def _naive_bayes(pairs: Iterable[tuple[str, str]], labels: Sequence[str]) -> Cal
 
 
 def _segments(records: Dataset) -> tuple[list[list[str]], list[str]]:
-    rows = [
-        (tokens, segment) for tokens, row in zip(records["tokens"], records["segments"], strict=True) for segment in row
-    ]
-    return [tokens[segment["start"] : segment["end"]] for tokens, segment in rows], [
-        segment["label"] for _, segment in rows
-    ]
+    rows = [(tokens, segment) for tokens, row in zip(records["tokens"], records["segments"], strict=True) for segment in row]
+    return [tokens[segment["start"] : segment["end"]] for tokens, segment in rows], [segment["label"] for _, segment in rows]
 
 
 def _nodes(tree: str) -> Iterator[tuple[str, list[str]]]:

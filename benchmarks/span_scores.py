@@ -29,9 +29,7 @@ def main() -> None:
     predicted = [[tag if dice.random() < 0.97 else "O" for tag in row] for row in gold]
     ours, scores = _timed(lambda: span_scores(gold, predicted, scheme="BIO"))
     default, (_, _, default_f1, _) = _timed(lambda: default_scores(gold, predicted, average="micro"))
-    strict, (_, _, strict_f1, _) = _timed(
-        lambda: strict_scores(gold, predicted, average="micro", scheme=IOB2, zero_division=0)
-    )
+    strict, (_, _, strict_f1, _) = _timed(lambda: strict_scores(gold, predicted, average="micro", scheme=IOB2, zero_division=0))
     print(f"{sum(map(len, gold)):,} tokens, {len(gold):,} sentences")
     print(f"F1 strict   seqlab {scores['span_f1']['strict']:.12f}  seqeval {strict_f1:.12f}")
     print(f"F1 default  seqlab {scores['span_f1']['default']:.12f}  seqeval {default_f1:.12f}")

@@ -36,9 +36,7 @@ def main(overrides: list[str]) -> None:
     labeler = build_labeler(settings, fields=fields, targets=targets)
     optimizer = build(settings["optimizer"], targets=targets)(labeler.parameters())
     records = fields.encode(splits["train"])
-    batches = TrainingBatches(
-        records.lengths, max_tokens=settings["max_tokens"], seed=settings["seed"], rank=0, n_ranks=1
-    )
+    batches = TrainingBatches(records.lengths, max_tokens=settings["max_tokens"], seed=settings["seed"], rank=0, n_ranks=1)
 
     def whole_step(batch):
         optimizer.zero_grad()

@@ -70,6 +70,8 @@ def save_bundle(
     if arrays:
         save_arrays(arrays, folder / ARRAYS_FILE)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors makes files that only their owner may read
 
 
 def find_bundle(path: Path) -> Path:

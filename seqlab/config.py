@@ -82,7 +82,8 @@ def _part(path: Path, groups: tuple[str, ...] | None) -> object:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PluginError(f"{path}: not readable as YAML ({' '.join(str(error).split())}); reinstall what it is part of") from error
+        reason = " ".join(str(error).split())
+        raise PluginError(f"{path}: not readable as YAML ({reason}); reinstall what it is part of") from error
     is_whole = groups is None or path.parent.name in groups
     return content if is_whole else [content.get(key) for key in groups or ()]
 

@@ -36,9 +36,7 @@ def reverse_steps(
     return reversed_rows.view(n_records, n_steps, width)
 
 
-def last_steps(
-    values: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"]
-) -> Float[Tensor, "batch feature"]:
+def last_steps(values: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"]) -> Float[Tensor, "batch feature"]:
     """Return the last real step of each sequence; zeros for an empty one."""
     index = torch.clamp(lengths - 1, min=0)[:, None, None].expand(-1, 1, values.shape[2])
     return values.gather(1, index)[:, 0] * (lengths > 0).unsqueeze(1)

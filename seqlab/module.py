@@ -94,8 +94,7 @@ class LabelerModule(pl.LightningModule):
         rows = torch.cat([rows for rows, _ in self._outputs]).tolist()
         seen = sorted(range(len(rows)), key=rows.__getitem__)
         self.predictions = {
-            name: _in_order([p for _, outputs in self._outputs for p in outputs[name]], seen)
-            for name in self.labeler.heads
+            name: _in_order([p for _, outputs in self._outputs for p in outputs[name]], seen) for name in self.labeler.heads
         }
         self._outputs.clear()
         columns = self.splits[split].columns

@@ -58,7 +58,7 @@ def _plugin(point: EntryPoint) -> Plugin:
 
 def _refuse_shared_options(plugins: tuple[Plugin, ...]) -> None:
     core = Plugin(name="seqlab", distribution="seqlab", version=__version__, conf_dir=config_dir())
-    owners = {option: core for option in core.options()}
+    owners = dict.fromkeys(core.options(), core)
     for plugin in plugins:
         for option, path in plugin.options().items():
             other = owners.setdefault(option, plugin)

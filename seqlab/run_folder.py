@@ -60,9 +60,7 @@ class RunFolder:
                 row = {"id": ids[i], "tokens": tokens[i], "predictions": heads}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-    def save_model(
-        self, labeler: Labeler, *, fields: Fields, config: Mapping[str, Any], metrics: Mapping[str, Any]
-    ) -> Path:
+    def save_model(self, labeler: Labeler, *, fields: Fields, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> Path:
         """Write the bundle with its card, and return its folder."""
         folder = self.path / "model"
         facts = {"seed": config["seed"], "task": config["task_name"], "metrics": metrics, "data": config["data"]}

@@ -20,21 +20,72 @@ from seqlab.types import Prediction
 VECTORS = "ada 1 0 0\nkiel 0 1 0\nzebra 0 0 1\n"
 # `zebra` stands in no sentence of the corpus.
 
-HOSTILE = """
-os.system os.popen os.execv os.spawnl os.remove os.rename os.putenv os._exit posix.system
-builtins.eval builtins.exec builtins.compile builtins.open builtins.__import__ builtins.getattr builtins.print
-subprocess.Popen subprocess.run subprocess.call subprocess.check_output subprocess.getoutput
-shutil.rmtree shutil.move shutil.copyfile pathlib.Path pathlib.Path.write_text
-importlib.import_module runpy.run_path runpy.run_module code.interact pty.spawn
-pickle.loads pickle.load marshal.loads ctypes.CDLL socket.create_connection urllib.request.urlopen
-functools.partial operator.methodcaller operator.attrgetter multiprocessing.Process threading.Thread
-torch.load torch.hub.load torch.jit.load torch.utils.cpp_extension.load torch.nn.Module
-pytorch_lightning.Trainer pytorch_lightning.loggers.CSVLogger pytorch_lightning.callbacks.ModelCheckpoint
-hydra.utils.instantiate hydra.utils.call hydra.utils.get_method hydra.utils.get_object
-numpy.load datasets.load_dataset yaml.unsafe_load
-seqlab.config.build seqlab.bundle.load_bundle seqlab.training.train seqlab.data.readers.ConllReader
-seqlab.embeddings seqlab.encoders.recurrent.RecurrentEncoder .os.system
-""".split()
+HOSTILE = [
+    "os.system",
+    "os.popen",
+    "os.execv",
+    "os.spawnl",
+    "os.remove",
+    "os.rename",
+    "os.putenv",
+    "os._exit",
+    "posix.system",
+    "builtins.eval",
+    "builtins.exec",
+    "builtins.compile",
+    "builtins.open",
+    "builtins.__import__",
+    "builtins.getattr",
+    "builtins.print",
+    "subprocess.Popen",
+    "subprocess.run",
+    "subprocess.call",
+    "subprocess.check_output",
+    "subprocess.getoutput",
+    "shutil.rmtree",
+    "shutil.move",
+    "shutil.copyfile",
+    "pathlib.Path",
+    "pathlib.Path.write_text",
+    "importlib.import_module",
+    "runpy.run_path",
+    "runpy.run_module",
+    "code.interact",
+    "pty.spawn",
+    "pickle.loads",
+    "pickle.load",
+    "marshal.loads",
+    "ctypes.CDLL",
+    "socket.create_connection",
+    "urllib.request.urlopen",
+    "functools.partial",
+    "operator.methodcaller",
+    "operator.attrgetter",
+    "multiprocessing.Process",
+    "threading.Thread",
+    "torch.load",
+    "torch.hub.load",
+    "torch.jit.load",
+    "torch.utils.cpp_extension.load",
+    "torch.nn.Module",
+    "pytorch_lightning.Trainer",
+    "pytorch_lightning.loggers.CSVLogger",
+    "pytorch_lightning.callbacks.ModelCheckpoint",
+    "hydra.utils.instantiate",
+    "hydra.utils.call",
+    "hydra.utils.get_method",
+    "hydra.utils.get_object",
+    "numpy.load",
+    "datasets.load_dataset",
+    "yaml.unsafe_load",
+    "seqlab.config.build",
+    "seqlab.bundle.load_bundle",
+    "seqlab.training.train",
+    "seqlab.data.readers.ConllReader",
+    "seqlab.embeddings",
+    "seqlab.encoders.recurrent.RecurrentEncoder",
+    ".os.system",
+]
 
 PLACES = {
     "embedding": ("embedding",),
@@ -180,7 +231,7 @@ def test_damaged_json_is_refused(model: Path, text: str) -> None:
 @pytest.mark.parametrize("name", ["weights.safetensors", "arrays.safetensors"])
 def test_a_missing_file_is_refused(model: Path, name: str) -> None:
     (model / name).unlink()
-    with pytest.raises(BundleError, match=rf"cannot be loaded: .*(No such file|lacks).*"):
+    with pytest.raises(BundleError, match=r"cannot be loaded: .*(No such file|lacks).*"):
         load_bundle(model)
 
 

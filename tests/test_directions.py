@@ -10,9 +10,7 @@ LENGTHS = st.lists(st.integers(0, 5), min_size=1, max_size=5)
 
 def numbered(lengths: list[int], *, n_steps: int) -> Tensor:
     """Value = record, step, feature as digits: 120 is feature 0 of step 2 of record 1."""
-    record, step, feature = torch.meshgrid(
-        torch.arange(len(lengths)), torch.arange(n_steps), torch.arange(2), indexing="ij"
-    )
+    record, step, feature = torch.meshgrid(torch.arange(len(lengths)), torch.arange(n_steps), torch.arange(2), indexing="ij")
     return (100 * record + 10 * step + feature).float()
 
 

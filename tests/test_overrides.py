@@ -90,8 +90,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["loss_weights={tagz: 2}"], r"tagz"),
     ],
 )
-def test_a_value_that_cannot_work_is_told_as_a_mistake(
-    data: Path, tmp_path: Path, overrides: list[str], message: str
-) -> None:
+def test_a_value_that_cannot_work_is_told_as_a_mistake(data: Path, tmp_path: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(SeqlabError, match=message):
         train_small(data, tmp_path / "run", ["trainer.max_epochs=1", *overrides])

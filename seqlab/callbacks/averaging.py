@@ -82,9 +82,7 @@ class AveragedWeights(pl.Callback):
         """Let go of the trained weights."""
         self._average = []
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Store the averages as the model's weights, and the trained ones beside them."""
         if not self._average:
             return
@@ -96,9 +94,7 @@ class AveragedWeights(pl.Callback):
         if not was_swapped:
             self._swap(pl_module)
 
-    def on_load_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keep the trained weights for the start of training; a checkpoint without averages starts them anew."""
         if trainer.state.fn == TrainerFn.FITTING:
             self._to_restore = checkpoint.get(_TRAINED_WEIGHTS)

@@ -41,9 +41,7 @@ def _add_convert(actions: Any) -> None:
     text = "Write the records of IN in another format or span scheme; what is lost is told on standard error."
     parser = actions.add_parser("convert", help="convert between formats", description=text, allow_abbrev=False)
     parser.add_argument("input", type=Path, metavar="IN", help="file, or folder of parallel files")
-    parser.add_argument(
-        "output", nargs="?", metavar="OUT", help="file or folder to write, right after IN; -: standard output"
-    )
+    parser.add_argument("output", nargs="?", metavar="OUT", help="file or folder to write, right after IN; -: standard output")
     parser.add_argument("-o", "--output", dest="output_option", metavar="OUT", help="the same, anywhere")
     parser.add_argument("--from", dest="source_format", help="format of IN (default: by content)")
     parser.add_argument("--to", dest="target_format", help="conll, conllu, jsonl or lines (default: by OUT's suffix)")

@@ -54,9 +54,7 @@ def _held_out(records: datasets.Dataset, *, share: float, seed: int) -> dict[str
 class LabelingData(pl.LightningDataModule):
     """Batches of encoded records: shuffled by a pure function of (seed, epoch, rank) for training, by length for the rest."""
 
-    def __init__(
-        self, splits: Mapping[str, EncodedRecords], *, max_tokens: int, max_eval_tokens: int, seed: int
-    ) -> None:
+    def __init__(self, splits: Mapping[str, EncodedRecords], *, max_tokens: int, max_eval_tokens: int, seed: int) -> None:
         super().__init__()
         self.splits = splits
         self.max_tokens = max_tokens
@@ -72,9 +70,7 @@ class LabelingData(pl.LightningDataModule):
         """
         records = self.splits["train"]
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        batches = TrainingBatches(
-            records.lengths, max_tokens=self.max_tokens, seed=self.seed, rank=rank, n_ranks=n_ranks
-        )
+        batches = TrainingBatches(records.lengths, max_tokens=self.max_tokens, seed=self.seed, rank=rank, n_ranks=n_ranks)
         batches.set_epoch(self.trainer.current_epoch if self.trainer else 0)
         return _loader(records, sampler=batches)
 

@@ -160,16 +160,12 @@ def _counted(entries: Iterator[tuple[bytes, Vector]], path: Path, *, n_words: in
         )
 
 
-def _binary_entries(
-    stream: io.BufferedReader, path: Path, *, n_words: int, width: int
-) -> Iterator[tuple[bytes, Vector]]:
+def _binary_entries(stream: io.BufferedReader, path: Path, *, n_words: int, width: int) -> Iterator[tuple[bytes, Vector]]:
     for number in range(1, n_words + 1):
         word = _binary_word(stream)
         raw = stream.read(_FLOAT_SIZE * width)
         if len(raw) < _FLOAT_SIZE * width:
-            raise DataError(
-                f"{path}: ends inside word {number}, but the header promises {n_words}; download the file again"
-            )
+            raise DataError(f"{path}: ends inside word {number}, but the header promises {n_words}; download the file again")
         yield (
             word,
             _finite(f"{path}: word {number}", word, np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)),

@@ -50,9 +50,7 @@ class ConllWriter(Writer):
         names = [name for name in self._columns if name in record]
         rows = list(zip(*(record[name] for name in names), strict=True))
         if not rows:
-            raise DataError(
-                f"record {record['id']!r} has no tokens; column files cannot hold an empty record, leave it out"
-            )
+            raise DataError(f"record {record['id']!r} has no tokens; column files cannot hold an empty record, leave it out")
         if rows[0][0].startswith("-DOCSTART-"):
             raise DataError(f"record {record['id']!r} starts with -DOCSTART-, which column files mark documents with")
         for row in rows:
@@ -74,9 +72,7 @@ class ConlluWriter(Writer):
 
     def _lines(self, record: Record) -> Iterator[str]:
         if not record["tokens"]:
-            raise DataError(
-                f"record {record['id']!r} has no tokens; CoNLL-U cannot hold an empty sentence, leave it out"
-            )
+            raise DataError(f"record {record['id']!r} has no tokens; CoNLL-U cannot hold an empty sentence, leave it out")
         yield from _comments(record)
         yield from _with_other_lines(list(self._words(record)), record)
         yield ""
@@ -89,9 +85,7 @@ class ConlluWriter(Writer):
         columns = [record["tokens"], *(given.get(name, empty) for name in _CONLLU_COLUMNS)]
         names = ("tokens", *_CONLLU_COLUMNS)
         for number, row in enumerate(zip(*columns, strict=True), 1):
-            cells = (
-                "_" if value is None else _cell(value, name, record) for name, value in zip(names, row, strict=True)
-            )
+            cells = ("_" if value is None else _cell(value, name, record) for name, value in zip(names, row, strict=True))
             yield "\t".join((str(number), *cells))
 
 

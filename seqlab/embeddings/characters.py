@@ -44,9 +44,7 @@ class _CharacterEmbedding(Embedding):
 
 def _groups(spellings: Spellings) -> Iterator[tuple[Int[Tensor, "word char"], Int[Tensor, " word"]]]:
     """Return the words in groups, each cut to its longest word."""
-    for ids, lengths in zip(
-        spellings.characters.tensor_split(N_GROUPS), spellings.lengths.tensor_split(N_GROUPS), strict=True
-    ):
+    for ids, lengths in zip(spellings.characters.tensor_split(N_GROUPS), spellings.lengths.tensor_split(N_GROUPS), strict=True):
         if len(lengths):
             yield ids[:, : int(lengths[-1])], lengths
 
@@ -59,9 +57,7 @@ class CharCnnEmbedding(_CharacterEmbedding):
     padded `nn.Conv1d`, whose kernels are compiled anew for every shape.
     """
 
-    def __init__(
-        self, *, field: CharacterField, char_width: int, n_filters: int, window: int, drop_prob: float
-    ) -> None:
+    def __init__(self, *, field: CharacterField, char_width: int, n_filters: int, window: int, drop_prob: float) -> None:
         super().__init__(field=field, char_width=char_width, drop_prob=drop_prob)
         if window % 2 == 0:
             raise ConfigError(f"window is {window}; expected an odd number of characters")

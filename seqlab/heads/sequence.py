@@ -37,9 +37,7 @@ class SequenceHead(Head):
 
     target: LabelField
 
-    def __init__(
-        self, *, target: LabelField, input_width: int, summary_width: int, pooling: str, drop_prob: float
-    ) -> None:
+    def __init__(self, *, target: LabelField, input_width: int, summary_width: int, pooling: str, drop_prob: float) -> None:
         super().__init__()
         self.target = target
         self.scores = _Classifier(

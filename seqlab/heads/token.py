@@ -68,9 +68,7 @@ class TokenHead(Head):
     def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]: ...
 
     @abstractmethod
-    def _probabilities(
-        self, scores: Float[Tensor, "batch time tag"], steps: Steps
-    ) -> Float[Tensor, "batch time tag"]: ...
+    def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]: ...
 
 
 @final
@@ -93,9 +91,7 @@ class SoftmaxTokenHead(TokenHead):
         chain = self.constraints.chain(scores.float().log_softmax(2), steps.lengths)
         return linear_chain.viterbi(chain)[0]
 
-    def _probabilities(
-        self, scores: Float[Tensor, "batch time tag"], steps: Steps
-    ) -> Float[Tensor, "batch time tag"]:
+    def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
         return scores.float().softmax(2)
 
 
@@ -120,9 +116,7 @@ class CrfTokenHead(TokenHead):
         self.constraints = SchemeConstraints(target)
 
     def _chain(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
-        return self.constraints.chain(
-            scores, steps.lengths, transitions=self.transitions, start=self.start, end=self.end
-        )
+        return self.constraints.chain(scores, steps.lengths, transitions=self.transitions, start=self.start, end=self.end)
 
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
@@ -144,9 +138,7 @@ class CrfTokenHead(TokenHead):
     def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
         return linear_chain.viterbi(self._chain(scores, steps))[0]
 
-    def _probabilities(
-        self, scores: Float[Tensor, "batch time tag"], steps: Steps
-    ) -> Float[Tensor, "batch time tag"]:
+    def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
         return linear_chain.marginals(self._chain(scores, steps))
 
 

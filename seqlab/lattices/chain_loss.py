@@ -61,9 +61,7 @@ def _loss(log_total: Tensor, log_kept: Tensor) -> Tensor:
 
 class _LogPartition(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
         chain = Chain(emissions, lengths, transitions, start, end)
         exact = chain.detached()
         all_paths = posterior(exact)

@@ -78,9 +78,7 @@ def _sums(counts: Iterable[tuple[str, int]]) -> Counter[str]:
     return sums
 
 
-def _per_label(
-    *, correct: Counter[str], predicted: Counter[str], gold: Counter[str]
-) -> dict[str, dict[str, int | float]]:
+def _per_label(*, correct: Counter[str], predicted: Counter[str], gold: Counter[str]) -> dict[str, dict[str, int | float]]:
     return {
         label: precision_recall_f1(n_correct=correct[label], n_predicted=predicted[label], n_gold=gold[label])
         | {"support": gold[label]}

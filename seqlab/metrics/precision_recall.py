@@ -32,6 +32,4 @@ def check_same_steps(gold: Sequence[Sized], predicted: Sequence[Sized]) -> None:
     check_same_records(gold, predicted)
     for index, (n_gold, n_predicted) in enumerate(zip(map(len, gold), map(len, predicted), strict=True)):
         if n_gold != n_predicted:
-            raise DataError(
-                f"record {index}: predicted has {n_predicted} steps; expected {n_gold}, one for each gold step"
-            )
+            raise DataError(f"record {index}: predicted has {n_predicted} steps; expected {n_gold}, one for each gold step")

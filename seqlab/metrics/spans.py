@@ -71,9 +71,7 @@ class _Counts:
             gold.label_ids[in_gold] == predicted.label_ids[in_predicted]
         )
         correct = gold.label_ids[in_gold][is_correct]
-        return cls(
-            labels, *(np.bincount(ids, minlength=len(labels)) for ids in (correct, predicted.label_ids, gold.label_ids))
-        )
+        return cls(labels, *(np.bincount(ids, minlength=len(labels)) for ids in (correct, predicted.label_ids, gold.label_ids)))
 
     def micro(self) -> dict[str, float]:
         """Return the scores over all labels."""
@@ -85,8 +83,7 @@ class _Counts:
         """Return scores and `support`, the number of gold spans, of each label that has a span, sorted by label."""
         rows = zip(self.labels, self.correct.tolist(), self.predicted.tolist(), self.gold.tolist(), strict=True)
         return {
-            label: precision_recall_f1(n_correct=n_correct, n_predicted=n_predicted, n_gold=n_gold)
-            | {"support": n_gold}
+            label: precision_recall_f1(n_correct=n_correct, n_predicted=n_predicted, n_gold=n_gold) | {"support": n_gold}
             for label, n_correct, n_predicted, n_gold in sorted(rows)
             if n_predicted or n_gold
         }

@@ -69,9 +69,7 @@ def assert_all_learn(found: Mapping[str, Tensor | None]) -> None:
         assert bool(gradient.any()), f"the gradient of {name} is zero throughout"
 
 
-def assert_same_gradients(
-    found: Mapping[str, Tensor | None], expected: Mapping[str, Tensor | None], *, what: str
-) -> None:
+def assert_same_gradients(found: Mapping[str, Tensor | None], expected: Mapping[str, Tensor | None], *, what: str) -> None:
     """Check that every parameter's gradient is the same."""
     for name, gradient in expected.items():
         other = found[name]

@@ -70,9 +70,7 @@ class HeadContract(ABC):
         return batch_of(head.target, columns, rows=rows, lengths=self._lengths(columns))
 
     def _steps(self, columns: Columns) -> Steps:
-        return ragged_steps(
-            self.input_width, lengths=self._lengths(columns).tolist(), summary_width=self.summary_width
-        )
+        return ragged_steps(self.input_width, lengths=self._lengths(columns).tolist(), summary_width=self.summary_width)
 
     def _all(self, columns: Columns) -> list[int]:
         return list(range(len(columns)))
@@ -205,5 +203,3 @@ def _assert_same_predictions(found: list[Prediction], expected: list[Prediction]
     assert [p.labels for p in found] == [p.labels for p in expected], f"{what}: labels differ"
     for i, (one, other) in enumerate(zip(found, expected, strict=True)):
         assert_same(torch.tensor(one.confidences), torch.tensor(other.confidences), what=f"{what}, record {i}")
-
-

@@ -33,9 +33,7 @@ def single(steps: Steps, record: int) -> Steps:
     """Return one record in a batch of its own."""
     length = max(1, int(steps.lengths[record]))
     summary = None if steps.summary is None else steps.summary[record : record + 1]
-    return Steps(
-        steps.values[record : record + 1, :length], steps.lengths[record : record + 1], summary=summary, state=None
-    )
+    return Steps(steps.values[record : record + 1, :length], steps.lengths[record : record + 1], summary=summary, state=None)
 
 
 def tracked(steps: Steps) -> tuple[Steps, Tensor]:

@@ -76,6 +76,7 @@ def _raises(call: Any, *, match: str) -> None:
     try:
         call()
     except DataError as error:
-        assert re.search(match, str(error)), f"message {str(error)!r} does not match {match!r}"
+        if not re.search(match, str(error)):
+            raise AssertionError(f"message {str(error)!r} does not match {match!r}") from error
     else:
         raise AssertionError(f"no DataError; expected one that matches {match!r}")

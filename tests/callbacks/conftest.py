@@ -75,9 +75,7 @@ def batches() -> list[Rows]:
 
 @pytest.fixture
 def fit(tmp_path: Path, batches: list[Rows]) -> Iterator[Callable[..., pl.Trainer]]:
-    def fit_module(
-        module: Regression, *callbacks: pl.Callback, ckpt_path: Path | None = None, **settings: Any
-    ) -> pl.Trainer:
+    def fit_module(module: Regression, *callbacks: pl.Callback, ckpt_path: Path | None = None, **settings: Any) -> pl.Trainer:
         trainer = pl.Trainer(
             **{
                 "default_root_dir": tmp_path,

@@ -88,9 +88,7 @@ def test_train_debug_options_run(train: Train) -> None:
         ("embedding.parts.words.width=wide", r"embedding\.parts\.words"),
     ],
 )
-def test_train_tells_a_mistake_in_one_line(
-    train: Train, capsys: pytest.CaptureFixture[str], word: str, told: str
-) -> None:
+def test_train_tells_a_mistake_in_one_line(train: Train, capsys: pytest.CaptureFixture[str], word: str, told: str) -> None:
     status, _ = train(*TINY[4:], word)
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert status == 2

@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import datasets
@@ -23,7 +24,7 @@ def strings_of(columns: Columns, name: str) -> list[list[str]]:
     strings = columns.strings(name)
     offsets = strings.codes.offsets
     flat = [strings.distinct[code] for code in strings.codes.values]
-    return [flat[start:end] for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [flat[start:end] for start, end in itertools.pairwise(offsets)]
 
 
 def test_padded_fills_short_rows() -> None:
@@ -58,9 +59,7 @@ def test_strings_return_every_value_in_its_place(rows: list[list[str]]) -> None:
     assert strings_of(columns, "tokens") == rows
     counts = columns.strings("tokens").counts
     flat = [value for row in rows for value in row]
-    assert {s: flat.count(s) for s in set(flat)} == dict(
-        zip(columns.strings("tokens").distinct, counts.tolist(), strict=True)
-    )
+    assert {s: flat.count(s) for s in set(flat)} == dict(zip(columns.strings("tokens").distinct, counts.tolist(), strict=True))
 
 
 @given(ROWS, st.data())

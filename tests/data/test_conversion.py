@@ -67,9 +67,7 @@ def test_convert_tells_what_the_reader_left_out(tmp_path: Path) -> None:
 
 
 def test_convert_tells_of_spans_that_io_joins(tmp_path: Path) -> None:
-    text, losses = converted(
-        tmp_path / "x", "conll", "conll", "a B-X\nb B-X\n", source_scheme="BIO", target_scheme="IO"
-    )
+    text, losses = converted(tmp_path / "x", "conll", "conll", "a B-X\nb B-X\n", source_scheme="BIO", target_scheme="IO")
 
     assert text == "a\tI-X\nb\tI-X\n\n"
     assert losses == ["IO joins neighbouring spans of the same label: 2 spans became 1"]

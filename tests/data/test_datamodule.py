@@ -1,3 +1,5 @@
+import functools
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from seqlab.data.fields.registry import Fields
 from seqlab.errors import ConfigError, DataError
 
 
-def config_of(folder: Path, *, train: str | None = "train.conll", val: str | None = None, holdout: float = 0.25) -> dict[str, Any]:
+def config_of(
+    folder: Path, *, train: str | None = "train.conll", val: str | None = None, holdout: float = 0.25
+) -> dict[str, Any]:
     return {
         "reader": {
             "_target_": "seqlab.data.readers.ConllReader",
@@ -98,7 +102,7 @@ def test_training_batches_change_by_epoch_and_hold_every_record() -> None:
         loader.sampler.set_epoch(epoch)
         epochs.append([batch.rows.tolist() for batch in loader])
     assert epochs[0] != epochs[1]
-    assert [sorted(sum(batches, [])) for batches in epochs] == [list(range(30))] * 2
+    assert [sorted(functools.reduce(operator.iadd, batches, [])) for batches in epochs] == [list(range(30))] * 2
 
 
 def test_evaluation_batches_hold_every_record_longest_first() -> None:

@@ -386,8 +386,7 @@ def lookup_tags(corpus: str) -> float:
         for token, tag in zip(tokens, tags, strict=True):
             counts[token][tag] += 1
     guesses = [
-        [counts[token].most_common(1)[0][0] if token in counts else "O" for token in tokens]
-        for tokens in test["tokens"]
+        [counts[token].most_common(1)[0][0] if token in counts else "O" for token in tokens] for tokens in test["tokens"]
     ]
     return float(f1_score(test["tags"], guesses))
 

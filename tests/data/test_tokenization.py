@@ -10,9 +10,7 @@ from seqlab.data.tokenization import tokenize
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 TRICKY = st.one_of(
-    st.sampled_from(
-        ["'", "n't", "'s", "a", "A.", ".", "-", "_", "@", "#", "http://", "1", ",", ":", ")", " ", "\n", "\0"]
-    ),
+    st.sampled_from(["'", "n't", "'s", "a", "A.", ".", "-", "_", "@", "#", "http://", "1", ",", ":", ")", " ", "\n", "\0"]),
     st.sampled_from(["\u0301", "\u200b", "\ufeff", "\u200d", "\ufe0f", "\u00a0", "\u2028", "日", "ก", "\U0001f1e9"]),
     st.sampled_from(["\U0001f44d", "\U0001f3fd"]),
 )
@@ -93,9 +91,7 @@ def test_tokenize_examples(text, expected):
     assert tokens(text) == expected.split(" " if expected else None)
 
 
-REPEATED = (
-    "a 1 . - =- _ a. a- a' 's 1, a@ a@b. a.com/ http://. :- ( \u0301 \u200d \u200b \U0001f602\u200d \U0001f1e9 日 ^_"
-)
+REPEATED = "a 1 . - =- _ a. a- a' 's 1, a@ a@b. a.com/ http://. :- ( \u0301 \u200d \u200b \U0001f602\u200d \U0001f1e9 日 ^_"
 
 
 # Were time quadratic in the length of the text, some of these would take minutes.

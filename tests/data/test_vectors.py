@@ -19,9 +19,7 @@ MATRIX = np.array([[10 * row + 0.5, -row, row / 8] for row in range(len(WORDS))]
 
 
 def glove(words: list[str], matrix: np.ndarray, end: str = "\n") -> bytes:
-    return "".join(
-        f"{word} {' '.join(map(repr, row.tolist()))}{end}" for word, row in zip(words, matrix, strict=True)
-    ).encode()
+    return "".join(f"{word} {' '.join(map(repr, row.tolist()))}{end}" for word, row in zip(words, matrix, strict=True)).encode()
 
 
 def header(words: list[str], matrix: np.ndarray) -> bytes:
@@ -37,9 +35,7 @@ def fasttext(words: list[str], matrix: np.ndarray) -> bytes:
 
 
 def binary(words: list[str], matrix: np.ndarray, end: bytes = b"\n") -> bytes:
-    entries = (
-        word.encode() + b" " + struct.pack(f"<{len(row)}f", *row) + end for word, row in zip(words, matrix, strict=True)
-    )
+    entries = (word.encode() + b" " + struct.pack(f"<{len(row)}f", *row) + end for word, row in zip(words, matrix, strict=True))
     return header(words, matrix) + b"".join(entries)
 
 

@@ -43,7 +43,7 @@ class TestForwardRnnEncoder(EncoderContract):
 
 
 def twin(encoder: RecurrentEncoder, cell: type[nn.RNNBase], *, depth: int, is_bidirectional: bool) -> nn.RNNBase:
-    """torch's own module with the same weights."""
+    """Torch's own module with the same weights."""
     module = cell(3, 4, num_layers=depth, batch_first=True, bidirectional=is_bidirectional)
     with torch.no_grad():
         for layer, directions in enumerate(encoder.layers):
@@ -62,9 +62,7 @@ def last_hidden(state: Tensor | tuple[Tensor, Tensor], *, n_directions: int) -> 
 @pytest.mark.parametrize("is_bidirectional", [False, True])
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
-def test_encoder_equals_torch_with_packed_sequences(
-    cell: type[nn.RNNBase], depth: int, is_bidirectional: bool
-) -> None:
+def test_encoder_equals_torch_with_packed_sequences(cell: type[nn.RNNBase], depth: int, is_bidirectional: bool) -> None:
     encoder = recurrent(cell, input_width=3, depth=depth, is_bidirectional=is_bidirectional).double().eval()
     oracle = twin(encoder, cell, depth=depth, is_bidirectional=is_bidirectional).double()
     values = torch.randn(4, 7, 3, dtype=torch.double)

@@ -12,9 +12,7 @@ class TestCrfTokenHead(TokenHeadContract):
         return TagField(column="tags", scheme="BIO")
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
-        return CrfTokenHead(
-            target=target, input_width=input_width, summary_width=summary_width, omission_cost=0.0
-        )
+        return CrfTokenHead(target=target, input_width=input_width, summary_width=summary_width, omission_cost=0.0)
 
 
 class TestPlainCrfTokenHead(TestCrfTokenHead):
@@ -27,9 +25,7 @@ class TestSoftmaxTokenHead(TokenHeadContract):
         return TagField(column="upos", scheme=None)
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
-        return SoftmaxTokenHead(
-            target=target, input_width=input_width, summary_width=summary_width, is_constrained=False
-        )
+        return SoftmaxTokenHead(target=target, input_width=input_width, summary_width=summary_width, is_constrained=False)
 
 
 class TestConstrainedSoftmaxTokenHead(TokenHeadContract):
@@ -37,9 +33,7 @@ class TestConstrainedSoftmaxTokenHead(TokenHeadContract):
         return TagField(column="tags", scheme="BIO")
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
-        return SoftmaxTokenHead(
-            target=target, input_width=input_width, summary_width=summary_width, is_constrained=True
-        )
+        return SoftmaxTokenHead(target=target, input_width=input_width, summary_width=summary_width, is_constrained=True)
 
 
 @pytest.fixture(params=["last", "mean", "max", "attention"])

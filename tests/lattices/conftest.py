@@ -24,9 +24,7 @@ class Enumeration:
     @classmethod
     def of(cls, chain: Chain, record: int) -> "Enumeration":
         n_steps, n_tags = int(chain.lengths[record]), len(chain.start)
-        paths = (
-            torch.tensor(list(itertools.product(range(n_tags), repeat=n_steps))).long().view(n_tags**n_steps, n_steps)
-        )
+        paths = torch.tensor(list(itertools.product(range(n_tags), repeat=n_steps))).long().view(n_tags**n_steps, n_steps)
         scores = torch.zeros(len(paths), dtype=torch.float64)
         for t, tags in enumerate(paths.T):
             scores += chain.emissions[record, t, tags]

@@ -32,9 +32,7 @@ def test_loss_gradients_and_best_path_are_those_of_pytorch_crf(random_chain, n_t
     chain = random_chain(0, lengths=lengths, n_tags=n_tags)
     tags = torch.randint(n_tags, chain.mask.shape)
     crf = CRF(n_tags, batch_first=True).double()
-    crf.load_state_dict(
-        {"transitions": chain.transitions, "start_transitions": chain.start, "end_transitions": chain.end}
-    )
+    crf.load_state_dict({"transitions": chain.transitions, "start_transitions": chain.start, "end_transitions": chain.end})
     emissions = chain.emissions.clone().requires_grad_()
     mask = chain.mask
     losses = -crf(emissions, tags, mask, reduction="none")

@@ -20,9 +20,7 @@ _BUCKETS = (0, 1, 2, 5, 10, 20, 40, 80, 160)
 _N_LABELS_SHOWN = 60
 
 
-def print_reports(
-    reports: Sequence[FileReport], leaks: Sequence[Leak], *, console: Console, max_warnings: int | None
-) -> None:
+def print_reports(reports: Sequence[FileReport], leaks: Sequence[Leak], *, console: Console, max_warnings: int | None) -> None:
     """Print all errors, up to `max_warnings` warnings of each kind a file (None: all), then the tables."""
     for report in reports:
         for line in _finding_lines(report.findings, max_warnings):

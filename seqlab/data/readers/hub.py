@@ -38,9 +38,7 @@ class HubReader(Reader):
         data = self._load(split)
         missing = [column for column in self._columns.values() if column not in data.column_names]
         if missing:
-            raise DataError(
-                f"{self._name}: no column {missing[0]!r} among {data.column_names}; set data.reader.columns"
-            )
+            raise DataError(f"{self._name}: no column {missing[0]!r} among {data.column_names}; set data.reader.columns")
         data = data.select_columns(list(self._columns.values()))
         features = self._features(data.features)
         names = {column: _class_names(feature) for column, feature in data.features.items()}
@@ -88,9 +86,7 @@ def _records(
     class_names: dict[str, datasets.ClassLabel | None],
     split: str,
 ) -> dict[str, list[Any]]:
-    records = {
-        name: [_with_names(value, class_names[column]) for value in batch[column]] for name, column in columns.items()
-    }
+    records = {name: [_with_names(value, class_names[column]) for value in batch[column]] for name, column in columns.items()}
     if "tokens" not in records:
         texts = [text_columns(text) for text in records["text"]]
         records |= {name: [text[name] for text in texts] for name in ("tokens", "offsets")}

@@ -65,9 +65,7 @@ class JsonlReader(Reader):
         record = {name: _checked(name, value) for name, value in given.items() if not _is_absent(name, value)}
         spans = record.pop("spans", None)
         if "tokens" not in record and record.get("text") is None:
-            raise DataError(
-                f"no tokens and no text among the keys {list(row)}; set data.reader.columns.tokens or .text"
-            )
+            raise DataError(f"no tokens and no text among the keys {list(row)}; set data.reader.columns.tokens or .text")
         if record.get("text") is not None and "offsets" not in record:
             record |= text_columns(record["text"], record.get("tokens"))
         _check_steps(record)

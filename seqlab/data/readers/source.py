@@ -60,9 +60,7 @@ class Source:
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise DataError(
-                f"{self.path}: cannot be read: {error.strerror}; check the path (data.dir, data.splits)"
-            ) from error
+            raise DataError(f"{self.path}: cannot be read: {error.strerror}; check the path (data.dir, data.splits)") from error
 
     def _decode_lines(self, data: bytes) -> list[str]:
         decoded, offset = [], 0

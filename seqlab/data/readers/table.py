@@ -68,9 +68,7 @@ class TableReader(Reader):
         return [f"column {name!r}" for name in names if name not in (self._text_column, self._label_column)]
 
     def _label(self, label: str) -> str | list[str]:
-        return (
-            label if self._label_separator is None else [part.strip(" ") for part in label.split(self._label_separator)]
-        )
+        return label if self._label_separator is None else [part.strip(" ") for part in label.split(self._label_separator)]
 
     def _text_rows(self, source: Source) -> Iterator[tuple[int, str, str | None]]:
         rows = self._cells(source)

@@ -112,9 +112,7 @@ class Scheme:
         parts = TagParts.of(tags, split=split_tag)
         is_known = np.array([prefix in self.prefixes for prefix in PREFIXES])[parts.prefixes[codes]]
         is_after_known = np.concatenate([np.ones(1, dtype=np.bool_), is_known[:-1]])[: len(is_known)]
-        broken: Bool[np.ndarray, " position"] = ~is_known | (
-            is_after_known & ~accepts(self.allowed, parts.pairs(codes))
-        )
+        broken: Bool[np.ndarray, " position"] = ~is_known | (is_after_known & ~accepts(self.allowed, parts.pairs(codes)))
         return broken
 
     def transitions(self, tags: Sequence[str]) -> Transitions:
@@ -147,9 +145,7 @@ class Scheme:
     def _check_known(self, tags: Iterable[str]) -> None:
         for tag in tags:
             if split_tag(tag)[0] not in self.prefixes:
-                raise DataError(
-                    f"tag is {tag!r}; expected {self._expectation()}; choose the scheme that the data is in"
-                )
+                raise DataError(f"tag is {tag!r}; expected {self._expectation()}; choose the scheme that the data is in")
 
     def _expectation(self) -> str:
         *prefixes, last = (f"{prefix}-label" for prefix in self.prefixes[1:])
@@ -187,6 +183,4 @@ def _check_span(span: Span, *, previous: Span, n_steps: int) -> None:
     if not 0 <= span.start < span.end <= n_steps:
         raise DataError(f"span is {tuple(span)}; expected 0 <= start < end <= {n_steps} steps; mend or drop the span")
     if span.start < previous.end:
-        raise DataError(
-            f"spans {tuple(previous)} and {tuple(span)} overlap; tags spell flat spans only; keep one of them"
-        )
+        raise DataError(f"spans {tuple(previous)} and {tuple(span)} overlap; tags spell flat spans only; keep one of them")

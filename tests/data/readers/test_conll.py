@@ -77,9 +77,7 @@ def test_conll_keeps_docstart_as_a_token_when_told(open_reader: Open, tmp_path: 
 def test_conll_converts_schemes(open_reader: Open, tmp_path: Path) -> None:
     path = write(tmp_path / "x", "a B-X\nb I-X\nc O\nd B-Y\n")
 
-    assert open_reader("conll", scheme="BIO", target_scheme="BIOES").read(path)["tags"][:] == [
-        ["B-X", "E-X", "O", "S-Y"]
-    ]
+    assert open_reader("conll", scheme="BIO", target_scheme="BIOES").read(path)["tags"][:] == [["B-X", "E-X", "O", "S-Y"]]
     assert open_reader("conll", scheme="BIO").read(path)["tags"][:] == [["B-X", "I-X", "O", "B-Y"]]
 
 

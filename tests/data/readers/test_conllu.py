@@ -60,20 +60,14 @@ def test_conllu_offsets_point_into_the_text(open_reader: Open, tmp_path: Path) -
 
 
 def test_conllu_words_that_do_not_spell_their_range_share_its_offsets(open_reader: Open, tmp_path: Path) -> None:
-    words = (
-        "1-2\tau\t"
-        + "\t".join("_" * 8)
-        + "".join(f"\n{i}\t{w}" + "\t_" * 8 for i, w in ((1, "à"), (2, "le"), (3, "x")))
-    )
+    words = "1-2\tau\t" + "\t".join("_" * 8) + "".join(f"\n{i}\t{w}" + "\t_" * 8 for i, w in ((1, "à"), (2, "le"), (3, "x")))
     record = open_reader("conllu").read(write(tmp_path / "x", f"# text = au x\n{words}\n"))[0]
 
     assert record["offsets"] == [[0, 2], [0, 2], [3, 4]]
     assert record["heads"] == [None, None, None]
 
 
-@pytest.mark.parametrize(
-    "text", ["Don't stop # now !", "Don't stop # now", "Do n't stop # now!", "Don't stop # now! Yes"]
-)
+@pytest.mark.parametrize("text", ["Don't stop # now !", "Don't stop # now", "Do n't stop # now!", "Don't stop # now! Yes"])
 def test_conllu_has_no_offsets_where_words_do_not_follow_the_text(open_reader: Open, tmp_path: Path, text: str) -> None:
     changed = SENTENCE.replace("# text = Don't stop # now!", f"# text = {text}")
 
@@ -127,9 +121,7 @@ def test_conllu_refuses_by_path_and_line(open_reader: Open, tmp_path: Path, old:
         reader.read(write(tmp_path / "x", SENTENCE.replace(old, new, 1)))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("", "x:1: the file holds no sentences"), ("# a\n\n", "x:1: sentence without")]
-)
+@pytest.mark.parametrize(("text", "message"), [("", "x:1: the file holds no sentences"), ("# a\n\n", "x:1: sentence without")])
 def test_conllu_refuses_files_without_words(open_reader: Open, tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         open_reader("conllu").read(write(tmp_path / "x", text))

@@ -17,9 +17,7 @@ def write(folder: Path, **files: str) -> Path:
 
 
 def test_lines_reads_parallel_files(open_reader: Open, tmp_path: Path) -> None:
-    path = write(
-        tmp_path, seq_in="play  jazz \n\nhi\u00a0you\n", seq_out=" O B-genre\n\nO", label="Play music \nNone\nHi"
-    )
+    path = write(tmp_path, seq_in="play  jazz \n\nhi\u00a0you\n", seq_out=" O B-genre\n\nO", label="Play music \nNone\nHi")
 
     assert [{**record, "id": None} for record in open_reader("lines").read(path)] == [
         {"id": None, "line": 1, "tokens": ["play", "jazz"], "tags": ["O", "B-genre"], "label": "Play music"},

@@ -40,10 +40,7 @@ def test_table_settings(open_reader: Open, tmp_path: Path) -> None:
     assert records["label"][:] == [["a", "b"], ["c"]]
     assert records["text"][:] == ['says "hi', "bye"]
     assert records["line"][:] == [1, 2]
-    assert (
-        "label"
-        not in open_reader("csv", column_names=["x", "text"], quote=None, label_column=None).read(path).column_names
-    )
+    assert "label" not in open_reader("csv", column_names=["x", "text"], quote=None, label_column=None).read(path).column_names
 
 
 @pytest.mark.parametrize(
