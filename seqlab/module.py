@@ -74,6 +74,20 @@ class LabelerModule(pl.LightningModule):
         """Score the whole test split."""
         self._score("test")
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip as Lightning does, and under bfloat16 as well: it refuses fused optimisers there, for the sake of float16."""
+        if self.trainer.precision != "bf16-mixed" or not gradient_clip_val:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        elif gradient_clip_algorithm == "value":
+            torch.nn.utils.clip_grad_value_(self.parameters(), gradient_clip_val)
+        else:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         """Return the optimiser of all trainable parameters and, with a schedule, when to step it."""
         optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
