@@ -100,7 +100,8 @@ class LabelerModule(pl.LightningModule):
         steps = self.labeler(batch)
         heads = self.labeler.heads.items()
         losses = [h.loss(steps, batch) * self.loss_weights.get(n, 1.0) for n, h in heads if h.target in batch]
-        self.log(f"{split}/loss", torch.stack(losses).sum(), batch_size=len(batch))
+        if losses:
+            self.log(f"{split}/loss", torch.stack(losses).sum(), batch_size=len(batch))
         predictions = {name: head.predict(steps, use_confidences=split == "test") for name, head in heads}
         self._outputs.append((batch.rows, predictions))
 
@@ -117,7 +118,7 @@ class LabelerModule(pl.LightningModule):
             if head.target.column in columns:
                 gold = head.gold(columns)
                 by_head[name] = head.score([gold[rows[i]] for i in seen], self.predictions[name])
-        self.scores = next(iter(by_head.values())) if len(by_head) == 1 else by_head
+        self.scores = by_head if len(self.labeler.heads) > 1 else next(iter(by_head.values()), {})
         self.log_dict({f"{split}/{name}": value for name, value in flat_scores(self.scores).items()})
 
 

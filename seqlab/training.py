@@ -23,6 +23,7 @@ from seqlab.errors import ConfigError, DataError
 from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
 from seqlab.module import LabelerModule
 from seqlab.overrides import explain
+from seqlab.resuming import adopted, read_checkpoint
 from seqlab.run_folder import RunFolder
 from seqlab.settings import check_settings
 
@@ -104,7 +105,8 @@ def _fit(
     trainer = _trainer(settings, targets=targets)
     _log_start(encoded, labeler)
     if settings["train"]:
-        trainer.fit(module, datamodule=data, ckpt_path=settings["ckpt_path"])
+        checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer)
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     metrics = _evaluate(trainer, module, data, settings=settings, folder=folder)
     folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
     model = folder.save_model(labeler, fields=fields, config=settings, metrics=metrics)
@@ -147,14 +149,16 @@ def _evaluate(
     folder: RunFolder,
 ) -> dict[str, Any]:
     """Return the nested scores of the best checkpoint on `val` and `test`; its weights stay in the module."""
+    if not settings["train"] and settings["ckpt_path"]:
+        read_checkpoint(Path(settings["ckpt_path"]))
     best = _best_checkpoint(trainer) if settings["train"] else settings["ckpt_path"]
     metrics = {}
     if "val" in module.splits:
-        trainer.validate(module, datamodule=data, ckpt_path=best, verbose=False)
+        trainer.validate(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["val"] = module.scores
         best = None
     if settings["test"] and "test" in module.splits:
-        trainer.test(module, datamodule=data, ckpt_path=best, verbose=False)
+        trainer.test(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["test"] = module.scores
         folder.save_predictions("test", module.predictions, columns=module.splits["test"].columns)
     return metrics

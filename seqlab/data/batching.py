@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Int
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, SequentialSampler
 
 from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.errors import ConfigError
@@ -76,6 +76,14 @@ class TrainingBatches(Sampler[Int[np.ndarray, " batch"]]):
         batches = shuffled_batches(self.lengths, max_tokens=self.max_tokens, seed=self.seed, epoch=self.epoch)
         n_each = -(-len(batches) // self.n_ranks)
         return [batches[i % len(batches)] for i in range(self.rank, n_each * self.n_ranks, self.n_ranks)]
+
+
+class FixedBatches(SequentialSampler):
+    """The same batches in the same order each time, as a sampler of the kind that Lightning leaves alone when it overfits."""
+
+    def __iter__(self) -> Iterator[Int[np.ndarray, " batch"]]:
+        """Return the batches."""
+        return iter(self.data_source)
 
 
 class BatchedRecords(Dataset[Batch]):

@@ -1,7 +1,7 @@
 """`LabelingData`: records of all splits, read, encoded and cut into batches for Lightning."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from seqlab.config import build
-from seqlab.data.batching import BatchedRecords, TrainingBatches, sorted_batches
+from seqlab.data.batching import BatchedRecords, FixedBatches, TrainingBatches, shuffled_batches, sorted_batches
 from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.readers.base import Reader
 from seqlab.errors import ConfigError, DataError
@@ -69,6 +69,9 @@ class LabelingData(pl.LightningDataModule):
         after an epoch that has fewer than the first.
         """
         records = self.splits["train"]
+        if self.trainer and self.trainer.overfit_batches:
+            first_epoch = shuffled_batches(records.lengths, max_tokens=self.max_tokens, seed=self.seed, epoch=0)
+            return _loader(records, sampler=FixedBatches(first_epoch))
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         batches = TrainingBatches(records.lengths, max_tokens=self.max_tokens, seed=self.seed, rank=rank, n_ranks=n_ranks)
         batches.set_epoch(self.trainer.current_epoch if self.trainer else 0)
@@ -86,9 +89,9 @@ class LabelingData(pl.LightningDataModule):
 def evaluation_loader(records: EncodedRecords, *, max_tokens: int) -> DataLoader[Batch]:
     """Return batches of all records, longest first."""
     batches = sorted_batches(records.lengths, max_tokens=max_tokens)
-    return _loader(records, sampler=batches)
+    return _loader(records, sampler=FixedBatches(batches))
 
 
-def _loader(records: EncodedRecords, *, sampler: Sampler[Any] | Sequence[Any]) -> DataLoader[Batch]:
+def _loader(records: EncodedRecords, *, sampler: Sampler[Any]) -> DataLoader[Batch]:
     """Return a loader with a random generator of its own: each iterator draws a number, which must not come from dropout's."""
     return DataLoader(BatchedRecords(records), sampler=sampler, batch_size=None, generator=torch.Generator())

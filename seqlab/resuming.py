@@ -1,0 +1,64 @@
+"""Going on from a checkpoint: read as data, never as code, and moved into the folder of the run that goes on.
+
+Lightning forgets which checkpoint was best when the folder changes, so the checkpoint and the best one that it knows of are
+copied into the new folder, and the copy names the copies.
+"""
+
+import shutil
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from seqlab.errors import ConfigError
+
+LAST = "last.ckpt"
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint.
+
+    Raises: ConfigError for a file that is none, and for one that holds more than tensors and plain values.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
+        raise ConfigError(
+            f"ckpt_path is {str(path)!r}, which is no checkpoint of seqlab ({str(error).splitlines()[0]})"
+        ) from error
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise ConfigError(f"ckpt_path is {str(path)!r}, which has no weights; expected a run's last.ckpt or best.ckpt")
+    return content
+
+
+def adopted(path: Path, *, trainer: pl.Trainer) -> Path:
+    """Return a checkpoint equal to that in `path` from which `trainer` goes on in its own folder."""
+    content = read_checkpoint(path)
+    folder = getattr(trainer.checkpoint_callback, "dirpath", None)
+    if folder is None:
+        return path
+    states = [state for name, state in content["callbacks"].items() if name.startswith("ModelCheckpoint")]
+    strangers = [state for state in states if state["dirpath"] != folder]
+    if not strangers:
+        return path
+    for state in strangers:
+        _move(state, source=path.parent, target=Path(folder))
+    torch.save(content, Path(folder) / LAST)
+    return Path(folder) / LAST
+
+
+def _move(state: dict[str, Any], *, source: Path, target: Path) -> None:
+    """Copy the checkpoints that `state` names from `source` to `target`, and let it name the copies."""
+    target.mkdir(parents=True, exist_ok=True)
+    names = {Path(path).name for path in (state["best_model_path"], *state["best_k_models"]) if path}
+    present = {name for name in names if (source / name).is_file()}
+    for name in present:
+        if not (target / name).exists() or not (source / name).samefile(target / name):
+            shutil.copyfile(source / name, target / name)
+    for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+        state[key] = str(target / Path(state[key]).name) if state[key] else ""
+    state["best_k_models"] = {str(target / Path(p).name): score for p, score in state["best_k_models"].items()}
+    if present == names:
+        state["dirpath"] = str(target)
