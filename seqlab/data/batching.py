@@ -1,6 +1,7 @@
 """Batches of similar lengths, cut by a budget of steps, in an order that is a pure function of (seed, epoch, rank)."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -81,9 +82,13 @@ class TrainingBatches(Sampler[Int[np.ndarray, " batch"]]):
 class FixedBatches(SequentialSampler):
     """The same batches in the same order each time, as a sampler of the kind that Lightning leaves alone when it overfits."""
 
-    def __iter__(self) -> Iterator[Int[np.ndarray, " batch"]]:
+    def __init__(self, batches: list[np.ndarray]) -> None:
+        super().__init__(batches)
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
         """Return the batches."""
-        return iter(self.data_source)
+        return iter(self.batches)
 
 
 class BatchedRecords(Dataset[Batch]):

@@ -69,7 +69,7 @@ class LabelingData(pl.LightningDataModule):
         after an epoch that has fewer than the first.
         """
         records = self.splits["train"]
-        if self.trainer and self.trainer.overfit_batches:
+        if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
             first_epoch = shuffled_batches(records.lengths, max_tokens=self.max_tokens, seed=self.seed, epoch=0)
             return _loader(records, sampler=FixedBatches(first_epoch))
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
