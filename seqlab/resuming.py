@@ -5,37 +5,48 @@ copied into the new folder, and the copy names the copies.
 """
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from seqlab.errors import ConfigError
 
 LAST = "last.ckpt"
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return the content of a checkpoint.
+def read_checkpoint(path: Path, *, module: pl.LightningModule) -> dict[str, Any]:
+    """Return the content of a checkpoint of `module`.
 
-    Raises: ConfigError for a file that is none, and for one that holds more than tensors and plain values.
+    Raises: ConfigError for a file that is none, that holds more than tensors and plain values, or that is of another model.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
-        raise ConfigError(
-            f"ckpt_path is {str(path)!r}, which is no checkpoint of seqlab ({str(error).splitlines()[0]})"
-        ) from error
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise ConfigError(f"ckpt_path is {str(path)!r}, which is no checkpoint of seqlab ({reason})") from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise ConfigError(f"ckpt_path is {str(path)!r}, which has no weights; expected a run's last.ckpt or best.ckpt")
+    found, expected = _shapes(content["state_dict"]), _shapes(module.state_dict())
+    different = sorted(name for name, _ in found.items() ^ expected.items())
+    if different:
+        name = different[0]
+        shapes = f"{name} is {found.get(name, 'absent')} there and {expected.get(name, 'absent')} here"
+        raise ConfigError(f"ckpt_path is {str(path)!r}, of another model: {shapes}; repeat the overrides and data of that run")
     return content
 
 
-def adopted(path: Path, *, trainer: pl.Trainer) -> Path:
-    """Return a checkpoint equal to that in `path` from which `trainer` goes on in its own folder."""
-    content = read_checkpoint(path)
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def adopted(path: Path, *, trainer: pl.Trainer, module: pl.LightningModule) -> Path:
+    """Return a checkpoint equal to that in `path` from which `trainer` goes on with `module` in its own folder."""
+    content = read_checkpoint(path, module=module)
     folder = getattr(trainer.checkpoint_callback, "dirpath", None)
     if folder is None:
         return path

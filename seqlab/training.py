@@ -105,7 +105,7 @@ def _fit(
     trainer = _trainer(settings, targets=targets)
     _log_start(encoded, labeler)
     if settings["train"]:
-        checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer)
+        checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer, module=module)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     metrics = _evaluate(trainer, module, data, settings=settings, folder=folder)
     folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
@@ -150,7 +150,7 @@ def _evaluate(
 ) -> dict[str, Any]:
     """Return the nested scores of the best checkpoint on `val` and `test`; its weights stay in the module."""
     if not settings["train"] and settings["ckpt_path"]:
-        read_checkpoint(Path(settings["ckpt_path"]))
+        read_checkpoint(Path(settings["ckpt_path"]), module=module)
     best = _best_checkpoint(trainer) if settings["train"] else settings["ckpt_path"]
     metrics = {}
     if "val" in module.splits:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from seqlab.errors import ConfigError
 from seqlab.module import LabelerModule
 from seqlab.testing.runs import SENTENCES, SMALL, train_small, write_corpus
 from seqlab.training import Run, train
@@ -199,6 +200,57 @@ def test_a_checkpoint_is_scored_without_training(finished: Run, data: Path, tmp_
     scored = train_small(data, tmp_path / "scored", [*overrides, f"ckpt_path={checkpoint}"])
     assert scored.metrics == finished.metrics
     assert weights(scored) == weights(finished)
+
+
+class Hostile:
+    def __init__(self, sentinel: Path) -> None:
+        self.sentinel = sentinel
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.sentinel}",)
+
+
+@pytest.mark.parametrize("is_trained", [True, False])
+def test_a_checkpoint_that_would_run_code_is_refused(data: Path, tmp_path: Path, is_trained: bool) -> None:
+    checkpoint, sentinel = tmp_path / "hostile.ckpt", tmp_path / "sentinel"
+    torch.save({"state_dict": {}, "callbacks": {}, "payload": Hostile(sentinel)}, checkpoint)
+    with pytest.raises(ConfigError, match=r"hostile\.ckpt', which is no checkpoint of seqlab"):
+        train_small(data, tmp_path / "run", [f"ckpt_path={checkpoint}", f"train={is_trained}"])
+    assert not sentinel.exists()
+    torch.load(checkpoint, weights_only=False)
+    assert sentinel.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04"])
+def test_a_file_that_is_no_checkpoint_is_refused(data: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "other.ckpt").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"other\.ckpt', which is no checkpoint of seqlab"):
+        train_small(data, tmp_path / "run", [f"ckpt_path={tmp_path / 'other.ckpt'}"])
+
+
+def test_a_checkpoint_of_another_model_is_told(finished: Run, data: Path, tmp_path: Path) -> None:
+    checkpoint = finished.folder / "checkpoints" / "last.ckpt"
+    overrides = ["head=[crf,sequence]", "monitor=val/tags/span_f1/strict", "encoder.width=6"]
+    with pytest.raises(ConfigError, match=r"last\.ckpt'?.* another model: .* is .* there and .* here"):
+        train_small(data, tmp_path / "run", [*overrides, f"ckpt_path={checkpoint}"])
+
+
+def test_a_run_resumed_elsewhere_keeps_the_best_model_of_the_first(data: Path, tmp_path: Path) -> None:
+    """The second epoch is so bad that the first one's model stays the best."""
+    first = train_small(data, tmp_path / "first", ["trainer.max_epochs=1", "optimizer.lr=0.05"])
+    moved = tmp_path / "moved"
+    first.folder.rename(moved)
+    checkpoint = torch.load(moved / "checkpoints" / "last.ckpt", weights_only=True)
+    (state,) = [s for s in checkpoint["callbacks"].values() if s.get("monitor") and "best_k_models" in s]
+    state["best_model_score"] = torch.tensor(2.0)
+    state["best_k_models"] = dict.fromkeys(state["best_k_models"], torch.tensor(2.0))
+    state["kth_value"] = torch.tensor(2.0)
+    torch.save(checkpoint, moved / "checkpoints" / "last.ckpt")
+    overrides = ["trainer.max_epochs=3", "optimizer.lr=0.05", f"ckpt_path={moved}/checkpoints/last.ckpt"]
+    second = train_small(data, tmp_path / "second", overrides)
+    assert second.monitored == 2.0
+    assert weights(second) == (moved / "model" / "weights.safetensors").read_bytes()
+    assert (tmp_path / "second" / "checkpoints" / "best.ckpt").is_file()
 
 
 STRANGE = {

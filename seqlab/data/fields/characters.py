@@ -96,4 +96,4 @@ class CharacterField(Field):
 
     def _shortened(self, word: str) -> str:
         half = self.max_length // 2
-        return word if len(word) <= self.max_length else word[: self.max_length - half] + word[-half:]
+        return word if len(word) <= self.max_length else word[: self.max_length - half] + word[len(word) - half :]

@@ -72,16 +72,41 @@ class FramesField(Field):
         self.deviation = np.asarray(state["deviation"], dtype=np.float32)
 
     def _frames(self, columns: Columns) -> Ragged:
+        """Return the frames as they are in the records.
+
+        Raises: DataError for a column of something else, for frames of several widths, and for numbers that are none.
+        """
         array = columns.arrow(self.column)
+        if not _is_list(array.type) or not _is_list(array.type.value_type, or_null=True):
+            raise DataError(f"column {self.column!r} holds {array.type}; expected a list of frames, each a list of numbers")
         offsets = np.asarray(array.offsets, dtype=np.int64)
         rows = array.flatten()
-        if pa.types.is_null(rows.type):
-            return Ragged(np.zeros((0, 0), dtype=np.float32), offsets - offsets[0])
-        values = rows.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
         if not len(rows):
             return Ragged(np.zeros((0, 0), dtype=np.float32), offsets - offsets[0])
+        try:
+            values = rows.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+        except ValueError as error:
+            raise DataError(f"column {self.column!r} holds {array.type}; expected frames of numbers ({error})") from error
         widths = np.diff(np.asarray(rows.offsets)) if hasattr(rows, "offsets") else np.asarray([rows.type.list_size])
         if widths.min() != widths.max():
             found = f"{widths.min()} to {widths.max()}"
             raise DataError(f"column {self.column!r} has frames of {found} numbers; expected one width")
-        return Ragged(values.reshape(-1, int(widths[0])), offsets - offsets[0])
+        frames = Ragged(values.reshape(-1, int(widths[0])), offsets - offsets[0])
+        self._refuse_infinite(frames, columns)
+        return frames
+
+    def _refuse_infinite(self, frames: Ragged, columns: Columns) -> None:
+        is_finite = np.isfinite(frames.values).all(1)
+        if is_finite.all():
+            return
+        step = int(np.argmin(is_finite))
+        row = int(np.searchsorted(frames.offsets, step, side="right")) - 1
+        raise DataError(
+            f"record {columns.record_id(row)!r} has a frame in column {self.column!r} with {frames.values[step].tolist()};"
+            " expected finite numbers"
+        )
+
+
+def _is_list(kind: pa.DataType, *, or_null: bool = False) -> bool:
+    is_any = (pa.types.is_list, pa.types.is_large_list, *((pa.types.is_fixed_size_list, pa.types.is_null) if or_null else ()))
+    return any(is_kind(kind) for is_kind in is_any)

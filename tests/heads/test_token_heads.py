@@ -1,0 +1,120 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from seqlab.data.columns import Columns
+from seqlab.data.fields import NO_TARGET, TagField
+from seqlab.data.records import records_from_columns
+from seqlab.data.schemes import get_scheme
+from seqlab.heads import CrfTokenHead, SoftmaxTokenHead, TokenHead
+from seqlab.steps import Steps
+from seqlab.testing import labelled_columns
+from seqlab.testing.ragged import ragged_steps
+from seqlab.testing.records import batch_of, n_steps
+
+SCHEMES = ["BIO", "BIOES", "IOB1"]
+
+
+def target(scheme: str | None) -> TagField:
+    field = TagField(column="tags", scheme=scheme)
+    field.fit(labelled_columns())
+    return field
+
+
+def softmax(field: TagField, *, is_constrained: bool) -> SoftmaxTokenHead:
+    return SoftmaxTokenHead(target=field, input_width=4, summary_width=4, is_constrained=is_constrained).eval()
+
+
+def crf(field: TagField) -> CrfTokenHead:
+    return CrfTokenHead(target=field, input_width=4, summary_width=4, omission_cost=0.0).eval()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("is_crf", [False, True])
+@given(seed=st.integers(0, 50))
+def test_constrained_tags_never_break_the_scheme(scheme: str, is_crf: bool, seed: int) -> None:
+    torch.manual_seed(seed)
+    field = target(scheme)
+    head: TokenHead = crf(field) if is_crf else softmax(field, is_constrained=True)
+    torch.nn.init.normal_(head.projection.weight, std=3.0)
+    for prediction in head.predict(ragged_steps(4), use_confidences=False):
+        assert not get_scheme(scheme).violations(prediction.labels)
+
+
+def test_unconstrained_tags_are_the_likeliest_of_each_step() -> None:
+    head = softmax(target("BIO"), is_constrained=False)
+    steps = ragged_steps(4)
+    probs = head.projection(steps.values).softmax(2)
+    for i, prediction in enumerate(head.predict(steps, use_confidences=True)):
+        best, tags = probs[i, : int(steps.lengths[i])].max(1)
+        assert prediction.labels == [head.target.tags[tag] for tag in tags]
+        assert prediction.confidences == pytest.approx(best.tolist(), abs=1e-6)
+
+
+def test_a_crf_without_transitions_is_a_softmax() -> None:
+    field = target(None)
+    head = crf(field)
+    with torch.no_grad():
+        for scores in (head.transitions, head.start, head.end):
+            scores.zero_()
+    plain = softmax(field, is_constrained=False)
+    plain.load_state_dict({"projection.weight": head.projection.weight, "projection.bias": head.projection.bias})
+    steps = ragged_steps(4)
+    for one, other in zip(head.predict(steps, use_confidences=True), plain.predict(steps, use_confidences=True), strict=True):
+        assert one.labels == other.labels
+        assert one.confidences == pytest.approx(other.confidences, abs=1e-5)
+    columns = labelled_columns()
+    batch = batch_of(field, columns, rows=[0, 1, 2, 3, 4], lengths=n_steps(columns, column="tokens"))
+    torch.testing.assert_close(head.loss(steps, batch), plain.loss(steps, batch))
+
+
+def test_softmax_loss_is_the_mean_over_steps_with_a_known_tag() -> None:
+    field = target(None)
+    head = softmax(field, is_constrained=False)
+    columns = Columns(records_from_columns({"tags": [["O", "B-Z", "B-A"], ["O"]]}))
+    batch = batch_of(field, columns, rows=[0, 1], lengths=n_steps(columns, column="tags"))
+    steps = ragged_steps(4, lengths=[3, 1])
+    known = [(0, 0, "O"), (0, 2, "B-A"), (1, 0, "O")]
+    logits = torch.stack([head.projection(steps.values[record, step]) for record, step, _ in known])
+    expected = functional.cross_entropy(logits, torch.tensor([field.tags.index(tag) for _, _, tag in known]))
+    torch.testing.assert_close(head.loss(steps, batch), expected)
+
+
+@pytest.mark.parametrize("is_crf", [False, True])
+def test_a_step_of_unknown_tag_leaves_its_neighbours_known(is_crf: bool) -> None:
+    """Moving towards what is known about a record must not depend on what its unknown tag was called."""
+    field = target(None)
+    head: TokenHead = crf(field) if is_crf else softmax(field, is_constrained=False)
+    steps = ragged_steps(4, lengths=[3])
+    losses = []
+    for tags in (["O", "B-Z", "B-A"], ["O", "Q", "B-A"], ["O", "O", "B-A"]):
+        columns = Columns(records_from_columns({"tags": [tags]}))
+        batch = batch_of(field, columns, rows=[0], lengths=n_steps(columns, column="tags"))
+        losses.append(head.loss(steps, batch).item())
+    assert losses[0] == losses[1] > 0
+    assert losses[0] != losses[2]
+
+
+def test_a_record_of_unknown_tags_alone_has_loss_zero() -> None:
+    field = target(None)
+    columns = Columns(records_from_columns({"tags": [["Z", "Z"]]}))
+    batch = batch_of(field, columns, rows=[0], lengths=n_steps(columns, column="tags"))
+    assert (batch.tensors(field) == NO_TARGET).all()
+    for head in (softmax(field, is_constrained=False), crf(field)):
+        loss = head.loss(ragged_steps(4, lengths=[2]), batch)
+        assert loss.item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_gold_is_the_column_as_it_is() -> None:
+    assert crf(target("BIO")).gold(labelled_columns()) == labelled_columns().lists("tags")
+
+
+def test_scores_name_spans_only_where_there_is_a_scheme() -> None:
+    steps = Steps(torch.zeros(5, 6, 4), torch.tensor([4, 1, 0, 6, 2]))
+    for scheme, has_spans in (("BIO", True), (None, False)):
+        head = crf(target(scheme))
+        scores = head.score(head.gold(labelled_columns()), head.predict(steps, use_confidences=False))
+        assert ("span_f1" in scores) == has_spans
+        assert 0 <= scores["accuracy"] <= 1
