@@ -183,3 +183,8 @@ def test_layer_drops_what_its_dropouts_say_while_training() -> None:
 def test_layer_without_parts_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"embedding\.parts is empty; choose at least one, as in embedding=\[words"):
         EmbeddingLayer(parts={}, dropout={})
+
+
+def test_a_part_without_its_option_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"embedding.parts.words is \{'unknown_alpha': 1.0\}.*~embedding.parts.words"):
+        EmbeddingLayer(parts={"words": {"unknown_alpha": 1.0}}, dropout={})
