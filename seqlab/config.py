@@ -74,17 +74,17 @@ def known_targets(groups: tuple[str, ...] | None = None) -> frozenset[str]:
     `groups` keeps those in the folders of some config groups, and those under keys of the same names; None = all.
     """
     folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
-    files = (path for folder in folders for path in folder.rglob("*.yaml"))
-    return frozenset(target for path in files for target in _targets_in(_part(path, groups)))
+    files = ((folder, path) for folder in folders for path in folder.rglob("*.yaml"))
+    return frozenset(target for folder, path in files for target in _targets_in(_part(path, folder, groups)))
 
 
-def _part(path: Path, groups: tuple[str, ...] | None) -> object:
+def _part(path: Path, folder: Path, groups: tuple[str, ...] | None) -> object:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise PluginError(f"{path}: not readable as YAML ({reason}); reinstall what it is part of") from error
-    is_whole = groups is None or path.parent.name in groups
+    is_whole = groups is None or path.relative_to(folder).parts[0] in groups
     return content if is_whole else [content.get(key) for key in groups or ()]
 
 

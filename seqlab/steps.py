@@ -22,6 +22,8 @@ class Steps:
     """One vector a record: last state, root …; None before any encoder."""
     state: Mapping[str, Tensor] | None = None
     """Final recurrent state, for runs that carry it over; None where there is none."""
+    n_directions: int = 1
+    """Directions of reading whose features stand side by side in `values`, told apart; 1 = merged, or never apart."""
     mask: Bool[Tensor, "batch time"] = field(init=False)
     """True = real step."""
 
@@ -29,12 +31,17 @@ class Steps:
         object.__setattr__(self, "mask", step_mask(self.lengths, self.values.shape[1]))
 
     def with_values(self, values: Tensor, **changes: Any) -> "Steps":
-        """Return the same steps with other `values` (and, by name, other `summary` or `state`)."""
-        return replace(self, values=values, **changes)
+        """Return the same steps with other `values`, merged (and, by name, other `summary` or `state`)."""
+        return replace(self, values=values, **{"n_directions": 1, **changes})
+
+    @property
+    def directions(self) -> tuple[Float[Tensor, "batch time feature"], ...]:
+        """What each direction says about the steps."""
+        return self.values.chunk(self.n_directions, dim=2)
 
     def zero_padded(self) -> "Steps":
         """Return the same steps with zeros for padding: then a product with it is 0, be it in a sum or in a gradient."""
-        return self.with_values(self.values.masked_fill(~self.mask.unsqueeze(2), 0.0))
+        return replace(self, values=self.values.masked_fill(~self.mask.unsqueeze(2), 0.0))
 
 
 def step_mask(lengths: Int[Tensor, " batch"], n_steps: int) -> Bool[Tensor, "batch time"]:

@@ -16,7 +16,7 @@ FLOORS = (
     ("types", "paths", "steps", "directions", "dropout", "schedules", "settings"),
     ("plugins",),
     ("config",),
-    ("data", "lattices", "overrides"),
+    ("data", "lattices", "recurrence", "overrides"),
     ("metrics",),
     ("embeddings", "encoders", "heads"),
     ("labeler",),

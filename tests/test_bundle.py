@@ -92,7 +92,7 @@ PLACES = {
     "embedding part": ("embedding", "parts", "words"),
     "field": ("embedding", "parts", "words", "field"),
     "encoder": ("encoder",),
-    "layer of the encoder": ("encoder", "layer"),
+    "cell of the encoder": ("encoder", "cell"),
     "head": ("heads", "tags"),
     "target of the head": ("heads", "tags", "target"),
     "a plain value": ("encoder", "width"),

@@ -12,15 +12,15 @@ from seqlab.training import train
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("encoder=lstmm", r"encoder=lstmm: there is no such option; did you mean encoder=lstm\?; encoder has gru, .*rnn"),
+        ("encoder=lstmm", r"encoder=lstmm: there is no such option; did you mean encoder=lstm\?; encoder has chain, .*rnn"),
         ("optimizer=adamww", r"optimizer=adamww: .*did you mean optimizer=adamw\?"),
         ("head=[crff]", r"head=crff: .*did you mean head=crf\?; head has crf, multilabel, sequence, softmax"),
         ("embedding=[words,charcnn]", r"embedding=charcnn: .*did you mean embedding=char_cnn\?"),
         ("experiment=wnut", r"experiment=wnut: .*did you mean experiment=wnut17\?"),
-        ("encoder=zzz", r"encoder=zzz: there is no such option; encoder has gru"),
+        ("encoder=zzz", r"encoder=zzz: there is no such option; encoder has chain, gru"),
         ("encoder.widht=3", r"encoder\.widht: there is no such key; did you mean encoder\.width\?; encoder has .*width"),
         ("max_token=3", r"max_token: there is no such key; did you mean max_tokens\?; there are .*max_tokens"),
-        ("encoder.layer.batchfirst=true", r"encoder\.layer\.batchfirst: .*did you mean encoder\.layer\.batch_first\?"),
+        ("encoder.cell.forgetbias=2", r"encoder\.cell\.forgetbias: .*did you mean encoder\.cell\.forget_bias\?"),
         ("optimiser.lr=3", r"optimiser: there is no such key; did you mean optimizer\?"),
         ("width=3", r"width: there is no such key; did you mean .*width\?"),
         ("~encoder.widht", r"encoder\.widht: there is no such key; did you mean encoder\.width\?"),

@@ -88,7 +88,7 @@ def test_a_mistyped_option_lists_that_of_the_plugin(install: Install) -> None:
     with pytest.raises(MissingConfigException) as caught:
         compose(["encoder=doubledd"])
     told = str(explain(caught.value, ["encoder=doubledd"]))
-    assert "did you mean encoder=doubled?; encoder has doubled, gru" in told
+    assert "did you mean encoder=doubled?; encoder has chain, doubled, gru" in told
 
 
 def test_without_the_plugin_its_option_and_class_are_gone(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:

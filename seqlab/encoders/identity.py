@@ -17,4 +17,6 @@ class IdentityEncoder(Encoder):
     def forward(self, steps: Steps) -> Steps:
         """Return the same steps with their mean as summary."""
         total = steps.zero_padded().values.sum(1)
-        return steps.with_values(steps.values, summary=total / steps.lengths.clamp(min=1).unsqueeze(1))
+        return steps.with_values(
+            steps.values, n_directions=steps.n_directions, summary=total / steps.lengths.clamp(min=1).unsqueeze(1)
+        )

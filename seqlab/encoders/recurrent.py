@@ -4,84 +4,166 @@ Packed sequences lose the CPU's LSTM kernel and block export; here the backward 
 within its own length, so that padding comes last in both directions and cannot reach a real step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from seqlab.directions import last_steps, reverse_steps
+from seqlab.directions import reading_order
 from seqlab.dropout import get_dropout
 from seqlab.encoders.base import Encoder
+from seqlab.encoders.cells import Cell, State
+from seqlab.encoders.connections import Connection, get_connection
+from seqlab.encoders.layer import RecurrentLayer
+from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
 from seqlab.errors import ConfigError
 from seqlab.steps import Steps
+
+DIRECTIONS = ("forward", "backward")
 
 
 @final
 class RecurrentEncoder(Encoder):
-    """Layers of `torch.nn` RNNs, LSTMs or GRUs; layer i reads both directions of layer i - 1.
+    """Layers of recurrent cells.
 
-    `layer` makes one layer of one direction from (input width, width), batch first. The summary is the top layer's last
-    state, of each direction in its own reading order.
+    `cell` makes one direction of one layer from (input width, width). `width` is one for all layers or one a layer; a `depth`
+    of None is the number of widths. Interleaved, layer i reads both directions of layer i - 1; in independent stacks each
+    direction reads only its own, and they meet at the output. The summary is the top layer's last state, of each direction in
+    its own reading order.
+
+    Stateful, it starts from the state in the steps that it is given and hands its own on, so that a long record can be read in
+    windows.
     """
 
     def __init__(
         self,
         *,
         input_width: int,
-        layer: Callable[[int, int], nn.RNNBase],
-        width: int,
-        depth: int,
+        cell: Callable[[int, int], Cell],
+        width: int | Sequence[int],
+        depth: int | None,
         is_bidirectional: bool,
+        merge: str,
+        stacking: str,
+        connection: str,
         dropout_kind: str,
         drop_prob: float,
         output_drop_prob: float,
+        initial_state: str,
+        is_stateful: bool,
+        bptt_steps: int | None,
     ) -> None:
         super().__init__()
-        if depth < 1:
-            raise ConfigError(f"encoder.depth is {depth}; expected at least 1 layer")
-        self.width = width
-        n_directions = 2 if is_bidirectional else 1
-        self.output_width = self.summary_width = n_directions * width
-        input_widths = [input_width] + [self.output_width] * (depth - 1)
-        self.layers = nn.ModuleList(nn.ModuleList(layer(w, width) for _ in range(n_directions)) for w in input_widths)
-        between = [get_dropout(dropout_kind, drop_prob=drop_prob) for _ in range(depth - 1)]
+        _check(
+            stacking=stacking,
+            initial_state=initial_state,
+            is_stateful=is_stateful,
+            is_bidirectional=is_bidirectional,
+            bptt_steps=bptt_steps,
+        )
+        widths = _widths(width, depth)
+        self.n_directions = 2 if is_bidirectional else 1
+        self.n_directions_apart = self.n_directions if merge == "none" else 1
+        self.merge, self.merge_name = get_merge(merge), merge
+        self.n_stacks = 1 if stacking == "interleaved" else self.n_directions
+        self.is_stateful = is_stateful
+        self.layers = nn.ModuleList()
+        self.connections = nn.ModuleList()
+        for i, layer_width in enumerate(widths):
+            cells = [cell(input_width, layer_width) for _ in range(self.n_directions)]
+            self.layers.append(RecurrentLayer(cells, learns_state=initial_state == "learned", bptt_steps=bptt_steps))
+            made = self._merged_width(cells[0].width) if self.n_stacks == 1 else cells[0].width
+            around = [
+                get_connection(connection if i else "none", input_width=input_width, layer_width=made)
+                for _ in range(self.n_stacks)
+            ]
+            self.connections.append(nn.ModuleList(around))
+            input_width = around[0].output_width
+        self.output_width = input_width if self.n_stacks == 1 else self._merged_width(input_width)
+        self.summary_width = self._merged_width(cells[0].width)
+        between = [get_dropout(dropout_kind, drop_prob=drop_prob) for _ in widths[1:]]
         self.dropouts = nn.ModuleList([*between, get_dropout(dropout_kind, drop_prob=output_drop_prob)])
-        for name, parameter in self.layers.named_parameters():
-            _initialise(parameter, name=name, width=width)
 
     def forward(self, steps: Steps) -> Steps:
         """Return the top layer's hidden states."""
         values = steps.zero_padded().values
-        for directions, dropout in zip(self.layers, self.dropouts, strict=True):
-            values = dropout(_read(directions, values, steps.lengths))  # type: ignore[arg-type]
-        return steps.with_values(values, summary=self._summary(values, steps.lengths))
+        orders = [
+            reading_order(steps.lengths, values.shape[1], is_reversed=bool(direction)) for direction in range(self.n_directions)
+        ]
+        stacks, state = [values] * self.n_stacks, dict[str, Tensor]()
+        for i, (layer, around, dropout) in enumerate(self._stages()):
+            hidden, last = layer(
+                [order.read(stacks[direction % self.n_stacks]) for direction, order in enumerate(orders)],
+                lengths=steps.lengths,
+                states=self._given_states(layer, i, steps.state),
+                keeps_states=self.is_stateful,
+            )
+            state |= _named_states(last, layer, i)
+            read = [order.write(outputs) for order, outputs in zip(orders, hidden, strict=True)]
+            made = [self.merge(read)] if self.n_stacks == 1 else read
+            stacks = [dropout(around_one(x, y)) for around_one, x, y in zip(around, stacks, made, strict=True)]
+        return Steps(
+            stacks[0] if self.n_stacks == 1 else self.merge(stacks),
+            steps.lengths,
+            summary=self._summary(hidden, steps.lengths),
+            state=state or None,
+            n_directions=self.n_directions_apart,
+        )
 
-    def _summary(self, values: Tensor, lengths: Tensor) -> Tensor:
-        last = last_steps(values[..., : self.width], lengths)
-        first = values[:, 0, self.width :] * (lengths > 0).unsqueeze(1)
-        return torch.cat([last, first], dim=1)
+    def _stages(self) -> Iterator[tuple[RecurrentLayer, Sequence[Connection], nn.Module]]:
+        """Yield each layer from the bottom up, with what goes around it and the dropout after it."""
+        yield from zip(self.layers, self.connections, self.dropouts, strict=True)
+
+    def _summary(self, hidden: Sequence[Tensor], lengths: Tensor) -> Tensor:
+        summary = self.merge([_last_read(outputs, lengths) for outputs in hidden])
+        dropped: Tensor = self.dropouts[-1](summary.unsqueeze(1))
+        return dropped.squeeze(1)
+
+    def _merged_width(self, width: int) -> int:
+        return width * self.n_directions if self.merge_name in SIDE_BY_SIDE else width
+
+    def _given_states(self, layer: RecurrentLayer, i: int, state: Mapping[str, Tensor] | None) -> list[State] | None:
+        if not self.is_stateful or state is None:
+            return None
+        return [
+            tuple(state[f"{i}.{DIRECTIONS[direction]}.{name}"] for name in cell.state_widths)
+            for direction, cell in enumerate(layer.cell_of_each)
+        ]
 
 
-def _read(directions: nn.ModuleList, values: Tensor, lengths: Tensor) -> Tensor:
-    """Return the hidden states of every direction side by side, in the order of the input."""
-    outputs = [directions[0](values)[0]]
-    if len(directions) > 1:
-        outputs.append(reverse_steps(directions[1](reverse_steps(values, lengths))[0], lengths))
-    return torch.cat(outputs, dim=2)
+def _named_states(last: Sequence[State], layer: RecurrentLayer, i: int) -> dict[str, Tensor]:
+    """Return the states of layer `i` by name, such as `0.forward.hidden`."""
+    return {
+        f"{i}.{DIRECTIONS[direction]}.{name}": part
+        for direction, (cell, states) in enumerate(zip(layer.cell_of_each, last, strict=False))
+        for name, part in zip(cell.state_widths, states, strict=True)
+    }
 
 
-def _initialise(parameter: nn.Parameter, *, name: str, width: int) -> None:
-    """Glorot input weights, orthogonal recurrent ones, gate by gate; zero biases, but an LSTM's forget gate starts open.
+def _last_read(outputs: Tensor, lengths: Tensor) -> Tensor:
+    """Return the last output of each record in its order of reading, zeros for an empty one, from (time batch feature)."""
+    index = torch.clamp(lengths - 1, min=0)[None, :, None].expand(1, -1, outputs.shape[2])
+    return outputs.gather(0, index)[0] * (lengths > 0).unsqueeze(1)
 
-    Source: Jozefowicz et al. 2015, §2.2 for the forget gate; Saxe et al. 2014 for orthogonal weights.
-    """
-    blocks = parameter.detach().split(width)  # type: ignore[no-untyped-call]
-    for i, block in enumerate(blocks):
-        if block.ndim == 1:
-            is_forget_gate = len(blocks) == 4 and i == 1
-            block.fill_(1.0 if is_forget_gate and "bias_ih" in name else 0.0)
-        elif "weight_hh" in name:
-            nn.init.orthogonal_(block)
-        else:
-            nn.init.xavier_uniform_(block)
+
+def _widths(width: int | Sequence[int], depth: int | None) -> list[int]:
+    widths = [width] * (1 if depth is None else depth) if isinstance(width, int) else list(width)
+    if not widths:
+        raise ConfigError(f"encoder.depth is {depth}; expected at least 1 layer")
+    if depth is not None and len(widths) != depth:
+        raise ConfigError(f"encoder.width is {widths}, but encoder.depth is {depth}; give one width a layer, or depth=null")
+    return widths
+
+
+def _check(*, stacking: str, initial_state: str, is_stateful: bool, is_bidirectional: bool, bptt_steps: int | None) -> None:
+    if stacking not in ("interleaved", "independent"):
+        raise ConfigError(f"encoder.stacking is {stacking!r}; expected interleaved or independent")
+    if initial_state not in ("zero", "learned"):
+        raise ConfigError(f"encoder.initial_state is {initial_state!r}; expected zero or learned")
+    if is_stateful and is_bidirectional:
+        raise ConfigError(
+            "encoder.is_stateful is true, but the backward direction starts at the end; set encoder.is_bidirectional=false"
+        )
+    if bptt_steps is not None and bptt_steps < 1:
+        raise ConfigError(f"encoder.bptt_steps is {bptt_steps}; expected at least 1 step, or null for no cut")

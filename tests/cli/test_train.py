@@ -53,7 +53,7 @@ def test_train_cfg_job_prints_the_config_and_trains_nothing(train: Train, capsys
     status, folder = train("experiment=demo", "encoder=gru", "--cfg", "job")
     printed = capsys.readouterr().out
     assert status == 0
-    assert "_target_: torch.nn.GRU" in printed
+    assert "_target_: seqlab.encoders.GruCell" in printed
     assert not (folder / "runs").exists()
 
 
@@ -81,7 +81,7 @@ def test_train_debug_options_run(train: Train) -> None:
     ("word", "told"),
     [
         ("encoder.widht=3", r"encoder\.widht: there is no such key; did you mean encoder\.width\?; encoder has .*depth"),
-        ("encoder=lstn", r"encoder=lstn: there is no such option; did you mean encoder=lstm\?; encoder has gru"),
+        ("encoder=lstn", r"encoder=lstn: there is no such option; did you mean encoder=lstm\?; encoder has chain, gru"),
         ("encodr=lstm", r"encodr: there is no such key; did you mean encoder\?"),
         ("experiment=wnut", r"did you mean experiment=wnut17\?"),
         ("data=conll", r"data\.dir has no value; it has no default, so set data\.dir="),

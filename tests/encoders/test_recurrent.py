@@ -1,130 +1,289 @@
+"""Stacks of recurrent layers: equal to torch's where torch has them, to a plain run record by record where it has not."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from seqlab.config import build, compose, known_targets, plain
 from seqlab.encoders import Encoder, RecurrentEncoder
 from seqlab.errors import ConfigError
 from seqlab.steps import Steps
 from seqlab.testing import EncoderContract
 
 LENGTHS = [5, 1, 3, 7]
-CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+SMALL = ["encoder.width=4", "encoder.drop_prob=0.3", "encoder.output_drop_prob=0.5"]
+TORCH = {"rnn": nn.RNN, "rnn_relu": nn.RNN, "lstm": nn.LSTM, "lstm_projected": nn.LSTM, "gru": nn.GRU}
 
 
-def recurrent(
-    cell: type[nn.RNNBase], *, input_width: int, width: int = 4, depth: int = 1, is_bidirectional: bool = True
-) -> RecurrentEncoder:
-    return RecurrentEncoder(
-        input_width=input_width,
-        layer=lambda inputs, outputs: cell(inputs, outputs, batch_first=True),
-        width=width,
-        depth=depth,
-        is_bidirectional=is_bidirectional,
-        dropout_kind="variational",
-        drop_prob=0.3,
-        output_drop_prob=0.5,
-    )
+@cache
+def node_of(*overrides: str) -> dict[str, Any]:
+    return plain(compose([*overrides, "paths.run_dir=."]))["encoder"]
 
 
-class TestLstmEncoder(EncoderContract):
-    def make(self, input_width: int) -> Encoder:
-        return recurrent(nn.LSTM, input_width=input_width)
+def recurrent(option: str, *overrides: str, input_width: int = 3) -> RecurrentEncoder:
+    """Return the encoder of a config option, small, with `overrides` under `encoder.`."""
+    changes = [f"encoder.{override}" for override in overrides]
+    if option == "lstm_projected":
+        changes.append("encoder.cell.projection_width=2")
+    node = node_of(f"encoder={option}", *SMALL, *changes)
+    encoder = build(node, targets=known_targets(), path="encoder", input_width=input_width)
+    assert isinstance(encoder, RecurrentEncoder)
+    return encoder
 
 
-class TestDeepGruEncoder(EncoderContract):
-    def make(self, input_width: int) -> Encoder:
-        return recurrent(nn.GRU, input_width=input_width, depth=2)
+def contract(option: str, *overrides: str) -> type[EncoderContract]:
+    class Contract(EncoderContract):
+        def make(self, input_width: int) -> Encoder:
+            return recurrent(option, *overrides, input_width=input_width)
+
+    return Contract
 
 
-class TestForwardRnnEncoder(EncoderContract):
-    def make(self, input_width: int) -> Encoder:
-        return recurrent(nn.RNN, input_width=input_width, is_bidirectional=False)
+class TestLstm(contract("lstm")):
+    pass
 
 
-def twin(encoder: RecurrentEncoder, cell: type[nn.RNNBase], *, depth: int, is_bidirectional: bool) -> nn.RNNBase:
+class TestDeepGru(contract("gru", "depth=2")):
+    pass
+
+
+class TestForwardRnn(contract("rnn", "is_bidirectional=false")):
+    pass
+
+
+class TestPeepholes(contract("lstm_peephole")):
+    pass
+
+
+class TestBlocks(contract("lstm_blocks")):
+    pass
+
+
+class TestProjected(contract("lstm_projected")):
+    pass
+
+
+class TestNormalised(contract("lstm_normalised")):
+    pass
+
+
+class TestZoneout(contract("lstm_zoneout", "cell.recurrent_drop_prob=0.3")):
+    pass
+
+
+class TestGru2014(contract("gru_2014", "cell.hidden_zone_prob=0.1")):
+    pass
+
+
+class TestIndependent(contract("lstm", "depth=2", "stacking=independent", "merge=sum", "connection=residual")):
+    pass
+
+
+class TestSkips(contract("gru", "width=[4,3,2]", "connection=skip", "merge=max")):
+    pass
+
+
+class TestHighway(contract("rnn", "depth=2", "connection=highway", "merge=none")):
+    pass
+
+
+class TestLearnedState(contract("gru", "initial_state=learned", "bptt_steps=2")):
+    pass
+
+
+def torch_twin(encoder: RecurrentEncoder, option: str, *, depth: int, is_bidirectional: bool, dtype: torch.dtype) -> nn.RNNBase:
     """Torch's own module with the same weights."""
-    module = cell(3, 4, num_layers=depth, batch_first=True, bidirectional=is_bidirectional)
+    extra: dict[str, Any] = {"rnn_relu": {"nonlinearity": "relu"}, "lstm_projected": {"proj_size": 2}}.get(option, {})
+    module = TORCH[option](3, 4, num_layers=depth, batch_first=True, bidirectional=is_bidirectional, **extra).to(dtype)
     with torch.no_grad():
-        for layer, directions in enumerate(encoder.layers):
-            for direction, one in enumerate(directions):
-                for name, parameter in one.named_parameters():
-                    suffix = "_reverse" if direction else ""
-                    getattr(module, f"{name.removesuffix('_l0')}_l{layer}{suffix}").copy_(parameter)
+        for name, parameter in module.named_parameters():
+            parameter.copy_(mirrored(encoder, name))
     return module
 
 
-def last_hidden(state: Tensor | tuple[Tensor, Tensor], *, n_directions: int) -> Tensor:
-    hidden = state[0] if isinstance(state, tuple) else state
-    return torch.cat(list(hidden[-n_directions:]), dim=1)
+def mirrored(encoder: RecurrentEncoder, name: str) -> nn.Parameter:
+    kind, layer, *direction = name.replace("_l", "|").replace("_reverse", "|1").split("|")
+    parameter = getattr(encoder.layers[int(layer)].cells[int(direction[0]) if direction else 0], kind)
+    assert isinstance(parameter, nn.Parameter)
+    return parameter
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
 @pytest.mark.parametrize("is_bidirectional", [False, True])
-@pytest.mark.parametrize("depth", [1, 2])
-@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
-def test_encoder_equals_torch_with_packed_sequences(cell: type[nn.RNNBase], depth: int, is_bidirectional: bool) -> None:
-    encoder = recurrent(cell, input_width=3, depth=depth, is_bidirectional=is_bidirectional).double().eval()
-    oracle = twin(encoder, cell, depth=depth, is_bidirectional=is_bidirectional).double()
-    values = torch.randn(4, 7, 3, dtype=torch.double)
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("option", TORCH)
+def test_encoder_equals_torch_with_packed_sequences(
+    option: str, depth: int, is_bidirectional: bool, dtype: torch.dtype, tolerance: float
+) -> None:
+    encoder = recurrent(option, f"depth={depth}", f"is_bidirectional={is_bidirectional}").to(dtype).eval()
+    for parameter in encoder.parameters():
+        nn.init.normal_(parameter, std=0.4)
+    oracle = torch_twin(encoder, option, depth=depth, is_bidirectional=is_bidirectional, dtype=dtype)
+    values = torch.randn(4, 7, 3, dtype=dtype)
     ours, theirs = values.clone().requires_grad_(), values.clone().requires_grad_()
     encoded = encoder(Steps(ours, torch.tensor(LENGTHS)))
     packed = pack_padded_sequence(theirs, torch.tensor(LENGTHS), batch_first=True, enforce_sorted=False)
     outputs, state = oracle(packed)
     expected, _ = pad_packed_sequence(outputs, batch_first=True)
+    hidden = state[0] if isinstance(state, tuple) else state
+    summary = torch.cat(list(hidden[-(2 if is_bidirectional else 1) :]), dim=1)
+
+    def close(found: Tensor, expected: Tensor) -> None:
+        torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
 
     found = encoded.values * encoded.mask.unsqueeze(2)
-    torch.testing.assert_close(found, expected)
-    summary = last_hidden(state, n_directions=2 if is_bidirectional else 1)
-    torch.testing.assert_close(encoded.summary, summary)
-
+    close(found, expected)
+    close(encoded.summary, summary)
     (torch.sin(found).sum() + torch.cos(encoded.summary).sum()).backward()
     (torch.sin(expected).sum() + torch.cos(summary).sum()).backward()
-    torch.testing.assert_close(ours.grad, theirs.grad)
-    mirrored = twin(encoder, cell, depth=depth, is_bidirectional=is_bidirectional)
-    for (name, parameter), (_, copied) in zip(oracle.named_parameters(), mirrored.named_parameters(), strict=True):
-        torch.testing.assert_close(copied.double(), parameter, msg=f"{name}: the twin's weights are not the encoder's")
-    for layer, directions in enumerate(encoder.layers):
-        for direction, one in enumerate(directions):
-            for name, parameter in one.named_parameters():
-                other = getattr(oracle, f"{name.removesuffix('_l0')}_l{layer}{'_reverse' if direction else ''}")
-                torch.testing.assert_close(parameter.grad, other.grad, msg=lambda text, n=name: f"{n}: {text}")
+    close(ours.grad, theirs.grad)
+    for name, parameter in oracle.named_parameters():
+        close(mirrored(encoder, name).grad, parameter.grad)
 
 
-def test_forget_gates_start_open_and_recurrent_blocks_orthogonal() -> None:
-    encoder = recurrent(nn.LSTM, input_width=3)
-    layer = encoder.layers[0][0]
-    assert layer.bias_ih_l0.view(4, 4).tolist() == [[0.0] * 4, [1.0] * 4, [0.0] * 4, [0.0] * 4]
-    assert not layer.bias_hh_l0.any()
-    for block in layer.weight_hh_l0.split(4):
-        torch.testing.assert_close(block @ block.T, torch.eye(4))
+def read_alone(encoder: RecurrentEncoder, record: Tensor, *, layer: int, direction: int) -> Tensor:
+    """Return the hidden states of one cell over one record (time feature), step by step, in the record's order."""
+    cell = encoder.layers[layer].cells[direction]
+    state, outputs = cell.zero_state(record[:1]), []
+    for step in record.flip(0) if direction else record:
+        state = cell(step[None], state)
+        outputs.append(state[0])
+    run = torch.cat(outputs)
+    return run.flip(0) if direction else run
+
+
+MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "concat": lambda a, b: torch.cat([a, b], 1),
+    "none": lambda a, b: torch.cat([a, b], 1),
+    "sum": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "mean": lambda a, b: (a + b) / 2,
+    "max": torch.maximum,
+}
+CONNECTIONS: dict[str, Callable[[Any, Tensor, Tensor], Tensor]] = {
+    "none": lambda _, x, y: y,
+    "skip": lambda _, x, y: torch.cat([y, x], 1),
+    "residual": lambda c, x, y: y + c.fit(x),
+    "highway": lambda c, x, y: torch.sigmoid(c.gate(x)) * y + (1 - torch.sigmoid(c.gate(x))) * c.fit(x),
+}
+
+
+@pytest.mark.parametrize("connection", CONNECTIONS)
+@pytest.mark.parametrize("merge", MERGES)
+@pytest.mark.parametrize("stacking", ["interleaved", "independent"])
+def test_topologies_equal_a_run_record_by_record(stacking: str, merge: str, connection: str) -> None:
+    encoder = recurrent("lstm_peephole", "width=[4,3]", f"stacking={stacking}", f"merge={merge}", f"connection={connection}")
+    encoder = encoder.double().eval()
+    values = torch.randn(4, 7, 3, dtype=torch.double)
+    encoded = encoder(Steps(values, torch.tensor(LENGTHS)))
+    merged, around = MERGES[merge], CONNECTIONS[connection]
+    for i, length in enumerate(LENGTHS):
+        read = [values[i, :length]] * 2
+        for layer in range(2):
+            made = [read_alone(encoder, read[d], layer=layer, direction=d) for d in range(2)]
+            kind = around if layer else CONNECTIONS["none"]
+            modules = encoder.connections[layer]
+            if stacking == "interleaved":
+                read = [kind(modules[0], read[0], merged(*made))] * 2
+            else:
+                read = [kind(modules[d], read[d], made[d]) for d in range(2)]
+        expected = read[0] if stacking == "interleaved" else merged(*read)
+        torch.testing.assert_close(encoded.values[i, :length], expected, atol=1e-10, rtol=1e-10)
+        last = merged(made[0][-1:], made[1][:1])
+        torch.testing.assert_close(encoded.summary[i : i + 1], last, atol=1e-10, rtol=1e-10)
+
+
+def test_directions_come_apart_where_they_are_not_merged() -> None:
+    steps = Steps(torch.randn(2, 5, 3), torch.tensor([5, 4]))
+    encoder = recurrent("gru", "merge=none").eval()
+    encoded = encoder(steps)
+    assert encoded.n_directions == 2
+    forwards, backwards = encoded.directions
+    torch.testing.assert_close(forwards[0], read_alone(encoder, steps.values[0], layer=0, direction=0))
+    torch.testing.assert_close(backwards[0], read_alone(encoder, steps.values[0], layer=0, direction=1))
+    assert len(recurrent("gru").eval()(steps).directions) == 1
+
+
+@pytest.mark.parametrize("option", ["rnn", "gru", "lstm", "lstm_projected", "lstm_peephole"])
+def test_windows_with_the_state_carried_over_equal_the_full_run(option: str) -> None:
+    encoder = recurrent(option, "width=[4,3]", "is_bidirectional=false", "is_stateful=true").double().eval()
+    values, lengths = torch.randn(4, 7, 3, dtype=torch.double), torch.tensor([5, 0, 3, 7])
+    whole = encoder(Steps(values, lengths))
+    pieces, state = [], None
+    for begin in range(0, 7, 3):
+        window = Steps(values[:, begin : begin + 3], (lengths - begin).clamp(0, min(3, 7 - begin)), state=state)
+        encoded = encoder(window)
+        pieces.append(encoded.values)
+        state = encoded.state
+    joined = torch.cat(pieces, 1)
+    torch.testing.assert_close(joined[whole.mask], whole.values[whole.mask], atol=1e-12, rtol=1e-12)
+    assert state.keys() == whole.state.keys()
+    for name in state:
+        torch.testing.assert_close(state[name], whole.state[name], atol=1e-12, rtol=1e-12)
+    assert not state["0.forward.hidden"][1].any(), "an empty record keeps its initial state"
+
+
+@pytest.mark.parametrize("option", ["rnn", "gru_2014", "lstm"])
+def test_truncation_changes_no_value_and_stops_gradients(option: str) -> None:
+    whole = recurrent(option, "is_bidirectional=false").double().eval()
+    cut = recurrent(option, "is_bidirectional=false", "bptt_steps=3").double().eval()
+    cut.load_state_dict(whole.state_dict())
+    values = torch.randn(2, 7, 3, dtype=torch.double, requires_grad=True)
+    lengths = torch.tensor([7, 4])
+    found, expected = (encoder(Steps(values, lengths)).values for encoder in (cut, whole))
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
+    (reached,) = torch.autograd.grad(found[0, 4].sum(), values)
+    assert reached[0].any(1).tolist() == [False, False, False, True, True, False, False]
+    (reached,) = torch.autograd.grad(expected[0, 4].sum(), values)
+    assert reached[0].any(1).tolist() == [True] * 5 + [False] * 2
+
+
+def test_learned_states_are_where_reading_starts() -> None:
+    encoder = recurrent("lstm_peephole", "initial_state=learned").eval()
+    with torch.no_grad():
+        for state in encoder.layers[0].first_states:
+            state.fill_(0.5)
+    steps = Steps(torch.randn(1, 2, 3), torch.tensor([2]))
+    forward = encoder.layers[0].cells[0]
+    expected, _ = forward(steps.values[:, 0], (torch.full((1, 4), 0.5), torch.full((1, 4), 0.5)))
+    torch.testing.assert_close(encoder(steps).values[:, 0, :4], expected)
 
 
 def test_dropout_acts_between_layers_and_after_the_top_while_training() -> None:
     steps = Steps(torch.randn(2, 5, 3), torch.tensor([5, 4]))
-    encoder = recurrent(nn.GRU, input_width=3, depth=2)
-    encoder.eval()
-    quiet = encoder(steps).values
-    encoder.train()
-    dropped = encoder(steps).values
-    assert (dropped == 0).any()
-    assert not (quiet == 0).any()
+    encoder = recurrent("gru", "depth=2")
+    assert not (encoder.eval()(steps).values == 0).any()
+    assert (encoder.train()(steps).values == 0).any()
     assert len(encoder.dropouts) == 2
 
 
-def test_depth_below_one_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"encoder.depth is 0; expected at least 1"):
-        recurrent(nn.GRU, input_width=3, depth=0)
+def test_widths_of_the_layers_are_as_given() -> None:
+    encoder = recurrent("lstm", "width=[5,3]")
+    assert [layer.cells[0].width for layer in encoder.layers] == [5, 3]
+    assert (encoder.output_width, encoder.summary_width) == (6, 6)
+    assert recurrent("lstm", "width=[5,3]", "connection=skip").output_width == 16
 
 
-def test_unknown_dropout_kind_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"'zoneout'; expected one of naive, variational, step"):
-        RecurrentEncoder(
-            input_width=3,
-            layer=lambda inputs, outputs: nn.GRU(inputs, outputs, batch_first=True),
-            width=4,
-            depth=1,
-            is_bidirectional=True,
-            dropout_kind="zoneout",
-            drop_prob=0.1,
-            output_drop_prob=0.1,
-        )
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["depth=0"], r"encoder.depth is 0; expected at least 1 layer"),
+        (["width=[4,4]", "depth=3"], r"encoder.width is \[4, 4\], but encoder.depth is 3; give one width a layer"),
+        (["width=0"], r"encoder.width is 0"),
+        (["merge=glue"], r"encoder.merge is 'glue'; expected one of concat, sum, mul, mean, max, none"),
+        (["depth=2", "connection=wire"], r"encoder.connection is 'wire'; expected one of none, skip, residual, highway"),
+        (["stacking=pile"], r"encoder.stacking is 'pile'; expected interleaved or independent"),
+        (["initial_state=one"], r"encoder.initial_state is 'one'; expected zero or learned"),
+        (["is_stateful=true"], r"encoder.is_stateful is true, but .*set encoder.is_bidirectional=false"),
+        (["bptt_steps=0"], r"encoder.bptt_steps is 0; expected at least 1 step"),
+        (["dropout_kind=zoneout"], r"'zoneout'; expected one of naive, variational, step"),
+    ],
+)
+def test_bad_options_are_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        recurrent("lstm", *overrides)

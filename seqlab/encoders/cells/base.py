@@ -1,0 +1,112 @@
+"""What a cell is: one step of a recurrence that stands alone, and the same run over whole sequences."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seqlab.dropout import bernoulli_mask
+from seqlab.encoders.cells.initialisation import initialise
+from seqlab.errors import ConfigError
+from seqlab.recurrence.noise import Noise
+
+State: TypeAlias = tuple[Tensor, ...]
+"""The hidden state first; then, for an LSTM, the cell state."""
+
+
+class Cell(nn.Module, ABC):
+    """Reads one step of each sequence of a batch: (inputs, state) -> state, as `torch.nn`'s cells do.
+
+    A cell makes its parameters in its constructor, then calls `initialise_`. Zoneout and recurrent dropout act while training;
+    in evaluation, zoneout mixes old and new states by its probability.
+    """
+
+    input_width: int
+    width: int
+    """Features of the hidden state, which is the output."""
+    state_widths: Mapping[str, int]
+    """Name and features of each state, `hidden` first."""
+
+    def __init__(
+        self, *, input_width: int, width: int, recurrent_drop_prob: float, hidden_zone_prob: float, cell_zone_prob: float
+    ) -> None:
+        super().__init__()
+        if width < 1:
+            raise ConfigError(f"encoder.width is {width}; expected at least 1 unit")
+        self.input_width, self.width = input_width, width
+        self.recurrent_drop_prob = _probability("recurrent_drop_prob", recurrent_drop_prob)
+        self.hidden_zone_prob = _probability("hidden_zone_prob", hidden_zone_prob)
+        self.cell_zone_prob = _probability("cell_zone_prob", cell_zone_prob)
+
+    def forward(self, inputs: Float[Tensor, "batch feature"], state: State | None = None) -> State:
+        """Return the state after one step, the hidden one first; a `state` of None is zero."""
+        before = self.zero_state(inputs) if state is None else state
+        return self.step(inputs, before, noise=draw_noise([self], inputs[None]).at(0, 0))[0]
+
+    @abstractmethod
+    def step(
+        self, inputs: Float[Tensor, "batch feature"], state: State, *, noise: Noise
+    ) -> tuple[State, dict[str, Float[Tensor, "batch unit"]]]:
+        """Return the state after one step, and the value of each gate by name. Written from the equations, not for speed."""
+
+    @classmethod
+    @abstractmethod
+    def scan(
+        cls, cells: Sequence["Cell"], inputs: Sequence[Float[Tensor, "time batch feature"]], states: Sequence[State]
+    ) -> list[Float[Tensor, "direction time batch unit"]]:
+        """Return each state of every step, for cells of one form that read their own inputs side by side."""
+
+    def zero_state(self, inputs: Float[Tensor, "*lead feature"]) -> State:
+        """Return states of zero for the batch of `inputs`, (… batch feature)."""
+        return tuple(inputs.new_zeros(inputs.shape[-2], width) for width in self.state_widths.values())
+
+    def blocks(self, name: str, parameter: Tensor) -> Sequence[Tensor]:
+        """Return the parts of a parameter that are initialised each by itself: its gates."""
+        return parameter.split(self.width)  # type: ignore[no-any-return, no-untyped-call]
+
+    def initialise_(self, *, input_init: str, recurrent_init: str) -> None:
+        """Fill the parameters: `weight_ih` and `weight_hh` gate by gate, biases and peepholes with zeros, gains with ones."""
+        kinds = {"weight_ih": input_init, "weight_hh": recurrent_init, "weight_hr": input_init}
+        for name, parameter in self.named_parameters():
+            default = "ones" if name.endswith("gain") else "zeros"
+            for block in self.blocks(name, parameter.detach()):
+                initialise(block, kind=kinds.get(name, default))
+
+    def extra_repr(self) -> str:
+        """Return the widths, for printing the module."""
+        return f"{self.input_width}, {self.width}"
+
+
+def draw_noise(cells: Sequence[Cell], inputs: Float[Tensor, "time batch feature"]) -> Noise:
+    """Return the noise of one run of `cells` (of one form) over `inputs`: drawn while training, its mean in evaluation."""
+    cell = cells[0]
+    n_steps, n_records = inputs.shape[:2]
+    widths = list(cell.state_widths.values())
+
+    def zone(prob: float, width: int) -> Tensor | float | None:
+        if not prob or not cell.training:
+            return prob or None
+        shape = (len(cells), n_steps, n_records, width)
+        return bernoulli_mask(shape, keep_prob=prob, like=inputs).to(inputs.dtype)
+
+    recurrent = None
+    if cell.training and cell.recurrent_drop_prob:
+        keep_prob = 1 - cell.recurrent_drop_prob
+        mask = bernoulli_mask((len(cells), n_records, cell.width), keep_prob=keep_prob, like=inputs)
+        recurrent = mask.to(inputs.dtype) / keep_prob
+    return Noise(recurrent, zone(cell.hidden_zone_prob, widths[0]), zone(cell.cell_zone_prob, widths[-1]))
+
+
+def stacked(cells: Sequence[Cell], name: str) -> Tensor:
+    """Return parameter `name` of all cells, on a leading axis; None where the form has none."""
+    tensors = [getattr(cell, name) for cell in cells]
+    return tensors[0].unsqueeze(0) if len(tensors) == 1 else torch.stack(tensors)
+
+
+def _probability(name: str, value: float) -> float:
+    if not 0 <= value < 1:
+        raise ConfigError(f"encoder.cell.{name} is {value}; expected a probability at least 0 and below 1")
+    return value

@@ -1,0 +1,89 @@
+"""The gated recurrent unit."""
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.encoders.cells.base import Cell, State, draw_noise, stacked
+from seqlab.errors import ConfigError
+from seqlab.recurrence.activations import get_activation
+from seqlab.recurrence.gru import GruForm, scan_gru
+from seqlab.recurrence.noise import Noise
+
+
+@final
+class GruCell(Cell):
+    """Reset gate r, update gate z, candidate n: h_t = (1 - z) n + z h_{t-1} (Cho et al. 2014).
+
+    `reset_placement` says what r multiplies in the candidate: `after` the product, W h + b, as torch and cuDNN have it, or
+    `before` it, h, as in the paper. Parameters are named and laid out (r, z, n) as those of `torch.nn.GRUCell`.
+    """
+
+    def __init__(
+        self,
+        input_width: int,
+        width: int,
+        *,
+        reset_placement: str,
+        gate_activation: str,
+        candidate_activation: str,
+        input_init: str,
+        recurrent_init: str,
+        recurrent_drop_prob: float,
+        hidden_zone_prob: float,
+    ) -> None:
+        super().__init__(
+            input_width=input_width,
+            width=width,
+            recurrent_drop_prob=recurrent_drop_prob,
+            hidden_zone_prob=hidden_zone_prob,
+            cell_zone_prob=0.0,
+        )
+        if reset_placement not in ("after", "before"):
+            raise ConfigError(f"encoder.cell.reset_placement is {reset_placement!r}; expected after or before")
+        self.state_widths = {"hidden": width}
+        self.form = GruForm(
+            resets_after=reset_placement == "after",
+            gate=get_activation(gate_activation),
+            candidate=get_activation(candidate_activation),
+        )
+        self.weight_ih = nn.Parameter(torch.empty(3 * width, input_width))
+        self.weight_hh = nn.Parameter(torch.empty(3 * width, width))
+        self.bias_ih = nn.Parameter(torch.empty(3 * width))
+        self.bias_hh = nn.Parameter(torch.empty(3 * width))
+        self.initialise_(input_init=input_init, recurrent_init=recurrent_init)
+
+    def step(self, inputs: Tensor, state: State, *, noise: Noise) -> tuple[State, dict[str, Tensor]]:
+        """Return h_t, and the gates `reset` and `update` with the `candidate`."""
+        read = noise.read(state[0])
+        x_reset, x_update, x_candidate = nn.functional.linear(inputs, self.weight_ih, self.bias_ih).chunk(3, -1)
+        w_reset, w_update, w_candidate = self.weight_hh.chunk(3)
+        b_reset, b_update, b_candidate = self.bias_hh.chunk(3)
+        reset = self.form.gate(x_reset + nn.functional.linear(read, w_reset, b_reset))
+        update = self.form.gate(x_update + nn.functional.linear(read, w_update, b_update))
+        if self.form.resets_after:
+            inner = reset * nn.functional.linear(read, w_candidate, b_candidate)
+        else:
+            inner = nn.functional.linear(reset * read, w_candidate, b_candidate)
+        candidate = self.form.candidate(x_candidate + inner)
+        fresh = (1 - update) * candidate + update * state[0]
+        gates = {"reset": reset, "update": update, "candidate": candidate}
+        return (noise.mixed_hidden(fresh, state[0]),), gates
+
+    @classmethod
+    def scan(cls, cells: Sequence["GruCell"], inputs: Sequence[Tensor], states: Sequence[State]) -> list[Tensor]:  # type: ignore[override]
+        """Return the hidden states."""
+        projected = torch.stack([cell._projected(steps) for cell, steps in zip(cells, inputs, strict=True)])
+        candidate_bias = stacked(cells, "bias_hh")[:, 2 * cells[0].width :] if cells[0].form.resets_after else None
+        hidden = torch.stack([state[0] for state in states])
+        noise = draw_noise(cells, inputs[0])
+        return [scan_gru(projected, hidden, stacked(cells, "weight_hh"), candidate_bias, form=cells[0].form, noise=noise)]
+
+    def _projected(self, steps: Tensor) -> Tensor:
+        """Return the inputs' products with all the biases that no gate multiplies."""
+        bias: Tensor = self.bias_hh
+        if self.form.resets_after:
+            bias = torch.cat([bias[: 2 * self.width], bias.new_zeros(self.width)])
+        return nn.functional.linear(steps, self.weight_ih, self.bias_ih + bias)

@@ -1,0 +1,177 @@
+"""The long short-term memory, in the forms of the literature."""
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from seqlab.encoders.cells.base import Cell, State, draw_noise, stacked
+from seqlab.errors import ConfigError
+from seqlab.recurrence.activations import get_activation
+from seqlab.recurrence.lstm import LstmForm, LstmWeights, scan_lstm
+from seqlab.recurrence.noise import Noise
+
+_EPSILON = 1e-5
+
+
+@final
+class LstmCell(Cell):
+    """Input gate i, forget gate f, candidate g, output gate o: c_t = f c_{t-1} + i g, h_t = o b(c_t).
+
+    Parameters are named and laid out (i, f, g, o) as those of `torch.nn.LSTMCell`. Options:
+
+    - `forget_gate`: `own`; `none`, as in the original (Hochreiter and Schmidhuber 1997); `coupled`, 1 - i (Greff et al. 2017)
+    - `has_peepholes`: i and f see c_{t-1}, o sees c_t (Gers and Schmidhuber 2000)
+    - `cells_per_block`: so many cells share their gates, and the peepholes see all of them (Graves 2012, §4.5)
+    - `projection_width`: h is a linear map of o b(c) to this width, which `width` then is not (Sak et al. 2014); None = without
+    - `is_normalised`: layer normalisation of both products and of c before b (Ba et al. 2016, eq. 20 to 22)
+    """
+
+    def __init__(
+        self,
+        input_width: int,
+        width: int,
+        *,
+        forget_gate: str,
+        has_peepholes: bool,
+        cells_per_block: int,
+        projection_width: int | None,
+        is_normalised: bool,
+        gate_activation: str,
+        candidate_activation: str,
+        output_activation: str,
+        input_init: str,
+        recurrent_init: str,
+        forget_bias: float,
+        recurrent_drop_prob: float,
+        hidden_zone_prob: float,
+        cell_zone_prob: float,
+    ) -> None:
+        super().__init__(
+            input_width=input_width,
+            width=projection_width or width,
+            recurrent_drop_prob=recurrent_drop_prob,
+            hidden_zone_prob=hidden_zone_prob,
+            cell_zone_prob=cell_zone_prob,
+        )
+        if forget_gate not in ("own", "none", "coupled"):
+            raise ConfigError(f"encoder.cell.forget_gate is {forget_gate!r}; expected own, none or coupled")
+        if cells_per_block < 1 or width % cells_per_block:
+            raise ConfigError(
+                f"encoder.cell.cells_per_block is {cells_per_block}; expected a divisor of encoder.width, {width}"
+            )
+        self.form = LstmForm(
+            n_blocks=width // cells_per_block,
+            cells_per_block=cells_per_block,
+            has_forget_gate=forget_gate != "none",
+            is_coupled=forget_gate == "coupled",
+            gate=get_activation(gate_activation),
+            candidate=get_activation(candidate_activation),
+            output=get_activation(output_activation),
+            epsilon=_EPSILON,
+        )
+        self.state_widths = {"hidden": self.width, "cell": width}
+        self._make_parameters(has_peepholes=has_peepholes, has_projection=bool(projection_width), is_normalised=is_normalised)
+        self.initialise_(input_init=input_init, recurrent_init=recurrent_init)
+        if self.form.has_forget_weights:
+            n = self.form.n_blocks
+            nn.init.constant_(self.bias_ih.detach()[n : 2 * n], forget_bias)
+
+    def _make_parameters(self, *, has_peepholes: bool, has_projection: bool, is_normalised: bool) -> None:
+        cells, gates = self.form.width, self.form.gate_width
+
+        def parameter(is_there: bool, *shape: int) -> nn.Parameter | None:
+            return nn.Parameter(torch.empty(shape)) if is_there else None
+
+        self.weight_ih = nn.Parameter(torch.empty(gates, self.input_width))
+        self.weight_hh = nn.Parameter(torch.empty(gates, self.width))
+        self.bias_ih = nn.Parameter(torch.empty(gates))
+        self.bias_hh = nn.Parameter(torch.empty(gates))
+        self.peepholes = parameter(has_peepholes, self.form.n_input_gates + 1, cells)
+        self.weight_hr = parameter(has_projection, self.width, cells)
+        self.input_gain = parameter(is_normalised, gates)
+        self.recurrent_gain = parameter(is_normalised, gates)
+        self.cell_gain = parameter(is_normalised, cells)
+        self.cell_bias = parameter(is_normalised, cells)
+
+    def blocks(self, name: str, parameter: Tensor) -> Sequence[Tensor]:
+        """Return the gates' parts of what has any."""
+        if parameter.shape[0] != self.form.gate_width:
+            return [parameter]
+        return parameter.split(self.form.sizes)  # type: ignore[no-any-return, no-untyped-call]
+
+    def step(self, inputs: Tensor, state: State, *, noise: Noise) -> tuple[State, dict[str, Tensor]]:
+        """Return h_t and c_t, and the gates `input`, `forget` and `output` (by block) with the `candidate` (by cell)."""
+        form = self.form
+        hidden, cell = state
+        product = nn.functional.linear(noise.read(hidden), self.weight_hh)
+        if self.recurrent_gain is not None:
+            product = nn.functional.layer_norm(product, product.shape[-1:], self.recurrent_gain, None, form.epsilon)
+        *in_gates, candidate, output = torch.split(self._projected(inputs) + product, form.sizes, -1)
+        in_gates = [form.gate(self._seeing(gate, cell, row=row)) for row, gate in enumerate(in_gates)]
+        candidate, kept = form.candidate(candidate), self._forget(in_gates)
+        fresh = self._spread(kept) * cell + self._spread(in_gates[0]) * candidate
+        output = form.gate(self._seeing(output, fresh, row=-1))
+        scaled = fresh
+        if self.cell_gain is not None:
+            scaled = nn.functional.layer_norm(fresh, fresh.shape[-1:], self.cell_gain, self.cell_bias, form.epsilon)
+        emitted = self._spread(output) * form.output(scaled)
+        if self.weight_hr is not None:
+            emitted = nn.functional.linear(emitted, self.weight_hr)
+        gates = {"input": in_gates[0], "forget": kept, "candidate": candidate, "output": output}
+        return (noise.mixed_hidden(emitted, hidden), noise.mixed_cell(fresh, cell)), gates
+
+    @classmethod
+    def scan(cls, cells: Sequence["LstmCell"], inputs: Sequence[Tensor], states: Sequence[State]) -> list[Tensor]:  # type: ignore[override]
+        """Return the hidden states and the cell states."""
+        projected = torch.stack([cell._projected(steps) for cell, steps in zip(cells, inputs, strict=True)])
+
+        def weights(name: str) -> Tensor | None:
+            return None if getattr(cells[0], name) is None else stacked(cells, name)
+
+        recurrence = LstmWeights(
+            recurrent=stacked(cells, "weight_hh"),
+            peepholes=weights("peepholes"),
+            projection=weights("weight_hr"),
+            gain=weights("recurrent_gain"),
+            cell_gain=weights("cell_gain"),
+            cell_bias=weights("cell_bias"),
+        )
+        hidden, cell = (torch.stack(parts) for parts in zip(*states, strict=True))
+        return list(scan_lstm(projected, hidden, cell, recurrence, form=cells[0].form, noise=draw_noise(cells, inputs[0])))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the kernel library has this form, with nothing that disturbs it."""
+        names = (self.form.gate.name, self.form.candidate.name, self.form.output.name)
+        has_extras = self.peepholes is not None or self.weight_hr is not None or self.input_gain is not None
+        has_noise = self.hidden_zone_prob or self.cell_zone_prob or (self.training and self.recurrent_drop_prob)
+        return (
+            self.form.has_forget_weights
+            and self.form.cells_per_block == 1
+            and names == ("sigmoid", "tanh", "tanh")
+            and not has_extras
+            and not has_noise
+        )
+
+    def _projected(self, steps: Tensor) -> Tensor:
+        bias = self.bias_ih + self.bias_hh
+        if self.input_gain is None:
+            return nn.functional.linear(steps, self.weight_ih, bias)
+        products = nn.functional.linear(steps, self.weight_ih)
+        return nn.functional.layer_norm(products, products.shape[-1:], self.input_gain, bias, self.form.epsilon)
+
+    def _seeing(self, gate: Tensor, cell: Tensor, *, row: int) -> Tensor:
+        if self.peepholes is None:
+            return gate
+        return gate + self.form.cells(cell * self.peepholes[row]).sum(-1)
+
+    def _forget(self, in_gates: Sequence[Tensor]) -> Tensor:
+        if self.form.is_coupled:
+            return 1 - in_gates[0]
+        return in_gates[1] if self.form.has_forget_gate else torch.ones_like(in_gates[0])
+
+    def _spread(self, gate: Tensor) -> Tensor:
+        """Return a gate for each cell of its block."""
+        return gate if self.form.cells_per_block == 1 else gate.repeat_interleave(self.form.cells_per_block, -1)

@@ -1,0 +1,82 @@
+"""Encoders in a row, and the simple ones that such a row may end or begin with."""
+
+from collections.abc import Callable, Mapping
+from typing import final
+
+import torch
+from torch import nn
+
+from seqlab.encoders.base import Encoder
+from seqlab.errors import ConfigError
+from seqlab.recurrence.activations import get_activation
+from seqlab.steps import Steps
+
+
+@final
+class ChainEncoder(Encoder):
+    """Runs its parts one after the other; the summary is that of the last part."""
+
+    def __init__(self, *, input_width: int, parts: Mapping[str, Callable[..., Encoder]]) -> None:
+        super().__init__()
+        if not parts:
+            raise ConfigError("encoder.parts is empty; expected at least one encoder")
+        self.parts = nn.ModuleDict()
+        for name, make in parts.items():
+            part = make(input_width=input_width)
+            self.parts[name] = part
+            input_width = part.output_width
+        self.output_width, self.summary_width = part.output_width, part.summary_width
+
+    def forward(self, steps: Steps) -> Steps:
+        """Return what the last part makes of the steps."""
+        for part in self.parts.values():
+            steps = part(steps)
+        return steps
+
+
+@final
+class OutputEncoder(Encoder):
+    """o_t = g(V s_t + b) for every step; of two directions, o_t = g(V s_t + V' s'_t + b)."""
+
+    def __init__(self, *, input_width: int, width: int, activation: str) -> None:
+        super().__init__()
+        self.linear = nn.Linear(input_width, width)
+        self.activation = get_activation(activation)
+        self.output_width = self.summary_width = width
+
+    def forward(self, steps: Steps) -> Steps:
+        """Return o_t; the summary is their mean (zeros for an empty record)."""
+        outputs = steps.with_values(self.activation(self.linear(steps.zero_padded().values)))
+        total = outputs.zero_padded().values.sum(1)
+        return outputs.with_values(outputs.values, summary=total / steps.lengths.clamp(min=1).unsqueeze(1))
+
+
+@final
+class WindowEncoder(Encoder):
+    """Layers of units that each see a fixed window of steps: a multilayer perceptron slid over the sequence.
+
+    The baseline that reading with a memory must beat (Sejnowski and Rosenberg 1987; Collobert et al. 2011, §3.3.1). `window` is
+    the number of steps that the first layer sees, the one it labels in their middle; outside the record all is zero. The
+    summary is the maximum over the steps (zeros for an empty record).
+    """
+
+    def __init__(self, *, input_width: int, window: int, width: int, depth: int, activation: str, drop_prob: float) -> None:
+        super().__init__()
+        if window < 1 or window % 2 == 0:
+            raise ConfigError(f"encoder.window is {window}; expected an odd number of steps, so that one is in the middle")
+        if depth < 1:
+            raise ConfigError(f"encoder.depth is {depth}; expected at least 1 layer")
+        self.first = nn.Conv1d(input_width, width, window, padding=window // 2)
+        self.others = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
+        self.activation = get_activation(activation)
+        self.dropout = nn.Dropout(drop_prob)
+        self.output_width = self.summary_width = width
+
+    def forward(self, steps: Steps) -> Steps:
+        """Return the top layer's values."""
+        values = self.first(steps.zero_padded().values.mT).mT
+        values = self.dropout(self.activation(values))
+        for linear in self.others:
+            values = self.dropout(self.activation(linear(values)))
+        top = values.masked_fill(~steps.mask.unsqueeze(2), -torch.inf).amax(1)
+        return steps.with_values(values, summary=torch.where((steps.lengths > 0).unsqueeze(1), top, 0.0))

@@ -1,0 +1,58 @@
+"""Squashing functions whose slope can be told from their value: what a scan needs to run backwards."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seqlab.errors import ConfigError
+
+
+@final
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function, and its derivative as a function of its value."""
+
+    name: str
+    write: Callable[[Tensor, Tensor], object]
+    """Writes the function of the first tensor into the second, which may be the same."""
+    slope: Callable[[Tensor], Tensor]
+
+    def __call__(self, values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Return the function of `values`, as autograd can follow it."""
+        return _PLAIN[self.name](values)
+
+
+_PLAIN: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "relu": torch.relu,
+    "identity": lambda values: values,
+}
+
+
+def _copy(values: Tensor, out: Tensor) -> None:
+    if out is not values:
+        out.copy_(values)
+
+
+ACTIVATIONS = {
+    "tanh": Activation("tanh", lambda values, out: torch.tanh(values, out=out), lambda y: 1 - y * y),
+    "sigmoid": Activation("sigmoid", lambda values, out: torch.sigmoid(values, out=out), lambda y: y - y * y),
+    "relu": Activation("relu", lambda values, out: torch.clamp_min(values, 0, out=out), lambda y: (y > 0).to(y.dtype)),
+    "identity": Activation("identity", _copy, torch.ones_like),
+}
+"""Activations by name."""
+
+
+def get_activation(name: str) -> Activation:
+    """Return the activation called `name`.
+
+    Raises: ConfigError when there is none.
+    """
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"activation is {name!r}; expected one of {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]

@@ -1,0 +1,61 @@
+"""Views and products that scans share. A scan's tensors are (direction, time, batch, feature)."""
+
+import torch
+from torch import Tensor
+
+BLOCK_NUMBERS = 65_536
+"""What is computed for several steps in one call stays below this many numbers, so that a core's cache holds it."""
+
+
+def steps_of(values: Tensor) -> list[Tensor]:
+    """Return a view of each step."""
+    return list(values.unbind(1))
+
+
+def block_length(values: Tensor) -> int:
+    """Return how many steps of `values` to treat in one call."""
+    numbers_a_step = values.shape[0] * values.shape[2:].numel()
+    return max(1, min(values.shape[1], BLOCK_NUMBERS // max(1, numbers_a_step)))
+
+
+def buffer_from(first: Tensor, n_steps: int) -> Tensor:
+    """Return room for `n_steps` states after the initial one, `first`."""
+    made = first.new_empty(first.shape[0], n_steps + 1, *first.shape[1:])
+    made[:, 0] = first
+    return made
+
+
+def add_product_(target: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add `left @ right` to `target`, a product for each direction."""
+    if len(target) == 1:  # the batched product is slower for one
+        target[0].addmm_(left[0], right[0])
+    else:
+        target.baddbmm_(left, right)
+
+
+def product_plus(base: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
+    """Return `left @ right + base`, a product for each direction; a `base` of None is 0."""
+    if base is None:
+        return torch.bmm(left, right)
+    if len(base) == 1:
+        return torch.addmm(base[0], left[0], right[0]).unsqueeze(0)
+    return torch.baddbmm(base, left, right)
+
+
+def summed_products(left: Tensor, right: Tensor) -> Tensor:
+    """Return the sum over time and batch of each feature of `left` times each of `right`: (direction left right)."""
+    return torch.stack([one.flatten(0, 1).t() @ other.flatten(0, 1) for one, other in zip(left, right, strict=True)])
+
+
+def normalised(values: Tensor, *, epsilon: float) -> Tensor:
+    """Return `values` with mean 0 and deviation 1 over the features."""
+    return torch.native_layer_norm(values, values.shape[-1:], None, None, epsilon)[0]
+
+
+def normalised_backward(gradient: Tensor, values: Tensor, *, epsilon: float) -> Tensor:
+    """Return the gradient of the `values` that were normalised, from that of the result."""
+    centred = values - values.mean(-1, keepdim=True)
+    scale = torch.rsqrt((centred * centred).mean(-1, keepdim=True) + epsilon)
+    normal = centred * scale
+    projected = (gradient * normal).mean(-1, keepdim=True)
+    return scale * (gradient - gradient.mean(-1, keepdim=True) - normal * projected)
