@@ -19,6 +19,7 @@ from seqlab.data.datamodule import read_splits
 from seqlab.data.fields.registry import Fields
 from seqlab.inference.tagger import predict
 from seqlab.labeler import MODEL_KEYS, build_labeler
+from seqlab.module import clip_to_norm_
 from seqlab.steps import Steps
 
 N_PREDICTIONS = 5
@@ -41,7 +42,7 @@ def main(overrides: list[str]) -> None:
     def whole_step(batch):
         optimizer.zero_grad()
         sum(labeler.losses(batch).values()).backward()
-        torch.nn.utils.clip_grad_norm_(labeler.parameters(), 5.0)
+        clip_to_norm_(labeler.parameters(), max_norm=settings["trainer"]["gradient_clip_val"])
         optimizer.step()
 
     def encoder_step(steps):

@@ -1,11 +1,11 @@
 """`LabelerModule`: what Lightning drives: steps, scores, optimiser. It knows no layer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, final
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.labeler import Labeler
@@ -81,12 +81,13 @@ class LabelerModule(pl.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clip as Lightning does, and under bfloat16 as well: it refuses fused optimisers there, for the sake of float16."""
-        if self.trainer.precision != "bf16-mixed" or not gradient_clip_val:
+        is_ours = self.trainer.precision == "bf16-mixed" or self.device.type == "cpu"
+        if not is_ours or not gradient_clip_val:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         elif gradient_clip_algorithm == "value":
             torch.nn.utils.clip_grad_value_(self.parameters(), gradient_clip_val)
         else:
-            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+            clip_to_norm_(self.parameters(), max_norm=gradient_clip_val)
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser of all trainable parameters and, with a schedule, when to step it."""
@@ -120,6 +121,17 @@ class LabelerModule(pl.LightningModule):
                 by_head[name] = head.score([gold[rows[i]] for i in seen], self.predictions[name])
         self.scores = by_head if len(self.labeler.heads) > 1 else next(iter(by_head.values()), {})
         self.log_dict({f"{split}/{name}": value for name, value in flat_scores(self.scores).items()})
+
+
+def clip_to_norm_(parameters: Iterable[nn.Parameter], *, max_norm: float) -> None:
+    """Scale the gradients so that their norm is at most `max_norm`; what is below stays untouched.
+
+    `torch.nn.utils.clip_grad_norm_` multiplies by 1 there: for large embedding tables a tenth of a training step.
+    """
+    kept = list(parameters)
+    total = torch.nn.utils.get_total_norm([parameter.grad for parameter in kept if parameter.grad is not None])
+    if not total <= max_norm:  # of a norm that is not a number, too, so that it shows
+        torch.nn.utils.clip_grads_with_norm_(kept, max_norm, total)
 
 
 def _in_order(items: Sequence[Prediction], order: Sequence[int]) -> list[Prediction]:

@@ -13,7 +13,7 @@ from seqlab.embeddings import CategoryEmbedding, EmbeddingLayer
 from seqlab.encoders import IdentityEncoder
 from seqlab.heads import SequenceHead, SoftmaxTokenHead
 from seqlab.labeler import Labeler
-from seqlab.module import LabelerModule, flat_scores
+from seqlab.module import LabelerModule, clip_to_norm_, flat_scores
 from seqlab.testing import labelled_columns
 
 WORDS = CategoryField(column="tokens", view="identity", min_count=1)
@@ -185,3 +185,21 @@ def test_scheduler_comes_with_its_timing() -> None:
 def test_flat_scores_are_the_floats_without_those_of_single_labels() -> None:
     scores = {"f1": {"strict": 0.5, "default": 0.25}, "n": 3, "scheme": "BIO", "per_type": {"A": {"f1": 1.0}}, "accuracy": 1.0}
     assert flat_scores(scores) == {"f1/strict": 0.5, "f1/default": 0.25, "accuracy": 1.0}
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 5.0, 50.0])
+def test_clipping_equals_torch(max_norm: float) -> None:
+    ours, theirs = ([torch.nn.Parameter(torch.zeros(3)), torch.nn.Parameter(torch.zeros(2, 2))] for _ in range(2))
+    without = torch.nn.Parameter(torch.zeros(1))
+    for parameters in (ours, theirs):
+        parameters[0].grad, parameters[1].grad = torch.tensor([3.0, 0, 4]), torch.full((2, 2), 6.0)
+    clip_to_norm_([*ours, without], max_norm=max_norm)
+    torch.nn.utils.clip_grad_norm_(theirs, max_norm)
+    assert all(torch.equal(one.grad, other.grad) for one, other in zip(ours, theirs, strict=True))
+
+
+def test_clipping_leaves_a_norm_that_is_no_number_to_be_seen() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(2))
+    parameter.grad = torch.tensor([torch.nan, 1.0])
+    clip_to_norm_([parameter], max_norm=1.0)
+    assert parameter.grad.isnan().all()
