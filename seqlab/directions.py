@@ -1,52 +1,71 @@
 """Reading padded sequences forwards and backwards: each is reversed within its own length, so that padding comes last."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 
+@final
 @dataclass(frozen=True)
 class ReadingOrder:
-    """Where each step stands in a batch read one way, step by step: row t * batch + record of the batch's rows."""
+    """How a batch is read by one direction, or by two: forwards, and each record from its last real step back."""
 
-    rows: Int[Tensor, " step"]
-    back: Int[Tensor, " step"]
-    """The way back: row record * time + t of the rows that were read."""
+    n_directions: int
     n_records: int
     n_steps: int
+    steps: Int[Tensor, "direction time batch"]
+    """Where each step that is read stands in the batch: record * n_steps + its time."""
+    back: Int[Tensor, "batch time direction"]
+    """Where each step of the batch stands among those read: (direction * n_steps + time) * n_records + record."""
 
-    def read(self, values: Float[Tensor, "batch time feature"]) -> Float[Tensor, "time batch feature"]:
-        """Return the steps in the order of reading."""
-        return _moved(values, self.rows, self.back).view(self.n_steps, self.n_records, -1)
+    def read(self, values: Sequence[Float[Tensor, "batch time feature"]]) -> Float[Tensor, "direction time batch feature"]:
+        """Return the steps in the order of reading; `values` are the same for both directions, or one each."""
+        if self.n_directions == 1:
+            return values[0].transpose(0, 1).unsqueeze(0)
+        n_rows = self.n_records * self.n_steps
+        rows = torch.cat([one.flatten(0, 1) for one in values]) if len(values) > 1 else values[0].flatten(0, 1)
+        steps, back = self.steps.flatten(1), self.back.flatten(0, 1).t()
+        if len(values) == 1:  # a row is read by each direction, and gets the sum of their gradients
+            return _moved(rows, steps.flatten(), back).view(*self.steps.shape, -1)
+        steps = steps + n_rows * torch.arange(self.n_directions, device=steps.device).unsqueeze(1)
+        return _moved(rows, steps.flatten(), back.flatten().unsqueeze(0)).view(*self.steps.shape, -1)
 
-    def write(self, values: Float[Tensor, "time batch feature"]) -> Float[Tensor, "batch time feature"]:
+    def write(self, values: Float[Tensor, "direction time batch feature"]) -> Float[Tensor, "batch time direction feature"]:
         """Return the steps in the order of the batch, from that of reading."""
-        return _moved(values, self.back, self.rows).view(self.n_records, self.n_steps, -1)
+        if self.n_directions == 1:
+            return values.permute(2, 1, 0, 3)
+        n_rows = self.n_records * self.n_steps
+        offsets = torch.arange(self.n_directions, device=self.steps.device).unsqueeze(1)
+        forth = self.steps.flatten(1) * self.n_directions + offsets
+        moved = _moved(values.reshape(self.n_directions * n_rows, -1), self.back.flatten(), forth.flatten().unsqueeze(0))
+        return moved.view(self.n_records, self.n_steps, self.n_directions, -1)
 
 
-def reading_order(lengths: Int[Tensor, " batch"], n_steps: int, *, is_reversed: bool) -> ReadingOrder:
-    """Return how sequences of `lengths`, padded to `n_steps`, are read: from the first step on, or from the last real one."""
+def reading_order(lengths: Int[Tensor, " batch"], n_steps: int, *, n_directions: int) -> ReadingOrder:
+    """Return how sequences of `lengths`, padded to `n_steps`, are read."""
     n_records = len(lengths)
     record = torch.arange(n_records, device=lengths.device)
     step = torch.arange(n_steps, device=lengths.device)
-    source = step.expand(n_records, n_steps)
-    if is_reversed:
-        last = lengths[:, None] - 1
-        source = torch.where(step <= last, last - step, step)
+    last = lengths[:, None] - 1
     # Within a record, reading is its own inverse.
-    rows = (source + record[:, None] * n_steps).t().flatten()
-    back = (source * n_records + record[:, None]).flatten()
-    return ReadingOrder(rows, back, n_records, n_steps)
+    times = [step.expand(n_records, n_steps), torch.where(step <= last, last - step, step)][:n_directions]
+    steps = torch.stack([(time + record[:, None] * n_steps).t() for time in times])
+    back = [(direction * n_steps + time) * n_records + record[:, None] for direction, time in enumerate(times)]
+    return ReadingOrder(n_directions, n_records, n_steps, steps, torch.stack(back, dim=2))
 
 
 def reverse_steps(
     values: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch time feature"]:
     """Return `values` with the real steps of each sequence in reverse order; padding stays where it is."""
-    return reading_order(lengths, values.shape[1], is_reversed=True).read(values).transpose(0, 1)
+    n_records, n_steps, _ = values.shape
+    order = reading_order(lengths, n_steps, n_directions=2)
+    rows = order.steps[1].t().flatten()
+    return _moved(values.flatten(0, 1), rows, rows.unsqueeze(0)).view(n_records, n_steps, -1)
 
 
 def last_steps(values: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"]) -> Float[Tensor, "batch feature"]:
@@ -56,7 +75,7 @@ def last_steps(values: Float[Tensor, "batch time feature"], lengths: Int[Tensor,
 
 
 class _MovedRows(torch.autograd.Function):
-    """Gathers by a permutation whose inverse is known, so that its gradient is a gather, too (index_select's is a slow sum)."""
+    """Gathers rows, and gathers their gradients from where each went: index_select's own backward is a slow sum."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, rows: Tensor, back: Tensor) -> Tensor:
@@ -66,9 +85,14 @@ class _MovedRows(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (back,) = ctx.saved_tensors
-        return gradients[0].contiguous().index_select(0, back), None, None
+        gradient = gradients[0].contiguous()
+        total = gradient.index_select(0, back[0])
+        for places in back[1:]:
+            total += gradient.index_select(0, places)
+        return total, None, None
 
 
 def _moved(values: Tensor, rows: Tensor, back: Tensor) -> Tensor:
-    moved: Tensor = _MovedRows.apply(values.flatten(0, 1), rows, back)  # type: ignore[no-untyped-call]
+    """Return the `rows` of `values`; row r of these went to the places back[:, r]."""
+    moved: Tensor = _MovedRows.apply(values, rows, back)  # type: ignore[no-untyped-call]
     return moved

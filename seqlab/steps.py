@@ -41,6 +41,8 @@ class Steps:
 
     def zero_padded(self) -> "Steps":
         """Return the same steps with zeros for padding: then a product with it is 0, be it in a sum or in a gradient."""
+        if not self.mask.is_cuda and bool(self.mask.all()):  # asking an accelerator would make the CPU wait for it
+            return self
         return replace(self, values=self.values.masked_fill(~self.mask.unsqueeze(2), 0.0))
 
 

@@ -33,45 +33,41 @@ class RecurrentLayer(nn.Module):
 
     def forward(
         self,
-        inputs: Sequence[Float[Tensor, "time batch feature"]],
+        inputs: Float[Tensor, "direction time batch feature"],
         *,
         lengths: Int[Tensor, " batch"],
-        states: Sequence[State] | None,
+        state: State | None,
         keeps_states: bool,
-    ) -> tuple[list[Float[Tensor, "time batch hidden"]], list[State]]:
-        """Return the hidden states of each direction and, if wanted, the states after each record's last real step.
+    ) -> tuple[Float[Tensor, "direction time batch hidden"], State]:
+        """Return the hidden states and, if wanted, the states after each record's last real step, (direction batch unit) each.
 
-        `states` are the initial ones; None = those the layer has learned, else zero.
+        `state` is the initial one; None = what the layer has learned, else zero.
         """
-        cells, first = self.cell_of_each, [*(states or self._first_states(inputs[0]))]
+        cells, first = self.cell_of_each, state or self._first_state(inputs)
         if not keeps_states and self.bptt_steps is None and all(_has_kernel(cell) for cell in cells):
-            return [_kernel_run(cell, x, s) for cell, x, s in zip(cells, inputs, first, strict=True)], []
+            return _kernel_runs(cells, inputs, first), ()
         runs = self._run(inputs, first)
-        hidden = list(runs[0].unbind(0))
-        if not keeps_states:
-            return hidden, []
-        last = [
-            tuple(_last(run[direction], before, lengths) for run, before in zip(runs, first[direction], strict=True))
-            for direction in range(len(cells))
-        ]
-        return hidden, last
+        last = [_last(run, before, lengths) for run, before in zip(runs, first, strict=True)] if keeps_states else []
+        return runs[0], tuple(last)
 
-    def _run(self, inputs: Sequence[Tensor], states: Sequence[State]) -> list[Tensor]:
+    def _run(self, inputs: Tensor, state: State) -> list[Tensor]:
         """Return each state of every step, (direction time batch unit)."""
         cells = self.cell_of_each
-        n_steps = inputs[0].shape[0]
-        window = self.bptt_steps or n_steps
+        window = self.bptt_steps or inputs.shape[1]
         pieces = []
-        for start in range(0, n_steps, window):
-            pieces.append(type(cells[0]).scan(cells, [x[start : start + window] for x in inputs], states))
-            states = [tuple(part[direction, -1].detach() for part in pieces[-1]) for direction in range(len(inputs))]
-        return pieces[0] if len(pieces) == 1 else [torch.cat(parts, dim=1) for parts in zip(*pieces, strict=True)]
+        for piece in inputs.split(window, dim=1):  # type: ignore[no-untyped-call]
+            pieces.append(type(cells[0]).scan(cells, piece, state))
+            state = tuple(run[:, -1].detach() for run in pieces[-1])
+        return pieces[0] if len(pieces) == 1 else [torch.cat(runs, dim=1) for runs in zip(*pieces, strict=True)]
 
-    def _first_states(self, inputs: Tensor) -> list[State]:
+    def _first_state(self, inputs: Tensor) -> State:
+        cells = self.cell_of_each
+        n_directions, _, n_records, _ = inputs.shape
+        widths = cells[0].state_widths.values()
         if not len(self.first_states):
-            return [cell.zero_state(inputs) for cell in self.cell_of_each]
-        learned = iter(self.first_states)
-        return [tuple(next(learned).expand(inputs.shape[1], -1) for _ in cell.state_widths) for cell in self.cell_of_each]
+            return tuple(inputs.new_zeros(n_directions, n_records, width) for width in widths)
+        by_cell = [list(self.first_states)[i :: len(widths)] for i in range(len(widths))]
+        return tuple(torch.stack(states).unsqueeze(1).expand(-1, n_records, -1) for states in by_cell)
 
 
 def _has_kernel(cell: Cell) -> bool:
@@ -79,8 +75,13 @@ def _has_kernel(cell: Cell) -> bool:
     return isinstance(cell, LstmCell) and cell.is_plain
 
 
-def _kernel_run(cell: Cell, inputs: Tensor, state: State) -> Tensor:
-    """Return the hidden states."""
+def _kernel_runs(cells: Sequence[Cell], inputs: Tensor, state: State) -> Tensor:
+    """Return the hidden states, by torch's own LSTM."""
+    hidden = [_kernel_run(cell, *one) for cell, *one in zip(cells, inputs, *state, strict=True)]
+    return hidden[0].unsqueeze(0) if len(hidden) == 1 else torch.stack(hidden)
+
+
+def _kernel_run(cell: Cell, inputs: Tensor, *state: Tensor) -> Tensor:
     assert isinstance(cell, LstmCell)
     weights: list[Tensor] = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     first = [part.unsqueeze(0).contiguous() for part in state]
@@ -89,5 +90,5 @@ def _kernel_run(cell: Cell, inputs: Tensor, state: State) -> Tensor:
 
 def _last(run: Tensor, before: Tensor, lengths: Tensor) -> Tensor:
     """Return the state after the last real step of each record: the initial one where it has none."""
-    index = torch.clamp(lengths - 1, min=0)[None, :, None].expand(1, -1, run.shape[-1])
-    return torch.where((lengths > 0).unsqueeze(1), run.gather(0, index)[0], before)
+    index = torch.clamp(lengths - 1, min=0)[None, None, :, None].expand(len(run), 1, -1, run.shape[-1])
+    return torch.where((lengths > 0).unsqueeze(1), run.gather(1, index)[:, 0], before)

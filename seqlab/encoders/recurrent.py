@@ -20,8 +20,6 @@ from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
 from seqlab.errors import ConfigError
 from seqlab.steps import Steps
 
-DIRECTIONS = ("forward", "backward")
-
 
 @final
 class RecurrentEncoder(Encoder):
@@ -88,23 +86,21 @@ class RecurrentEncoder(Encoder):
     def forward(self, steps: Steps) -> Steps:
         """Return the top layer's hidden states."""
         values = steps.zero_padded().values
-        orders = [
-            reading_order(steps.lengths, values.shape[1], is_reversed=bool(direction)) for direction in range(self.n_directions)
-        ]
+        order = reading_order(steps.lengths, values.shape[1], n_directions=self.n_directions)
         stacks, state = [values] * self.n_stacks, dict[str, Tensor]()
         for i, (layer, around, dropout) in enumerate(self._stages()):
             hidden, last = layer(
-                [order.read(stacks[direction % self.n_stacks]) for direction, order in enumerate(orders)],
+                order.read(stacks),
                 lengths=steps.lengths,
-                states=self._given_states(layer, i, steps.state),
+                state=self._given_state(layer, i, steps.state),
                 keeps_states=self.is_stateful,
             )
-            state |= _named_states(last, layer, i)
-            read = [order.write(outputs) for order, outputs in zip(orders, hidden, strict=True)]
-            made = [self.merge(read)] if self.n_stacks == 1 else read
+            state |= _named_state(last, layer, i)
+            read = order.write(hidden)
+            made = [self.merge(read)] if self.n_stacks == 1 else list(read.unbind(2))
             stacks = [dropout(around_one(x, y)) for around_one, x, y in zip(around, stacks, made, strict=True)]
         return Steps(
-            stacks[0] if self.n_stacks == 1 else self.merge(stacks),
+            stacks[0] if self.n_stacks == 1 else self.merge(torch.stack(stacks, 2)),
             steps.lengths,
             summary=self._summary(hidden, steps.lengths),
             state=state or None,
@@ -115,36 +111,29 @@ class RecurrentEncoder(Encoder):
         """Yield each layer from the bottom up, with what goes around it and the dropout after it."""
         yield from zip(self.layers, self.connections, self.dropouts, strict=True)
 
-    def _summary(self, hidden: Sequence[Tensor], lengths: Tensor) -> Tensor:
-        summary = self.merge([_last_read(outputs, lengths) for outputs in hidden])
-        dropped: Tensor = self.dropouts[-1](summary.unsqueeze(1))
+    def _summary(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        """Return the last states, (batch feature), from those of all steps (direction time batch hidden)."""
+        index = torch.clamp(lengths - 1, min=0)[None, None, :, None].expand(len(hidden), 1, -1, hidden.shape[-1])
+        last = hidden.gather(1, index)[:, 0] * (lengths > 0).unsqueeze(1)
+        dropped: Tensor = self.dropouts[-1](self.merge(last.transpose(0, 1)).unsqueeze(1))
         return dropped.squeeze(1)
 
     def _merged_width(self, width: int) -> int:
         return width * self.n_directions if self.merge_name in SIDE_BY_SIDE else width
 
-    def _given_states(self, layer: RecurrentLayer, i: int, state: Mapping[str, Tensor] | None) -> list[State] | None:
+    def _given_state(self, layer: RecurrentLayer, i: int, state: Mapping[str, Tensor] | None) -> State | None:
         if not self.is_stateful or state is None:
             return None
-        return [
-            tuple(state[f"{i}.{DIRECTIONS[direction]}.{name}"] for name in cell.state_widths)
-            for direction, cell in enumerate(layer.cell_of_each)
-        ]
+        return tuple(state[name].unsqueeze(0) for name in _state_names(layer, i))
 
 
-def _named_states(last: Sequence[State], layer: RecurrentLayer, i: int) -> dict[str, Tensor]:
-    """Return the states of layer `i` by name, such as `0.forward.hidden`."""
-    return {
-        f"{i}.{DIRECTIONS[direction]}.{name}": part
-        for direction, (cell, states) in enumerate(zip(layer.cell_of_each, last, strict=False))
-        for name, part in zip(cell.state_widths, states, strict=True)
-    }
+def _state_names(layer: RecurrentLayer, i: int) -> list[str]:
+    """Return the names of the states of layer `i`, such as `0.hidden`."""
+    return [f"{i}.{name}" for name in layer.cell_of_each[0].state_widths]
 
 
-def _last_read(outputs: Tensor, lengths: Tensor) -> Tensor:
-    """Return the last output of each record in its order of reading, zeros for an empty one, from (time batch feature)."""
-    index = torch.clamp(lengths - 1, min=0)[None, :, None].expand(1, -1, outputs.shape[2])
-    return outputs.gather(0, index)[0] * (lengths > 0).unsqueeze(1)
+def _named_state(last: State, layer: RecurrentLayer, i: int) -> dict[str, Tensor]:
+    return {name: part.squeeze(0) for name, part in zip(_state_names(layer, i), last, strict=True)} if last else {}
 
 
 def _widths(width: int | Sequence[int], depth: int | None) -> list[int]:

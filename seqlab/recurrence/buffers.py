@@ -47,15 +47,13 @@ def summed_products(left: Tensor, right: Tensor) -> Tensor:
     return torch.stack([one.flatten(0, 1).t() @ other.flatten(0, 1) for one, other in zip(left, right, strict=True)])
 
 
-def normalised(values: Tensor, *, epsilon: float) -> Tensor:
-    """Return `values` with mean 0 and deviation 1 over the features."""
-    return torch.native_layer_norm(values, values.shape[-1:], None, None, epsilon)[0]
+def normalised(values: Tensor, *, epsilon: float) -> tuple[Tensor, Tensor]:
+    """Return `values` with mean 0 and deviation 1 over the features, and what they were multiplied with for that."""
+    normal, _, scale = torch.native_layer_norm(values, values.shape[-1:], None, None, epsilon)
+    return normal, scale.squeeze(-1)
 
 
-def normalised_backward(gradient: Tensor, values: Tensor, *, epsilon: float) -> Tensor:
-    """Return the gradient of the `values` that were normalised, from that of the result."""
-    centred = values - values.mean(-1, keepdim=True)
-    scale = torch.rsqrt((centred * centred).mean(-1, keepdim=True) + epsilon)
-    normal = centred * scale
-    projected = (gradient * normal).mean(-1, keepdim=True)
-    return scale * (gradient - gradient.mean(-1, keepdim=True) - normal * projected)
+def normalised_backward(gradient: Tensor, normal: Tensor, scale: Tensor) -> Tensor:
+    """Return the gradient of the values that were normalised, from that of the `normal` ones."""
+    along = (gradient * normal).mean(-1, keepdim=True)
+    return scale.unsqueeze(-1) * (gradient - gradient.mean(-1, keepdim=True) - normal * along)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqlab.recurrence import native
 from seqlab.recurrence.activations import Activation
 from seqlab.recurrence.buffers import add_product_, buffer_from, product_plus, steps_of, summed_products
 from seqlab.recurrence.noise import Noise
@@ -35,20 +36,23 @@ class _RnnScan(torch.autograd.Function):
     def forward(ctx: Any, activation: Activation, noise: Noise, inputs: Tensor, hidden: Tensor, recurrent: Tensor) -> Tensor:
         states = buffer_from(hidden, inputs.shape[1])
         read = states if noise.recurrent is None else buffer_from(hidden * noise.recurrent, inputs.shape[1])
-        state_steps, read_steps, zones = steps_of(states), steps_of(read), noise.hidden_zones(states)
-        transposed = recurrent.transpose(1, 2).contiguous()
-        for t, fresh in enumerate(steps_of(inputs)):
-            old, new = state_steps[t : t + 2]
-            add_product_(fresh, read_steps[t], transposed)
-            if zones is None:
-                activation.write(fresh, new)
-            else:
-                activation.write(fresh, fresh)
-                torch.lerp(fresh, old, zones[t], out=new)
-            if noise.recurrent is not None:
-                torch.mul(new, noise.recurrent, out=read_steps[t + 1])
+        if native.is_usable(inputs):
+            native.run(
+                "rnn_forward",
+                inputs,
+                width=inputs.shape[-1],
+                function=activation,
+                inputs=inputs,
+                hidden=states,
+                read=read,
+                recurrent=recurrent,
+                mask=noise.recurrent,
+                zone=noise.hidden_zone,
+            )
+        else:
+            _fill(inputs, states, read, recurrent, activation=activation, noise=noise)
         ctx.activation, ctx.noise = activation, noise
-        ctx.save_for_backward(inputs if zones else states[:, 1:], states, read, recurrent)
+        ctx.save_for_backward(inputs, states, read, recurrent)
         return states[:, 1:]
 
     @staticmethod
@@ -56,16 +60,55 @@ class _RnnScan(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         fresh, states, read, recurrent = ctx.saved_tensors
         noise: Noise = ctx.noise
-        zones = noise.hidden_zones(states)
-        d_inputs = ctx.activation.slope(fresh)
-        d_hidden = gradient[:, -1]
-        outer = steps_of(gradient)
-        for t, d_input in reversed(list(enumerate(steps_of(d_inputs)))):
-            kept = None if zones is None else d_hidden * zones[t]
-            d_input.mul_(d_hidden if kept is None else d_hidden - kept)
-            before = outer[t - 1] if t else None
-            if noise.recurrent is None and kept is None:
-                d_hidden = product_plus(before, d_input, recurrent)
-            else:
-                d_hidden = noise.read_backward(torch.bmm(d_input, recurrent), kept, before)
-        return None, None, d_inputs, d_hidden, summed_products(d_inputs, read[:, :-1])
+        if native.is_usable(gradient):
+            d_inputs, d_first = torch.empty_like(fresh), torch.empty_like(states[:, 0])
+            native.run(
+                "rnn_backward",
+                fresh,
+                width=fresh.shape[-1],
+                function=ctx.activation,
+                recurrent=recurrent,
+                mask=noise.recurrent,
+                zone=noise.hidden_zone,
+                d_hidden=gradient,
+                fresh=fresh,
+                d_inputs=d_inputs,
+                d_first=d_first,
+            )
+        else:
+            d_inputs, d_first = _unroll(fresh, states, recurrent, gradient, activation=ctx.activation, noise=noise)
+        return None, None, d_inputs, d_first, summed_products(d_inputs, read[:, :-1])
+
+
+def _fill(inputs: Tensor, states: Tensor, read: Tensor, recurrent: Tensor, *, activation: Activation, noise: Noise) -> None:
+    """Write the states, what W reads of them, and (over the inputs) the states before zoneout."""
+    state_steps, read_steps, zones = steps_of(states), steps_of(read), noise.hidden_zones(states)
+    transposed = recurrent.transpose(1, 2).contiguous()
+    for t, fresh in enumerate(steps_of(inputs)):
+        old, new = state_steps[t : t + 2]
+        add_product_(fresh, read_steps[t], transposed)
+        activation.write(fresh, fresh)
+        new.copy_(fresh)
+        if zones is not None:
+            torch.lerp(fresh, old, zones[t], out=new)
+        if noise.recurrent is not None:
+            torch.mul(new, noise.recurrent, out=read_steps[t + 1])
+
+
+def _unroll(
+    fresh: Tensor, states: Tensor, recurrent: Tensor, gradient: Tensor, *, activation: Activation, noise: Noise
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the inputs and of the initial state."""
+    zones = noise.hidden_zones(states)
+    d_inputs = activation.slope(fresh)
+    d_hidden = gradient[:, -1]
+    outer = steps_of(gradient)
+    for t, d_input in reversed(list(enumerate(steps_of(d_inputs)))):
+        kept = None if zones is None else d_hidden * zones[t]
+        d_input.mul_(d_hidden if kept is None else d_hidden - kept)
+        before = outer[t - 1] if t else None
+        if noise.recurrent is None and kept is None:
+            d_hidden = product_plus(before, d_input, recurrent)
+        else:
+            d_hidden = noise.read_backward(torch.bmm(d_input, recurrent), kept, before)
+    return d_inputs, d_hidden

@@ -110,10 +110,11 @@ def test_cell_equals_torch(make: Callable[[], Cell], theirs: Callable[[int, int]
 @pytest.mark.parametrize("name", FORMS)
 def test_cell_equals_its_run_over_sequences(name: str) -> None:
     cells = [shaken(FORMS[name]()).eval() for _ in range(2)]
-    inputs = [torch.randn(6, 5, INPUTS).double() for _ in cells]
-    states = [tuple(torch.randn(5, width).double() for width in cell.state_widths.values()) for cell in cells]
+    inputs = torch.randn(2, 6, 5, INPUTS).double()
+    states = tuple(torch.randn(2, 5, width).double() for width in cells[0].state_widths.values())
     runs = type(cells[0]).scan(cells, inputs, states)
-    for direction, (cell, steps, state) in enumerate(zip(cells, inputs, states, strict=True)):
+    for direction, (cell, steps, *state) in enumerate(zip(cells, inputs, *states, strict=True)):
+        state = tuple(state)
         for t, step in enumerate(steps):
             state = cell(step, state)
             for run, part in zip(runs, state, strict=True):
@@ -145,7 +146,7 @@ def test_textbook_memory_writes_keeps_reads_and_resets() -> None:
         memory.append(round(state[1].item(), 4))
     assert outputs == [0, 0, 0, 7, 0]
     assert memory == [3, 7, 7, 7, 0]
-    run, kept = LstmCell.scan([cell], [inputs[:, None]], [cell.zero_state(inputs[:1])])
+    run, kept = LstmCell.scan([cell], inputs[None, :, None], tuple(part[None] for part in cell.zero_state(inputs[:1])))
     assert [round(v, 4) for v in run.flatten().tolist()] == outputs
     assert [round(v, 4) for v in kept.flatten().tolist()] == memory
 
@@ -180,7 +181,7 @@ def test_initialisations_fill_the_matrix(kind: str) -> None:
 
 def test_noise_is_drawn_while_training_and_averaged_in_evaluation() -> None:
     cell = lstm(hidden_zone_prob=0.25, cell_zone_prob=0.5, recurrent_drop_prob=0.5)
-    inputs = torch.zeros(200, 10, INPUTS)
+    inputs = torch.zeros(1, 200, 10, INPUTS)
     noise = draw_noise([cell], inputs)
     assert set(noise.recurrent.unique().tolist()) == {0.0, 2.0}
     assert noise.recurrent.shape == (1, 10, WIDTH)

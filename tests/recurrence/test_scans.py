@@ -11,8 +11,10 @@ from torch import Tensor
 from seqlab.errors import ConfigError
 from seqlab.recurrence import buffers
 from seqlab.recurrence.activations import ACTIVATIONS, get_activation
-from seqlab.recurrence.gru import GruForm, scan_gru
-from seqlab.recurrence.lstm import LstmForm, LstmWeights, scan_lstm
+from seqlab.recurrence.gru import scan_gru
+from seqlab.recurrence.gru_loop import GruForm
+from seqlab.recurrence.lstm import scan_lstm
+from seqlab.recurrence.lstm_form import LstmForm, LstmWeights
 from seqlab.recurrence.noise import Noise
 from seqlab.recurrence.rnn import scan_rnn
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -44,7 +44,7 @@ class Cell(nn.Module, ABC):
     def forward(self, inputs: Float[Tensor, "batch feature"], state: State | None = None) -> State:
         """Return the state after one step, the hidden one first; a `state` of None is zero."""
         before = self.zero_state(inputs) if state is None else state
-        return self.step(inputs, before, noise=draw_noise([self], inputs[None]).at(0, 0))[0]
+        return self.step(inputs, before, noise=draw_noise([self], inputs[None, None]).at(0, 0))[0]
 
     @abstractmethod
     def step(
@@ -55,9 +55,9 @@ class Cell(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def scan(
-        cls, cells: Sequence["Cell"], inputs: Sequence[Float[Tensor, "time batch feature"]], states: Sequence[State]
+        cls, cells: Sequence[Any], inputs: Float[Tensor, "direction time batch feature"], state: State
     ) -> list[Float[Tensor, "direction time batch unit"]]:
-        """Return each state of every step, for cells of one form that read their own inputs side by side."""
+        """Return each state of every step, for cells of one form, one a direction; `state` is (direction batch unit) each."""
 
     def zero_state(self, inputs: Float[Tensor, "*lead feature"]) -> State:
         """Return states of zero for the batch of `inputs`, (… batch feature)."""
@@ -66,6 +66,11 @@ class Cell(nn.Module, ABC):
     def blocks(self, name: str, parameter: Tensor) -> Sequence[Tensor]:
         """Return the parts of a parameter that are initialised each by itself: its gates."""
         return parameter.split(self.width)  # type: ignore[no-any-return, no-untyped-call]
+
+    def input_bias(self) -> Tensor:
+        """Return what is added to the inputs' products: all the biases that no gate multiplies."""
+        bias: Tensor = self.bias_ih + self.bias_hh  # type: ignore[operator]
+        return bias
 
     def initialise_(self, *, input_init: str, recurrent_init: str) -> None:
         """Fill the parameters: `weight_ih` and `weight_hh` gate by gate, biases and peepholes with zeros, gains with ones."""
@@ -80,10 +85,10 @@ class Cell(nn.Module, ABC):
         return f"{self.input_width}, {self.width}"
 
 
-def draw_noise(cells: Sequence[Cell], inputs: Float[Tensor, "time batch feature"]) -> Noise:
+def draw_noise(cells: Sequence[Cell], inputs: Float[Tensor, "direction time batch feature"]) -> Noise:
     """Return the noise of one run of `cells` (of one form) over `inputs`: drawn while training, its mean in evaluation."""
     cell = cells[0]
-    n_steps, n_records = inputs.shape[:2]
+    n_steps, n_records = inputs.shape[1:3]
     widths = list(cell.state_widths.values())
 
     def zone(prob: float, width: int) -> Tensor | float | None:
@@ -104,6 +109,19 @@ def stacked(cells: Sequence[Cell], name: str) -> Tensor:
     """Return parameter `name` of all cells, on a leading axis; None where the form has none."""
     tensors = [getattr(cell, name) for cell in cells]
     return tensors[0].unsqueeze(0) if len(tensors) == 1 else torch.stack(tensors)
+
+
+def projected(
+    inputs: Float[Tensor, "direction time batch feature"],
+    weight: Float[Tensor, "direction gate feature"],
+    bias: Float[Tensor, "direction gate"] | None,
+) -> Float[Tensor, "direction time batch gate"]:
+    """Return the inputs' products for all steps at once, each direction by its own weights."""
+    if len(inputs) == 1:
+        return nn.functional.linear(inputs[0], weight[0], None if bias is None else bias[0]).unsqueeze(0)
+    rows, columns = inputs.flatten(1, 2), weight.transpose(1, 2)
+    products = torch.bmm(rows, columns) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, columns)
+    return products.view(*inputs.shape[:3], -1)
 
 
 def _probability(name: str, value: float) -> float:

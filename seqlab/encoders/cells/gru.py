@@ -6,10 +6,11 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from seqlab.encoders.cells.base import Cell, State, draw_noise, stacked
+from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, stacked
 from seqlab.errors import ConfigError
 from seqlab.recurrence.activations import get_activation
-from seqlab.recurrence.gru import GruForm, scan_gru
+from seqlab.recurrence.gru import scan_gru
+from seqlab.recurrence.gru_loop import GruForm
 from seqlab.recurrence.noise import Noise
 
 
@@ -73,17 +74,16 @@ class GruCell(Cell):
         return (noise.mixed_hidden(fresh, state[0]),), gates
 
     @classmethod
-    def scan(cls, cells: Sequence["GruCell"], inputs: Sequence[Tensor], states: Sequence[State]) -> list[Tensor]:  # type: ignore[override]
+    def scan(cls, cells: Sequence["GruCell"], inputs: Tensor, state: State) -> list[Tensor]:
         """Return the hidden states."""
-        projected = torch.stack([cell._projected(steps) for cell, steps in zip(cells, inputs, strict=True)])
+        bias = torch.stack([cell.input_bias() for cell in cells])
+        products = projected(inputs, stacked(cells, "weight_ih"), bias)
         candidate_bias = stacked(cells, "bias_hh")[:, 2 * cells[0].width :] if cells[0].form.resets_after else None
-        hidden = torch.stack([state[0] for state in states])
-        noise = draw_noise(cells, inputs[0])
-        return [scan_gru(projected, hidden, stacked(cells, "weight_hh"), candidate_bias, form=cells[0].form, noise=noise)]
+        recurrent, noise = stacked(cells, "weight_hh"), draw_noise(cells, inputs)
+        return [scan_gru(products, state[0], recurrent, candidate_bias, form=cells[0].form, noise=noise)]
 
-    def _projected(self, steps: Tensor) -> Tensor:
-        """Return the inputs' products with all the biases that no gate multiplies."""
-        bias: Tensor = self.bias_hh
-        if self.form.resets_after:
-            bias = torch.cat([bias[: 2 * self.width], bias.new_zeros(self.width)])
-        return nn.functional.linear(steps, self.weight_ih, self.bias_ih + bias)
+    def input_bias(self) -> Tensor:
+        """Return the biases but the candidate's, which r multiplies where it resets after the product."""
+        if not self.form.resets_after:
+            return super().input_bias()
+        return self.bias_ih + torch.cat([self.bias_hh[: 2 * self.width], self.bias_hh.new_zeros(self.width)])

@@ -6,10 +6,11 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from seqlab.encoders.cells.base import Cell, State, draw_noise, stacked
+from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, stacked
 from seqlab.errors import ConfigError
 from seqlab.recurrence.activations import get_activation
-from seqlab.recurrence.lstm import LstmForm, LstmWeights, scan_lstm
+from seqlab.recurrence.lstm import scan_lstm
+from seqlab.recurrence.lstm_form import LstmForm, LstmWeights
 from seqlab.recurrence.noise import Noise
 
 _EPSILON = 1e-5
@@ -108,7 +109,9 @@ class LstmCell(Cell):
         product = nn.functional.linear(noise.read(hidden), self.weight_hh)
         if self.recurrent_gain is not None:
             product = nn.functional.layer_norm(product, product.shape[-1:], self.recurrent_gain, None, form.epsilon)
-        *in_gates, candidate, output = torch.split(self._projected(inputs) + product, form.sizes, -1)
+        *in_gates, candidate, output = torch.split(
+            self._all_projected([self], inputs[None, None])[0, 0] + product, form.sizes, -1
+        )
         in_gates = [form.gate(self._seeing(gate, cell, row=row)) for row, gate in enumerate(in_gates)]
         candidate, kept = form.candidate(candidate), self._forget(in_gates)
         fresh = self._spread(kept) * cell + self._spread(in_gates[0]) * candidate
@@ -123,9 +126,8 @@ class LstmCell(Cell):
         return (noise.mixed_hidden(emitted, hidden), noise.mixed_cell(fresh, cell)), gates
 
     @classmethod
-    def scan(cls, cells: Sequence["LstmCell"], inputs: Sequence[Tensor], states: Sequence[State]) -> list[Tensor]:  # type: ignore[override]
+    def scan(cls, cells: Sequence["LstmCell"], inputs: Tensor, state: State) -> list[Tensor]:
         """Return the hidden states and the cell states."""
-        projected = torch.stack([cell._projected(steps) for cell, steps in zip(cells, inputs, strict=True)])
 
         def weights(name: str) -> Tensor | None:
             return None if getattr(cells[0], name) is None else stacked(cells, name)
@@ -138,8 +140,21 @@ class LstmCell(Cell):
             cell_gain=weights("cell_gain"),
             cell_bias=weights("cell_bias"),
         )
-        hidden, cell = (torch.stack(parts) for parts in zip(*states, strict=True))
-        return list(scan_lstm(projected, hidden, cell, recurrence, form=cells[0].form, noise=draw_noise(cells, inputs[0])))
+        hidden, cell = state
+        products = cls._all_projected(cells, inputs)
+        return list(scan_lstm(products, hidden, cell, recurrence, form=cells[0].form, noise=draw_noise(cells, inputs)))
+
+    @staticmethod
+    def _all_projected(cells: Sequence["LstmCell"], inputs: Tensor) -> Tensor:
+        weight, bias = stacked(cells, "weight_ih"), torch.stack([cell.input_bias() for cell in cells])
+        if cells[0].input_gain is None:
+            return projected(inputs, weight, bias)
+        products = projected(inputs, weight, None)
+        normal = [
+            nn.functional.layer_norm(one, one.shape[-1:], cell.input_gain, shift, _EPSILON)
+            for one, cell, shift in zip(products, cells, bias, strict=True)
+        ]
+        return normal[0].unsqueeze(0) if len(normal) == 1 else torch.stack(normal)
 
     @property
     def is_plain(self) -> bool:
@@ -154,13 +169,6 @@ class LstmCell(Cell):
             and not has_extras
             and not has_noise
         )
-
-    def _projected(self, steps: Tensor) -> Tensor:
-        bias = self.bias_ih + self.bias_hh
-        if self.input_gain is None:
-            return nn.functional.linear(steps, self.weight_ih, bias)
-        products = nn.functional.linear(steps, self.weight_ih)
-        return nn.functional.layer_norm(products, products.shape[-1:], self.input_gain, bias, self.form.epsilon)
 
     def _seeing(self, gate: Tensor, cell: Tensor, *, row: int) -> Tensor:
         if self.peepholes is None:

@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from seqlab.encoders.cells.base import Cell, State, draw_noise, stacked
+from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, stacked
 from seqlab.recurrence.activations import get_activation
 from seqlab.recurrence.noise import Noise
 from seqlab.recurrence.rnn import scan_rnn
@@ -44,19 +44,14 @@ class RnnCell(Cell):
 
     def step(self, inputs: Tensor, state: State, *, noise: Noise) -> tuple[State, dict[str, Tensor]]:
         """Return s_t; there is no gate."""
-        projected = nn.functional.linear(inputs, self.weight_ih, self.bias_ih)
-        fresh = self.activation(projected + nn.functional.linear(noise.read(state[0]), self.weight_hh, self.bias_hh))
+        product = nn.functional.linear(inputs, self.weight_ih, self.bias_ih)
+        fresh = self.activation(product + nn.functional.linear(noise.read(state[0]), self.weight_hh, self.bias_hh))
         return (noise.mixed_hidden(fresh, state[0]),), {}
 
     @classmethod
-    def scan(cls, cells: Sequence["RnnCell"], inputs: Sequence[Tensor], states: Sequence[State]) -> list[Tensor]:  # type: ignore[override]
+    def scan(cls, cells: Sequence["RnnCell"], inputs: Tensor, state: State) -> list[Tensor]:
         """Return the hidden states."""
-        projected = torch.stack(
-            [
-                nn.functional.linear(steps, cell.weight_ih, cell.bias_ih + cell.bias_hh)
-                for cell, steps in zip(cells, inputs, strict=True)
-            ]
-        )
-        hidden = torch.stack([state[0] for state in states])
-        noise = draw_noise(cells, inputs[0])
-        return [scan_rnn(projected, hidden, stacked(cells, "weight_hh"), activation=cells[0].activation, noise=noise)]
+        bias = torch.stack([cell.input_bias() for cell in cells])
+        products = projected(inputs, stacked(cells, "weight_ih"), bias)
+        recurrent, noise = stacked(cells, "weight_hh"), draw_noise(cells, inputs)
+        return [scan_rnn(products, state[0], recurrent, activation=cells[0].activation, noise=noise)]

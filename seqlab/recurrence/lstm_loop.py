@@ -1,0 +1,212 @@
+"""The LSTM as a loop of tensor operations, forwards and backwards, for any device and precision. Equations: lstm.py.
+
+A step is too small to hide what a call costs. So the forward pass writes into buffers made once, and what the backward pass can
+know beforehand (each gate's slope times what the gate multiplies) is computed for many steps in one call: what is left in its
+loop is a handful of products.
+"""
+
+import torch
+from torch import Tensor
+
+from seqlab.recurrence.buffers import (
+    add_product_,
+    block_length,
+    normalised,
+    normalised_backward,
+    product_plus,
+    steps_of,
+)
+from seqlab.recurrence.lstm_form import LstmForm, LstmGradients, LstmTape, LstmWeights
+from seqlab.recurrence.noise import Noise
+
+
+def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -> None:
+    """Run through the steps. Every operation writes into a view of a buffer."""
+    n_steps = tape.gates.shape[1]
+    recurrent = w.recurrent.transpose(1, 2).contiguous()
+    projection = None if w.projection is None else w.projection.transpose(1, 2).contiguous()
+    peep_in, peep_out = _peepholes(w.peepholes, form=form)
+    gates, hidden, read, fresh_rows = (steps_of(x) for x in (tape.gates, tape.hidden, tape.read, tape.fresh))
+    in_gates, candidates, out_gates = (steps_of(part) for part in form.parts(tape.gates))
+    cells, fresh, squashed = (steps_of(form.cells(x)) for x in (tape.cell, tape.fresh, tape.squashed))
+    squashed_rows = steps_of(tape.squashed)
+    emitted = steps_of(form.cells(tape.hidden)) if projection is None else None
+    hidden_zones = noise.hidden_zones(tape.hidden)
+    cell_zones = noise.cell_zones(tape.hidden)
+    for t in range(n_steps):
+        in_gate, candidate, out_gate, old, new = in_gates[t], candidates[t], out_gates[t], cells[t], fresh[t]
+        if tape.normal is None or tape.scale is None:
+            add_product_(gates[t], read[t], recurrent)
+        else:
+            tape.normal[:, t], tape.scale[:, t] = normalised(torch.bmm(read[t], recurrent), epsilon=form.epsilon)
+            gates[t].addcmul_(tape.normal[:, t], _over_batch(w.gain))
+        if peep_in is not None:
+            _look(in_gate, old.unsqueeze(2), peep_in, form=form)
+        form.gate.write(in_gate, in_gate)
+        form.candidate.write(candidate, candidate)
+        if form.is_coupled:
+            torch.lerp(old, candidate, in_gate[:, :, 0], out=new)
+        elif form.has_forget_gate:
+            torch.mul(old, in_gate[:, :, 1], out=new)
+            new.addcmul_(in_gate[:, :, 0], candidate)
+        else:
+            torch.addcmul(old, in_gate[:, :, 0], candidate, out=new)
+        if peep_out is not None:
+            _look(out_gate, new, peep_out, form=form)
+        form.gate.write(out_gate, out_gate)
+        if tape.normal_cell is None or tape.cell_scale is None:
+            form.output.write(fresh_rows[t], squashed_rows[t])
+        else:
+            normal, tape.cell_scale[:, t] = normalised(fresh_rows[t], epsilon=form.epsilon)
+            tape.normal_cell[:, t] = normal
+            torch.addcmul(_over_batch(w.cell_bias), normal, _over_batch(w.cell_gain), out=squashed_rows[t])
+            form.output.write(squashed_rows[t], squashed_rows[t])
+        if emitted is not None:
+            torch.mul(out_gate, squashed[t], out=emitted[t + 1])
+        else:
+            assert projection is not None
+            torch.bmm((out_gate * squashed[t]).flatten(2), projection, out=hidden[t + 1])
+        if hidden_zones is not None:
+            torch.lerp(hidden[t + 1], hidden[t], hidden_zones[t], out=hidden[t + 1])
+        if cell_zones is not None:
+            torch.lerp(fresh_rows[t], tape.cell[:, t], cell_zones[t], out=tape.cell[:, t + 1])
+        if noise.recurrent is not None:
+            torch.mul(hidden[t + 1], noise.recurrent, out=read[t + 1])
+
+
+def _over_batch(weights: Tensor | None) -> Tensor:
+    """Return weights of a direction so that they apply to each record of its batch."""
+    assert weights is not None
+    return weights.unsqueeze(1)
+
+
+def _peepholes(weights: Tensor | None, *, form: LstmForm) -> tuple[Tensor | None, Tensor | None]:
+    """Return the peepholes of the input gates, (direction 1 gate block cell), and those of the output gate."""
+    if weights is None:
+        return None, None
+    by_cell = form.cells(weights).unsqueeze(1)
+    return by_cell[:, :, :-1], by_cell[:, :, -1]
+
+
+def _look(gate: Tensor, cell: Tensor, peepholes: Tensor, *, form: LstmForm) -> None:
+    """Let a gate see the cells of its block."""
+    if form.cells_per_block == 1:
+        gate.addcmul_(cell, peepholes)
+    else:
+        gate.add_((cell * peepholes).sum(-1, keepdim=True))
+
+
+def unroll_tape(
+    tape: LstmTape,
+    w: LstmWeights,
+    made: LstmGradients,
+    d_hidden: Tensor | None,
+    d_cell: Tensor | None,
+    *,
+    form: LstmForm,
+    noise: Noise,
+) -> tuple[Tensor, Tensor]:
+    """Run back through the steps; return the gradients of the initial states."""
+    n_steps = tape.gates.shape[1]
+    d_emitted, d_scaled = made.emitted, made.scaled
+    peep_in, peep_out = _peepholes(w.peepholes, form=form)
+    d_in_gates, d_candidates, d_out_gates = (steps_of(part) for part in form.parts(made.gates))
+    in_gates = steps_of(form.parts(tape.gates)[0])
+    d_gate_rows, d_product_rows = steps_of(made.gates), steps_of(made.products)
+    hidden_zones = noise.hidden_zones(tape.hidden)
+    cell_zones = noise.cell_zones(tape.hidden)
+    d_outputs = [None] * n_steps if d_hidden is None else steps_of(d_hidden)
+    d_h = torch.zeros_like(tape.hidden[:, 0]) if d_hidden is None else d_hidden[:, -1]
+    d_c = torch.zeros_like(tape.cell[:, 0])
+    d_cells = form.cells(d_c)
+    slopes = _Slopes(tape, form=form)
+    for t in reversed(range(n_steps)):
+        in_slope, candidate_slope, out_slope, squash_slope = slopes.at(t)
+        d_in, d_out = d_in_gates[t], d_out_gates[t]
+        d_h_kept = d_c_kept = None
+        if d_cell is not None:
+            d_c += d_cell[:, t]
+        if hidden_zones is not None:
+            d_h_kept = d_h * hidden_zones[t]
+            d_h = d_h - d_h_kept
+        if cell_zones is not None:
+            d_c_kept = d_c * cell_zones[t]
+            d_c -= d_c_kept
+        if d_emitted is not None:
+            d_emitted[:, t] = d_h
+            assert w.projection is not None
+            d_h = torch.bmm(d_h, w.projection)
+        _gather(form.cells(d_h), out_slope, out=d_out)
+        if d_scaled is None or tape.normal_cell is None or tape.cell_scale is None:
+            d_c.addcmul_(d_h, squash_slope)
+        else:
+            d_scaled[:, t] = d_h * squash_slope
+            d_normal = d_scaled[:, t] * _over_batch(w.cell_gain)
+            d_c += normalised_backward(d_normal, tape.normal_cell[:, t], tape.cell_scale[:, t])
+        if peep_out is not None:
+            d_cells.addcmul_(d_out, peep_out)
+        torch.mul(d_cells, candidate_slope, out=d_candidates[t])
+        _gather(d_cells.unsqueeze(2), in_slope, out=d_in)
+        if form.is_coupled:
+            d_cells.addcmul_(d_cells, in_gates[t][:, :, 0], value=-1)
+        elif form.has_forget_gate:
+            d_cells.mul_(in_gates[t][:, :, 1])
+        if peep_in is not None:
+            for gate in range(form.n_input_gates):
+                d_cells.addcmul_(d_in[:, :, gate], peep_in[:, :, gate])
+        if d_c_kept is not None:
+            d_c += d_c_kept
+        if tape.normal is not None and tape.scale is not None:
+            d_normal = d_gate_rows[t] * _over_batch(w.gain)
+            d_product_rows[t].copy_(normalised_backward(d_normal, tape.normal[:, t], tape.scale[:, t]))
+        d_output = d_outputs[t - 1] if t else None
+        if noise.recurrent is None and d_h_kept is None:
+            d_h = product_plus(d_output, d_product_rows[t], w.recurrent)
+        else:
+            d_h = noise.read_backward(torch.bmm(d_product_rows[t], w.recurrent), d_h_kept, d_output)
+    return d_h, d_c
+
+
+def _gather(d_cells: Tensor, slope: Tensor, *, out: Tensor) -> None:
+    """Write the gradient of gates: what their cells get, times the slope, summed over the cells that share a gate."""
+    if out.shape[-1] == slope.shape[-1]:
+        torch.mul(d_cells, slope, out=out)
+    else:
+        torch.sum(d_cells * slope, -1, keepdim=True, out=out)
+
+
+class _Slopes:
+    """What each step's gradients are multiplied with, computed for a block of steps at a time, from the last to the first."""
+
+    def __init__(self, tape: LstmTape, *, form: LstmForm) -> None:
+        self._tape, self._form = tape, form
+        self._length = block_length(tape.gates)
+        self._start = tape.gates.shape[1]
+        self._steps: list[tuple[Tensor, ...]] = []
+
+    def at(self, t: int) -> tuple[Tensor, ...]:
+        """Return those of input gates, candidate, output gate (by block and cell) and b, for step `t`."""
+        if t < self._start:
+            begin, end = max(0, self._start - self._length), self._start
+            parts = _slopes(self._tape, slice(begin, end), form=self._form)
+            self._steps = list(zip(*map(steps_of, parts), strict=True))
+            self._start = begin
+        return self._steps[t - self._start]
+
+
+def _slopes(tape: LstmTape, steps: slice, *, form: LstmForm) -> tuple[Tensor, ...]:
+    in_gates, candidate, out_gate = form.parts(tape.gates[:, steps])
+    squashed, old = form.cells(tape.squashed[:, steps]), form.cells(tape.cell[:, steps])
+    in_slope = form.gate.slope(in_gates)
+    if form.is_coupled:
+        factors = (candidate - old).unsqueeze(3)
+    elif form.has_forget_gate:
+        factors = torch.stack([candidate, old], 3)
+    else:
+        factors = candidate.unsqueeze(3)
+    return (
+        in_slope.mul_(factors) if form.cells_per_block == 1 else in_slope * factors,
+        form.candidate.slope(candidate).mul_(in_gates[:, :, :, 0]),
+        form.gate.slope(out_gate) * squashed,
+        (form.output.slope(squashed).mul_(out_gate)).flatten(3),
+    )

@@ -1,0 +1,114 @@
+"""Compiling and loading the library."""
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+_LOG = logging.getLogger(__name__)
+SOURCE = Path(__file__).with_name("scans.c")
+COMPILERS = ("cc", "gcc", "clang")
+# Every number is rounded as IEEE says, except that a product may be added unrounded; what traps or sets errno does not matter.
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fPIC")
+THREADS = ("-fopenmp",)
+_SECONDS = 120
+
+_is_switched_off = False
+
+
+def is_usable(values: Tensor) -> bool:
+    """Return whether the library takes `values`: float32 on a CPU, where the library could be made."""
+    is_known = values.dtype == torch.float32 and values.device.type == "cpu"
+    return is_known and not _is_switched_off and library() is not None
+
+
+@contextmanager
+def without_library() -> Iterator[None]:
+    """Run the loops of `seqlab.recurrence` instead, to compare."""
+    global _is_switched_off
+    before, _is_switched_off = _is_switched_off, True
+    try:
+        yield
+    finally:
+        _is_switched_off = before
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """Return the library; None where it cannot be made."""
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None or os.name != "posix":
+        return None
+    for threads in (THREADS, ()):  # some compilers know no OpenMP
+        try:
+            return ctypes.CDLL(str(_made(compiler, threads)))
+        except (OSError, subprocess.SubprocessError) as error:
+            _LOG.debug("%s: not compiled: %s", SOURCE, error)
+    return None
+
+
+def _made(compiler: str, threads: tuple[str, ...]) -> Path:
+    """Return the path of the compiled library, from the cache or made now."""
+    name = f"scans-{_key(compiler, threads)}.so"
+    folder = _cache_folder()
+    path = folder / name
+    if not (path.is_file() and path.stat().st_uid == os.getuid()):
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            compiled, linked = Path(scratch) / "scans.o", Path(scratch) / name
+            _call(compiler, *FLAGS, *threads, "-c", str(SOURCE), "-o", str(compiled))
+            # Not linked against an OpenMP library: torch has loaded one, and its threads serve both.
+            _call(compiler, "-shared", str(compiled), "-o", str(linked), "-lm")
+            linked.replace(path)  # all at once: another process may be looking
+    return path
+
+
+def _call(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
+
+
+def _key(compiler: str, threads: tuple[str, ...]) -> str:
+    """Return a name for what the library depends on: source, compiler, flags, and the processor that is compiled for."""
+    processor = Path("/proc/cpuinfo")
+    described = processor.read_text(encoding="utf-8", errors="replace") if processor.exists() else platform.processor()
+    features = "".join(
+        sorted({line for line in described.splitlines() if line.startswith(("flags", "Features", "model name"))})
+    )
+    version = subprocess.run([compiler, "--version"], check=True, capture_output=True, timeout=_SECONDS).stdout
+    parts = [SOURCE.read_bytes(), version, repr((FLAGS, threads)).encode(), platform.machine().encode(), features.encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
+    """Return a folder that only this user may write to: what lies there is run."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    folder = base / "seqlab"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+        if status.st_uid == os.getuid() and not status.st_mode & 0o022 and os.access(folder, os.W_OK):
+            return folder
+    except OSError as error:
+        _LOG.debug("%s: no cache there: %s", folder, error)
+    return _own_folder()
+
+
+@cache
+def _own_folder() -> Path:
+    """Return a folder for this process alone, which goes when it ends."""
+    made = tempfile.TemporaryDirectory(prefix="seqlab-")
+    _kept.append(made)
+    return Path(made.name)
+
+
+_kept: list[tempfile.TemporaryDirectory[str]] = []

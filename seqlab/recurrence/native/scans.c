@@ -1,0 +1,744 @@
+/* The recurrences of seqlab.recurrence over float32 arrays, compiled on the user's machine where there is a compiler.
+
+   Arrays are (direction, time, batch, feature), contiguous; arrays of states hold one more step, the initial one, first. A record
+   depends on no other, so threads take records of their own through all the steps and never wait for each other, and a record's
+   numbers do not depend on its batch. Names and equations are those of lstm.py, gru.py and rnn.py. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+enum { LANES = 16, ROWS = 8 };
+#elif defined(__AVX__)
+enum { LANES = 8, ROWS = 6 };
+#else
+enum { LANES = 4, ROWS = 8 };
+#endif
+enum { PANEL = 2 * LANES };
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
+
+#define EACH(i, n) for (int64_t i = 0; i < (n); i++)
+#define RESTRICT __restrict__
+
+/* ---- functions of a number ---- */
+
+enum { TANH, SIGMOID, RELU, IDENTITY };
+
+/* e^x to an ulp or two: 2^n times the Taylor series of the rest, |rest| <= ln(2) / 2. */
+static inline float exponential(float x)
+{
+    x = x > 88.0f ? 88.0f : x;
+    x = x < -87.0f ? -87.0f : x;
+    float shifted = x * 1.44269504f + 12582912.0f;
+    float n = shifted - 12582912.0f;
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    float series = 1 + r * (1 + r * (1 / 2.0f + r * (1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f))))));
+    int32_t bits = ((int32_t)n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return series * power;
+}
+
+static inline float sigmoid(float x) { return 1 / (1 + exponential(-x)); }
+
+static inline float hyperbolic_tangent(float x)
+{
+    float t = x * x, e = exponential(2 * x);
+    float near_zero = x * (1 + t * (-1 / 3.0f + t * (2 / 15.0f + t * (-17 / 315.0f + t * (62 / 2835.0f)))));
+    return t < 0.0625f ? near_zero : 1 - 2 / (e + 1);
+}
+
+static void apply(int function, float *RESTRICT x, int64_t n)
+{
+    if (function == TANH)
+        EACH(i, n) x[i] = hyperbolic_tangent(x[i]);
+    else if (function == SIGMOID)
+        EACH(i, n) x[i] = sigmoid(x[i]);
+    else if (function == RELU)
+        EACH(i, n) x[i] = x[i] < 0 ? 0 : x[i];
+}
+
+/* d[i] *= the derivative, told from the value y[i] */
+static void times_slope(int function, const float *RESTRICT y, float *RESTRICT d, int64_t n)
+{
+    if (function == TANH)
+        EACH(i, n) d[i] *= 1 - y[i] * y[i];
+    else if (function == SIGMOID)
+        EACH(i, n) d[i] *= y[i] - y[i] * y[i];
+    else if (function == RELU)
+        EACH(i, n) d[i] = y[i] > 0 ? d[i] : 0;
+}
+
+/* ---- products ---- */
+
+/* A matrix (inner, columns) cut into panels of PANEL columns, the last one filled up with zeros. */
+typedef struct {
+    float *values;
+    int64_t n_inner, n_columns;
+} Packed;
+
+static int64_t n_panels(int64_t n_columns) { return (n_columns + PANEL - 1) / PANEL; }
+
+/* Pack m (inner, columns), or its transpose where is_transposed: then m is (columns, inner). */
+static int pack(Packed *p, const float *m, int64_t n_inner, int64_t n_columns, int is_transposed)
+{
+    *p = (Packed){calloc(n_panels(n_columns) * n_inner * PANEL, sizeof(float)), n_inner, n_columns};
+    if (!p->values)
+        return 0;
+    EACH(k, n_inner) EACH(j, n_columns)
+        p->values[(j / PANEL * n_inner + k) * PANEL + j % PANEL] = is_transposed ? m[j * n_inner + k] : m[k * n_columns + j];
+    return 1;
+}
+
+static inline __attribute__((always_inline)) void tile(
+    int n_rows, const float *a, int64_t a_stride, const float *panel, int64_t n_inner, float *out, int64_t out_stride, int64_t width)
+{
+    lanes sum[ROWS][2];
+    for (int r = 0; r < n_rows; r++)
+        sum[r][0] = sum[r][1] = (lanes){0};
+    for (int64_t k = 0; k < n_inner; k++, panel += PANEL) {
+        lanes left, right;
+        memcpy(&left, panel, sizeof left);
+        memcpy(&right, panel + LANES, sizeof right);
+        for (int r = 0; r < n_rows; r++) {
+            sum[r][0] += a[r * a_stride + k] * left;
+            sum[r][1] += a[r * a_stride + k] * right;
+        }
+    }
+    for (int r = 0; r < n_rows; r++) {
+        float row[PANEL];
+        memcpy(row, sum[r], sizeof row);
+        EACH(j, width) out[r * out_stride + j] += row[j];
+    }
+}
+
+/* out (rows, columns) += a (rows, inner) @ p. Each number is summed in the same order whatever the other rows are. */
+static void add_product(const float *a, int64_t a_stride, const Packed *p, float *out, int64_t out_stride, int64_t n_rows)
+{
+    for (int64_t j = 0; j < n_panels(p->n_columns); j++) {
+        const float *panel = p->values + j * p->n_inner * PANEL;
+        int64_t rest = p->n_columns - j * PANEL, width = rest < PANEL ? rest : PANEL, row = 0;
+        for (; row + ROWS <= n_rows; row += ROWS)
+            tile(ROWS, a + row * a_stride, a_stride, panel, p->n_inner, out + row * out_stride + j * PANEL, out_stride, width);
+        for (; row < n_rows; row++)
+            tile(1, a + row * a_stride, a_stride, panel, p->n_inner, out + row * out_stride + j * PANEL, out_stride, width);
+    }
+}
+
+/* ---- normalisation over the features of a record ---- */
+
+/* The sum of f(i) for i below n, over LANES partial sums. */
+#define SUM(n, expression)                                                      \
+    ({                                                                          \
+        float partial[LANES] = {0}, total = 0;                                  \
+        int64_t whole = (n) / LANES * LANES;                                    \
+        for (int64_t start = 0; start < whole; start += LANES)                  \
+            for (int lane = 0; lane < LANES; lane++) {                          \
+                int64_t i = start + lane;                                       \
+                partial[lane] += (expression);                                  \
+            }                                                                   \
+        for (int64_t i = whole; i < (n); i++)                                   \
+            partial[i - whole] += (expression);                                 \
+        for (int lane = 0; lane < LANES; lane++)                                \
+            total += partial[lane];                                             \
+        total;                                                                  \
+    })
+
+static void moments(const float *RESTRICT x, int64_t n, float epsilon, float *mean, float *scale)
+{
+    float middle = SUM(n, x[i]) / n;
+    float squares = SUM(n, (x[i] - middle) * (x[i] - middle));
+    *mean = middle;
+    *scale = 1 / __builtin_sqrtf(squares / n + epsilon);
+}
+
+/* x becomes normal: mean 0, deviation 1; returns what it was multiplied with. */
+static float normalise(float *RESTRICT x, int64_t n, float epsilon)
+{
+    float mean, scale;
+    moments(x, n, epsilon, &mean, &scale);
+    EACH(i, n) x[i] = (x[i] - mean) * scale;
+    return scale;
+}
+
+/* d (of the normal values) becomes the gradient of what was normalised. */
+static void normalise_backward(const float *RESTRICT normal, float scale, float *RESTRICT d, int64_t n)
+{
+    float mean = SUM(n, d[i]) / n, along = SUM(n, d[i] * normal[i]) / n;
+    EACH(i, n) d[i] = scale * (d[i] - mean - normal[i] * along);
+}
+
+/* ---- what the recurrences share ---- */
+
+typedef struct {
+    int64_t n_directions, n_steps, n_records, n_threads;
+} Size;
+
+/* Share of the old state that stays (zoneout): values of their own, or one number for all. */
+typedef struct {
+    const float *values;
+    double everywhere;
+} Zone;
+
+/* The records that one thread takes through all steps: rows `first` to `end` of one direction. */
+typedef struct {
+    int64_t direction, first, n_rows;
+} Share;
+
+static int64_t shares_a_direction(const Size *s)
+{
+    int64_t n = (s->n_threads + s->n_directions - 1) / s->n_directions;
+    n = n < s->n_records ? n : s->n_records;
+    return n < 1 ? 1 : n;
+}
+
+static Share share_of(const Size *s, int64_t i)
+{
+    int64_t n = shares_a_direction(s), part = i % n, first = s->n_records * part / n;
+    return (Share){i / n, first, s->n_records * (part + 1) / n - first};
+}
+
+/* Take all shares through `run`, side by side; 0 where memory did not suffice. */
+static int run_shares(int (*run)(const void *, Share), const void *problem)
+{
+    const Size *s = problem;
+    int64_t n = shares_a_direction(s) * s->n_directions;
+    int is_done = 1;
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(s->n_threads) schedule(static, 1) reduction(&& : is_done)
+#endif
+    for (int64_t i = 0; i < n; i++)
+        is_done = run(problem, share_of(s, i)) && is_done;
+    return is_done;
+}
+
+/* The share's rows of step t, in an array of n_steps steps. */
+static inline float *rows(const float *array, const Size *s, Share share, int64_t n_steps, int64_t t, int64_t width)
+{
+    return (float *)array + ((share.direction * n_steps + t) * s->n_records + share.first) * width;
+}
+
+/* The share's rows of an array without time. */
+static inline float *rows_once(const float *array, const Size *s, Share share, int64_t width)
+{
+    return rows(array, s, share, 1, 0, width);
+}
+
+static int is_zoned(Zone zone) { return zone.values || zone.everywhere; }
+
+/* fresh += zone * (old - fresh) */
+static void keep(Zone zone, const Size *s, Share share, int64_t t, int64_t width, const float *RESTRICT old, float *RESTRICT fresh)
+{
+    int64_t n = share.n_rows * width;
+    if (zone.values) {
+        const float *z = rows(zone.values, s, share, s->n_steps, t, width);
+        EACH(i, n) fresh[i] += z[i] * (old[i] - fresh[i]);
+    } else if (zone.everywhere) {
+        float z = zone.everywhere;
+        EACH(i, n) fresh[i] += z * (old[i] - fresh[i]);
+    }
+}
+
+/* kept = zone * d, d -= kept */
+static void keep_backward(Zone zone, const Size *s, Share share, int64_t t, int64_t width, float *RESTRICT d, float *RESTRICT kept)
+{
+    int64_t n = share.n_rows * width;
+    const float *z = zone.values ? rows(zone.values, s, share, s->n_steps, t, width) : 0;
+    EACH(i, n) {
+        kept[i] = (z ? z[i] : (float)zone.everywhere) * d[i];
+        d[i] -= kept[i];
+    }
+}
+
+static void add(const float *RESTRICT x, float *RESTRICT out, int64_t n) { EACH(i, n) out[i] += x[i]; }
+static void multiply(const float *RESTRICT x, float *RESTRICT out, int64_t n) { EACH(i, n) out[i] *= x[i]; }
+static void fill_zero(float *x, int64_t n) { memset(x, 0, n * sizeof *x); }
+static void copy(const float *x, float *out, int64_t n) { memcpy(out, x, n * sizeof *x); }
+
+/* Scratch space: `n` numbers, zero. */
+static float *scratch(int64_t n) { return calloc(n ? n : 1, sizeof(float)); }
+
+/* ---- vanilla RNN: h_t = f(x_t + W h_{t-1}) ---- */
+
+typedef struct {
+    Size size;
+    int64_t width, function;
+    float *inputs, *hidden, *read;
+    const float *recurrent, *mask;
+    Zone zone;
+    const float *d_hidden, *fresh;
+    float *d_inputs, *d_first;
+} Rnn;
+
+static int rnn_forward_share(const void *problem, Share share)
+{
+    const Rnn *p = problem;
+    const Size *s = &p->size;
+    int64_t width = p->width, T = s->n_steps, n = share.n_rows * width;
+    Packed w;
+    if (!pack(&w, p->recurrent + share.direction * width * width, width, width, 1))
+        return 0;
+    EACH(t, T) {
+        float *fresh = rows(p->inputs, s, share, T, t, width), *new = rows(p->hidden, s, share, T + 1, t + 1, width);
+        add_product(rows(p->read, s, share, T + 1, t, width), width, &w, fresh, width, share.n_rows);
+        apply(p->function, fresh, n);
+        copy(fresh, new, n);
+        keep(p->zone, s, share, t, width, rows(p->hidden, s, share, T + 1, t, width), new);
+        if (p->mask) {
+            float *read = rows(p->read, s, share, T + 1, t + 1, width);
+            copy(new, read, n);
+            multiply(rows_once(p->mask, s, share, width), read, n);
+        }
+    }
+    free(w.values);
+    return 1;
+}
+
+static int rnn_backward_share(const void *problem, Share share)
+{
+    const Rnn *p = problem;
+    const Size *s = &p->size;
+    int64_t width = p->width, T = s->n_steps, n = share.n_rows * width;
+    float *kept = scratch(n), *d = rows_once(p->d_first, s, share, width);
+    Packed w;
+    if (!kept || !pack(&w, p->recurrent + share.direction * width * width, width, width, 0)) {
+        free(kept);
+        return 0;
+    }
+    fill_zero(d, n);
+    for (int64_t t = T - 1; t >= 0; t--) {
+        float *d_input = rows(p->d_inputs, s, share, T, t, width);
+        add(rows(p->d_hidden, s, share, T, t, width), d, n);
+        keep_backward(p->zone, s, share, t, width, d, kept);
+        copy(d, d_input, n);
+        times_slope(p->function, rows(p->fresh, s, share, T, t, width), d_input, n);
+        fill_zero(d, n);
+        add_product(d_input, width, &w, d, width, share.n_rows);
+        if (p->mask)
+            multiply(rows_once(p->mask, s, share, width), d, n);
+        add(kept, d, n);
+    }
+    free(kept);
+    free(w.values);
+    return 1;
+}
+
+int seqlab_rnn_forward(const Rnn *p) { return run_shares(rnn_forward_share, p); }
+int seqlab_rnn_backward(const Rnn *p) { return run_shares(rnn_backward_share, p); }
+
+/* ---- GRU ---- */
+
+typedef struct {
+    Size size;
+    int64_t width, resets_after, gate, candidate;
+    float *gates, *hidden, *read, *inner;
+    const float *recurrent, *bias, *mask;
+    Zone zone;
+    const float *d_hidden;
+    float *d_all, *d_first;
+} Gru;
+
+/* W by its rows for r and z, and for n; or all at once where r multiplies the product. */
+typedef struct {
+    Packed all, gates, candidate;
+} GruPacked;
+
+static int gru_pack(GruPacked *w, const Gru *p, int64_t direction, int is_transposed)
+{
+    int64_t n = p->width;
+    const float *m = p->recurrent + direction * 3 * n * n;
+    *w = (GruPacked){{0}, {0}, {0}};
+    if (p->resets_after)
+        return is_transposed ? pack(&w->all, m, n, 3 * n, 1) : pack(&w->all, m, 3 * n, n, 0);
+    if (is_transposed)
+        return pack(&w->gates, m, n, 2 * n, 1) && pack(&w->candidate, m + 2 * n * n, n, n, 1);
+    return pack(&w->gates, m, 2 * n, n, 0) && pack(&w->candidate, m + 2 * n * n, n, n, 0);
+}
+
+static void gru_free(GruPacked *w)
+{
+    free(w->all.values);
+    free(w->gates.values);
+    free(w->candidate.values);
+}
+
+static int gru_forward_share(const void *problem, Share share)
+{
+    const Gru *p = problem;
+    const Size *s = &p->size;
+    int64_t n = p->width, T = s->n_steps, n_rows = share.n_rows;
+    float *products = scratch(n_rows * 3 * n);
+    const float *bias = p->bias ? p->bias + share.direction * n : 0;
+    GruPacked w;
+    int is_packed = gru_pack(&w, p, share.direction, 1);
+    for (int64_t t = 0; t < T && products && is_packed; t++) {
+        float *gates = rows(p->gates, s, share, T, t, 3 * n), *inner = rows(p->inner, s, share, T, t, n);
+        float *old = rows(p->hidden, s, share, T + 1, t, n), *new = rows(p->hidden, s, share, T + 1, t + 1, n);
+        float *read = rows(p->read, s, share, T + 1, t, n);
+        if (p->resets_after) {
+            fill_zero(products, n_rows * 3 * n);
+            add_product(read, n, &w.all, products, 3 * n, n_rows);
+        } else {
+            add_product(read, n, &w.gates, gates, 3 * n, n_rows);
+        }
+        EACH(r, n_rows) {
+            float *a = gates + r * 3 * n, *product = products + r * 3 * n, *held = inner + r * n;
+            if (p->resets_after)
+                add(product, a, 2 * n);
+            apply(p->gate, a, 2 * n);
+            if (!p->resets_after)
+                EACH(i, n) held[i] = a[i] * read[r * n + i];
+            else
+                EACH(i, n) {
+                    held[i] = product[2 * n + i] + (bias ? bias[i] : 0);
+                    a[2 * n + i] += a[i] * held[i];
+                }
+        }
+        if (!p->resets_after)
+            add_product(inner, n, &w.candidate, gates + 2 * n, 3 * n, n_rows);
+        EACH(r, n_rows) {
+            float *a = gates + r * 3 * n;
+            apply(p->candidate, a + 2 * n, n);
+            EACH(i, n) new[r * n + i] = a[2 * n + i] + a[n + i] * (old[r * n + i] - a[2 * n + i]);
+        }
+        keep(p->zone, s, share, t, n, old, new);
+        if (p->mask) {
+            float *next = rows(p->read, s, share, T + 1, t + 1, n);
+            copy(new, next, n_rows * n);
+            multiply(rows_once(p->mask, s, share, n), next, n_rows * n);
+        }
+    }
+    int is_done = products && is_packed;
+    gru_free(&w);
+    free(products);
+    return is_done;
+}
+
+/* d_all holds, for each unit, the gradients of r, z, the candidate's product and its input; before the product, those of r, z and
+   the candidate's input. */
+static int gru_backward_share(const void *problem, Share share)
+{
+    const Gru *p = problem;
+    const Size *s = &p->size;
+    int64_t n = p->width, T = s->n_steps, n_rows = share.n_rows, d_width = (p->resets_after ? 4 : 3) * n;
+    float *kept = scratch(n_rows * n), *by_update = scratch(n_rows * n), *d_inner = scratch(n_rows * n);
+    float *d = rows_once(p->d_first, s, share, n);
+    GruPacked w;
+    int is_ready = gru_pack(&w, p, share.direction, 0) && kept && by_update && d_inner;
+    fill_zero(d, n_rows * n);
+    for (int64_t t = T - 1; t >= 0 && is_ready; t--) {
+        float *gates = rows(p->gates, s, share, T, t, 3 * n), *inner = rows(p->inner, s, share, T, t, n);
+        float *old = rows(p->hidden, s, share, T + 1, t, n), *read = rows(p->read, s, share, T + 1, t, n);
+        float *d_gates = rows(p->d_all, s, share, T, t, d_width);
+        add(rows(p->d_hidden, s, share, T, t, n), d, n_rows * n);
+        keep_backward(p->zone, s, share, t, n, d, kept);
+        EACH(r, n_rows) {
+            const float *a = gates + r * 3 * n;
+            float *g = d_gates + r * d_width, *d_row = d + r * n, *d_candidate = g + d_width - n;
+            EACH(i, n) {
+                by_update[r * n + i] = d_row[i] * a[n + i];
+                g[n + i] = d_row[i] * (old[r * n + i] - a[2 * n + i]);
+                d_candidate[i] = d_row[i] * (1 - a[n + i]);
+            }
+            times_slope(p->candidate, a + 2 * n, d_candidate, n);
+            if (p->resets_after) {
+                EACH(i, n) {
+                    g[2 * n + i] = d_candidate[i] * a[i];
+                    g[i] = d_candidate[i] * inner[r * n + i];
+                }
+                times_slope(p->gate, a, g, 2 * n);
+            }
+        }
+        fill_zero(d, n_rows * n);
+        if (p->resets_after) {
+            add_product(d_gates, d_width, &w.all, d, n, n_rows);
+        } else {
+            fill_zero(d_inner, n_rows * n);
+            add_product(d_gates + 2 * n, d_width, &w.candidate, d_inner, n, n_rows);
+            EACH(r, n_rows) {
+                const float *a = gates + r * 3 * n;
+                float *g = d_gates + r * d_width;
+                EACH(i, n) {
+                    g[i] = d_inner[r * n + i] * read[r * n + i];
+                    d[r * n + i] = d_inner[r * n + i] * a[i];
+                }
+                times_slope(p->gate, a, g, 2 * n);
+            }
+            add_product(d_gates, d_width, &w.gates, d, n, n_rows);
+        }
+        if (p->mask)
+            multiply(rows_once(p->mask, s, share, n), d, n_rows * n);
+        add(kept, d, n_rows * n);
+        add(by_update, d, n_rows * n);
+    }
+    gru_free(&w);
+    free(kept);
+    free(by_update);
+    free(d_inner);
+    return is_ready;
+}
+
+int seqlab_gru_forward(const Gru *p) { return run_shares(gru_forward_share, p); }
+int seqlab_gru_backward(const Gru *p) { return run_shares(gru_backward_share, p); }
+
+/* ---- LSTM ---- */
+
+typedef struct {
+    Size size;
+    int64_t n_blocks, cells_per_block, hidden_width, n_input_gates, has_forget_gate, is_coupled, gate, candidate, output;
+    double epsilon;
+    float *gates, *hidden, *read, *cell, *fresh, *squashed, *normal, *scale, *normal_cell, *cell_scale;
+    const float *recurrent, *peepholes, *projection, *gain, *cell_gain, *cell_bias, *mask;
+    Zone hidden_zone, cell_zone;
+    const float *d_hidden, *d_cell;
+    float *d_gates, *d_products, *d_emitted, *d_scaled, *d_first, *d_first_cell;
+} Lstm;
+
+static int64_t cells_of(const Lstm *p) { return p->n_blocks * p->cells_per_block; }
+static int64_t gates_of(const Lstm *p) { return (p->n_input_gates + 1) * p->n_blocks + cells_of(p); }
+
+/* c_t before zoneout, which without zoneout is c_t itself */
+static float *fresh_rows(const Lstm *p, Share share, int64_t t)
+{
+    const Size *s = &p->size;
+    return p->fresh ? rows(p->fresh, s, share, s->n_steps, t, cells_of(p))
+                    : rows(p->cell, s, share, s->n_steps + 1, t + 1, cells_of(p));
+}
+
+/* A gate by cell: itself, or spread out into `room` where cells share it. */
+static const float *by_cell(const float *gate, float *room, int64_t n_blocks, int64_t size)
+{
+    if (size == 1)
+        return gate;
+    EACH(k, n_blocks) EACH(j, size) room[k * size + j] = gate[k];
+    return room;
+}
+
+/* gate[k] += sum of weight * cell over the cells of block k */
+static void look(float *RESTRICT gate, const float *RESTRICT weight, const float *RESTRICT cell, int64_t n_blocks, int64_t size)
+{
+    if (size == 1)
+        EACH(k, n_blocks) gate[k] += weight[k] * cell[k];
+    else
+        EACH(k, n_blocks) EACH(j, size) gate[k] += weight[k * size + j] * cell[k * size + j];
+}
+
+static void lstm_step(
+    const Lstm *p, const float *peepholes, int64_t direction, float *a, const float *old, float *new, float *y, float *normal,
+    float *scale, float *room)
+{
+    int64_t K = p->n_blocks, S = p->cells_per_block, H = K * S, n_in = p->n_input_gates * K;
+    float *g = a + n_in, *o = g + H;
+    if (peepholes)
+        EACH(gate, p->n_input_gates) look(a + gate * K, peepholes + gate * H, old, K, S);
+    apply(p->gate, a, n_in);
+    apply(p->candidate, g, H);
+    const float *i = by_cell(a, room, K, S);
+    if (p->is_coupled) {
+        EACH(h, H) new[h] = old[h] + i[h] * (g[h] - old[h]);
+    } else if (p->has_forget_gate) {
+        const float *f = by_cell(a + K, room + H, K, S);
+        EACH(h, H) new[h] = f[h] * old[h] + i[h] * g[h];
+    } else {
+        EACH(h, H) new[h] = old[h] + i[h] * g[h];
+    }
+    if (peepholes)
+        look(o, peepholes + p->n_input_gates * H, new, K, S);
+    apply(p->gate, o, K);
+    if (p->cell_gain) {
+        const float *gain = p->cell_gain + direction * H, *bias = p->cell_bias + direction * H;
+        copy(new, normal, H);
+        *scale = normalise(normal, H, p->epsilon);
+        EACH(h, H) y[h] = bias[h] + normal[h] * gain[h];
+    } else {
+        copy(new, y, H);
+    }
+    apply(p->output, y, H);
+}
+
+static int lstm_forward_share(const void *problem, Share share)
+{
+    const Lstm *p = problem;
+    const Size *s = &p->size;
+    int64_t K = p->n_blocks, S = p->cells_per_block, H = K * S, R = p->hidden_width, G = gates_of(p), T = s->n_steps, d = share.direction;
+    int64_t n_rows = share.n_rows;
+    float *room = scratch(2 * H), *emitted = scratch(n_rows * H);
+    const float *peepholes = p->peepholes ? p->peepholes + d * (p->n_input_gates + 1) * H : 0;
+    Packed w = {0}, projection = {0};
+    int is_ready = room && emitted && pack(&w, p->recurrent + d * G * R, R, G, 1) &&
+                   (!p->projection || pack(&projection, p->projection + d * R * H, H, R, 1));
+    for (int64_t t = 0; t < T && is_ready; t++) {
+        float *gates = rows(p->gates, s, share, T, t, G), *read = rows(p->read, s, share, T + 1, t, R);
+        float *old = rows(p->cell, s, share, T + 1, t, H), *fresh = fresh_rows(p, share, t);
+        float *squashed = rows(p->squashed, s, share, T, t, H), *new = rows(p->hidden, s, share, T + 1, t + 1, R);
+        if (p->gain) {
+            float *products = rows(p->normal, s, share, T, t, G);
+            fill_zero(products, n_rows * G);
+            add_product(read, R, &w, products, G, n_rows);
+            EACH(r, n_rows) {
+                float *a = gates + r * G, *product = products + r * G;
+                rows(p->scale, s, share, T, t, 1)[r] = normalise(product, G, p->epsilon);
+                EACH(j, G) a[j] += product[j] * p->gain[d * G + j];
+            }
+        } else {
+            add_product(read, R, &w, gates, G, n_rows);
+        }
+        float *out = p->projection ? emitted : new;
+        EACH(r, n_rows) {
+            float *a = gates + r * G, *y = squashed + r * H;
+            float *normal = p->cell_gain ? rows(p->normal_cell, s, share, T, t, H) + r * H : 0;
+            float *scale = p->cell_gain ? rows(p->cell_scale, s, share, T, t, 1) + r : 0;
+            lstm_step(p, peepholes, d, a, old + r * H, fresh + r * H, y, normal, scale, room);
+            const float *o = by_cell(a + G - K, room, K, S);
+            EACH(h, H) out[r * H + h] = o[h] * y[h];
+        }
+        if (p->projection) {
+            fill_zero(new, n_rows * R);
+            add_product(emitted, H, &projection, new, R, n_rows);
+        }
+        keep(p->hidden_zone, s, share, t, R, rows(p->hidden, s, share, T + 1, t, R), new);
+        if (p->fresh) {
+            float *cell = rows(p->cell, s, share, T + 1, t + 1, H);
+            copy(fresh, cell, n_rows * H);
+            keep(p->cell_zone, s, share, t, H, old, cell);
+        }
+        if (p->mask) {
+            float *next = rows(p->read, s, share, T + 1, t + 1, R);
+            copy(new, next, n_rows * R);
+            multiply(rows_once(p->mask, s, share, R), next, n_rows * R);
+        }
+    }
+    free(room);
+    free(emitted);
+    free(w.values);
+    free(projection.values);
+    return is_ready;
+}
+
+/* From d_m, the gradient of o b(c), and d_c: the gates' gradients into d_a, and d_c becomes that of c_{t-1}. `u` is d b(c). */
+static void lstm_step_backward(
+    const Lstm *p, const float *peepholes, int64_t direction, const float *a, const float *old, const float *normal, float scale, const float *y,
+    const float *RESTRICT d_m, float *RESTRICT d_c, float *RESTRICT d_a, float *RESTRICT u, float *d_scaled, float *room)
+{
+    int64_t K = p->n_blocks, S = p->cells_per_block, H = K * S, n_in = p->n_input_gates * K;
+    const float *g = a + n_in, *o = g + H;
+    float *d_g = d_a + n_in, *d_o = d_g + H;
+    const float *each = by_cell(o, room, K, S);
+    fill_zero(d_o, K);
+    if (S == 1)
+        EACH(h, H) d_o[h] = d_m[h] * y[h];
+    else
+        EACH(k, K) EACH(j, S) d_o[k] += d_m[k * S + j] * y[k * S + j];
+    times_slope(p->gate, o, d_o, K);
+    EACH(h, H) u[h] = d_m[h] * each[h];
+    times_slope(p->output, y, u, H);
+    if (p->cell_gain) {
+        copy(u, d_scaled, H);
+        multiply(p->cell_gain + direction * H, u, H);
+        normalise_backward(normal, scale, u, H);
+    }
+    add(u, d_c, H);
+    if (peepholes) {
+        const float *weight = peepholes + p->n_input_gates * H;
+        each = by_cell(d_o, room, K, S);
+        EACH(h, H) d_c[h] += each[h] * weight[h];
+    }
+    each = by_cell(a, room, K, S);
+    EACH(h, H) d_g[h] = d_c[h] * each[h];
+    times_slope(p->candidate, g, d_g, H);
+    fill_zero(d_a, n_in);
+    if (S == 1) {
+        EACH(h, H) d_a[h] = d_c[h] * (p->is_coupled ? g[h] - old[h] : g[h]);
+        if (p->n_input_gates == 2)
+            EACH(h, H) d_a[K + h] = d_c[h] * old[h];
+    } else {
+        EACH(k, K) EACH(j, S) {
+            int64_t h = k * S + j;
+            d_a[k] += d_c[h] * (p->is_coupled ? g[h] - old[h] : g[h]);
+            if (p->n_input_gates == 2)
+                d_a[K + k] += d_c[h] * old[h];
+        }
+    }
+    times_slope(p->gate, a, d_a, n_in);
+    if (p->is_coupled) {
+        EACH(h, H) d_c[h] -= d_c[h] * each[h];
+    } else if (p->has_forget_gate) {
+        each = by_cell(a + K, room, K, S);
+        multiply(each, d_c, H);
+    }
+    if (peepholes)
+        EACH(gate, p->n_input_gates) {
+            const float *weight = peepholes + gate * H;
+            each = by_cell(d_a + gate * K, room, K, S);
+            EACH(h, H) d_c[h] += each[h] * weight[h];
+        }
+}
+
+static int lstm_backward_share(const void *problem, Share share)
+{
+    const Lstm *p = problem;
+    const Size *s = &p->size;
+    int64_t H = cells_of(p), R = p->hidden_width, G = gates_of(p), T = s->n_steps, d = share.direction, n_rows = share.n_rows;
+    float *room = scratch(H), *u = scratch(H), *d_m = scratch(n_rows * H), *kept = scratch(n_rows * R), *kept_cell = scratch(n_rows * H);
+    float *d_h = rows_once(p->d_first, s, share, R), *d_c = rows_once(p->d_first_cell, s, share, H);
+    const float *peepholes = p->peepholes ? p->peepholes + d * (p->n_input_gates + 1) * H : 0;
+    Packed w = {0}, projection = {0};
+    int is_ready = room && u && d_m && kept && kept_cell && pack(&w, p->recurrent + d * G * R, G, R, 0) &&
+                   (!p->projection || pack(&projection, p->projection + d * R * H, R, H, 0));
+    fill_zero(d_h, n_rows * R);
+    fill_zero(d_c, n_rows * H);
+    for (int64_t t = T - 1; t >= 0 && is_ready; t--) {
+        float *gates = rows(p->gates, s, share, T, t, G), *d_gates = rows(p->d_gates, s, share, T, t, G), *d_products = d_gates;
+        float *old = rows(p->cell, s, share, T + 1, t, H), *squashed = rows(p->squashed, s, share, T, t, H);
+        float *d_scaled = p->d_scaled ? rows(p->d_scaled, s, share, T, t, H) : 0, *d_emitted = d_h;
+        if (p->d_hidden)
+            add(rows(p->d_hidden, s, share, T, t, R), d_h, n_rows * R);
+        if (p->d_cell)
+            add(rows(p->d_cell, s, share, T, t, H), d_c, n_rows * H);
+        if (is_zoned(p->hidden_zone))
+            keep_backward(p->hidden_zone, s, share, t, R, d_h, kept);
+        if (is_zoned(p->cell_zone))
+            keep_backward(p->cell_zone, s, share, t, H, d_c, kept_cell);
+        if (p->projection) {
+            copy(d_h, rows(p->d_emitted, s, share, T, t, R), n_rows * R);
+            fill_zero(d_m, n_rows * H);
+            add_product(d_h, R, &projection, d_m, H, n_rows);
+            d_emitted = d_m;
+        }
+        EACH(r, n_rows) {
+            const float *normal = p->cell_gain ? rows(p->normal_cell, s, share, T, t, H) + r * H : 0;
+            float scale = p->cell_gain ? rows(p->cell_scale, s, share, T, t, 1)[r] : 1;
+            lstm_step_backward(
+                p, peepholes, d, gates + r * G, old + r * H, normal, scale, squashed + r * H, d_emitted + r * H, d_c + r * H,
+                d_gates + r * G, u, d_scaled ? d_scaled + r * H : 0, room);
+        }
+        if (p->gain) {
+            d_products = rows(p->d_products, s, share, T, t, G);
+            float *normal = rows(p->normal, s, share, T, t, G), *scale = rows(p->scale, s, share, T, t, 1);
+            copy(d_gates, d_products, n_rows * G);
+            EACH(r, n_rows) {
+                multiply(p->gain + d * G, d_products + r * G, G);
+                normalise_backward(normal + r * G, scale[r], d_products + r * G, G);
+            }
+        }
+        fill_zero(d_h, n_rows * R);
+        add_product(d_products, G, &w, d_h, R, n_rows);
+        if (p->mask)
+            multiply(rows_once(p->mask, s, share, R), d_h, n_rows * R);
+        if (is_zoned(p->hidden_zone))
+            add(kept, d_h, n_rows * R);
+        if (is_zoned(p->cell_zone))
+            add(kept_cell, d_c, n_rows * H);
+    }
+    free(room);
+    free(u);
+    free(d_m);
+    free(kept);
+    free(kept_cell);
+    free(w.values);
+    free(projection.values);
+    return is_ready;
+}
+
+int seqlab_lstm_forward(const Lstm *p) { return run_shares(lstm_forward_share, p); }
+int seqlab_lstm_backward(const Lstm *p) { return run_shares(lstm_backward_share, p); }
