@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -45,3 +46,20 @@ def test_user_mistakes_end_with_one_line_and_status_2(capsys: pytest.CaptureFixt
     out, err = capsys.readouterr()
     assert out == ""
     assert err == "error: no/such/run: no model here; expected a run folder or its `model` folder, which holds bundle.json\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_idle_threads_give_their_core_away_unless_told_otherwise(
+    given: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "")  # so that what the command sets goes again
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert os.environ.get("GOMP_SPINCOUNT") == expected
