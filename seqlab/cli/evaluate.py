@@ -17,6 +17,7 @@ DESCRIPTION = """Score a trained model on labelled data, read as its training da
   seqlab evaluate runs/X path/to/folder --split test    the folder's file of that split, named as in training
   seqlab evaluate runs/X                                the test split that it was trained with
   seqlab evaluate runs/X other.jsonl --format jsonl     another format, with the defaults of conf/data/jsonl.yaml
+                                                        (found out where the training data were no files)
 """
 
 
@@ -63,12 +64,21 @@ def run(options: argparse.Namespace) -> int:
 def _records(options: argparse.Namespace, trained: Mapping[str, Any]) -> "tuple[Path, Dataset]":
     from seqlab.config import build, known_targets
 
-    data = _data_config(options.format) if options.format else trained
+    name = options.format or _format_of_file(options.data, trained)
+    data = _data_config(name) if name else trained
     if "reader" not in data:
         raise ConfigError(f"{options.model} does not say what data it was trained on; set --format")
     reader = _changed(data["reader"], options.set)
     path = _path(options, trained)
     return path, build(reader, targets=known_targets(("data",)), path="data.reader").read(path)
+
+
+def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None:
+    """Return the format of a file that the training's reader, which reads no files, cannot tell; None = as in training."""
+    from seqlab.data.doctor.formats import format_of
+
+    reads_files = trained.get("dir") is not None or "reader" not in trained
+    return None if reads_files or path is None or not path.exists() else format_of(path)
 
 
 def _data_config(name: str) -> Mapping[str, Any]:

@@ -75,3 +75,17 @@ def test_a_bundle_cannot_name_code(evaluate: Evaluate, model: str, tmp_path: Pat
     (tmp_path / "bundle.json").write_text(json.dumps(bundle))
     said = evaluate(__file__, run=tmp_path, fails=True)
     assert said.startswith("error: data.reader._target_ is 'os.system', which no config file of seqlab")
+
+
+def test_a_model_of_generated_data_finds_out_the_format_of_a_file(
+    evaluate: Evaluate, model: str, conll_file: Path, lines_data: Path, tmp_path: Path
+) -> None:
+    expected = evaluate(lines_data / "test", "--json")
+    bundle = json.loads((Path(model) / "model" / "bundle.json").read_text())
+    reader = {"_target_": "seqlab.data.sample.SampleReader", "corpus": "tags", "n_train": 9, "n_val": 9, "n_test": 9, "seed": 1}
+    bundle["facts"]["data"] |= {"reader": reader, "dir": None}
+    (tmp_path / "weights.safetensors").write_bytes((Path(model) / "model" / "weights.safetensors").read_bytes())
+    (tmp_path / "bundle.json").write_text(json.dumps(bundle))
+    assert evaluate(conll_file, "--json", run=tmp_path) == expected
+    assert evaluate(lines_data / "test", "--json", run=tmp_path) == expected
+    assert "no split of the sample corpora" in evaluate("nowhere", run=tmp_path, fails=True)
