@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from datasets import Dataset
 from hydra.errors import HydraException
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
@@ -52,12 +53,32 @@ def train(overrides: list[str]) -> Run:
         raise explain(error, overrides) from error
 
 
+def untrained(overrides: list[str]) -> Labeler:
+    """Return the labeler that training would start from, its fields fitted on the training data."""
+    try:
+        return _start(compose(overrides), targets=known_targets())[0]
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error, overrides) from error
+
+
 def run(config: DictConfig) -> Run:
     """Train, score and save as `config` says."""
     _silence_lightning()
+    targets = known_targets()
+    labeler, fields, splits = _start(config, targets=targets)
+    encoded = {split: fields.encode(records) for split, records in splits.items()}
+    _check_targets(labeler, encoded)
+    settle_monitor(config, labeler)
+    try:
+        return _fit(config, labeler=labeler, fields=fields, encoded=encoded, targets=targets)
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer, callbacks or logger: {error}") from error
+
+
+def _start(config: DictConfig, *, targets: frozenset[str]) -> tuple[Labeler, Fields, dict[str, Dataset]]:
+    """Return the labeler with its fitted fields, and the splits; settles what `config` leaves to the training data."""
     settings: dict[str, Any] = plain(config)
     check_settings(settings)
-    targets = known_targets()
     if settings["n_threads"]:
         torch.set_num_threads(settings["n_threads"])
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
@@ -66,14 +87,7 @@ def run(config: DictConfig) -> Run:
     settings = plain(config)
     fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
     fields.fit(splits["train"])
-    encoded = {split: fields.encode(records) for split, records in splits.items()}
-    labeler = build_labeler(settings, fields=fields, targets=targets)
-    _check_targets(labeler, encoded)
-    settle_monitor(config, labeler)
-    try:
-        return _fit(config, labeler=labeler, fields=fields, encoded=encoded, targets=targets)
-    except MisconfigurationException as error:
-        raise ConfigError(f"trainer, callbacks or logger: {error}") from error
+    return build_labeler(settings, fields=fields, targets=targets), fields, splits
 
 
 def _fit(

@@ -1,0 +1,66 @@
+"""`seqlab describe`: the parameters of a model, layer by layer."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_WIDTH = 160
+"""Characters a line where the output is no terminal."""
+DESCRIPTION = """Show how many parameters a model has, layer by layer.
+
+  seqlab describe runs/X                           a trained model
+  seqlab describe experiment=demo encoder=gru      what `seqlab train` would make of the same overrides
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "describe",
+        help="show a model's parameters, layer by layer",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("what", metavar="MODEL | OVERRIDE", nargs="+", help="run or model folder; or overrides of a config")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from seqlab.report import parameter_rows
+
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    rows = parameter_rows(_model(options.what))
+    parts = ("input", "recurrent", "other", "total", "frozen")
+    lines = [[row.name, row.kind, *(_count(getattr(row, f"n_{part}")) for part in parts)] for row in rows]
+    lines.append(["all", "", *(_count(sum(getattr(row, f"n_{part}") for row in rows)) for part in parts)])
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    table.add_column("layer", overflow="fold")
+    for i, heading in enumerate(("kind", *parts), start=1):
+        width = max(len(heading), *(len(line[i]) for line in lines))  # where room is short, names fold and numbers stay whole
+        table.add_column(heading, justify="left" if i == 1 else "right", min_width=width, no_wrap=True)
+    for line in lines:
+        table.add_row(*line, end_section=line is lines[-2])
+    console.print(table)
+    return 0
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _model(words: list[str]) -> "nn.Module":
+    from seqlab.bundle import load_bundle
+    from seqlab.training import untrained
+
+    is_model = len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists())
+    return load_bundle(Path(words[0])).labeler if is_model else untrained(words)

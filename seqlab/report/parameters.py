@@ -1,0 +1,59 @@
+"""How many parameters a model has, and where."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+from torch import nn
+
+from seqlab.encoders import Cell
+
+_RECURRENT = ("weight_hh", "peepholes")
+_INPUT = ("weight_ih",)
+
+
+@final
+@dataclass(frozen=True)
+class ParameterRow:
+    """Parameters of one module, its own and not those of modules inside it (a cell: all of it)."""
+
+    name: str
+    """Where it is in the model, such as `encoder.layers.0.cells.1`."""
+    kind: str
+    """Its class."""
+    n_input: int
+    """Of products with what it reads; 0 for all but cells."""
+    n_recurrent: int
+    """Of products with its own states; 0 for all but cells."""
+    n_other: int
+    """The rest: tables, biases, gains, linear maps."""
+    n_frozen: int
+    """Those that training leaves as they are, counted here alone."""
+
+    @property
+    def n_total(self) -> int:
+        """All that training changes."""
+        return self.n_input + self.n_recurrent + self.n_other
+
+
+def parameter_rows(model: nn.Module) -> list[ParameterRow]:
+    """Return a row for each module that has parameters of its own, in the order of the model."""
+    return [row for row in _rows(model, "") if row.n_total or row.n_frozen]
+
+
+def _rows(module: nn.Module, name: str) -> Iterator[ParameterRow]:
+    own = dict(module.named_parameters(recurse=isinstance(module, Cell)))
+    counts = {key: parameter.numel() for key, parameter in own.items() if parameter.requires_grad}
+    n_input, n_recurrent = (sum(counts.get(key, 0) for key in keys) for keys in (_INPUT, _RECURRENT))
+    buffers = sum(b.numel() for key, b in module.named_buffers(recurse=False) if key == "matrix")
+    yield ParameterRow(
+        name=name,
+        kind=type(module).__name__,
+        n_input=n_input,
+        n_recurrent=n_recurrent,
+        n_other=sum(counts.values()) - n_input - n_recurrent,
+        n_frozen=sum(p.numel() for p in own.values() if not p.requires_grad) + buffers,
+    )
+    if not isinstance(module, Cell):
+        for key, child in module.named_children():
+            yield from _rows(child, f"{name}.{key}".lstrip("."))
