@@ -5,7 +5,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args
 
 import yaml
 from hydra import compose as hydra_compose
@@ -60,6 +61,14 @@ def options_of(group: str) -> list[str]:
     """Return the options of config group `group`, from seqlab and its plugins."""
     folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
     return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+
+
+def names_in(group: str, option: str) -> list[str]:
+    """Return the names that an option gives to what it describes: the top-level keys of its file."""
+    folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
+    paths = [path for folder in folders if (path := folder / group / f"{option}.yaml").is_file()]
+    contents = [yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {} for path in paths]
+    return [name for content in contents for name in content if name != "defaults"]
 
 
 def plain(config: object) -> Any:
@@ -144,6 +153,12 @@ def _construct(factory: Callable[..., Any], path: str, /, *arguments: object, **
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: {_name(factory)} does not take these options: {reason}") from error
+    except ImportError as error:
+        reason, extra = " ".join(str(error).split()), path.rpartition(".")[2]
+        raise ConfigError(
+            f"{path}: {_name(factory)} needs a package that is not installed ({reason}); `pip install 'seqlab[{extra}]'`, "
+            "or choose another option"
+        ) from error
 
 
 def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..., Any]:
@@ -170,11 +185,37 @@ def _check_arguments(factory: Callable[..., Any], arguments: Mapping[str, object
         near = difflib.get_close_matches(name, parameters, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigError(f"{path}.{name} is not an option of {_name(factory)}{hint} (it takes {', '.join(parameters)})")
+    for name, value in arguments.items():
+        if name in parameters:
+            _check_value(value, parameters[name].annotation, path=f"{path}.{name}".lstrip("."))
     named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     required = [name for name, p in parameters.items() if p.default is p.empty and p.kind in named]
     missing = [] if is_partial else [name for name in required if name not in arguments]
     if missing:
         raise ConfigError(f"{path} lacks {', '.join(missing)}, which {_name(factory)} needs; set {path}.{missing[0]}=…")
+
+
+def _check_value(value: object, annotation: object, *, path: str) -> None:
+    """Refuse a value of another kind than a plain type, or a union of such, that a parameter is annotated with."""
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    if not all(kind in _KINDS for kind in kinds) or any(_KINDS[kind][0](value) for kind in kinds):
+        return
+    raise ConfigError(f"{path} is {value!r}; expected {' or '.join(_KINDS[kind][1] for kind in kinds)}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_KINDS: dict[Any, tuple[Callable[[object], bool], str]] = {
+    bool: (lambda value: isinstance(value, bool), "true or false"),
+    int: (_is_whole, "a whole number"),
+    float: (lambda value: _is_whole(value) or isinstance(value, float), "a number"),
+    str: (lambda value: isinstance(value, str), "a word"),
+    NoneType: (lambda value: value is None, "null"),
+    Sequence[int]: (lambda value: isinstance(value, list) and all(map(_is_whole, value)), "a list of whole numbers"),
+}
+"""Plain types: what passes for each, and what it is called."""
 
 
 def _name(factory: Callable[..., Any]) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from seqlab.config import compose, options_of
+from seqlab.config import compose, names_in, options_of
 from seqlab.errors import ConfigError
 
 N_LISTED = 40
 _FULL_KEY = re.compile(r"is not in struct\s+full_key: (\S+)")
+_LIST = re.compile(r"^\+*(head|embedding)=\[(.*)\]$", re.MULTILINE)
+"""Groups whose options stand side by side, by names of their own."""
 _KEY = re.compile(
     r"Could not override '([^']+)'|Key '([^']+)' is not in struct|Could not find '([^']+)'"
     r"|Could not delete from config\. '([^']+)' does not exist"
@@ -30,6 +32,23 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     if key:
         return _unknown_key(key.split("@")[0].removeprefix("+").removeprefix("~"), overrides)
     return ConfigError(_first_lines(error, message))
+
+
+def check_together(overrides: Sequence[str]) -> None:
+    """Refuse options chosen side by side that bear one name: the last would take the place of the others.
+
+    Raises: ConfigError that names them.
+    """
+    for group, chosen in _LIST.findall("\n".join(overrides)):
+        owners: dict[str, str] = {}
+        for option in filter(None, map(str.strip, chosen.split(","))):
+            for name in names_in(group, option):
+                if name in owners:
+                    raise ConfigError(
+                        f"{group}=[{chosen}]: {owners[name]} and {option} are both named {name}, so only one can be there; "
+                        f"choose one, or give the other a name of its own in a config file of yours"
+                    )
+                owners[name] = option
 
 
 def _unknown_option(config_file: str) -> ConfigError:
@@ -60,7 +79,8 @@ def _below(key: str, parent: str) -> str:
 
 
 def _keys_with(overrides: Sequence[str]) -> list[str]:
-    for attempt in (overrides, []):
+    choices = [word for word in overrides if "." not in word.partition("=")[0]]
+    for attempt in (overrides, choices, []):
         try:
             return list(dict.fromkeys(_keys(compose(attempt))))
         except (OmegaConfBaseException, HydraException, ValueError, ConfigError):
@@ -77,7 +97,7 @@ def _keys(node: object, path: str = "") -> Iterator[str]:
 
 
 def _did_you_mean(word: str, known: Sequence[str], *, prefix: str) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, [name for name in known if name != word], n=1, cutoff=0.5)
     if not near:
         same_leaf = [k for k in known if k.rpartition(".")[2] == word.rpartition(".")[2]]
         near = same_leaf[:1] if len(same_leaf) <= 3 else []

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from seqlab.data.fields.registry import Fields
 from seqlab.errors import ConfigError, DataError
 from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
 from seqlab.module import LabelerModule
-from seqlab.overrides import explain
+from seqlab.overrides import check_together, explain
 from seqlab.resuming import adopted, read_checkpoint
 from seqlab.run_folder import RunFolder
 from seqlab.settings import check_settings
@@ -42,19 +42,23 @@ class Run:
     """Best value of the monitored metric."""
 
 
-def train(overrides: list[str]) -> Run:
+def train(overrides: Sequence[str]) -> Run:
     """Train as `seqlab train` with these overrides would, in this process.
 
     Raises: SeqlabError for anything that the overrides or the data have wrong.
     """
+    if isinstance(overrides, str):
+        raise ConfigError(f"overrides is {overrides!r}; expected a list of them: [{overrides!r}]")
+    check_together(overrides)
     try:
         return run(compose(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides) from error
 
 
-def untrained(overrides: list[str]) -> Labeler:
+def untrained(overrides: Sequence[str]) -> Labeler:
     """Return the labeler that training would start from, its fields fitted on the training data."""
+    check_together(overrides)
     try:
         return _start(compose(overrides), targets=known_targets())[0]
     except (HydraException, OmegaConfBaseException) as error:

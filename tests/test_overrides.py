@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from seqlab.errors import ConfigError, SeqlabError
+from seqlab.overrides import check_together
 from seqlab.testing.runs import train_small, write_corpus
 from seqlab.training import train
 
@@ -93,3 +94,26 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_value_that_cannot_work_is_told_as_a_mistake(data: Path, tmp_path: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(SeqlabError, match=message):
         train_small(data, tmp_path / "run", ["trainer.max_epochs=1", *overrides])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("head=[sequence,multilabel]", r"head=\[sequence,multilabel\]: sequence and multilabel are both named label"),
+        ("head=[crf,softmax]", r"crf and softmax are both named tags, so only one can be there; choose one"),
+        ("embedding=[words,char_cnn,words]", r"words and words are both named words"),
+    ],
+)
+def test_options_of_one_name_are_not_chosen_together(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check_together(["seed=1", override])
+
+
+def test_options_of_other_names_are_chosen_together() -> None:
+    check_together(["head=[crf,sequence]", "embedding=[words, char_cnn]", "head=crf", "embedding=[]"])
+
+
+def test_keys_are_those_of_the_chosen_options() -> None:
+    with pytest.raises(ConfigError, match=r"n_train: there is no such key; .*data\.reader has .*columns") as told:
+        train(["data=conll", "data.dir=d", "data.reader.n_train=200"])
+    assert "did you mean data.reader.n_train?" not in str(told.value)

@@ -320,3 +320,8 @@ def test_the_config_in_the_run_folder_is_resolved(finished: Run) -> None:
     text = (finished.folder / "config.yaml").read_text(encoding="utf-8")
     assert "${" not in text
     assert f"run_dir: {finished.folder}" in text
+
+
+def test_overrides_are_a_list() -> None:
+    with pytest.raises(ConfigError, match=r"overrides is 'experiment=demo'; expected a list of them: \['experiment=demo'\]"):
+        train("experiment=demo")

@@ -95,8 +95,11 @@ def convert(arguments: argparse.Namespace) -> int:
     """Convert one file, and tell what was lost."""
     from seqlab.data.conversion import convert_file
     from seqlab.data.doctor import format_of
+    from seqlab.errors import ConfigError
 
     target = _target(arguments)
+    if target != "-" and Path(target).exists() and arguments.input.exists() and Path(target).samefile(arguments.input):
+        raise ConfigError(f"{target}: is the input itself; write to another path")
     losses = convert_file(
         arguments.input,
         sys.stdout.write if target == "-" else Path(target),

@@ -37,13 +37,14 @@ def run(words: Sequence[str]) -> int:
     from omegaconf.errors import OmegaConfBaseException
 
     from seqlab.config import register_search_path
-    from seqlab.overrides import explain
+    from seqlab.overrides import check_together, explain
     from seqlab.paths import config_dir
 
     wants_traceback = FULL_ERROR in os.environ
     os.environ[FULL_ERROR] = "1"
     sys.argv = ["seqlab train", *_flags_first(words)]
     register_search_path()
+    check_together(words)
     try:
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(_task)()
     except (HydraException, OmegaConfBaseException) as error:

@@ -34,6 +34,10 @@ def read_splits(config: Mapping[str, Any], *, targets: frozenset[str], seed: int
     folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
     paths = {split: folder / name for split, name in config["splits"].items() if name}
     records = {split: reader.read(path) for split, path in paths.items()}
+    for split, found in records.items():
+        if not len(found):
+            without = f", or leave it out with data.splits.{split}=null" if split != "train" else ""
+            raise DataError(f"{paths[split]}: no record to read as split {split}; choose another file{without}")
     if "train" in records and "val" not in records:
         records |= _held_out(records["train"], share=config["holdout"], seed=seed)
     return records

@@ -7,8 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqlab.errors import ConfigError
-
 
 class Connection(nn.Module, ABC):
     """Combines what a layer read and what it made of it. Constructed with both widths; says its own."""
@@ -85,16 +83,6 @@ CONNECTIONS: dict[str, type[Connection]] = {
     "highway": HighwayConnection,
 }
 """Connections by name."""
-
-
-def get_connection(kind: str, *, input_width: int, layer_width: int) -> Connection:
-    """Return the connection called `kind`.
-
-    Raises: ConfigError when there is none of that name.
-    """
-    if kind not in CONNECTIONS:
-        raise ConfigError(f"encoder.connection is {kind!r}; expected one of {', '.join(CONNECTIONS)}")
-    return CONNECTIONS[kind](input_width=input_width, layer_width=layer_width)
 
 
 def _fitting(input_width: int, layer_width: int) -> nn.Module:

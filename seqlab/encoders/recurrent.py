@@ -14,7 +14,7 @@ from seqlab.directions import reading_order
 from seqlab.dropout import get_dropout
 from seqlab.encoders.base import Encoder
 from seqlab.encoders.cells import Cell, State
-from seqlab.encoders.connections import Connection, get_connection
+from seqlab.encoders.connections import CONNECTIONS, Connection
 from seqlab.encoders.layer import RecurrentLayer
 from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
 from seqlab.errors import ConfigError
@@ -54,6 +54,7 @@ class RecurrentEncoder(Encoder):
     ) -> None:
         super().__init__()
         _check(
+            connection=connection,
             stacking=stacking,
             initial_state=initial_state,
             is_stateful=is_stateful,
@@ -73,15 +74,15 @@ class RecurrentEncoder(Encoder):
             self.layers.append(RecurrentLayer(cells, learns_state=initial_state == "learned", bptt_steps=bptt_steps))
             made = self._merged_width(cells[0].width) if self.n_stacks == 1 else cells[0].width
             around = [
-                get_connection(connection if i else "none", input_width=input_width, layer_width=made)
+                CONNECTIONS[connection if i else "none"](input_width=input_width, layer_width=made)
                 for _ in range(self.n_stacks)
             ]
             self.connections.append(nn.ModuleList(around))
             input_width = around[0].output_width
         self.output_width = input_width if self.n_stacks == 1 else self._merged_width(input_width)
         self.summary_width = self._merged_width(cells[0].width)
-        between = [get_dropout(dropout_kind, drop_prob=drop_prob) for _ in widths[1:]]
-        self.dropouts = nn.ModuleList([*between, get_dropout(dropout_kind, drop_prob=output_drop_prob)])
+        between = [get_dropout(dropout_kind, drop_prob=drop_prob) for _ in widths]
+        self.dropouts = nn.ModuleList([*between[1:], get_dropout(dropout_kind, drop_prob=output_drop_prob)])
 
     def forward(self, steps: Steps) -> Steps:
         """Return the top layer's hidden states."""
@@ -137,15 +138,28 @@ def _named_state(last: State, layer: RecurrentLayer, i: int) -> dict[str, Tensor
 
 
 def _widths(width: int | Sequence[int], depth: int | None) -> list[int]:
-    widths = [width] * (1 if depth is None else depth) if isinstance(width, int) else list(width)
-    if not widths:
+    given = [width] if isinstance(width, int) else list(width)
+    if not given or min(given) < 1:
+        raise ConfigError(f"encoder.width is {width}; expected at least 1 unit, and one number for all layers or one a layer")
+    if depth is not None and depth < 1:
         raise ConfigError(f"encoder.depth is {depth}; expected at least 1 layer")
+    widths = given * depth if depth is not None and len(given) == 1 else given
     if depth is not None and len(widths) != depth:
-        raise ConfigError(f"encoder.width is {widths}, but encoder.depth is {depth}; give one width a layer, or depth=null")
+        raise ConfigError(f"encoder.width is {width}, but encoder.depth is {depth}; give one width a layer, or depth=null")
     return widths
 
 
-def _check(*, stacking: str, initial_state: str, is_stateful: bool, is_bidirectional: bool, bptt_steps: int | None) -> None:
+def _check(
+    *,
+    connection: str,
+    stacking: str,
+    initial_state: str,
+    is_stateful: bool,
+    is_bidirectional: bool,
+    bptt_steps: int | None,
+) -> None:
+    if connection not in CONNECTIONS:
+        raise ConfigError(f"encoder.connection is {connection!r}; expected one of {', '.join(CONNECTIONS)}")
     if stacking not in ("interleaved", "independent"):
         raise ConfigError(f"encoder.stacking is {stacking!r}; expected interleaved or independent")
     if initial_state not in ("zero", "learned"):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from statistics import mode
 from typing import Any, final
 
 from seqlab.data.readers.conllu import WORD_COLUMNS
@@ -20,9 +21,9 @@ _SEPARATORS = {"tab": "\t", "space": " "}
 class ConllFormat(InputFormat):
     """One token a line, its columns apart by tabs or spaces, a blank line or a document start after each sequence.
 
-    `columns` maps record columns to column indices from 0, negative ones from the end. `separator` is auto (tabs if the
-    first token's line has one, else spaces), tab, space (a run of them), or the separator itself. Lines that start with
-    `comment_prefix` (None: there are none) are passed through. With `has_ids` the first column counts the words, and
+    `columns` maps record columns to column indices from 0, negative ones from the end. `separator` is auto (tabs if most
+    lines of the first sentences have one, else spaces), tab, space (a run of them), or the separator itself. Lines that
+    start with `comment_prefix` (None: there are none) are passed through. With `has_ids` the first column counts the words, and
     lines where it is no plain number (8-9, 8.1) are not words: they get `_` for a label.
     """
 
@@ -63,8 +64,8 @@ class ConllFormat(InputFormat):
 
     def _sniffed(self, lines: list[Line]) -> str:
         texts = (without_mark(line) for line in lines)
-        first = next((t for t in texts if not self._ends_sentence(t) and not self._is_comment(t)), None)
-        return "auto" if first is None else "\t" if "\t" in first else " "
+        has_tab = ["\t" in text for text in texts if not self._ends_sentence(text) and not self._is_comment(text)]
+        return ("\t" if mode(has_tab) else " ") if has_tab else "auto"
 
     def _stretch(self, lines: list[Line], *, separator: str, name: str) -> Stretch:
         records: list[Record] = []

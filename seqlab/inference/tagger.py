@@ -57,6 +57,8 @@ class Tagger:
 
         Raises: DataError for an input that is none of these, and for a record without a column that the model reads.
         """
+        if isinstance(inputs, str):
+            raise DataError(f"inputs is {inputs!r}; expected a list of texts: [{inputs!r}]")
         records = [read_input(item) for item in inputs]
         if not records:
             return []

@@ -132,3 +132,10 @@ def test_importing_the_command_is_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_convert_never_overwrites_its_input(sound: Path) -> None:
+    before = sound.read_bytes()
+    with pytest.raises(ConfigError, match="is the input itself; write to another path"):
+        run("convert", sound, sound)
+    assert sound.read_bytes() == before

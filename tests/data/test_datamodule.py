@@ -123,3 +123,16 @@ def test_no_records_give_no_batches() -> None:
     fields.fit(columns.records)
     empty = fields.encode(columns.records.select([]))
     assert list(evaluation_loader(empty, max_tokens=8)) == []
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [("train", r"train: no record to read as split train; choose another file$"), ("val", r"data.splits.val=null")],
+)
+def test_a_split_without_records_is_refused(split: str, message: str) -> None:
+    sizes = {"n_train": 3, "n_val": 3, "n_test": 3} | {f"n_{split}": 0}
+    reader = {"_target_": "seqlab.data.sample.SampleReader", "corpus": "tags", "seed": 1, **sizes}
+    splits = {"train": "train", "val": "val", "test": "test"}
+    config = {"reader": reader, "dir": None, "splits": splits, "holdout": 0.1, "scheme": None}
+    with pytest.raises(DataError, match=message):
+        read_splits(config, targets=known_targets(), seed=0)

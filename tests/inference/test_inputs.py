@@ -150,3 +150,9 @@ def test_a_format_without_a_column_of_the_model_is_refused() -> None:
     JsonlFormat(needed=["frames"]).check_columns(["frames"])
     with pytest.raises(ConfigError, match=r"model reads tokens, upos, but this input gives tokens; use .* key 'upos'"):
         TextFormat().check_columns(["tokens", "upos"])
+
+
+def test_conll_goes_by_what_most_lines_have() -> None:
+    (stretch,) = stretches_of(CONLL, "# sent 1\nMaria\tO\nOslo city\tO\n\n")
+    assert stretch.separator == "\t"
+    assert stretch.records[0]["tokens"][1:] == ["Maria", "Oslo city"]

@@ -99,3 +99,8 @@ def test_evaluate_scores_records_and_refuses_those_without_labels(tagger: seqlab
     assert tagger.evaluate(records)["span_f1"]["strict"] == 1.0
     with pytest.raises(DataError, match=r"none of the columns that the heads learned \('tags'\), but id, line, tokens"):
         tagger.evaluate(ConllReader(columns={"tokens": 0}, **options).read(path))
+
+
+def test_a_bare_text_is_no_list_of_texts(tagger: seqlab.Tagger) -> None:
+    with pytest.raises(DataError, match=r"inputs is 'Maria flew'; expected a list of texts: \['Maria flew'\]"):
+        tagger.predict("Maria flew")

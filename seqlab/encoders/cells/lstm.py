@@ -49,6 +49,8 @@ class LstmCell(Cell):
         hidden_zone_prob: float,
         cell_zone_prob: float,
     ) -> None:
+        if projection_width is not None and projection_width < 1:
+            raise ConfigError(f"encoder.cell.projection_width is {projection_width}; expected at least 1, or null for none")
         super().__init__(
             input_width=input_width,
             width=projection_width or width,
