@@ -90,10 +90,15 @@ def _keys_with(overrides: Sequence[str]) -> list[str]:
 
 def _keys(node: object, path: str = "") -> Iterator[str]:
     if isinstance(node, Mapping):
-        for key in node:
+        for key in filter(_is_setting, node):
             child = f"{path}.{key}".lstrip(".")
             yield child
             yield from _keys(node._get_node(key), child)  # type: ignore[attr-defined]
+
+
+def _is_setting(key: object) -> bool:
+    """Return whether a user sets it, unlike `_target_`."""
+    return not str(key).startswith("_")
 
 
 def _did_you_mean(word: str, known: Sequence[str], *, prefix: str) -> str:

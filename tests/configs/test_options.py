@@ -180,3 +180,10 @@ def test_a_list_of_options_is_the_sum_of_its_options() -> None:
         **settings_of("head=[crf]", "data=sample_intents")["heads"],
         **settings_of("head=[sequence]", "data=sample_intents")["heads"],
     }
+
+
+def test_parts_of_a_chain_are_exchanged_and_added() -> None:
+    one = labeler_of("encoder=chain", "encoder@encoder.parts.recurrent=gru").encoder
+    assert type(one.parts["recurrent"].layers[0].cells[0]).__name__ == "GruCell"
+    two = labeler_of("encoder=chain", "+encoder@encoder.parts.more=rnn", "+encoder.parts.more._partial_=true").encoder
+    assert list(two.parts) == ["recurrent", "output", "more"]
