@@ -13,6 +13,7 @@ What a model has to beat on the test splits, with sizes and seed of ``conf/data`
     sample_frames   labels    error rate  majority 0.94   nearest mean 0.35
 """
 
+from seqlab.data.sample.adding import AddingReader
 from seqlab.data.sample.reader import SampleReader
 
-__all__ = ["SampleReader"]
+__all__ = ["AddingReader", "SampleReader"]

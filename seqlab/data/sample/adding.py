@@ -1,0 +1,75 @@
+"""The adding problem: two numbers far apart must be remembered, all others forgotten (Hochreiter and Schmidhuber 1997, §5.4).
+
+A record is a sequence of digits, two of them marked, one in each half; its label is the sum of these two. What it asks of a
+recurrent encoder is memory over as many steps as lie between the marks and the end; guessing the most frequent sum is right
+once in `n_digits` times.
+"""
+
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset
+
+from seqlab.data.readers.base import Reader
+from seqlab.data.readers.source import Report
+from seqlab.data.sample.ownership import SPLITS
+from seqlab.errors import ConfigError, DataError
+
+
+@final
+class AddingReader(Reader):
+    """Generates records of `n_steps` frames, (digit scaled to 0 … 1, mark 0 or 1), with the sum of the marked digits as label.
+
+    `n_train`, `n_val` and `n_test` count records; the same seed gives the same ones on every machine.
+
+    Raises: ConfigError for fewer than 2 steps or digits, or a negative size or seed.
+    """
+
+    def __init__(self, *, n_steps: int, n_digits: int, n_train: int, n_val: int, n_test: int, seed: int) -> None:
+        for name, number, least in (
+            ("n_steps", n_steps, 2),
+            ("n_digits", n_digits, 2),
+            ("n_train", n_train, 0),
+            ("n_val", n_val, 0),
+            ("n_test", n_test, 0),
+            ("seed", seed, 0),
+        ):
+            if number < least:
+                raise ConfigError(f"{name} is {number}; expected {least} or more: set data.reader.{name}")
+        self.n_steps, self.n_digits, self.seed = n_steps, n_digits, seed
+        self.sizes = {"train": n_train, "val": n_val, "test": n_test}
+
+    def parse(self, path: Path, *, report: Report) -> Dataset:
+        """Return the split that `path` names: train, val or test; no file is read, so `report` hears nothing.
+
+        Raises:
+            DataError: Another name.
+        """
+        split = str(path)
+        if split not in self.sizes:
+            raise DataError(f"{split}: no split of the adding problem; expected {', '.join(SPLITS)}: set data.splits")
+        random = np.random.default_rng((self.seed, SPLITS.index(split)))
+        n_records, half = self.sizes[split], self.n_steps // 2
+        digits = random.integers(self.n_digits, size=(n_records, self.n_steps))
+        marked = np.stack([random.integers(half, size=n_records), random.integers(half, self.n_steps, size=n_records)], 1)
+        marks = np.zeros_like(digits)
+        np.put_along_axis(marks, marked, 1, axis=1)
+        frames = np.stack([digits / (self.n_digits - 1), marks], axis=2).astype(np.float32)
+        sums = np.take_along_axis(digits, marked, axis=1).sum(1)
+        table = pa.table(
+            {
+                "id": [f"adding-{split}-{i}" for i in range(n_records)],
+                "frames": _nested(frames),
+                "label": [str(total) for total in sums],
+            }
+        )
+        return Dataset(table)
+
+
+def _nested(frames: np.ndarray) -> pa.Array:
+    """Return numbers (record, step, feature) as lists of lists."""
+    n_records, n_steps, width = frames.shape
+    steps = pa.ListArray.from_arrays(np.arange(0, n_records * n_steps * width + 1, width, dtype=np.int32), frames.reshape(-1))
+    return pa.ListArray.from_arrays(np.arange(0, n_records * n_steps + 1, n_steps, dtype=np.int32), steps)
