@@ -1,8 +1,11 @@
 """seqlab in use as installed, away from any checkout."""
 
+import json
+
 import pytest
 
 import seqlab
+from seqlab.recurrence.native.library import library
 
 pytestmark = pytest.mark.slow
 
@@ -28,3 +31,26 @@ def test_train_composes_its_config(installation) -> None:
 
 def test_train_runs_a_batch_of_everything(installation) -> None:
     installation.run("seqlab", "train", "debug=fdr", "n_threads=1")
+
+
+def test_a_trained_model_labels_text(installation) -> None:
+    sizes = [f"data.reader.n_{split}=20" for split in ("train", "val", "test")]
+    options = [
+        "encoder=gru",
+        "trainer.max_epochs=1",
+        "n_threads=1",
+        "n_examples=0",
+        f"paths.run_dir={installation.folder / 'run'}",
+    ]
+    installation.run("seqlab", "train", "experiment=demo", *sizes, *options)
+    text = installation.folder / "text.txt"
+    text.write_text("Maria Lindqvist flew to Oslo .\n", encoding="utf-8")
+    labelled = json.loads(installation.run("seqlab", "predict", "run", str(text)))
+    assert labelled["tokens"] == ["Maria", "Lindqvist", "flew", "to", "Oslo", "."]
+    assert len(labelled["predictions"]["tags"]["labels"]) == 6
+
+
+@pytest.mark.skipif(library() is None, reason="no C compiler here")
+def test_the_source_of_the_compiled_recurrences_is_there(installation) -> None:
+    code = "from seqlab.recurrence.native.library import library; print(library() is not None)"
+    assert installation.run("python", "-c", code).strip() == "True"
