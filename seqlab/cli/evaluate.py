@@ -83,9 +83,10 @@ def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None
 
 def _data_config(name: str) -> Mapping[str, Any]:
     from seqlab.config import compose, options_of, plain
+    from seqlab.data.doctor.formats import FORMATS
 
     if name not in options_of("data"):
-        raise ConfigError(f"--format is {name!r}; expected one of {', '.join(options_of('data'))}")
+        raise ConfigError(f"--format is {name!r}; expected one of {', '.join(FORMATS)}, or a plugin's option of conf/data")
     return {"reader": plain(compose([f"data={name}"]).data.reader)}
 
 

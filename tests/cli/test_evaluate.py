@@ -53,7 +53,7 @@ def test_mistakes_are_told(evaluate: Evaluate, conll_file: Path, lines_data: Pat
     for words, message in (
         (["nowhere"], "error: nowhere: there is no such file or folder; the model was trained on"),
         ([lines_data], f"error: {lines_data} is the folder of all splits; choose one: --split train or"),
-        ([conll_file, "--format", "word"], "error: --format is 'word'; expected one of conll, conllu, csv"),
+        ([conll_file, "--format", "word"], "error: --format is 'word'; expected one of conll, conllu, jsonl"),
         ([conll_file, "--format", "conll", "--set", "columns.tags=9"], f"error: {conll_file}:1: tags is column 9"),
         (
             [conll_file, "--format", "conll", "--set", "colour=9"],
