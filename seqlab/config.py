@@ -170,7 +170,8 @@ def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..
             f" {'did you mean ' + ' or '.join(near) + '?' if near else 'install the plugin that brings it'}"
         )
     located = instantiate({"_target_": target, "_partial_": True})
-    return located.func  # type: ignore[no-any-return]
+    factory: Callable[..., Any] = located.func
+    return factory
 
 
 def _check_arguments(factory: Callable[..., Any], arguments: Mapping[str, object], *, path: str, is_partial: bool) -> None:

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seqlab.autograd import apply
+
 
 @final
 @dataclass(frozen=True)
@@ -94,5 +96,5 @@ class _MovedRows(torch.autograd.Function):
 
 def _moved(values: Tensor, rows: Tensor, back: Tensor) -> Tensor:
     """Return the `rows` of `values`; row r of these went to the places back[:, r]."""
-    moved: Tensor = _MovedRows.apply(values, rows, back)  # type: ignore[no-untyped-call]
+    moved: Tensor = apply(_MovedRows, values, rows, back)
     return moved

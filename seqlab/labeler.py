@@ -27,11 +27,13 @@ class Labeler(nn.Module):
         super().__init__()
         self.embedding = embedding
         self.encoder = encoder
+        # torch types the values of a ModuleDict as Module alone; what is read from it here are heads.
         self.heads: Mapping[str, Head] = nn.ModuleDict(dict(heads))  # type: ignore[assignment]
 
     def forward(self, batch: Batch) -> Steps:
         """Return the encoded steps."""
-        return self.encoder(self.embedding(batch))  # type: ignore[no-any-return]
+        steps: Steps = self.encoder(self.embedding(batch))
+        return steps
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of every head whose target the batch has."""

@@ -93,6 +93,7 @@ def _keys(node: object, path: str = "") -> Iterator[str]:
         for key in filter(_is_setting, node):
             child = f"{path}.{key}".lstrip(".")
             yield child
+            # Of an OmegaConf mapping, the node and not its value: a value may be an interpolation that cannot be resolved.
             yield from _keys(node._get_node(key), child)  # type: ignore[attr-defined]
 
 

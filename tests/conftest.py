@@ -10,7 +10,7 @@ _CACHE = tempfile.TemporaryDirectory(prefix="seqlab-tests-")
 atexit.register(_CACHE.cleanup)
 # Libraries read these once, on import, so they come before every import below.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.update(HF_HOME=_CACHE.name, HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+os.environ.update(HF_HOME=_CACHE.name, XDG_CACHE_HOME=_CACHE.name, HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
 from jaxtyping import install_import_hook
 

@@ -1,12 +1,13 @@
 """`FiniteLoss`: training stops before a loss that is no number can reach the weights."""
 
-from typing import Any, final
+from typing import Any, cast, final
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from seqlab.errors import SeqlabError
+from seqlab.module import LabelerModule
 
 _N_SHOWN = 5
 
@@ -41,7 +42,7 @@ class FiniteLoss(pl.Callback):
 
     def _record_ids(self, pl_module: pl.LightningModule) -> str:
         assert self._rows is not None
-        columns = pl_module.splits["train"].columns  # type: ignore[union-attr,index]
+        columns = cast(LabelerModule, pl_module).splits["train"].columns
         ids = [str(columns.record_id(row)) for row in self._rows[:_N_SHOWN].tolist()]
         n_more = len(self._rows) - len(ids)
         return ", ".join(ids) + (f" and {n_more} more" if n_more else "")

@@ -100,7 +100,7 @@ def _opened(file: str) -> Iterator[BufferedIOBase]:
     if file == STDIN:
         if sys.stdin.isatty():
             print("reading from the terminal, up to Ctrl-D", file=sys.stderr)
-        yield sys.stdin.buffer  # type: ignore[misc]
+        yield cast(BufferedIOBase, sys.stdin.buffer)
         return
     with ExitStack() as stack:
         try:
@@ -117,7 +117,7 @@ def _written(options: argparse.Namespace) -> Iterator[TextIOBase]:
     if path is None:
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="")
-        yield sys.stdout  # type: ignore[misc]
+        yield cast(TextIOBase, sys.stdout)
         return
     if path.exists() and options.file != STDIN and path.samefile(options.file):
         raise ConfigError(f"--output is {path}, the input itself; write to another file")

@@ -91,7 +91,8 @@ class Columns:
 
     def lists(self, name: str) -> list[Any]:
         """Return column `name` as Python values."""
-        return self.arrow(name).to_pylist()  # type: ignore[no-any-return]
+        values: list[Any] = self.arrow(name).to_pylist()
+        return values
 
     def record_id(self, row: int) -> str:
         """Return the `id` of the record in `row`, or the row itself where records carry none."""

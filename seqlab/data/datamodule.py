@@ -73,6 +73,7 @@ class LabelingData(pl.LightningDataModule):
         after an epoch that has fewer than the first.
         """
         records = self.splits["train"]
+        # Lightning declares the attribute nowhere: its constructor sets it by way of a connector.
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
             first_epoch = shuffled_batches(records.lengths, max_tokens=self.max_tokens, seed=self.seed, epoch=0)
             return _loader(records, sampler=FixedBatches(first_epoch))

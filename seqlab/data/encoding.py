@@ -40,6 +40,15 @@ class Batch:
             raise DataError(f"the records have no column {field.column!r}, which the model reads")
         return self.fields[field.key]
 
+    def tensor(self, field: Field) -> Tensor:
+        """Return the one tensor of a `field` that makes no more of its column.
+
+        Raises: DataError when the records lack its column.
+        """
+        tensor = self.tensors(field)
+        assert isinstance(tensor, Tensor), f"{field.key} has {type(tensor).__name__}"
+        return tensor
+
     def to(self, device: torch.device) -> "Batch":
         """Return the same batch on `device`."""
         fields = {key: tensors.to(device) for key, tensors in self.fields.items()}

@@ -4,7 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import Any, ClassVar, TypeAlias, final
 
 from seqlab.errors import DataError
 
@@ -105,7 +105,7 @@ class JsonlWriter(Writer):
 class LinesWriter(Writer):
     """Writes a folder of parallel files: seq.in (tokens), seq.out (tags) and label."""
 
-    _FILES = {"tokens": "seq.in", "tags": "seq.out", "label": "label"}  # noqa: RUF012 (never changed)
+    _FILES: ClassVar[Mapping[str, str]] = {"tokens": "seq.in", "tags": "seq.out", "label": "label"}
 
     def held_columns(self, columns: Sequence[str]) -> list[str]:
         return [name for name in columns if name in (*self._FILES, *_REBUILT)]

@@ -39,8 +39,9 @@ class CategoryEmbedding(Embedding):
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
         """Return each step's vector."""
-        ids: Int[Tensor, "batch time"] = batch.tensors(self.field)  # type: ignore[assignment]
+        ids: Int[Tensor, "batch time"] = batch.tensor(self.field)
         if self.training and self.unknown_alpha:
             is_kept = bernoulli_mask(tuple(ids.shape), keep_prob=self.keep_prob[ids], like=ids)
             ids = torch.where(is_kept, ids, UNKNOWN)
-        return self.table(ids)  # type: ignore[no-any-return]
+        vectors: Tensor = self.table(ids)
+        return vectors

@@ -31,7 +31,8 @@ class _CharacterEmbedding(Embedding):
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
         """Return each step's vector, read from its characters."""
-        spellings: Spellings = batch.tensors(self.field)  # type: ignore[assignment]
+        spellings = batch.tensors(self.field)
+        assert isinstance(spellings, Spellings)
         words = self.dropout(self._words(spellings))
         n_records, n_steps = spellings.word.shape
         steps: Tensor = words.index_select(0, spellings.word.view(-1)).view(n_records, n_steps, -1)

@@ -22,4 +22,5 @@ class FrameEmbedding(Embedding):
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
         """Return each step's frame."""
-        return self.projection(batch.tensors(self.field))  # type: ignore[no-any-return]
+        frames: Tensor = self.projection(batch.tensor(self.field))
+        return frames

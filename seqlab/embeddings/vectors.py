@@ -39,7 +39,7 @@ class VectorEmbedding(Embedding):
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
         """Return each step's vector, scaled so that the vectors of the file have deviation 1."""
-        ids: Int[Tensor, "batch time"] = batch.tensors(self.field)  # type: ignore[assignment]
+        ids: Int[Tensor, "batch time"] = batch.tensor(self.field)
         if self.training and self.unknown_prob:
             is_kept = bernoulli_mask(tuple(ids.shape), keep_prob=1 - self.unknown_prob, like=ids)
             ids = torch.where(is_kept, ids, UNKNOWN)

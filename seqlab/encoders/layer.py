@@ -1,7 +1,7 @@
 """One recurrent layer: a cell for each direction, run over whole padded sequences."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import cast, final
 
 import torch
 from jaxtyping import Float, Int
@@ -29,7 +29,7 @@ class RecurrentLayer(nn.Module):
     @property
     def cell_of_each(self) -> list[Cell]:
         """The cell of each direction."""
-        return list(self.cells)  # type: ignore[arg-type]
+        return [cast(Cell, cell) for cell in self.cells]
 
     def forward(
         self,
@@ -47,15 +47,16 @@ class RecurrentLayer(nn.Module):
         if not keeps_states and self.bptt_steps is None and all(_has_kernel(cell) for cell in cells):
             return _kernel_runs(cells, inputs, first), ()
         runs = self._run(inputs, first)
-        last = [_last(run, before, lengths) for run, before in zip(runs, first, strict=True)] if keeps_states else []
-        return runs[0], tuple(last)
+        if not keeps_states:
+            return runs[0], ()
+        return runs[0], tuple(last_states(run, lengths, before=before) for run, before in zip(runs, first, strict=True))
 
     def _run(self, inputs: Tensor, state: State) -> list[Tensor]:
         """Return each state of every step, (direction time batch unit)."""
         cells = self.cell_of_each
         window = self.bptt_steps or inputs.shape[1]
         pieces = []
-        for piece in inputs.split(window, dim=1):  # type: ignore[no-untyped-call]
+        for piece in inputs.split(window, dim=1):
             pieces.append(type(cells[0]).scan(cells, piece, state))
             state = tuple(run[:, -1].detach() for run in pieces[-1])
         return pieces[0] if len(pieces) == 1 else [torch.cat(runs, dim=1) for runs in zip(*pieces, strict=True)]
@@ -88,7 +89,12 @@ def _kernel_run(cell: Cell, inputs: Tensor, *state: Tensor) -> Tensor:
     return torch.lstm(inputs, first, weights, True, 1, 0.0, cell.training, False, False)[0]
 
 
-def _last(run: Tensor, before: Tensor, lengths: Tensor) -> Tensor:
-    """Return the state after the last real step of each record: the initial one where it has none."""
+def last_states(
+    run: Float[Tensor, "direction time batch unit"],
+    lengths: Int[Tensor, " batch"],
+    *,
+    before: Float[Tensor, "direction batch unit"] | float,
+) -> Float[Tensor, "direction batch unit"]:
+    """Return the state after the last real step of each record: `before` where it has none."""
     index = torch.clamp(lengths - 1, min=0)[None, None, :, None].expand(len(run), 1, -1, run.shape[-1])
     return torch.where((lengths > 0).unsqueeze(1), run.gather(1, index)[:, 0], before)

@@ -15,7 +15,7 @@ from seqlab.dropout import get_dropout
 from seqlab.encoders.base import Encoder
 from seqlab.encoders.cells import Cell, State
 from seqlab.encoders.connections import CONNECTIONS, Connection
-from seqlab.encoders.layer import RecurrentLayer
+from seqlab.encoders.layer import RecurrentLayer, last_states
 from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
 from seqlab.errors import ConfigError
 from seqlab.steps import Steps
@@ -73,12 +73,10 @@ class RecurrentEncoder(Encoder):
             cells = [cell(input_width, layer_width) for _ in range(self.n_directions)]
             self.layers.append(RecurrentLayer(cells, learns_state=initial_state == "learned", bptt_steps=bptt_steps))
             made = self._merged_width(cells[0].width) if self.n_stacks == 1 else cells[0].width
-            around = [
-                CONNECTIONS[connection if i else "none"](input_width=input_width, layer_width=made)
-                for _ in range(self.n_stacks)
-            ]
-            self.connections.append(nn.ModuleList(around))
-            input_width = around[0].output_width
+            around = CONNECTIONS[connection if i else "none"]
+            both = [around(input_width=input_width, layer_width=made) for _ in range(self.n_stacks)]
+            self.connections.append(nn.ModuleList(both))
+            input_width = both[0].output_width
         self.output_width = input_width if self.n_stacks == 1 else self._merged_width(input_width)
         self.summary_width = self._merged_width(cells[0].width)
         between = [get_dropout(dropout_kind, drop_prob=drop_prob) for _ in widths]
@@ -114,8 +112,7 @@ class RecurrentEncoder(Encoder):
 
     def _summary(self, hidden: Tensor, lengths: Tensor) -> Tensor:
         """Return the last states, (batch feature), from those of all steps (direction time batch hidden)."""
-        index = torch.clamp(lengths - 1, min=0)[None, None, :, None].expand(len(hidden), 1, -1, hidden.shape[-1])
-        last = hidden.gather(1, index)[:, 0] * (lengths > 0).unsqueeze(1)
+        last = last_states(hidden, lengths, before=0.0)
         dropped: Tensor = self.dropouts[-1](self.merge(last.transpose(0, 1)).unsqueeze(1))
         return dropped.squeeze(1)
 

@@ -28,7 +28,8 @@ class _Classifier(nn.Module):
         self.projection = nn.Linear(self.pooling.output_width, n_labels)
 
     def forward(self, steps: Steps) -> Float[Tensor, "batch label"]:
-        return self.projection(self.dropout(self.pooling(steps)))  # type: ignore[no-any-return]
+        logits: Tensor = self.projection(self.dropout(self.pooling(steps)))
+        return logits
 
 
 @final
@@ -55,7 +56,7 @@ class SequenceHead(Head):
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean cross-entropy of the records with a known label."""
-        labels: Int[Tensor, " batch"] = batch.tensors(self.target)  # type: ignore[assignment]
+        labels: Int[Tensor, " batch"] = batch.tensor(self.target)
         losses = nn.functional.cross_entropy(self.scores(steps).float(), labels, ignore_index=NO_TARGET, reduction="sum")
         return losses / (labels != NO_TARGET).sum().clamp(min=1)
 
@@ -109,7 +110,7 @@ class MultiLabelHead(Head):
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean binary cross-entropy over records and labels."""
-        targets: Float[Tensor, "batch label"] = batch.tensors(self.target)  # type: ignore[assignment]
+        targets: Float[Tensor, "batch label"] = batch.tensor(self.target)
         return nn.functional.binary_cross_entropy_with_logits(self.scores(steps).float(), targets)
 
     def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:

@@ -39,7 +39,7 @@ class TokenHead(Head):
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss a step."""
-        tags: Int[Tensor, "batch time"] = batch.tensors(self.target)  # type: ignore[assignment]
+        tags: Int[Tensor, "batch time"] = batch.tensor(self.target)
         return self._loss(self.projection(steps.zero_padded().values), tags, steps)
 
     def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:

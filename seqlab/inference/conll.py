@@ -27,7 +27,7 @@ class ConllFormat(InputFormat):
     lines where it is no plain number (8-9, 8.1) are not words: they get `_` for a label.
     """
 
-    columns: Mapping[str, int]  # type: ignore[assignment]
+    columns: Mapping[str, int]
     separator: str
     comment_prefix: str | None
     has_ids: bool

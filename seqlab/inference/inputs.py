@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, final
 
@@ -39,7 +39,7 @@ class Stretch:
 class InputFormat(ABC):
     """Finds records in lines."""
 
-    columns: Sequence[str] | None
+    columns: Collection[str] | None
     """The columns that its records have, None where any may be there."""
 
     @abstractmethod

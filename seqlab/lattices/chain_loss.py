@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
+from seqlab.autograd import apply
 from seqlab.lattices.chain import Chain
 from seqlab.lattices.chain_posterior import Posterior, log_partition_only, posterior
 
@@ -20,7 +21,7 @@ def log_partition(chain: Chain) -> Float[Tensor, " batch"]:
     """
     if not chain.learns:
         return log_partition_only(chain.detached()).to(chain.score_dtype)
-    return cast(Tensor, _LogPartition.apply(*chain.scores, chain.lengths))  # type: ignore[no-untyped-call]
+    return cast(Tensor, apply(_LogPartition, *chain.scores, chain.lengths))
 
 
 def negative_log_likelihood(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
@@ -32,7 +33,7 @@ def negative_log_likelihood(chain: Chain, tags: Int[Tensor, "batch time"]) -> Fl
         exact = chain.detached()
         loss = _loss(log_partition_only(exact), path_score(exact, tags))
         return loss.to(chain.score_dtype)
-    return cast(Tensor, _NegativeLogLikelihood.apply(*chain.scores, chain.lengths, tags))  # type: ignore[no-untyped-call]
+    return cast(Tensor, apply(_NegativeLogLikelihood, *chain.scores, chain.lengths, tags))
 
 
 def partial_negative_log_likelihood(chain: Chain, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:

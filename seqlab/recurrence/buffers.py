@@ -1,8 +1,12 @@
 """Views and products that scans share. A scan's tensors are (direction, time, batch, feature)."""
 
+from collections.abc import Callable
+from typing import Generic, TypeVar, final
+
 import torch
 from torch import Tensor
 
+Value = TypeVar("Value")
 BLOCK_NUMBERS = 65_536
 """What is computed for several steps in one call stays below this many numbers, so that a core's cache holds it."""
 
@@ -12,10 +16,26 @@ def steps_of(values: Tensor) -> list[Tensor]:
     return list(values.unbind(1))
 
 
-def block_length(values: Tensor) -> int:
-    """Return how many steps of `values` to treat in one call."""
-    numbers_a_step = values.shape[0] * values.shape[2:].numel()
-    return max(1, min(values.shape[1], BLOCK_NUMBERS // max(1, numbers_a_step)))
+@final
+class BackwardBlocks(Generic[Value]):
+    """Values of each step, asked for from the last step to the first, and computed for many steps in one call.
+
+    `of` returns those of a slice of the steps, one a step. `like` is a tensor of the size of what is computed.
+    """
+
+    def __init__(self, of: Callable[[slice], list[Value]], *, like: Tensor) -> None:
+        numbers_a_step = like.shape[0] * like.shape[2:].numel()
+        self._of = of
+        self._length = max(1, BLOCK_NUMBERS // max(1, numbers_a_step))
+        self._start = like.shape[1]
+        self._values: list[Value] = []
+
+    def at(self, t: int) -> Value:
+        """Return that of step `t`."""
+        if t < self._start:
+            begin, end = max(0, self._start - self._length), self._start
+            self._values, self._start = self._of(slice(begin, end)), begin
+        return self._values[t - self._start]
 
 
 def buffer_from(first: Tensor, n_steps: int) -> Tensor:

@@ -15,7 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqlab.autograd import apply
 from seqlab.recurrence import native
+from seqlab.recurrence.activations import Activation
 from seqlab.recurrence.buffers import buffer_from, summed_products
 from seqlab.recurrence.gru_loop import GruForm, GruTape, fill_tape, unroll_after, unroll_before
 from seqlab.recurrence.noise import Noise
@@ -34,7 +36,7 @@ def scan_gru(
 
     `candidate_bias` is the b that r multiplies; None where r does not.
     """
-    found: Tensor = _GruScan.apply(form, noise, inputs, hidden, recurrent, candidate_bias)  # type: ignore[no-untyped-call]
+    found: Tensor = apply(_GruScan, form, noise, inputs, hidden, recurrent, candidate_bias)
     return found
 
 
@@ -74,28 +76,14 @@ def _forward(
     """Return gates, states (the initial one first), what W reads of them, and what r multiplies or has multiplied."""
     n_steps, width = inputs.shape[1], hidden.shape[2]
     states = buffer_from(hidden, n_steps)
-    read = states if noise.recurrent is None else buffer_from(hidden * noise.recurrent, n_steps)
+    read = noise.read_states(states)
     inner = inputs.new_empty(*inputs.shape[:3], width)
+    tape = inputs, states, read, inner
     if native.is_usable(inputs):
-        native.run(
-            "gru_forward",
-            inputs,
-            width=width,
-            resets_after=form.resets_after,
-            gate=form.gate,
-            candidate=form.candidate,
-            gates=inputs,
-            hidden=states,
-            read=read,
-            inner=inner,
-            recurrent=recurrent,
-            bias=candidate_bias,
-            mask=noise.recurrent,
-            zone=noise.hidden_zone,
-        )
+        native.run("gru_forward", inputs, **_native_fields(tape, recurrent, form=form, noise=noise), bias=candidate_bias)
     else:
-        fill_tape((inputs, states, read, inner), recurrent, candidate_bias, form=form, noise=noise)
-    return inputs, states, read, inner
+        fill_tape(tape, recurrent, candidate_bias, form=form, noise=noise)
+    return tape
 
 
 def _backward(tape: GruTape, recurrent: Tensor, gradient: Tensor, *, form: GruForm, noise: Noise) -> GruTape:
@@ -105,7 +93,9 @@ def _backward(tape: GruTape, recurrent: Tensor, gradient: Tensor, *, form: GruFo
     # Of r, z, the candidate's product and its input; before the product, of r, z and the candidate's input.
     d_all = gates.new_empty(*gates.shape[:3], (4 if form.resets_after else 3) * width)
     if native.is_usable(gates):
-        d_first = _unroll_native(tape, recurrent, gradient, d_all, form=form, noise=noise)
+        d_first = torch.empty_like(states[:, 0])
+        fields = _native_fields(tape, recurrent, form=form, noise=noise)
+        native.run("gru_backward", gates, **fields, d_hidden=gradient, d_all=d_all, d_first=d_first)
     elif form.resets_after:
         d_first = unroll_after(tape, recurrent, gradient, d_all, form=form, noise=noise)
     else:
@@ -119,34 +109,21 @@ def _backward(tape: GruTape, recurrent: Tensor, gradient: Tensor, *, form: GruFo
     return d_all, d_first, torch.cat([for_gates, for_candidate], dim=1), d_all.new_zeros(len(d_all), width)
 
 
-def _unroll_native(
-    tape: GruTape,
-    recurrent: Tensor,
-    gradient: Tensor,
-    d_all: Tensor,
-    *,
-    form: GruForm,
-    noise: Noise,
-) -> Tensor:
-    """Write the gradients of the gates into `d_all`; return that of the initial state."""
+def _native_fields(
+    tape: GruTape, recurrent: Tensor, *, form: GruForm, noise: Noise
+) -> dict[str, Tensor | Activation | float | None]:
+    """Return what the library wants to know for either pass."""
     gates, states, read, inner = tape
-    d_first = torch.empty_like(states[:, 0])
-    native.run(
-        "gru_backward",
-        gates,
-        width=states.shape[-1],
-        resets_after=form.resets_after,
-        gate=form.gate,
-        candidate=form.candidate,
-        gates=gates,
-        hidden=states,
-        read=read,
-        inner=inner,
-        recurrent=recurrent,
-        mask=noise.recurrent,
-        zone=noise.hidden_zone,
-        d_hidden=gradient,
-        d_all=d_all,
-        d_first=d_first,
-    )
-    return d_first
+    return {
+        "width": states.shape[-1],
+        "resets_after": form.resets_after,
+        "gate": form.gate,
+        "candidate": form.candidate,
+        "gates": gates,
+        "hidden": states,
+        "read": read,
+        "inner": inner,
+        "recurrent": recurrent,
+        "mask": noise.recurrent,
+        "zone": noise.hidden_zone,
+    }

@@ -1,13 +1,14 @@
 """The GRU as a loop of tensor operations, forwards and backwards, for any device and precision. Equations: gru.py."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias, final
 
 import torch
 from torch import Tensor
 
 from seqlab.recurrence.activations import Activation
-from seqlab.recurrence.buffers import add_product_, block_length, product_plus, steps_of
+from seqlab.recurrence.buffers import BackwardBlocks, add_product_, product_plus, steps_of
 from seqlab.recurrence.noise import Noise
 
 GruTape: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -90,7 +91,7 @@ def unroll_after(
     d_all_steps = steps_of(torch.unflatten(d_all, -1, (4, width)))
     d_product_steps = steps_of(d_all[..., : 3 * width])
     update_steps, outer, zones = steps_of(gates[..., width : 2 * width]), steps_of(gradient), noise.hidden_zones(states)
-    slopes = _Slopes(tape, form=form)
+    slopes = BackwardBlocks(partial(_slopes, tape, form=form), like=tape[0])
     d_hidden = gradient[:, -1]
     for t in reversed(range(gates.shape[1])):
         kept = None if zones is None else d_hidden * zones[t]
@@ -123,7 +124,7 @@ def unroll_before(
     width = states.shape[-1]
     d_gate_steps, outer, zones = steps_of(d_all), steps_of(gradient), noise.hidden_zones(states)
     for_gates, for_candidate = recurrent[:, : 2 * width], recurrent[:, 2 * width :]
-    slopes = _Slopes(tape, form=form)
+    slopes = BackwardBlocks(partial(_slopes, tape, form=form), like=tape[0])
     d_hidden = gradient[:, -1]
     for t in reversed(range(gates.shape[1])):
         reset, update = gates[:, t, :, :width], gates[:, t, :, width : 2 * width]
@@ -138,34 +139,21 @@ def unroll_before(
     return d_hidden
 
 
-class _Slopes:
-    """What each step's gradients are multiplied with, computed for a block of steps at a time, from the last to the first.
+def _slopes(tape: GruTape, steps: slice, *, form: GruForm) -> list[Tensor]:
+    """Return what gradients are multiplied with, (direction batch part hidden) for each step.
 
     Reset after the product: of r, z, the candidate's product, the candidate's input. Before: of r (by the candidate's product),
     z and the candidate's input.
     """
-
-    def __init__(self, tape: GruTape, *, form: GruForm) -> None:
-        self._tape, self._form = tape, form
-        self._length = block_length(tape[0])
-        self._start = tape[0].shape[1]
-        self._steps: list[Tensor] = []
-
-    def at(self, t: int) -> Tensor:
-        """Return those of step `t`: (direction batch part hidden)."""
-        if t < self._start:
-            begin, end = max(0, self._start - self._length), self._start
-            self._steps, self._start = steps_of(self._of(slice(begin, end))), begin
-        return self._steps[t - self._start]
-
-    def _of(self, steps: slice) -> Tensor:
-        gates, states, read, inner = self._tape
-        width = states.shape[-1]
-        reset, update, candidate = torch.unflatten(gates[:, steps], -1, (3, width)).unbind(3)
-        gate_slopes = torch.unflatten(self._form.gate.slope(gates[:, steps, :, : 2 * width]), -1, (2, width))
-        by_candidate = self._form.candidate.slope(candidate) * (1 - update)
-        by_update = (states[:, steps] - candidate) * gate_slopes[:, :, :, 1]
-        if not self._form.resets_after:
-            return torch.stack([read[:, steps] * gate_slopes[:, :, :, 0], by_update, by_candidate], 3)
+    gates, states, read, inner = tape
+    width = states.shape[-1]
+    reset, update, candidate = torch.unflatten(gates[:, steps], -1, (3, width)).unbind(3)
+    gate_slopes = torch.unflatten(form.gate.slope(gates[:, steps, :, : 2 * width]), -1, (2, width))
+    by_candidate = form.candidate.slope(candidate) * (1 - update)
+    by_update = (states[:, steps] - candidate) * gate_slopes[:, :, :, 1]
+    if form.resets_after:
         by_reset = by_candidate * inner[:, steps] * gate_slopes[:, :, :, 0]
-        return torch.stack([by_reset, by_update, by_candidate * reset, by_candidate], 3)
+        parts = [by_reset, by_update, by_candidate * reset, by_candidate]
+    else:
+        parts = [read[:, steps] * gate_slopes[:, :, :, 0], by_update, by_candidate]
+    return steps_of(torch.stack(parts, 3))

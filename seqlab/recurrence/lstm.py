@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqlab.autograd import apply
 from seqlab.recurrence import native
 from seqlab.recurrence.activations import Activation
 from seqlab.recurrence.buffers import buffer_from, summed_products
@@ -38,8 +39,8 @@ def scan_lstm(
     noise: Noise,
 ) -> tuple[Float[Tensor, "direction time batch hidden"], Float[Tensor, "direction time batch cell"]]:
     """Return h and c of every step, from the initial `hidden` and `cell`; `inputs` are overwritten (by the gates)."""
-    found: tuple[Tensor, Tensor] = _LstmScan.apply(  # type: ignore[no-untyped-call]
-        form, noise, inputs, hidden, cell, *(getattr(weights, field.name) for field in fields(weights))
+    found: tuple[Tensor, Tensor] = apply(
+        _LstmScan, form, noise, inputs, hidden, cell, *(getattr(weights, field.name) for field in fields(weights))
     )
     return found
 
@@ -47,10 +48,10 @@ def scan_lstm(
 class _LstmScan(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, form: LstmForm, noise: Noise, inputs: Tensor, hidden: Tensor, cell: Tensor, *tensors: Tensor | None
+        ctx: Any, form: LstmForm, noise: Noise, inputs: Tensor, hidden: Tensor, cell: Tensor, *tensors: Any
     ) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
-        weights = LstmWeights(*tensors)  # type: ignore[arg-type]
+        weights = LstmWeights(*tensors)
         tape = _forward(inputs, hidden, cell, weights, form=form, noise=noise)
         ctx.form, ctx.noise = form, noise
         ctx.n_weights = len(tensors)
@@ -71,7 +72,7 @@ def _forward(inputs: Tensor, hidden: Tensor, cell: Tensor, w: LstmWeights, *, fo
     tape = LstmTape(
         gates=inputs,
         hidden=hiddens,
-        read=hiddens if noise.recurrent is None else buffer_from(hidden * noise.recurrent, n_steps),
+        read=noise.read_states(hiddens),
         cell=cells,
         fresh=cells[:, 1:] if noise.cell_zone is None else inputs.new_empty(*lead, form.width),
         squashed=inputs.new_empty(*lead, form.width),

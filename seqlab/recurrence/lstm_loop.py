@@ -5,12 +5,14 @@ know beforehand (each gate's slope times what the gate multiplies) is computed f
 loop is a handful of products.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from seqlab.recurrence.buffers import (
+    BackwardBlocks,
     add_product_,
-    block_length,
     normalised,
     normalised_backward,
     product_plus,
@@ -44,13 +46,7 @@ def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -
             _look(in_gate, old.unsqueeze(2), peep_in, form=form)
         form.gate.write(in_gate, in_gate)
         form.candidate.write(candidate, candidate)
-        if form.is_coupled:
-            torch.lerp(old, candidate, in_gate[:, :, 0], out=new)
-        elif form.has_forget_gate:
-            torch.mul(old, in_gate[:, :, 1], out=new)
-            new.addcmul_(in_gate[:, :, 0], candidate)
-        else:
-            torch.addcmul(old, in_gate[:, :, 0], candidate, out=new)
+        _write_cell(old, in_gate, candidate, out=new, form=form)
         if peep_out is not None:
             _look(out_gate, new, peep_out, form=form)
         form.gate.write(out_gate, out_gate)
@@ -72,6 +68,17 @@ def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -
             torch.lerp(fresh_rows[t], tape.cell[:, t], cell_zones[t], out=tape.cell[:, t + 1])
         if noise.recurrent is not None:
             torch.mul(hidden[t + 1], noise.recurrent, out=read[t + 1])
+
+
+def _write_cell(old: Tensor, in_gate: Tensor, candidate: Tensor, *, out: Tensor, form: LstmForm) -> None:
+    """Write c_t: what the gates keep of the old cells, and let in of the candidate."""
+    if form.is_coupled:
+        torch.lerp(old, candidate, in_gate[:, :, 0], out=out)
+    elif form.has_forget_gate:
+        torch.mul(old, in_gate[:, :, 1], out=out)
+        out.addcmul_(in_gate[:, :, 0], candidate)
+    else:
+        torch.addcmul(old, in_gate[:, :, 0], candidate, out=out)
 
 
 def _over_batch(weights: Tensor | None) -> Tensor:
@@ -119,7 +126,7 @@ def unroll_tape(
     d_h = torch.zeros_like(tape.hidden[:, 0]) if d_hidden is None else d_hidden[:, -1]
     d_c = torch.zeros_like(tape.cell[:, 0])
     d_cells = form.cells(d_c)
-    slopes = _Slopes(tape, form=form)
+    slopes = BackwardBlocks(partial(_slopes, tape, form=form), like=tape.gates)
     for t in reversed(range(n_steps)):
         in_slope, candidate_slope, out_slope, squash_slope = slopes.at(t)
         d_in, d_out = d_in_gates[t], d_out_gates[t]
@@ -147,10 +154,7 @@ def unroll_tape(
             d_cells.addcmul_(d_out, peep_out)
         torch.mul(d_cells, candidate_slope, out=d_candidates[t])
         _gather(d_cells.unsqueeze(2), in_slope, out=d_in)
-        if form.is_coupled:
-            d_cells.addcmul_(d_cells, in_gates[t][:, :, 0], value=-1)
-        elif form.has_forget_gate:
-            d_cells.mul_(in_gates[t][:, :, 1])
+        _forget_(d_cells, in_gates[t], form=form)
         if peep_in is not None:
             for gate in range(form.n_input_gates):
                 d_cells.addcmul_(d_in[:, :, gate], peep_in[:, :, gate])
@@ -167,6 +171,14 @@ def unroll_tape(
     return d_h, d_c
 
 
+def _forget_(d_cells: Tensor, in_gate: Tensor, *, form: LstmForm) -> None:
+    """Scale the gradient of c_t by what of c_{t-1} was kept in it."""
+    if form.is_coupled:
+        d_cells.addcmul_(d_cells, in_gate[:, :, 0], value=-1)
+    elif form.has_forget_gate:
+        d_cells.mul_(in_gate[:, :, 1])
+
+
 def _gather(d_cells: Tensor, slope: Tensor, *, out: Tensor) -> None:
     """Write the gradient of gates: what their cells get, times the slope, summed over the cells that share a gate."""
     if out.shape[-1] == slope.shape[-1]:
@@ -175,26 +187,8 @@ def _gather(d_cells: Tensor, slope: Tensor, *, out: Tensor) -> None:
         torch.sum(d_cells * slope, -1, keepdim=True, out=out)
 
 
-class _Slopes:
-    """What each step's gradients are multiplied with, computed for a block of steps at a time, from the last to the first."""
-
-    def __init__(self, tape: LstmTape, *, form: LstmForm) -> None:
-        self._tape, self._form = tape, form
-        self._length = block_length(tape.gates)
-        self._start = tape.gates.shape[1]
-        self._steps: list[tuple[Tensor, ...]] = []
-
-    def at(self, t: int) -> tuple[Tensor, ...]:
-        """Return those of input gates, candidate, output gate (by block and cell) and b, for step `t`."""
-        if t < self._start:
-            begin, end = max(0, self._start - self._length), self._start
-            parts = _slopes(self._tape, slice(begin, end), form=self._form)
-            self._steps = list(zip(*map(steps_of, parts), strict=True))
-            self._start = begin
-        return self._steps[t - self._start]
-
-
-def _slopes(tape: LstmTape, steps: slice, *, form: LstmForm) -> tuple[Tensor, ...]:
+def _slopes(tape: LstmTape, steps: slice, *, form: LstmForm) -> list[tuple[Tensor, ...]]:
+    """Return what gradients are multiplied with, for each step: of input gates, candidate, output gate (by cell) and b."""
     in_gates, candidate, out_gate = form.parts(tape.gates[:, steps])
     squashed, old = form.cells(tape.squashed[:, steps]), form.cells(tape.cell[:, steps])
     in_slope = form.gate.slope(in_gates)
@@ -204,9 +198,10 @@ def _slopes(tape: LstmTape, steps: slice, *, form: LstmForm) -> tuple[Tensor, ..
         factors = torch.stack([candidate, old], 3)
     else:
         factors = candidate.unsqueeze(3)
-    return (
+    parts = (
         in_slope.mul_(factors) if form.cells_per_block == 1 else in_slope * factors,
         form.candidate.slope(candidate).mul_(in_gates[:, :, :, 0]),
         form.gate.slope(out_gate) * squashed,
         (form.output.slope(squashed).mul_(out_gate)).flatten(3),
     )
+    return list(zip(*map(steps_of, parts), strict=True))

@@ -6,7 +6,7 @@ from typing import final
 from jaxtyping import Float
 from torch import Tensor
 
-from seqlab.recurrence.buffers import steps_of
+from seqlab.recurrence.buffers import buffer_from, steps_of
 
 
 @final
@@ -29,6 +29,10 @@ class Noise:
 
         recurrent = None if self.recurrent is None else self.recurrent[direction]
         return Noise(recurrent, part(self.hidden_zone), part(self.cell_zone))
+
+    def read_states(self, states: Tensor) -> Tensor:
+        """Return room for what W reads of `states`, the first step filled in; `states` themselves where undisturbed."""
+        return states if self.recurrent is None else buffer_from(states[:, 0] * self.recurrent, states.shape[1] - 1)
 
     def read(self, hidden: Tensor) -> Tensor:
         """Return h_{t-1} as W reads it."""

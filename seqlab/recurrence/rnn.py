@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqlab.autograd import apply
 from seqlab.recurrence import native
 from seqlab.recurrence.activations import Activation
 from seqlab.recurrence.buffers import add_product_, buffer_from, product_plus, steps_of, summed_products
@@ -27,7 +28,7 @@ def scan_rnn(
     noise: Noise,
 ) -> Float[Tensor, "direction time batch hidden"]:
     """Return h of every step, from the initial `hidden`; `inputs` are overwritten."""
-    found: Tensor = _RnnScan.apply(activation, noise, inputs, hidden, recurrent)  # type: ignore[no-untyped-call]
+    found: Tensor = apply(_RnnScan, activation, noise, inputs, hidden, recurrent)
     return found
 
 
@@ -35,7 +36,7 @@ class _RnnScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, activation: Activation, noise: Noise, inputs: Tensor, hidden: Tensor, recurrent: Tensor) -> Tensor:
         states = buffer_from(hidden, inputs.shape[1])
-        read = states if noise.recurrent is None else buffer_from(hidden * noise.recurrent, inputs.shape[1])
+        read = noise.read_states(states)
         if native.is_usable(inputs):
             native.run(
                 "rnn_forward",

@@ -30,7 +30,10 @@ def test_train_composes_its_config(installation) -> None:
 
 
 def test_train_runs_a_batch_of_everything(installation) -> None:
-    installation.run("seqlab", "train", "debug=fdr", "n_threads=1")
+    folder = installation.folder / "fdr"
+    installation.run("seqlab", "train", "debug=fdr", "n_threads=1", f"paths.run_dir={folder}")
+    assert (folder / "model" / "bundle.json").is_file()
+    assert "test" in json.loads((folder / "metrics.json").read_text())
 
 
 def test_a_trained_model_labels_text(installation) -> None:

@@ -94,4 +94,5 @@ def _rows_in_violation(distinct: list[str], codes: Ragged, *, scheme: Scheme) ->
     filled = np.flatnonzero(lengths)
     firsts, lasts = codes.values[codes.offsets[filled]], codes.values[codes.offsets[filled + 1] - 1]
     broken = np.concatenate([row_of[:-1][~pair_fits], filled[~allowed.start[firsts]], filled[~allowed.end[lasts]]])
-    return np.unique(broken).tolist()  # type: ignore[no-any-return]
+    rows: list[int] = np.unique(broken).tolist()
+    return rows

@@ -29,6 +29,8 @@ class Cell(nn.Module, ABC):
     """Features of the hidden state, which is the output."""
     state_widths: Mapping[str, int]
     """Name and features of each state, `hidden` first."""
+    bias_ih: nn.Parameter
+    bias_hh: nn.Parameter
 
     def __init__(
         self, *, input_width: int, width: int, recurrent_drop_prob: float, hidden_zone_prob: float, cell_zone_prob: float
@@ -63,21 +65,20 @@ class Cell(nn.Module, ABC):
         """Return states of zero for the batch of `inputs`, (… batch feature)."""
         return tuple(inputs.new_zeros(inputs.shape[-2], width) for width in self.state_widths.values())
 
-    def blocks(self, name: str, parameter: Tensor) -> Sequence[Tensor]:
+    def blocks(self, parameter: Tensor) -> Sequence[Tensor]:
         """Return the parts of a parameter that are initialised each by itself: its gates."""
-        return parameter.split(self.width)  # type: ignore[no-any-return, no-untyped-call]
+        return torch.split(parameter, self.width)
 
     def input_bias(self) -> Tensor:
         """Return what is added to the inputs' products: all the biases that no gate multiplies."""
-        bias: Tensor = self.bias_ih + self.bias_hh  # type: ignore[operator]
-        return bias
+        return self.bias_ih + self.bias_hh
 
     def initialise_(self, *, input_init: str, recurrent_init: str) -> None:
         """Fill the parameters: `weight_ih` and `weight_hh` gate by gate, biases and peepholes with zeros, gains with ones."""
         kinds = {"weight_ih": input_init, "weight_hh": recurrent_init, "weight_hr": input_init}
         for name, parameter in self.named_parameters():
             default = "ones" if name.endswith("gain") else "zeros"
-            for block in self.blocks(name, parameter.detach()):
+            for block in self.blocks(parameter.detach()):
                 initialise(block, kind=kinds.get(name, default))
 
     def extra_repr(self) -> str:
@@ -106,7 +107,7 @@ def draw_noise(cells: Sequence[Cell], inputs: Float[Tensor, "direction time batc
 
 
 def stacked(cells: Sequence[Cell], name: str) -> Tensor:
-    """Return parameter `name` of all cells, on a leading axis; None where the form has none."""
+    """Return parameter `name` of all cells, on a leading axis."""
     tensors = [getattr(cell, name) for cell in cells]
     return tensors[0].unsqueeze(0) if len(tensors) == 1 else torch.stack(tensors)
 

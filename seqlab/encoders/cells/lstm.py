@@ -98,11 +98,11 @@ class LstmCell(Cell):
         self.cell_gain = parameter(is_normalised, cells)
         self.cell_bias = parameter(is_normalised, cells)
 
-    def blocks(self, name: str, parameter: Tensor) -> Sequence[Tensor]:
+    def blocks(self, parameter: Tensor) -> Sequence[Tensor]:
         """Return the gates' parts of what has any."""
         if parameter.shape[0] != self.form.gate_width:
             return [parameter]
-        return parameter.split(self.form.sizes)  # type: ignore[no-any-return, no-untyped-call]
+        return torch.split(parameter, self.form.sizes)
 
     def step(self, inputs: Tensor, state: State, *, noise: Noise) -> tuple[State, dict[str, Tensor]]:
         """Return h_t and c_t, and the gates `input`, `forget` and `output` (by block) with the `candidate` (by cell)."""
