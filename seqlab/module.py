@@ -50,13 +50,19 @@ class LabelerModule(pl.LightningModule):
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
         self.epoch_tokens = 0
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the weighted sum of the heads' losses."""
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        """Return the weighted sum of the heads' losses; None where no parameter has a share in it."""
         losses = self.labeler.losses(batch)
         self.epoch_tokens += int(batch.lengths.sum())
         loss = sum((self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()), torch.zeros(()))
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
-        return loss
+        return loss if loss.requires_grad else None
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Let the heads finish a pass over the training data, before validation sees them."""
+        if self.trainer.is_last_batch:
+            for head in self.labeler.heads.values():
+                head.end_epoch()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep the batch's predictions, and log its loss."""
@@ -90,8 +96,11 @@ class LabelerModule(pl.LightningModule):
             clip_to_norm_(self.parameters(), max_norm=gradient_clip_val)
 
     def configure_optimizers(self) -> Any:
-        """Return the optimiser of all trainable parameters and, with a schedule, when to step it."""
-        optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
+        """Return the optimiser of all trainable parameters and, with a schedule, when to step it; None without parameters."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        if not parameters:
+            return None
+        optimizer = self.make_optimizer(parameters)
         if not self.scheduler:
             return optimizer
         timing = {name: value for name, value in self.scheduler.items() if name != "factory" and value is not None}

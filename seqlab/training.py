@@ -205,6 +205,8 @@ def _silence_lightning() -> None:
         r".*does not have many workers.*",  # records are encoded in memory; workers would only copy them
         r".*exists and is not empty.*",  # the checkpoint folder of a resumed run
         r".*The dirpath has changed.*",  # a run resumed into a folder of its own
+        r".*configure_optimizers` returned `None`.*",  # a model that is counted, not optimised
+        r".*`training_step` returned `None`.*",
     ):
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

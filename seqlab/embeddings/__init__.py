@@ -1,7 +1,7 @@
 """Embeddings: fields of a batch -> `Steps`."""
 
 from seqlab.embeddings.base import Embedding
-from seqlab.embeddings.categories import CategoryEmbedding
+from seqlab.embeddings.categories import CategoryEmbedding, CategoryIds
 from seqlab.embeddings.characters import CharCnnEmbedding, CharLstmEmbedding
 from seqlab.embeddings.frames import FrameEmbedding
 from seqlab.embeddings.layer import EmbeddingLayer
@@ -9,6 +9,7 @@ from seqlab.embeddings.vectors import VectorEmbedding
 
 __all__ = [
     "CategoryEmbedding",
+    "CategoryIds",
     "CharCnnEmbedding",
     "CharLstmEmbedding",
     "Embedding",

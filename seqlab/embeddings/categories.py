@@ -45,3 +45,17 @@ class CategoryEmbedding(Embedding):
             ids = torch.where(is_kept, ids, UNKNOWN)
         vectors: Tensor = self.table(ids)
         return vectors
+
+
+@final
+class CategoryIds(Embedding):
+    """The id of each step's category itself, as one number: for heads that look it up in tables of their own."""
+
+    def __init__(self, *, field: CategoryField) -> None:
+        super().__init__()
+        self.field = field
+        self.output_width = 1
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
+        """Return each step's id; float32 holds whole numbers up to 16,777,216 exactly."""
+        return batch.tensor(self.field).unsqueeze(2).float()

@@ -29,6 +29,9 @@ class Head(nn.Module, ABC):
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean loss of the batch in nats, over what has a target."""
 
+    def end_epoch(self) -> None:
+        """Do what is left after each pass over the training data: nothing, for a head that learns by gradients alone."""
+
     @abstractmethod
     def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
         """Return a prediction a record; without `use_confidences` it may leave them empty, which is faster."""

@@ -27,10 +27,9 @@ class TokenHead(Head):
 
     target: TagField
 
-    def __init__(self, *, target: TagField, input_width: int, summary_width: int) -> None:
+    def __init__(self, *, target: TagField) -> None:
         super().__init__()
         self.target = target
-        self.projection = nn.Linear(input_width, len(target.tags))
 
     @property
     def main_metric(self) -> str:
@@ -40,11 +39,11 @@ class TokenHead(Head):
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss a step."""
         tags: Int[Tensor, "batch time"] = batch.tensor(self.target)
-        return self._loss(self.projection(steps.zero_padded().values), tags, steps)
+        return self._loss(self._scores(steps), tags, steps)
 
     def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
         """Return one tag a step; its confidence is its probability given the record."""
-        scores = self.projection(steps.zero_padded().values)
+        scores = self._scores(steps)
         tags = self._decode(scores, steps)
         confidences = self._probabilities(scores, steps).gather(2, tags.unsqueeze(2))[..., 0] if use_confidences else None
         return _predictions(tags, confidences, lengths=steps.lengths, names=self.target.tags)
@@ -60,6 +59,9 @@ class TokenHead(Head):
         return {**spans, **tag_accuracy(gold, predicted)}
 
     @abstractmethod
+    def _scores(self, steps: Steps) -> Float[Tensor, "batch time tag"]: ...
+
+    @abstractmethod
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
     ) -> Float[Tensor, ""]: ...
@@ -71,8 +73,20 @@ class TokenHead(Head):
     def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]: ...
 
 
+class LinearTokenHead(TokenHead):
+    """A token head whose scores are a linear map of the encoded steps."""
+
+    def __init__(self, *, target: TagField, input_width: int, summary_width: int) -> None:
+        super().__init__(target=target)
+        self.projection = nn.Linear(input_width, len(target.tags))
+
+    def _scores(self, steps: Steps) -> Float[Tensor, "batch time tag"]:
+        scores: Tensor = self.projection(steps.zero_padded().values)
+        return scores
+
+
 @final
-class SoftmaxTokenHead(TokenHead):
+class SoftmaxTokenHead(LinearTokenHead):
     """Each step on its own; with a span scheme, the best sequence of tags that the scheme allows."""
 
     def __init__(self, *, target: TagField, input_width: int, summary_width: int, is_constrained: bool) -> None:
@@ -96,7 +110,7 @@ class SoftmaxTokenHead(TokenHead):
 
 
 @final
-class CrfTokenHead(TokenHead):
+class CrfTokenHead(LinearTokenHead):
     """Linear-chain CRF (Lafferty et al. 2001): scores of tags and of their transitions, normalised over whole sequences.
 
     Transitions that the span scheme forbids have probability 0, in training as in decoding.
@@ -130,7 +144,7 @@ class CrfTokenHead(TokenHead):
         chain = self._chain(scores, steps)
         is_unknown = (tags == NO_TARGET) & steps.mask
         if is_unknown.any():
-            losses = linear_chain.partial_negative_log_likelihood(chain, _allowed(tags, n_tags=scores.shape[2]))
+            losses = linear_chain.partial_negative_log_likelihood(chain, allowed_tags(tags, n_tags=scores.shape[2]))
         else:
             losses = linear_chain.negative_log_likelihood(chain, tags.clamp(min=0))
         return losses.sum() / steps.lengths.sum().clamp(min=1)
@@ -178,7 +192,7 @@ class SchemeConstraints(nn.Module):
         )
 
 
-def _allowed(tags: Int[Tensor, "batch time"], *, n_tags: int) -> Bool[Tensor, "batch time tag"]:
+def allowed_tags(tags: Int[Tensor, "batch time"], *, n_tags: int) -> Bool[Tensor, "batch time tag"]:
     """Return the tag itself where there is one, and every tag where there is none."""
     return nn.functional.one_hot(tags.clamp(min=0), n_tags).bool() | (tags == NO_TARGET).unsqueeze(2)
 

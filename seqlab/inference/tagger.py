@@ -1,6 +1,7 @@
 """`Tagger`: a trained model at work on raw text, tokens or records."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
@@ -150,7 +151,7 @@ def predict(
 ) -> dict[str, list[Prediction]]:
     """Return each head's prediction for every record, in their order; batches of similar lengths keep it fast."""
     labeler.eval()
-    device = next(labeler.parameters()).device
+    device = next(chain(labeler.parameters(), labeler.buffers())).device  # what is counted has buffers alone
     batches = sorted_batches(records.lengths, max_tokens=max_tokens)
     outputs = [labeler.predict(records.batch(rows).to(device), use_confidences=use_confidences) for rows in batches]
     back = np.argsort(np.concatenate(batches), kind="stable").tolist() if batches else []

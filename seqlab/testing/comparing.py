@@ -47,6 +47,8 @@ def _weighted_sum(values: Tensor) -> Tensor:
 
 def gradients(part: nn.Module, loss: Tensor) -> dict[str, Tensor | None]:
     """Return the gradient of `loss` by each trainable parameter, None where there is none."""
+    if not has_parameters(part):
+        return {}
     names, parameters = zip(*_trainable(part), strict=True)
     found = torch.autograd.grad(loss, parameters, allow_unused=True)
     return dict(zip(names, found, strict=True))

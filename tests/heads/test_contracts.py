@@ -2,9 +2,12 @@
 
 import pytest
 
-from seqlab.data.fields import Field, LabelField, MultiLabelField, TagField
-from seqlab.heads import CrfTokenHead, Head, MultiLabelHead, SequenceHead, SoftmaxTokenHead
-from seqlab.testing import HeadContract, TokenHeadContract
+from seqlab.data.columns import Columns
+from seqlab.data.fields import CategoryField, Field, LabelField, MultiLabelField, TagField
+from seqlab.heads import CrfTokenHead, Head, HmmTokenHead, MultiLabelHead, SequenceHead, SoftmaxTokenHead
+from seqlab.steps import Steps
+from seqlab.testing import HeadContract, TokenHeadContract, labelled_columns
+from seqlab.testing.ragged import ragged_steps
 
 
 class TestCrfTokenHead(TokenHeadContract):
@@ -34,6 +37,30 @@ class TestConstrainedSoftmaxTokenHead(TokenHeadContract):
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
         return SoftmaxTokenHead(target=target, input_width=input_width, summary_width=summary_width, is_constrained=True)
+
+
+class TestHmmTokenHead(TokenHeadContract):
+    input_width = 1
+
+    def target(self) -> Field:
+        return TagField(column="tags", scheme="BIO")
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        words = CategoryField(column="tokens", view="identity", min_count=1)
+        words.fit(labelled_columns())
+        return HmmTokenHead(
+            target=target,
+            words=words,
+            input_width=input_width,
+            summary_width=summary_width,
+            estimate="counts",
+            emission_smoothing=0.1,
+            transition_smoothing=0.1,
+        )
+
+    def _steps(self, columns: Columns) -> Steps:
+        steps = ragged_steps(1, lengths=self._lengths(columns).tolist(), summary_width=self.summary_width)
+        return steps.with_values(steps.values.abs().mul(2).round() + 1)
 
 
 @pytest.fixture(params=["last", "mean", "max", "attention"])

@@ -1,0 +1,193 @@
+"""Every encoder with as many parameters as the experiment's own: training speed and test score, as one table.
+
+    python benchmarks/encoders.py --seeds 1 2 3 --workers 2 --folder runs/encoders experiment=wnut17 data.dir=…/wnut17
+
+Widths are found so that each encoder comes nearest the budget: the number of parameters of the encoder that the overrides
+choose. For speed, all take turns at whole training steps on the same batches, in one process. For scores, each is trained by
+`seqlab train` on one thread, `--workers` side by side; a run whose metrics are in the folder is not repeated.
+"""
+
+import argparse
+import bisect
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqlab.config import build, compose, known_targets, options_of, plain
+from seqlab.data.batching import TrainingBatches
+from seqlab.data.datamodule import read_splits
+from seqlab.data.fields.registry import Fields
+from seqlab.labeler import MODEL_KEYS, build_labeler
+from seqlab.module import clip_to_norm_
+
+WIDTHS_A_STEP = {"lstm_blocks": 4}
+MAX_WIDTH = 2048
+UNSIZED = ("chain", "output", "identity")
+"""Without a width of their own that reading in order depends on; `identity` is shown as it is."""
+
+
+def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return what `overrides` compose, as plain values."""
+    settings: dict[str, Any] = plain(compose([*overrides, "paths.run_dir=."]))
+    return settings
+
+
+def sized(option: str, width: int) -> list[str]:
+    """Return the overrides for encoder `option` at a width."""
+    projection = [f"encoder.cell.projection_width={width // 2}"] if option == "lstm_projected" else []
+    return [f"encoder={option}", f"encoder.width={width}", *projection]
+
+
+class Data:
+    """The experiment's training records, encoded, and what builds a model for them."""
+
+    def __init__(self, overrides: Sequence[str]) -> None:
+        self.overrides = list(overrides)
+        settings = settings_of(overrides)
+        self.settings, self.targets = settings, known_targets()
+        splits = read_splits(settings["data"], targets=self.targets, seed=settings["seed"])
+        self.fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=self.targets)
+        self.fields.fit(splits["train"])
+        self.records = self.fields.encode(splits["train"])
+        self.input_width = build(
+            settings["embedding"], targets=self.targets, resolve=self.fields.resolve, path="embedding"
+        ).output_width
+
+    def n_parameters(self, encoder: dict[str, Any]) -> int:
+        """Return the number of parameters of the encoder that a config describes."""
+        with torch.random.fork_rng():
+            built: nn.Module = build(encoder, targets=self.targets, path="encoder", input_width=self.input_width)
+        return sum(parameter.numel() for parameter in built.parameters())
+
+    def at_budget(self, option: str, budget: int) -> tuple[list[str], int]:
+        """Return the overrides of encoder `option` whose parameters come nearest `budget`, and how many they are."""
+        if option in UNSIZED:
+            words = [f"encoder={option}", "~encoder.width"]  # the experiment sets one
+            return words, self.n_parameters(settings_of([*self.overrides, *words])["encoder"])
+        encoder = settings_of([*self.overrides, f"encoder={option}"])["encoder"]
+        step = WIDTHS_A_STEP.get(option, 1)
+
+        def count(width: int) -> int:
+            cell = encoder.get("cell", {})
+            narrowed = {"projection_width": width // 2} if cell.get("projection_width") else {}
+            return self.n_parameters(encoder | {"width": width} | ({"cell": cell | narrowed} if cell else {}))
+
+        high = bisect.bisect_left(range(MAX_WIDTH // step), budget, lo=1, key=lambda i: count(step * i))
+        width = min((step * i for i in (high - 1, high) if i), key=lambda w: abs(count(w) - budget))
+        return sized(option, width), count(width)
+
+
+def speeds(data: Data, encoders: dict[str, list[str]], *, n_batches: int) -> dict[str, float]:
+    """Return training tokens a second of each encoder, all taking turns at the same batches."""
+    settings = data.settings
+    batches = TrainingBatches(data.records.lengths, max_tokens=settings["max_tokens"], seed=1, rank=0, n_ranks=1)
+    chosen = [data.records.batch(rows) for _, rows in zip(range(n_batches), batches, strict=False)]
+    steps = {name: step_of(data, words) for name, words in encoders.items()}
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for i, batch in enumerate([*chosen[:3], *chosen]):  # three to warm up
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step(batch)
+            if i >= 3:
+                times[name].append(time.perf_counter() - start)
+    n_tokens = [int(batch.lengths.sum()) for batch in chosen]
+    return {
+        name: 1 / statistics.median(seconds / n for seconds, n in zip(taken, n_tokens, strict=True))
+        for name, taken in times.items()
+    }
+
+
+def step_of(data: Data, words: Sequence[str]) -> Callable[[Any], None]:
+    """Return one training step of a model with the encoder that `words` choose."""
+    settings = settings_of([*data.overrides, *words])
+    torch.manual_seed(1)
+    labeler: nn.Module = build_labeler(settings, fields=data.fields, targets=data.targets).train()
+    optimizer = build(settings["optimizer"], targets=data.targets)(labeler.parameters())
+
+    def run(batch: Any) -> None:
+        optimizer.zero_grad()
+        sum(labeler.losses(batch).values()).backward()
+        clip_to_norm_(labeler.parameters(), max_norm=settings["trainer"]["gradient_clip_val"])
+        optimizer.step()
+
+    return run
+
+
+def scores(overrides: Sequence[str], encoders: dict[str, list[str]], options: argparse.Namespace) -> dict[str, list[float]]:
+    """Return the test scores of each encoder, a seed each."""
+    jobs = [(name, seed) for name in encoders for seed in options.seeds]
+
+    def trained(job: tuple[str, int]) -> float:
+        name, seed = job
+        folder = options.folder / f"{name}-{seed}"
+        if not (folder / "metrics.json").exists():
+            words = [*overrides, *encoders[name], f"seed={seed}", "n_threads=1", "n_examples=0", f"paths.run_dir={folder}"]
+            words.append(f"hydra.run.dir={folder}")
+            environment = os.environ | {"OMP_NUM_THREADS": "1"}
+            command = [sys.executable, "-m", "seqlab", "train", *words]
+            done = subprocess.run(command, capture_output=True, text=True, env=environment)
+            if done.returncode:
+                sys.exit(f"{' '.join(words)}\n{done.stderr}")
+        metrics = json.loads((folder / "metrics.json").read_text())
+        return score_in(metrics["test"], metrics["training"]["monitor"])
+
+    with ThreadPoolExecutor(options.workers) as pool:
+        found = dict(zip(jobs, pool.map(trained, jobs), strict=True))
+    return {name: [found[name, seed] for seed in options.seeds] for name in encoders}
+
+
+def score_in(metrics: Any, monitor: str) -> float:
+    """Return the test score in percent that goes by the name of the monitored one."""
+    for key in monitor.split("/")[1:]:
+        metrics = metrics[key]
+    return 100 * metrics
+
+
+def lines(budget: int, data: Data, sizes: dict[str, tuple[list[str], int]], options: argparse.Namespace) -> Iterator[str]:
+    """Yield the table."""
+    encoders = {name: words for name, (words, _) in sizes.items()}
+    speed = speeds(data, encoders, n_batches=options.batches) if options.batches else {}
+    score = scores(data.overrides, encoders, options) if options.seeds else {}
+    yield f"| encoder ({budget:,} parameters) | width | parameters | tokens/s | beside the first | score | mean |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, words in encoders.items():
+        width = next((word.partition("=")[2] for word in words if word.startswith("encoder.width=")), "")
+        rates = [f"{speed[name]:,.0f}", f"{speed[name] / speed[next(iter(speed))]:.2f}"] if speed else ["", ""]
+        found = [", ".join(f"{x:.1f}" for x in score[name]), f"{statistics.mean(score[name]):.1f}"] if score else ["", ""]
+        yield f"| `{name}` | {width} | {sizes[name][1]:,} | {' | '.join(rates + found)} |"
+
+
+def all_encoders() -> list[str]:
+    """Return the names of those that have a width, the LSTM first, and of the bag."""
+    return sorted((name for name in options_of("encoder") if name not in UNSIZED[:2]), key=lambda name: (name != "lstm", name))
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[], help="train each encoder with these")
+    parser.add_argument("--batches", type=int, default=60, help="training steps of each, for its speed; 0: none")
+    parser.add_argument("--workers", type=int, default=1, help="runs side by side, one thread each")
+    parser.add_argument("--encoders", nargs="+", default=all_encoders())
+    parser.add_argument("--folder", type=Path, default=Path("runs/encoders"), help="where the runs go")
+    parser.add_argument("overrides", nargs="+")
+    options = parser.parse_intermixed_args()
+    data = Data(options.overrides)
+    budget = data.n_parameters(data.settings["encoder"])
+    sizes = {name: data.at_budget(name, budget) for name in options.encoders}
+    for line in lines(budget, data, sizes, options):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
