@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.labeler import Labeler
+from seqlab.parameter_groups import check_options, parameter_groups
 from seqlab.types import Prediction
 
 
@@ -29,6 +30,8 @@ class LabelerModule(pl.LightningModule):
         scheduler: Mapping[str, Any] | None,
         loss_weights: Mapping[str, float],
         seed: int,
+        regularizers: Sequence[Callable[[Tensor], Tensor]] = (),
+        parameter_groups: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.labeler = labeler
@@ -36,6 +39,9 @@ class LabelerModule(pl.LightningModule):
         self.make_optimizer = optimizer
         self.scheduler = scheduler
         self.loss_weights = loss_weights
+        self.regularizers = regularizers
+        """Each gives a penalty for the run that led to a loss."""
+        self.parameter_groups = parameter_groups or {}
         self.seed = seed
         self.epoch_tokens = 0
         """Real steps seen in this training epoch."""
@@ -51,11 +57,16 @@ class LabelerModule(pl.LightningModule):
         self.epoch_tokens = 0
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
-        """Return the weighted sum of the heads' losses; None where no parameter has a share in it."""
+        """Return the weighted sum of the heads' losses, penalties added; None where no parameter has a share in it."""
         losses = self.labeler.losses(batch)
         self.epoch_tokens += int(batch.lengths.sum())
         loss = sum((self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()), torch.zeros(()))
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
+        penalties = [regularizer(loss) for regularizer in self.regularizers]
+        if penalties:
+            penalty = torch.stack(penalties).sum()
+            self.log("train/penalty", penalty.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
+            loss = loss + penalty
         return loss if loss.requires_grad else None
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
@@ -97,10 +108,11 @@ class LabelerModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser of all trainable parameters and, with a schedule, when to step it; None without parameters."""
-        parameters = [p for p in self.parameters() if p.requires_grad]
+        parameters = parameter_groups(self.labeler.named_parameters(), self.parameter_groups)
         if not parameters:
             return None
         optimizer = self.make_optimizer(parameters)
+        check_options(self.parameter_groups, known=optimizer.defaults, optimizer=type(optimizer).__name__)
         if not self.scheduler:
             return optimizer
         timing = {name: value for name, value in self.scheduler.items() if name != "factory" and value is not None}

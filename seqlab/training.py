@@ -106,6 +106,9 @@ def _fit(
     settings = plain(config)
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
     folder.start(config)
+    regularizers = build(settings["regularizers"], targets=targets, path="regularizers").values()
+    for regularizer in regularizers:
+        regularizer.attach(labeler)
     module = LabelerModule(
         labeler,
         splits=encoded,
@@ -113,6 +116,8 @@ def _fit(
         scheduler=build(settings["scheduler"], targets=targets, path="scheduler"),
         loss_weights=settings["loss_weights"],
         seed=settings["seed"],
+        regularizers=list(regularizers),
+        parameter_groups=settings["parameter_groups"],
     )
     data = LabelingData(
         encoded,

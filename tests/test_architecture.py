@@ -13,14 +13,14 @@ PLUGINS = PACKAGE.parent / "plugins"
 # From the ground up. A room may import itself and the rooms of the lines above its own.
 FLOORS = (
     ("errors", "autograd"),
-    ("types", "paths", "steps", "directions", "dropout", "schedules", "settings"),
+    ("types", "paths", "steps", "directions", "dropout", "schedules", "settings", "parameter_groups"),
     ("plugins",),
     ("config",),
     ("data", "lattices", "recurrence", "overrides"),
     ("metrics",),
     ("embeddings", "encoders", "heads"),
     ("labeler",),
-    ("module", "bundle"),
+    ("module", "bundle", "regularizers"),
     ("callbacks", "model_card", "automatic", "resuming"),
     ("run_folder",),
     ("training", "inference"),

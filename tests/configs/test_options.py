@@ -57,7 +57,7 @@ def test_every_group_is_covered() -> None:
     groups = {path.name for path in config_dir().iterdir() if path.is_dir()}
     assert groups == {
         *("data", "embedding", "encoder", "head"),
-        *("optimizer", "scheduler", "trainer", "callbacks", "logger"),
+        *("optimizer", "scheduler", "regularizer", "trainer", "callbacks", "logger"),
         *("debug", "experiment", "hydra", "paths"),
     }, "a new group needs a test here"
 
@@ -75,6 +75,8 @@ def test_embeddings_build(option: str, tmp_path: Path) -> None:
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("the 0.5 1.0\nof -0.5 2.0\n")
     overrides = [f"embedding=[{option}]", f"vectors=[{vectors}]"]
+    if option == "word_ids":
+        overrides += ["head=[hmm]", "encoder=identity", "embedding.dropout.variational=0"]
     if option == "frames":
         overrides += ["data=sample_frames", "head=[sequence]", "heads.label.target.column=id"]
     labeler = labeler_of(*overrides)
@@ -89,6 +91,8 @@ def test_encoders_build(option: str) -> None:
 @pytest.mark.parametrize("option", options_of("head"))
 def test_heads_build(option: str) -> None:
     overrides = ["data=sample_intents", f"head=[{option}]"]
+    if option == "hmm":
+        overrides += ["embedding=[word_ids]", "encoder=identity", "embedding.dropout.variational=0"]
     assert len(labeler_of(*overrides).heads) == 1
 
 
@@ -103,12 +107,27 @@ def test_optimizers_and_schedulers_step(optimizer: str, scheduler: str) -> None:
     schedule = build(settings["scheduler"], targets=known_targets(), path="scheduler")
     rates = schedule["factory"](made) if schedule else None
     before = weights.weight.detach().clone()
-    weights(torch.ones(1, 2)).sum().backward()
-    made.step()
+
+    def loss() -> torch.Tensor:
+        made.zero_grad()
+        value = weights(torch.ones(1, 2)).square().sum()
+        value.backward()
+        return value
+
+    for _ in range(3):
+        made.step(loss)
     assert scheduler.startswith("warmup") or not torch.equal(weights.weight, before)
     if rates:
         rates.step(0.5) if isinstance(rates, torch.optim.lr_scheduler.ReduceLROnPlateau) else rates.step()
         assert schedule["interval"] in ("step", "epoch")
+
+
+@pytest.mark.parametrize("option", options_of("regularizer"))
+def test_regularizers_build_and_attach(option: str) -> None:
+    settings = settings_of(f"regularizer={option}")
+    (made,) = build(settings["regularizers"], targets=known_targets(), path="regularizers").values()
+    made.attach(labeler_of("encoder=rnn"))
+    assert made(torch.ones((), requires_grad=True)).item() == 0
 
 
 @pytest.mark.parametrize("option", options_of("callbacks"))

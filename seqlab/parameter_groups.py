@@ -1,0 +1,65 @@
+"""Groups of parameters with options of their own for the optimiser: a learning rate, a weight decay."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import nn
+
+from seqlab.errors import ConfigError
+
+PATTERNS = "parameters"
+
+
+def parameter_groups(
+    named: Iterable[tuple[str, nn.Parameter]], groups: Mapping[str, Any]
+) -> list[nn.Parameter] | list[dict[str, Any]]:
+    """Return the trainable parameters as an optimiser takes them: those that no group names first, then group by group.
+
+    A group has `parameters`, patterns such as `encoder.*.weight_hh` of the names that `seqlab describe` shows, and options of
+    the optimiser. A parameter belongs to the first group that names it.
+
+    Raises: ConfigError for a group without patterns, and for a pattern that fits no parameter.
+    """
+    trainable = {name: parameter for name, parameter in named if parameter.requires_grad}
+    if not groups:
+        return list(trainable.values())
+    members: dict[str, list[nn.Parameter]] = {name: [] for name in groups}
+    patterns = {name: _patterns(group, name=name) for name, group in groups.items()}
+    rest: list[nn.Parameter] = []
+    for name, parameter in trainable.items():
+        group = next((g for g, own in patterns.items() if any(fnmatchcase(name, p) for p in own)), None)
+        (rest if group is None else members[group]).append(parameter)
+    for group, own in patterns.items():
+        for pattern in own:
+            if not any(fnmatchcase(name, pattern) for name in trainable):
+                near = difflib.get_close_matches(pattern, trainable, n=1, cutoff=0.3)
+                hint = f", such as {near[0]}" if near else ""
+                raise ConfigError(f"parameter_groups.{group}.parameters: {pattern!r} fits no trainable parameter{hint}")
+    options = [{key: value for key, value in group.items() if key != PATTERNS} for group in groups.values()]
+    named_groups = [{"params": own, **given} for own, given in zip(members.values(), options, strict=True) if own]
+    return [{"params": rest}, *named_groups] if rest else named_groups
+
+
+def check_options(groups: Mapping[str, Any], *, known: Iterable[str], optimizer: str) -> None:
+    """Refuse a group's option that the optimiser does not know: it would be carried along and never read.
+
+    Raises: ConfigError that names it.
+    """
+    names = list(known)
+    for group, options in groups.items():
+        for name in options:
+            if name not in (PATTERNS, *names):
+                raise ConfigError(f"parameter_groups.{group}.{name} is no option of {optimizer}; it has {', '.join(names)}")
+
+
+def _patterns(group: object, *, name: str) -> list[str]:
+    patterns = group.get(PATTERNS) if isinstance(group, Mapping) else None
+    found = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(found, list) or not found or not all(isinstance(pattern, str) for pattern in found):
+        raise ConfigError(
+            f"parameter_groups.{name} is {group!r}; expected a mapping with parameters, a list of patterns such as "
+            "encoder.*.weight_hh, and options of the optimiser such as lr"
+        )
+    return found
