@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from seqlab import __version__
-from seqlab.cli import data, describe, evaluate, predict, train
+from seqlab.cli import data, describe, evaluate, inspect, predict, train
 from seqlab.errors import SeqlabError
 
 EXIT_MISTAKE = 2
@@ -53,6 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"seqlab {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (train, evaluate, predict, data, describe):
+    for module in (train, evaluate, predict, data, describe, inspect):
         module.add_parser(commands)
     return parser

@@ -11,7 +11,7 @@ import torch
 
 from seqlab.bundle import Bundle, load_bundle
 from seqlab.data.batching import sorted_batches
-from seqlab.data.encoding import EncodedRecords
+from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.records import records_from_columns
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import DataError
@@ -63,8 +63,7 @@ class Tagger:
         records = [read_input(item) for item in inputs]
         if not records:
             return []
-        columns = {name: self._column(name, records) for name in self.columns}
-        predictions = self.predict_records(records_from_columns(columns))
+        predictions = self.predict_records(self._records(records))
         rows = zip(*predictions.values(), strict=True)
         return [
             TaggedRecord(
@@ -76,6 +75,14 @@ class Tagger:
             )
             for record, row in zip(records, rows, strict=True)
         ]
+
+    def batch(self, inputs: Sequence[Input]) -> Batch:
+        """Return the inputs of `predict` as the batch that the model reads.
+
+        Raises: DataError as `predict` does.
+        """
+        encoded = self.bundle.fields.encode(self._records([read_input(item) for item in inputs]))
+        return encoded.batch(np.arange(len(encoded)))
 
     def predict_records(self, records: datasets.Dataset) -> dict[str, list[Prediction]]:
         """Return each head's prediction for every record, in their order.
@@ -104,6 +111,9 @@ class Tagger:
         predictions = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, use_confidences=False)
         scores = {n: head.score(head.gold(encoded.columns), predictions[n]) for n, head in heads.items()}
         return next(iter(scores.values())) if len(self.heads) == 1 else scores
+
+    def _records(self, records: Sequence[Mapping[str, Any]]) -> datasets.Dataset:
+        return records_from_columns({name: self._column(name, records) for name in self.columns})
 
     def _column(self, name: str, records: Sequence[Mapping[str, Any]]) -> list[Any]:
         try:

@@ -1,0 +1,103 @@
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+import seqlab
+from seqlab.cli import main
+
+pytest.importorskip("matplotlib", reason="needs the extra plots")
+
+PNG = b"\x89PNG\r\n\x1a\n"
+TEXT = "Ada visited <b>$x$ 王 Oslo & Kiel"
+
+
+def test_a_folder_of_pictures_numbers_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str) -> None:
+    folder = tmp_path / "out"
+    assert main(["inspect", model, "--text", TEXT, "-o", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    names = {path.name for path in folder.iterdir()}
+    pictures = {"influence.png", "gates-layers-0-forwards.png", "gates-layers-0-backwards.png"}
+    assert names == {"index.html", "traces.safetensors", *pictures}
+    assert all(str(folder / name) in printed for name in names)
+    assert all((folder / name).read_bytes().startswith(PNG) for name in pictures)
+    header, forwards = next(
+        (a.split(), b.split()) for a, b in zip(printed.splitlines(), printed.splitlines()[1:], strict=False) if "forget" in a
+    )
+    assert header == ["layer", "direction", "input", "forget", "candidate", "output"]
+    assert forwards[:2] == ["encoder.layers.0", "forwards"]
+    tensors = load_file(folder / "traces.safetensors")
+    n_steps = tensors["encoder.layers.0.forwards.input"].shape[0]
+    assert tensors["encoder.layers.0.backwards.cell_state"].shape == (n_steps, 12)
+    assert tensors["encoder.layers.0.forwards.influence"].shape == (n_steps, n_steps)
+    assert f"{tensors['encoder.layers.0.forwards.forget'].mean():.2f}" == forwards[3]
+
+
+def test_the_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path: Path, model: str) -> None:
+    assert main(["inspect", model, "--text", TEXT, "-o", str(tmp_path)]) == 0
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 3
+    assert "<b>" not in page
+    assert "王" in page
+    assert not re.search(r"(src|href)=\"(?!#|data:)", page)
+    assert "untrained rnn" in page
+
+
+def test_others_stand_beside_it(tmp_path: Path, runs: Mapping[str, seqlab.Run]) -> None:
+    one, other = str(runs["spans"].folder), str(runs["label"].folder)
+    assert main(["inspect", one, "--text", "Ada visited Oslo", "--beside", other, "-o", str(tmp_path)]) == 0
+    assert other in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_record_is_any_that_the_model_reads(tmp_path: Path, model: str) -> None:
+    assert main(["inspect", model, "--record", '{"tokens": ["Ada", "slept"]}', "-o", str(tmp_path / "one")]) == 0
+    assert main(["inspect", model, "--record", '["Ada", "slept"]', "-o", str(tmp_path / "two")]) == 0
+    pages = [(tmp_path / name / "index.html").read_text(encoding="utf-8") for name in ("one", "two")]
+    assert pages[0] == pages[1]
+
+
+def test_the_same_record_gives_the_same_page(tmp_path: Path, model: str) -> None:
+    for name in ("one", "two"):
+        assert main(["inspect", model, "--text", "Ada slept", "-o", str(tmp_path / name)]) == 0
+    one, two = (tmp_path / name for name in ("one", "two"))
+    assert (one / "index.html").read_bytes() == (two / "index.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--record", "{tokens"], "--record is no JSON"),
+        (["--record", "3"], "--record is 3; expected a JSON object, or a list of tokens"),
+        (["--record", '{"frames": [[1.0]]}'], "input 0 has no 'tokens'; the model reads"),
+        (["--text", "  "], "the record has no step; give a text with at least one token"),
+        (["--text", "x", "--beside", "nowhere"], "nowhere: no model here"),
+    ],
+)
+def test_mistakes_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, words: list[str], message: str
+) -> None:
+    assert main(["inspect", model, *words, "-o", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str) -> None:
+    path = tmp_path / "out"
+    path.touch()
+    assert main(["inspect", model, "--text", "x", "-o", str(path)]) == 2
+    assert "is a file; give a folder" in capsys.readouterr().err
+
+
+def test_an_encoder_without_memory_has_nothing_to_show(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lines_data: Path
+) -> None:
+    run = seqlab.train(
+        [
+            *("data=lines", f"data.dir={lines_data}", "data.splits={train: train, val: test, test: test}", "data.scheme=BIO"),
+            *("embedding=[words]", "encoder=window", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}"),
+        ]
+    )
+    assert main(["inspect", str(run.folder), "--text", "x", "-o", str(tmp_path / "out")]) == 2
+    assert "its encoder, WindowEncoder, has no recurrent layer" in capsys.readouterr().err
