@@ -1,7 +1,7 @@
 """Every recurrent encoder beside torch's own modules, in training: how many times as fast ours is (1.0 = the same).
 
 All take turns in one process, so that other load on the machine falls on each; the ratios are those of the medians.
-Run: python benchmarks/cells.py [--width 100] [--batch 32] [--steps 25] [--repeats 60] [--threads 1 2] [--loops] [--device cpu]
+Run: python benchmarks/cells.py [--width 100] [--batch 32] [--steps 25] [--repeats 60] [--threads 1 2] [--encoders lstm …] [--loops] [--device cpu]
 """
 
 import argparse
@@ -61,7 +61,7 @@ def report(options: argparse.Namespace, *, n_threads: int, is_bidirectional: boo
     modules: dict[str, nn.Module] = {
         name: make(width, width, batch_first=True, bidirectional=is_bidirectional) for name, make in TORCH.items()
     }
-    for option in options_of("encoder"):
+    for option in options.encoders or options_of("encoder"):
         encoder = encoder_of(option, width=width, is_bidirectional=is_bidirectional)
         if encoder is not None:
             modules[option] = encoder
@@ -86,6 +86,7 @@ def main() -> None:
     for name, default in (("width", 100), ("batch", 32), ("steps", 25), ("repeats", 60)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--encoders", nargs="+", help="options of conf/encoder/; default: all that are recurrent")
     parser.add_argument("--loops", action="store_true", help="leave the compiled library out")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 import torch
@@ -14,15 +15,38 @@ from seqlab.autograd import apply
 @final
 @dataclass(frozen=True)
 class ReadingOrder:
-    """How a batch is read by one direction, or by two: forwards, and each record from its last real step back."""
+    """How padded sequences are read by one direction, or by two: forwards, and each record from its last real step back."""
 
-    n_directions: int
-    n_records: int
+    lengths: Int[Tensor, " batch"]
     n_steps: int
-    steps: Int[Tensor, "direction time batch"]
-    """Where each step that is read stands in the batch: record * n_steps + its time."""
-    back: Int[Tensor, "batch time direction"]
-    """Where each step of the batch stands among those read: (direction * n_steps + time) * n_records + record."""
+    n_directions: int
+
+    @property
+    def n_records(self) -> int:
+        """Number of records."""
+        return len(self.lengths)
+
+    @cached_property
+    def steps(self) -> Int[Tensor, "direction time batch"]:
+        """Where each step that is read stands in the batch: record * n_steps + its time."""
+        return torch.stack([(time + self._records * self.n_steps).t() for time in self._times])
+
+    @cached_property
+    def back(self) -> Int[Tensor, "batch time direction"]:
+        """Where each step of the batch stands among those read: (direction * n_steps + time) * n_records + record."""
+        places = [(i * self.n_steps + time) * self.n_records + self._records for i, time in enumerate(self._times)]
+        return torch.stack(places, dim=2)
+
+    @cached_property
+    def _records(self) -> Int[Tensor, "batch 1"]:
+        return torch.arange(self.n_records, device=self.lengths.device)[:, None]
+
+    @cached_property
+    def _times(self) -> list[Int[Tensor, "batch time"]]:
+        """The time of each step that a direction reads, and so that of each step among those read: it is its own inverse."""
+        step = torch.arange(self.n_steps, device=self.lengths.device)
+        last = self.lengths[:, None] - 1
+        return [step.expand(self.n_records, -1), torch.where(step <= last, last - step, step)][: self.n_directions]
 
     def read(self, values: Sequence[Float[Tensor, "batch time feature"]]) -> Float[Tensor, "direction time batch feature"]:
         """Return the steps in the order of reading; `values` are the same for both directions, or one each."""
@@ -47,25 +71,12 @@ class ReadingOrder:
         return moved.view(self.n_records, self.n_steps, self.n_directions, -1)
 
 
-def reading_order(lengths: Int[Tensor, " batch"], n_steps: int, *, n_directions: int) -> ReadingOrder:
-    """Return how sequences of `lengths`, padded to `n_steps`, are read."""
-    n_records = len(lengths)
-    record = torch.arange(n_records, device=lengths.device)
-    step = torch.arange(n_steps, device=lengths.device)
-    last = lengths[:, None] - 1
-    # Within a record, reading is its own inverse.
-    times = [step.expand(n_records, n_steps), torch.where(step <= last, last - step, step)][:n_directions]
-    steps = torch.stack([(time + record[:, None] * n_steps).t() for time in times])
-    back = [(direction * n_steps + time) * n_records + record[:, None] for direction, time in enumerate(times)]
-    return ReadingOrder(n_directions, n_records, n_steps, steps, torch.stack(back, dim=2))
-
-
 def reverse_steps(
     values: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch time feature"]:
     """Return `values` with the real steps of each sequence in reverse order; padding stays where it is."""
     n_records, n_steps, _ = values.shape
-    order = reading_order(lengths, n_steps, n_directions=2)
+    order = ReadingOrder(lengths, n_steps, n_directions=2)
     rows = order.steps[1].t().flatten()
     return _moved(values.flatten(0, 1), rows, rows.unsqueeze(0)).view(n_records, n_steps, -1)
 

@@ -1,7 +1,8 @@
 """`Steps`: the one value that flows between embedding, encoders and heads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -24,11 +25,17 @@ class Steps:
     """Final recurrent state, for runs that carry it over; None where there is none."""
     n_directions: int = 1
     """Directions of reading whose features stand side by side in `values`, told apart; 1 = merged, or never apart."""
-    mask: Bool[Tensor, "batch time"] = field(init=False)
-    """True = real step."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mask", step_mask(self.lengths, self.values.shape[1]))
+    @cached_property
+    def mask(self) -> Bool[Tensor, "batch time"]:
+        """True = real step."""
+        return step_mask(self.lengths, self.values.shape[1])
+
+    @cached_property
+    def is_full(self) -> bool:
+        """Whether no step is known to be padding; on an accelerator nothing is, as asking would make the CPU wait for it."""
+        is_known = self.lengths.device.type == "cpu" and len(self.lengths) > 0
+        return is_known and int(self.lengths.min()) == self.values.shape[1]
 
     def with_values(self, values: Tensor, **changes: Any) -> "Steps":
         """Return the same steps with other `values`, merged (and, by name, other `summary` or `state`)."""
@@ -41,7 +48,7 @@ class Steps:
 
     def zero_padded(self) -> "Steps":
         """Return the same steps with zeros for padding: then a product with it is 0, be it in a sum or in a gradient."""
-        if not self.mask.is_cuda and bool(self.mask.all()):  # asking an accelerator would make the CPU wait for it
+        if self.is_full:
             return self
         return replace(self, values=self.values.masked_fill(~self.mask.unsqueeze(2), 0.0))
 

@@ -10,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from seqlab.directions import reading_order
+from seqlab.directions import ReadingOrder
 from seqlab.dropout import get_dropout
 from seqlab.encoders.base import Encoder
 from seqlab.encoders.cells import Cell, State
@@ -85,7 +85,7 @@ class RecurrentEncoder(Encoder):
     def forward(self, steps: Steps) -> Steps:
         """Return the top layer's hidden states."""
         values = steps.zero_padded().values
-        order = reading_order(steps.lengths, values.shape[1], n_directions=self.n_directions)
+        order = ReadingOrder(steps.lengths, values.shape[1], self.n_directions)
         stacks, state = [values] * self.n_stacks, dict[str, Tensor]()
         for i, (layer, around, dropout) in enumerate(self._stages()):
             hidden, last = layer(
@@ -101,7 +101,7 @@ class RecurrentEncoder(Encoder):
         return Steps(
             stacks[0] if self.n_stacks == 1 else self.merge(torch.stack(stacks, 2)),
             steps.lengths,
-            summary=self._summary(hidden, steps.lengths),
+            summary=self._summary(hidden, steps),
             state=state or None,
             n_directions=self.n_directions_apart,
         )
@@ -110,9 +110,9 @@ class RecurrentEncoder(Encoder):
         """Yield each layer from the bottom up, with what goes around it and the dropout after it."""
         yield from zip(self.layers, self.connections, self.dropouts, strict=True)
 
-    def _summary(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+    def _summary(self, hidden: Tensor, steps: Steps) -> Tensor:
         """Return the last states, (batch feature), from those of all steps (direction time batch hidden)."""
-        last = last_states(hidden, lengths, before=0.0)
+        last = hidden[:, -1] if steps.is_full else last_states(hidden, steps.lengths, before=0.0)
         dropped: Tensor = self.dropouts[-1](self.merge(last.transpose(0, 1)).unsqueeze(1))
         return dropped.squeeze(1)
 

@@ -15,7 +15,7 @@ enum { LANES = 8, ROWS = 6 };
 enum { LANES = 4, ROWS = 8 };
 #endif
 enum { PANEL = 2 * LANES };
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
 #define EACH(i, n) for (int64_t i = 0; i < (n); i++)
 #define RESTRICT __restrict__
@@ -90,6 +90,7 @@ static int pack(Packed *p, const float *m, int64_t n_inner, int64_t n_columns, i
     return 1;
 }
 
+/* out (n_rows, width) += a (n_rows, inner) @ panel. The sums stay in registers: their addresses are never taken. */
 static inline __attribute__((always_inline)) void tile(
     int n_rows, const float *a, int64_t a_stride, const float *panel, int64_t n_inner, float *out, int64_t out_stride, int64_t width)
 {
@@ -97,18 +98,21 @@ static inline __attribute__((always_inline)) void tile(
     for (int r = 0; r < n_rows; r++)
         sum[r][0] = sum[r][1] = (lanes){0};
     for (int64_t k = 0; k < n_inner; k++, panel += PANEL) {
-        lanes left, right;
-        memcpy(&left, panel, sizeof left);
-        memcpy(&right, panel + LANES, sizeof right);
+        lanes left = *(const lanes *)panel, right = *(const lanes *)(panel + LANES);
         for (int r = 0; r < n_rows; r++) {
             sum[r][0] += a[r * a_stride + k] * left;
             sum[r][1] += a[r * a_stride + k] * right;
         }
     }
     for (int r = 0; r < n_rows; r++) {
-        float row[PANEL];
-        memcpy(row, sum[r], sizeof row);
-        EACH(j, width) out[r * out_stride + j] += row[j];
+        float *row = out + r * out_stride;
+        if (width == PANEL) {
+            *(lanes *)row += sum[r][0];
+            *(lanes *)(row + LANES) += sum[r][1];
+        } else {
+            lanes both[2] = {sum[r][0], sum[r][1]};
+            EACH(j, width) row[j] += ((const float *)both)[j];
+        }
     }
 }
 
@@ -118,10 +122,14 @@ static void add_product(const float *a, int64_t a_stride, const Packed *p, float
     for (int64_t j = 0; j < n_panels(p->n_columns); j++) {
         const float *panel = p->values + j * p->n_inner * PANEL;
         int64_t rest = p->n_columns - j * PANEL, width = rest < PANEL ? rest : PANEL, row = 0;
-        for (; row + ROWS <= n_rows; row += ROWS)
-            tile(ROWS, a + row * a_stride, a_stride, panel, p->n_inner, out + row * out_stride + j * PANEL, out_stride, width);
-        for (; row < n_rows; row++)
-            tile(1, a + row * a_stride, a_stride, panel, p->n_inner, out + row * out_stride + j * PANEL, out_stride, width);
+#define ROWS_AT_ONCE(n)                                                                                                        \
+    for (; row + (n) <= n_rows; row += (n))                                                                                    \
+    tile(n, a + row * a_stride, a_stride, panel, p->n_inner, out + row * out_stride + j * PANEL, out_stride, width)
+        ROWS_AT_ONCE(ROWS);
+        ROWS_AT_ONCE(4);
+        ROWS_AT_ONCE(2);
+        ROWS_AT_ONCE(1);
+#undef ROWS_AT_ONCE
     }
 }
 
