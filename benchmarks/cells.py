@@ -1,7 +1,7 @@
 """Every recurrent encoder beside torch's own modules, in training: how many times as fast ours is (1.0 = the same).
 
 All take turns in one process, so that other load on the machine falls on each; the ratios are those of the medians.
-Run: python benchmarks/cells.py [--width 100] [--batch 32] [--steps 25] [--repeats 60] [--threads 1 2] [--encoders lstm …] [--loops] [--device cpu]
+Run: python benchmarks/cells.py [--width 100] [--batch 32] [--steps 25] [--threads 1 2] [--encoders lstm …] [--loops]
 """
 
 import argparse
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqlab.allocation import keep_freed_memory
 from seqlab.config import build, compose, known_targets, options_of, plain
 from seqlab.encoders import RecurrentEncoder
 from seqlab.recurrence import native
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--loops", action="store_true", help="leave the compiled library out")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
+    keep_freed_memory()  # as the command does
     print(f"training, width {options.width}, batch {options.batch}, {options.steps} steps; ratios above 1: faster than torch's")
     with native.without_library() if options.loops else contextlib.nullcontext():
         for n_threads in options.threads:

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seqlab.allocation import keep_freed_memory
 from seqlab.config import build, compose, known_targets, options_of, plain
 from seqlab.data.batching import TrainingBatches
 from seqlab.data.datamodule import read_splits
@@ -182,6 +183,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/encoders"), help="where the runs go")
     parser.add_argument("overrides", nargs="+")
     options = parser.parse_intermixed_args()
+    keep_freed_memory()  # as the command does
     data = Data(options.overrides)
     budget = data.n_parameters(data.settings["encoder"])
     sizes = {name: data.at_budget(name, budget) for name in options.encoders}

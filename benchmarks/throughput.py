@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from seqlab.allocation import keep_freed_memory
 from seqlab.config import build, compose, known_targets, plain
 from seqlab.data.batching import TrainingBatches
 from seqlab.data.datamodule import read_splits
@@ -27,6 +28,7 @@ N_PREDICTIONS = 5
 
 def main(overrides: list[str]) -> None:
     """Measure what `overrides` compose, and print one line a figure."""
+    keep_freed_memory()  # as the command does
     settings = plain(compose([*overrides, "paths.run_dir=."]))
     targets = known_targets()
     torch.set_num_threads(settings["n_threads"] or torch.get_num_threads())

@@ -12,7 +12,7 @@ PLUGINS = PACKAGE.parent / "plugins"
 
 # From the ground up. A room may import itself and the rooms of the lines above its own.
 FLOORS = (
-    ("errors", "autograd"),
+    ("errors", "autograd", "allocation"),
     ("types", "paths", "steps", "directions", "dropout", "schedules", "settings", "parameter_groups"),
     ("plugins",),
     ("config",),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from seqlab import __version__
+from seqlab.allocation import keep_freed_memory
 from seqlab.cli import data, describe, evaluate, inspect, predict, train
 from seqlab.errors import SeqlabError
 
@@ -16,6 +17,7 @@ EXIT_INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (None: the process's own), and return the exit status."""
     _be_patient()
+    keep_freed_memory()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if words[:1] == ["train"]:

@@ -64,7 +64,7 @@ def product_plus(base: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
 
 def summed_products(left: Tensor, right: Tensor) -> Tensor:
     """Return the sum over time and batch of each feature of `left` times each of `right`: (direction left right)."""
-    return torch.stack([one.flatten(0, 1).t() @ other.flatten(0, 1) for one, other in zip(left, right, strict=True)])
+    return torch.stack([(other.flatten(0, 1).t() @ one.flatten(0, 1)).t() for one, other in zip(left, right, strict=True)])
 
 
 def normalised(values: Tensor, *, epsilon: float) -> tuple[Tensor, Tensor]:

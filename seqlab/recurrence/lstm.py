@@ -5,8 +5,9 @@
     o_t = s(x_t + W h_{t-1} + p_o c_t)            h_t = P (o_t b(c_t))
 
 where x_t are the projected inputs, biases added (Hochreiter and Schmidhuber 1997; Gers et al. 2000 for f; Gers and Schmidhuber
-2000 for the peepholes p; Sak et al. 2014 for the projection P). Normalised (Ba et al. 2016), W h is scaled to mean 0 and
-deviation 1 and multiplied by a gain, and so is c before b. Gates may be shared by the cells of a block (Graves 2012, §4.5).
+2000 for the peepholes p; Sak et al. 2014 for the projection P). Normalised (Ba et al. 2016), x and W h are each scaled to mean
+0 and deviation 1 and multiplied by a gain, and a bias is added; so is c before b. Gates may be shared by the cells of a block
+(Graves 2012, §4.5).
 
 Both directions of a layer run side by side, on a leading axis. Where the machine has a compiler, `native` takes a batch through
 its steps, else `lstm_loop` does.
@@ -78,6 +79,8 @@ def _forward(inputs: Tensor, hidden: Tensor, cell: Tensor, w: LstmWeights, *, fo
         squashed=inputs.new_empty(*lead, form.width),
         normal=None if w.gain is None else torch.empty_like(inputs),
         scale=None if w.gain is None else inputs.new_empty(lead),
+        normal_input=None if w.gain is None else torch.empty_like(inputs),
+        input_scale=None if w.gain is None else inputs.new_empty(lead),
         normal_cell=None if w.cell_gain is None else inputs.new_empty(*lead, form.width),
         cell_scale=None if w.cell_gain is None else inputs.new_empty(lead),
     )
@@ -111,6 +114,8 @@ def _native_fields(
         "squashed": tape.squashed,
         "normal": tape.normal,
         "scale": tape.scale,
+        "normal_input": tape.normal_input,
+        "input_scale": tape.input_scale,
         "normal_cell": tape.normal_cell,
         "cell_scale": tape.cell_scale,
         **{field.name: getattr(w, field.name) for field in fields(w)},
@@ -128,49 +133,58 @@ def _backward(
     made = LstmGradients(
         gates=d_gates,
         products=d_gates if w.gain is None else torch.empty_like(d_gates),
+        inputs=d_gates if w.gain is None else torch.empty_like(d_gates),
         emitted=None if w.projection is None else torch.empty_like(tape.hidden[:, 1:]).contiguous(),
-        scaled=None if w.cell_gain is None else torch.empty_like(tape.squashed),
     )
     if native.is_usable(tape.gates):
-        first = torch.empty_like(tape.hidden[:, 0]), torch.empty_like(tape.cell[:, 0])
-        native.run(
-            "lstm_backward",
-            tape.gates,
-            **_native_fields(tape, w, form=form, noise=noise),
-            d_hidden=d_hidden,
-            d_cell=d_cell,
-            d_gates=made.gates,
-            d_products=made.products,
-            d_emitted=made.emitted,
-            d_scaled=made.scaled,
-            d_first=first[0],
-            d_first_cell=first[1],
-        )
+        d_first, d_first_cell, d_gains = _native_backward(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
     else:
-        first = unroll_tape(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
-    d_weights = _weight_gradients(tape, w, made, form=form)
-    return made.gates, *first, *(getattr(d_weights, field.name) for field in fields(d_weights))
-
-
-def _weight_gradients(tape: LstmTape, w: LstmWeights, made: LstmGradients, *, form: LstmForm) -> LstmWeights:
-    """Return the gradient of each of the weights."""
-    d_gain = d_cell_gain = d_cell_bias = d_projection = None
-    if tape.normal is not None:
-        d_gain = (made.gates * tape.normal).sum((1, 2))
-    if made.scaled is not None and tape.normal_cell is not None:
-        d_cell_gain = (made.scaled * tape.normal_cell).sum((1, 2))
-        d_cell_bias = made.scaled.sum((1, 2))
+        d_first, d_first_cell, d_gains = unroll_tape(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
+    d_projection = None
     if made.emitted is not None:
         emitted = form.parts(tape.gates)[2] * form.cells(tape.squashed)
         d_projection = summed_products(made.emitted, emitted.flatten(3))
-    return LstmWeights(
+    d_weights = LstmWeights(
         recurrent=summed_products(made.products, tape.read[:, :-1]),
         peepholes=None if w.peepholes is None else _peephole_gradients(tape, made.gates, form=form),
         projection=d_projection,
-        gain=d_gain,
-        cell_gain=d_cell_gain,
-        cell_bias=d_cell_bias,
+        **d_gains,
     )
+    return made.inputs, d_first, d_first_cell, *(getattr(d_weights, field.name) for field in fields(d_weights))
+
+
+def _native_backward(
+    tape: LstmTape,
+    w: LstmWeights,
+    made: LstmGradients,
+    d_hidden: Tensor | None,
+    d_cell: Tensor | None,
+    *,
+    form: LstmForm,
+    noise: Noise,
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Fill `made`; return the gradients of the initial states, and those of gains and biases, each record's summed here."""
+    first = torch.empty_like(tape.hidden[:, 0]), torch.empty_like(tape.cell[:, 0])
+    by_record = {}
+    if w.gain is not None:
+        n_directions, _, n_records, n_gates = tape.gates.shape
+        widths = {"gain": n_gates, "input_gain": n_gates, "bias": n_gates, "cell_gain": form.width, "cell_bias": form.width}
+        by_record = {name: tape.gates.new_zeros(n_directions, n_records, width) for name, width in widths.items()}
+    native.run(
+        "lstm_backward",
+        tape.gates,
+        **_native_fields(tape, w, form=form, noise=noise),
+        **{f"d_{name}": values for name, values in by_record.items()},
+        d_hidden=d_hidden,
+        d_cell=d_cell,
+        d_gates=made.gates,
+        d_products=made.products,
+        d_inputs=made.inputs,
+        d_emitted=made.emitted,
+        d_first=first[0],
+        d_first_cell=first[1],
+    )
+    return *first, {name: values.sum(1) for name, values in by_record.items()}
 
 
 def _peephole_gradients(tape: LstmTape, d_gates: Tensor, *, form: LstmForm) -> Tensor:

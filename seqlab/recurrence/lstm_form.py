@@ -73,7 +73,10 @@ class LstmWeights:
     """Rows i, (f,) o."""
     projection: Float[Tensor, "direction hidden cell"] | None = None
     gain: Float[Tensor, "direction gate"] | None = None
-    """Of the normalised W h."""
+    """Of the normalised W h; with it come all below."""
+    input_gain: Float[Tensor, "direction gate"] | None = None
+    """Of the normalised inputs, and `bias`, added to them."""
+    bias: Float[Tensor, "direction gate"] | None = None
     cell_gain: Float[Tensor, "direction cell"] | None = None
     cell_bias: Float[Tensor, "direction cell"] | None = None
 
@@ -95,6 +98,9 @@ class LstmTape:
     normal: Tensor | None
     """W h, normalised, and in `scale` what it was multiplied with for that, (direction time batch)."""
     scale: Tensor | None
+    normal_input: Tensor | None
+    """The inputs, normalised."""
+    input_scale: Tensor | None
     normal_cell: Tensor | None
     """c, normalised."""
     cell_scale: Tensor | None
@@ -108,7 +114,7 @@ class LstmGradients:
     gates: Tensor
     products: Tensor
     """Of W h: `gates` itself where nothing is normalised."""
+    inputs: Tensor
+    """Of the inputs, likewise."""
     emitted: Tensor | None
     """Of P (o b(c))."""
-    scaled: Tensor | None
-    """Of what b is applied to, where it is normalised."""

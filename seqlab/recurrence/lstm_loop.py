@@ -25,6 +25,7 @@ from seqlab.recurrence.noise import Noise
 def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -> None:
     """Run through the steps. Every operation writes into a view of a buffer."""
     n_steps = tape.gates.shape[1]
+    _normalise_inputs(tape, w, form=form)
     recurrent = w.recurrent.transpose(1, 2).contiguous()
     projection = None if w.projection is None else w.projection.transpose(1, 2).contiguous()
     peep_in, peep_out = _peepholes(w.peepholes, form=form)
@@ -70,6 +71,16 @@ def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -
             torch.mul(hidden[t + 1], noise.recurrent, out=read[t + 1])
 
 
+def _normalise_inputs(tape: LstmTape, w: LstmWeights, *, form: LstmForm) -> None:
+    """Write the normalised inputs, their gain and bias applied, in place of the inputs, where they are to be normalised."""
+    if tape.normal_input is None or tape.input_scale is None:
+        return
+    normal, scale = normalised(tape.gates, epsilon=form.epsilon)
+    tape.normal_input.copy_(normal)
+    tape.input_scale.copy_(scale)
+    torch.addcmul(_over_steps(w.bias), normal, _over_steps(w.input_gain), out=tape.gates)
+
+
 def _write_cell(old: Tensor, in_gate: Tensor, candidate: Tensor, *, out: Tensor, form: LstmForm) -> None:
     """Write c_t: what the gates keep of the old cells, and let in of the candidate."""
     if form.is_coupled:
@@ -85,6 +96,12 @@ def _over_batch(weights: Tensor | None) -> Tensor:
     """Return weights of a direction so that they apply to each record of its batch."""
     assert weights is not None
     return weights.unsqueeze(1)
+
+
+def _over_steps(weights: Tensor | None) -> Tensor:
+    """Return weights of a direction so that they apply to each step of each record."""
+    assert weights is not None
+    return weights[:, None, None]
 
 
 def _peepholes(weights: Tensor | None, *, form: LstmForm) -> tuple[Tensor | None, Tensor | None]:
@@ -112,10 +129,11 @@ def unroll_tape(
     *,
     form: LstmForm,
     noise: Noise,
-) -> tuple[Tensor, Tensor]:
-    """Run back through the steps; return the gradients of the initial states."""
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Run back through the steps; return the gradients of the initial states, and those of gains and biases by name."""
     n_steps = tape.gates.shape[1]
-    d_emitted, d_scaled = made.emitted, made.scaled
+    d_emitted = made.emitted
+    d_scaled = None if tape.normal_cell is None else torch.empty_like(tape.normal_cell)
     peep_in, peep_out = _peepholes(w.peepholes, form=form)
     d_in_gates, d_candidates, d_out_gates = (steps_of(part) for part in form.parts(made.gates))
     in_gates = steps_of(form.parts(tape.gates)[0])
@@ -168,7 +186,24 @@ def unroll_tape(
             d_h = product_plus(d_output, d_product_rows[t], w.recurrent)
         else:
             d_h = noise.read_backward(torch.bmm(d_product_rows[t], w.recurrent), d_h_kept, d_output)
-    return d_h, d_c
+    return d_h, d_c, _gain_gradients(tape, w, made, d_scaled)
+
+
+def _gain_gradients(tape: LstmTape, w: LstmWeights, made: LstmGradients, d_scaled: Tensor | None) -> dict[str, Tensor]:
+    """Return the gradients of gains and biases, where there are any, and write those of the inputs."""
+    if d_scaled is None or tape.normal is None or tape.normal_cell is None:
+        return {}
+    assert tape.normal_input is not None
+    assert tape.input_scale is not None
+    d_normal = made.gates * _over_steps(w.input_gain)
+    made.inputs.copy_(normalised_backward(d_normal, tape.normal_input, tape.input_scale))
+    return {
+        "gain": (made.gates * tape.normal).sum((1, 2)),
+        "input_gain": (made.gates * tape.normal_input).sum((1, 2)),
+        "bias": made.gates.sum((1, 2)),
+        "cell_gain": (d_scaled * tape.normal_cell).sum((1, 2)),
+        "cell_bias": d_scaled.sum((1, 2)),
+    }
 
 
 def _forget_(d_cells: Tensor, in_gate: Tensor, *, form: LstmForm) -> None:

@@ -84,6 +84,8 @@ def test_lstm(forget_gate: str, extras: tuple[bool, bool, bool], cells_per_block
         peepholes=random(N_DIRECTIONS, form.n_input_gates + 1, cells) if has_peepholes else None,
         projection=random(N_DIRECTIONS, width, cells) if has_projection else None,
         gain=random(N_DIRECTIONS, form.gate_width) if is_normalised else None,
+        input_gain=random(N_DIRECTIONS, form.gate_width) if is_normalised else None,
+        bias=random(N_DIRECTIONS, form.gate_width) if is_normalised else None,
         cell_gain=random(N_DIRECTIONS, cells) if is_normalised else None,
         cell_bias=random(N_DIRECTIONS, cells) if is_normalised else None,
     )
@@ -220,7 +222,7 @@ def test_a_cache_that_others_may_write_to_is_not_used(fresh_library: Path) -> No
 
 @needs_compiler
 def test_the_source_has_no_warning(tmp_path: Path) -> None:
-    command = ["cc", *library.FLAGS, *library.THREADS, "-Wall", "-Wextra", "-Werror"]
+    command = ["cc", *library.FLAGS, *library.EXTRAS[0], "-Wall", "-Wextra", "-Werror"]
     done = subprocess.run(
         [*command, "-c", library.SOURCE, "-o", tmp_path / "scans.o"], capture_output=True, text=True, check=False
     )

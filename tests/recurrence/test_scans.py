@@ -61,10 +61,11 @@ def lstm_reference(x: Tensor, h: Tensor, c: Tensor, w: LstmWeights, *, form: Lst
         hiddens, cells = [], []
         for t in range(N_STEPS):
             read = hidden if noise.recurrent is None else hidden * noise.recurrent[d, b]
-            product = w.recurrent[d] @ read
-            if w.gain is not None:
+            product, given = w.recurrent[d] @ read, x[d, t, b]
+            if w.gain is not None and w.input_gain is not None and w.bias is not None:
                 product = layer_norm(product, form.epsilon) * w.gain[d]
-            total = x[d, t, b] + product
+                given = layer_norm(given, form.epsilon) * w.input_gain[d] + w.bias[d]
+            total = given + product
             has_own = form.has_forget_gate and not form.is_coupled
 
             def seen(row: int, state: Tensor, k: int, d: int = d) -> Tensor:
@@ -188,6 +189,8 @@ def lstm_problem(form: LstmForm, extras: tuple[str, ...]) -> tuple[Tensor, Tenso
         peepholes=random(N_DIRECTIONS, form.n_input_gates + 1, form.width) if "peepholes" in extras else None,
         projection=random(N_DIRECTIONS, width, form.width) if "projection" in extras else None,
         gain=random(N_DIRECTIONS, form.gate_width) if "norm" in extras else None,
+        input_gain=random(N_DIRECTIONS, form.gate_width) if "norm" in extras else None,
+        bias=random(N_DIRECTIONS, form.gate_width) if "norm" in extras else None,
         cell_gain=random(N_DIRECTIONS, form.width) if "norm" in extras else None,
         cell_bias=random(N_DIRECTIONS, form.width) if "norm" in extras else None,
     )

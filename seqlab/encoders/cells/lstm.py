@@ -111,9 +111,7 @@ class LstmCell(Cell):
         product = nn.functional.linear(noise.read(hidden), self.weight_hh)
         if self.recurrent_gain is not None:
             product = nn.functional.layer_norm(product, product.shape[-1:], self.recurrent_gain, None, form.epsilon)
-        *in_gates, candidate, output = torch.split(
-            self._all_projected([self], inputs[None, None])[0, 0] + product, form.sizes, -1
-        )
+        *in_gates, candidate, output = torch.split(self._projected(inputs) + product, form.sizes, -1)
         in_gates = [form.gate(self._seeing(gate, cell, row=row)) for row, gate in enumerate(in_gates)]
         candidate, kept = form.candidate(candidate), self._forget(in_gates)
         fresh = self._spread(kept) * cell + self._spread(in_gates[0]) * candidate
@@ -134,29 +132,28 @@ class LstmCell(Cell):
         def weights(name: str) -> Tensor | None:
             return None if getattr(cells[0], name) is None else stacked(cells, name)
 
+        is_normalised = cells[0].input_gain is not None
+        bias = torch.stack([cell.input_bias() for cell in cells])
         recurrence = LstmWeights(
             recurrent=stacked(cells, "weight_hh"),
             peepholes=weights("peepholes"),
             projection=weights("weight_hr"),
             gain=weights("recurrent_gain"),
+            input_gain=weights("input_gain"),
+            bias=bias if is_normalised else None,
             cell_gain=weights("cell_gain"),
             cell_bias=weights("cell_bias"),
         )
         hidden, cell = state
-        products = cls._all_projected(cells, inputs)
+        products = projected(inputs, stacked(cells, "weight_ih"), None if is_normalised else bias)
         return list(scan_lstm(products, hidden, cell, recurrence, form=cells[0].form, noise=draw_noise(cells, inputs)))
 
-    @staticmethod
-    def _all_projected(cells: Sequence["LstmCell"], inputs: Tensor) -> Tensor:
-        weight, bias = stacked(cells, "weight_ih"), torch.stack([cell.input_bias() for cell in cells])
-        if cells[0].input_gain is None:
-            return projected(inputs, weight, bias)
-        products = projected(inputs, weight, None)
-        normal = [
-            nn.functional.layer_norm(one, one.shape[-1:], cell.input_gain, shift, _EPSILON)
-            for one, cell, shift in zip(products, cells, bias, strict=True)
-        ]
-        return normal[0].unsqueeze(0) if len(normal) == 1 else torch.stack(normal)
+    def _projected(self, inputs: Tensor) -> Tensor:
+        """Return the inputs' products of one step, biases added."""
+        products, bias = nn.functional.linear(inputs, self.weight_ih), self.input_bias()
+        if self.input_gain is None:
+            return products + bias
+        return nn.functional.layer_norm(products, products.shape[-1:], self.input_gain, bias, _EPSILON)
 
     @property
     def is_plain(self) -> bool:

@@ -21,7 +21,8 @@ SOURCE = Path(__file__).with_name("scans.c")
 COMPILERS = ("cc", "gcc", "clang")
 # Every number is rounded as IEEE says, except that a product may be added unrounded; what traps or sets errno does not matter.
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fPIC")
-THREADS = ("-fopenmp",)
+EXTRAS = (("-fopenmp", "-mprefer-vector-width=512"), ("-fopenmp",), ())
+"""Tried in this order: some processors have no such width, some compilers know no OpenMP."""
 _SECONDS = 120
 
 _is_switched_off = False
@@ -50,23 +51,23 @@ def library() -> ctypes.CDLL | None:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None or os.name != "posix":
         return None
-    for threads in (THREADS, ()):  # some compilers know no OpenMP
+    for extras in EXTRAS:
         try:
-            return ctypes.CDLL(str(_made(compiler, threads)))
+            return ctypes.CDLL(str(_made(compiler, extras)))
         except (OSError, subprocess.SubprocessError) as error:
             _LOG.debug("%s: not compiled: %s", SOURCE, error)
     return None
 
 
-def _made(compiler: str, threads: tuple[str, ...]) -> Path:
+def _made(compiler: str, extras: tuple[str, ...]) -> Path:
     """Return the path of the compiled library, from the cache or made now."""
-    name = f"scans-{_key(compiler, threads)}.so"
+    name = f"scans-{_key(compiler, extras)}.so"
     folder = _cache_folder()
     path = folder / name
     if not (path.is_file() and path.stat().st_uid == os.getuid()):
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             compiled, linked = Path(scratch) / "scans.o", Path(scratch) / name
-            _call(compiler, *FLAGS, *threads, "-c", str(SOURCE), "-o", str(compiled))
+            _call(compiler, *FLAGS, *extras, "-c", str(SOURCE), "-o", str(compiled))
             # Not linked against an OpenMP library: torch has loaded one, and its threads serve both.
             _call(compiler, "-shared", str(compiled), "-o", str(linked), "-lm")
             linked.replace(path)  # all at once: another process may be looking
@@ -77,7 +78,7 @@ def _call(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
 
 
-def _key(compiler: str, threads: tuple[str, ...]) -> str:
+def _key(compiler: str, extras: tuple[str, ...]) -> str:
     """Return a name for what the library depends on: source, compiler, flags, and the processor that is compiled for."""
     processor = Path("/proc/cpuinfo")
     described = processor.read_text(encoding="utf-8", errors="replace") if processor.exists() else platform.processor()
@@ -85,7 +86,7 @@ def _key(compiler: str, threads: tuple[str, ...]) -> str:
         sorted({line for line in described.splitlines() if line.startswith(("flags", "Features", "model name"))})
     )
     version = subprocess.run([compiler, "--version"], check=True, capture_output=True, timeout=_SECONDS).stdout
-    parts = [SOURCE.read_bytes(), version, repr((FLAGS, threads)).encode(), platform.machine().encode(), features.encode()]
+    parts = [SOURCE.read_bytes(), version, repr((FLAGS, extras)).encode(), platform.machine().encode(), features.encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

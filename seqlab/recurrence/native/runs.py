@@ -55,11 +55,13 @@ class _Lstm(ctypes.Structure):
         *_numbers("n_blocks", "cells_per_block", "hidden_width", "n_input_gates", "has_forget_gate", "is_coupled"),
         *_numbers("gate", "candidate", "output"),
         ("epsilon", c_double),
-        *_pointers("gates", "hidden", "read", "cell", "fresh", "squashed", "normal", "scale", "normal_cell", "cell_scale"),
-        *_pointers("recurrent", "peepholes", "projection", "gain", "cell_gain", "cell_bias", "mask"),
+        *_pointers("gates", "hidden", "read", "cell", "fresh", "squashed", "normal", "scale"),
+        *_pointers("normal_input", "input_scale", "normal_cell", "cell_scale"),
+        *_pointers("recurrent", "peepholes", "projection", "gain", "input_gain", "bias", "cell_gain", "cell_bias", "mask"),
         ("hidden_zone", _Zone),
         ("cell_zone", _Zone),
-        *_pointers("d_hidden", "d_cell", "d_gates", "d_products", "d_emitted", "d_scaled", "d_first", "d_first_cell"),
+        *_pointers("d_hidden", "d_cell", "d_gates", "d_products", "d_inputs", "d_emitted", "d_first", "d_first_cell"),
+        *_pointers("d_gain", "d_input_gain", "d_bias", "d_cell_gain", "d_cell_bias"),
     ]
 
 

@@ -135,45 +135,66 @@ static void add_product(const float *a, int64_t a_stride, const Packed *p, float
 
 /* ---- normalisation over the features of a record ---- */
 
-/* The sum of f(i) for i below n, over LANES partial sums. */
-#define SUM(n, expression)                                                      \
-    ({                                                                          \
-        float partial[LANES] = {0}, total = 0;                                  \
-        int64_t whole = (n) / LANES * LANES;                                    \
-        for (int64_t start = 0; start < whole; start += LANES)                  \
-            for (int lane = 0; lane < LANES; lane++) {                          \
-                int64_t i = start + lane;                                       \
-                partial[lane] += (expression);                                  \
-            }                                                                   \
-        for (int64_t i = whole; i < (n); i++)                                   \
-            partial[i - whole] += (expression);                                 \
-        for (int lane = 0; lane < LANES; lane++)                                \
-            total += partial[lane];                                             \
-        total;                                                                  \
-    })
+static inline lanes at(const float *x) { return *(const lanes *)x; }
 
-static void moments(const float *RESTRICT x, int64_t n, float epsilon, float *mean, float *scale)
+static inline float added_up(lanes partial)
 {
-    float middle = SUM(n, x[i]) / n;
-    float squares = SUM(n, (x[i] - middle) * (x[i] - middle));
-    *mean = middle;
-    *scale = 1 / __builtin_sqrtf(squares / n + epsilon);
+    float total = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        total += partial[lane];
+    return total;
+}
+
+/* The sum of x[i] * y[i] for i below n, LANES of them side by side. */
+static inline float dot(const float *x, const float *y, int64_t n)
+{
+    lanes partial = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        partial += at(x + i) * at(y + i);
+    float total = added_up(partial);
+    for (; i < n; i++)
+        total += x[i] * y[i];
+    return total;
+}
+
+static inline float sum(const float *x, int64_t n)
+{
+    lanes partial = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        partial += at(x + i);
+    float total = added_up(partial);
+    for (; i < n; i++)
+        total += x[i];
+    return total;
 }
 
 /* x becomes normal: mean 0, deviation 1; returns what it was multiplied with. */
-static float normalise(float *RESTRICT x, int64_t n, float epsilon)
+static float normalise(float *x, int64_t n, float epsilon)
 {
-    float mean, scale;
-    moments(x, n, epsilon, &mean, &scale);
-    EACH(i, n) x[i] = (x[i] - mean) * scale;
+    float mean = sum(x, n) / n;
+    EACH(i, n) x[i] -= mean;
+    float scale = 1 / __builtin_sqrtf(dot(x, x, n) / n + epsilon);
+    EACH(i, n) x[i] *= scale;
     return scale;
 }
 
 /* d (of the normal values) becomes the gradient of what was normalised. */
 static void normalise_backward(const float *RESTRICT normal, float scale, float *RESTRICT d, int64_t n)
 {
-    float mean = SUM(n, d[i]) / n, along = SUM(n, d[i] * normal[i]) / n;
+    float mean = sum(d, n) / n, along = dot(d, normal, n) / n;
     EACH(i, n) d[i] = scale * (d[i] - mean - normal[i] * along);
+}
+
+/* From d, the gradient of gain * normal: `out` becomes that of what was normalised (it may be d), and d_gain grows by that of
+   the gain. */
+static void scaled_backward(
+    const float *RESTRICT normal, float scale, const float *RESTRICT gain, const float *d, float *RESTRICT d_gain, float *out, int64_t n)
+{
+    EACH(i, n) d_gain[i] += d[i] * normal[i];
+    EACH(i, n) out[i] = d[i] * gain[i];
+    normalise_backward(normal, scale, out, n);
 }
 
 /* ---- what the recurrences share ---- */
@@ -495,11 +516,13 @@ typedef struct {
     Size size;
     int64_t n_blocks, cells_per_block, hidden_width, n_input_gates, has_forget_gate, is_coupled, gate, candidate, output;
     double epsilon;
-    float *gates, *hidden, *read, *cell, *fresh, *squashed, *normal, *scale, *normal_cell, *cell_scale;
-    const float *recurrent, *peepholes, *projection, *gain, *cell_gain, *cell_bias, *mask;
+    float *gates, *hidden, *read, *cell, *fresh, *squashed, *normal, *scale, *normal_input, *input_scale, *normal_cell, *cell_scale;
+    const float *recurrent, *peepholes, *projection, *gain, *input_gain, *bias, *cell_gain, *cell_bias, *mask;
     Zone hidden_zone, cell_zone;
     const float *d_hidden, *d_cell;
-    float *d_gates, *d_products, *d_emitted, *d_scaled, *d_first, *d_first_cell;
+    float *d_gates, *d_products, *d_inputs, *d_emitted, *d_first, *d_first_cell;
+    /* of each record, (direction, batch, feature) */
+    float *d_gain, *d_input_gain, *d_bias, *d_cell_gain, *d_cell_bias;
 } Lstm;
 
 static int64_t cells_of(const Lstm *p) { return p->n_blocks * p->cells_per_block; }
@@ -583,10 +606,14 @@ static int lstm_forward_share(const void *problem, Share share)
             float *products = rows(p->normal, s, share, T, t, G);
             fill_zero(products, n_rows * G);
             add_product(read, R, &w, products, G, n_rows);
+            float *inputs = rows(p->normal_input, s, share, T, t, G);
+            const float *gain = p->gain + d * G, *input_gain = p->input_gain + d * G, *bias = p->bias + d * G;
             EACH(r, n_rows) {
-                float *a = gates + r * G, *product = products + r * G;
+                float *RESTRICT a = gates + r * G, *RESTRICT product = products + r * G, *RESTRICT input = inputs + r * G;
+                copy(a, input, G);
+                rows(p->input_scale, s, share, T, t, 1)[r] = normalise(input, G, p->epsilon);
                 rows(p->scale, s, share, T, t, 1)[r] = normalise(product, G, p->epsilon);
-                EACH(j, G) a[j] += product[j] * p->gain[d * G + j];
+                EACH(j, G) a[j] = input[j] * input_gain[j] + bias[j] + product[j] * gain[j];
             }
         } else {
             add_product(read, R, &w, gates, G, n_rows);
@@ -626,7 +653,8 @@ static int lstm_forward_share(const void *problem, Share share)
 /* From d_m, the gradient of o b(c), and d_c: the gates' gradients into d_a, and d_c becomes that of c_{t-1}. `u` is d b(c). */
 static void lstm_step_backward(
     const Lstm *p, const float *peepholes, int64_t direction, const float *a, const float *old, const float *normal, float scale, const float *y,
-    const float *RESTRICT d_m, float *RESTRICT d_c, float *RESTRICT d_a, float *RESTRICT u, float *d_scaled, float *room)
+    const float *RESTRICT d_m, float *RESTRICT d_c, float *RESTRICT d_a, float *RESTRICT u, float *d_cell_gain, float *d_cell_bias,
+    float *room)
 {
     int64_t K = p->n_blocks, S = p->cells_per_block, H = K * S, n_in = p->n_input_gates * K;
     const float *g = a + n_in, *o = g + H;
@@ -641,9 +669,8 @@ static void lstm_step_backward(
     EACH(h, H) u[h] = d_m[h] * each[h];
     times_slope(p->output, y, u, H);
     if (p->cell_gain) {
-        copy(u, d_scaled, H);
-        multiply(p->cell_gain + direction * H, u, H);
-        normalise_backward(normal, scale, u, H);
+        add(u, d_cell_bias, H);
+        scaled_backward(normal, scale, p->cell_gain + direction * H, u, d_cell_gain, u, H);
     }
     add(u, d_c, H);
     if (peepholes) {
@@ -698,7 +725,7 @@ static int lstm_backward_share(const void *problem, Share share)
     for (int64_t t = T - 1; t >= 0 && is_ready; t--) {
         float *gates = rows(p->gates, s, share, T, t, G), *d_gates = rows(p->d_gates, s, share, T, t, G), *d_products = d_gates;
         float *old = rows(p->cell, s, share, T + 1, t, H), *squashed = rows(p->squashed, s, share, T, t, H);
-        float *d_scaled = p->d_scaled ? rows(p->d_scaled, s, share, T, t, H) : 0, *d_emitted = d_h;
+        float *d_emitted = d_h;
         if (p->d_hidden)
             add(rows(p->d_hidden, s, share, T, t, R), d_h, n_rows * R);
         if (p->d_cell)
@@ -718,15 +745,21 @@ static int lstm_backward_share(const void *problem, Share share)
             float scale = p->cell_gain ? rows(p->cell_scale, s, share, T, t, 1)[r] : 1;
             lstm_step_backward(
                 p, peepholes, d, gates + r * G, old + r * H, normal, scale, squashed + r * H, d_emitted + r * H, d_c + r * H,
-                d_gates + r * G, u, d_scaled ? d_scaled + r * H : 0, room);
+                d_gates + r * G, u, p->cell_gain ? rows_once(p->d_cell_gain, s, share, H) + r * H : 0,
+                p->cell_gain ? rows_once(p->d_cell_bias, s, share, H) + r * H : 0, room);
         }
         if (p->gain) {
             d_products = rows(p->d_products, s, share, T, t, G);
             float *normal = rows(p->normal, s, share, T, t, G), *scale = rows(p->scale, s, share, T, t, 1);
-            copy(d_gates, d_products, n_rows * G);
+            float *input = rows(p->normal_input, s, share, T, t, G), *input_scale = rows(p->input_scale, s, share, T, t, 1);
+            float *d_inputs = rows(p->d_inputs, s, share, T, t, G), *d_gain = rows_once(p->d_gain, s, share, G);
+            float *d_input_gain = rows_once(p->d_input_gain, s, share, G), *d_bias = rows_once(p->d_bias, s, share, G);
             EACH(r, n_rows) {
-                multiply(p->gain + d * G, d_products + r * G, G);
-                normalise_backward(normal + r * G, scale[r], d_products + r * G, G);
+                int64_t at = r * G;
+                const float *d_a = d_gates + at;
+                add(d_a, d_bias + at, G);
+                scaled_backward(normal + at, scale[r], p->gain + d * G, d_a, d_gain + at, d_products + at, G);
+                scaled_backward(input + at, input_scale[r], p->input_gain + d * G, d_a, d_input_gain + at, d_inputs + at, G);
             }
         }
         fill_zero(d_h, n_rows * R);
