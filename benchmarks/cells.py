@@ -1,11 +1,13 @@
 """Every recurrent encoder beside torch's own modules, in training: how many times as fast ours is (1.0 = the same).
 
-All take turns in one process, so that other load on the machine falls on each; the ratios are those of the medians.
+All take turns in one process, in a new order each time, so that other load on the machine falls on each; the ratios are those
+of the medians.
 Run: python benchmarks/cells.py [--width 100] [--batch 32] [--steps 25] [--threads 1 2] [--encoders lstm …] [--loops]
 """
 
 import argparse
 import contextlib
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -71,8 +73,8 @@ def report(options: argparse.Namespace, *, n_threads: int, is_bidirectional: boo
         run()
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(options.repeats):
-        for name, run in runs.items():
-            times[name].append(seconds(run))
+        for name in random.sample(list(runs), len(runs)):  # what runs before leaves the caches in its own state
+            times[name].append(seconds(runs[name]))
     medians = {name: statistics.median(values) for name, values in times.items()}
     n_tokens = options.batch * options.steps
     print(f"\n{n_threads} threads, {'both directions' if is_bidirectional else 'one direction'}")

@@ -20,6 +20,8 @@ class ReadingOrder:
     lengths: Int[Tensor, " batch"]
     n_steps: int
     n_directions: int
+    is_full: bool = False
+    """Whether no step is known to be padding: then reading backwards is a flip."""
 
     @property
     def n_records(self) -> int:
@@ -52,6 +54,9 @@ class ReadingOrder:
         """Return the steps in the order of reading; `values` are the same for both directions, or one each."""
         if self.n_directions == 1:
             return values[0].transpose(0, 1).unsqueeze(0)
+        if self.is_full:
+            forwards, backwards = values[0].transpose(0, 1), values[-1].transpose(0, 1)
+            return torch.stack((forwards, backwards.flip(0)))
         n_rows = self.n_records * self.n_steps
         rows = torch.cat([one.flatten(0, 1) for one in values]) if len(values) > 1 else values[0].flatten(0, 1)
         steps, back = self.steps.flatten(1), self.back.flatten(0, 1).t()
@@ -64,6 +69,9 @@ class ReadingOrder:
         """Return the steps in the order of the batch, from that of reading."""
         if self.n_directions == 1:
             return values.permute(2, 1, 0, 3)
+        if self.is_full:
+            forwards, backwards = values.unbind()
+            return torch.stack((forwards, backwards.flip(0)), 2).transpose(0, 1)
         n_rows = self.n_records * self.n_steps
         offsets = torch.arange(self.n_directions, device=self.steps.device).unsqueeze(1)
         forth = self.steps.flatten(1) * self.n_directions + offsets

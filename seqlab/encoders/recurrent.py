@@ -85,7 +85,7 @@ class RecurrentEncoder(Encoder):
     def forward(self, steps: Steps) -> Steps:
         """Return the top layer's hidden states."""
         values = steps.zero_padded().values
-        order = ReadingOrder(steps.lengths, values.shape[1], self.n_directions)
+        order = ReadingOrder(steps.lengths, values.shape[1], self.n_directions, steps.is_full)
         stacks, state = [values] * self.n_stacks, dict[str, Tensor]()
         for i, (layer, around, dropout) in enumerate(self._stages()):
             hidden, last = layer(
