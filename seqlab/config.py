@@ -150,6 +150,11 @@ def build(
 def _construct(factory: Callable[..., Any], path: str, /, *arguments: object, **options: object) -> Any:
     try:
         return factory(*arguments, **options)
+    except ConfigError as error:
+        top = path.partition(".")[0]
+        if not path or f"{top}." in str(error) or str(error).startswith(top):
+            raise
+        raise ConfigError(f"{path}: {error}") from error
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: {_name(factory)} does not take these options: {reason}") from error

@@ -130,6 +130,10 @@ def _fit(
     if settings["train"]:
         checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer, module=module)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        if checkpoint and not module.epoch_tokens:
+            log.warning("nothing was left to train: %s is of a run that had ended; raise trainer.max_epochs", checkpoint)
+    elif not settings["ckpt_path"]:
+        log.warning("train is false and ckpt_path is null: what is scored are weights that were never trained")
     metrics = _evaluate(trainer, module, data, settings=settings, folder=folder)
     folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
     model = folder.save_model(labeler, fields=fields, config=settings, metrics=metrics)

@@ -197,3 +197,18 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra() -> None:
 def test_values_of_another_kind_are_refused(value: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         built({**FIELD, "min_count": value})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["encoder.cell.gate_activation=tanhh"], r"^encoder\.cell: activation is 'tanhh'; expected one of"),
+        (["encoder.cell.input_init=glorrot"], r"^encoder\.cell: .*'glorrot'"),
+        (["encoder.dropout_kind=none"], r"^encoder: dropout kind is 'none'; expected one of"),
+        (["encoder.width=0"], r"^encoder\.width is 0"),
+    ],
+)
+def test_a_part_that_refuses_a_value_is_named_by_its_place(overrides: list[str], message: str) -> None:
+    settings = plain(compose([*overrides, "paths.run_dir=."]))["encoder"]
+    with pytest.raises(ConfigError, match=message):
+        build(settings, targets=known_targets(), path="encoder", input_width=3)

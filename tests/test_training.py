@@ -325,3 +325,17 @@ def test_the_config_in_the_run_folder_is_resolved(finished: Run) -> None:
 def test_overrides_are_a_list() -> None:
     with pytest.raises(ConfigError, match=r"overrides is 'experiment=demo'; expected a list of them: \['experiment=demo'\]"):
         train("experiment=demo")
+
+
+def test_a_run_that_had_ended_says_that_nothing_is_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    corpus = write_corpus(tmp_path / "data")
+    first = train_small(corpus, tmp_path / "first")
+    assert "nothing was left to train" not in caplog.text
+    train_small(corpus, tmp_path / "second", [f"ckpt_path={first.folder / 'checkpoints' / 'last.ckpt'}"])
+    assert "nothing was left to train" in caplog.text
+    assert "raise trainer.max_epochs" in caplog.text
+
+
+def test_scoring_what_was_never_trained_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train_small(write_corpus(tmp_path / "data"), tmp_path / "run", ["train=false"])
+    assert "weights that were never trained" in caplog.text
