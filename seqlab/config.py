@@ -2,8 +2,10 @@
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from importlib.metadata import requires
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args
@@ -14,6 +16,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
+from hydra.errors import InstantiationException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -141,7 +144,7 @@ def build(
         return children
     factory = locate(node["_target_"], targets=targets, path=path)
     is_partial = bool(node.get("_partial_"))
-    _check_arguments(factory, children | arguments, path=path, is_partial=is_partial)
+    _check_arguments(factory, children | arguments, given=arguments, path=path, is_partial=is_partial)
     if is_partial:
         return partial(_construct, factory, path, **children, **arguments)
     return resolve(_construct(factory, path, **children, **arguments))
@@ -174,12 +177,32 @@ def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..
             f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here;"
             f" {'did you mean ' + ' or '.join(near) + '?' if near else 'install the plugin that brings it'}"
         )
-    located = instantiate({"_target_": target, "_partial_": True})
+    try:
+        located = instantiate({"_target_": target, "_partial_": True})
+    except InstantiationException as error:
+        package = target.partition(".")[0]
+        raise ConfigError(
+            f"{path}._target_ is {target!r}, but {package} cannot be imported; {_how_to_install(package)}, "
+            "or choose another option"
+        ) from error
     factory: Callable[..., Any] = located.func
     return factory
 
 
-def _check_arguments(factory: Callable[..., Any], arguments: Mapping[str, object], *, path: str, is_partial: bool) -> None:
+def _how_to_install(package: str) -> str:
+    """Return what installs `package`: the extra of seqlab that asks for it, where there is one."""
+    for requirement in requires("seqlab") or []:
+        name, _, condition = requirement.partition(";")
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", condition)
+        if extra and re.match(r"[\w.-]+", name)[0].replace("-", "_").lower() == package.lower():  # type: ignore[index]
+            return f"`pip install 'seqlab[{extra[1]}]'`"
+    return "install the package that has it"
+
+
+def _check_arguments(
+    factory: Callable[..., Any], arguments: Mapping[str, object], *, given: Iterable[str], path: str, is_partial: bool
+) -> None:
+    """Refuse arguments that `factory` does not take, and lacking ones. `given` are those that no config writes."""
     try:
         signature = inspect.signature(factory)
     except ValueError:
@@ -187,10 +210,12 @@ def _check_arguments(factory: Callable[..., Any], arguments: Mapping[str, object
     parameters = signature.parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     unknown = [] if takes_any else [name for name in arguments if name not in parameters]
+    options = [name for name in parameters if name not in given]
     for name in unknown:
-        near = difflib.get_close_matches(name, parameters, n=1)
+        near = difflib.get_close_matches(name, options, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"{path}.{name} is not an option of {_name(factory)}{hint} (it takes {', '.join(parameters)})")
+        takes = f"it takes {', '.join(options)}" if options else f"it takes none; `~{path}.{name}` leaves it out"
+        raise ConfigError(f"{path}.{name} is not an option of {_name(factory)}{hint} ({takes})")
     for name, value in arguments.items():
         if name in parameters:
             _check_value(value, parameters[name].annotation, path=f"{path}.{name}".lstrip("."))

@@ -1,4 +1,5 @@
 import os
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -211,4 +212,19 @@ def test_values_of_another_kind_are_refused(value: object, message: str) -> None
 def test_a_part_that_refuses_a_value_is_named_by_its_place(overrides: list[str], message: str) -> None:
     settings = plain(compose([*overrides, "paths.run_dir=."]))["encoder"]
     with pytest.raises(ConfigError, match=message):
+        build(settings, targets=known_targets(), path="encoder", input_width=3)
+
+
+def test_a_package_that_is_not_there_is_told_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    with pytest.raises(ConfigError, match=r"pytorch_optimizer cannot be imported; `pip install 'seqlab\[optimizers\]'`"):
+        locate("pytorch_optimizer.SOAP", targets=frozenset({"pytorch_optimizer.SOAP"}), path="optimizer")
+    monkeypatch.setitem(sys.modules, "nowhere", None)
+    with pytest.raises(ConfigError, match="nowhere cannot be imported; install the package that has it"):
+        locate("nowhere.Thing", targets=frozenset({"nowhere.Thing"}), path="encoder")
+
+
+def test_an_option_for_a_part_that_has_none_is_told_how_to_leave_it_out() -> None:
+    settings = plain(compose(["experiment=ewt", "data.dir=d", "encoder=identity", "paths.run_dir=."]))["encoder"]
+    with pytest.raises(ConfigError, match=r"IdentityEncoder \(it takes none; `~encoder\.width` leaves it out\)"):
         build(settings, targets=known_targets(), path="encoder", input_width=3)
