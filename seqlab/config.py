@@ -192,10 +192,9 @@ def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..
 def _how_to_install(package: str) -> str:
     """Return what installs `package`: the extra of seqlab that asks for it, where there is one."""
     for requirement in requires("seqlab") or []:
-        name, _, condition = requirement.partition(";")
-        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", condition)
-        if extra and re.match(r"[\w.-]+", name)[0].replace("-", "_").lower() == package.lower():  # type: ignore[index]
-            return f"`pip install 'seqlab[{extra[1]}]'`"
+        found = re.match(r"([\w.-]+).*; extra == ['\"]([\w-]+)['\"]", requirement)
+        if found and found[1].replace("-", "_").lower() == package.lower() and found[2] != "dev":
+            return f"`pip install 'seqlab[{found[2]}]'`"
     return "install the package that has it"
 
 
