@@ -11,15 +11,20 @@ from seqlab.lattices.chain_loss import (
     partial_negative_log_likelihood,
     path_score,
 )
+from seqlab.lattices.chain_markov import entropy, sample
+from seqlab.lattices.chain_nbest import best_paths
 from seqlab.lattices.chain_posterior import marginals
 from seqlab.lattices.chain_viterbi import viterbi
 
 __all__ = [
     "Chain",
+    "best_paths",
+    "entropy",
     "log_partition",
     "marginals",
     "negative_log_likelihood",
     "partial_negative_log_likelihood",
     "path_score",
+    "sample",
     "viterbi",
 ]

@@ -11,11 +11,14 @@ from torch import Tensor
 
 from seqlab.lattices.linear_chain import (
     Chain,
+    best_paths,
+    entropy,
     log_partition,
     marginals,
     negative_log_likelihood,
     partial_negative_log_likelihood,
     path_score,
+    sample,
     viterbi,
 )
 
@@ -72,6 +75,90 @@ def assert_is_best(chain: Chain, enumerated: Callable) -> None:
         torch.testing.assert_close(expected.score_of(path), best, rtol=1e-12, atol=1e-10)
 
 
+def assert_are_best(chain: Chain, enumerated: Callable, n: int) -> None:
+    paths, scores = best_paths(chain, n)
+    assert paths.shape == (len(chain.lengths), n, chain.emissions.shape[1])
+    for record, expected in enumerate(enumerated(chain)):
+        length = int(chain.lengths[record])
+        ranked = expected.scores.sort(descending=True).values[:n]
+        allowed = ranked[ranked > -math.inf]
+        torch.testing.assert_close(scores[record, : len(allowed)], allowed, rtol=1e-12, atol=1e-10)
+        assert (scores[record, len(allowed) :] == -math.inf).all()
+        assert not paths[record, : len(allowed), length:].any()
+        found = paths[record, : len(allowed), :length]
+        assert len(set(map(tuple, found.tolist()))) == len(allowed)
+        for path, score in zip(found, scores[record], strict=False):
+            torch.testing.assert_close(expected.score_of(path), score, rtol=1e-12, atol=1e-10)
+
+
+def assert_is_entropy(chain: Chain, enumerated: Callable) -> None:
+    for found, expected in zip(entropy(chain), enumerated(chain), strict=True):
+        if expected.log_partition == -math.inf:
+            assert math.isnan(found)
+        else:
+            torch.testing.assert_close(found, torch.special.entr(expected.probabilities).sum(), rtol=1e-8, atol=1e-10)
+
+
+@settings(max_examples=40)
+@given(**CASES, n=st.integers(1, 30))
+def test_best_paths_are_the_best_of_all_paths(enumerated, random_chain, seed, n, **kinds) -> None:
+    assert_are_best(random_chain(seed, **kinds), enumerated, n)
+
+
+@settings(max_examples=40)
+@given(**CASES)
+def test_entropy_is_that_of_all_paths(enumerated, random_chain, seed, **kinds) -> None:
+    assert_is_entropy(random_chain(seed, **kinds), enumerated)
+
+
+def test_the_first_of_the_best_paths_is_that_of_viterbi(random_chain) -> None:
+    chain = random_chain(3, lengths=[9, 0, 1, 5], n_tags=4)
+    tags, scores = viterbi(chain)
+    paths, several = best_paths(chain, 3)
+    assert torch.equal(paths[:, 0], tags)
+    torch.testing.assert_close(several[:, 0], scores)
+
+
+def test_paths_are_asked_for_by_a_number(random_chain) -> None:
+    with pytest.raises(ValueError, match="n is 0; expected at least 1"):
+        best_paths(random_chain(0, lengths=[2], n_tags=2), 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_samples_come_as_often_as_their_probabilities_say(enumerated, random_chain, seed) -> None:
+    """Each path's count is within five standard deviations of what its probability lets expect."""
+    chain = random_chain(seed, lengths=[3, 0, 1, 2], n_tags=3, scale=1.0, forbidden_prob=0.2)
+    n = 20_000
+    drawn = sample(chain, n, generator=torch.Generator().manual_seed(seed))
+    for record, expected in enumerate(enumerated(chain)):
+        length = int(chain.lengths[record])
+        assert not drawn[record, :, length:].any()
+        if not length or expected.log_partition == -math.inf:
+            continue
+        for path, prob in zip(expected.paths, expected.probabilities.tolist(), strict=True):
+            count = int((drawn[record, :, :length] == path).all(1).sum())
+            assert abs(count - n * prob) <= 5 * math.sqrt(n * prob * (1 - prob)) + 1e-9 * n
+
+
+def test_the_same_seed_draws_the_same_samples(random_chain) -> None:
+    chain = random_chain(1, lengths=[4, 2], n_tags=3)
+    first, second = (sample(chain, 10, generator=torch.Generator().manual_seed(2)) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_where_no_path_is_allowed_nothing_is_drawn() -> None:
+    shut = Chain(
+        emissions=torch.full((1, 2, 2), -math.inf),
+        lengths=torch.tensor([2]),
+        transitions=torch.zeros(2, 2),
+        start=torch.zeros(2),
+        end=torch.zeros(2),
+    )
+    assert not sample(shut, 5).any()
+    assert math.isnan(entropy(shut)[0])
+    assert (best_paths(shut, 2)[1] == -math.inf).all()
+
+
 @settings(max_examples=40)
 @given(**CASES)
 def test_log_partition_and_marginals_are_those_of_all_paths(enumerated, random_chain, seed, **kinds) -> None:
@@ -91,6 +178,8 @@ def test_2000_chains_are_those_of_all_paths(enumerated, random_chain, seed, **ki
     chain = random_chain(seed, **kinds)
     assert_is_enumeration(chain, enumerated)
     assert_is_best(chain, enumerated)
+    assert_are_best(chain, enumerated, 4)
+    assert_is_entropy(chain, enumerated)
 
 
 @settings(max_examples=40)
