@@ -112,7 +112,7 @@ class LabelerModule(pl.LightningModule):
         if not parameters:
             return None
         optimizer = self.make_optimizer(parameters)
-        check_options(self.parameter_groups, known=optimizer.defaults, optimizer=type(optimizer).__name__)
+        check_options(self.parameter_groups, defaults=optimizer.defaults, optimizer=type(optimizer).__name__)
         if not self.scheduler:
             return optimizer
         timing = {name: value for name, value in self.scheduler.items() if name != "factory" and value is not None}

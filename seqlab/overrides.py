@@ -12,6 +12,8 @@ from seqlab.errors import ConfigError
 
 N_LISTED = 40
 _FULL_KEY = re.compile(r"is not in struct\s+full_key: (\S+)")
+_INTERPOLATION = re.compile(r"Interpolation key '([^']+)' not found\s+full_key: (\S+)")
+_PART = re.compile(r"embedding\.parts\.(\w+)\.")
 _LIST = re.compile(r"^\+*(head|embedding)=\[(.*)\]$", re.MULTILINE)
 """Groups whose options stand side by side, by names of their own."""
 _KEY = re.compile(
@@ -27,6 +29,11 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     if isinstance(error, MissingMandatoryValue):
         return ConfigError(f"{error.full_key} has no value; it has no default, so set {error.full_key}=…")
     message = str(error)
+    missing = _INTERPOLATION.search(message)
+    if missing:
+        part = _PART.match(missing[1])
+        hint = f"; set embedding=[{part[1]}], or add it to those chosen" if part else ""
+        return ConfigError(f"{missing[2]} takes its value from {missing[1]}, which is not there{hint}")
     found = _FULL_KEY.search(f"{message}\n{error.__cause__ or ''}") or _KEY.search(message)
     key = next((group for group in found.groups() if group), None) if found else None
     if key:

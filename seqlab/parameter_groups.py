@@ -10,6 +10,7 @@ from torch import nn
 from seqlab.errors import ConfigError
 
 PATTERNS = "parameters"
+_NOT_NEGATIVE = ("lr", "weight_decay")
 
 
 def parameter_groups(
@@ -37,21 +38,45 @@ def parameter_groups(
                 near = difflib.get_close_matches(pattern, trainable, n=1, cutoff=0.3)
                 hint = f", such as {near[0]}" if near else ""
                 raise ConfigError(f"parameter_groups.{group}.parameters: {pattern!r} fits no trainable parameter{hint}")
+    empty = next((group for group, own in members.items() if not own), None)
+    if empty is not None:
+        raise ConfigError(
+            f"parameter_groups.{empty} is left with nothing: groups before it name all of its parameters; put it before them"
+        )
     options = [{key: value for key, value in group.items() if key != PATTERNS} for group in groups.values()]
-    named_groups = [{"params": own, **given} for own, given in zip(members.values(), options, strict=True) if own]
+    named_groups = [{"params": own, **given} for own, given in zip(members.values(), options, strict=True)]
     return [{"params": rest}, *named_groups] if rest else named_groups
 
 
-def check_options(groups: Mapping[str, Any], *, known: Iterable[str], optimizer: str) -> None:
-    """Refuse a group's option that the optimiser does not know: it would be carried along and never read.
+def check_options(groups: Mapping[str, Mapping[str, Any]], *, defaults: Mapping[str, Any], optimizer: str) -> None:
+    """Refuse a group's option that the optimiser does not know, which it would carry along and never read, and wrong values.
 
-    Raises: ConfigError that names it.
+    `defaults` are the optimiser's own values.
+
+    Raises: ConfigError that names the option.
     """
-    names = list(known)
     for group, options in groups.items():
-        for name in options:
-            if name not in (PATTERNS, *names):
-                raise ConfigError(f"parameter_groups.{group}.{name} is no option of {optimizer}; it has {', '.join(names)}")
+        for name, value in options.items():
+            place = f"parameter_groups.{group}.{name}"
+            if name == PATTERNS:
+                continue
+            if name not in defaults:
+                raise ConfigError(f"{place} is no option of {optimizer}; it has {', '.join(defaults)}")
+            if not _is_like(value, defaults[name]):
+                raise ConfigError(f"{place} is {value!r}; expected a value like {defaults[name]!r}, which the others have")
+            if name in _NOT_NEGATIVE and value < 0:
+                raise ConfigError(f"{place} is {value!r}; expected at least 0")
+
+
+def _is_like(value: object, default: object) -> bool:
+    """Whether a value is of the kind of an optimiser's default."""
+    if isinstance(default, bool) or default is None:
+        return isinstance(value, bool | None)
+    if isinstance(default, int | float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, list | tuple):
+        return isinstance(value, list | tuple) and len(value) == len(default) and all(map(_is_like, value, default))
+    return isinstance(value, type(default))
 
 
 def _patterns(group: object, *, name: str) -> list[str]:

@@ -58,8 +58,8 @@ class VanishingGradientPenalty:
         found = torch.autograd.grad(loss, [run.hidden for run in runs], retain_graph=True, materialize_grads=True)
         penalties = [
             vanishing_penalty(
-                run.hidden.detach(),
-                gradient,
+                run.hidden.detach().float(),  # as the weights are, whatever the precision of the run
+                gradient.float(),
                 torch.stack([cell.weight_hh for cell in cast(Sequence[RnnCell], run.layer.cell_of_each)]),
                 lengths=run.lengths,
                 activation=cast(RnnCell, run.layer.cell_of_each[0]).activation,

@@ -117,3 +117,10 @@ def test_keys_are_those_of_the_chosen_options() -> None:
     with pytest.raises(ConfigError, match=r"n_train: there is no such key; .*data\.reader has .*columns") as told:
         train(["data=conll", "data.dir=d", "data.reader.n_train=200"])
     assert "did you mean data.reader.n_train?" not in str(told.value)
+
+
+def test_what_lacks_the_part_that_it_refers_to_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"heads\.tags\.words takes its value from .*, which is not there; set embedding=\[word_ids\]"
+    ):
+        train(["experiment=demo", "head=[hmm]", f"hydra.run.dir={tmp_path}"])

@@ -80,6 +80,29 @@ def test_groups_that_say_nothing_are_refused(group: Any, message: str) -> None:
 
 def test_options_that_the_optimiser_does_not_have_are_refused() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
-    check_options({"x": {"parameters": ["*"], "lr": 1.0}}, known=optimizer.defaults, optimizer="SGD")
+    check_options({"x": {"parameters": ["*"], "lr": 1.0}}, defaults=optimizer.defaults, optimizer="SGD")
     with pytest.raises(ConfigError, match=r"parameter_groups\.x\.rate is no option of SGD; it has lr, momentum"):
-        check_options({"x": {"parameters": ["*"], "rate": 1.0}}, known=optimizer.defaults, optimizer="SGD")
+        check_options({"x": {"parameters": ["*"], "rate": 1.0}}, defaults=optimizer.defaults, optimizer="SGD")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lr": -1}, r"parameter_groups\.x\.lr is -1; expected at least 0"),
+        ({"lr": "abc"}, r"lr is 'abc'; expected a value like 0\.1"),
+        ({"lr": True}, "lr is True; expected a value like"),
+        ({"betas": 5}, r"betas is 5; expected a value like \(0\.9, 0\.999\)"),
+        ({"betas": [0.9]}, "expected a value like"),
+        ({"amsgrad": 1}, "amsgrad is 1; expected a value like False"),
+    ],
+)
+def test_values_of_another_kind_are_refused(options: dict[str, Any], message: str) -> None:
+    optimizer = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], lr=0.1)
+    with pytest.raises(ConfigError, match=message):
+        check_options({"x": options}, defaults=optimizer.defaults, optimizer="AdamW")
+
+
+def test_a_group_that_others_have_emptied_is_refused() -> None:
+    groups = {"all": {"parameters": ["encoder.*"], "lr": 1.0}, "some": {"parameters": ["encoder.weight_hh*"], "lr": 2.0}}
+    with pytest.raises(ConfigError, match=r"parameter_groups\.some is left with nothing: groups before it name all"):
+        parameter_groups(Model().named_parameters(), groups)

@@ -143,9 +143,12 @@ def test_a_weight_of_nothing_is_refused() -> None:
         VanishingGradientPenalty(weight=0)
 
 
-def test_a_run_logs_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_run_logs_it(tmp_path: Path, precision: str) -> None:
     data = write_corpus(tmp_path / "data")
-    run = train_small(data, tmp_path / "run", ["encoder=rnn", "regularizer=vanishing_gradients"])
+    run = train_small(
+        data, tmp_path / "run", ["encoder=rnn", "regularizer=vanishing_gradients", f"trainer.precision={precision}"]
+    )
     (table,) = (run.folder / "csv").rglob("metrics.csv")
     assert "train/penalty" in table.read_text().splitlines()[0]
     assert seqlab.load(run.model)

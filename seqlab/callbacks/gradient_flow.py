@@ -69,6 +69,7 @@ class GradientFlow(pl.Callback):
         for layer, norms_by_step, lengths in self._seen:
             self._steps.writerows((trainer.global_step, layer, *row) for row in _mean_rows(norms_by_step, lengths))
         self._seen.clear()
+        self._is_watching = False  # an optimiser that asks for the loss more than once a step begins with this one
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the tables."""

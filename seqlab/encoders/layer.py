@@ -46,7 +46,9 @@ class RecurrentLayer(nn.Module):
         cells, first = self.cell_of_each, state or self._first_state(inputs)
         if not keeps_states and self.bptt_steps is None and all(_has_kernel(cell) for cell in cells):
             return _kernel_runs(cells, inputs, first), ()
-        runs = self._run(inputs, first)
+        dtype = cells[0].bias_hh.dtype  # recurrences run in that of their weights, whatever the autocast
+        first = tuple(state.to(dtype) for state in first)
+        runs = self._run(inputs.to(dtype), first)
         if not keeps_states:
             return runs[0], ()
         return runs[0], tuple(last_states(run, lengths, before=before) for run, before in zip(runs, first, strict=True))

@@ -20,6 +20,8 @@ _MIN_INCHES, _MAX_INCHES = 6.0, 40.0
 _GATES = ("input", "forget", "output", "reset", "update")
 """Values between 0 and 1; all others are drawn around 0."""
 _DPI = 130
+_LABEL_CHARS = 24
+"""Longer names of steps are cut in pictures, and end in …"""
 
 
 def gate_figure(trace: CellTrace, *, steps: Sequence[str]) -> "Figure":
@@ -44,6 +46,7 @@ def influence_figure(curves: Mapping[str, Tensor], matrix: CellTrace | None, *, 
     for name, values in curves.items():
         is_bare = name.startswith("untrained")
         left.semilogy(range(1, len(values) + 1), _positive(values), label=name, linestyle="--" if is_bare else "-", marker=".")
+    left.xaxis.get_major_locator().set_params(integer=True)
     left.set_xlabel("step t")
     left.set_ylabel("‖∂h(t) / ∂x(1)‖")
     left.legend(frameon=False, fontsize=8)
@@ -52,7 +55,7 @@ def influence_figure(curves: Mapping[str, Tensor], matrix: CellTrace | None, *, 
         assert matrix is not None
         _heat(figure, axis, matrix.influence, is_gate=True, is_log=True)
         _name_steps(axis, steps)
-        axis.set_yticks(range(len(steps)), steps, fontsize=7, parse_math=False)
+        axis.set_yticks(range(len(steps)), _short(steps), fontsize=7, parse_math=False)
         axis.set_ylabel("influence of …")
         axis.set_xlabel("… on the state at")
         _title(axis, f"‖∂h(t) / ∂x(s)‖, {matrix.layer}, {matrix.reading}")
@@ -115,7 +118,12 @@ def _heat(figure: "Figure", axis: "Axes", values: Tensor, *, is_gate: bool, is_l
 
 
 def _name_steps(axis: "Axes", steps: Sequence[str]) -> None:
-    axis.set_xticks(range(len(steps)), steps, rotation=60, ha="right", rotation_mode="anchor", fontsize=7, parse_math=False)
+    names = _short(steps)
+    axis.set_xticks(range(len(steps)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=7, parse_math=False)
+
+
+def _short(steps: Sequence[str]) -> list[str]:
+    return [step if len(step) <= _LABEL_CHARS else f"{step[: _LABEL_CHARS - 1]}…" for step in steps]
 
 
 def _title(axis: "Axes", text: str) -> None:

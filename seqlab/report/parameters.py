@@ -10,8 +10,8 @@ from seqlab.encoders import Cell
 
 _RECURRENT = ("weight_hh", "peepholes")
 _INPUT = ("weight_ih",)
-_TABLES = ("matrix", "emissions", "transitions", "start")
-"""Buffers of numbers that were read or counted, not trained: vectors of words, the tables of a hidden Markov model."""
+_VECTORS = "matrix"
+"""A buffer of numbers that were read, not trained, and that the bundle keeps elsewhere."""
 
 
 @final
@@ -47,7 +47,8 @@ def _rows(module: nn.Module, name: str) -> Iterator[ParameterRow]:
     own = dict(module.named_parameters(recurse=isinstance(module, Cell)))
     counts = {key: parameter.numel() for key, parameter in own.items() if parameter.requires_grad}
     n_input, n_recurrent = (sum(counts.get(key, 0) for key in keys) for keys in (_INPUT, _RECURRENT))
-    buffers = sum(b.numel() for key, b in module.named_buffers(recurse=False) if key in _TABLES)
+    stored = module.state_dict()
+    buffers = sum(b.numel() for key, b in module.named_buffers(recurse=False) if key in stored or key == _VECTORS)
     yield ParameterRow(
         name=name,
         kind=type(module).__name__,

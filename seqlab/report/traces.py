@@ -149,8 +149,8 @@ def _influence(cell: Cell, inputs: Tensor, states: Sequence[State], *, noise: No
     by_input, by_state = torch.func.vmap(torch.func.jacrev(step, argnums=(0, 1)), chunk_size=8)(inputs, flat)
     for source in range(n_sources):
         total = by_input[source].detach()
-        norms[source, source] = total[:width].norm()
+        norms[source, source] = total[:width].double().norm()
         for t in range(source + 1, n_steps):
             total = by_state[t].detach() @ total
-            norms[source, t] = total[:width].norm()
+            norms[source, t] = total[:width].double().norm()  # squares of what is below 1e-19 are 0 in float32
     return norms

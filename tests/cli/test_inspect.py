@@ -101,3 +101,11 @@ def test_an_encoder_without_memory_has_nothing_to_show(
     )
     assert main(["inspect", str(run.folder), "--text", "x", "-o", str(tmp_path / "out")]) == 2
     assert "its encoder, WindowEncoder, has no recurrent layer" in capsys.readouterr().err
+
+
+def test_long_words_are_cut_in_pictures_and_whole_in_tables(tmp_path: Path, model: str) -> None:
+    word = "x" * 3000
+    assert main(["inspect", model, "--text", f"{word} is long", "-o", str(tmp_path)]) == 0
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert word in page
+    assert f"{'x' * 23}…" in page

@@ -119,10 +119,11 @@ def projected(
 ) -> Float[Tensor, "direction time batch gate"]:
     """Return the inputs' products for all steps at once, each direction by its own weights."""
     if len(inputs) == 1:
-        return nn.functional.linear(inputs[0], weight[0], None if bias is None else bias[0]).unsqueeze(0)
-    rows, columns = inputs.flatten(1, 2), weight.transpose(1, 2)
-    products = torch.bmm(rows, columns) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, columns)
-    return products.view(*inputs.shape[:3], -1)
+        products = nn.functional.linear(inputs[0], weight[0], None if bias is None else bias[0]).unsqueeze(0)
+    else:
+        rows, columns = inputs.flatten(1, 2), weight.transpose(1, 2)
+        products = torch.bmm(rows, columns) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, columns)
+    return products.view(*inputs.shape[:3], -1).to(weight.dtype)  # of less precision under autocast
 
 
 def _probability(name: str, value: float) -> float:
