@@ -20,6 +20,8 @@ _MIN_INCHES, _MAX_INCHES = 6.0, 40.0
 _GATES = ("input", "forget", "output", "reset", "update")
 """Values between 0 and 1; all others are drawn around 0."""
 _DPI = 130
+_CURVE_STEPS = 20
+"""Curves alone are as wide as so many named steps."""
 _LABEL_CHARS = 24
 """Longer names of steps are cut in pictures, and end in …"""
 
@@ -41,7 +43,7 @@ def influence_figure(curves: Mapping[str, Tensor], matrix: CellTrace | None, *, 
     """Return |d h_t / d x_1| over t for each of the `curves`, and below it the influence of every step of one trace."""
     is_whole = matrix is not None and len(matrix.influence) == len(steps)
     heights = [4.2, max(2.5, 1.2 + 0.2 * len(steps))] if is_whole else [4.2]
-    figure = _figure(n_steps=len(steps), height=sum(heights))
+    figure = _figure(n_steps=len(steps) if is_whole else _CURVE_STEPS, height=sum(heights))
     left, *others = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     for name, values in curves.items():
         is_bare = name.startswith("untrained")
