@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
 from seqlab.lattices.chain import Chain
 
@@ -52,8 +53,8 @@ def _best_of(scores: Float[Tensor, "*lead candidate"], n: int) -> tuple[Tensor, 
     found, places = scores.topk(min(n, scores.shape[-1]), dim=-1)
     missing = n - found.shape[-1]
     return (
-        torch.nn.functional.pad(found, (0, missing), value=-torch.inf),
-        torch.nn.functional.pad(places, (0, missing)),
+        pad(found, (0, missing), value=-torch.inf),
+        pad(places, (0, missing)),
     )
 
 

@@ -20,6 +20,8 @@ _MIN_INCHES, _MAX_INCHES = 6.0, 40.0
 _GATES = ("input", "forget", "output", "reset", "update")
 """Values between 0 and 1; all others are drawn around 0."""
 _DPI = 130
+_NAME_CHARS = 50
+"""Of longer names of models, the end is shown."""
 _CURVE_STEPS = 20
 """Curves alone are as wide as so many named steps."""
 _LABEL_CHARS = 24
@@ -47,11 +49,12 @@ def influence_figure(curves: Mapping[str, Tensor], matrix: CellTrace | None, *, 
     left, *others = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     for name, values in curves.items():
         is_bare = name.startswith("untrained")
-        left.semilogy(range(1, len(values) + 1), _positive(values), label=name, linestyle="--" if is_bare else "-", marker=".")
+        label = name if len(name) <= _NAME_CHARS else f"…{name[1 - _NAME_CHARS :]}"
+        left.semilogy(range(1, len(values) + 1), _positive(values), label=label, linestyle="--" if is_bare else "-", marker=".")
     left.xaxis.get_major_locator().set_params(integer=True)
     left.set_xlabel("step t")
     left.set_ylabel("‖∂h(t) / ∂x(1)‖")
-    left.legend(frameon=False, fontsize=8)
+    left.legend(frameon=False, fontsize=8).set_in_layout(False)  # a long name must not press the curves together
     _title(left, "How much of the first step is left")
     for axis in others:
         assert matrix is not None

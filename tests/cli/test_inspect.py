@@ -109,3 +109,10 @@ def test_long_words_are_cut_in_pictures_and_whole_in_tables(tmp_path: Path, mode
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert word in page
     assert f"{'x' * 23}…" in page
+
+
+def test_long_names_of_models_leave_room_for_the_curves(tmp_path: Path, model: str) -> None:
+    far = tmp_path / ("deep" * 50) / ("deeper" * 40)
+    far.parent.mkdir(parents=True)
+    far.symlink_to(Path(model).resolve())
+    assert main(["inspect", str(far), "--text", "Ada slept", "--beside", str(far), "-o", str(tmp_path / "out")]) == 0
