@@ -48,7 +48,7 @@ def test_the_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path: Path, m
 def test_others_stand_beside_it(tmp_path: Path, runs: Mapping[str, seqlab.Run]) -> None:
     one, other = str(runs["spans"].folder), str(runs["label"].folder)
     assert main(["inspect", one, "--text", "Ada visited Oslo", "--beside", other, "-o", str(tmp_path)]) == 0
-    assert other in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert other[-49:] in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_record_is_any_that_the_model_reads(tmp_path: Path, model: str) -> None:
