@@ -6,11 +6,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqlab.data.encoding import Batch
+from seqlab.data.fields import Field
 
 
 class Embedding(nn.Module, ABC):
     """Part of an embedding layer; reads one field of the batch."""
 
+    field: Field
+    """What it reads of a batch."""
     output_width: int
 
     @abstractmethod

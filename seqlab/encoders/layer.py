@@ -43,7 +43,7 @@ class RecurrentLayer(nn.Module):
 
         `state` is the initial one; None = what the layer has learned, else zero.
         """
-        cells, first = self.cell_of_each, state or self._first_state(inputs)
+        cells, first = self.cell_of_each, state or self.first_state(inputs)
         if not keeps_states and self.bptt_steps is None and all(_has_kernel(cell) for cell in cells):
             return _kernel_runs(cells, inputs, first), ()
         dtype = cells[0].bias_hh.dtype  # recurrences run in that of their weights, whatever the autocast
@@ -63,7 +63,8 @@ class RecurrentLayer(nn.Module):
             state = tuple(run[:, -1].detach() for run in pieces[-1])
         return pieces[0] if len(pieces) == 1 else [torch.cat(runs, dim=1) for runs in zip(*pieces, strict=True)]
 
-    def _first_state(self, inputs: Tensor) -> State:
+    def first_state(self, inputs: Float[Tensor, "direction time batch feature"]) -> State:
+        """Return what the layer starts from, (direction batch unit) each: what it has learned, else zero."""
         cells = self.cell_of_each
         n_directions, _, n_records, _ = inputs.shape
         widths = cells[0].state_widths.values()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from seqlab.data.encoding import Batch
 from seqlab.encoders import Cell, Encoder
 from seqlab.encoders.cells import State
+from seqlab.encoders.cells.base import draw_noise
 from seqlab.encoders.layer import RecurrentLayer
 from seqlab.labeler import Labeler
 from seqlab.recurrence.noise import Noise
@@ -71,18 +72,23 @@ def trace_encoder(encoder: Encoder, steps: Steps) -> list[CellTrace]:
     names = {id(part): f"encoder.{name}" for name, part in encoder.named_modules()}
     length = int(steps.lengths[0])
     return [
-        trace_cell(cell, inputs[:length, 0], layer=names[id(layer)], direction=direction, state=_first_state(layer, direction))
+        trace_cell(cell, inputs[:length, 0], layer=names[id(layer)], direction=direction, state=tuple(state))
         for layer, read in seen
-        for direction, (cell, inputs) in enumerate(zip(layer.cell_of_each, read, strict=True))
+        for direction, (cell, inputs, *state) in enumerate(zip(layer.cell_of_each, read, *layer.first_state(read), strict=True))
     ]
 
 
 def trace_cell(
-    cell: Cell, inputs: Float[Tensor, "time feature"], *, layer: str = "", direction: int = 0, state: State | None = None
+    cell: Cell,
+    inputs: Float[Tensor, "time feature"],
+    *,
+    layer: str = "",
+    direction: int = 0,
+    state: State | None = None,
 ) -> CellTrace:
     """Return what `cell` does over `inputs`, in evaluation; a `state` (batch of one) of None is zero."""
-    noise = _mean_noise(cell)
-    before = cell.zero_state(inputs[:1]) if state is None else state
+    noise = draw_noise([cell.eval()], inputs[None, :, None]).at(0, 0)
+    before = cell.zero_state(inputs[:1]) if state is None else tuple(part.detach() for part in state)
     states, gates = [before], list[dict[str, Tensor]]()
     with torch.no_grad():
         for row in inputs:
@@ -115,20 +121,6 @@ def _inputs_of(encoder: nn.Module) -> Iterator[list[tuple[RecurrentLayer, Tensor
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _first_state(layer: RecurrentLayer, direction: int) -> State | None:
-    """Return what the layer has learned to start from; None = zero."""
-    if not len(layer.first_states):
-        return None
-    n_states = len(layer.first_states) // len(layer.cells)
-    own = list(layer.first_states)[direction * n_states : (direction + 1) * n_states]
-    return tuple(state.detach()[None] for state in own)
-
-
-def _mean_noise(cell: Cell) -> Noise:
-    """Return what disturbs an evaluated cell: zoneout's mean."""
-    return Noise(None, cell.hidden_zone_prob or None, cell.cell_zone_prob or None)
 
 
 def _influence(cell: Cell, inputs: Tensor, states: Sequence[State], *, noise: Noise) -> Tensor:

@@ -1,16 +1,18 @@
 """Comparisons that several contracts share: state, gradients, outputs at real steps."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from seqlab.steps import Steps
 
+Module = TypeVar("Module", bound=nn.Module)
 TOLERANCE = 1e-5
 
 
-def seeded(make: Callable[[], nn.Module], *, seed: int = 0) -> nn.Module:
+def seeded(make: Callable[[], Module], *, seed: int = 0) -> Module:
     """Return what `make` makes from `seed`, in evaluation mode; the caller's random state stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -80,7 +82,7 @@ def assert_same_gradients(found: Mapping[str, Tensor | None], expected: Mapping[
             assert_same(other, gradient, what=f"{what}, gradient of {name}")
 
 
-def assert_reloads(make: Callable[[], nn.Module], outputs: Callable[[nn.Module], Iterable[Tensor]]) -> None:
+def assert_reloads(make: Callable[[], Module], outputs: Callable[[Module], Iterable[Tensor]]) -> None:
     """Check that a part made from another seed gives the same outputs once it has the first one's `state_dict`."""
     first, second = seeded(make, seed=0), seeded(make, seed=1)
     second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})

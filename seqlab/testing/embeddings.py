@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
@@ -49,11 +49,11 @@ class EmbeddingContract(ABC):
     def _batch(self, field: Field, columns: Columns, rows: list[int]) -> Batch:
         return batch_of(field, columns, rows=rows, lengths=n_steps(columns, column=field.column))
 
-    def _embedded(self, embedding: nn.Module, columns: Columns, rows: list[int]) -> Steps:
-        batch = self._batch(embedding.field, columns, rows)  # type: ignore[arg-type]
+    def _embedded(self, embedding: Embedding, columns: Columns, rows: list[int]) -> Steps:
+        batch = self._batch(embedding.field, columns, rows)
         return Steps(embedding(batch), batch.lengths)
 
-    def _embedding(self) -> nn.Module:
+    def _embedding(self) -> Embedding:
         field = self._field()
         return seeded(lambda: self.make(field))
 
@@ -91,7 +91,9 @@ class EmbeddingContract(ABC):
             assert_all_learn(gradients(embedding, loss))
 
     def test_values_are_finite(self) -> None:
-        for embedding in (self._embedding(), self._embedding().train()):
+        trained = self._embedding()
+        trained.train()
+        for embedding in (self._embedding(), trained):
             for columns in (self.columns(), self.unseen_columns()):
                 steps = self._embedded(embedding, columns, list(range(len(columns))))
                 assert bool(steps.values[steps.mask].isfinite().all())
@@ -99,7 +101,7 @@ class EmbeddingContract(ABC):
     def test_state_dict_reloads(self) -> None:
         field, columns = self._field(), self.columns()
 
-        def outputs(embedding: nn.Module) -> list[Tensor]:
+        def outputs(embedding: Embedding) -> list[Tensor]:
             steps = self._embedded(embedding, columns, list(range(len(columns))))
             return [steps.values[steps.mask]]
 
@@ -107,7 +109,7 @@ class EmbeddingContract(ABC):
 
     def test_empty_records_give_a_batch(self) -> None:
         embedding, columns = self._embedding(), self.columns()
-        empty = [i for i, length in enumerate(n_steps(columns, column=embedding.field.column)) if not length]  # type: ignore[union-attr, arg-type]
+        empty = [i for i, length in enumerate(n_steps(columns, column=embedding.field.column)) if not length]
         steps = self._embedded(embedding, columns, empty * 2)
         assert steps.values.shape == (2 * len(empty), 1, embedding.output_width)
 

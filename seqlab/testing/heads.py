@@ -59,7 +59,7 @@ class HeadContract(ABC):
     def _head(self) -> Head:
         target = self.target()
         target.fit(self.columns())
-        return seeded(lambda: self._make(target))  # type: ignore[return-value]
+        return seeded(lambda: self._make(target))
 
     def _make(self, target: Field) -> Head:
         return self.make(target, input_width=self.input_width, summary_width=self.summary_width)
@@ -173,7 +173,7 @@ class HeadContract(ABC):
         steps = self._steps(columns)
         first, second = (seeded(lambda: self._make(target), seed=seed) for seed in (0, 1))
         second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
-        found, expected = (head.predict(steps, use_confidences=True) for head in (second, first))  # type: ignore[operator]
+        found, expected = (head.predict(steps, use_confidences=True) for head in (second, first))
         assert found == expected
 
     def test_evaluation_is_deterministic(self) -> None:

@@ -22,6 +22,7 @@ from seqlab.testing.runs import write_corpus
 TOKENS = [["the", "dog", "runs"], ["the", "cat"], [], ["dogs", "run", "the", "dog"], ["run"]]
 TAGS = [["D", "N", "V"], ["D", "N"], [], ["N", "V", "D", "N"], ["V"]]
 SMOOTHING = 0.5
+WORDS = CategoryField(column="tokens", view="identity", min_count=1)
 
 
 def columns(tokens: list[list[str]] = TOKENS, tags: list[list[str]] = TAGS) -> Columns:
@@ -29,30 +30,25 @@ def columns(tokens: list[list[str]] = TOKENS, tags: list[list[str]] = TAGS) -> C
 
 
 def make(*, estimate: str = "counts", smoothing: float = SMOOTHING, input_width: int = 1) -> HmmTokenHead:
-    target, words = (
-        TagField(column="tags", scheme=None),
-        CategoryField(column="tokens", view="identity", min_count=1),
-    )
+    target = TagField(column="tags", scheme=None)
     target.fit(columns())
-    words.fit(columns())
-    head = HmmTokenHead(
+    WORDS.fit(columns())
+    return HmmTokenHead(
         target=target,
-        words=words,
+        words=WORDS,
         input_width=input_width,
         summary_width=1,
         estimate=estimate,
         emission_smoothing=smoothing,
         transition_smoothing=smoothing,
     )
-    head.words = words  # type: ignore[assignment]
-    return head
 
 
 def given(head: HmmTokenHead, of: Columns, rows: list[int] | None = None) -> tuple[Steps, Batch]:
     chosen = list(range(len(of))) if rows is None else rows
     lengths = n_steps(of, column="tokens")
-    ids = batch_of(head.words, of, rows=chosen, lengths=lengths)  # type: ignore[arg-type]
-    values = ids.tensor(head.words).unsqueeze(2).float()  # type: ignore[arg-type]
+    ids = batch_of(WORDS, of, rows=chosen, lengths=lengths)
+    values = ids.tensor(WORDS).unsqueeze(2).float()
     return Steps(values, ids.lengths), batch_of(head.target, of, rows=chosen, lengths=lengths)
 
 
@@ -65,8 +61,8 @@ def counted(head: HmmTokenHead, of: Columns, *, n_passes: int = 1, batches: tupl
     head.eval()
 
 
-def word_id(head: HmmTokenHead, word: str) -> int:
-    return int(head.words.vocabulary.ids([word])[0])  # type: ignore[union-attr, operator]
+def word_id(word: str) -> int:
+    return int(WORDS.vocabulary.ids([word])[0])
 
 
 def test_probabilities_are_smoothed_counts() -> None:
@@ -74,7 +70,7 @@ def test_probabilities_are_smoothed_counts() -> None:
     counted(head, columns(), batches=([3, 0], [1, 2, 4]))
     noun, determiner, verb = (head.target.tags.index(tag) for tag in "NDV")
     n_words = 6 + 1  # six words, and the one never seen; seen once as nouns: cat and dogs, and they stand for it, too
-    assert head.emissions[noun, word_id(head, "dog")].exp() == pytest.approx((2 + SMOOTHING) / (4 + 2 + n_words * SMOOTHING))
+    assert head.emissions[noun, word_id("dog")].exp() == pytest.approx((2 + SMOOTHING) / (4 + 2 + n_words * SMOOTHING))
     assert head.emissions[noun, UNKNOWN].exp() == pytest.approx((2 + SMOOTHING) / (4 + 2 + n_words * SMOOTHING))
     assert head.transitions[determiner, noun].exp() == pytest.approx((3 + SMOOTHING) / (3 + 4 * SMOOTHING))
     assert head.transitions[noun, -1].exp() == pytest.approx((2 + SMOOTHING) / (4 + 4 * SMOOTHING))

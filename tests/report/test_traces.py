@@ -8,6 +8,7 @@ from torch import Tensor
 
 from seqlab.config import build, compose, known_targets, options_of, plain
 from seqlab.encoders import Cell, Encoder, RecurrentEncoder
+from seqlab.encoders.cells.base import draw_noise
 from seqlab.report.traces import MAX_MATRIX_STEPS, CellTrace, trace_cell, trace_encoder
 from seqlab.steps import Steps
 
@@ -63,17 +64,11 @@ def test_gates_are_those_of_single_steps(option: str) -> None:
     cell: Cell = first.cell
     state = cell.zero_state(first.inputs[:1])
     for t, row in enumerate(first.inputs):
-        state, gates = cell.step(row[None], state, noise=_noise(cell))
+        state, gates = cell.step(row[None], state, noise=draw_noise([cell], first.inputs[None, :, None]).at(0, 0))
         assert set(gates) == set(first.gates)
         for name, values in gates.items():
             torch.testing.assert_close(first.gates[name][t], values[0])
             assert name == "candidate" or bool(((values >= 0) & (values <= 1)).all())
-
-
-def _noise(cell: Cell) -> Any:
-    from seqlab.recurrence.noise import Noise
-
-    return Noise(None, cell.hidden_zone_prob or None, cell.cell_zone_prob or None)
 
 
 @pytest.mark.parametrize("option", RECURRENT)
