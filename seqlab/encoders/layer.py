@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqlab.encoders.cells import Cell, LstmCell, State
+from seqlab.recurrence import native
 
 
 @final
@@ -44,7 +45,7 @@ class RecurrentLayer(nn.Module):
         `state` is the initial one; None = what the layer has learned, else zero.
         """
         cells, first = self.cell_of_each, state or self.first_state(inputs)
-        if not keeps_states and self.bptt_steps is None and all(_has_kernel(cell) for cell in cells):
+        if not keeps_states and self.bptt_steps is None and _prefers_kernel(cells, inputs):
             return _kernel_runs(cells, inputs, first), ()
         dtype = cells[0].bias_hh.dtype  # recurrences run in that of their weights, whatever the autocast
         first = tuple(state.to(dtype) for state in first)
@@ -74,15 +75,23 @@ class RecurrentLayer(nn.Module):
         return tuple(torch.stack(states).unsqueeze(1).expand(-1, n_records, -1) for states in by_cell)
 
 
-def _has_kernel(cell: Cell) -> bool:
-    """Whether torch's LSTM computes the same: on a CPU by oneDNN, which no loop of ours beats."""
-    return isinstance(cell, LstmCell) and cell.is_plain
+def _prefers_kernel(cells: Sequence[Cell], inputs: Tensor) -> bool:
+    """Whether torch's own LSTM (on a CPU by oneDNN) computes the same, and sooner.
+
+    It runs a direction after the other: in training with several threads the compiled scan, which takes both side by side, is
+    faster by a tenth (benchmarks/cells.py).
+    """
+    if not all(isinstance(cell, LstmCell) and cell.is_plain for cell in cells):
+        return False
+    has_more_threads = len(cells) > 1 and torch.get_num_threads() > 1
+    return not (has_more_threads and torch.is_grad_enabled() and native.is_usable(inputs))
 
 
 def _kernel_runs(cells: Sequence[Cell], inputs: Tensor, state: State) -> Tensor:
     """Return the hidden states, by torch's own LSTM."""
-    hidden = [_kernel_run(cell, *one) for cell, *one in zip(cells, inputs, *state, strict=True)]
-    return hidden[0].unsqueeze(0) if len(hidden) == 1 else torch.stack(hidden)
+    if len(cells) == 1:  # taken as a view: the gradient of an iteration would be a copy
+        return _kernel_run(cells[0], inputs.squeeze(0), *(part.squeeze(0) for part in state)).unsqueeze(0)
+    return torch.stack([_kernel_run(cell, *one) for cell, *one in zip(cells, inputs, *state, strict=True)])
 
 
 def _kernel_run(cell: Cell, inputs: Tensor, *state: Tensor) -> Tensor:

@@ -90,9 +90,10 @@ static int pack(Packed *p, const float *m, int64_t n_inner, int64_t n_columns, i
     return 1;
 }
 
-/* out (n_rows, width) += a (n_rows, inner) @ panel. The sums stay in registers: their addresses are never taken. */
+/* out (n_rows, width) = or += a (n_rows, inner) @ panel. The sums stay in registers: their addresses are never taken. */
 static inline __attribute__((always_inline)) void tile(
-    int n_rows, const float *a, int64_t a_stride, const float *panel, int64_t n_inner, float *out, int64_t out_stride, int64_t width)
+    int n_rows, int is_added, const float *a, int64_t a_stride, const float *panel, int64_t n_inner, float *out, int64_t out_stride,
+    int64_t width)
 {
     lanes sum[ROWS][2];
     for (int r = 0; r < n_rows; r++)
@@ -107,24 +108,31 @@ static inline __attribute__((always_inline)) void tile(
     for (int r = 0; r < n_rows; r++) {
         float *row = out + r * out_stride;
         if (width == PANEL) {
-            *(lanes *)row += sum[r][0];
-            *(lanes *)(row + LANES) += sum[r][1];
+            lanes *left = (lanes *)row, *right = (lanes *)(row + LANES);
+            if (is_added) {
+                *left += sum[r][0];
+                *right += sum[r][1];
+            } else {
+                *left = sum[r][0];
+                *right = sum[r][1];
+            }
         } else {
             lanes both[2] = {sum[r][0], sum[r][1]};
-            EACH(j, width) row[j] += ((const float *)both)[j];
+            EACH(j, width) row[j] = (is_added ? row[j] : 0) + ((const float *)both)[j];
         }
     }
 }
 
-/* out (rows, columns) += a (rows, inner) @ p. Each number is summed in the same order whatever the other rows are. */
-static void add_product(const float *a, int64_t a_stride, const Packed *p, float *out, int64_t out_stride, int64_t n_rows)
+/* out (rows, columns) = or += a (rows, inner) @ p. Each number is summed in the same order whatever the other rows are. */
+static inline __attribute__((always_inline)) void tiles(
+    int is_added, const float *a, int64_t a_stride, const Packed *p, float *out, int64_t out_stride, int64_t n_rows)
 {
     for (int64_t j = 0; j < n_panels(p->n_columns); j++) {
         const float *panel = p->values + j * p->n_inner * PANEL;
         int64_t rest = p->n_columns - j * PANEL, width = rest < PANEL ? rest : PANEL, row = 0;
 #define ROWS_AT_ONCE(n)                                                                                                        \
     for (; row + (n) <= n_rows; row += (n))                                                                                    \
-    tile(n, a + row * a_stride, a_stride, panel, p->n_inner, out + row * out_stride + j * PANEL, out_stride, width)
+    tile(n, is_added, a + row * a_stride, a_stride, panel, p->n_inner, out + row * out_stride + j * PANEL, out_stride, width)
         ROWS_AT_ONCE(ROWS);
         ROWS_AT_ONCE(4);
         ROWS_AT_ONCE(2);
@@ -133,68 +141,104 @@ static void add_product(const float *a, int64_t a_stride, const Packed *p, float
     }
 }
 
+static void add_product(const float *a, int64_t a_stride, const Packed *p, float *out, int64_t out_stride, int64_t n_rows)
+{
+    tiles(1, a, a_stride, p, out, out_stride, n_rows);
+}
+
+static void write_product(const float *a, int64_t a_stride, const Packed *p, float *out, int64_t out_stride, int64_t n_rows)
+{
+    tiles(0, a, a_stride, p, out, out_stride, n_rows);
+}
+
 /* ---- normalisation over the features of a record ---- */
 
 static inline lanes at(const float *x) { return *(const lanes *)x; }
 
-static inline float added_up(lanes partial)
+/* Sums are taken over CHAINS vectors side by side, so that an addition does not wait for the one before. */
+enum { CHAINS = 4, STRIDE = CHAINS * LANES };
+
+static inline float added_up(const lanes *partial)
 {
+    lanes together = (partial[0] + partial[1]) + (partial[2] + partial[3]);
     float total = 0;
     for (int lane = 0; lane < LANES; lane++)
-        total += partial[lane];
-    return total;
-}
-
-/* The sum of x[i] * y[i] for i below n, LANES of them side by side. */
-static inline float dot(const float *x, const float *y, int64_t n)
-{
-    lanes partial = {0};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        partial += at(x + i) * at(y + i);
-    float total = added_up(partial);
-    for (; i < n; i++)
-        total += x[i] * y[i];
+        total += together[lane];
     return total;
 }
 
 static inline float sum(const float *x, int64_t n)
 {
-    lanes partial = {0};
+    lanes partial[CHAINS] = {{0}};
     int64_t i = 0;
+    for (; i + STRIDE <= n; i += STRIDE)
+        for (int chain = 0; chain < CHAINS; chain++)
+            partial[chain] += at(x + i + chain * LANES);
     for (; i + LANES <= n; i += LANES)
-        partial += at(x + i);
+        partial[0] += at(x + i);
     float total = added_up(partial);
     for (; i < n; i++)
         total += x[i];
     return total;
 }
 
-/* x becomes normal: mean 0, deviation 1; returns what it was multiplied with. */
-static float normalise(float *x, int64_t n, float epsilon)
+/* The sum of (x[i] - mean)^2. */
+static inline float squares(const float *x, float mean, int64_t n)
 {
-    float mean = sum(x, n) / n;
-    EACH(i, n) x[i] -= mean;
-    float scale = 1 / __builtin_sqrtf(dot(x, x, n) / n + epsilon);
-    EACH(i, n) x[i] *= scale;
-    return scale;
+    lanes partial[CHAINS] = {{0}};
+    int64_t i = 0;
+    for (; i + STRIDE <= n; i += STRIDE)
+        for (int chain = 0; chain < CHAINS; chain++) {
+            lanes rest = at(x + i + chain * LANES) - mean;
+            partial[chain] += rest * rest;
+        }
+    for (; i + LANES <= n; i += LANES)
+        partial[0] += (at(x + i) - mean) * (at(x + i) - mean);
+    float total = added_up(partial);
+    for (; i < n; i++)
+        total += (x[i] - mean) * (x[i] - mean);
+    return total;
 }
 
-/* d (of the normal values) becomes the gradient of what was normalised. */
-static void normalise_backward(const float *RESTRICT normal, float scale, float *RESTRICT d, int64_t n)
+/* out is x made normal: mean 0, deviation 1 (it may be x); returns what it was multiplied with. */
+static float normalise(const float *x, float *out, int64_t n, float epsilon)
 {
-    float mean = sum(d, n) / n, along = dot(d, normal, n) / n;
-    EACH(i, n) d[i] = scale * (d[i] - mean - normal[i] * along);
+    float mean = sum(x, n) / n;
+    float scale = 1 / __builtin_sqrtf(squares(x, mean, n) / n + epsilon);
+    EACH(i, n) out[i] = (x[i] - mean) * scale;
+    return scale;
 }
 
 /* From d, the gradient of gain * normal: `out` becomes that of what was normalised (it may be d), and d_gain grows by that of
    the gain. */
 static void scaled_backward(
-    const float *RESTRICT normal, float scale, const float *RESTRICT gain, const float *d, float *RESTRICT d_gain, float *out, int64_t n)
+    const float *normal, float scale, const float *gain, const float *d, float *d_gain, float *out, int64_t n)
 {
-    EACH(i, n) d_gain[i] += d[i] * normal[i];
-    EACH(i, n) out[i] = d[i] * gain[i];
-    normalise_backward(normal, scale, out, n);
+    lanes sums[CHAINS] = {{0}}, alongs[CHAINS] = {{0}};
+    float mean = 0, along = 0;
+    int64_t i = 0;
+#define LANES_AT(k, chain)                                                                                                     \
+    do {                                                                                                                       \
+        lanes scaled = at(d + (k)) * at(gain + (k));                                                                           \
+        *(lanes *)(d_gain + (k)) += at(d + (k)) * at(normal + (k));                                                            \
+        sums[chain] += scaled;                                                                                                 \
+        alongs[chain] += scaled * at(normal + (k));                                                                            \
+    } while (0)
+    for (; i + STRIDE <= n; i += STRIDE)
+        for (int chain = 0; chain < CHAINS; chain++)
+            LANES_AT(i + chain * LANES, chain);
+    for (; i + LANES <= n; i += LANES)
+        LANES_AT(i, 0);
+#undef LANES_AT
+    for (; i < n; i++) {
+        float scaled = d[i] * gain[i];
+        d_gain[i] += d[i] * normal[i];
+        mean += scaled;
+        along += scaled * normal[i];
+    }
+    mean = (mean + added_up(sums)) / n;
+    along = (along + added_up(alongs)) / n;
+    EACH(k, n) out[k] = scale * (d[k] * gain[k] - mean - normal[k] * along);
 }
 
 /* ---- what the recurrences share ---- */
@@ -341,8 +385,7 @@ static int rnn_backward_share(const void *problem, Share share)
         keep_backward(p->zone, s, share, t, width, d, kept);
         copy(d, d_input, n);
         times_slope(p->function, rows(p->fresh, s, share, T, t, width), d_input, n);
-        fill_zero(d, n);
-        add_product(d_input, width, &w, d, width, share.n_rows);
+        write_product(d_input, width, &w, d, width, share.n_rows);
         if (p->mask)
             multiply(rows_once(p->mask, s, share, width), d, n);
         add(kept, d, n);
@@ -405,8 +448,7 @@ static int gru_forward_share(const void *problem, Share share)
         float *old = rows(p->hidden, s, share, T + 1, t, n), *new = rows(p->hidden, s, share, T + 1, t + 1, n);
         float *read = rows(p->read, s, share, T + 1, t, n);
         if (p->resets_after) {
-            fill_zero(products, n_rows * 3 * n);
-            add_product(read, n, &w.all, products, 3 * n, n_rows);
+            write_product(read, n, &w.all, products, 3 * n, n_rows);
         } else {
             add_product(read, n, &w.gates, gates, 3 * n, n_rows);
         }
@@ -478,12 +520,10 @@ static int gru_backward_share(const void *problem, Share share)
                 times_slope(p->gate, a, g, 2 * n);
             }
         }
-        fill_zero(d, n_rows * n);
         if (p->resets_after) {
-            add_product(d_gates, d_width, &w.all, d, n, n_rows);
+            write_product(d_gates, d_width, &w.all, d, n, n_rows);
         } else {
-            fill_zero(d_inner, n_rows * n);
-            add_product(d_gates + 2 * n, d_width, &w.candidate, d_inner, n, n_rows);
+            write_product(d_gates + 2 * n, d_width, &w.candidate, d_inner, n, n_rows);
             EACH(r, n_rows) {
                 const float *a = gates + r * 3 * n;
                 float *g = d_gates + r * d_width;
@@ -578,8 +618,7 @@ static void lstm_step(
     apply(p->gate, o, K);
     if (p->cell_gain) {
         const float *gain = p->cell_gain + direction * H, *bias = p->cell_bias + direction * H;
-        copy(new, normal, H);
-        *scale = normalise(normal, H, p->epsilon);
+        *scale = normalise(new, normal, H, p->epsilon);
         EACH(h, H) y[h] = bias[h] + normal[h] * gain[h];
     } else {
         copy(new, y, H);
@@ -604,15 +643,13 @@ static int lstm_forward_share(const void *problem, Share share)
         float *squashed = rows(p->squashed, s, share, T, t, H), *new = rows(p->hidden, s, share, T + 1, t + 1, R);
         if (p->gain) {
             float *products = rows(p->normal, s, share, T, t, G);
-            fill_zero(products, n_rows * G);
-            add_product(read, R, &w, products, G, n_rows);
+            write_product(read, R, &w, products, G, n_rows);
             float *inputs = rows(p->normal_input, s, share, T, t, G);
             const float *gain = p->gain + d * G, *input_gain = p->input_gain + d * G, *bias = p->bias + d * G;
             EACH(r, n_rows) {
                 float *RESTRICT a = gates + r * G, *RESTRICT product = products + r * G, *RESTRICT input = inputs + r * G;
-                copy(a, input, G);
-                rows(p->input_scale, s, share, T, t, 1)[r] = normalise(input, G, p->epsilon);
-                rows(p->scale, s, share, T, t, 1)[r] = normalise(product, G, p->epsilon);
+                rows(p->input_scale, s, share, T, t, 1)[r] = normalise(a, input, G, p->epsilon);
+                rows(p->scale, s, share, T, t, 1)[r] = normalise(product, product, G, p->epsilon);
                 EACH(j, G) a[j] = input[j] * input_gain[j] + bias[j] + product[j] * gain[j];
             }
         } else {
@@ -628,8 +665,7 @@ static int lstm_forward_share(const void *problem, Share share)
             EACH(h, H) out[r * H + h] = o[h] * y[h];
         }
         if (p->projection) {
-            fill_zero(new, n_rows * R);
-            add_product(emitted, H, &projection, new, R, n_rows);
+            write_product(emitted, H, &projection, new, R, n_rows);
         }
         keep(p->hidden_zone, s, share, t, R, rows(p->hidden, s, share, T + 1, t, R), new);
         if (p->fresh) {
@@ -736,8 +772,7 @@ static int lstm_backward_share(const void *problem, Share share)
             keep_backward(p->cell_zone, s, share, t, H, d_c, kept_cell);
         if (p->projection) {
             copy(d_h, rows(p->d_emitted, s, share, T, t, R), n_rows * R);
-            fill_zero(d_m, n_rows * H);
-            add_product(d_h, R, &projection, d_m, H, n_rows);
+            write_product(d_h, R, &projection, d_m, H, n_rows);
             d_emitted = d_m;
         }
         EACH(r, n_rows) {
@@ -762,8 +797,7 @@ static int lstm_backward_share(const void *problem, Share share)
                 scaled_backward(input + at, input_scale[r], p->input_gain + d * G, d_a, d_input_gain + at, d_inputs + at, G);
             }
         }
-        fill_zero(d_h, n_rows * R);
-        add_product(d_products, G, &w, d_h, R, n_rows);
+        write_product(d_products, G, &w, d_h, R, n_rows);
         if (p->mask)
             multiply(rows_once(p->mask, s, share, R), d_h, n_rows * R);
         if (is_zoned(p->hidden_zone))
