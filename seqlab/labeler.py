@@ -43,7 +43,7 @@ class Labeler(nn.Module):
     def predict(self, batch: Batch, *, use_confidences: bool) -> dict[str, list[Prediction]]:
         """Return each head's prediction for every record."""
         steps = self(batch)
-        return {name: head.predict(steps, use_confidences=use_confidences) for name, head in self.heads.items()}
+        return {name: head.predict(steps, batch, use_confidences=use_confidences) for name, head in self.heads.items()}
 
 
 def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozenset[str]) -> Labeler:

@@ -124,7 +124,7 @@ class LabelerModule(pl.LightningModule):
         losses = [h.loss(steps, batch) * self.loss_weights.get(n, 1.0) for n, h in heads if h.target in batch]
         if losses:
             self.log(f"{split}/loss", torch.stack(losses).sum(), batch_size=len(batch))
-        predictions = {name: head.predict(steps, use_confidences=split == "test") for name, head in heads}
+        predictions = {name: head.predict(steps, batch, use_confidences=split == "test") for name, head in heads}
         self._outputs.append((batch.rows, predictions))
 
     def _score(self, split: str) -> None:

@@ -70,7 +70,7 @@ class EncodedRecords:
     def lengths(self) -> Int[np.ndarray, " row"]:
         """Steps of each record.
 
-        Raises: DataError naming the first record whose columns disagree.
+        Raises: DataError naming the first record whose columns disagree, or point beyond its end.
         """
         timed = {key: column.lengths for key, column in self.encoded.items() if column.lengths is not None}
         if not timed:
@@ -83,7 +83,15 @@ class EncodedRecords:
                     f"record {self.columns.record_id(row)!r} has {first[row]} steps by {first_key}"
                     f" but {lengths[row]} by {key}; every column of a record needs one value a step"
                 )
+        self._check_reach(first)
         return first
+
+    def _check_reach(self, lengths: Int[np.ndarray, " row"]) -> None:
+        for key, column in self.encoded.items():
+            if column.reach is not None and (column.reach > lengths).any():
+                row = int(np.argmax(column.reach > lengths))
+                name = self.columns.record_id(row)
+                raise DataError(f"record {name!r} has {lengths[row]} steps, but {key} goes to step {column.reach[row]}")
 
     def batch(self, rows: Int[np.ndarray, " batch"]) -> Batch:
         """Return the records in `rows` as padded tensors."""

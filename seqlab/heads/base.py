@@ -33,8 +33,11 @@ class Head(nn.Module, ABC):
         """Do what is left after each pass over the training data: nothing, for a head that learns by gradients alone."""
 
     @abstractmethod
-    def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
-        """Return a prediction a record; without `use_confidences` it may leave them empty, which is faster."""
+    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
+        """Return a prediction a record; without `use_confidences` it may leave them empty, which is faster.
+
+        `batch` has what the head reads beside the steps, such as the bounds of segments; its target may be missing.
+        """
 
     @abstractmethod
     def gold(self, columns: Columns) -> list[Any]:

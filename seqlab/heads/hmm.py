@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqlab.data.encoding import Batch
-from seqlab.data.fields import NO_TARGET, CategoryField, TagField
+from seqlab.data.fields import NO_TARGET, CategoryField, TagTargets
 from seqlab.data.vocabulary import N_RESERVED, PADDING, UNKNOWN
 from seqlab.errors import ConfigError
 from seqlab.heads.token import SchemeConstraints, TokenHead, allowed_tags
@@ -47,7 +47,7 @@ class HmmTokenHead(TokenHead):
     def __init__(
         self,
         *,
-        target: TagField,
+        target: TagTargets,
         words: CategoryField,
         input_width: int,
         summary_width: int,

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seqlab.directions import last_steps
 from seqlab.errors import ConfigError
 from seqlab.steps import Steps
 
@@ -58,6 +59,21 @@ class MaxPooling(Pooling):
 
 
 @final
+class EndsPooling(Pooling):
+    """The first step and the last, side by side."""
+
+    def __init__(self, *, input_width: int, summary_width: int) -> None:
+        super().__init__(input_width=input_width, summary_width=summary_width)
+        self.output_width = 2 * input_width
+
+    def forward(self, steps: Steps) -> Float[Tensor, "batch feature"]:
+        """Return the first and the last real step."""
+        is_filled = (steps.lengths > 0).unsqueeze(1)
+        first = torch.where(is_filled, steps.values[:, 0], 0.0)
+        return torch.cat([first, last_steps(steps.zero_padded().values, steps.lengths)], dim=1)
+
+
+@final
 class AttentionPooling(Pooling):
     """The mean of the steps weighted by softmax(v . tanh(W h_t)) (Yang et al. 2016, equations 5-7)."""
 
@@ -77,12 +93,13 @@ POOLINGS: dict[str, type[Pooling]] = {
     "last": SummaryPooling,
     "mean": MeanPooling,
     "max": MaxPooling,
+    "ends": EndsPooling,
     "attention": AttentionPooling,
 }
 
 
 def get_pooling(name: str, *, input_width: int, summary_width: int) -> Pooling:
-    """Return the pooling called `name`: last, mean, max or attention."""
+    """Return the pooling called `name`: last, mean, max, ends or attention."""
     if name not in POOLINGS:
         raise ConfigError(f"pooling is {name!r}; expected one of {', '.join(POOLINGS)}")
     return POOLINGS[name](input_width=input_width, summary_width=summary_width)

@@ -60,7 +60,7 @@ class SequenceHead(Head):
         losses = nn.functional.cross_entropy(self.scores(steps).float(), labels, ignore_index=NO_TARGET, reduction="sum")
         return losses / (labels != NO_TARGET).sum().clamp(min=1)
 
-    def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
+    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return the likeliest label of each record with its probability."""
         probs, labels = self.scores(steps).float().softmax(1).max(1)
         names = self.target.labels
@@ -113,7 +113,7 @@ class MultiLabelHead(Head):
         targets: Float[Tensor, "batch label"] = batch.tensor(self.target)
         return nn.functional.binary_cross_entropy_with_logits(self.scores(steps).float(), targets)
 
-    def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
+    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return every label whose probability reaches the threshold, likeliest first."""
         return [self._prediction(row) for row in torch.sigmoid(self.scores(steps).float()).tolist()]
 

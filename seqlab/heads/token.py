@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
-from seqlab.data.fields import NO_TARGET, TagField
+from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.heads.base import Head
 from seqlab.lattices import linear_chain
 from seqlab.lattices.linear_chain import Chain
@@ -25,23 +25,23 @@ OUTSIDE = "O"
 class TokenHead(Head):
     """A score for every tag at every step, and what its subclasses make of them."""
 
-    target: TagField
+    target: TagTargets
 
-    def __init__(self, *, target: TagField) -> None:
+    def __init__(self, *, target: TagTargets) -> None:
         super().__init__()
         self.target = target
 
     @property
     def main_metric(self) -> str:
         """Strict span F1 with a span scheme, else accuracy."""
-        return "span_f1/strict" if self.target.scheme else "accuracy"
+        return "span_f1/strict" if self.target.span_scheme else "accuracy"
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss a step."""
         tags: Int[Tensor, "batch time"] = batch.tensor(self.target)
         return self._loss(self._scores(steps), tags, steps)
 
-    def predict(self, steps: Steps, *, use_confidences: bool) -> list[Prediction]:
+    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return one tag a step; its confidence is its probability given the record."""
         scores = self._scores(steps)
         tags = self._decode(scores, steps)
@@ -55,7 +55,8 @@ class TokenHead(Head):
     def score(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Return tag accuracy and, with a span scheme, precision, recall and F1 of spans."""
         predicted = [prediction.labels for prediction in predictions]
-        spans = span_scores(gold, predicted, scheme=self.target.scheme) if self.target.scheme else {}
+        scheme = self.target.span_scheme
+        spans = span_scores(gold, predicted, scheme=scheme.name) if scheme else {}
         return {**spans, **tag_accuracy(gold, predicted)}
 
     @abstractmethod
@@ -76,7 +77,7 @@ class TokenHead(Head):
 class LinearTokenHead(TokenHead):
     """A token head whose scores are a linear map of the encoded steps."""
 
-    def __init__(self, *, target: TagField, input_width: int, summary_width: int) -> None:
+    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int) -> None:
         super().__init__(target=target)
         self.projection = nn.Linear(input_width, len(target.tags))
 
@@ -89,9 +90,9 @@ class LinearTokenHead(TokenHead):
 class SoftmaxTokenHead(LinearTokenHead):
     """Each step on its own; with a span scheme, the best sequence of tags that the scheme allows."""
 
-    def __init__(self, *, target: TagField, input_width: int, summary_width: int, is_constrained: bool) -> None:
+    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, is_constrained: bool) -> None:
         super().__init__(target=target, input_width=input_width, summary_width=summary_width)
-        self.constraints = SchemeConstraints(target) if is_constrained and target.scheme else None
+        self.constraints = SchemeConstraints(target) if is_constrained and target.span_scheme else None
 
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
@@ -120,7 +121,7 @@ class CrfTokenHead(LinearTokenHead):
     Gimpel and Smith (2010), with the recall-oriented cost of Mohit et al. (2012).
     """
 
-    def __init__(self, *, target: TagField, input_width: int, summary_width: int, omission_cost: float) -> None:
+    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float) -> None:
         super().__init__(target=target, input_width=input_width, summary_width=summary_width)
         n_tags = len(target.tags)
         self.omission_cost = omission_cost
@@ -163,7 +164,7 @@ class SchemeConstraints(nn.Module):
     step: Tensor
     end: Tensor
 
-    def __init__(self, target: TagField) -> None:
+    def __init__(self, target: TagTargets) -> None:
         super().__init__()
         n_tags = len(target.tags)
         scheme = target.span_scheme

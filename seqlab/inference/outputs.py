@@ -92,7 +92,7 @@ class ConllOutput(OutputFormat):
         self.heads = [name for name, layer in layers.items() if layer.is_per_step]
         if not self.heads:
             raise ConfigError(
-                f"--format conll has a label for each token, but {', '.join(layers)} labels whole records; use jsonl"
+                f"--format conll has a label for each token, but {', '.join(layers)} labels records or segments; use jsonl"
             )
 
     def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:

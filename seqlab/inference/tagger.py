@@ -11,11 +11,13 @@ import torch
 
 from seqlab.bundle import Bundle, load_bundle
 from seqlab.data.batching import sorted_batches
+from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch, EncodedRecords
+from seqlab.data.fields import SegmentBoundsField
 from seqlab.data.records import records_from_columns
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import DataError
-from seqlab.heads import Head, TokenHead
+from seqlab.heads import Head, SegmentHead, TokenHead
 from seqlab.inference.records import Layer, TaggedRecord
 from seqlab.labeler import Labeler
 from seqlab.types import Prediction
@@ -63,17 +65,19 @@ class Tagger:
         records = [read_input(item) for item in inputs]
         if not records:
             return []
-        predictions = self.predict_records(self._records(records))
-        rows = zip(*predictions.values(), strict=True)
+        made = self._records(records)
+        predictions = self.predict_records(made)
+        segments = {name: _bounds(layer.bounds, made) for name, layer in self.layers.items() if layer.bounds}
         return [
             TaggedRecord(
                 record.get("tokens", []),
-                dict(zip(predictions, row, strict=True)),
+                {name: of_head[i] for name, of_head in predictions.items()},
                 self.layers,
                 record.get("text"),
                 record.get("offsets"),
+                {name: of_head[i] for name, of_head in segments.items()},
             )
-            for record, row in zip(records, rows, strict=True)
+            for i, record in enumerate(records)
         ]
 
     def batch(self, inputs: Sequence[Input]) -> Batch:
@@ -124,7 +128,16 @@ class Tagger:
             raise DataError(f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these") from None
 
 
+def _bounds(field: SegmentBoundsField, records: datasets.Dataset) -> list[list[tuple[int, int]]]:
+    """Return start and end of each record's segments."""
+    found = field.read(Columns(records))
+    pairs = list(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
+    return [pairs[found.of(row)] for row in range(len(records))]
+
+
 def _layer(head: Head) -> Layer:
+    if isinstance(head, SegmentHead):
+        return Layer(is_per_step=False, scheme=None, labels=head.target.tags, bounds=head.bounds)
     if not isinstance(head, TokenHead):
         return Layer(is_per_step=False, scheme=None, labels=getattr(head.target, "labels", []))
     scheme = head.target.span_scheme
@@ -143,11 +156,20 @@ def read_input(item: object) -> Mapping[str, Any]:
         return _tokenized(item)
     if isinstance(item, Mapping):
         if isinstance(item.get("text"), str) and "tokens" not in item:
-            return {**item, **_tokenized(item["text"])}
+            item = {**item, **_tokenized(item["text"])}
+        if isinstance(item.get("segments"), Sequence):
+            item = {**item, "segments": [_segment(segment) for segment in item["segments"]]}
         return item
     if isinstance(item, Sequence) and all(isinstance(token, str) for token in item):
         return {"tokens": list(item)}
     raise DataError(f"input is {item!r:.80}; expected a string, a list of strings, or a mapping with `text` or `tokens`")
+
+
+def _segment(value: object) -> dict[str, Any]:
+    parts = [value.get(name) for name in ("start", "end", "label")] if isinstance(value, Mapping) else value
+    if isinstance(parts, list | tuple) and len(parts) in (2, 3) and all(type(part) is int for part in parts[:2]):
+        return dict(zip(("start", "end", "label"), (*parts, None), strict=False))
+    raise DataError(f"segment is {value!r:.80}; expected [start, end], or an object with start and end, in tokens")
 
 
 def _tokenized(text: str) -> dict[str, Any]:

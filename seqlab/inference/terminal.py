@@ -28,10 +28,10 @@ class TerminalOutput(OutputFormat):
         self.layers = layers
         self.uses_colour = console.color_system is not None and not console.no_color
         self._colours: dict[str, str] = {}
-        for layer in sorted(layers.values(), key=lambda layer: not layer.scheme):
+        for layer in sorted(layers.values(), key=lambda layer: not layer.has_spans):
             for label in layer.labels:
                 self._colour(label)
-        self._in_legend = [label for layer in layers.values() if layer.scheme for label in layer.labels]
+        self._in_legend = [label for layer in layers.values() if layer.has_spans for label in layer.labels]
         self._needs_legend = self.uses_colour and 0 < len(self._in_legend) <= N_LEGEND
 
     def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
@@ -55,7 +55,7 @@ class TerminalOutput(OutputFormat):
         """Return a line for each head, named where there are several."""
         for name, prediction in record.predictions.items():
             layer = self.layers[name]
-            if layer.scheme:
+            if name in record.spans:
                 line = self._spans_line(record, name)
             elif layer.is_per_step:
                 line = self._tags_line(record.tokens, prediction)
@@ -67,6 +67,8 @@ class TerminalOutput(OutputFormat):
         text, offsets = _laid_out(record)
         places = [(offsets[s.start][0], offsets[s.end - 1][1], s.label) for s in record.spans[name]]
         line = Text()
+        if any(before > start for (_, before, _), (start, _, _) in pairwise(places)):  # one over another, or in no order
+            return Text(" ").join(self._span(text[start:end], label) for start, end, label in places)
         for (_, before, _), (start, end, label) in pairwise([(0, 0, ""), *places]):
             line.append(_shown(text[before:start]))
             line.append_text(self._span(text[start:end], label))

@@ -47,7 +47,7 @@ class EmbeddingContract(ABC):
         return field
 
     def _batch(self, field: Field, columns: Columns, rows: list[int]) -> Batch:
-        return batch_of(field, columns, rows=rows, lengths=n_steps(columns, column=field.column))
+        return batch_of([field], columns, rows=rows, lengths=n_steps(columns, column=field.column))
 
     def _embedded(self, embedding: Embedding, columns: Columns, rows: list[int]) -> Steps:
         batch = self._batch(embedding.field, columns, rows)

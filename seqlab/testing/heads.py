@@ -43,6 +43,10 @@ class HeadContract(ABC):
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
         """Return a new head that learns the fitted `target`."""
 
+    def inputs(self) -> list[Field]:
+        """Return the fields that the head reads beside the steps; `make` is to use these very ones."""
+        return []
+
     def columns(self) -> Columns:
         """Return the records that the target is fitted on, one of them empty, one of one step."""
         return labelled_columns()
@@ -68,7 +72,18 @@ class HeadContract(ABC):
         return n_steps(columns, column=self.length_column)
 
     def _batch(self, head: Head, columns: Columns, rows: list[int]) -> Batch:
-        return batch_of(head.target, columns, rows=rows, lengths=self._lengths(columns))
+        """Return the records in `rows` with what they say, and all that the head reads."""
+        return batch_of([head.target, *self.inputs()], columns, rows=rows, lengths=self._lengths(columns))
+
+    def _given(self, columns: Columns, rows: list[int]) -> Batch:
+        """Return the records in `rows` as a prediction meets them: without a target."""
+        return batch_of(self.inputs(), columns, rows=rows, lengths=self._lengths(columns))
+
+    def _predictions(
+        self, head: Head, steps: Steps, columns: Columns, *, rows: list[int] | None = None, use_confidences: bool = True
+    ) -> list[Prediction]:
+        given = self._given(columns, self._all(columns) if rows is None else rows)
+        return head.predict(steps, given, use_confidences=use_confidences)
 
     def _steps(self, columns: Columns) -> Steps:
         return ragged_steps(self.input_width, lengths=self._lengths(columns).tolist(), summary_width=self.summary_width)
@@ -100,17 +115,17 @@ class HeadContract(ABC):
     def test_padding_changes_no_prediction(self) -> None:
         head, columns = self._head(), self.columns()
         steps = self._steps(columns)
-        expected = head.predict(steps, use_confidences=True)
+        expected = self._predictions(head, steps, columns)
         for padding in PADDINGS:
             for n_more in (0, 3):
-                found = head.predict(padded_with(steps, padding, n_more=n_more), use_confidences=True)
+                found = self._predictions(head, padded_with(steps, padding, n_more=n_more), columns)
                 _assert_same_predictions(found, expected, what=f"{n_more} more steps of padding {padding}")
 
     def test_batch_equals_singles(self) -> None:
         head, columns = self._head(), self.columns()
         steps = self._steps(columns)
-        together = head.predict(steps, use_confidences=True)
-        alone = [head.predict(single(steps, i), use_confidences=True)[0] for i in self._all(columns)]
+        together = self._predictions(head, steps, columns)
+        alone = [self._predictions(head, single(steps, i), columns, rows=[i])[0] for i in self._all(columns)]
         _assert_same_predictions(alone, together, what="alone")
 
     def test_loss_is_a_mean(self) -> None:
@@ -133,7 +148,7 @@ class HeadContract(ABC):
             assert math.isfinite(loss.item()), f"loss of records {rows} is {loss.item()}"
             found = gradients(head, loss).values() if loss.requires_grad else []
             assert all(bool(g.isfinite().all()) for g in found if g is not None)
-        self._assert_scores(head, columns, head.predict(steps, use_confidences=True))
+        self._assert_scores(head, columns, self._predictions(head, steps, columns))
 
     def test_every_parameter_gets_a_gradient(self) -> None:
         head, columns = self._head(), self.columns()
@@ -143,14 +158,14 @@ class HeadContract(ABC):
     def test_predictions_fit_their_records(self) -> None:
         head, columns = self._head(), self.columns()
         steps = self._steps(columns)
-        predictions = head.predict(steps, use_confidences=True)
+        predictions = self._predictions(head, steps, columns)
         for prediction, length in zip(predictions, steps.lengths.tolist(), strict=True):
             self.check_prediction(prediction, n_steps=length)
 
     def test_labels_are_the_same_without_confidences(self) -> None:
         head, columns = self._head(), self.columns()
         steps = self._steps(columns)
-        quick, full = (head.predict(steps, use_confidences=use) for use in (False, True))
+        quick, full = (self._predictions(head, steps, columns, use_confidences=use) for use in (False, True))
         assert [p.labels for p in quick] == [p.labels for p in full]
 
     def test_empty_records_have_loss_and_prediction(self) -> None:
@@ -158,14 +173,14 @@ class HeadContract(ABC):
         empty = [i for i, length in enumerate(self._lengths(columns)) if not length] * 2
         steps = ragged_steps(self.input_width, lengths=[0] * len(empty), summary_width=self.summary_width)
         assert math.isfinite(head.loss(steps, self._batch(head, columns, empty)).item())
-        predictions = head.predict(steps, use_confidences=True)
+        predictions = self._predictions(head, steps, columns, rows=empty)
         assert len(predictions) == len(empty)
         for prediction in predictions:
             self.check_prediction(prediction, n_steps=0)
 
     def test_scores_are_numbers_that_json_can_hold(self) -> None:
         head, columns = self._head(), self.columns()
-        self._assert_scores(head, columns, head.predict(self._steps(columns), use_confidences=True))
+        self._assert_scores(head, columns, self._predictions(head, self._steps(columns), columns))
 
     def test_state_dict_reloads(self) -> None:
         target, columns = self.target(), self.columns()
@@ -173,13 +188,13 @@ class HeadContract(ABC):
         steps = self._steps(columns)
         first, second = (seeded(lambda: self._make(target), seed=seed) for seed in (0, 1))
         second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
-        found, expected = (head.predict(steps, use_confidences=True) for head in (second, first))
+        found, expected = (self._predictions(head, steps, columns) for head in (second, first))
         assert found == expected
 
     def test_evaluation_is_deterministic(self) -> None:
         head, columns = self._head(), self.columns()
         steps = self._steps(columns)
-        assert head.predict(steps, use_confidences=True) == head.predict(steps, use_confidences=True)
+        assert self._predictions(head, steps, columns) == self._predictions(head, steps, columns)
 
     def _assert_scores(self, head: Head, columns: Columns, predictions: list[Prediction]) -> None:
         scores = head.score(head.gold(columns), predictions)

@@ -1,5 +1,6 @@
 """Records to try fields, embeddings and heads with: of several lengths, one of one step, one empty."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import Field
 from seqlab.data.records import records_from_columns
+from seqlab.steps import Steps
 
 _KNOWN: dict[str, list[Any]] = {
     "id": ["four", "one", "none", "six", "two"],
@@ -21,6 +23,13 @@ _KNOWN: dict[str, list[Any]] = {
     ],
     "upos": [["N", "V", "N", "P"], ["N"], [], ["N", "N", "V", "D", "N", "P"], ["N", "V"]],
     "tags": [["B-A", "O", "B-B", "O"], ["B-B"], [], ["B-A", "I-A", "O", "O", "B-B", "O"], ["O", "O"]],
+    "segments": [
+        [(0, 1, "A"), (2, 3, "B")],
+        [(0, 1, "B")],
+        [],
+        [(3, 6, "B"), (0, 2, "A"), (1, 5, "A")],  # in no order, and one over another
+        [],
+    ],
     "label": ["ask", "tell", "tell", "ask", "tell"],
     "topics": [["travel", "people"], ["travel"], [], ["people"], ["weather"]],
     "labels": [["a", "b"], ["a"], [], ["b", "b", "a"], ["b"]],
@@ -38,6 +47,7 @@ _STRANGE: dict[str, list[Any]] = {
     "tokens": [["Zürich", "\U0001f30d", "x" * 60], [], ["Ada", "", "saw"]],
     "upos": [["X", "X", "X"], [], ["N", "X", "V"]],
     "tags": [["B-Z", "I-Z", "O"], [], ["B-A", "O", "B-Z"]],
+    "segments": [[(0, 3, "Z")], [], [(0, 1, "A"), (1, 2, None), (2, 3, "Z")]],
     "label": ["shout", "shout", "ask"],
     "topics": [["sports"], [], ["people", "sports"]],
     "labels": [["z", "z"], [], ["a", "z"]],
@@ -45,14 +55,19 @@ _STRANGE: dict[str, list[Any]] = {
 }
 
 
+def _records(values: dict[str, list[Any]]) -> Columns:
+    segments = [[dict(zip(("start", "end", "label"), segment, strict=True)) for segment in row] for row in values["segments"]]
+    return Columns(records_from_columns({**values, "segments": segments}))
+
+
 def labelled_columns() -> Columns:
     """Return records of 4, 1, 0, 6 and 2 steps: the ones that parts learn from."""
-    return Columns(records_from_columns(_KNOWN))
+    return _records(_KNOWN)
 
 
 def strange_columns() -> Columns:
     """Return records of 3, 0 and 3 steps with words, characters, tags and labels that `labelled_columns` lacks."""
-    return Columns(records_from_columns(_STRANGE))
+    return _records(_STRANGE)
 
 
 def n_steps(columns: Columns, *, column: str) -> np.ndarray:
@@ -60,8 +75,13 @@ def n_steps(columns: Columns, *, column: str) -> np.ndarray:
     return np.asarray([len(row) for row in columns.lists(column)], dtype=np.int64)
 
 
-def batch_of(field: Field, columns: Columns, *, rows: list[int], lengths: np.ndarray) -> Batch:
-    """Return the records in `rows` as a batch of one field; `lengths` are those of all records."""
+def batch_of(fields: Sequence[Field], columns: Columns, *, rows: list[int], lengths: np.ndarray) -> Batch:
+    """Return the records in `rows` as a batch of `fields`; `lengths` are those of all records."""
     chosen = np.asarray(rows, dtype=np.int64)
-    tensors = field.encode(columns).collate(chosen)
-    return Batch({field.key: tensors}, torch.from_numpy(lengths[chosen]), torch.from_numpy(chosen))
+    tensors = {field.key: field.encode(columns).collate(chosen) for field in fields}
+    return Batch(tensors, torch.from_numpy(lengths[chosen]), torch.from_numpy(chosen))
+
+
+def bare_batch(steps: Steps) -> Batch:
+    """Return a batch of the records in `steps` of which nothing else is known."""
+    return Batch({}, steps.lengths, torch.arange(len(steps.lengths)))

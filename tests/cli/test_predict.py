@@ -212,7 +212,7 @@ def test_mistakes_in_options_are_told(mistake: Callable[..., str], runs: Mapping
     assert mistake("--columns", "1", "--input-format", "conll").startswith("--columns is '1'; expected column numbers")
     assert mistake("--columns", "tokens=1").startswith("--columns and --comment-prefix are for conll input, not text")
     label = str(runs["label"].folder)
-    assert mistake("--format", "conll", run=label).endswith("but label labels whole records; use jsonl")
+    assert mistake("--format", "conll", run=label).endswith("but label labels records or segments; use jsonl")
     assert mistake("-o", str(tmp_path / "no" / "x")).startswith(f"--output {tmp_path}/no/x cannot be written: No such file")
 
 

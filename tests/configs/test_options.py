@@ -22,6 +22,7 @@ NEEDS = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboard", "ma
 REQUIRED = {
     "conll": ["data.dir=d"],
     "conllu": ["data.dir=d"],
+    "conllu_characters": ["data.dir=d"],
     "csv": ["data.dir=d"],
     "hub": ["data.name=n"],
     "jsonl": ["data.dir=d"],
@@ -90,7 +91,7 @@ def test_encoders_build(option: str) -> None:
 
 @pytest.mark.parametrize("option", options_of("head"))
 def test_heads_build(option: str) -> None:
-    overrides = ["data=sample_intents", f"head=[{option}]"]
+    overrides = [f"data={'sample' if option == 'segment' else 'sample_intents'}", f"head=[{option}]"]
     if option == "hmm":
         overrides += ["embedding=[word_ids]", "encoder=identity", "embedding.dropout.variational=0"]
     assert len(labeler_of(*overrides).heads) == 1

@@ -26,7 +26,7 @@ ROWS = [0, 1, 2, 3, 4]
 
 def batch(field: CategoryField | CharacterField | FramesField | VectorField, *rows: int) -> object:
     columns = labelled_columns()
-    return batch_of(field, columns, rows=list(rows) or ROWS, lengths=n_steps(columns, column="tokens"))
+    return batch_of([field], columns, rows=list(rows) or ROWS, lengths=n_steps(columns, column="tokens"))
 
 
 def words(*, min_count: int = 1) -> CategoryField:

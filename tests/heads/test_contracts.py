@@ -3,8 +3,16 @@
 import pytest
 
 from seqlab.data.columns import Columns
-from seqlab.data.fields import CategoryField, Field, LabelField, MultiLabelField, TagField
-from seqlab.heads import CrfTokenHead, Head, HmmTokenHead, MultiLabelHead, SequenceHead, SoftmaxTokenHead
+from seqlab.data.fields import (
+    CategoryField,
+    Field,
+    LabelField,
+    MultiLabelField,
+    SegmentBoundsField,
+    SegmentLabelField,
+    TagField,
+)
+from seqlab.heads import CrfTokenHead, Head, HmmTokenHead, MultiLabelHead, SegmentHead, SequenceHead, SoftmaxTokenHead
 from seqlab.steps import Steps
 from seqlab.testing import HeadContract, TokenHeadContract, labelled_columns
 from seqlab.testing.ragged import ragged_steps
@@ -63,7 +71,7 @@ class TestHmmTokenHead(TokenHeadContract):
         return steps.with_values(steps.values.abs().mul(2).round() + 1)
 
 
-@pytest.fixture(params=["last", "mean", "max", "attention"])
+@pytest.fixture(params=["last", "mean", "max", "ends", "attention"])
 def _pooling(request: pytest.FixtureRequest) -> None:
     request.instance.pooling = request.param
 
@@ -97,3 +105,35 @@ class TestMultiLabelHead(HeadContract):
             drop_prob=0.5,
             threshold=0.5,
         )
+
+
+@pytest.fixture(params=["mean", "max", "ends", "attention"])
+def _segment_pooling(request: pytest.FixtureRequest) -> None:
+    request.instance.pooling = request.param
+
+
+@pytest.mark.usefixtures("_segment_pooling")
+class TestSegmentHead(HeadContract):
+    pooling: str
+    has_transitions = False
+
+    def inputs(self) -> list[Field]:
+        return [SegmentBoundsField(column="segments", scheme=None)]
+
+    def target(self) -> Field:
+        return SegmentLabelField(column="segments", scheme=None)
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return SegmentHead(
+            target=target,
+            bounds=self.inputs()[0],
+            input_width=input_width,
+            summary_width=summary_width,
+            pooling=self.pooling,
+            drop_prob=0.5,
+            has_transitions=self.has_transitions,
+        )
+
+
+class TestCrfSegmentHead(TestSegmentHead):
+    has_transitions = True

@@ -16,7 +16,7 @@ from seqlab.data.vocabulary import UNKNOWN
 from seqlab.errors import ConfigError
 from seqlab.heads import HmmTokenHead
 from seqlab.steps import Steps
-from seqlab.testing.records import batch_of, n_steps
+from seqlab.testing.records import bare_batch, batch_of, n_steps
 from seqlab.testing.runs import write_corpus
 
 TOKENS = [["the", "dog", "runs"], ["the", "cat"], [], ["dogs", "run", "the", "dog"], ["run"]]
@@ -47,9 +47,9 @@ def make(*, estimate: str = "counts", smoothing: float = SMOOTHING, input_width:
 def given(head: HmmTokenHead, of: Columns, rows: list[int] | None = None) -> tuple[Steps, Batch]:
     chosen = list(range(len(of))) if rows is None else rows
     lengths = n_steps(of, column="tokens")
-    ids = batch_of(WORDS, of, rows=chosen, lengths=lengths)
+    ids = batch_of([WORDS], of, rows=chosen, lengths=lengths)
     values = ids.tensor(WORDS).unsqueeze(2).float()
-    return Steps(values, ids.lengths), batch_of(head.target, of, rows=chosen, lengths=lengths)
+    return Steps(values, ids.lengths), batch_of([head.target], of, rows=chosen, lengths=lengths)
 
 
 def counted(head: HmmTokenHead, of: Columns, *, n_passes: int = 1, batches: tuple[list[int], ...] = ([0, 1, 2, 3, 4],)) -> None:
@@ -114,7 +114,7 @@ def test_decoding_and_confidences_equal_enumeration() -> None:
     head = make()
     counted(head, columns())
     steps, _ = given(head, unseen())
-    for i, prediction in enumerate(head.predict(steps, use_confidences=True)):
+    for i, prediction in enumerate(head.predict(steps, bare_batch(steps), use_confidences=True)):
         words = steps.values[i, : int(steps.lengths[i]), 0].long()
         if not len(words):
             assert prediction.labels == []

@@ -39,5 +39,5 @@ def test_a_summary_that_no_encoder_made_is_asked_for() -> None:
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"pooling is 'sum'; expected one of last, mean, max, attention"):
+    with pytest.raises(ConfigError, match=r"pooling is 'sum'; expected one of last, mean, max, ends, attention"):
         get_pooling("sum", input_width=2, summary_width=1)

@@ -8,7 +8,7 @@ from seqlab.data.records import records_from_columns
 from seqlab.heads import MultiLabelHead, SequenceHead
 from seqlab.testing import labelled_columns
 from seqlab.testing.ragged import ragged_steps
-from seqlab.testing.records import batch_of
+from seqlab.testing.records import bare_batch, batch_of
 from seqlab.types import Prediction
 
 STEPS = ragged_steps(4)
@@ -29,7 +29,7 @@ def multilabel(*, threshold: float = 0.5) -> MultiLabelHead:
 def test_sequence_predicts_the_likeliest_label_with_its_probability() -> None:
     head = sequence()
     probs = head.scores(STEPS).softmax(1).detach()
-    for row, prediction in zip(probs, head.predict(STEPS, use_confidences=True), strict=True):
+    for row, prediction in zip(probs, head.predict(STEPS, bare_batch(STEPS), use_confidences=True), strict=True):
         assert prediction.labels == [head.target.labels[int(row.argmax())]]
         assert prediction.confidences == pytest.approx([float(row.max())])
 
@@ -37,7 +37,7 @@ def test_sequence_predicts_the_likeliest_label_with_its_probability() -> None:
 def test_sequence_loss_leaves_out_labels_unseen_in_training() -> None:
     head = sequence()
     columns = Columns(records_from_columns({"label": ["ask", "never", "tell", "never", "ask"]}))
-    batch = batch_of(head.target, columns, rows=[0, 1, 2, 3, 4], lengths=STEPS.lengths.numpy())
+    batch = batch_of([head.target], columns, rows=[0, 1, 2, 3, 4], lengths=STEPS.lengths.numpy())
     known = [0, 2, 4]
     gold = torch.tensor([head.target.labels.index(label) for label in ("ask", "tell", "ask")])
     torch.testing.assert_close(head.loss(STEPS, batch), functional.cross_entropy(head.scores(STEPS)[known], gold))
@@ -64,7 +64,7 @@ def test_multilabel_predicts_what_reaches_the_threshold_likeliest_first(threshol
     head = multilabel(threshold=threshold)
     torch.nn.init.normal_(head.scores.projection.weight, std=3.0)
     probs = torch.sigmoid(head.scores(STEPS))
-    for row, prediction in zip(probs.tolist(), head.predict(STEPS, use_confidences=True), strict=True):
+    for row, prediction in zip(probs.tolist(), head.predict(STEPS, bare_batch(STEPS), use_confidences=True), strict=True):
         expected = {label: p for label, p in zip(head.target.labels, row, strict=True) if p >= threshold}
         assert dict(zip(prediction.labels, prediction.confidences, strict=True)) == pytest.approx(expected)
         assert prediction.confidences == sorted(prediction.confidences, reverse=True)
@@ -72,7 +72,7 @@ def test_multilabel_predicts_what_reaches_the_threshold_likeliest_first(threshol
 
 def test_multilabel_loss_counts_every_label_of_every_record() -> None:
     head = multilabel()
-    batch = batch_of(head.target, labelled_columns(), rows=[0, 1, 2, 3, 4], lengths=STEPS.lengths.numpy())
+    batch = batch_of([head.target], labelled_columns(), rows=[0, 1, 2, 3, 4], lengths=STEPS.lengths.numpy())
     targets = torch.tensor(
         [[float(label in row) for label in head.target.labels] for row in labelled_columns().lists("topics")]
     )

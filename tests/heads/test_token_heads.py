@@ -12,7 +12,7 @@ from seqlab.heads import CrfTokenHead, SoftmaxTokenHead, TokenHead
 from seqlab.steps import Steps
 from seqlab.testing import labelled_columns
 from seqlab.testing.ragged import ragged_steps
-from seqlab.testing.records import batch_of, n_steps
+from seqlab.testing.records import bare_batch, batch_of, n_steps
 
 SCHEMES = ["BIO", "BIOES", "IOB1"]
 
@@ -39,7 +39,7 @@ def test_constrained_tags_never_break_the_scheme(scheme: str, is_crf: bool, seed
     field = target(scheme)
     head: TokenHead = crf(field) if is_crf else softmax(field, is_constrained=True)
     torch.nn.init.normal_(head.projection.weight, std=3.0)
-    for prediction in head.predict(ragged_steps(4), use_confidences=False):
+    for prediction in head.predict(ragged_steps(4), bare_batch(ragged_steps(4)), use_confidences=False):
         assert not get_scheme(scheme).violations(prediction.labels)
 
 
@@ -47,7 +47,7 @@ def test_unconstrained_tags_are_the_likeliest_of_each_step() -> None:
     head = softmax(target("BIO"), is_constrained=False)
     steps = ragged_steps(4)
     probs = head.projection(steps.values).softmax(2)
-    for i, prediction in enumerate(head.predict(steps, use_confidences=True)):
+    for i, prediction in enumerate(head.predict(steps, bare_batch(steps), use_confidences=True)):
         best, tags = probs[i, : int(steps.lengths[i])].max(1)
         assert prediction.labels == [head.target.tags[tag] for tag in tags]
         assert prediction.confidences == pytest.approx(best.tolist(), abs=1e-6)
@@ -62,11 +62,15 @@ def test_a_crf_without_transitions_is_a_softmax() -> None:
     plain = softmax(field, is_constrained=False)
     plain.load_state_dict({"projection.weight": head.projection.weight, "projection.bias": head.projection.bias})
     steps = ragged_steps(4)
-    for one, other in zip(head.predict(steps, use_confidences=True), plain.predict(steps, use_confidences=True), strict=True):
+    for one, other in zip(
+        head.predict(steps, bare_batch(steps), use_confidences=True),
+        plain.predict(steps, bare_batch(steps), use_confidences=True),
+        strict=True,
+    ):
         assert one.labels == other.labels
         assert one.confidences == pytest.approx(other.confidences, abs=1e-5)
     columns = labelled_columns()
-    batch = batch_of(field, columns, rows=[0, 1, 2, 3, 4], lengths=n_steps(columns, column="tokens"))
+    batch = batch_of([field], columns, rows=[0, 1, 2, 3, 4], lengths=n_steps(columns, column="tokens"))
     torch.testing.assert_close(head.loss(steps, batch), plain.loss(steps, batch))
 
 
@@ -74,7 +78,7 @@ def test_softmax_loss_is_the_mean_over_steps_with_a_known_tag() -> None:
     field = target(None)
     head = softmax(field, is_constrained=False)
     columns = Columns(records_from_columns({"tags": [["O", "B-Z", "B-A"], ["O"]]}))
-    batch = batch_of(field, columns, rows=[0, 1], lengths=n_steps(columns, column="tags"))
+    batch = batch_of([field], columns, rows=[0, 1], lengths=n_steps(columns, column="tags"))
     steps = ragged_steps(4, lengths=[3, 1])
     known = [(0, 0, "O"), (0, 2, "B-A"), (1, 0, "O")]
     logits = torch.stack([head.projection(steps.values[record, step]) for record, step, _ in known])
@@ -91,7 +95,7 @@ def test_a_step_of_unknown_tag_leaves_its_neighbours_known(is_crf: bool) -> None
     losses = []
     for tags in (["O", "B-Z", "B-A"], ["O", "Q", "B-A"], ["O", "O", "B-A"]):
         columns = Columns(records_from_columns({"tags": [tags]}))
-        batch = batch_of(field, columns, rows=[0], lengths=n_steps(columns, column="tags"))
+        batch = batch_of([field], columns, rows=[0], lengths=n_steps(columns, column="tags"))
         losses.append(head.loss(steps, batch).item())
     assert losses[0] == losses[1] > 0
     assert losses[0] != losses[2]
@@ -100,7 +104,7 @@ def test_a_step_of_unknown_tag_leaves_its_neighbours_known(is_crf: bool) -> None
 def test_a_record_of_unknown_tags_alone_has_loss_zero() -> None:
     field = target(None)
     columns = Columns(records_from_columns({"tags": [["Z", "Z"]]}))
-    batch = batch_of(field, columns, rows=[0], lengths=n_steps(columns, column="tags"))
+    batch = batch_of([field], columns, rows=[0], lengths=n_steps(columns, column="tags"))
     assert (batch.tensors(field) == NO_TARGET).all()
     for head in (softmax(field, is_constrained=False), crf(field)):
         loss = head.loss(ragged_steps(4, lengths=[2]), batch)
@@ -115,6 +119,6 @@ def test_scores_name_spans_only_where_there_is_a_scheme() -> None:
     steps = Steps(torch.zeros(5, 6, 4), torch.tensor([4, 1, 0, 6, 2]))
     for scheme, has_spans in (("BIO", True), (None, False)):
         head = crf(target(scheme))
-        scores = head.score(head.gold(labelled_columns()), head.predict(steps, use_confidences=False))
+        scores = head.score(head.gold(labelled_columns()), head.predict(steps, bare_batch(steps), use_confidences=False))
         assert ("span_f1" in scores) == has_spans
         assert 0 <= scores["accuracy"] <= 1

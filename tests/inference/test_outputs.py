@@ -102,7 +102,7 @@ def test_conll_of_other_inputs_has_a_line_a_token() -> None:
 
 
 def test_conll_needs_a_label_for_each_token() -> None:
-    with pytest.raises(ConfigError, match=r"but intent labels whole records; use jsonl"):
+    with pytest.raises(ConfigError, match=r"but intent labels records or segments; use jsonl"):
         ConllOutput(io.StringIO(), layers={"intent": LABEL})
 
 

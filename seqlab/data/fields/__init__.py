@@ -5,7 +5,8 @@ from seqlab.data.fields.categories import CategoryField
 from seqlab.data.fields.characters import CharacterField, Spellings
 from seqlab.data.fields.frames import FramesField
 from seqlab.data.fields.labels import LabelField, MultiLabelField
-from seqlab.data.fields.tags import TagField
+from seqlab.data.fields.segments import SegmentBounds, SegmentBoundsField, SegmentLabelField
+from seqlab.data.fields.tags import TagField, TagTargets
 from seqlab.data.fields.vectors import VectorField
 
 __all__ = [
@@ -17,8 +18,12 @@ __all__ = [
     "FramesField",
     "LabelField",
     "MultiLabelField",
+    "SegmentBounds",
+    "SegmentBoundsField",
+    "SegmentLabelField",
     "Spellings",
     "TagField",
+    "TagTargets",
     "Tensors",
     "VectorField",
 ]

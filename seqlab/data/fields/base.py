@@ -29,6 +29,9 @@ class EncodedColumn(ABC):
     lengths: Int[np.ndarray, " row"] | None = None
     """Steps of each record where the column runs along the sequence's time axis; None elsewhere."""
 
+    reach: Int[np.ndarray, " row"] | None = None
+    """Steps that each record must at least have, where the column points to steps; None elsewhere."""
+
     @abstractmethod
     def collate(self, rows: Int[np.ndarray, " batch"]) -> Tensors:
         """Return the padded tensors of `rows`."""

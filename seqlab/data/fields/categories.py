@@ -17,12 +17,12 @@ from seqlab.data.vocabulary import PADDING, Vocabulary
 
 @final
 class EncodedIds(EncodedColumn):
-    """One id a step; `padding` fills short rows."""
+    """One id a step, or a segment; `padding` fills short rows."""
 
-    def __init__(self, ids: Ragged, *, padding: int) -> None:
+    def __init__(self, ids: Ragged, *, padding: int, is_per_step: bool = True) -> None:
         self.ids = ids
         self.padding = padding
-        self.lengths = ids.lengths
+        self.lengths = ids.lengths if is_per_step else None
 
     def collate(self, rows: Int[np.ndarray, " batch"]) -> Tensor:
         """Return ids (batch, time)."""

@@ -16,9 +16,21 @@ from seqlab.errors import DataError
 log = logging.getLogger(__name__)
 
 
+class TagTargets(Field):
+    """What a head learns to say of each step of a sequence, or of each segment: ids of `tags`."""
+
+    tags: list[str]
+    """The tags in the order of their ids."""
+
+    @property
+    def span_scheme(self) -> Scheme | None:
+        """The scheme engine of the tags; None where they spell no spans."""
+        return None
+
+
 @final
 @dataclass
-class TagField(Field):
+class TagField(TagTargets):
     """Ids of tags from 0 on. With a span scheme, tags that break it are read as the spans they most likely mean."""
 
     column: str

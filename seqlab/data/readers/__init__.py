@@ -1,6 +1,7 @@
 """Readers: files in, records out."""
 
 from seqlab.data.readers.base import Reader
+from seqlab.data.readers.characters import CharactersReader
 from seqlab.data.readers.conll import ConllReader
 from seqlab.data.readers.conllu import ConlluReader
 from seqlab.data.readers.hub import HubReader
@@ -8,4 +9,13 @@ from seqlab.data.readers.jsonl import JsonlReader
 from seqlab.data.readers.lines import LinesReader
 from seqlab.data.readers.table import TableReader
 
-__all__ = ["ConllReader", "ConlluReader", "HubReader", "JsonlReader", "LinesReader", "Reader", "TableReader"]
+__all__ = [
+    "CharactersReader",
+    "ConllReader",
+    "ConlluReader",
+    "HubReader",
+    "JsonlReader",
+    "LinesReader",
+    "Reader",
+    "TableReader",
+]

@@ -13,6 +13,9 @@ from seqlab.data.fields import (
     FramesField,
     LabelField,
     MultiLabelField,
+    SegmentBounds,
+    SegmentBoundsField,
+    SegmentLabelField,
     Spellings,
     TagField,
     Tensors,
@@ -81,3 +84,22 @@ class TestVectorField(FieldContract):
 
     def make(self) -> Field:
         return VectorField(column="tokens", paths=[str(self.path)], fallback_view="lower")
+
+
+class TestSegmentBoundsField(FieldContract):
+    def make(self) -> Field:
+        return SegmentBoundsField(column="segments", scheme=None)
+
+    def record(self, tensors: Tensors, i: int, n_steps: int | None) -> Tensor:
+        assert isinstance(tensors, SegmentBounds)
+        return torch.stack([tensors.starts[i], tensors.ends[i]])[:, : int(tensors.counts[i])]
+
+
+class TestSegmentLabelField(FieldContract):
+    def make(self) -> Field:
+        return SegmentLabelField(column="segments", scheme=None)
+
+    def record(self, tensors: Tensors, i: int, n_steps: int | None) -> Tensor:
+        """Labels of a record's segments, without the padding of its batch, which `NO_TARGET` looks like."""
+        assert isinstance(tensors, Tensor)
+        return tensors[i][tensors[i] >= 0]

@@ -1,0 +1,101 @@
+"""The segment head: the segments are given, their labels are wanted."""
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seqlab.data.columns import Columns
+from seqlab.data.encoding import Batch
+from seqlab.data.fields import SegmentBounds, SegmentBoundsField, SegmentLabelField
+from seqlab.dropout import NaiveDropout
+from seqlab.errors import ConfigError
+from seqlab.heads.base import Head
+from seqlab.heads.pooling import get_pooling
+from seqlab.heads.token import CrfTokenHead, SoftmaxTokenHead
+from seqlab.metrics import classification_scores
+from seqlab.steps import Steps
+from seqlab.types import Prediction
+
+
+@final
+class SegmentHead(Head):
+    """One label for each given segment, which it sees as the encoder left its steps: in the context of the whole sequence.
+
+    A segment is a short sequence: `pooling` (mean, max, ends, attention) makes one vector of it, and the vectors of a record's
+    segments, in the order given, are a sequence in turn, labelled each by itself (softmax) or, with `has_transitions`, by a
+    linear-chain CRF. Segments may overlap and leave gaps.
+    """
+
+    target: SegmentLabelField
+
+    def __init__(
+        self,
+        *,
+        target: SegmentLabelField,
+        bounds: SegmentBoundsField,
+        input_width: int,
+        summary_width: int,
+        pooling: str,
+        drop_prob: float,
+        has_transitions: bool,
+    ) -> None:
+        super().__init__()
+        if pooling == "last":
+            raise ConfigError("heads.segments.pooling is 'last', the encoder's summary of a whole record; expected another")
+        self.target = target
+        self.bounds = bounds
+        self.pooling = get_pooling(pooling, input_width=input_width, summary_width=summary_width)
+        self.dropout = NaiveDropout(drop_prob=drop_prob)
+        width = self.pooling.output_width
+        self.labels: CrfTokenHead | SoftmaxTokenHead
+        if has_transitions:
+            self.labels = CrfTokenHead(target=target, input_width=width, summary_width=width, omission_cost=0.0)
+        else:
+            self.labels = SoftmaxTokenHead(target=target, input_width=width, summary_width=width, is_constrained=False)
+
+    @property
+    def main_metric(self) -> str:
+        """Accuracy over segments."""
+        return "accuracy"
+
+    def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
+        """Return the loss a segment with a label; by a CRF, a segment."""
+        return self.labels.loss(self._segments(steps, batch), batch)
+
+    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
+        """Return one label a segment, in the order given; its confidence is its probability."""
+        return self.labels.predict(self._segments(steps, batch), batch, use_confidences=use_confidences)
+
+    def gold(self, columns: Columns) -> list[list[str | None]]:
+        """Return the labels of each record's segments, None for one without."""
+        return self.target.gold(columns)
+
+    def score(self, gold: Sequence[Sequence[str | None]], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Return accuracy and F1 over the segments with a label."""
+        pairs = [
+            (label, guess)
+            for labels, prediction in zip(gold, predictions, strict=True)
+            for label, guess in zip(labels, prediction.labels, strict=True)
+            if label is not None
+        ]
+        return classification_scores([label for label, _ in pairs], [guess for _, guess in pairs])
+
+    def _segments(self, steps: Steps, batch: Batch) -> Steps:
+        """Return one step a segment, (batch segment feature)."""
+        bounds = batch.tensors(self.bounds)
+        assert isinstance(bounds, SegmentBounds), type(bounds)
+        records, places = torch.nonzero(
+            torch.arange(bounds.starts.shape[1], device=steps.values.device) < bounds.counts[:, None]
+        ).T
+        starts, lengths = bounds.starts[records, places], (bounds.ends - bounds.starts)[records, places]
+        n_records, n_steps, width = steps.values.shape
+        within = torch.arange(max(1, int(lengths.max())) if len(lengths) else 1, device=steps.values.device)
+        rows = records[:, None] * n_steps + (starts[:, None] + within).clamp(max=n_steps - 1)
+        values = steps.values.flatten(0, 1).index_select(0, rows.flatten()).view(*rows.shape, width)
+        pooled: Tensor = self.dropout(self.pooling(Steps(values, lengths)))
+        n_places = bounds.starts.shape[1]
+        laid_out = pooled.new_zeros(n_records * n_places, pooled.shape[1]).index_copy(0, records * n_places + places, pooled)
+        return Steps(laid_out.view(n_records, n_places, -1), bounds.counts)
