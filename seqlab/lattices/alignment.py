@@ -5,13 +5,28 @@ float64 whatever the inputs and the autocast, and are exact for any scores, -inf
 and batch-mates change nothing.
 """
 
+from seqlab.lattices.alignment_beam import Hypothesis, ctc_prefix_beam_search
+from seqlab.lattices.alignment_ctc import CtcLoss, ctc_loss
+from seqlab.lattices.alignment_decoding import LabelPath, ctc_best_path
+from seqlab.lattices.alignment_prior import LabelPrior, Prior
 from seqlab.lattices.alignment_sums import log_sum, posteriors, unit_posteriors
 from seqlab.lattices.alignment_topology import Topology, ctc_topology, hmm_topology, min_steps
+from seqlab.lattices.alignment_viterbi import best_alignment, label_spans
 
 __all__ = [
+    "CtcLoss",
+    "Hypothesis",
+    "LabelPath",
+    "LabelPrior",
+    "Prior",
     "Topology",
+    "best_alignment",
+    "ctc_best_path",
+    "ctc_loss",
+    "ctc_prefix_beam_search",
     "ctc_topology",
     "hmm_topology",
+    "label_spans",
     "log_sum",
     "min_steps",
     "posteriors",

@@ -58,15 +58,10 @@ def ctc_topology(labels: Int[Tensor, "batch label"], n_labels: Int[Tensor, " bat
     A label is the column of its scores. Without labels there is the blank alone. Labels at or beyond a record's number
     are padding: never read. (Graves et al. 2006, "Connectionist temporal classification", section 4.1.)
 
-    Raises: ValueError for a label that is the blank, and for more labels than there are columns.
+    Raises: ValueError for a label that is negative or the blank, and for more labels than there are columns.
     """
+    check_labels(labels, n_labels, is_allowed=labels != blank, expected="any but the blank, which needs a column of its own")
     topology = hmm_topology(labels, n_labels, states_per_label=1, can_skip=False, silence=blank)
-    is_blank = (topology.label_of_state >= 0) & (topology.units == blank)
-    if is_blank.any():
-        record = int(is_blank.nonzero()[0, 0])
-        raise ValueError(
-            f"a label of record {record} is {blank}; expected any but the blank; give the blank a column of its own"
-        )
     is_other = topology.units != topology.units.roll(2, 1)
     return replace(topology, enters_by_skip=topology.enters_by_skip & is_other)
 
@@ -86,12 +81,11 @@ def hmm_topology(
     before, between and after the labels that may be left out; None: no such state. So whatever is left out is one state
     between two that are not. Without labels there is the silence alone, or no state. Padding as in `ctc_topology`.
 
-    Raises: ValueError for `states_per_label` below 1, and for more labels than there are columns.
+    Raises: ValueError for `states_per_label` below 1, a negative label, and more labels than there are columns.
     """
     if states_per_label < 1:
         raise ValueError(f"states_per_label is {states_per_label}; expected at least 1")
-    if (n_labels > labels.shape[1]).any():
-        raise ValueError(f"n_labels is {int(n_labels.max())}; expected at most the {labels.shape[1]} columns of labels")
+    check_labels(labels, n_labels, is_allowed=labels >= 0, expected="0 or more")
     n_silences = int(silence is not None)  # before each label, and after the last
     states_per_block = states_per_label + n_silences
     n_states = n_labels * states_per_block + n_silences
@@ -111,6 +105,23 @@ def hmm_topology(
         ends=(states >= last - n_silences) & is_real,
         label_of_state=torch.where(is_label, positions, -1),
     )
+
+
+def check_labels(
+    labels: Int[Tensor, "batch label"],
+    n_labels: Int[Tensor, " batch"],
+    *,
+    is_allowed: Bool[Tensor, "batch label"],
+    expected: str,
+) -> None:
+    """Raise ValueError for more labels than there are columns, and for the first that is not allowed and no padding."""
+    n_columns = labels.shape[1]
+    if (n_labels > n_columns).any():
+        raise ValueError(f"n_labels is {int(n_labels.max())}; expected at most {n_columns}, the columns of labels")
+    is_wrong = (torch.arange(n_columns, device=labels.device) < n_labels[:, None]) & ~is_allowed
+    if is_wrong.any():
+        record, position = is_wrong.nonzero()[0].tolist()
+        raise ValueError(f"label {position} of record {record} is {int(labels[record, position])}; expected {expected}")
 
 
 def min_steps(topology: Topology) -> Int[Tensor, " batch"]:
