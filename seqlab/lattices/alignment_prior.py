@@ -9,28 +9,31 @@ and below the empty history all labels and the end are equally likely.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import final
 
 START, END = -2, -1
 """What stands before the first label, and follows the last."""
 
 
-class Prior(Protocol):
+class Prior(ABC):
     """What a search over label sequences asks about them; logs in nats, -inf for never."""
 
+    @abstractmethod
     def log_prob(self, history: Sequence[int], label: int) -> float:
         """Return log P(`label` comes next), after the labels of `history`, the oldest first."""
 
+    @abstractmethod
     def log_prob_end(self, history: Sequence[int]) -> float:
         """Return log P(no label comes next)."""
 
 
 @final
 @dataclass(frozen=True)
-class LabelPrior:
+class LabelPrior(Prior):
     """An n-gram model of label sequences: any history is known, and no label is impossible."""
 
     order: int
@@ -62,11 +65,9 @@ class LabelPrior:
         return cls(order, n_labels, dict(followers))
 
     def log_prob(self, history: Sequence[int], label: int) -> float:
-        """Return log P(`label` comes next)."""
         return math.log(self._prob(_context(history, self.order), label))
 
     def log_prob_end(self, history: Sequence[int]) -> float:
-        """Return log P(no label comes next)."""
         return math.log(self._prob(_context(history, self.order), END))
 
     def _prob(self, history: tuple[int, ...], label: int) -> float:
