@@ -24,11 +24,13 @@ class Steps(NamedTuple):
     """The scores of the states of a batch in float64, without gradient. Batch last: shifted by a state they stay contiguous."""
 
     emissions: Float[Tensor, "time state batch"]
-    """0 at padded steps, -inf at padded states, whatever the scores are there."""
+    """Less the peak; 0 at padded steps, -inf at padded states, whatever the scores are there."""
     starts: Float[Tensor, "state batch"]
     """0 or -inf."""
     skips: Float[Tensor, "state batch"]
     """0 or -inf."""
+    peaks: Float[Tensor, " batch"]
+    """The sum of the largest score of each step: apart, very low scores do not swamp what states differ in."""
 
 
 def step_mask(lengths: Int[Tensor, " batch"], n_steps: int) -> Bool[Tensor, "batch time"]:
@@ -48,10 +50,12 @@ def steps_of(scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " ba
     emissions = scores.detach().gather(2, units).double()
     emissions = emissions.masked_fill_(~step_mask(lengths, n_steps)[..., None], 0.0)
     emissions = emissions.masked_fill_(~topology.state_mask[:, None], -math.inf)
+    peaks = emissions.amax(2).clamp_min_(torch.finfo(emissions.dtype).min)
     return Steps(
-        emissions.permute(1, 2, 0).contiguous(),
+        emissions.sub_(peaks[..., None]).permute(1, 2, 0).contiguous(),
         _log(topology.starts, emissions).T.contiguous(),
         _log(topology.enters_by_skip, emissions).T.contiguous(),
+        peaks.sum(1),
     )
 
 
@@ -78,7 +82,8 @@ def scan(steps: Steps, combine: Any) -> tuple[Float[Tensor, "time state batch"],
     return incoming, outgoing
 
 
-def at_end(outgoing: Tensor, lengths: Int[Tensor, " batch"], topology: Topology) -> Float[Tensor, "batch state"]:
-    """Return a at each record's last step, -inf where an alignment cannot end; of no meaning for length 0."""
+def at_end(outgoing: Tensor, peaks: Tensor, lengths: Int[Tensor, " batch"], topology: Topology) -> Float[Tensor, "batch state"]:
+    """Return a at each record's last step, the peaks back, -inf where no alignment can end; of no meaning for length 0."""
     records = torch.arange(len(lengths), device=lengths.device)
-    return outgoing[(lengths - 1).clamp(min=0), 2:, records].masked_fill(~topology.ends, -math.inf)
+    last = outgoing[(lengths - 1).clamp(min=0), 2:, records] + peaks[:, None]
+    return last.masked_fill(~topology.ends, -math.inf)

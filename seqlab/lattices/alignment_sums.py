@@ -29,7 +29,7 @@ def log_sum(
     if torch.is_grad_enabled() and scores.requires_grad:
         return cast(Tensor, apply(_LogSum, scores, lengths, topology))
     steps = steps_of(scores, lengths, topology)
-    return _total(scan(steps, torch.logaddexp)[1], lengths, topology).to(score_dtype(scores))
+    return _total(scan(steps, torch.logaddexp)[1], steps.peaks, lengths, topology).to(score_dtype(scores))
 
 
 def posteriors(
@@ -65,22 +65,23 @@ def _sums(scores: Tensor, lengths: Tensor, topology: Topology) -> _Sums:
         steps.emissions.flip(1).gather(0, order),
         steps.starts.new_zeros(steps.starts.shape).masked_fill_(~mirror.starts.T, -math.inf),
         steps.skips.new_zeros(steps.skips.shape).masked_fill_(~mirror.enters_by_skip.T, -math.inf),
+        steps.peaks,
     )
     both = Steps(*(torch.cat(pair, -1) for pair in zip(steps, backward, strict=True)))
     incoming, outgoing = scan(both, torch.logaddexp)
     joint = outgoing[:, 2:, n_records:].gather(0, order).flip(1) + incoming[..., :n_records]
-    total = _total(outgoing[..., :n_records], lengths, topology)
+    total = _total(outgoing[..., :n_records], steps.peaks, lengths, topology)
     is_defined = (step_mask(lengths, n_steps) & (total > -math.inf)[:, None]).T
     scale = joint.logsumexp(1, keepdim=True).masked_fill_(~is_defined[:, None], math.inf)
     return _Sums(total, (joint - scale).exp_().permute(2, 0, 1))
 
 
-def _total(outgoing: Tensor, lengths: Tensor, topology: Topology) -> Float[Tensor, " batch"]:
+def _total(outgoing: Tensor, peaks: Tensor, lengths: Tensor, topology: Topology) -> Float[Tensor, " batch"]:
     """Return the log of the sum that the scan has come to."""
     empty = outgoing.new_zeros(len(lengths)).masked_fill_(~topology.is_unlabelled, -math.inf)
     if not len(outgoing):
         return empty
-    return torch.where(lengths == 0, empty, at_end(outgoing, lengths, topology).logsumexp(1))
+    return torch.where(lengths == 0, empty, at_end(outgoing, peaks, lengths, topology).logsumexp(1))
 
 
 def _by_unit(states: Tensor, units: Tensor, n_units: int) -> Float[Tensor, "batch time unit"]:

@@ -45,7 +45,7 @@ class Topology:
         return replace(
             self,
             units=self.units.flip(1),
-            enters_by_skip=pad(self.enters_by_skip.flip(1), (2, -2)),
+            enters_by_skip=self.enters_by_skip.flip(1).roll(2, 1),  # what comes round is that of the first two
             starts=self.ends.flip(1),
             ends=self.starts.flip(1),
             label_of_state=self.label_of_state.flip(1),

@@ -24,7 +24,7 @@ def best_alignment(
     totals = best.new_zeros(len(lengths)).masked_fill_(~topology.is_unlabelled, -torch.inf)
     states = lengths.new_full(scores.shape[:2], -1)
     if len(best):
-        ends, last_states = at_end(best, lengths, topology).max(1)
+        ends, last_states = at_end(best, steps.peaks, lengths, topology).max(1)
         totals = torch.where(lengths == 0, totals, ends)
         is_aligned = step_mask(lengths, len(best)) & (totals > -torch.inf)[:, None]
         states = torch.where(is_aligned, _trace_back(best, steps.skips, last_states, lengths), states)

@@ -83,7 +83,7 @@ def test_2000_wide_beams_find_every_label_sequence(weight, bonus, **kinds) -> No
 
 
 def test_a_narrow_beam_keeps_the_best() -> None:
-    log_probs, lengths = drawn(3, [30, 12, 0], 6, 4.0)
+    log_probs, lengths = drawn(3, [30, 12, 0], 6, 10.0)
     wide = ctc_prefix_beam_search(log_probs, lengths, blank=BLANK, beam_width=100)
     narrow = ctc_prefix_beam_search(log_probs, lengths, blank=BLANK, beam_width=20)
     for few, many, record, length in zip(narrow, wide, log_probs, lengths.tolist(), strict=True):

@@ -83,10 +83,12 @@ def test_very_low_scores_are_summed_exactly(lowest: float) -> None:
     assert sums.tolist() == [-3.0]
     assert gradient.tolist() == [[[0.0, 1.0], [0.0, 1.0]]]
     assert best_alignment(*given)[1].tolist() == [[1, 1]]
-    all_low = torch.full((1, 2, 2), lowest).double()
+    all_low = torch.full((1, 2, 2), lowest, dtype=torch.float64)
     sums, gradient = learn(all_low, *given[1:])
     assert sums.item() == pytest.approx(2 * lowest + math.log(3) if lowest > -math.inf else lowest, rel=1e-15)
-    expected = torch.tensor([[[1 / 3, 2 / 3]] * 2]).double() if lowest > -math.inf else torch.zeros(1, 2, 2).double()
+    expected = (
+        torch.tensor([[[1 / 3, 2 / 3]] * 2], dtype=torch.float64) if lowest > -math.inf else torch.zeros(1, 2, 2).double()
+    )
     torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-10)
 
 
