@@ -53,15 +53,16 @@ def steps_of(scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " ba
     peaks = emissions.amax(2).clamp_min_(torch.finfo(emissions.dtype).min)
     return Steps(
         emissions.sub_(peaks[..., None]).permute(1, 2, 0).contiguous(),
-        _log(topology.starts, emissions).T.contiguous(),
-        _log(topology.enters_by_skip, emissions).T.contiguous(),
+        log_of(topology.starts),
+        log_of(topology.enters_by_skip),
         peaks.sum(1),
     )
 
 
-def _log(is_allowed: Tensor, like: Tensor) -> Tensor:
+def log_of(is_allowed: Bool[Tensor, "batch state"]) -> Float[Tensor, "state batch"]:
     """Return 0 where something is allowed, and -inf elsewhere."""
-    return like.new_zeros(is_allowed.shape).masked_fill_(~is_allowed, -math.inf)
+    allowed = is_allowed.T.contiguous()
+    return torch.zeros_like(allowed, dtype=torch.float64).masked_fill_(~allowed, -math.inf)
 
 
 def scan(steps: Steps, combine: Any) -> tuple[Float[Tensor, "time state batch"], Float[Tensor, "time state_plus_2 batch"]]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.autograd import apply
-from seqlab.lattices.alignment_scan import Steps, at_end, scan, score_dtype, step_mask, steps_of
+from seqlab.lattices.alignment_scan import Steps, at_end, log_of, scan, score_dtype, step_mask, steps_of
 from seqlab.lattices.alignment_topology import Topology
 
 
@@ -63,8 +63,8 @@ def _sums(scores: Tensor, lengths: Tensor, topology: Topology) -> _Sums:
     mirror = topology.reversed()
     backward = Steps(
         steps.emissions.flip(1).gather(0, order),
-        steps.starts.new_zeros(steps.starts.shape).masked_fill_(~mirror.starts.T, -math.inf),
-        steps.skips.new_zeros(steps.skips.shape).masked_fill_(~mirror.enters_by_skip.T, -math.inf),
+        log_of(mirror.starts),
+        log_of(mirror.enters_by_skip),
         steps.peaks,
     )
     both = Steps(*(torch.cat(pair, -1) for pair in zip(steps, backward, strict=True)))
