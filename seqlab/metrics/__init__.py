@@ -2,11 +2,12 @@
 
 from seqlab.metrics.calibration import expected_calibration_error
 from seqlab.metrics.classification import classification_scores, multilabel_scores, tag_accuracy
-from seqlab.metrics.edit_distance import label_error_rate
+from seqlab.metrics.edit_distance import closest_references, label_error_rate
 from seqlab.metrics.spans import span_scores
 
 __all__ = [
     "classification_scores",
+    "closest_references",
     "expected_calibration_error",
     "label_error_rate",
     "multilabel_scores",

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Int
 
+from seqlab.errors import DataError
 from seqlab.metrics.precision_recall import check_same_records
 
 _ROW_CELLS = 1 << 18
@@ -30,9 +31,48 @@ def label_error_rate(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence
         DataError: the number of records differs.
     """
     check_same_records(gold, predicted)
-    n_gold, n_predicted = (np.array([len(row) for row in rows], dtype=np.int64) for rows in (gold, predicted))
-    edits = np.zeros(len(gold), dtype=np.int64)
-    indels = np.zeros(len(gold), dtype=np.int64)
+    n_gold, n_predicted = _lengths(gold), _lengths(predicted)
+    edits, indels = _fewest_edits(gold, predicted)
+    surplus = n_predicted - n_gold
+    return {
+        "label_error_rate": int(edits.sum()) / max(1, int(n_gold.sum())),
+        "substitutions": int((edits - indels).sum()),
+        "insertions": int((indels + surplus).sum()) // 2,
+        "deletions": int((indels - surplus).sum()) // 2,
+        "sequence_error_rate": float(np.mean(edits > 0)) if len(gold) else 0.0,
+    }
+
+
+def closest_references(references: Sequence[Sequence[Sequence[str]]], predicted: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return, of each record's right answers, the one with the fewest edits from its prediction; of equals the first.
+
+    Raises:
+        DataError: the number of records differs, or a record has no right answer.
+    """
+    check_same_records(references, predicted)
+    n_references = np.array([len(answers) for answers in references], dtype=np.int64)
+    if not n_references.all():
+        raise DataError(f"record {int(np.argmin(n_references))}: no right answer; expected one at least")
+    closest = [list(answers[0]) for answers in references]
+    several = np.flatnonzero(n_references > 1).tolist()
+    edits, _ = _fewest_edits(
+        [answer for i in several for answer in references[i]],
+        [predicted[i] for i in several for _ in references[i]],
+    )
+    start = 0
+    for i in several:
+        end = start + len(references[i])
+        closest[i] = list(references[i][int(np.argmin(edits[start:end]))])
+        start = end
+    return closest
+
+
+def _fewest_edits(
+    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
+) -> tuple[Int[np.ndarray, " record"], Int[np.ndarray, " record"]]:
+    """Return the number of edits of each record, and how many of them are deletions or insertions."""
+    n_gold, n_predicted = _lengths(gold), _lengths(predicted)
+    edits, indels = np.zeros_like(n_gold), np.zeros_like(n_gold)
     order = np.lexsort((n_predicted, n_gold))
     codes: dict[str, int] = {}
     for batch in _batches(order, width=int(n_predicted.max(initial=0)) + 1):
@@ -42,14 +82,11 @@ def label_error_rate(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence
             n_gold=n_gold[batch],
             n_predicted=n_predicted[batch],
         )
-    surplus = n_predicted - n_gold
-    return {
-        "label_error_rate": int(edits.sum()) / max(1, int(n_gold.sum())),
-        "substitutions": int((edits - indels).sum()),
-        "insertions": int((indels + surplus).sum()) // 2,
-        "deletions": int((indels - surplus).sum()) // 2,
-        "sequence_error_rate": float(np.mean(edits > 0)) if len(gold) else 0.0,
-    }
+    return edits, indels
+
+
+def _lengths(rows: Sequence[Sequence[str]]) -> Int[np.ndarray, " record"]:
+    return np.array([len(row) for row in rows], dtype=np.int64)
 
 
 def _batches(order: Int[np.ndarray, " record"], *, width: int) -> Iterator[Int[np.ndarray, " record"]]:
@@ -72,7 +109,7 @@ def _edits(
     n_gold: Int[np.ndarray, " record"],
     n_predicted: Int[np.ndarray, " record"],
 ) -> tuple[Int[np.ndarray, " record"], Int[np.ndarray, " record"]]:
-    """Return the number of edits of each record, and how many of them are deletions or insertions."""
+    """Return the same for records as padded rows of label codes."""
     substitution = gold.shape[1] + predicted.shape[1] + 1
     indel = substitution + 1
     insertions = np.arange(predicted.shape[1] + 1, dtype=np.int64) * indel

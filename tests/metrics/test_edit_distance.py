@@ -1,4 +1,4 @@
-"""Label error rate against the recursion written down as it is."""
+"""Label error rate and the closest of several right answers, against the recursion written down as it is."""
 
 import json
 import random
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqlab.errors import DataError
-from seqlab.metrics import label_error_rate
+from seqlab.metrics import closest_references, label_error_rate
 
 LABELS = st.lists(st.sampled_from("abc"), max_size=7)
 
@@ -90,3 +90,27 @@ def test_label_error_rate_without_gold_labels_counts_insertions() -> None:
 def test_label_error_rate_refuses_records_that_do_not_match() -> None:
     with pytest.raises(DataError, match="predicted has 2 records; expected 1"):
         label_error_rate([["a"]], [["a"], ["b"]])
+
+
+@given(records=st.lists(st.tuples(st.lists(LABELS, min_size=1, max_size=4), LABELS), max_size=6))
+def test_closest_references_equal_the_recursion(records: list[tuple[list[list[str]], list[str]]]) -> None:
+    found = closest_references([answers for answers, _ in records], [predicted for _, predicted in records])
+    assert found == [min(answers, key=lambda answer: sum(fewest_edits(answer, predicted))) for answers, predicted in records]
+
+
+def test_closest_references_by_hand() -> None:
+    references = [[list("abc"), list("abd")], [list("xyz")], [["th", "a"], ["th"], ["th", "b"]], [[], ["a"]]]
+    predicted = [list("bd"), [], ["th", "c"], ["a"]]
+    assert closest_references(references, predicted) == [list("abd"), list("xyz"), ["th", "a"], ["a"]]
+
+
+def test_closest_references_of_nothing_are_none() -> None:
+    assert closest_references([], []) == []
+    assert closest_references([[[]]], [["a"]]) == [[]]
+
+
+def test_closest_references_refuses_records_that_do_not_match() -> None:
+    with pytest.raises(DataError, match="predicted has 0 records; expected 1"):
+        closest_references([[["a"]]], [])
+    with pytest.raises(DataError, match="record 1: no right answer; expected one at least"):
+        closest_references([[["a"]], []], [["a"], ["b"]])

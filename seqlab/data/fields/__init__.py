@@ -6,6 +6,7 @@ from seqlab.data.fields.characters import CharacterField, Spellings
 from seqlab.data.fields.frames import FramesField
 from seqlab.data.fields.labels import LabelField, MultiLabelField
 from seqlab.data.fields.segments import SegmentBounds, SegmentBoundsField, SegmentLabelField
+from seqlab.data.fields.sequences import LabelSequenceField, LabelSequences
 from seqlab.data.fields.tags import TagField, TagTargets
 from seqlab.data.fields.vectors import VectorField
 
@@ -17,6 +18,8 @@ __all__ = [
     "Field",
     "FramesField",
     "LabelField",
+    "LabelSequenceField",
+    "LabelSequences",
     "MultiLabelField",
     "SegmentBounds",
     "SegmentBoundsField",

@@ -27,7 +27,9 @@ class EncodedLabels(EncodedColumn):
 
 
 @dataclass
-class _Labels(Field):
+class CollectedLabels(Field):
+    """Labels whose ids follow from how often training has them."""
+
     column: str
     labels: list[str] = field(init=False, repr=False)
 
@@ -50,7 +52,8 @@ class _Labels(Field):
         """Take over the labels."""
         self.labels = list(state["labels"])
 
-    def _ids(self, strings: StringColumn) -> np.ndarray:
+    def ids(self, strings: StringColumn) -> Int[np.ndarray, " label"]:
+        """Return the id of each label of all rows, `NO_TARGET` for one never seen in training."""
         ids = {label: i for i, label in enumerate(self.labels)}
         by_code = np.asarray([ids.get(label, NO_TARGET) for label in strings.distinct], dtype=np.int64)
         return by_code[strings.codes.values] if len(by_code) else strings.codes.values
@@ -58,7 +61,7 @@ class _Labels(Field):
 
 @final
 @dataclass
-class LabelField(_Labels):
+class LabelField(CollectedLabels):
     """The label of a record; one never seen in training becomes `NO_TARGET`."""
 
     def encode(self, columns: Columns) -> EncodedLabels:
@@ -73,19 +76,19 @@ class LabelField(_Labels):
                 f"record {columns.record_id(row)!r} has {strings.codes.lengths[row]} labels in column {self.column!r};"
                 " expected one (for several use the multi-label head: head=multilabel)"
             )
-        return EncodedLabels(self._ids(strings))
+        return EncodedLabels(self.ids(strings))
 
 
 @final
 @dataclass
-class MultiLabelField(_Labels):
+class MultiLabelField(CollectedLabels):
     """The labels of a record as a row of 0 and 1; labels never seen in training are left out."""
 
     def encode(self, columns: Columns) -> EncodedLabels:
         """Return one row of 0 and 1 a record."""
         strings = columns.strings(self.column)
         targets = np.zeros((len(strings.codes.lengths), len(self.labels)), dtype=np.float32)
-        ids = self._ids(strings)
+        ids = self.ids(strings)
         rows = np.repeat(np.arange(len(targets)), strings.codes.lengths)
         targets[rows[ids >= 0], ids[ids >= 0]] = 1.0
         return EncodedLabels(targets)

@@ -12,6 +12,8 @@ from seqlab.data.fields import (
     Field,
     FramesField,
     LabelField,
+    LabelSequenceField,
+    LabelSequences,
     MultiLabelField,
     SegmentBounds,
     SegmentBoundsField,
@@ -69,6 +71,16 @@ class TestLabelField(FieldContract):
 class TestMultiLabelField(FieldContract):
     def make(self) -> Field:
         return MultiLabelField(column="topics")
+
+
+class TestLabelSequenceField(FieldContract):
+    def make(self) -> Field:
+        return LabelSequenceField(column="labels", alternatives=None)
+
+    def record(self, tensors: Tensors, i: int, n_steps: int | None) -> Tensor:
+        assert isinstance(tensors, LabelSequences)
+        assert n_steps is None, "labels without positions say nothing of the number of steps"
+        return tensors.labels[i, : tensors.n_labels[i]]
 
 
 @pytest.fixture
