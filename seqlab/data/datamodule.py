@@ -15,11 +15,10 @@ from seqlab.config import build
 from seqlab.data.batching import BatchedRecords, FixedBatches, TrainingBatches, shuffled_batches, sorted_batches
 from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.readers.base import Reader
+from seqlab.data.splits import SPLITS
 from seqlab.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
-
-SPLITS = ("train", "val", "test")
 
 
 def read_splits(config: Mapping[str, Any], *, targets: frozenset[str], seed: int) -> dict[str, datasets.Dataset]:

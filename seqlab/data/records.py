@@ -28,6 +28,7 @@ _TYPES: dict[str, pa.DataType] = {
     "offsets": pa.list_(pa.list_(pa.int32())),
     "segments": pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])),
     "labels": _WORDS,
+    "alternatives": _WORDS,
     "comments": _WORDS,
     "multiword": _WORDS,
     "empty_nodes": _WORDS,

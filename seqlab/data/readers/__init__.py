@@ -7,10 +7,12 @@ from seqlab.data.readers.conllu import ConlluReader
 from seqlab.data.readers.hub import HubReader
 from seqlab.data.readers.jsonl import JsonlReader
 from seqlab.data.readers.lines import LinesReader
+from seqlab.data.readers.pronunciations import CmudictReader
 from seqlab.data.readers.table import TableReader
 
 __all__ = [
     "CharactersReader",
+    "CmudictReader",
     "ConllReader",
     "ConlluReader",
     "HubReader",

@@ -14,8 +14,8 @@ from datasets import Dataset
 
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.source import Report
-from seqlab.data.sample.ownership import SPLITS
-from seqlab.errors import ConfigError, DataError
+from seqlab.data.splits import SPLITS, known_split
+from seqlab.errors import ConfigError
 
 
 @final
@@ -47,9 +47,7 @@ class AddingReader(Reader):
         Raises:
             DataError: Another name.
         """
-        split = str(path)
-        if split not in self.sizes:
-            raise DataError(f"{split}: no split of the adding problem; expected {', '.join(SPLITS)}: set data.splits")
+        split = known_split(str(path), corpus="the adding problem")
         random = np.random.default_rng((self.seed, SPLITS.index(split)))
         n_records, half = self.sizes[split], self.n_steps // 2
         digits = random.integers(self.n_digits, size=(n_records, self.n_steps))

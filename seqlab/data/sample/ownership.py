@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import final
 from zlib import crc32
 
-SPLITS = ("train", "val", "test")
-
 _SHARED_PERCENT = 75
 _PART_PERCENTS = {"train": 60, "val": 20, "test": 20}
 _SURFACE_PERCENTS = {"train": 50, "val": 25, "test": 25}

@@ -12,10 +12,11 @@ from seqlab.data.readers.base import Reader
 from seqlab.data.readers.source import Report
 from seqlab.data.sample.annotate import sentence_record, utterance_record
 from seqlab.data.sample.grammar import Grammar
-from seqlab.data.sample.ownership import SPLITS, Ownership
+from seqlab.data.sample.ownership import Ownership
 from seqlab.data.sample.sentiment import review_record
 from seqlab.data.sample.speech import Speech
-from seqlab.errors import ConfigError, DataError
+from seqlab.data.splits import SPLITS, known_split
+from seqlab.errors import ConfigError
 
 _Draw: TypeAlias = Callable[[Random], dict[str, object]]
 _Source: TypeAlias = Callable[[Ownership], _Draw]
@@ -76,9 +77,7 @@ class SampleReader(Reader):
         Raises:
             DataError: Another name.
         """
-        split = str(path)
-        if split not in self.sizes:
-            raise DataError(f"{split}: no split of the sample corpora; expected {', '.join(SPLITS)}: set data.splits")
+        split = known_split(str(path), corpus="the sample corpora")
         source, columns = _CORPORA[self.corpus]
         records = islice(self._records(source, split), self.sizes[split])
         table: dict[str, list[object]] = {name: [] for name in ("id", *columns)}
