@@ -56,7 +56,7 @@ class RunFolder:
         n_scored = min(len(rows) for rows in predictions.values())
         with (folder / f"{split}.jsonl").open("w", encoding="utf-8") as file:
             for i in range(n_scored):
-                heads = {n: {"labels": r[i].labels, "confidences": r[i].confidences} for n, r in predictions.items()}
+                heads = {name: _content(of_head[i]) for name, of_head in predictions.items()}
                 row = {"id": ids[i], "tokens": tokens[i], "predictions": heads}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
@@ -83,6 +83,11 @@ def _environment() -> dict[str, Any]:
         "command": sys.argv,
         "git": _git_state(),
     }
+
+
+def _content(prediction: Prediction) -> dict[str, Any]:
+    content = {"labels": prediction.labels, "confidences": prediction.confidences}
+    return content if prediction.bounds is None else {**content, "bounds": prediction.bounds}
 
 
 def _git_state() -> dict[str, Any] | None:

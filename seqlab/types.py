@@ -14,10 +14,12 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Labels of one record by one head: one per step, or one (or several, multi-label) for the whole record.
+    """Labels of one record by one head: one a step, one a segment, or one (or several) for the whole record.
 
     `confidences` are probabilities in [0, 1], aligned with `labels`; empty where none were asked for.
     """
 
     labels: list[str]
     confidences: list[float]
+    bounds: list[tuple[int, int]] | None = None
+    """First step of each label and the one after its last, where labels belong to stretches of steps; None elsewhere."""

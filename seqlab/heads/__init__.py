@@ -1,18 +1,22 @@
 """Heads: `Steps` -> labels."""
 
 from seqlab.heads.base import Head
+from seqlab.heads.ctc import CtcHead
 from seqlab.heads.hmm import HmmTokenHead
 from seqlab.heads.segment import SegmentHead
 from seqlab.heads.sequence import MultiLabelHead, SequenceHead
+from seqlab.heads.temporal import TemporalHead
 from seqlab.heads.token import CrfTokenHead, SoftmaxTokenHead, TokenHead
 
 __all__ = [
     "CrfTokenHead",
+    "CtcHead",
     "Head",
     "HmmTokenHead",
     "MultiLabelHead",
     "SegmentHead",
     "SequenceHead",
     "SoftmaxTokenHead",
+    "TemporalHead",
     "TokenHead",
 ]

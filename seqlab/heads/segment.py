@@ -1,6 +1,7 @@
 """The segment head: the segments are given, their labels are wanted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, final
 
 import torch
@@ -67,7 +68,13 @@ class SegmentHead(Head):
 
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return one label a segment, in the order given; its confidence is its probability."""
-        return self.labels.predict(self._segments(steps, batch), batch, use_confidences=use_confidences)
+        found = self.labels.predict(self._segments(steps, batch), batch, use_confidences=use_confidences)
+        bounds = self._bounds(batch)
+        pairs = torch.stack([bounds.starts, bounds.ends], 2).tolist()
+        return [
+            replace(prediction, bounds=[(start, end) for start, end in row[: len(prediction.labels)]])
+            for prediction, row in zip(found, pairs, strict=True)
+        ]
 
     def gold(self, columns: Columns) -> list[list[str | None]]:
         """Return the labels of each record's segments, None for one without."""
@@ -83,10 +90,14 @@ class SegmentHead(Head):
         ]
         return classification_scores([label for label, _ in pairs], [guess for _, guess in pairs])
 
-    def _segments(self, steps: Steps, batch: Batch) -> Steps:
-        """Return one step a segment, (batch segment feature)."""
+    def _bounds(self, batch: Batch) -> SegmentBounds:
         bounds = batch.tensors(self.bounds)
         assert isinstance(bounds, SegmentBounds), type(bounds)
+        return bounds
+
+    def _segments(self, steps: Steps, batch: Batch) -> Steps:
+        """Return one step a segment, (batch segment feature)."""
+        bounds = self._bounds(batch)
         records, places = torch.nonzero(
             torch.arange(bounds.starts.shape[1], device=steps.values.device) < bounds.counts[:, None]
         ).T

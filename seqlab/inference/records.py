@@ -1,11 +1,10 @@
 """What a tagger hands back: records with the labels, confidences and spans that the heads gave them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
-from seqlab.data.fields import SegmentBoundsField
 from seqlab.data.schemes import get_scheme
 from seqlab.types import Prediction
 
@@ -21,13 +20,6 @@ class Layer:
     """Span scheme of the labels, None where they spell no spans."""
     labels: Sequence[str]
     """What the head can say: of spans their labels, else the tags or labels themselves."""
-    bounds: SegmentBoundsField | None = None
-    """Where the segments are found that are labelled; None where none are given."""
-
-    @property
-    def has_spans(self) -> bool:
-        """Whether the labels belong to spans."""
-        return bool(self.scheme or self.bounds)
 
 
 @final
@@ -62,24 +54,19 @@ class TaggedRecord:
     text: str | None = None
     offsets: Sequence[Sequence[int]] | None = None
     """Start and end (exclusive) of each token, in characters of `text`."""
-    segments: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
-    """Start and end (exclusive) of the segments that a head was given, by head."""
 
     @cached_property
     def spans(self) -> dict[str, list[LabelledSpan]]:
-        """The spans of every head that tags with a span scheme, and the segments of those that were given some."""
-        return {
-            name: self._spans(self.predictions[name], scheme=layer.scheme) if layer.scheme else self._segments(name)
-            for name, layer in self.layers.items()
-            if layer.scheme or name in self.segments
-        }
-
-    def _segments(self, name: str) -> list[LabelledSpan]:
-        given = self.predictions[name]
-        return [
-            self._span(start, end, label, confidence=confidence)
-            for (start, end), label, confidence in zip(self.segments[name], given.labels, given.confidences, strict=True)
-        ]
+        """The spans of every head that tags with a span scheme, or whose labels belong to stretches of steps."""
+        found: dict[str, list[LabelledSpan]] = {}
+        for name, layer in self.layers.items():
+            prediction = self.predictions[name]
+            if layer.scheme:
+                found[name] = self._spans(prediction, scheme=layer.scheme)
+            elif prediction.bounds is not None:
+                labelled = zip(prediction.bounds, prediction.labels, prediction.confidences, strict=True)
+                found[name] = [self._span(start, end, label, confidence=sure) for (start, end), label, sure in labelled]
+        return found
 
     def _spans(self, prediction: Prediction, *, scheme: str) -> list[LabelledSpan]:
         if all(label == "O" for label in prediction.labels):

@@ -11,9 +11,7 @@ import torch
 
 from seqlab.bundle import Bundle, load_bundle
 from seqlab.data.batching import sorted_batches
-from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch, EncodedRecords
-from seqlab.data.fields import SegmentBoundsField
 from seqlab.data.records import records_from_columns
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import DataError
@@ -65,19 +63,17 @@ class Tagger:
         records = [read_input(item) for item in inputs]
         if not records:
             return []
-        made = self._records(records)
-        predictions = self.predict_records(made)
-        segments = {name: _bounds(layer.bounds, made) for name, layer in self.layers.items() if layer.bounds}
+        predictions = self.predict_records(self._records(records))
+        rows = zip(*predictions.values(), strict=True)
         return [
             TaggedRecord(
                 record.get("tokens", []),
-                {name: of_head[i] for name, of_head in predictions.items()},
+                dict(zip(predictions, row, strict=True)),
                 self.layers,
                 record.get("text"),
                 record.get("offsets"),
-                {name: of_head[i] for name, of_head in segments.items()},
             )
-            for i, record in enumerate(records)
+            for record, row in zip(records, rows, strict=True)
         ]
 
     def batch(self, inputs: Sequence[Input]) -> Batch:
@@ -128,16 +124,9 @@ class Tagger:
             raise DataError(f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these") from None
 
 
-def _bounds(field: SegmentBoundsField, records: datasets.Dataset) -> list[list[tuple[int, int]]]:
-    """Return start and end of each record's segments."""
-    found = field.read(Columns(records))
-    pairs = list(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
-    return [pairs[found.of(row)] for row in range(len(records))]
-
-
 def _layer(head: Head) -> Layer:
     if isinstance(head, SegmentHead):
-        return Layer(is_per_step=False, scheme=None, labels=head.target.tags, bounds=head.bounds)
+        return Layer(is_per_step=False, scheme=None, labels=head.target.tags)
     if not isinstance(head, TokenHead):
         return Layer(is_per_step=False, scheme=None, labels=getattr(head.target, "labels", []))
     scheme = head.target.span_scheme

@@ -28,10 +28,10 @@ class TerminalOutput(OutputFormat):
         self.layers = layers
         self.uses_colour = console.color_system is not None and not console.no_color
         self._colours: dict[str, str] = {}
-        for layer in sorted(layers.values(), key=lambda layer: not layer.has_spans):
+        for layer in sorted(layers.values(), key=lambda layer: not layer.scheme):
             for label in layer.labels:
                 self._colour(label)
-        self._in_legend = [label for layer in layers.values() if layer.has_spans for label in layer.labels]
+        self._in_legend = [label for layer in layers.values() if layer.scheme for label in layer.labels]
         self._needs_legend = self.uses_colour and 0 < len(self._in_legend) <= N_LEGEND
 
     def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
@@ -55,7 +55,7 @@ class TerminalOutput(OutputFormat):
         """Return a line for each head, named where there are several."""
         for name, prediction in record.predictions.items():
             layer = self.layers[name]
-            if name in record.spans:
+            if name in record.spans and record.tokens:
                 line = self._spans_line(record, name)
             elif layer.is_per_step:
                 line = self._tags_line(record.tokens, prediction)
