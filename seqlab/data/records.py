@@ -1,9 +1,12 @@
 """Records: the rows of a `datasets.Dataset`, built from plain columns and checked once, where they enter."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import datasets
+import numpy as np
 import pyarrow as pa
+from jaxtyping import Float
 
 from seqlab.errors import DataError
 
@@ -49,6 +52,15 @@ def records_from_columns(columns: Columns) -> datasets.Dataset:
     _check_steps(columns)
     arrays = {name: _array(name, values) for name, values in columns.items()}
     return datasets.Dataset(datasets.table.InMemoryTable(pa.table(arrays)))
+
+
+def nested_frames(frames: Sequence[Float[np.ndarray, "_ feature"]]) -> pa.ListArray:
+    """Return the frames of each record as a column: lists of frames, each a list of as many numbers."""
+    width = frames[0].shape[1] if frames else 0
+    numbers = np.concatenate([array.reshape(-1) for array in frames]) if frames else np.zeros(0, dtype=np.float32)
+    record_ends = np.cumsum([0, *(len(array) for array in frames)], dtype=np.int32)
+    frame_ends = np.arange(record_ends[-1] + 1, dtype=np.int32) * np.int32(width)
+    return pa.ListArray.from_arrays(record_ends, pa.ListArray.from_arrays(frame_ends, numbers))
 
 
 def standard_features() -> datasets.Features:

@@ -20,6 +20,7 @@ from seqlab.paths import config_dir
 SMALL = ["data.reader.n_train=20", "data.reader.n_val=5", "data.reader.n_test=5"]
 NEEDS = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboard", "many_loggers": "tensorboard"}
 REQUIRED = {
+    "cmudict": ["data.dir=d"],
     "conll": ["data.dir=d"],
     "conllu": ["data.dir=d"],
     "conllu_characters": ["data.dir=d"],
@@ -28,6 +29,7 @@ REQUIRED = {
     "jsonl": ["data.dir=d"],
     "lines": ["data.dir=d"],
     "parquet": ["data.dir=d"],
+    "spoken_digits": ["data.dir=d"],
 }
 
 

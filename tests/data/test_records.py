@@ -1,6 +1,8 @@
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from seqlab.data.records import records_from_columns
+from seqlab.data.records import nested_frames, records_from_columns
 from seqlab.errors import DataError
 
 
@@ -38,3 +40,19 @@ def test_records_refuse_unaligned_steps() -> None:
 def test_records_refuse_mixed_types(labels: list[object]) -> None:
     with pytest.raises(DataError, match="column label does not hold one type"):
         records_from_columns({"label": labels})
+
+
+def test_nested_frames_keep_every_number_in_its_place() -> None:
+    frames = [
+        np.arange(6, dtype=np.float32).reshape(3, 2),
+        np.zeros((0, 2), dtype=np.float32),
+        np.full((1, 2), 9, dtype=np.float32),
+    ]
+    nested = nested_frames(frames)
+    assert nested.to_pylist() == [[[0, 1], [2, 3], [4, 5]], [], [[9, 9]]]
+    assert nested.type == pa.list_(pa.list_(pa.float32()))
+
+
+def test_nested_frames_of_no_record_are_none() -> None:
+    assert nested_frames([]).to_pylist() == []
+    assert nested_frames([np.zeros((0, 3), dtype=np.float32)]).to_pylist() == [[]]

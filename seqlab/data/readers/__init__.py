@@ -4,6 +4,7 @@ from seqlab.data.readers.base import Reader
 from seqlab.data.readers.characters import CharactersReader
 from seqlab.data.readers.conll import ConllReader
 from seqlab.data.readers.conllu import ConlluReader
+from seqlab.data.readers.digit_strings import DigitStringsReader
 from seqlab.data.readers.hub import HubReader
 from seqlab.data.readers.jsonl import JsonlReader
 from seqlab.data.readers.lines import LinesReader
@@ -11,10 +12,18 @@ from seqlab.data.readers.pronunciations import CmudictReader
 from seqlab.data.readers.table import TableReader
 
 __all__ = [
+__all__ = [
     "CharactersReader",
     "CmudictReader",
     "ConllReader",
     "ConlluReader",
+    "DigitStringsReader",
+    "HubReader",
+    "JsonlReader",
+    "LinesReader",
+    "Reader",
+    "TableReader",
+]
     "HubReader",
     "JsonlReader",
     "LinesReader",

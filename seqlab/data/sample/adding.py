@@ -14,6 +14,7 @@ from datasets import Dataset
 
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.source import Report
+from seqlab.data.records import nested_frames
 from seqlab.data.splits import SPLITS, known_split
 from seqlab.errors import ConfigError
 
@@ -59,15 +60,8 @@ class AddingReader(Reader):
         table = pa.table(
             {
                 "id": [f"adding-{split}-{i}" for i in range(n_records)],
-                "frames": _nested(frames),
+                "frames": nested_frames(list(frames)),
                 "label": [str(total) for total in sums],
             }
         )
         return Dataset(table)
-
-
-def _nested(frames: np.ndarray) -> pa.Array:
-    """Return numbers (record, step, feature) as lists of lists."""
-    n_records, n_steps, width = frames.shape
-    steps = pa.ListArray.from_arrays(np.arange(0, n_records * n_steps * width + 1, width, dtype=np.int32), frames.reshape(-1))
-    return pa.ListArray.from_arrays(np.arange(0, n_records * n_steps + 1, n_steps, dtype=np.int32), steps)

@@ -88,7 +88,7 @@ def test_each_word_is_in_one_split_with_all_its_pronunciations(open_reader: Open
     ("line", "message"),
     [
         ("abbey", r"'abbey' has no phonemes; expected `word PH ON EMES`"),
-        ("abbey\tAE1 B IY0", r"'abbey\\\\tAE1' is no word; expected letters"),
+        ("abbey\tAE1 B IY0", r"'abbey\\tAE1' is no word; expected letters"),
         ("abbey(x) AE1 B IY0", r"'abbey\(x\)' is no word; expected letters, and `word\(2\)`"),
         ("(2) AE1", r"'\(2\)' is no word"),
         ("new york N UW1", r"phoneme 'york' of 'new'; expected capitals, .* put comments behind ` # `"),

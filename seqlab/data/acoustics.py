@@ -1,0 +1,113 @@
+"""Acoustic features: how loud a recording is in each band of the mel scale, window by window.
+
+power[t, f]   = |Fourier transform of window t, weighted by a Hann window|²
+energy[t, m]  = log sum over f of filter[m, f] * power[t, f]      triangles, evenly apart on the mel scale
+cepstrum      = the energies' cosine transform (DCT-II), the first coefficients (Davis and Mermelstein 1980)
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from jaxtyping import Float
+
+from seqlab.errors import ConfigError
+
+_FLOOR = 1e-10
+"""Least energy: that of digital silence, below the rounding noise of 16 bits."""
+
+
+@final
+@dataclass(frozen=True)
+class AcousticFeatures:
+    """Log energies of mel filters, or their cepstrum, for samples from -1 to 1.
+
+    Raises: ConfigError for values out of range, and for more filters than the windows can tell apart.
+    """
+
+    rate: int
+    """Samples a second."""
+    window: float
+    """Seconds that a frame sees."""
+    hop: float
+    """Seconds from the start of a window to that of the next."""
+    n_filters: int
+    n_coefficients: int | None
+    """So many cepstral coefficients (MFCC) in place of the energies; None: the energies."""
+    stacking: int
+    """Windows side by side in one frame."""
+    subsampling: int
+    """Of so many frames one is kept: the first."""
+
+    def __post_init__(self) -> None:
+        for name in ("rate", "n_filters", "stacking", "subsampling"):
+            if getattr(self, name) < 1:
+                raise _unfit(name, getattr(self, name), "1 or more")
+        for name, n_samples in (("window", 3), ("hop", 1)):
+            if round(getattr(self, name) * self.rate) < n_samples:
+                raise _unfit(name, getattr(self, name), f"{n_samples / self.rate:g} seconds or more ({n_samples} sample(s))")
+        if self.n_coefficients is not None and not 1 <= self.n_coefficients <= self.n_filters:
+            raise _unfit("n_coefficients", self.n_coefficients, f"null, or 1 to n_filters={self.n_filters}")
+        if not self._filters.any(1).all():
+            raise _unfit("n_filters", self.n_filters, f"fewer, or a longer window than {self.window} s")
+
+    @property
+    def width(self) -> int:
+        """Features of a frame."""
+        return (self.n_coefficients or self.n_filters) * self.stacking
+
+    def frames(self, samples: Float[np.ndarray, " sample"]) -> Float[np.ndarray, "time feature"]:
+        """Return the frames of the whole windows of `samples`; silence fills up a recording that is shorter than one."""
+        energies = np.log(np.maximum(self._power(samples) @ self._filters.T, _FLOOR))
+        features = energies if self.n_coefficients is None else energies @ self._cosines.T
+        return _stacked(features, self.stacking)[:: self.subsampling].astype(np.float32)
+
+    @property
+    def _n_samples(self) -> int:
+        return round(self.window * self.rate)
+
+    @property
+    def _n_points(self) -> int:
+        """Points of the transform: twice those of the window at least, so that the narrowest filters meet a frequency."""
+        return 2 << (self._n_samples - 1).bit_length()
+
+    def _power(self, samples: Float[np.ndarray, " sample"]) -> Float[np.ndarray, "time frequency"]:
+        padded = np.pad(samples, (0, max(0, self._n_samples - len(samples))))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, self._n_samples)[:: round(self.hop * self.rate)]
+        spectrum = np.fft.rfft(windows * np.hanning(self._n_samples), self._n_points)
+        return np.asarray(spectrum.real**2 + spectrum.imag**2)
+
+    @cached_property
+    def _filters(self) -> Float[np.ndarray, "filter frequency"]:
+        edges = _frequency(np.linspace(0.0, _mel(self.rate / 2), self.n_filters + 2))[:, None]
+        frequencies = np.fft.rfftfreq(self._n_points, 1 / self.rate)
+        lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+        triangles = np.minimum((frequencies - lower) / (centre - lower), (upper - frequencies) / (upper - centre))
+        return np.asarray(np.maximum(triangles, 0.0))
+
+    @cached_property
+    def _cosines(self) -> Float[np.ndarray, "coefficient filter"]:
+        order = np.arange(self.n_coefficients or 0)[:, None]
+        cosines = np.cos(np.pi / self.n_filters * (np.arange(self.n_filters) + 0.5) * order)
+        scale = np.sqrt(np.where(order == 0, 1.0, 2.0) / self.n_filters)
+        return np.asarray(cosines * scale)
+
+
+def _stacked(frames: Float[np.ndarray, "time feature"], n_windows: int) -> Float[np.ndarray, "time stacked"]:
+    """Return each frame beside the ones after it; the last is repeated where they end."""
+    following = np.arange(len(frames))[:, None] + np.arange(n_windows)
+    stacked: np.ndarray = frames[np.minimum(following, len(frames) - 1)].reshape(len(frames), -1)
+    return stacked
+
+
+def _mel(frequency: float) -> float:
+    return float(1127.0 * np.log1p(frequency / 700.0))
+
+
+def _frequency(mel: Float[np.ndarray, " edge"]) -> Float[np.ndarray, " edge"]:
+    return np.asarray(700.0 * np.expm1(mel / 1127.0))
+
+
+def _unfit(name: str, value: float, expected: str) -> ConfigError:
+    return ConfigError(f"{name} is {value}; expected {expected}: set data.reader.features.{name}")
