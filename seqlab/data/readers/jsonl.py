@@ -15,7 +15,7 @@ from seqlab.data.schemes import get_scheme
 from seqlab.errors import ConfigError, DataError
 from seqlab.types import Span
 
-_WORD_LISTS = ("tokens", "tags", "upos", "xpos", "lemma", "feats", "deprel", "deps", "misc", "labels")
+_WORD_LISTS = ("tokens", "tags", "upos", "xpos", "lemma", "feats", "deprel", "deps", "misc", "labels", "alternatives")
 _NULLABLE = ("text", "offsets")
 
 

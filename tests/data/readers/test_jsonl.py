@@ -30,6 +30,16 @@ def test_jsonl_reads_tokens_and_tags(open_reader: Open, tmp_path: Path) -> None:
     assert open_reader("jsonl").unread(path) == ["key 'other'"]
 
 
+def test_jsonl_reads_unaligned_labels_and_their_alternatives(open_reader: Open, tmp_path: Path) -> None:
+    path = write(tmp_path / "x", '{"tokens": ["a", "x"], "labels": ["AE", "K", "S"], "alternatives": ["EH K S"]}')
+
+    record = open_reader("jsonl").read(path)[0]
+
+    assert (record["labels"], record["alternatives"]) == (["AE", "K", "S"], ["EH K S"])
+    with pytest.raises(DataError, match=r"alternatives is 'EH'; expected a list of strings"):
+        open_reader("jsonl").read(write(tmp_path / "y", '{"tokens": ["a"], "alternatives": "EH"}'))
+
+
 @pytest.mark.parametrize("span", ['[10, 18, "LOC"]', '{"label": "LOC", "start": 10, "end": 18}'])
 def test_jsonl_turns_character_spans_into_segments_and_tags(open_reader: Open, tmp_path: Path, span: str) -> None:
     path = write(tmp_path / "x", f'{{"text": "I live in New York!", "spans": [{span}], "label": "s"}}')

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from seqlab.config import compose, known_targets, plain
+from seqlab.data.datamodule import read_splits
 from seqlab.data.readers import CmudictReader, Reader
 from seqlab.data.readers.source import Fault
 from seqlab.errors import ConfigError, DataError
@@ -124,6 +126,21 @@ def test_other_splits_and_shares_are_refused(open_reader: Open, tmp_path: Path) 
         open_reader("cmudict").read(write(tmp_path) / "dev")
     with pytest.raises(ConfigError, match=r"shares is .*'train': 0\.5.*together 1"):
         open_reader("cmudict", shares={"train": 0.5, "val": 0.1, "test": 0.1})
+
+
+def test_splits_of_the_config_are_read(tmp_path: Path) -> None:
+    words = ["".join(chr(97 + i // 26**k % 26) for k in range(3)) for i in range(300)]
+    write(tmp_path, "".join(f"{word} AH0\n" for word in words))
+    config = plain(compose(["paths.run_dir=.", "data=cmudict", f"data.dir={tmp_path}"]))["data"]
+
+    splits = read_splits(config, targets=known_targets(), seed=0)
+
+    assert sorted(name for records in splits.values() for name in records["id"]) == sorted(words)
+    assert {split: "alternatives" in records.column_names for split, records in splits.items()} == {
+        "train": False,
+        "val": True,
+        "test": True,
+    }
 
 
 @pytest.mark.slow
