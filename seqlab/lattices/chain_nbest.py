@@ -27,7 +27,7 @@ def best_paths(chain: Chain, n: int) -> tuple[Int[Tensor, "batch path time"], Fl
     lists, sources = _best_lists(exact, n)
     records = torch.arange(n_records, device=exact.lengths.device)
     finals = lists[(exact.lengths - 1).clamp(min=0), records] + exact.end[:, None]
-    scores, places = _best_of(finals.flatten(1), n)
+    scores, places = best_of(finals.flatten(1), n)
     empty = exact.lengths == 0
     scores = scores.masked_fill(empty[:, None], -torch.inf)
     scores[empty, 0] = 0.0
@@ -42,13 +42,13 @@ def _best_lists(chain: Chain, n: int) -> tuple[Float[Tensor, "time batch tag pat
     lists, sources = [current], [torch.zeros_like(current, dtype=torch.long)]
     for step in emissions[1:]:
         extended = lists[-1][..., None] + chain.transitions[:, None, :]  # batch, tag before, path, tag
-        scores, places = _best_of(extended.flatten(1, 2).transpose(1, 2), n)
+        scores, places = best_of(extended.flatten(1, 2).transpose(1, 2), n)
         lists.append(scores + step[..., None])
         sources.append(places)
     return torch.stack(lists), sources
 
 
-def _best_of(scores: Float[Tensor, "*lead candidate"], n: int) -> tuple[Tensor, Tensor]:
+def best_of(scores: Float[Tensor, "*lead candidate"], n: int) -> tuple[Tensor, Tensor]:
     """Return the `n` best of the candidates, filled up with -inf, and their places."""
     found, places = scores.topk(min(n, scores.shape[-1]), dim=-1)
     missing = n - found.shape[-1]
