@@ -8,6 +8,10 @@ With score_t(d, k) that of the segment from step t - d to step t with label k, t
 
 u: all that comes before a segment that begins at t; v: all that follows one that ends at t. The probability of a segment
 is exp(u_{t-d}(k) + score_t(d, k) + v_t(k)) over that of all segmentations.
+
+Sums that grow with the record would lose a digit with every tenfold of its length. So each step has a shift, the largest
+a_t(k): a segment's score loses the shifts of its steps, every segmentation of the record then loses as much, and the
+probabilities stay as they are.
 """
 
 import math
@@ -19,17 +23,25 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from seqlab.lattices.semi_markov_model import Lattice
+from seqlab.lattices.semi_markov_segments import segment_sums
 
 
 @dataclass(frozen=True)
 class ForwardSums:
-    """The sums from the first step on; beyond a record's length they are -inf or mean nothing."""
+    """The sums from the first step on, less the shifts; beyond a record's length they are -inf or mean nothing."""
 
     incoming: Float[Tensor, "time batch label"]
     """u"""
     outgoing: Float[Tensor, "time batch label"]
     """a"""
-    log_partition: Float[Tensor, " batch"]
+    shifts: Float[Tensor, "time batch"]
+    """0 where no segmentation ends at the step."""
+    shifted_partition: Float[Tensor, " batch"]
+
+    @property
+    def log_partition(self) -> Float[Tensor, " batch"]:
+        """The partition of the scores as they were."""
+        return self.shifted_partition + self.shifts.sum(0)
 
 
 @dataclass(frozen=True)
@@ -55,14 +67,19 @@ def forward_sums(lattice: Lattice) -> ForwardSums:
     """Return u, a and the partition."""
     n_steps, max_length, n_records, n_labels = lattice.scores.shape
     incoming = lattice.scores.new_empty(n_steps, n_records, n_labels)
-    outgoing = torch.empty_like(incoming)
+    outgoing, shifts = torch.empty_like(incoming), incoming.new_empty(n_steps, n_records, 1)
+    before = incoming[:0]  # u of the last steps, the latest first
     for t in range(n_steps):
         incoming[t] = (outgoing[t - 1][:, :, None] + lattice.transitions).logsumexp(1) if t else lattice.start
-        before = incoming[max(0, t + 1 - max_length) : t + 1].flip(0)
-        outgoing[t] = (before + lattice.scores[t, : len(before)]).logsumexp(0)
+        before = torch.cat([incoming[t : t + 1], before[: max_length - 1]])
+        sums = (before + lattice.scores[t, : len(before)]).logsumexp(0)
+        largest = sums.amax(-1, keepdim=True)
+        shifts[t] = largest.masked_fill(largest == -math.inf, 0.0)
+        outgoing[t] = sums - shifts[t]
+        before -= shifts[t]
     # In row n, the partitions of n steps; of none there is one segmentation, the empty one.
     totals = pad((outgoing + lattice.end).logsumexp(-1), (0, 0, 1, 0))
-    return ForwardSums(incoming, outgoing, totals.gather(0, lattice.lengths[None])[0])
+    return ForwardSums(incoming, outgoing, shifts[..., 0], totals.gather(0, lattice.lengths[None])[0])
 
 
 def backward_sums(lattice: Lattice) -> BackwardSums:
@@ -80,10 +97,11 @@ def backward_sums(lattice: Lattice) -> BackwardSums:
 
 def segment_sums_of(lattice: Lattice) -> SegmentSums:
     """Return partition and expected counts of `lattice`, whose scores become the marginals."""
-    forward, backward = forward_sums(lattice), backward_sums(lattice)
     n_steps, max_length = lattice.scores.shape[:2]
-    log_partition = forward.log_partition
-    totals = log_partition.masked_fill(log_partition == -math.inf, math.inf)[:, None]
+    forward = forward_sums(lattice)
+    lattice.scores.sub_(segment_sums(forward.shifts.T[..., None], max_length).permute(1, 2, 0, 3))
+    backward, partition = backward_sums(lattice), forward.shifted_partition
+    totals = partition.masked_fill(partition == -math.inf, math.inf)[:, None]
     edges = torch.zeros_like(lattice.transitions).expand(len(totals), -1, -1).clone()
     for t in range(1, n_steps):
         into = (backward.beginning[t] - totals)[:, None, :]
@@ -91,4 +109,4 @@ def segment_sums_of(lattice: Lattice) -> SegmentSums:
     joint = lattice.scores.add_((backward.following - totals)[:, None])
     for d in range(min(max_length, n_steps)):
         joint[d:, d] += forward.incoming[: n_steps - d]
-    return SegmentSums(log_partition, joint.exp_(), edges)
+    return SegmentSums(forward.log_partition, joint.exp_(), edges)

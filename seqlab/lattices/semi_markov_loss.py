@@ -30,8 +30,9 @@ def negative_log_likelihood(model: SemiMarkov, segments: Segments) -> Float[Tens
     Raises: ValueError where `segments` are no segmentations of the records, or have a segment longer than `max_length`.
     """
     check_segments(model, segments)
-    kept = _path_score(model, segments)
-    losses = (_log_partition(model) - kept).masked_fill(kept == -torch.inf, torch.inf)
+    widened = model.widened()
+    kept = _path_score(widened, segments)
+    losses = (_log_partition(widened) - kept).masked_fill(kept == -torch.inf, torch.inf)
     return losses.to(model.score_dtype)
 
 

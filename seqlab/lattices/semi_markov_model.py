@@ -52,6 +52,16 @@ class SemiMarkov:
         """Whether a gradient of the scores may be asked for."""
         return torch.is_grad_enabled() and any(scores.requires_grad for scores in self.all_scores)
 
+    def widened(self) -> "SemiMarkov":
+        """Return the same model in float64, its segment scores in float32 at least: gradients that meet are rounded once."""
+        return SemiMarkov(
+            scores=self.scores.to(self.score_dtype),
+            lengths=self.lengths,
+            transitions=self.transitions.double(),
+            start=self.start.double(),
+            end=self.end.double(),
+        )
+
 
 @dataclass(frozen=True)
 class Lattice:
