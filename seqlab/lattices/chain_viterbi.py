@@ -26,7 +26,7 @@ def viterbi(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " ba
 
 def _best_scores(chain: Chain) -> Float[Tensor, "time tag batch"]:
     """Return the score of the best path up to each step and tag. Batch last: the maximum over tags is fastest so."""
-    best = chain.emissions.permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
+    best = chain.emissions.masked_fill(~chain.mask[..., None], 0.0).permute(1, 2, 0).contiguous()
     n_steps, n_tags, n_records = best.shape
     transitions, extended = chain.transitions[..., None], best.new_empty(n_tags, n_tags, n_records)
     into = torch.empty_like(best[0])
