@@ -12,18 +12,11 @@ from seqlab.data.readers.pronunciations import CmudictReader
 from seqlab.data.readers.table import TableReader
 
 __all__ = [
-__all__ = [
     "CharactersReader",
     "CmudictReader",
     "ConllReader",
     "ConlluReader",
     "DigitStringsReader",
-    "HubReader",
-    "JsonlReader",
-    "LinesReader",
-    "Reader",
-    "TableReader",
-]
     "HubReader",
     "JsonlReader",
     "LinesReader",
