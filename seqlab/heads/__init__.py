@@ -3,6 +3,7 @@
 from seqlab.heads.base import Head
 from seqlab.heads.ctc import CtcHead
 from seqlab.heads.hmm import HmmTokenHead
+from seqlab.heads.hybrid import HmmHybridHead
 from seqlab.heads.segment import SegmentHead
 from seqlab.heads.sequence import MultiLabelHead, SequenceHead
 from seqlab.heads.temporal import TemporalHead
@@ -12,6 +13,7 @@ __all__ = [
     "CrfTokenHead",
     "CtcHead",
     "Head",
+    "HmmHybridHead",
     "HmmTokenHead",
     "MultiLabelHead",
     "SegmentHead",

@@ -7,15 +7,27 @@ from seqlab.data.fields import (
     CategoryField,
     Field,
     LabelField,
+    LabelSequenceField,
     MultiLabelField,
     SegmentBoundsField,
     SegmentLabelField,
     TagField,
 )
-from seqlab.heads import CrfTokenHead, Head, HmmTokenHead, MultiLabelHead, SegmentHead, SequenceHead, SoftmaxTokenHead
+from seqlab.heads import (
+    CrfTokenHead,
+    CtcHead,
+    Head,
+    HmmHybridHead,
+    HmmTokenHead,
+    MultiLabelHead,
+    SegmentHead,
+    SequenceHead,
+    SoftmaxTokenHead,
+)
 from seqlab.steps import Steps
 from seqlab.testing import HeadContract, TokenHeadContract, labelled_columns
 from seqlab.testing.ragged import ragged_steps
+from seqlab.types import Prediction
 
 
 class TestCrfTokenHead(TokenHeadContract):
@@ -137,3 +149,54 @@ class TestSegmentHead(HeadContract):
 
 class TestCrfSegmentHead(TestSegmentHead):
     has_transitions = True
+
+
+class TemporalContract(HeadContract):
+    def target(self) -> Field:
+        return LabelSequenceField(column="labels", alternatives=None)
+
+    def check_prediction(self, prediction: Prediction, *, n_steps: int) -> None:
+        super().check_prediction(prediction, n_steps=n_steps)
+        assert prediction.bounds is not None
+        assert all(0 <= start < end <= n_steps for start, end in prediction.bounds), prediction
+        assert prediction.bounds == sorted(prediction.bounds)
+
+
+@pytest.mark.parametrize("_beam_width", [1, 3])
+class TestCtcHead(TemporalContract):
+    @pytest.fixture(autouse=True)
+    def _chosen(self, _beam_width: int) -> None:
+        self.beam_width = _beam_width
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return CtcHead(
+            target=target,
+            input_width=input_width,
+            summary_width=summary_width,
+            upsampling=2,
+            drop_prob=0.0,
+            beam_width=self.beam_width,
+            insertion_bonus=0.0,
+        )
+
+
+@pytest.mark.parametrize("_training", ["full_sum", "viterbi"])
+class TestHmmHybridHead(TemporalContract):
+    @pytest.fixture(autouse=True)
+    def _chosen(self, _training: str) -> None:
+        self.training = _training
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return HmmHybridHead(
+            target=target,
+            input_width=input_width,
+            summary_width=summary_width,
+            upsampling=2,
+            drop_prob=0.0,
+            states_per_label=2,
+            can_skip=False,
+            has_silence=True,
+            training=self.training,
+            prior_scale=0.5,
+            insertion_bonus=0.0,
+        )
