@@ -15,7 +15,10 @@ from seqlab.training import train
     [
         ("encoder=lstmm", r"encoder=lstmm: there is no such option; did you mean encoder=lstm\?; encoder has chain, .*rnn"),
         ("optimizer=adamww", r"optimizer=adamww: .*did you mean optimizer=adamw\?"),
-        ("head=[crff]", r"head=crff: .*did you mean head=crf\?; head has crf, hmm, multilabel, segment, sequence, softmax"),
+        (
+            "head=[crff]",
+            r"head=crff: .*did you mean head=crf\?; head has crf, ctc, hmm, .*softmax",
+        ),
         ("embedding=[words,charcnn]", r"embedding=charcnn: .*did you mean embedding=char_cnn\?"),
         ("experiment=wnut", r"experiment=wnut: .*did you mean experiment=wnut17\?"),
         ("encoder=zzz", r"encoder=zzz: there is no such option; encoder has chain, gru"),

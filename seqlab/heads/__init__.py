@@ -5,9 +5,10 @@ from seqlab.heads.ctc import CtcHead
 from seqlab.heads.hmm import HmmTokenHead
 from seqlab.heads.hybrid import HmmHybridHead
 from seqlab.heads.segment import SegmentHead
+from seqlab.heads.semi_markov import SemiMarkovHead
 from seqlab.heads.sequence import MultiLabelHead, SequenceHead
 from seqlab.heads.temporal import TemporalHead
-from seqlab.heads.token import CrfTokenHead, SoftmaxTokenHead, TokenHead
+from seqlab.heads.token import CrfTokenHead, SoftmaxTokenHead, TagHead, TokenHead
 
 __all__ = [
     "CrfTokenHead",
@@ -17,8 +18,10 @@ __all__ = [
     "HmmTokenHead",
     "MultiLabelHead",
     "SegmentHead",
+    "SemiMarkovHead",
     "SequenceHead",
     "SoftmaxTokenHead",
+    "TagHead",
     "TemporalHead",
     "TokenHead",
 ]

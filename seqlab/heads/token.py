@@ -22,8 +22,8 @@ OUTSIDE = "O"
 """The tag of a step outside all spans, in every scheme."""
 
 
-class TokenHead(Head):
-    """A score for every tag at every step, and what its subclasses make of them."""
+class TagHead(Head):
+    """One tag a step, however it is found."""
 
     target: TagTargets
 
@@ -36,6 +36,21 @@ class TokenHead(Head):
         """Strict span F1 with a span scheme, else accuracy."""
         return "span_f1/strict" if self.target.span_scheme else "accuracy"
 
+    def gold(self, columns: Columns) -> list[list[str]]:
+        """Return each record's tags."""
+        return columns.lists(self.target.column)
+
+    def score(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Return tag accuracy and, with a span scheme, precision, recall and F1 of spans."""
+        predicted = [prediction.labels for prediction in predictions]
+        scheme = self.target.span_scheme
+        spans = span_scores(gold, predicted, scheme=scheme.name) if scheme else {}
+        return {**spans, **tag_accuracy(gold, predicted)}
+
+
+class TokenHead(TagHead):
+    """A score for every tag at every step, and what its subclasses make of them."""
+
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss a step."""
         tags: Int[Tensor, "batch time"] = batch.tensor(self.target)
@@ -47,17 +62,6 @@ class TokenHead(Head):
         tags = self._decode(scores, steps)
         confidences = self._probabilities(scores, steps).gather(2, tags.unsqueeze(2))[..., 0] if use_confidences else None
         return _predictions(tags, confidences, lengths=steps.lengths, names=self.target.tags)
-
-    def gold(self, columns: Columns) -> list[list[str]]:
-        """Return each record's tags."""
-        return columns.lists(self.target.column)
-
-    def score(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """Return tag accuracy and, with a span scheme, precision, recall and F1 of spans."""
-        predicted = [prediction.labels for prediction in predictions]
-        scheme = self.target.span_scheme
-        spans = span_scores(gold, predicted, scheme=scheme.name) if scheme else {}
-        return {**spans, **tag_accuracy(gold, predicted)}
 
     @abstractmethod
     def _scores(self, steps: Steps) -> Float[Tensor, "batch time tag"]: ...

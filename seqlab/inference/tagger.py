@@ -15,7 +15,7 @@ from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.records import records_from_columns
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import DataError
-from seqlab.heads import Head, SegmentHead, TokenHead
+from seqlab.heads import Head, SegmentHead, TagHead
 from seqlab.inference.records import Layer, TaggedRecord
 from seqlab.labeler import Labeler
 from seqlab.types import Prediction
@@ -127,7 +127,7 @@ class Tagger:
 def _layer(head: Head) -> Layer:
     if isinstance(head, SegmentHead):
         return Layer(is_per_step=False, scheme=None, labels=head.target.tags)
-    if not isinstance(head, TokenHead):
+    if not isinstance(head, TagHead):
         return Layer(is_per_step=False, scheme=None, labels=getattr(head.target, "labels", []))
     scheme = head.target.span_scheme
     if scheme is None:

@@ -133,7 +133,7 @@ def _backward(
     made = LstmGradients(
         gates=d_gates,
         products=d_gates if w.gain is None else torch.empty_like(d_gates),
-        inputs=d_gates if w.gain is None else torch.empty_like(d_gates),
+        inputs=d_gates if w.gain is None or w.peepholes is None else torch.empty_like(d_gates),  # peepholes read `gates` later
         emitted=None if w.projection is None else torch.empty_like(tape.hidden[:, 1:]).contiguous(),
     )
     if native.is_usable(tape.gates):

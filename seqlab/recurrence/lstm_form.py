@@ -115,6 +115,6 @@ class LstmGradients:
     products: Tensor
     """Of W h: `gates` itself where nothing is normalised."""
     inputs: Tensor
-    """Of the inputs, likewise."""
+    """Of the inputs; may be `gates` itself, written last."""
     emitted: Tensor | None
     """Of P (o b(c))."""

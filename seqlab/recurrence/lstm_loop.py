@@ -195,15 +195,16 @@ def _gain_gradients(tape: LstmTape, w: LstmWeights, made: LstmGradients, d_scale
         return {}
     assert tape.normal_input is not None
     assert tape.input_scale is not None
-    d_normal = made.gates * _over_steps(w.input_gain)
-    made.inputs.copy_(normalised_backward(d_normal, tape.normal_input, tape.input_scale))
-    return {
+    found = {
         "gain": (made.gates * tape.normal).sum((1, 2)),
         "input_gain": (made.gates * tape.normal_input).sum((1, 2)),
         "bias": made.gates.sum((1, 2)),
         "cell_gain": (d_scaled * tape.normal_cell).sum((1, 2)),
         "cell_bias": d_scaled.sum((1, 2)),
     }
+    d_normal = made.gates * _over_steps(w.input_gain)
+    made.inputs.copy_(normalised_backward(d_normal, tape.normal_input, tape.input_scale))  # these may be the gates' own
+    return found
 
 
 def _forget_(d_cells: Tensor, in_gate: Tensor, *, form: LstmForm) -> None:

@@ -93,7 +93,10 @@ def test_encoders_build(option: str) -> None:
 
 @pytest.mark.parametrize("option", options_of("head"))
 def test_heads_build(option: str) -> None:
-    overrides = [f"data={'sample' if option == 'segment' else 'sample_intents'}", f"head=[{option}]"]
+    corpus = "sample" if option in ("segment", "semi_markov") else "sample_intents"
+    overrides = [f"data={corpus}", f"head=[{option}]"]
+    if option in ("ctc", "hmm_hybrid"):
+        overrides.append("heads.labels.target.column=tags")  # any lists of strings will do
     if option == "hmm":
         overrides += ["embedding=[word_ids]", "encoder=identity", "embedding.dropout.variational=0"]
     assert len(labeler_of(*overrides).heads) == 1

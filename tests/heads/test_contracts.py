@@ -21,6 +21,7 @@ from seqlab.heads import (
     HmmTokenHead,
     MultiLabelHead,
     SegmentHead,
+    SemiMarkovHead,
     SequenceHead,
     SoftmaxTokenHead,
 )
@@ -200,3 +201,11 @@ class TestHmmHybridHead(TemporalContract):
             prior_scale=0.5,
             insertion_bonus=0.0,
         )
+
+
+class TestSemiMarkovHead(TokenHeadContract):
+    def target(self) -> Field:
+        return TagField(column="tags", scheme="BIO")
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return SemiMarkovHead(target=target, input_width=input_width, summary_width=summary_width, max_length=3)
