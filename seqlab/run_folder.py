@@ -87,7 +87,8 @@ def _environment() -> dict[str, Any]:
 
 def _content(prediction: Prediction) -> dict[str, Any]:
     content = {"labels": prediction.labels, "confidences": prediction.confidences}
-    return content if prediction.bounds is None else {**content, "bounds": prediction.bounds}
+    further = {"bounds": prediction.bounds, "span_confidences": prediction.span_confidences}
+    return content | {name: value for name, value in further.items() if value is not None}
 
 
 def _git_state() -> dict[str, Any] | None:

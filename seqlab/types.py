@@ -23,3 +23,5 @@ class Prediction:
     confidences: list[float]
     bounds: list[tuple[int, int]] | None = None
     """First step of each label and the one after its last, where labels belong to stretches of steps; None elsewhere."""
+    span_confidences: list[float] | None = None
+    """Probability of each span that tags spell, in order; None where the head does not know it."""

@@ -139,6 +139,9 @@ class HmmTokenHead(TokenHead):
         moves = self.transitions if transitions is None else transitions
         return Chain(scores, steps.lengths, moves[:, :-1], self.start if start is None else start, moves[:, -1])
 
+    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
+        return self._chain(scores, steps)
+
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
     ) -> Float[Tensor, ""]:

@@ -2,6 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import islice
 from typing import Any, final
 
 import torch
@@ -13,7 +16,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.heads.base import Head
 from seqlab.lattices import linear_chain
-from seqlab.lattices.linear_chain import Chain
+from seqlab.lattices.linear_chain import Chain, Stretches
 from seqlab.metrics import span_scores, tag_accuracy
 from seqlab.steps import Steps
 from seqlab.types import Prediction
@@ -61,7 +64,34 @@ class TokenHead(TagHead):
         scores = self._scores(steps)
         tags = self._decode(scores, steps)
         confidences = self._probabilities(scores, steps).gather(2, tags.unsqueeze(2))[..., 0] if use_confidences else None
-        return _predictions(tags, confidences, lengths=steps.lengths, names=self.target.tags)
+        found = _predictions(tags, confidences, lengths=steps.lengths, names=self.target.tags)
+        chain = self._distribution(scores, steps)
+        return found if chain is None or not use_confidences else self._with_spans(found, chain, tags)
+
+    @cached_property
+    def _goes_on(self) -> Bool[Tensor, "prev_tag tag"]:
+        """Which neighbouring tags belong to one span."""
+        assert self.target.span_scheme is not None
+        return torch.from_numpy(self.target.span_scheme.goes_on(self.target.tags))
+
+    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain | None:
+        """Return the chain whose paths the tags are drawn from; None where steps are independent of each other."""
+        return None
+
+    def _with_spans(self, predictions: Sequence[Prediction], chain: Chain, tags: Int[Tensor, "batch time"]) -> list[Prediction]:
+        """Return the predictions with the probability of each span."""
+        scheme = self.target.span_scheme
+        if scheme is None:
+            return list(predictions)
+        spans = [scheme.spans(prediction.labels) for prediction in predictions]
+        places = [(record, span.start, span.end) for record, row in enumerate(spans) for span in row]
+        records, starts, ends = torch.tensor(places, dtype=torch.long, device=tags.device).view(-1, 3).T
+        stretches = Stretches(records, starts, ends)
+        probs = iter(linear_chain.span_probabilities(chain, tags, stretches, goes_on=self._goes_on.to(tags.device)).tolist())
+        return [
+            replace(prediction, span_confidences=list(islice(probs, len(row))))
+            for prediction, row in zip(predictions, spans, strict=True)
+        ]
 
     @abstractmethod
     def _scores(self, steps: Steps) -> Float[Tensor, "batch time tag"]: ...
@@ -136,6 +166,9 @@ class CrfTokenHead(LinearTokenHead):
 
     def _chain(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
         return self.constraints.chain(scores, steps.lengths, transitions=self.transitions, start=self.start, end=self.end)
+
+    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
+        return self._chain(scores, steps)
 
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps

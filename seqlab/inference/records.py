@@ -25,7 +25,9 @@ class Layer:
 @final
 @dataclass(frozen=True, slots=True)
 class LabelledSpan:
-    """Steps `start` to `end` (exclusive) carry `label`; `confidence` is that of the least certain of their tags.
+    """Steps `start` to `end` (exclusive) carry `label`.
+
+    `confidence` is the probability of the span where the head knows it (CRF, HMM), else that of the least certain of its tags.
 
     `text_start` and `text_end` (exclusive) count characters of the record's text, None where the record came as tokens;
     `text` is then the tokens with a space between them.
@@ -71,10 +73,9 @@ class TaggedRecord:
     def _spans(self, prediction: Prediction, *, scheme: str) -> list[LabelledSpan]:
         if all(label == "O" for label in prediction.labels):
             return []
-        return [
-            self._span(start, end, label, confidence=min(prediction.confidences[start:end]))
-            for start, end, label in get_scheme(scheme).spans(prediction.labels)
-        ]
+        found = get_scheme(scheme).spans(prediction.labels)
+        sure = prediction.span_confidences or [min(prediction.confidences[start:end]) for start, end, _ in found]
+        return [self._span(start, end, label, confidence=p) for (start, end, label), p in zip(found, sure, strict=True)]
 
     def _span(self, start: int, end: int, label: str, *, confidence: float) -> LabelledSpan:
         if self.text is None or self.offsets is None:

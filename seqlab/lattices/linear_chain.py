@@ -14,10 +14,12 @@ from seqlab.lattices.chain_loss import (
 from seqlab.lattices.chain_markov import entropy, sample
 from seqlab.lattices.chain_nbest import best_paths
 from seqlab.lattices.chain_posterior import marginals
+from seqlab.lattices.chain_spans import Stretches, span_probabilities
 from seqlab.lattices.chain_viterbi import viterbi
 
 __all__ = [
     "Chain",
+    "Stretches",
     "best_paths",
     "entropy",
     "log_partition",
@@ -26,5 +28,6 @@ __all__ = [
     "partial_negative_log_likelihood",
     "path_score",
     "sample",
+    "span_probabilities",
     "viterbi",
 ]

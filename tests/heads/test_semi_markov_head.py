@@ -78,7 +78,7 @@ def test_records_with_a_longer_span_are_left_out_and_counted(caplog: pytest.LogC
 def test_tags_without_spans_are_refused() -> None:
     target = TagField(column="tags", scheme=None)
     target.fit(COLUMNS)
-    with pytest.raises(ConfigError, match="the tags spell none: data.scheme is null"):
+    with pytest.raises(ConfigError, match=r"the tags spell none: data\.scheme is null"):
         SemiMarkovHead(target=target, input_width=WIDTH, summary_width=1, max_length=2)
     with pytest.raises(ConfigError, match="max_length is 0"):
         head(max_length=0)

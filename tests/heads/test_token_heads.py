@@ -1,18 +1,22 @@
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from seqlab.data.columns import Columns
+from seqlab.data.columns import Columns, string_records
 from seqlab.data.fields import NO_TARGET, TagField
 from seqlab.data.records import records_from_columns
 from seqlab.data.schemes import get_scheme
 from seqlab.heads import CrfTokenHead, SoftmaxTokenHead, TokenHead
+from seqlab.lattices import linear_chain
 from seqlab.steps import Steps
 from seqlab.testing import labelled_columns
 from seqlab.testing.ragged import ragged_steps
 from seqlab.testing.records import bare_batch, batch_of, n_steps
+from seqlab.types import Span
 
 SCHEMES = ["BIO", "BIOES", "IOB1"]
 
@@ -122,3 +126,28 @@ def test_scores_name_spans_only_where_there_is_a_scheme() -> None:
         scores = head.score(head.gold(labelled_columns()), head.predict(steps, bare_batch(steps), use_confidences=False))
         assert ("span_f1" in scores) == has_spans
         assert 0 <= scores["accuracy"] <= 1
+
+
+@pytest.mark.parametrize("scheme", ["BIO", "BIOES", "IO"])
+def test_a_span_is_as_probable_as_all_paths_that_have_it(scheme: str) -> None:
+    field = TagField(column="tags", scheme=scheme)
+    field.fit(string_records({"tags": [get_scheme(scheme).encode([Span(0, 2, "X"), Span(2, 3, "Y")], n_steps=4)]}))
+    made, steps = crf(field), ragged_steps(4)
+    torch.nn.init.normal_(made.projection.weight, std=2.0)
+    torch.nn.init.normal_(made.transitions, std=2.0)
+    chain = made._chain(made._scores(steps), steps)
+    engine = get_scheme(scheme)
+    for i, prediction in enumerate(made.predict(steps, bare_batch(steps), use_confidences=True)):
+        length = int(steps.lengths[i])
+        if not length or length > 4:
+            continue
+        paths = list(itertools.product(range(len(field.tags)), repeat=length))
+        one = linear_chain.Chain(
+            chain.emissions[[i] * len(paths), :length], torch.tensor([length] * len(paths)), *chain.scores[1:]
+        )
+        scores = linear_chain.path_score(one, torch.tensor(paths)).double()
+        probs = scores.softmax(0)
+        assert prediction.span_confidences is not None
+        for span, confidence in zip(engine.spans(prediction.labels), prediction.span_confidences, strict=True):
+            has_it = torch.tensor([span in engine.spans([field.tags[tag] for tag in path]) for path in paths])
+            assert confidence == pytest.approx(probs[has_it].sum().item(), abs=1e-6)

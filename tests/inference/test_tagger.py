@@ -20,8 +20,9 @@ def test_predict_finds_spans_with_their_place_in_the_text(tagger: seqlab.Tagger)
     assert record.tokens == ["Grace", "Hopper", "visited", "New", "York", "."]
     assert record.predictions["tags"].labels == ["B-PER", "I-PER", "O", "B-LOC", "I-LOC", "O"]
     person, place = record.spans["tags"]
-    confidences = record.predictions["tags"].confidences
-    assert person == LabelledSpan(0, 2, "PER", min(confidences[:2]), "Grace Hopper", 2, 14)
+    confidences = record.predictions["tags"].span_confidences
+    assert confidences is not None
+    assert person == LabelledSpan(0, 2, "PER", confidences[0], "Grace Hopper", 2, 14)
     assert (place.text, text[place.text_start : place.text_end]) == ("New York", "New York")
 
 

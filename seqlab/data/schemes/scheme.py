@@ -128,6 +128,15 @@ class Scheme:
         allowed = self.allowed[prefixes[:, None], prefixes, is_same]
         return Transitions(start=allowed[0, 1:], step=allowed[1:, 1:], end=allowed[1:, 0])
 
+    def goes_on(self, tags: Sequence[str]) -> Bool[np.ndarray, "prev_tag tag"]:
+        """Return whether the second of two neighbouring tags belongs to the span of the first."""
+        together = np.zeros((len(tags), len(tags)), dtype=np.bool_)
+        labels = [split_tag(tag)[1] for tag in tags]
+        for i, before in enumerate(tags):
+            for j in (j for j, label in enumerate(labels) if label == labels[i]):
+                together[i, j] = [(span.start, span.end) for span in self.spans([before, tags[j]])] == [(0, 2)]
+        return together
+
     def tags_of(self, labels: Iterable[str]) -> list[str]:
         """Return every tag for spans of `labels`: `O` first, then label by label in the given order."""
         return ["O", *(join_tag(prefix, label) for label in labels for prefix in self.prefixes[1:])]
