@@ -16,6 +16,7 @@ from seqlab.labeler import Labeler
 from seqlab.module import LabelerModule, clip_to_norm_, flat_scores
 from seqlab.testing import labelled_columns
 
+PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
 WORDS = CategoryField(column="tokens", view="identity", min_count=1)
 TAGS = TagField(column="tags", scheme="BIO")
 LABEL = LabelField(column="label")
@@ -27,7 +28,7 @@ def module(*, loss_weights: Mapping[str, float] | None = None, seed: int = 0, co
     torch.manual_seed(0)
     embedding = EmbeddingLayer(parts={"words": CategoryEmbedding(field=WORDS, width=4, unknown_alpha=0.0)}, dropout={})
     heads = {
-        "tags": SoftmaxTokenHead(target=TAGS, input_width=4, summary_width=4, is_constrained=False),
+        "tags": SoftmaxTokenHead(target=TAGS, input_width=4, summary_width=4, is_constrained=False, **PLAIN),
         "label": SequenceHead(target=LABEL, input_width=4, summary_width=4, pooling="mean", drop_prob=0.0),
     }
     encoded = fields.encode((columns or labelled_columns()).records)

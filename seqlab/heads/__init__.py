@@ -1,6 +1,7 @@
 """Heads: `Steps` -> labels."""
 
 from seqlab.heads.base import Head
+from seqlab.heads.crf import CrfTokenHead, SecondOrderCrfTokenHead
 from seqlab.heads.ctc import CtcHead
 from seqlab.heads.hmm import HmmTokenHead
 from seqlab.heads.hybrid import HmmHybridHead
@@ -8,7 +9,7 @@ from seqlab.heads.segment import SegmentHead
 from seqlab.heads.semi_markov import SemiMarkovHead
 from seqlab.heads.sequence import MultiLabelHead, SequenceHead
 from seqlab.heads.temporal import TemporalHead
-from seqlab.heads.token import CrfTokenHead, SoftmaxTokenHead, TagHead, TokenHead
+from seqlab.heads.token import SoftmaxTokenHead, TagHead, TokenHead
 
 __all__ = [
     "CrfTokenHead",
@@ -17,6 +18,7 @@ __all__ = [
     "HmmHybridHead",
     "HmmTokenHead",
     "MultiLabelHead",
+    "SecondOrderCrfTokenHead",
     "SegmentHead",
     "SemiMarkovHead",
     "SequenceHead",

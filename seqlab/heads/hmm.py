@@ -11,7 +11,8 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, CategoryField, TagTargets
 from seqlab.data.vocabulary import N_RESERVED, PADDING, UNKNOWN
 from seqlab.errors import ConfigError
-from seqlab.heads.token import SchemeConstraints, TokenHead, allowed_tags
+from seqlab.heads.constraints import SchemeConstraints, allowed_tags
+from seqlab.heads.token import TokenHead
 from seqlab.lattices import linear_chain
 from seqlab.lattices.linear_chain import Chain
 from seqlab.steps import Steps

@@ -14,8 +14,9 @@ from seqlab.data.fields import SegmentBounds, SegmentBoundsField, SegmentLabelFi
 from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError
 from seqlab.heads.base import Head
+from seqlab.heads.crf import CrfTokenHead
 from seqlab.heads.pooling import get_pooling
-from seqlab.heads.token import CrfTokenHead, SoftmaxTokenHead
+from seqlab.heads.token import SoftmaxTokenHead
 from seqlab.metrics import classification_scores
 from seqlab.steps import Steps
 from seqlab.types import Prediction
@@ -55,7 +56,15 @@ class SegmentHead(Head):
         if has_transitions:
             self.labels = CrfTokenHead(target=target, input_width=width, summary_width=width, omission_cost=0.0)
         else:
-            self.labels = SoftmaxTokenHead(target=target, input_width=width, summary_width=width, is_constrained=False)
+            self.labels = SoftmaxTokenHead(
+                target=target,
+                input_width=width,
+                summary_width=width,
+                is_constrained=False,
+                class_weights={},
+                label_smoothing=0.0,
+                focal_gamma=0.0,
+            )
 
     @property
     def main_metric(self) -> str:

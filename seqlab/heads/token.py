@@ -1,7 +1,7 @@
-"""Token heads: one label a step, by softmax, by constrained decoding, or by a linear-chain CRF."""
+"""Token heads: one label a step; by softmax, each on its own, where the scheme does not forbid it."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
+from seqlab.errors import ConfigError
 from seqlab.heads.base import Head
+from seqlab.heads.constraints import SchemeConstraints
 from seqlab.lattices import linear_chain
 from seqlab.lattices.linear_chain import Chain, Stretches
 from seqlab.metrics import span_scores, tag_accuracy
@@ -122,17 +124,53 @@ class LinearTokenHead(TokenHead):
 
 @final
 class SoftmaxTokenHead(LinearTokenHead):
-    """Each step on its own; with a span scheme, the best sequence of tags that the scheme allows."""
+    """Each step on its own; with a span scheme, the best sequence of tags that the scheme allows.
 
-    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, is_constrained: bool) -> None:
+    Steps weigh in the loss as `class_weights` say of their tags (1 for one that is not there). `label_smoothing` is the share
+    of the target that goes to all tags alike (Szegedy et al. 2016). With a `focal_gamma` above 0 a step's loss is multiplied
+    with (1 - its probability)^gamma, so that steps that are sure already count less (Lin et al. 2017).
+    """
+
+    weights: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        target: TagTargets,
+        input_width: int,
+        summary_width: int,
+        is_constrained: bool,
+        class_weights: Mapping[str, float],
+        label_smoothing: float,
+        focal_gamma: float,
+    ) -> None:
         super().__init__(target=target, input_width=input_width, summary_width=summary_width)
+        if not 0 <= label_smoothing < 1:
+            raise ConfigError(f"heads.tags.label_smoothing is {label_smoothing}; expected a share at least 0 and below 1")
+        if focal_gamma < 0:
+            raise ConfigError(f"heads.tags.focal_gamma is {focal_gamma}; expected at least 0")
+        self.label_smoothing, self.focal_gamma = label_smoothing, focal_gamma
+        self.register_buffer("weights", _weights(class_weights, target.tags), persistent=False)
         self.constraints = SchemeConstraints(target) if is_constrained and target.span_scheme else None
 
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
     ) -> Float[Tensor, ""]:
-        losses = nn.functional.cross_entropy(scores.flatten(0, 1), tags.flatten(), ignore_index=NO_TARGET, reduction="sum")
-        return losses / (tags != NO_TARGET).sum().clamp(min=1)
+        flat, targets = scores.flatten(0, 1), tags.flatten()
+        loss = nn.functional.cross_entropy(
+            flat,
+            targets,
+            weight=self.weights,
+            ignore_index=NO_TARGET,
+            reduction="none" if self.focal_gamma else "sum",
+            label_smoothing=self.label_smoothing,
+        )
+        is_known = targets != NO_TARGET
+        if self.focal_gamma:
+            probs = flat.softmax(1).gather(1, targets.clamp(min=0)[:, None])[:, 0]
+            loss = ((1 - probs).clamp(min=0) ** self.focal_gamma * loss)[is_known].sum()
+        total = is_known.sum().clamp(min=1) if self.weights is None else self.weights[targets[is_known]].sum().clamp(min=1e-9)
+        return loss / total
 
     def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
         if self.constraints is None:
@@ -144,95 +182,14 @@ class SoftmaxTokenHead(LinearTokenHead):
         return scores.float().softmax(2)
 
 
-@final
-class CrfTokenHead(LinearTokenHead):
-    """Linear-chain CRF (Lafferty et al. 2001): scores of tags and of their transitions, normalised over whole sequences.
-
-    Transitions that the span scheme forbids have probability 0, in training as in decoding.
-
-    `omission_cost` (nats, 0 = plain likelihood) handicaps the gold path by that much at each step of a span wherever a
-    rival path says `O` there, so that training pushes such rivals further down and recall rises: the softmax-margin of
-    Gimpel and Smith (2010), with the recall-oriented cost of Mohit et al. (2012).
-    """
-
-    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float) -> None:
-        super().__init__(target=target, input_width=input_width, summary_width=summary_width)
-        n_tags = len(target.tags)
-        self.omission_cost = omission_cost
-        self.transitions = nn.Parameter(torch.empty(n_tags, n_tags).uniform_(-0.1, 0.1))
-        self.start = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
-        self.end = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
-        self.constraints = SchemeConstraints(target)
-
-    def _chain(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
-        return self.constraints.chain(scores, steps.lengths, transitions=self.transitions, start=self.start, end=self.end)
-
-    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
-        return self._chain(scores, steps)
-
-    def _loss(
-        self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
-    ) -> Float[Tensor, ""]:
-        if self.training and self.omission_cost and OUTSIDE in self.target.tags:
-            outside = self.target.tags.index(OUTSIDE)
-            is_inside = (tags != outside) & (tags != NO_TARGET)
-            cost = torch.zeros_like(scores)
-            cost[..., outside] = self.omission_cost * is_inside
-            scores = scores + cost
-        chain = self._chain(scores, steps)
-        is_unknown = (tags == NO_TARGET) & steps.mask
-        if is_unknown.any():
-            losses = linear_chain.partial_negative_log_likelihood(chain, allowed_tags(tags, n_tags=scores.shape[2]))
-        else:
-            losses = linear_chain.negative_log_likelihood(chain, tags.clamp(min=0))
-        return losses.sum() / steps.lengths.sum().clamp(min=1)
-
-    def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
-        return linear_chain.viterbi(self._chain(scores, steps))[0]
-
-    def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
-        return linear_chain.marginals(self._chain(scores, steps))
-
-
-class SchemeConstraints(nn.Module):
-    """Which tags may begin, follow and end, as 0 and -inf to add to scores; without a scheme everything may."""
-
-    start: Tensor
-    step: Tensor
-    end: Tensor
-
-    def __init__(self, target: TagTargets) -> None:
-        super().__init__()
-        n_tags = len(target.tags)
-        scheme = target.span_scheme
-        allowed = scheme.transitions(target.tags) if scheme else None
-        for name, shape in (("start", (n_tags,)), ("step", (n_tags, n_tags)), ("end", (n_tags,))):
-            is_allowed = torch.from_numpy(getattr(allowed, name)) if allowed else torch.ones(shape, dtype=torch.bool)
-            scores = torch.zeros(shape).masked_fill(~is_allowed, -torch.inf)
-            self.register_buffer(name, scores, persistent=False)
-
-    def chain(
-        self,
-        emissions: Float[Tensor, "batch time tag"],
-        lengths: Int[Tensor, " batch"],
-        *,
-        transitions: Float[Tensor, "prev_tag tag"] | float = 0.0,
-        start: Float[Tensor, " tag"] | float = 0.0,
-        end: Float[Tensor, " tag"] | float = 0.0,
-    ) -> Chain:
-        """Return the chain of these scores with the forbidden ones at -inf."""
-        return Chain(
-            emissions=emissions,
-            lengths=lengths,
-            transitions=self.step + transitions,
-            start=self.start + start,
-            end=self.end + end,
-        )
-
-
-def allowed_tags(tags: Int[Tensor, "batch time"], *, n_tags: int) -> Bool[Tensor, "batch time tag"]:
-    """Return the tag itself where there is one, and every tag where there is none."""
-    return nn.functional.one_hot(tags.clamp(min=0), n_tags).bool() | (tags == NO_TARGET).unsqueeze(2)
+def _weights(by_tag: Mapping[str, float], tags: Sequence[str]) -> Tensor | None:
+    """Return the weight of each tag; None where all weigh the same."""
+    for tag, weight in by_tag.items():
+        if tag not in tags:
+            raise ConfigError(f"heads.tags.class_weights has {tag!r}, which is no tag; expected some of {', '.join(tags)}")
+        if weight < 0:
+            raise ConfigError(f"heads.tags.class_weights.{tag} is {weight}; expected at least 0")
+    return torch.tensor([float(by_tag.get(tag, 1.0)) for tag in tags]) if by_tag else None
 
 
 def _predictions(

@@ -1,5 +1,7 @@
 """Every built-in head keeps the contract."""
 
+from typing import Any
+
 import pytest
 
 from seqlab.data.columns import Columns
@@ -20,6 +22,7 @@ from seqlab.heads import (
     HmmHybridHead,
     HmmTokenHead,
     MultiLabelHead,
+    SecondOrderCrfTokenHead,
     SegmentHead,
     SemiMarkovHead,
     SequenceHead,
@@ -29,6 +32,8 @@ from seqlab.steps import Steps
 from seqlab.testing import HeadContract, TokenHeadContract, labelled_columns
 from seqlab.testing.ragged import ragged_steps
 from seqlab.types import Prediction
+
+PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
 
 
 class TestCrfTokenHead(TokenHeadContract):
@@ -44,12 +49,19 @@ class TestPlainCrfTokenHead(TestCrfTokenHead):
         return TagField(column="upos", scheme=None)
 
 
+class TestSecondOrderCrfTokenHead(TestCrfTokenHead):
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return SecondOrderCrfTokenHead(target=target, input_width=input_width, summary_width=summary_width, omission_cost=0.0)
+
+
 class TestSoftmaxTokenHead(TokenHeadContract):
     def target(self) -> Field:
         return TagField(column="upos", scheme=None)
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
-        return SoftmaxTokenHead(target=target, input_width=input_width, summary_width=summary_width, is_constrained=False)
+        return SoftmaxTokenHead(
+            target=target, input_width=input_width, summary_width=summary_width, is_constrained=False, **PLAIN
+        )
 
 
 class TestConstrainedSoftmaxTokenHead(TokenHeadContract):
@@ -57,7 +69,9 @@ class TestConstrainedSoftmaxTokenHead(TokenHeadContract):
         return TagField(column="tags", scheme="BIO")
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
-        return SoftmaxTokenHead(target=target, input_width=input_width, summary_width=summary_width, is_constrained=True)
+        return SoftmaxTokenHead(
+            target=target, input_width=input_width, summary_width=summary_width, is_constrained=True, **PLAIN
+        )
 
 
 class TestHmmTokenHead(TokenHeadContract):

@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from seqlab.data.columns import Columns, string_records
 from seqlab.data.fields import NO_TARGET, TagField
 from seqlab.data.records import records_from_columns
 from seqlab.data.schemes import get_scheme
+from seqlab.errors import ConfigError
 from seqlab.heads import CrfTokenHead, SoftmaxTokenHead, TokenHead
 from seqlab.lattices import linear_chain
 from seqlab.steps import Steps
@@ -18,6 +20,7 @@ from seqlab.testing.ragged import ragged_steps
 from seqlab.testing.records import bare_batch, batch_of, n_steps
 from seqlab.types import Span
 
+PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
 SCHEMES = ["BIO", "BIOES", "IOB1"]
 
 
@@ -28,7 +31,7 @@ def target(scheme: str | None) -> TagField:
 
 
 def softmax(field: TagField, *, is_constrained: bool) -> SoftmaxTokenHead:
-    return SoftmaxTokenHead(target=field, input_width=4, summary_width=4, is_constrained=is_constrained).eval()
+    return SoftmaxTokenHead(target=field, input_width=4, summary_width=4, is_constrained=is_constrained, **PLAIN).eval()
 
 
 def crf(field: TagField) -> CrfTokenHead:
@@ -151,3 +154,49 @@ def test_a_span_is_as_probable_as_all_paths_that_have_it(scheme: str) -> None:
         for span, confidence in zip(engine.spans(prediction.labels), prediction.span_confidences, strict=True):
             has_it = torch.tensor([span in engine.spans([field.tags[tag] for tag in path]) for path in paths])
             assert confidence == pytest.approx(probs[has_it].sum().item(), abs=1e-6)
+
+
+def some_targets(head: TokenHead) -> tuple[Steps, torch.Tensor, torch.Tensor]:
+    """Return steps, the log probability of each known tag, and those tags."""
+    steps, columns = ragged_steps(4), labelled_columns()
+    tags = batch_of([head.target], columns, rows=[0, 1, 2, 3, 4], lengths=n_steps(columns, column="tags")).tensor(head.target)
+    logits = head._scores(steps).flatten(0, 1).log_softmax(1)
+    known = tags.flatten() != NO_TARGET
+    return steps, logits[known], tags.flatten()[known]
+
+
+@pytest.mark.parametrize(
+    ("options", "weight", "smoothing", "gamma"),
+    [
+        ({"class_weights": {"B-A": 3.0, "O": 0.5}}, {"B-A": 3.0, "O": 0.5}, 0.0, 0.0),
+        ({"label_smoothing": 0.2}, {}, 0.2, 0.0),
+        ({"focal_gamma": 2.0}, {}, 0.0, 2.0),
+        ({"focal_gamma": 1.5, "class_weights": {"O": 0.1}}, {"O": 0.1}, 0.0, 1.5),
+    ],
+)
+def test_softmax_losses_follow_their_definitions(options: Any, weight: Any, smoothing: float, gamma: float) -> None:
+    made = SoftmaxTokenHead(
+        target=target("BIO"), input_width=4, summary_width=4, is_constrained=False, **(PLAIN | options)
+    ).train()
+    steps, logs, tags = some_targets(made)
+    columns = labelled_columns()
+    batch = batch_of([made.target], columns, rows=[0, 1, 2, 3, 4], lengths=n_steps(columns, column="tags"))
+    weights = torch.tensor([weight.get(tag, 1.0) for tag in made.target.tags])
+    own = logs.gather(1, tags[:, None])[:, 0]
+    losses = -(1 - smoothing) * weights[tags] * own - smoothing / len(weights) * (weights * logs).sum(1)
+    expected = ((1 - own.exp()) ** gamma * losses).sum() / weights[tags].sum()
+    assert made.loss(steps, batch).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"class_weights": {"B-Q": 1.0}}, "class_weights has 'B-Q', which is no tag; expected some of O, "),
+        ({"class_weights": {"O": -1.0}}, r"class_weights\.O is -1.0"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0"),
+        ({"focal_gamma": -1.0}, "focal_gamma is -1.0"),
+    ],
+)
+def test_loss_options_out_of_range_are_refused(options: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        SoftmaxTokenHead(target=target("BIO"), input_width=4, summary_width=4, is_constrained=False, **(PLAIN | options))

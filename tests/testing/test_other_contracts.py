@@ -14,6 +14,8 @@ from seqlab.embeddings import CategoryEmbedding, Embedding
 from seqlab.heads import Head, SoftmaxTokenHead
 from seqlab.testing import EmbeddingContract, FieldContract, ReaderContract, TokenHeadContract, labelled_columns
 
+PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
+
 
 class Words(EmbeddingContract):
     def field(self) -> Field:
@@ -28,7 +30,9 @@ class Tags(TokenHeadContract):
         return TagField(column="upos", scheme=None)
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
-        return SoftmaxTokenHead(target=target, input_width=input_width, summary_width=summary_width, is_constrained=False)
+        return SoftmaxTokenHead(
+            target=target, input_width=input_width, summary_width=summary_width, is_constrained=False, **PLAIN
+        )
 
 
 class Categories(FieldContract):
@@ -72,8 +76,8 @@ def mates(sound: Any, self: Any, batch: Any) -> torch.Tensor:
     return values + len(batch)
 
 
-def drops_the_last(sound: Any, self: Any, steps: Any, *, use_confidences: bool) -> Any:
-    predictions = sound(self, steps, use_confidences=use_confidences)
+def drops_the_last(sound: Any, self: Any, steps: Any, batch: Any, *, use_confidences: bool) -> Any:
+    predictions = sound(self, steps, batch, use_confidences=use_confidences)
     return [type(p)(labels=p.labels[:-1], confidences=p.confidences[:-1]) for p in predictions]
 
 

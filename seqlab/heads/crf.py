@@ -1,0 +1,104 @@
+"""The conditional random field as a token head."""
+
+from dataclasses import replace
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from seqlab.data.fields import NO_TARGET, TagTargets
+from seqlab.heads.constraints import SchemeConstraints, allowed_tags
+from seqlab.heads.token import OUTSIDE, LinearTokenHead
+from seqlab.lattices import linear_chain, second_order
+from seqlab.lattices.linear_chain import Chain
+from seqlab.lattices.second_order import SecondOrderChain
+from seqlab.steps import Steps
+
+
+class CrfTokenHead(LinearTokenHead):
+    """Linear-chain CRF (Lafferty et al. 2001): scores of tags and of their transitions, normalised over whole sequences.
+
+    Transitions that the span scheme forbids have probability 0, in training as in decoding.
+
+    `omission_cost` (nats, 0 = plain likelihood) handicaps the gold path by that much at each step of a span wherever a
+    rival path says `O` there, so that training pushes such rivals further down and recall rises: the softmax-margin of
+    Gimpel and Smith (2010), with the recall-oriented cost of Mohit et al. (2012).
+    """
+
+    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float) -> None:
+        super().__init__(target=target, input_width=input_width, summary_width=summary_width)
+        n_tags = len(target.tags)
+        self.omission_cost = omission_cost
+        self.transitions = nn.Parameter(torch.empty(n_tags, n_tags).uniform_(-0.1, 0.1))
+        self.start = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
+        self.end = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
+        self.constraints = SchemeConstraints(target)
+
+    def _chain(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
+        return self.constraints.chain(scores, steps.lengths, transitions=self.transitions, start=self.start, end=self.end)
+
+    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain | None:
+        return self._chain(scores, steps)
+
+    def _loss(
+        self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
+    ) -> Float[Tensor, ""]:
+        if self.training and self.omission_cost and OUTSIDE in self.target.tags:
+            outside = self.target.tags.index(OUTSIDE)
+            is_inside = (tags != outside) & (tags != NO_TARGET)
+            cost = torch.zeros_like(scores)
+            cost[..., outside] = self.omission_cost * is_inside
+            scores = scores + cost
+        chain = self._chain(scores, steps)
+        is_unknown = (tags == NO_TARGET) & steps.mask
+        if is_unknown.any():
+            losses = self._partial_losses(chain, allowed_tags(tags, n_tags=scores.shape[2]))
+        else:
+            losses = self._losses(chain, tags.clamp(min=0))
+        return losses.sum() / steps.lengths.sum().clamp(min=1)
+
+    def _losses(self, chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
+        return linear_chain.negative_log_likelihood(chain, tags)
+
+    def _partial_losses(self, chain: Chain, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
+        return linear_chain.partial_negative_log_likelihood(chain, allowed)
+
+    def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
+        return linear_chain.viterbi(self._chain(scores, steps))[0]
+
+    def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
+        return linear_chain.marginals(self._chain(scores, steps))
+
+
+@final
+class SecondOrderCrfTokenHead(CrfTokenHead):
+    """A CRF that scores three neighbouring tags at once, beside what the first-order one scores.
+
+    A step costs (number of tags)^4: for some twenty tags at most.
+    """
+
+    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float) -> None:
+        super().__init__(target=target, input_width=input_width, summary_width=summary_width, omission_cost=omission_cost)
+        n_tags = len(target.tags)
+        self.triples = nn.Parameter(torch.zeros(n_tags, n_tags, n_tags))
+
+    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> None:
+        """Return None: tags are no Markov chain here, pairs of them are."""
+        return
+
+    def _losses(self, chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
+        return second_order.negative_log_likelihood(self._second(chain), tags)
+
+    def _partial_losses(self, chain: Chain, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
+        agreeing = replace(chain, emissions=chain.emissions.masked_fill(~allowed, -torch.inf))
+        return second_order.log_partition(self._second(chain)) - second_order.log_partition(self._second(agreeing))
+
+    def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
+        return second_order.viterbi(self._second(self._chain(scores, steps)))[0]
+
+    def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
+        return second_order.marginals(self._second(self._chain(scores, steps)))
+
+    def _second(self, chain: Chain) -> SecondOrderChain:
+        return SecondOrderChain(chain, self.triples)
