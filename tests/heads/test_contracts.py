@@ -192,6 +192,8 @@ class TestCtcHead(TemporalContract):
             drop_prob=0.0,
             beam_width=self.beam_width,
             insertion_bonus=0.0,
+            prior_order=0,
+            prior_weight=1.0,
         )
 
 

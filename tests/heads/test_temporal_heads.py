@@ -10,6 +10,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import LabelSequenceField
 from seqlab.errors import ConfigError
 from seqlab.heads import CtcHead, HmmHybridHead
+from seqlab.lattices.alignment import LabelPrior
 from seqlab.steps import Steps
 from seqlab.testing.records import bare_batch, batch_of
 from seqlab.types import Prediction
@@ -27,7 +28,14 @@ def target() -> LabelSequenceField:
 
 def ctc(**options: Any) -> CtcHead:
     torch.manual_seed(0)
-    defaults = {"upsampling": 1, "drop_prob": 0.0, "beam_width": 1, "insertion_bonus": 0.0}
+    defaults = {
+        "upsampling": 1,
+        "drop_prob": 0.0,
+        "beam_width": 1,
+        "insertion_bonus": 0.0,
+        "prior_order": 0,
+        "prior_weight": 1.0,
+    }
     return CtcHead(target=target(), input_width=WIDTH, summary_width=1, **(defaults | options))
 
 
@@ -174,3 +182,43 @@ def test_options_out_of_range_are_refused() -> None:
             hybrid(**options)
     with pytest.raises(ConfigError, match="beam_width is 0"):
         ctc(beam_width=0)
+
+
+def test_the_prior_is_that_of_the_labels_of_the_first_pass() -> None:
+    head = ctc(beam_width=5, prior_order=2).train()
+    steps = some_steps()
+    for _ in range(2):  # the second pass is not counted
+        head.loss(steps, some_batch(head))
+        head.end_epoch()
+    labels = [[head.target.labels.index(label) for label in row] for row in COLUMNS.lists("labels")]
+    expected = LabelPrior.of(labels, order=2, n_labels=2)
+    found = head._counted_prior()
+    assert found is not None
+    for history in ([], [0], [1], [0, 1], [1, 1]):
+        assert [found.log_prob(history, label) for label in (0, 1)] == [expected.log_prob(history, label) for label in (0, 1)]
+        assert found.log_prob_end(history) == expected.log_prob_end(history)
+
+
+def test_the_prior_turns_the_scale() -> None:
+    head = ctc(beam_width=5, prior_order=2, prior_weight=2.0).train()
+    sequences = string_records({"labels": [["a", "b"]] * 9 + [["b"], ["b"]]})
+    batch = batch_of([head.target], sequences, rows=list(range(11)), lengths=torch.full((11,), 3).numpy())
+    head.loss(Steps(torch.randn(11, 3, WIDTH), torch.full((11,), 3)), batch)
+    a, b, blank = head.target.labels.index("a"), head.target.labels.index("b"), 2
+    scores = torch.full((1, 3, 3), -9.0)
+    scores[0, 0, a] = scores[0, 1, blank] = scores[0, 2, b] = 2.0
+    scores[0, 2, a] = 2.2  # heard as a little more likely than b; but a never follows a
+    log_probs = scores.log_softmax(2)
+    head.eval()
+    assert head._decode(log_probs, torch.tensor([3])) == [[a, a]]  # no pass has ended: no prior yet
+    head.end_epoch()
+    assert head._decode(log_probs, torch.tensor([3])) == [[a, b]]
+
+
+def test_a_prior_needs_a_beam_and_an_order_that_can_be_counted() -> None:
+    with pytest.raises(ConfigError, match="prior_order needs a beam"):
+        ctc(prior_order=2)
+    with pytest.raises(ConfigError, match="2 labels make too many n-grams of that order"):
+        ctc(beam_width=3, prior_order=20)
+    with pytest.raises(ConfigError, match="prior_order is -1"):
+        ctc(beam_width=3, prior_order=-1)
