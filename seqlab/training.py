@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.automatic import settle_monitor, settle_scheme
+from seqlab.calibration import fit_temperatures
 from seqlab.config import build, compose, known_targets, plain
 from seqlab.data.datamodule import LabelingData, read_splits
 from seqlab.data.encoding import EncodedRecords
@@ -184,6 +185,8 @@ def _evaluate(
         trainer.validate(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["val"] = module.scores
         best = None
+        if settings["calibrate"] and settings["train"]:
+            fit_temperatures(module.labeler, data.val_dataloader())
     if settings["test"] and "test" in module.splits:
         trainer.test(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["test"] = module.scores

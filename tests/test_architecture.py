@@ -20,7 +20,7 @@ FLOORS = (
     ("metrics",),
     ("embeddings", "encoders", "heads"),
     ("labeler",),
-    ("module", "bundle", "regularizers"),
+    ("module", "bundle", "regularizers", "calibration"),
     ("callbacks", "model_card", "automatic", "resuming"),
     ("run_folder",),
     ("training", "inference"),

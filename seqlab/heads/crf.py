@@ -36,7 +36,8 @@ class CrfTokenHead(LinearTokenHead):
         self.constraints = SchemeConstraints(target)
 
     def _chain(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
-        return self.constraints.chain(scores, steps.lengths, transitions=self.transitions, start=self.start, end=self.end)
+        transitions, start, end = (self.temperature(part) for part in (self.transitions, self.start, self.end))
+        return self.constraints.chain(scores, steps.lengths, transitions=transitions, start=start, end=end)
 
     def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain | None:
         return self._chain(scores, steps)
@@ -101,4 +102,4 @@ class SecondOrderCrfTokenHead(CrfTokenHead):
         return second_order.marginals(self._second(self._chain(scores, steps)))
 
     def _second(self, chain: Chain) -> SecondOrderChain:
-        return SecondOrderChain(chain, self.triples)
+        return SecondOrderChain(chain, self.temperature(self.triples))

@@ -12,6 +12,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagField
 from seqlab.data.schemes import Scheme
 from seqlab.errors import ConfigError
+from seqlab.heads.temperature import Temperature
 from seqlab.heads.token import OUTSIDE, TagHead
 from seqlab.lattices import semi_markov
 from seqlab.lattices.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
@@ -46,6 +47,7 @@ class SemiMarkovHead(TagHead):
         self.transitions = nn.Parameter(torch.empty(n_labels, n_labels).uniform_(-0.1, 0.1))
         self.start = nn.Parameter(torch.empty(n_labels).uniform_(-0.1, 0.1))
         self.end = nn.Parameter(torch.empty(n_labels).uniform_(-0.1, 0.1))
+        self.temperature = Temperature()
         self.register_buffer("n_left_out", torch.zeros((), dtype=torch.long), persistent=False)
 
     @property
@@ -93,7 +95,8 @@ class SemiMarkovHead(TagHead):
         is_long = torch.arange(self.max_length, device=scores.device) > 0
         is_outside = torch.arange(len(self.labels), device=scores.device) == 0
         scores = scores.masked_fill(is_long[:, None] & is_outside, -torch.inf)  # outside, every step stands alone
-        return SemiMarkov(scores, steps.lengths, self.transitions, self.start, self.end)
+        scores, *others = (self.temperature(part) for part in (scores, self.transitions, self.start, self.end))
+        return SemiMarkov(scores, steps.lengths, *others)
 
     def _tags(self, ids: Tensor, steps: Steps) -> list[list[str] | None]:
         """Return each record's tags, None where one is unknown."""

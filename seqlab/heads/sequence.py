@@ -13,7 +13,8 @@ from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField
 from seqlab.dropout import NaiveDropout
 from seqlab.heads.base import Head
 from seqlab.heads.pooling import get_pooling
-from seqlab.metrics import classification_scores, multilabel_scores
+from seqlab.heads.temperature import Temperature
+from seqlab.metrics import classification_scores, expected_calibration_error, multilabel_scores
 from seqlab.steps import Steps
 from seqlab.types import Prediction
 
@@ -48,6 +49,7 @@ class SequenceHead(Head):
             n_labels=len(target.labels),
             drop_prob=drop_prob,
         )
+        self.temperature = Temperature()
 
     @property
     def main_metric(self) -> str:
@@ -57,14 +59,18 @@ class SequenceHead(Head):
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean cross-entropy of the records with a known label."""
         labels: Int[Tensor, " batch"] = batch.tensor(self.target)
-        losses = nn.functional.cross_entropy(self.scores(steps).float(), labels, ignore_index=NO_TARGET, reduction="sum")
+        losses = nn.functional.cross_entropy(self._logits(steps), labels, ignore_index=NO_TARGET, reduction="sum")
         return losses / (labels != NO_TARGET).sum().clamp(min=1)
 
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return the likeliest label of each record with its probability."""
-        probs, labels = self.scores(steps).float().softmax(1).max(1)
+        probs, labels = self._logits(steps).softmax(1).max(1)
         names = self.target.labels
         return [Prediction([names[i]], [p]) for i, p in zip(labels.tolist(), probs.tolist(), strict=True)]
+
+    def _logits(self, steps: Steps) -> Float[Tensor, "batch label"]:
+        logits: Tensor = self.temperature(self.scores(steps).float())
+        return logits
 
     def gold(self, columns: Columns) -> list[str]:
         """Return each record's label."""
@@ -73,7 +79,10 @@ class SequenceHead(Head):
 
     def score(self, gold: Sequence[str], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Return accuracy, macro F1 and what always answering the most frequent label would score."""
-        return classification_scores(gold, [prediction.labels[0] for prediction in predictions])
+        scores = classification_scores(gold, [prediction.labels[0] for prediction in predictions])
+        sure = [min(1.0, prediction.confidences[0]) for prediction in predictions]
+        is_right = [prediction.labels[0] == label for label, prediction in zip(gold, predictions, strict=True)]
+        return {**scores, "expected_calibration_error": expected_calibration_error(sure, is_right, n_bins=10)}
 
 
 @final

@@ -17,12 +17,15 @@ from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.errors import ConfigError
 from seqlab.heads.base import Head
 from seqlab.heads.constraints import SchemeConstraints
+from seqlab.heads.temperature import Temperature
 from seqlab.lattices import linear_chain
 from seqlab.lattices.linear_chain import Chain, Stretches
-from seqlab.metrics import span_scores, tag_accuracy
+from seqlab.metrics import expected_calibration_error, span_scores, tag_accuracy
 from seqlab.steps import Steps
 from seqlab.types import Prediction
 
+N_BINS = 10
+"""Of the expected calibration error."""
 OUTSIDE = "O"
 """The tag of a step outside all spans, in every scheme."""
 
@@ -50,7 +53,27 @@ class TagHead(Head):
         predicted = [prediction.labels for prediction in predictions]
         scheme = self.target.span_scheme
         spans = span_scores(gold, predicted, scheme=scheme.name) if scheme else {}
-        return {**spans, **tag_accuracy(gold, predicted)}
+        return {**spans, **tag_accuracy(gold, predicted), **self._calibration(gold, predictions)}
+
+    def _calibration(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, float]:
+        """Return how far confidences (of spans, else of tags) are from the share of them that is right; nothing without."""
+        sure: list[float] = []
+        is_right: list[bool] = []
+        for tags, prediction in zip(gold, predictions, strict=True):
+            if not prediction.confidences:
+                continue
+            if self.target.span_scheme is None:
+                sure += prediction.confidences
+                is_right += [tag == guess for tag, guess in zip(tags, prediction.labels, strict=True)]
+                continue
+            spans = self.target.span_scheme.spans(prediction.labels)
+            right = set(self.target.span_scheme.spans(tags)) if spans else set()
+            sure += prediction.span_confidences or [min(prediction.confidences[s.start : s.end]) for s in spans]
+            is_right += [span in right for span in spans]
+        if not sure:
+            return {}
+        error = expected_calibration_error([min(1.0, max(0.0, p)) for p in sure], is_right, n_bins=N_BINS)
+        return {"expected_calibration_error": error}
 
 
 class TokenHead(TagHead):
@@ -116,9 +139,10 @@ class LinearTokenHead(TokenHead):
     def __init__(self, *, target: TagTargets, input_width: int, summary_width: int) -> None:
         super().__init__(target=target)
         self.projection = nn.Linear(input_width, len(target.tags))
+        self.temperature = Temperature()
 
     def _scores(self, steps: Steps) -> Float[Tensor, "batch time tag"]:
-        scores: Tensor = self.projection(steps.zero_padded().values)
+        scores: Tensor = self.temperature(self.projection(steps.zero_padded().values))
         return scores
 
 

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+
+from seqlab.calibration import fit_temperatures
+from seqlab.config import compose, known_targets, plain
+from seqlab.data.datamodule import evaluation_loader, read_splits
+from seqlab.data.encoding import EncodedRecords
+from seqlab.data.fields.registry import Fields
+from seqlab.heads.temperature import Temperature
+from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
+
+SMALL = ["data.reader.n_train=60", "data.reader.n_val=40", "data.reader.n_test=20", "encoder.width=8", "embedding=[words]"]
+HEADS = ["head=[crf]", "head=[softmax]", "head=[sequence]", "head=[segment]", "head=[semi_markov]", "head=[crf,sequence]"]
+
+
+def made(*overrides: str) -> tuple[Labeler, EncodedRecords]:
+    """Return a labeler that has learned a little, with scores far too large, and records that it has not seen."""
+    settings = plain(compose(["paths.run_dir=.", *SMALL, *overrides]))
+    splits = read_splits(settings["data"], targets=known_targets(), seed=0)
+    fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=known_targets())
+    fields.fit(splits["train"])
+    torch.manual_seed(0)
+    labeler = build_labeler(settings, fields=fields, targets=known_targets())
+    optimizer = torch.optim.Adam(labeler.parameters(), lr=0.01)
+    known = fields.encode(splits["train"])
+    for _ in range(20):
+        optimizer.zero_grad()
+        torch.stack(list(labeler.losses(known.batch(np.arange(len(known)))).values())).sum().backward()
+        optimizer.step()
+    with torch.no_grad():
+        for parameter in labeler.heads.parameters():
+            parameter.mul_(6.0)
+    return labeler.eval(), fields.encode(splits["val"])
+
+
+def losses(labeler: Labeler, records: EncodedRecords) -> dict[str, float]:
+    with torch.no_grad():
+        found = labeler.losses(records.batch(np.arange(len(records))))
+    return {name: float(loss) for name, loss in found.items()}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_temperature_is_that_of_the_lowest_loss_and_leaves_labels_as_they_are(head: str) -> None:
+    labeler, records = made(head)
+    batch = records.batch(np.arange(len(records)))
+    labels = {name: [p.labels for p in rows] for name, rows in labeler.predict(batch, use_confidences=False).items()}
+    before = losses(labeler, records)
+    found = fit_temperatures(labeler, [batch])
+    assert found.keys() == labeler.heads.keys()
+    best = losses(labeler, records)
+    for name, temperature in found.items():
+        assert temperature > 1.2  # scores six times too large
+        assert best[name] < before[name]
+        (module,) = [part for part in labeler.heads[name].modules() if isinstance(part, Temperature)]
+        for factor in (0.9, 1.1):
+            module.value.fill_(temperature * factor)
+            assert losses(labeler, records)[name] > best[name]
+        module.value.fill_(temperature)
+    after = {name: [p.labels for p in rows] for name, rows in labeler.predict(batch, use_confidences=False).items()}
+    assert after == labels
+
+
+def test_batches_count_by_their_steps() -> None:
+    labeler, records = made("head=[softmax]")
+    whole = fit_temperatures(labeler, [records.batch(np.arange(len(records)))])
+    loader = evaluation_loader(records, max_tokens=60)
+    assert len(loader) > 3
+    assert fit_temperatures(labeler, loader)["tags"] == pytest.approx(whole["tags"], rel=1e-3)
+
+
+def test_without_records_nothing_is_fitted() -> None:
+    labeler, _ = made("head=[crf]")
+    assert fit_temperatures(labeler, []) == {"tags": 1.0}
+
+
+def test_training_is_at_temperature_1() -> None:
+    temperature = Temperature()
+    temperature.value.fill_(2.0)
+    scores = torch.tensor([1.0, 4.0])
+    assert torch.equal(temperature.train()(scores), scores)
+    assert torch.equal(temperature.eval()(scores), scores / 2)
