@@ -1,6 +1,7 @@
 """`Labeler`: embedding, encoder and heads in a row. It knows no trainer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, final
 
 from torch import Tensor, nn
@@ -40,10 +41,16 @@ class Labeler(nn.Module):
         steps = self(batch)
         return {name: head.loss(steps, batch) for name, head in self.heads.items() if head.target in batch}
 
-    def predict(self, batch: Batch, *, use_confidences: bool) -> dict[str, list[Prediction]]:
-        """Return each head's prediction for every record."""
+    def predict(self, batch: Batch, *, use_confidences: bool, n_best: int = 0) -> dict[str, list[Prediction]]:
+        """Return each head's prediction for every record, with the `n_best` likeliest answers where the head ranks them."""
         steps = self(batch)
-        return {name: head.predict(steps, batch, use_confidences=use_confidences) for name, head in self.heads.items()}
+        found = {name: head.predict(steps, batch, use_confidences=use_confidences) for name, head in self.heads.items()}
+        ranked = {name: head.best(steps, batch, n=n_best) for name, head in self.heads.items()} if n_best else {}
+        return found | {
+            name: [replace(one, alternatives=best) for one, best in zip(found[name], rows, strict=True)]
+            for name, rows in ranked.items()
+            if rows is not None
+        }
 
 
 def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozenset[str]) -> Labeler:

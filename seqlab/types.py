@@ -12,6 +12,13 @@ class Span(NamedTuple):
     label: str
 
 
+class Alternative(NamedTuple):
+    """One of the answers that a head may give, and how probable it is."""
+
+    labels: list[str]
+    probability: float
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """Labels of one record by one head: one a step, one a segment, or one (or several) for the whole record.
@@ -25,3 +32,5 @@ class Prediction:
     """First step of each label and the one after its last, where labels belong to stretches of steps; None elsewhere."""
     span_confidences: list[float] | None = None
     """Probability of each span that tags spell, in order; None where the head does not know it."""
+    alternatives: list[Alternative] | None = None
+    """The likeliest answers, the best first; None where none were asked for, or the head ranks none."""

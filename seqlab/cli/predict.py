@@ -41,7 +41,8 @@ output formats (by default terminal on a terminal, else jsonl):
             "tokens", "offsets" ([start, end) of each token in characters of "text", where there is text), and
             "predictions": {HEAD: {"labels": […], "confidences": […], "spans": [{"start", "end", "label", "text",
             "text_start", "text_end", "confidence"}, …]}}: one label a token or some for the record, with their
-            probabilities; spans, where the tags spell such, count tokens (start, end) and characters (text_…)
+            probabilities; spans, where the tags spell such, count tokens (start, end) and characters (text_…);
+            with --n-best: "n_best": [{"labels", "probability"}, …], where the head ranks answers
   conll     conll in: every line as it was, tokens with a last column for each head that labels tokens;
             text or jsonl in: token, tab, label; a blank line after each record
   terminal  spans on colour, tags beside their words; without colour where the terminal has none or NO_COLOR is set
@@ -74,11 +75,14 @@ def add_parser(commands: Any) -> None:
         metavar="PREFIX",
         help="lines of conll input that start with it have no token (default: as trained; else none)",
     )
+    parser.add_argument("--n-best", metavar="N", type=int, default=0, help="the N likeliest answers as well (jsonl)")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Label the input."""
+    if options.n_best < 0:
+        raise ConfigError(f"--n-best is {options.n_best}; expected at least 1, or 0 for none")
     name = "<stdin>" if options.file == STDIN else options.file
     with _opened(options.file) as stream:
         from seqlab.inference.lines import line_stretches
@@ -90,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         with _written(options) as out:
             output = _output_format(options, tagger, out)
             for stretch in source.stretches(line_stretches(stream, name=name), name=name):
-                output.write(stretch, tagger.predict(stretch.records))
+                output.write(stretch, tagger.predict(stretch.records, n_best=options.n_best))
                 out.flush()
     return 0
 
@@ -157,7 +161,9 @@ def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIOBas
     from seqlab.inference.outputs import ConllOutput, JsonlOutput
     from seqlab.inference.terminal import TerminalOutput
 
-    form = options.format or ("terminal" if out.isatty() else "jsonl")
+    form = options.format or ("terminal" if out.isatty() and not options.n_best else "jsonl")
+    if options.n_best and form != "jsonl":
+        raise ConfigError(f"--n-best goes with --format jsonl, not {form}")
     if form == "jsonl":
         return JsonlOutput(out)
     if form == "conll":

@@ -11,7 +11,7 @@ from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import Field
 from seqlab.steps import Steps
-from seqlab.types import Prediction
+from seqlab.types import Alternative, Prediction
 
 
 class Head(nn.Module, ABC):
@@ -38,6 +38,10 @@ class Head(nn.Module, ABC):
 
         `batch` has what the head reads beside the steps, such as the bounds of segments; its target may be missing.
         """
+
+    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]] | None:
+        """Return the `n` likeliest answers for each record, the best first, fewer where there are no more; None: not ranked."""
+        return None
 
     @abstractmethod
     def gold(self, columns: Columns) -> list[Any]:

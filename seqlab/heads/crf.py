@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.heads.constraints import SchemeConstraints, allowed_tags
 from seqlab.heads.token import OUTSIDE, LinearTokenHead
@@ -14,6 +15,7 @@ from seqlab.lattices import linear_chain, second_order
 from seqlab.lattices.linear_chain import Chain
 from seqlab.lattices.second_order import SecondOrderChain
 from seqlab.steps import Steps
+from seqlab.types import Alternative
 
 
 class CrfTokenHead(LinearTokenHead):
@@ -87,6 +89,12 @@ class SecondOrderCrfTokenHead(CrfTokenHead):
     def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> None:
         """Return None: tags are no Markov chain here, pairs of them are."""
         return
+
+    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
+        """Return the `n` likeliest sequences of tags."""
+        chain = self._second(self._chain(self._scores(steps), steps))
+        paths, scores = second_order.best_paths(chain, n)
+        return self._ranked(paths, scores - second_order.log_partition(chain).unsqueeze(1), steps)
 
     def _losses(self, chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
         return second_order.negative_log_likelihood(self._second(chain), tags)

@@ -1,16 +1,28 @@
 """Connectionist temporal classification as a head (Graves et al. 2006)."""
 
+import math
 from typing import final
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from seqlab.data.encoding import Batch
 from seqlab.data.fields import LabelSequenceField, LabelSequences
 from seqlab.errors import ConfigError
 from seqlab.heads.label_counts import LabelCounts
 from seqlab.heads.temporal import TemporalHead
-from seqlab.lattices.alignment import LabelPrior, Topology, ctc_best_path, ctc_loss, ctc_prefix_beam_search, ctc_topology
+from seqlab.lattices.alignment import (
+    Hypothesis,
+    LabelPrior,
+    Topology,
+    ctc_best_path,
+    ctc_loss,
+    ctc_prefix_beam_search,
+    ctc_topology,
+)
+from seqlab.steps import Steps
+from seqlab.types import Alternative
 
 
 @final
@@ -66,16 +78,24 @@ class CtcHead(TemporalHead):
     def _decode(self, log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"]) -> list[list[int]]:
         if self.beam_width == 1:
             return [path.labels for path in ctc_best_path(log_probs, lengths, blank=self.blank)]
-        found = ctc_prefix_beam_search(
+        return [hypotheses[0].labels for hypotheses in self._search(log_probs, lengths, self.beam_width)]
+
+    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
+        """Return the `n` best label sequences that the beam finds, with their probability, the prior left out."""
+        found = self._search(self._log_probs(steps), self._lengths(steps), max(n, self.beam_width))
+        names = self.target.labels
+        return [[Alternative([names[i] for i in h.labels], math.exp(h.log_prob)) for h in row[:n]] for row in found]
+
+    def _search(self, log_probs: Tensor, lengths: Tensor, beam_width: int) -> list[list[Hypothesis]]:
+        return ctc_prefix_beam_search(
             log_probs,
             lengths,
             blank=self.blank,
-            beam_width=self.beam_width,
+            beam_width=beam_width,
             prior=self._counted_prior(),
             prior_weight=self.prior_weight,
             insertion_bonus=self.insertion_bonus,
         )
-        return [hypotheses[0].labels for hypotheses in found]
 
     def end_epoch(self) -> None:
         """Close the counts after the first pass, and tell how many records had no alignment."""

@@ -1,6 +1,7 @@
 """The semi-Markov CRF head: whole segments are scored, not the tags of their steps (Sarawagi and Cohen 2004)."""
 
 import logging
+import math
 from typing import final
 
 import torch
@@ -17,7 +18,7 @@ from seqlab.heads.token import OUTSIDE, TagHead
 from seqlab.lattices import semi_markov
 from seqlab.lattices.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
 from seqlab.steps import Steps
-from seqlab.types import Prediction, Span
+from seqlab.types import Alternative, Prediction, Span
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,18 @@ class SemiMarkovHead(TagHead):
         return [
             Prediction(self._spelled(segments), [] if probs is None else _by_step(segments, probs[i]))
             for i, segments in enumerate(found)
+        ]
+
+    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
+        """Return the tags of the `n` likeliest segmentations."""
+        found, logs = semi_markov.best_paths(self._model(steps), n)
+        return [
+            [
+                Alternative(self._spelled(segments), math.exp(log_prob))
+                for segments, log_prob in zip(row, of_row, strict=False)
+                if log_prob > -math.inf
+            ]
+            for row, of_row in zip(found, logs.tolist(), strict=True)
         ]
 
     def _model(self, steps: Steps) -> SemiMarkov:

@@ -16,7 +16,7 @@ from seqlab.heads.pooling import get_pooling
 from seqlab.heads.temperature import Temperature
 from seqlab.metrics import classification_scores, expected_calibration_error, multilabel_scores
 from seqlab.steps import Steps
-from seqlab.types import Prediction
+from seqlab.types import Alternative, Prediction
 
 
 class _Classifier(nn.Module):
@@ -67,6 +67,12 @@ class SequenceHead(Head):
         probs, labels = self._logits(steps).softmax(1).max(1)
         names = self.target.labels
         return [Prediction([names[i]], [p]) for i, p in zip(labels.tolist(), probs.tolist(), strict=True)]
+
+    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
+        """Return the `n` likeliest labels."""
+        probs, labels = self._logits(steps).softmax(1).topk(min(n, len(self.target.labels)), dim=1)
+        rows = zip(labels.tolist(), probs.tolist(), strict=True)
+        return [[Alternative([self.target.labels[i]], p) for i, p in zip(*row, strict=True)] for row in rows]
 
     def _logits(self, steps: Steps) -> Float[Tensor, "batch label"]:
         logits: Tensor = self.temperature(self.scores(steps).float())

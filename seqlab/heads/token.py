@@ -1,5 +1,6 @@
 """Token heads: one label a step; by softmax, each on its own, where the scheme does not forbid it."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from seqlab.lattices import linear_chain
 from seqlab.lattices.linear_chain import Chain, Stretches
 from seqlab.metrics import expected_calibration_error, span_scores, tag_accuracy
 from seqlab.steps import Steps
-from seqlab.types import Prediction
+from seqlab.types import Alternative, Prediction
 
 N_BINS = 10
 """Of the expected calibration error."""
@@ -98,6 +99,28 @@ class TokenHead(TagHead):
         """Which neighbouring tags belong to one span."""
         assert self.target.span_scheme is not None
         return torch.from_numpy(self.target.span_scheme.goes_on(self.target.tags))
+
+    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]] | None:
+        """Return the `n` likeliest sequences of tags; None where steps are independent of each other."""
+        chain = self._distribution(self._scores(steps), steps)
+        if chain is None:
+            return None
+        paths, scores = linear_chain.best_paths(chain, n)
+        return self._ranked(paths, scores - linear_chain.log_partition(chain).unsqueeze(1), steps)
+
+    def _ranked(
+        self, paths: Int[Tensor, "batch path time"], logs: Float[Tensor, "batch path"], steps: Steps
+    ) -> list[list[Alternative]]:
+        names = self.target.tags
+        records = zip(paths.tolist(), logs.tolist(), steps.lengths.tolist(), strict=True)
+        return [
+            [
+                Alternative([names[i] for i in path[:length]], math.exp(log_prob))
+                for path, log_prob in zip(row, of_row, strict=True)
+                if log_prob > -math.inf
+            ]
+            for row, of_row, length in records
+        ]
 
     def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain | None:
         """Return the chain whose paths the tags are drawn from; None where steps are independent of each other."""

@@ -61,7 +61,12 @@ def json_record(source: Record, record: TaggedRecord) -> dict[str, Any]:
 def _prediction(prediction: Prediction, spans: Sequence[LabelledSpan] | None) -> dict[str, Any]:
     confidences = [round(confidence, N_DECIMALS) for confidence in prediction.confidences]
     content: dict[str, Any] = {"labels": prediction.labels, "confidences": confidences}
-    return content if spans is None else {**content, "spans": [_span(span) for span in spans]}
+    if spans is not None:
+        content["spans"] = [_span(span) for span in spans]
+    if prediction.alternatives is not None:
+        ranked = prediction.alternatives
+        content["n_best"] = [{"labels": one.labels, "probability": round(one.probability, N_DECIMALS)} for one in ranked]
+    return content
 
 
 def _span(span: LabelledSpan) -> dict[str, Any]:

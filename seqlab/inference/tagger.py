@@ -50,8 +50,8 @@ class Tagger:
         """
         return cls(load_bundle(Path(path)))
 
-    def predict(self, inputs: Sequence[Input]) -> list[TaggedRecord]:
-        """Return each input labelled, in order.
+    def predict(self, inputs: Sequence[Input], *, n_best: int = 0) -> list[TaggedRecord]:
+        """Return each input labelled, in order; with `n_best`, so many likeliest answers of each head that ranks them.
 
         A string is tokenised and keeps its character offsets; a list is tokens; a mapping is a record with `text` or
         `tokens` (with `offsets` into the text, where it has all three) and the other columns that the model reads.
@@ -63,7 +63,7 @@ class Tagger:
         records = [read_input(item) for item in inputs]
         if not records:
             return []
-        predictions = self.predict_records(self._records(records))
+        predictions = self.predict_records(self._records(records), n_best=n_best)
         rows = zip(*predictions.values(), strict=True)
         return [
             TaggedRecord(
@@ -84,7 +84,7 @@ class Tagger:
         encoded = self.bundle.fields.encode(self._records([read_input(item) for item in inputs]))
         return encoded.batch(np.arange(len(encoded)))
 
-    def predict_records(self, records: datasets.Dataset) -> dict[str, list[Prediction]]:
+    def predict_records(self, records: datasets.Dataset, *, n_best: int = 0) -> dict[str, list[Prediction]]:
         """Return each head's prediction for every record, in their order.
 
         Raises: DataError when the records lack a column that the model reads.
@@ -95,7 +95,7 @@ class Tagger:
                 raise DataError(f"the records have no column {name!r}, which the model reads; they have {has}")
         has_others = set(records.column_names) != set(self.columns)
         encoded = self.bundle.fields.encode(records.select_columns(self.columns) if has_others else records)
-        return predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS)
+        return predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best)
 
     def evaluate(self, records: datasets.Dataset) -> dict[str, Any]:
         """Return the nested scores of the records, as in a run's `metrics.json`: by head where there are several.
@@ -168,13 +168,14 @@ def _tokenized(text: str) -> dict[str, Any]:
 
 @torch.inference_mode()
 def predict(
-    labeler: Labeler, records: EncodedRecords, *, max_tokens: int, use_confidences: bool = True
+    labeler: Labeler, records: EncodedRecords, *, max_tokens: int, use_confidences: bool = True, n_best: int = 0
 ) -> dict[str, list[Prediction]]:
     """Return each head's prediction for every record, in their order; batches of similar lengths keep it fast."""
     labeler.eval()
     device = next(chain(labeler.parameters(), labeler.buffers())).device  # what is counted has buffers alone
     batches = sorted_batches(records.lengths, max_tokens=max_tokens)
-    outputs = [labeler.predict(records.batch(rows).to(device), use_confidences=use_confidences) for rows in batches]
+    cut = (records.batch(rows).to(device) for rows in batches)
+    outputs = [labeler.predict(batch, use_confidences=use_confidences, n_best=n_best) for batch in cut]
     back = np.argsort(np.concatenate(batches), kind="stable").tolist() if batches else []
     flat = {name: [p for output in outputs for p in output[name]] for name in labeler.heads}
     return {name: [items[i] for i in back] for name, items in flat.items()}

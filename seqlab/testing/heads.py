@@ -168,6 +168,16 @@ class HeadContract(ABC):
         quick, full = (self._predictions(head, steps, columns, use_confidences=use) for use in (False, True))
         assert [p.labels for p in quick] == [p.labels for p in full]
 
+    def test_best_answers_are_ranked_by_their_probability(self) -> None:
+        head, columns = self._head(), self.columns()
+        found = head.best(self._steps(columns), self._given(columns, self._all(columns)), n=4)
+        for answers in found or []:
+            probs = [answer.probability for answer in answers]
+            assert 1 <= len(answers) <= 4
+            assert probs == sorted(probs, reverse=True)
+            assert 0 <= min(probs) <= sum(probs) <= 1 + TOLERANCE
+            assert len({tuple(answer.labels) for answer in answers}) == len(answers), f"an answer comes twice: {answers}"
+
     def test_empty_records_have_loss_and_prediction(self) -> None:
         head, columns = self._head(), self.columns()
         empty = [i for i, length in enumerate(self._lengths(columns)) if not length] * 2

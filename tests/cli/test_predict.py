@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def predict(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monk
     return call
 
 
-def json_lines(out: bytes) -> list[dict[str, object]]:
+def json_lines(out: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.decode().split("\n")[:-1]]
 
 
@@ -221,3 +222,17 @@ def test_the_input_is_never_overwritten(mistake: Callable[..., str], tmp_path: P
     path.write_text("Kurt")
     assert mistake(str(path), "-o", os.path.relpath(path)).endswith("the input itself; write to another file")
     assert path.read_text() == "Kurt"
+
+
+def test_n_best_gives_the_likeliest_answers(predict: Predict) -> None:
+    (record,) = json_lines(predict("--n-best", "3", data=b"Ada visited Oslo .\n"))
+    (head,) = record["predictions"].values()
+    probs = [answer["probability"] for answer in head["n_best"]]
+    assert head["n_best"][0]["labels"] == head["labels"]
+    assert len(probs) == 3
+    assert probs == sorted(probs, reverse=True)
+
+
+def test_n_best_needs_a_number_and_jsonl(mistake: Callable[..., str]) -> None:
+    assert mistake("--n-best", "2", "--format", "conll").startswith("--n-best goes with --format jsonl, not conll")
+    assert mistake("--n-best", "-1").startswith("--n-best is -1; expected at least 1")

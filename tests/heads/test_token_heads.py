@@ -200,3 +200,23 @@ def test_softmax_losses_follow_their_definitions(options: Any, weight: Any, smoo
 def test_loss_options_out_of_range_are_refused(options: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SoftmaxTokenHead(target=target("BIO"), input_width=4, summary_width=4, is_constrained=False, **(PLAIN | options))
+
+
+@pytest.mark.parametrize("scheme", ["BIO", None])
+def test_best_answers_begin_with_the_prediction(scheme: str | None) -> None:
+    made, steps = crf(target(scheme)), ragged_steps(4)
+    torch.nn.init.normal_(made.transitions)
+    chain = made._chain(made._scores(steps), steps)
+    found = made.best(steps, bare_batch(steps), n=3)
+    predictions = made.predict(steps, bare_batch(steps), use_confidences=True)
+    tags, scores = linear_chain.viterbi(chain)
+    probs = (scores - linear_chain.log_partition(chain)).exp()
+    assert tags.shape[0] == len(predictions)
+    for answers, prediction, prob in zip(found or [], predictions, probs.tolist(), strict=True):
+        assert answers[0].labels == prediction.labels
+        assert answers[0].probability == pytest.approx(prob, rel=1e-5)
+
+
+def test_steps_on_their_own_have_no_ranked_answers() -> None:
+    steps = ragged_steps(4)
+    assert softmax(target("BIO"), is_constrained=False).best(steps, bare_batch(steps), n=2) is None
