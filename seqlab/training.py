@@ -185,7 +185,7 @@ def _evaluate(
         trainer.validate(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["val"] = module.scores
         best = None
-        if settings["calibrate"] and settings["train"]:
+        if settings["calibrate"]:
             fit_temperatures(module.labeler, data.val_dataloader())
     if settings["test"] and "test" in module.splits:
         trainer.test(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)

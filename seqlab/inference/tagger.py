@@ -108,7 +108,7 @@ class Tagger:
             wanted = ", ".join(repr(head.target.column) for head in self.bundle.labeler.heads.values())
             has = ", ".join(records.column_names)
             raise DataError(f"the records have none of the columns that the heads learned ({wanted}), but {has}")
-        predictions = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, use_confidences=False)
+        predictions = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS)
         scores = {n: head.score(head.gold(encoded.columns), predictions[n]) for n, head in heads.items()}
         return next(iter(scores.values())) if len(self.heads) == 1 else scores
 

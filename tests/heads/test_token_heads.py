@@ -67,7 +67,7 @@ def test_a_crf_without_transitions_is_a_softmax() -> None:
         for scores in (head.transitions, head.start, head.end):
             scores.zero_()
     plain = softmax(field, is_constrained=False)
-    plain.load_state_dict({"projection.weight": head.projection.weight, "projection.bias": head.projection.bias})
+    plain.projection = head.projection
     steps = ragged_steps(4)
     for one, other in zip(
         head.predict(steps, bare_batch(steps), use_confidences=True),
