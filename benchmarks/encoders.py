@@ -15,32 +15,22 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
+from experiment import Experiment, settings_of
 from torch import nn
 
 from seqlab.allocation import keep_freed_memory
-from seqlab.config import build, compose, known_targets, options_of, plain
-from seqlab.data.batching import TrainingBatches
-from seqlab.data.datamodule import read_splits
-from seqlab.data.fields.registry import Fields
-from seqlab.labeler import MODEL_KEYS, build_labeler
-from seqlab.module import clip_to_norm_
+from seqlab.config import build, options_of
 
 WIDTHS_A_STEP = {"lstm_blocks": 4}
 MAX_WIDTH = 2048
 UNSIZED = ("chain", "output", "identity")
 """Without a width of their own that reading in order depends on; `identity` is shown as it is."""
-
-
-def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
-    """Return what `overrides` compose, as plain values."""
-    settings: dict[str, Any] = plain(compose([*overrides, "paths.run_dir=."]))
-    return settings
 
 
 def sized(option: str, width: int) -> list[str]:
@@ -49,20 +39,13 @@ def sized(option: str, width: int) -> list[str]:
     return [f"encoder={option}", f"encoder.width={width}", *projection]
 
 
-class Data:
-    """The experiment's training records, encoded, and what builds a model for them."""
+class Sizes:
+    """How many parameters encoders have on an experiment's embedding."""
 
-    def __init__(self, overrides: Sequence[str]) -> None:
-        self.overrides = list(overrides)
-        settings = settings_of(overrides)
-        self.settings, self.targets = settings, known_targets()
-        splits = read_splits(settings["data"], targets=self.targets, seed=settings["seed"])
-        self.fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=self.targets)
-        self.fields.fit(splits["train"])
-        self.records = self.fields.encode(splits["train"])
-        self.input_width = build(
-            settings["embedding"], targets=self.targets, resolve=self.fields.resolve, path="embedding"
-        ).output_width
+    def __init__(self, experiment: Experiment) -> None:
+        self.overrides, self.targets = experiment.overrides, experiment.targets
+        node, fields = experiment.settings["embedding"], experiment.fields
+        self.input_width = build(node, targets=self.targets, resolve=fields.resolve, path="embedding").output_width
 
     def n_parameters(self, encoder: dict[str, Any]) -> int:
         """Return the number of parameters of the encoder that a config describes."""
@@ -88,12 +71,10 @@ class Data:
         return sized(option, width), count(width)
 
 
-def speeds(data: Data, encoders: dict[str, list[str]], *, n_batches: int) -> dict[str, float]:
+def speeds(experiment: Experiment, encoders: dict[str, list[str]], *, n_batches: int) -> dict[str, float]:
     """Return training tokens a second of each encoder, all taking turns at the same batches."""
-    settings = data.settings
-    batches = TrainingBatches(data.records.lengths, max_tokens=settings["max_tokens"], seed=1, rank=0, n_ranks=1)
-    chosen = [data.records.batch(rows) for _, rows in zip(range(n_batches), batches, strict=False)]
-    steps = {name: step_of(data, words) for name, words in encoders.items()}
+    chosen = [experiment.records.batch(rows) for _, rows in zip(range(n_batches), experiment.batches(), strict=False)]
+    steps = {name: experiment.training_step(experiment.labeler(words), words) for name, words in encoders.items()}
     times: dict[str, list[float]] = {name: [] for name in steps}
     for i, batch in enumerate([*chosen[:3], *chosen]):  # three to warm up
         for name, step in steps.items():
@@ -106,22 +87,6 @@ def speeds(data: Data, encoders: dict[str, list[str]], *, n_batches: int) -> dic
         name: 1 / statistics.median(seconds / n for seconds, n in zip(taken, n_tokens, strict=True))
         for name, taken in times.items()
     }
-
-
-def step_of(data: Data, words: Sequence[str]) -> Callable[[Any], None]:
-    """Return one training step of a model with the encoder that `words` choose."""
-    settings = settings_of([*data.overrides, *words])
-    torch.manual_seed(1)
-    labeler: nn.Module = build_labeler(settings, fields=data.fields, targets=data.targets).train()
-    optimizer = build(settings["optimizer"], targets=data.targets)(labeler.parameters())
-
-    def run(batch: Any) -> None:
-        optimizer.zero_grad()
-        sum(labeler.losses(batch).values()).backward()
-        clip_to_norm_(labeler.parameters(), max_norm=settings["trainer"]["gradient_clip_val"])
-        optimizer.step()
-
-    return run
 
 
 def scores(overrides: Sequence[str], encoders: dict[str, list[str]], options: argparse.Namespace) -> dict[str, list[float]]:
@@ -154,11 +119,13 @@ def score_in(metrics: Any, monitor: str) -> float:
     return 100 * metrics
 
 
-def lines(budget: int, data: Data, sizes: dict[str, tuple[list[str], int]], options: argparse.Namespace) -> Iterator[str]:
+def lines(
+    budget: int, experiment: Experiment, sizes: dict[str, tuple[list[str], int]], options: argparse.Namespace
+) -> Iterator[str]:
     """Yield the table."""
     encoders = {name: words for name, (words, _) in sizes.items()}
-    speed = speeds(data, encoders, n_batches=options.batches) if options.batches else {}
-    score = scores(data.overrides, encoders, options) if options.seeds else {}
+    speed = speeds(experiment, encoders, n_batches=options.batches) if options.batches else {}
+    score = scores(experiment.overrides, encoders, options) if options.seeds else {}
     yield f"| encoder ({budget:,} parameters) | width | parameters | tokens/s | beside the first | score | mean |"
     yield "|---|---|---|---|---|---|---|"
     for name, words in encoders.items():
@@ -181,13 +148,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="runs side by side, one thread each")
     parser.add_argument("--encoders", nargs="+", default=all_encoders())
     parser.add_argument("--folder", type=Path, default=Path("runs/encoders"), help="where the runs go")
-    parser.add_argument("overrides", nargs="+")
+    parser.add_argument("overrides", nargs="*", help="default: experiment=demo")
     options = parser.parse_intermixed_args()
+    options.overrides = options.overrides or ["experiment=demo"]
     keep_freed_memory()  # as the command does
-    data = Data(options.overrides)
-    budget = data.n_parameters(data.settings["encoder"])
-    sizes = {name: data.at_budget(name, budget) for name in options.encoders}
-    for line in lines(budget, data, sizes, options):
+    experiment = Experiment(options.overrides)
+    sizes = Sizes(experiment)
+    budget = sizes.n_parameters(experiment.settings["encoder"])
+    chosen = {name: sizes.at_budget(name, budget) for name in options.encoders}
+    for line in lines(budget, experiment, chosen, options):
         print(line, flush=True)
 
 

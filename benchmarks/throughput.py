@@ -12,15 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from experiment import Experiment
 
 from seqlab.allocation import keep_freed_memory
-from seqlab.config import build, compose, known_targets, plain
-from seqlab.data.batching import TrainingBatches
-from seqlab.data.datamodule import read_splits
-from seqlab.data.fields.registry import Fields
 from seqlab.inference.tagger import predict
-from seqlab.labeler import MODEL_KEYS, build_labeler
-from seqlab.module import clip_to_norm_
+from seqlab.labeler import Labeler
 from seqlab.steps import Steps
 
 N_PREDICTIONS = 5
@@ -29,54 +25,45 @@ N_PREDICTIONS = 5
 def main(overrides: list[str]) -> None:
     """Measure what `overrides` compose, and print one line a figure."""
     keep_freed_memory()  # as the command does
-    settings = plain(compose([*overrides, "paths.run_dir=."]))
-    targets = known_targets()
-    torch.set_num_threads(settings["n_threads"] or torch.get_num_threads())
-    torch.manual_seed(settings["seed"])
-    splits = read_splits(settings["data"], targets=targets, seed=settings["seed"])
-    fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
-    fields.fit(splits["train"])
-    labeler = build_labeler(settings, fields=fields, targets=targets)
-    optimizer = build(settings["optimizer"], targets=targets)(labeler.parameters())
-    records = fields.encode(splits["train"])
-    batches = TrainingBatches(records.lengths, max_tokens=settings["max_tokens"], seed=settings["seed"], rank=0, n_ranks=1)
+    experiment = Experiment(overrides)
+    torch.set_num_threads(experiment.settings["n_threads"] or torch.get_num_threads())
+    labeler = experiment.labeler()
+    n_tokens = int(experiment.records.lengths.sum())
+    step, encoder = training_seconds(experiment, labeler)
+    print(f"training            {n_tokens / step:>10,.0f} tokens/s on {torch.get_num_threads()} threads")
+    print(f"outside the encoder {1 - encoder / step:>10.0%} of a step")
+    test = experiment.splits.get("test", experiment.splits["val"])
+    n_test = int(experiment.fields.encode(test).lengths.sum())
 
-    def whole_step(batch):
-        optimizer.zero_grad()
-        sum(labeler.losses(batch).values()).backward()
-        clip_to_norm_(labeler.parameters(), max_norm=settings["trainer"]["gradient_clip_val"])
-        optimizer.step()
+    def labelled(use_confidences: bool) -> None:
+        predict(labeler, experiment.fields.encode(test), max_tokens=4096, use_confidences=use_confidences)
 
-    def encoder_step(steps):
+    for name, use_confidences in (("labels", False), ("with confidences", True)):
+        best = min(timed(labelled, use_confidences) for _ in range(N_PREDICTIONS))
+        print(f"prediction          {n_test / best:>10,.0f} tokens/s ({name}; best of {N_PREDICTIONS})")
+
+
+def training_seconds(experiment: Experiment, labeler: Labeler) -> tuple[float, float]:
+    """Return the seconds that an epoch takes, batches cut included, and those that its encoder takes alone."""
+
+    def encoder_step(steps: Steps) -> None:
         labeler.encoder(steps).values.sum().backward()
 
-    def embedded(batch):
+    def embedded(batch: Any) -> Steps:
         with torch.no_grad():
             steps = labeler.embedding(batch)
         return Steps(steps.values.requires_grad_(), steps.lengths)
 
-    def labelled(use_confidences):
-        predict(labeler, fields.encode(test), max_tokens=4096, use_confidences=use_confidences)
-
-    labeler.train()
-    seconds = {"step": 0.0, "encoder": 0.0}
+    whole_step = experiment.training_step(labeler)
     for epoch in range(2):  # the first warms up
-        seconds = dict.fromkeys(seconds, 0.0)
-        batches.set_epoch(epoch)
-        for rows in batches:
-            collate_start = time.perf_counter()
-            batch = records.batch(rows)
-            seconds["step"] += time.perf_counter() - collate_start + timed(whole_step, batch)
+        step = encoder = 0.0
+        for rows in experiment.batches(epoch=epoch):
+            start = time.perf_counter()
+            batch = experiment.records.batch(rows)
+            step += time.perf_counter() - start + timed(whole_step, batch)
             if epoch:
-                seconds["encoder"] += timed(encoder_step, embedded(batch))
-    n_tokens = int(records.lengths.sum())
-    print(f"training            {n_tokens / seconds['step']:>10,.0f} tokens/s on {torch.get_num_threads()} threads")
-    print(f"outside the encoder {1 - seconds['encoder'] / seconds['step']:>10.0%} of a step")
-    test = splits.get("test", splits["val"])
-    n_test = int(fields.encode(test).lengths.sum())
-    for name, use_confidences in (("labels", False), ("with confidences", True)):
-        best = min(timed(labelled, use_confidences) for _ in range(N_PREDICTIONS))
-        print(f"prediction          {n_test / best:>10,.0f} tokens/s ({name}; best of {N_PREDICTIONS})")
+                encoder += timed(encoder_step, embedded(batch))
+    return step, encoder
 
 
 def timed(action: Callable[[Any], object], argument: object) -> float:
