@@ -7,7 +7,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.installed
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
-BENCHMARKS = $(filter-out %/experiment.py,$(sort $(wildcard benchmarks/*.py plugins/*/benchmarks/*.py)))
+BENCHMARKS = $(filter-out %/experiment.py %/turns.py,$(sort $(wildcard benchmarks/*.py plugins/*/benchmarks/*.py)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow lint format bench dist clean

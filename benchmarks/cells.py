@@ -9,12 +9,12 @@ import argparse
 import contextlib
 import random
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from turns import seconds
 
 from seqlab.allocation import keep_freed_memory
 from seqlab.config import build, compose, known_targets, options_of, plain
@@ -47,12 +47,6 @@ def training_step(module: nn.Module, values: Tensor, weights: Tensor) -> Callabl
             torch.cuda.synchronize()
 
     return run
-
-
-def seconds(run: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def report(options: argparse.Namespace, *, n_threads: int, is_bidirectional: bool) -> None:

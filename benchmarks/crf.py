@@ -5,33 +5,18 @@ Run: python benchmarks/crf.py [--repeats 30] [--threads 2]
 """
 
 import argparse
-import statistics
-import time
 import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torchcrf import CRF
+from turns import compare
 
 from seqlab.lattices.linear_chain import Chain, negative_log_likelihood, viterbi
 
 SIZES = [(32, 40, 9), (32, 40, 18), (32, 40, 50), (128, 40, 18), (1, 25, 18)]
 """Batch, steps, tags."""
-
-
-def seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def compare(ours: Callable[[], object], theirs: Callable[[], object], *, repeats: int) -> str:
-    """Return the ratio of the median times, and both in milliseconds."""
-    ours(), theirs()
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(repeats)]
-    our_median, their_median = (1000 * statistics.median(times) for times in zip(*pairs, strict=True))
-    return f"{their_median / our_median:6.1f}x  ({our_median:7.2f} ms, pytorch-crf {their_median:8.2f} ms)"
 
 
 def report(size: tuple[int, int, int], *, is_ragged: bool, repeats: int) -> None:
@@ -56,10 +41,13 @@ def report(size: tuple[int, int, int], *, is_ragged: bool, repeats: int) -> None
         lambda: learn(lambda: negative_log_likelihood(chain, tags).sum()),
         lambda: learn(lambda: -crf(emissions, tags, mask)),
         repeats=repeats,
+        name="pytorch-crf",
     )
     print(f"{name}  loss+backward {loss}", flush=True)
     with torch.no_grad():
-        best = compare(lambda: viterbi(chain)[0].tolist(), lambda: crf.decode(emissions, mask), repeats=repeats)
+        best = compare(
+            lambda: viterbi(chain)[0].tolist(), lambda: crf.decode(emissions, mask), repeats=repeats, name="pytorch-crf"
+        )
     print(f"{name}  best path     {best}", flush=True)
 
 

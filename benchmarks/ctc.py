@@ -6,31 +6,16 @@ Run: python benchmarks/ctc.py [--repeats 30] [--threads 2]
 """
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from turns import compare
 
 from seqlab.lattices.alignment import ctc_loss, ctc_topology, log_sum
 
 SIZES = [(32, 100, 10, 30), (32, 200, 40, 60), (8, 500, 60, 60), (1, 200, 40, 60)]
 """Batch, steps, labels, units."""
-
-
-def seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def compare(ours: Callable[[], object], theirs: Callable[[], object], *, repeats: int) -> str:
-    """Return the ratio of the median times, and both in milliseconds."""
-    ours(), theirs()
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(repeats)]
-    our_median, their_median = (1000 * statistics.median(times) for times in zip(*pairs, strict=True))
-    return f"{their_median / our_median:6.2f}x  ({our_median:7.2f} ms, torch {their_median:7.2f} ms)"
 
 
 def report(size: tuple[int, int, int, int], *, repeats: int) -> None:
@@ -54,8 +39,9 @@ def report(size: tuple[int, int, int, int], *, repeats: int) -> None:
         return ctc_loss(log_probs, lengths, labels, n_labels, blank=0).losses
 
     name = f"batch {n_records:3}, {n_steps} steps, {n_labels_each:2} labels, {n_units} units"
-    print(f"{name}  log_sum  {compare(lambda: learn(own), lambda: learn(torchs), repeats=repeats)}", flush=True)
-    print(f"{name}  ctc_loss {compare(lambda: learn(checked), lambda: learn(torchs), repeats=repeats)}", flush=True)
+    for what, ours in (("log_sum ", own), ("ctc_loss", checked)):
+        ratio = compare(lambda ours=ours: learn(ours), lambda: learn(torchs), repeats=repeats, name="torch")
+        print(f"{name}  {what} {ratio}", flush=True)
 
 
 def main() -> None:

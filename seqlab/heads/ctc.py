@@ -11,6 +11,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import LabelSequenceField, LabelSequences
 from seqlab.errors import ConfigError
 from seqlab.heads.label_counts import LabelCounts
+from seqlab.heads.processes import add_up_processes_
 from seqlab.heads.temporal import TemporalHead
 from seqlab.lattices.alignment import (
     Hypothesis,
@@ -57,7 +58,6 @@ class CtcHead(TemporalHead):
         self.blank = len(target.labels)
         self.prior_weight = prior_weight
         self.counts = LabelCounts(n_labels=len(target.labels), order=prior_order) if prior_order else None
-        self.register_buffer("n_passes", torch.zeros((), dtype=torch.long))
         self._prior: LabelPrior | None = None
         self.beam_width = beam_width
         self.insertion_bonus = insertion_bonus
@@ -69,7 +69,7 @@ class CtcHead(TemporalHead):
         sequences: LabelSequences,
         is_known: Bool[Tensor, " batch"],
     ) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
-        if self.training and self.counts is not None and not int(self.get_buffer("n_passes")):
+        if self.training and self.counts is not None and self.is_first_pass:
             self.counts.add(sequences.labels, sequences.n_labels, is_known)
         n_labels = torch.where(is_known, sequences.n_labels, 0)
         found = ctc_loss(log_probs, lengths, sequences.labels, n_labels, blank=self.blank)
@@ -99,14 +99,13 @@ class CtcHead(TemporalHead):
 
     def end_epoch(self) -> None:
         """Close the counts after the first pass, and tell how many records had no alignment."""
-        if self.counts is not None and not int(self.get_buffer("n_passes")):
-            self.counts.share()
-        self.get_buffer("n_passes").add_(1)
+        if self.counts is not None and self.is_first_pass:
+            add_up_processes_(self.counts.counts)
         super().end_epoch()
 
     def _counted_prior(self) -> LabelPrior | None:
         """Return the prior that the counts make: None without any, before the end of the first pass too."""
-        if self._prior is None and self.counts is not None and int(self.get_buffer("n_passes")):
+        if self._prior is None and self.counts is not None and not self.is_first_pass:
             self._prior = self.counts.prior()
         return self._prior
 

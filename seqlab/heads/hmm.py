@@ -3,7 +3,6 @@
 from typing import final
 
 import torch
-import torch.distributed
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -12,6 +11,7 @@ from seqlab.data.fields import NO_TARGET, CategoryField, TagTargets
 from seqlab.data.vocabulary import N_RESERVED, PADDING, UNKNOWN
 from seqlab.errors import ConfigError
 from seqlab.heads.constraints import SchemeConstraints, allowed_tags
+from seqlab.heads.processes import add_up_processes_
 from seqlab.heads.token import TokenHead
 from seqlab.lattices import linear_chain
 from seqlab.lattices.linear_chain import Chain
@@ -88,9 +88,8 @@ class HmmTokenHead(TokenHead):
 
     def end_epoch(self) -> None:
         """Make the tables from what was counted since the last time."""
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            for name in _TABLES:
-                torch.distributed.all_reduce(self.get_buffer(f"{name}_counts"))
+        for name in _TABLES:
+            add_up_processes_(self.get_buffer(f"{name}_counts"))
         self._estimate()
         self.n_passes += 1
 

@@ -9,10 +9,12 @@ from torch.nn.functional import cross_entropy
 
 from seqlab.data.fields import NO_TARGET, LabelSequenceField, LabelSequences
 from seqlab.errors import ConfigError
+from seqlab.heads.processes import add_up_processes_
 from seqlab.heads.temporal import TemporalHead
 from seqlab.lattices import linear_chain
 from seqlab.lattices.alignment import Topology, best_alignment, hmm_topology, log_sum, min_steps
 from seqlab.lattices.linear_chain import Chain
+from seqlab.steps import step_mask
 
 TRAININGS = ("full_sum", "viterbi")
 
@@ -65,17 +67,14 @@ class HmmHybridHead(TemporalHead):
         self.prior_scale = prior_scale
         self.insertion_bonus = insertion_bonus
         self.register_buffer("log_prior", torch.zeros(n_units))
-        self.register_buffer("n_passes", torch.zeros((), dtype=torch.long))
         self.register_buffer("unit_counts", torch.zeros(n_units, dtype=torch.float64), persistent=False)
 
     def end_epoch(self) -> None:
         """Estimate the priors, and tell how many records had no alignment."""
         counts = self.get_buffer("unit_counts")
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(counts)
+        add_up_processes_(counts)
         self.log_prior.copy_(((counts + 1) / (counts.max() + 1)).log())
         counts.zero_()
-        self.get_buffer("n_passes").add_(1)
         super().end_epoch()
 
     def _losses(
@@ -87,14 +86,14 @@ class HmmHybridHead(TemporalHead):
     ) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
         topology = self._topology(sequences.labels.clamp(min=0), torch.where(is_known, sequences.n_labels, 0))
         fits = is_known & (min_steps(topology) <= lengths)
-        is_step = torch.arange(log_probs.shape[1], device=lengths.device) < lengths[:, None]
+        is_step = step_mask(lengths, log_probs.shape[1])
         if self.training:
             self.get_buffer("unit_counts").add_(log_probs.detach().exp()[is_step].sum(0))
         scores = self._scores(log_probs)
         if not self.is_realigned:
             totals = log_sum(scores, lengths, topology)
             return torch.where(fits, -totals, 0.0), fits
-        if self.training and not int(self.get_buffer("n_passes")):
+        if self.training and self.is_first_pass:
             states = _even_alignment(topology, lengths, n_steps=log_probs.shape[1])
         else:
             states = best_alignment(scores, lengths, topology)[1]
@@ -128,13 +127,13 @@ class HmmHybridHead(TemporalHead):
         unit = torch.arange(n_units, device=scores.device)
         is_silence = unit == (-1 if self.silence is None else self.silence)
         is_first, is_last = (unit % n == 0) & ~is_silence, (unit % n == n - 1) & ~is_silence
-        place, before = unit, unit[:, None]
-        is_same_label = (place // n == before // n) & ~is_silence & ~is_silence[:, None]
+        before = unit[:, None]
+        is_same_label = (unit // n == before // n) & ~is_silence & ~is_silence[:, None]
         farthest = 2 if self.can_skip else 1
-        is_inside = is_same_label & (place >= before) & (place <= before + farthest)
+        is_inside = is_same_label & (unit >= before) & (unit <= before + farthest)
         is_between = (is_last | is_silence)[:, None] & (is_first | is_silence)
         is_allowed = is_inside | is_between
-        is_entry = is_between & is_first & (place != before)
+        is_entry = is_between & is_first & (unit != before)
         moves = torch.zeros(n_units, n_units, device=scores.device).masked_fill(~is_allowed, -torch.inf)
         starts = torch.zeros(n_units, device=scores.device).masked_fill(~(is_first | is_silence), -torch.inf)
         ends = torch.zeros(n_units, device=scores.device).masked_fill(~(is_last | is_silence), -torch.inf)

@@ -1,7 +1,6 @@
 """How often labels follow each other in training: what a prior of label sequences is made from."""
 
 import torch
-import torch.distributed
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -44,11 +43,6 @@ class LabelCounts(nn.Module):
         for column in grams.T:
             index = index * (self.n_labels + 2) + column
         self.counts += torch.bincount(index, minlength=self.counts.numel()).view_as(self.counts)
-
-    def share(self) -> None:
-        """Add up the counts of all processes that train together."""
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(self.counts)
 
     def prior(self) -> LabelPrior:
         """Return the smoothed n-gram model that the counts make."""

@@ -18,8 +18,8 @@ from seqlab.heads.crf import CrfTokenHead
 from seqlab.heads.pooling import get_pooling
 from seqlab.heads.token import SoftmaxTokenHead
 from seqlab.metrics import classification_scores
-from seqlab.steps import Steps
-from seqlab.types import Prediction
+from seqlab.steps import Steps, step_mask
+from seqlab.types import Alternative, Prediction
 
 
 @final
@@ -85,6 +85,10 @@ class SegmentHead(Head):
             for prediction, row in zip(found, pairs, strict=True)
         ]
 
+    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]] | None:
+        """Return the `n` likeliest sequences of labels; None where segments are labelled each by itself."""
+        return self.labels.best(self._segments(steps, batch), batch, n=n)
+
     def gold(self, columns: Columns) -> list[list[str | None]]:
         """Return the labels of each record's segments, None for one without."""
         return self.target.gold(columns)
@@ -107,9 +111,7 @@ class SegmentHead(Head):
     def _segments(self, steps: Steps, batch: Batch) -> Steps:
         """Return one step a segment, (batch segment feature)."""
         bounds = self._bounds(batch)
-        records, places = torch.nonzero(
-            torch.arange(bounds.starts.shape[1], device=steps.values.device) < bounds.counts[:, None]
-        ).T
+        records, places = torch.nonzero(step_mask(bounds.counts, bounds.starts.shape[1])).T
         starts, lengths = bounds.starts[records, places], (bounds.ends - bounds.starts)[records, places]
         n_records, n_steps, width = steps.values.shape
         within = torch.arange(max(1, int(lengths.max())) if len(lengths) else 1, device=steps.values.device)

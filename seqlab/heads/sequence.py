@@ -14,7 +14,7 @@ from seqlab.dropout import NaiveDropout
 from seqlab.heads.base import Head
 from seqlab.heads.pooling import get_pooling
 from seqlab.heads.temperature import Temperature
-from seqlab.metrics import classification_scores, expected_calibration_error, multilabel_scores
+from seqlab.metrics import calibration_scores, classification_scores, multilabel_scores
 from seqlab.steps import Steps
 from seqlab.types import Alternative, Prediction
 
@@ -86,9 +86,8 @@ class SequenceHead(Head):
     def score(self, gold: Sequence[str], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Return accuracy, macro F1 and what always answering the most frequent label would score."""
         scores = classification_scores(gold, [prediction.labels[0] for prediction in predictions])
-        sure = [min(1.0, prediction.confidences[0]) for prediction in predictions]
         is_right = [prediction.labels[0] == label for label, prediction in zip(gold, predictions, strict=True)]
-        return {**scores, "expected_calibration_error": expected_calibration_error(sure, is_right, n_bins=10)}
+        return scores | calibration_scores([prediction.confidences[0] for prediction in predictions], is_right)
 
 
 @final

@@ -17,7 +17,7 @@ from seqlab.errors import ConfigError
 from seqlab.heads.base import Head
 from seqlab.lattices.alignment import Topology, best_alignment, label_spans
 from seqlab.metrics import closest_references, label_error_rate
-from seqlab.steps import Steps
+from seqlab.steps import Steps, step_mask
 from seqlab.types import Prediction
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class TemporalHead(Head):
         self.upsampling = upsampling
         self.dropout = NaiveDropout(drop_prob=drop_prob)
         self.projection = nn.Linear(input_width, upsampling * n_units)
+        self.register_buffer("n_passes", torch.zeros((), dtype=torch.long))
         self.register_buffer("n_seen", torch.zeros((), dtype=torch.long), persistent=False)
         self.register_buffer("n_left_out", torch.zeros((), dtype=torch.long), persistent=False)
 
@@ -55,7 +56,7 @@ class TemporalHead(Head):
         """Return the loss a label, the end counted as one more, over the records that have an alignment."""
         sequences = batch.tensors(self.target)
         assert isinstance(sequences, LabelSequences), type(sequences)
-        is_label = torch.arange(sequences.labels.shape[1], device=sequences.labels.device) < sequences.n_labels[:, None]
+        is_label = step_mask(sequences.n_labels, sequences.labels.shape[1])
         is_known = ((sequences.labels >= 0) | ~is_label).all(1)
         losses, fits = self._losses(self._log_probs(steps), self._lengths(steps), sequences, is_known)
         if self.training:
@@ -64,8 +65,14 @@ class TemporalHead(Head):
         counts = (sequences.n_labels + 1) * fits
         return torch.where(fits, losses, 0.0).sum() / counts.sum().clamp(min=1)
 
+    @property
+    def is_first_pass(self) -> bool:
+        """Whether no pass over the training data has ended yet."""
+        return not int(self.get_buffer("n_passes"))
+
     def end_epoch(self) -> None:
         """Tell how many records had no alignment."""
+        self.get_buffer("n_passes").add_(1)
         n_left_out, n_seen = (self.get_buffer(name) for name in ("n_left_out", "n_seen"))
         if n_left_out:
             log.warning(

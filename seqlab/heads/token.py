@@ -21,12 +21,10 @@ from seqlab.heads.constraints import SchemeConstraints
 from seqlab.heads.temperature import Temperature
 from seqlab.lattices import linear_chain
 from seqlab.lattices.linear_chain import Chain, Stretches
-from seqlab.metrics import expected_calibration_error, span_scores, tag_accuracy
+from seqlab.metrics import calibration_scores, span_scores, tag_accuracy
 from seqlab.steps import Steps
 from seqlab.types import Alternative, Prediction
 
-N_BINS = 10
-"""Of the expected calibration error."""
 OUTSIDE = "O"
 """The tag of a step outside all spans, in every scheme."""
 
@@ -71,10 +69,7 @@ class TagHead(Head):
             right = set(self.target.span_scheme.spans(tags)) if spans else set()
             sure += prediction.span_confidences or [min(prediction.confidences[s.start : s.end]) for s in spans]
             is_right += [span in right for span in spans]
-        if not sure:
-            return {}
-        error = expected_calibration_error([min(1.0, max(0.0, p)) for p in sure], is_right, n_bins=N_BINS)
-        return {"expected_calibration_error": error}
+        return calibration_scores(sure, is_right) if sure else {}
 
 
 class TokenHead(TagHead):
@@ -91,8 +86,8 @@ class TokenHead(TagHead):
         tags = self._decode(scores, steps)
         confidences = self._probabilities(scores, steps).gather(2, tags.unsqueeze(2))[..., 0] if use_confidences else None
         found = _predictions(tags, confidences, lengths=steps.lengths, names=self.target.tags)
-        chain = self._distribution(scores, steps)
-        return found if chain is None or not use_confidences else self._with_spans(found, chain, tags)
+        chain = self._distribution(scores, steps) if use_confidences else None
+        return found if chain is None else self._with_spans(found, chain, tags)
 
     @cached_property
     def _goes_on(self) -> Bool[Tensor, "prev_tag tag"]:

@@ -7,9 +7,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import ctc_loss as torch_ctc_loss
 
-from seqlab.lattices.alignment_scan import step_mask
 from seqlab.lattices.alignment_sums import log_sum
 from seqlab.lattices.alignment_topology import check_labels, ctc_topology
+from seqlab.steps import step_mask
 
 
 class CtcLoss(NamedTuple):

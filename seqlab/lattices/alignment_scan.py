@@ -18,9 +18,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from seqlab.lattices.alignment_topology import Topology
+from seqlab.steps import step_mask
 
 
-class Steps(NamedTuple):
+class StepScores(NamedTuple):
     """The scores of the states of a batch in float64, without gradient. Batch last: shifted by a state they stay contiguous."""
 
     emissions: Float[Tensor, "time state batch"]
@@ -33,17 +34,12 @@ class Steps(NamedTuple):
     """The sum of the largest score of each step: apart, very low scores do not swamp what states differ in."""
 
 
-def step_mask(lengths: Int[Tensor, " batch"], n_steps: int) -> Bool[Tensor, "batch time"]:
-    """Return where real steps are."""
-    return torch.arange(n_steps, device=lengths.device) < lengths[:, None]
-
-
 def score_dtype(scores: Tensor) -> torch.dtype:
     """Return the type of scores given back: that of the inputs, float32 at least."""
     return torch.promote_types(scores.dtype, torch.float32)
 
 
-def steps_of(scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], topology: Topology) -> Steps:
+def steps_of(scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], topology: Topology) -> StepScores:
     """Return what `scan` works on."""
     n_steps = scores.shape[1]
     units = topology.units.long()[:, None].expand(-1, n_steps, -1)
@@ -51,7 +47,7 @@ def steps_of(scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " ba
     emissions = emissions.masked_fill_(~step_mask(lengths, n_steps)[..., None], 0.0)
     emissions = emissions.masked_fill_(~topology.state_mask[:, None], -math.inf)
     peaks = emissions.amax(2).clamp_min_(torch.finfo(emissions.dtype).min)
-    return Steps(
+    return StepScores(
         emissions.sub_(peaks[..., None]).permute(1, 2, 0).contiguous(),
         log_of(topology.starts),
         log_of(topology.enters_by_skip),
@@ -65,7 +61,7 @@ def log_of(is_allowed: Bool[Tensor, "batch state"]) -> Float[Tensor, "state batc
     return torch.zeros_like(allowed, dtype=torch.float64).masked_fill_(~allowed, -math.inf)
 
 
-def scan(steps: Steps, combine: Any) -> tuple[Float[Tensor, "time state batch"], Float[Tensor, "time state_plus_2 batch"]]:
+def scan(steps: StepScores, combine: Any) -> tuple[Float[Tensor, "time state batch"], Float[Tensor, "time state_plus_2 batch"]]:
     """Return u, and a with the two rows before the first state. `combine` is ⊕: torch.logaddexp or torch.maximum."""
     incoming, skipped = torch.empty_like(steps.emissions), torch.empty_like(steps.skips)
     outgoing = pad(torch.empty_like(steps.emissions), (0, 0, 2, 0), value=-math.inf)

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.autograd import apply
-from seqlab.lattices.alignment_scan import Steps, at_end, log_of, scan, score_dtype, step_mask, steps_of
+from seqlab.lattices.alignment_scan import StepScores, at_end, log_of, scan, score_dtype, steps_of
 from seqlab.lattices.alignment_topology import Topology
+from seqlab.steps import step_mask
 
 
 def log_sum(
@@ -61,13 +62,13 @@ def _sums(scores: Tensor, lengths: Tensor, topology: Topology) -> _Sums:
     order = torch.arange(n_steps, device=lengths.device)[:, None]
     order = torch.where(order < lengths, lengths - 1 - order, order)[:, None].expand_as(steps.emissions)
     mirror = topology.reversed()
-    backward = Steps(
+    backward = StepScores(
         steps.emissions.flip(1).gather(0, order),
         log_of(mirror.starts),
         log_of(mirror.enters_by_skip),
         steps.peaks,
     )
-    both = Steps(*(torch.cat(pair, -1) for pair in zip(steps, backward, strict=True)))
+    both = StepScores(*(torch.cat(pair, -1) for pair in zip(steps, backward, strict=True)))
     incoming, outgoing = scan(both, torch.logaddexp)
     joint = outgoing[:, 2:, n_records:].gather(0, order).flip(1) + incoming[..., :n_records]
     total = _total(outgoing[..., :n_records], steps.peaks, lengths, topology)

@@ -6,8 +6,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from seqlab.lattices.alignment_scan import at_end, scan, score_dtype, step_mask, steps_of
+from seqlab.lattices.alignment_scan import at_end, scan, score_dtype, steps_of
 from seqlab.lattices.alignment_topology import Topology
+from seqlab.steps import step_mask
 
 
 def best_alignment(

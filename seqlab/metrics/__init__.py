@@ -1,11 +1,12 @@
 """Scores of predictions against gold: pure functions on strings, giving plain dicts that go to JSON."""
 
-from seqlab.metrics.calibration import expected_calibration_error
+from seqlab.metrics.calibration import calibration_scores, expected_calibration_error
 from seqlab.metrics.classification import classification_scores, multilabel_scores, tag_accuracy
 from seqlab.metrics.edit_distance import closest_references, label_error_rate
 from seqlab.metrics.spans import span_scores
 
 __all__ = [
+    "calibration_scores",
     "classification_scores",
     "closest_references",
     "expected_calibration_error",

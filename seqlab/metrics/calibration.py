@@ -6,6 +6,15 @@ import numpy as np
 
 from seqlab.errors import ConfigError, DataError
 
+N_BINS = 10
+"""Of the error that heads report."""
+
+
+def calibration_scores(confidences: Sequence[float], is_correct: Sequence[bool]) -> dict[str, float]:
+    """Return the expected calibration error as heads report it; what rounding took beyond 0 or 1 is brought back."""
+    within = [min(1.0, max(0.0, confidence)) for confidence in confidences]
+    return {"expected_calibration_error": expected_calibration_error(within, is_correct, n_bins=N_BINS)}
+
 
 def expected_calibration_error(confidences: Sequence[float], is_correct: Sequence[bool], *, n_bins: int) -> float:
     """Return the mean gap between confidence and accuracy over bins of equal width, weighted by their sizes.

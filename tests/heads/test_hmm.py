@@ -1,7 +1,8 @@
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -193,7 +194,7 @@ def test_tags_that_are_not_known_are_summed_over() -> None:
 
 
 @pytest.mark.parametrize("change", [lambda x: x * 1.5, lambda x: x * 0, lambda x: x + 100])
-def test_ids_that_were_changed_on_their_way_are_refused(change) -> None:  # type: ignore[no-untyped-def]
+def test_ids_that_were_changed_on_their_way_are_refused(change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     head = make()
     steps, batch = given(head, columns())
     with pytest.raises(ConfigError, match="something changed them on their way; set embedding"):
@@ -212,9 +213,9 @@ def test_an_encoder_in_between_is_refused() -> None:
         ({"smoothing": 0.0}, "emission_smoothing is 0.0; expected more than 0"),
     ],
 )
-def test_impossible_options_are_refused(options: dict[str, object], message: str) -> None:
+def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        make(**options)  # type: ignore[arg-type]
+        make(**options)
 
 
 def test_it_trains_and_predicts_through_the_same_commands(tmp_path: Path) -> None:

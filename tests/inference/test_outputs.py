@@ -28,9 +28,10 @@ def both_record() -> TaggedRecord:
 
 
 def shown(record: TaggedRecord, *, colour: bool = False) -> str:
-    console = Console(file=io.StringIO(), force_terminal=colour, color_system="truecolor" if colour else None, width=20)
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=colour, color_system="truecolor" if colour else None, width=20)
     TerminalOutput(console, layers=record.layers).write(Stretch([{}]), [record])
-    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+    return out.getvalue()
 
 
 def test_jsonl_has_offsets_confidences_and_spans() -> None:
