@@ -19,7 +19,7 @@ from turns import seconds
 from seqlab.allocation import keep_freed_memory
 from seqlab.config import build, compose, known_targets, options_of, plain
 from seqlab.encoders import RecurrentEncoder
-from seqlab.recurrence import native
+from seqlab.native import without_libraries
 from seqlab.steps import Steps
 
 TORCH = {"nn.LSTM": nn.LSTM, "nn.GRU": nn.GRU, "nn.RNN": nn.RNN}
@@ -89,7 +89,7 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()  # as the command does
     print(f"training, width {options.width}, batch {options.batch}, {options.steps} steps; ratios above 1: faster than torch's")
-    with native.without_library() if options.loops else contextlib.nullcontext():
+    with without_libraries() if options.loops else contextlib.nullcontext():
         for n_threads in options.threads:
             for is_bidirectional in (False, True):
                 report(options, n_threads=n_threads, is_bidirectional=is_bidirectional)

@@ -12,7 +12,7 @@ PLUGINS = PACKAGE.parent / "plugins"
 
 # From the ground up. A room may import itself and the rooms of the lines above its own.
 FLOORS = (
-    ("errors", "autograd", "allocation"),
+    ("errors", "autograd", "allocation", "native"),
     ("types", "paths", "steps", "directions", "dropout", "schedules", "settings", "parameter_groups"),
     ("plugins",),
     ("config",),

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqlab.encoders.cells import Cell, LstmCell, State
-from seqlab.recurrence import native
+from seqlab.recurrence import compiled
 
 
 @final
@@ -84,7 +84,7 @@ def _prefers_kernel(cells: Sequence[Cell], inputs: Tensor) -> bool:
     if not all(isinstance(cell, LstmCell) and cell.is_plain for cell in cells):
         return False
     has_more_threads = len(cells) > 1 and torch.get_num_threads() > 1
-    return not (has_more_threads and torch.is_grad_enabled() and native.is_usable(inputs))
+    return not (has_more_threads and torch.is_grad_enabled() and compiled.is_usable(inputs))
 
 
 def _kernel_runs(cells: Sequence[Cell], inputs: Tensor, state: State) -> Tensor:

@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 
 from seqlab.autograd import apply
 from seqlab.lattices.chain import Chain
+from seqlab.lattices.chain_loss_compiled import compiled_loss
 from seqlab.lattices.chain_posterior import Posterior, log_partition_only, posterior
 
 
@@ -33,7 +34,8 @@ def negative_log_likelihood(chain: Chain, tags: Int[Tensor, "batch time"]) -> Fl
         exact = chain.detached()
         loss = _loss(log_partition_only(exact), path_score(exact, tags))
         return loss.to(chain.score_dtype)
-    return cast(Tensor, apply(_NegativeLogLikelihood, *chain.scores, chain.lengths, tags))
+    compiled = compiled_loss(chain, tags)
+    return compiled if compiled is not None else cast(Tensor, apply(_NegativeLogLikelihood, *chain.scores, chain.lengths, tags))
 
 
 def partial_negative_log_likelihood(chain: Chain, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:

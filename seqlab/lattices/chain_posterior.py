@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from seqlab.lattices import chain_compiled
 from seqlab.lattices.chain import Chain
 from seqlab.lattices.chain_log_space import log_space_sums
 from seqlab.lattices.chain_scaled import scaled_sums
@@ -39,22 +40,46 @@ def log_partition_only(chain: Chain) -> Float[Tensor, " batch"]:
     """Return the partition of `chain` (float64), by the forward recursion alone."""
     if not chain.mask.any():
         return chain.start.new_zeros(chain.lengths.shape)
-    sums = scaled_sums(chain, use_backward=False)
-    if sums.is_exact.all():
-        return sums.log_partition
-    rest = (~sums.is_exact).nonzero()[:, 0]
-    return sums.log_partition.index_copy(0, rest, log_space_sums(chain.select(rest)).log_partition)
+    if chain_compiled.is_usable(chain):
+        log_partition, is_exact = chain_compiled.partition(chain)
+    else:
+        log_partition, is_exact = scaled_sums(chain, use_backward=False)[:2]
+    if is_exact.all():
+        return log_partition
+    rest = (~is_exact).nonzero()[:, 0]
+    return log_partition.index_copy(0, rest, log_space_sums(chain.select(rest)).log_partition)
 
 
 def posterior(chain: Chain) -> Posterior:
     """Return partition and expected counts of `chain` (float64)."""
     if not chain.mask.any():
         return _empty_posterior(chain)
+    scaled, is_exact = _compiled(chain) if chain_compiled.is_usable(chain) else _scaled(chain)
+    return scaled if is_exact.all() else _with_log_space(chain, ~is_exact, scaled)
+
+
+def _compiled(chain: Chain) -> tuple[Posterior, Bool[Tensor, " batch"]]:
+    """Return the posterior by the compiled recursion, and for which records it is exact."""
+    sums = chain_compiled.sums(chain)
+    found = Posterior(
+        log_partition=sums.log_partition,
+        step_marginals=sums.marginals.transpose(0, 1),
+        edge_sources=sums.sources.transpose(0, 1),
+        edge_targets=sums.targets.transpose(0, 1),
+        edge_factors=sums.factors,
+        rest=chain.lengths[:0],
+        rest_edges=chain.transitions[None][:0],
+    )
+    return found, sums.is_exact
+
+
+def _scaled(chain: Chain) -> tuple[Posterior, Bool[Tensor, " batch"]]:
+    """Return the posterior by products of tensors, and for which records it is exact."""
     sums = scaled_sums(chain, use_backward=True)
     is_defined = chain.mask.T & (sums.is_exact & (sums.log_partition > -math.inf))
     marginals = sums.incoming * sums.backward
     scale = marginals.sum(-1, keepdim=True).reciprocal_().masked_fill_(~is_defined[..., None], 0.0)
-    scaled = Posterior(
+    found = Posterior(
         log_partition=sums.log_partition,
         step_marginals=marginals.mul_(scale),
         edge_sources=sums.forward[:-1],
@@ -63,7 +88,7 @@ def posterior(chain: Chain) -> Posterior:
         rest=chain.lengths[:0],
         rest_edges=sums.kernel[None][:0],
     )
-    return scaled if sums.is_exact.all() else _with_log_space(chain, ~sums.is_exact, scaled)
+    return found, sums.is_exact
 
 
 def _with_log_space(chain: Chain, is_rest: Bool[Tensor, " batch"], scaled: Posterior) -> Posterior:

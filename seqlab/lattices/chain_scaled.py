@@ -16,7 +16,7 @@ are not `is_exact` and must be done in log space.
 
 import math
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -54,8 +54,7 @@ class Factors:
         return cls(exponents.exp_().masked_fill_(is_dropped, 0.0), peak, largest)
 
 
-@dataclass(frozen=True)
-class ScaledSums:
+class ScaledSums(NamedTuple):
     """Both recursions of a batch, time first; what is not `is_exact`, and padding, is finite but means nothing."""
 
     log_partition: Float[Tensor, " batch"]

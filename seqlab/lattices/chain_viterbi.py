@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seqlab.lattices import chain_compiled
 from seqlab.lattices.chain import Chain
 
 
@@ -17,6 +18,9 @@ def viterbi(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " ba
     exact = chain.detached()
     if not exact.mask.any():
         return exact.mask.long(), exact.start.new_zeros(exact.lengths.shape, dtype=chain.score_dtype)
+    if chain_compiled.is_usable(exact):
+        tags, scores = chain_compiled.best_path(exact)
+        return tags, scores.to(chain.score_dtype)
     best = _best_scores(exact)
     records = torch.arange(best.shape[2], device=best.device)
     scores, last_tags = (best[exact.lengths - 1, :, records] + exact.end).max(1)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.autograd import apply
-from seqlab.recurrence import native
+from seqlab.recurrence import compiled
 from seqlab.recurrence.activations import Activation
 from seqlab.recurrence.buffers import buffer_from, summed_products
 from seqlab.recurrence.gru_loop import GruForm, GruTape, fill_tape, unroll_after, unroll_before
@@ -79,8 +79,8 @@ def _forward(
     read = noise.read_states(states)
     inner = inputs.new_empty(*inputs.shape[:3], width)
     tape = inputs, states, read, inner
-    if native.is_usable(inputs):
-        native.run("gru_forward", inputs, **_native_fields(tape, recurrent, form=form, noise=noise), bias=candidate_bias)
+    if compiled.is_usable(inputs):
+        compiled.run("gru_forward", inputs, **_compiled_fields(tape, recurrent, form=form, noise=noise), bias=candidate_bias)
     else:
         fill_tape(tape, recurrent, candidate_bias, form=form, noise=noise)
     return tape
@@ -92,10 +92,10 @@ def _backward(tape: GruTape, recurrent: Tensor, gradient: Tensor, *, form: GruFo
     width = states.shape[-1]
     # Of r, z, the candidate's product and its input; before the product, of r, z and the candidate's input.
     d_all = gates.new_empty(*gates.shape[:3], (4 if form.resets_after else 3) * width)
-    if native.is_usable(gates):
+    if compiled.is_usable(gates):
         d_first = torch.empty_like(states[:, 0])
-        fields = _native_fields(tape, recurrent, form=form, noise=noise)
-        native.run("gru_backward", gates, **fields, d_hidden=gradient, d_all=d_all, d_first=d_first)
+        fields = _compiled_fields(tape, recurrent, form=form, noise=noise)
+        compiled.run("gru_backward", gates, **fields, d_hidden=gradient, d_all=d_all, d_first=d_first)
     elif form.resets_after:
         d_first = unroll_after(tape, recurrent, gradient, d_all, form=form, noise=noise)
     else:
@@ -109,7 +109,7 @@ def _backward(tape: GruTape, recurrent: Tensor, gradient: Tensor, *, form: GruFo
     return d_all, d_first, torch.cat([for_gates, for_candidate], dim=1), d_all.new_zeros(len(d_all), width)
 
 
-def _native_fields(
+def _compiled_fields(
     tape: GruTape, recurrent: Tensor, *, form: GruForm, noise: Noise
 ) -> dict[str, Tensor | Activation | float | None]:
     """Return what the library wants to know for either pass."""

@@ -9,8 +9,8 @@ where x_t are the projected inputs, biases added (Hochreiter and Schmidhuber 199
 0 and deviation 1 and multiplied by a gain, and a bias is added; so is c before b. Gates may be shared by the cells of a block
 (Graves 2012, §4.5).
 
-Both directions of a layer run side by side, on a leading axis. Where the machine has a compiler, `native` takes a batch through
-its steps, else `lstm_loop` does.
+Both directions of a layer run side by side, on a leading axis. Where the machine has a compiler, `compiled` takes a batch
+through its steps, else `lstm_loop` does.
 """
 
 from dataclasses import fields
@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.autograd import apply
-from seqlab.recurrence import native
+from seqlab.recurrence import compiled
 from seqlab.recurrence.activations import Activation
 from seqlab.recurrence.buffers import buffer_from, summed_products
 from seqlab.recurrence.lstm_form import LstmForm, LstmGradients, LstmTape, LstmWeights
@@ -84,14 +84,14 @@ def _forward(inputs: Tensor, hidden: Tensor, cell: Tensor, w: LstmWeights, *, fo
         normal_cell=None if w.cell_gain is None else inputs.new_empty(*lead, form.width),
         cell_scale=None if w.cell_gain is None else inputs.new_empty(lead),
     )
-    if native.is_usable(inputs):
-        native.run("lstm_forward", inputs, **_native_fields(tape, w, form=form, noise=noise))
+    if compiled.is_usable(inputs):
+        compiled.run("lstm_forward", inputs, **_compiled_fields(tape, w, form=form, noise=noise))
     else:
         fill_tape(tape, w, form=form, noise=noise)
     return tape
 
 
-def _native_fields(
+def _compiled_fields(
     tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise
 ) -> dict[str, Tensor | Activation | float | None]:
     """Return what the library wants to know for either pass."""
@@ -136,8 +136,8 @@ def _backward(
         inputs=d_gates if w.gain is None or w.peepholes is None else torch.empty_like(d_gates),  # peepholes read `gates` later
         emitted=None if w.projection is None else torch.empty_like(tape.hidden[:, 1:]).contiguous(),
     )
-    if native.is_usable(tape.gates):
-        d_first, d_first_cell, d_gains = _native_backward(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
+    if compiled.is_usable(tape.gates):
+        d_first, d_first_cell, d_gains = _compiled_backward(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
     else:
         d_first, d_first_cell, d_gains = unroll_tape(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
     d_projection = None
@@ -153,7 +153,7 @@ def _backward(
     return made.inputs, d_first, d_first_cell, *(getattr(d_weights, field.name) for field in fields(d_weights))
 
 
-def _native_backward(
+def _compiled_backward(
     tape: LstmTape,
     w: LstmWeights,
     made: LstmGradients,
@@ -170,10 +170,10 @@ def _native_backward(
         n_directions, _, n_records, n_gates = tape.gates.shape
         widths = {"gain": n_gates, "input_gain": n_gates, "bias": n_gates, "cell_gain": form.width, "cell_bias": form.width}
         by_record = {name: tape.gates.new_zeros(n_directions, n_records, width) for name, width in widths.items()}
-    native.run(
+    compiled.run(
         "lstm_backward",
         tape.gates,
-        **_native_fields(tape, w, form=form, noise=noise),
+        **_compiled_fields(tape, w, form=form, noise=noise),
         **{f"d_{name}": values for name, values in by_record.items()},
         d_hidden=d_hidden,
         d_cell=d_cell,

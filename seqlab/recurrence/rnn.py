@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.autograd import apply
-from seqlab.recurrence import native
+from seqlab.recurrence import compiled
 from seqlab.recurrence.activations import Activation
 from seqlab.recurrence.buffers import add_product_, buffer_from, product_plus, steps_of, summed_products
 from seqlab.recurrence.noise import Noise
@@ -37,8 +37,8 @@ class _RnnScan(torch.autograd.Function):
     def forward(ctx: Any, activation: Activation, noise: Noise, inputs: Tensor, hidden: Tensor, recurrent: Tensor) -> Tensor:
         states = buffer_from(hidden, inputs.shape[1])
         read = noise.read_states(states)
-        if native.is_usable(inputs):
-            native.run(
+        if compiled.is_usable(inputs):
+            compiled.run(
                 "rnn_forward",
                 inputs,
                 width=inputs.shape[-1],
@@ -61,9 +61,9 @@ class _RnnScan(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         fresh, states, read, recurrent = ctx.saved_tensors
         noise: Noise = ctx.noise
-        if native.is_usable(gradient):
+        if compiled.is_usable(gradient):
             d_inputs, d_first = torch.empty_like(fresh), torch.empty_like(states[:, 0])
-            native.run(
+            compiled.run(
                 "rnn_backward",
                 fresh,
                 width=fresh.shape[-1],

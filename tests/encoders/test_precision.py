@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqlab.config import build, compose, known_targets, options_of, plain
-from seqlab.recurrence import native
+from seqlab.native import without_libraries
 from seqlab.steps import Steps
 
 QUIET = ["encoder.width=8", "encoder.depth=2", "encoder.drop_prob=0", "encoder.output_drop_prob=0", "paths.run_dir=."]
@@ -31,7 +31,7 @@ def test_bfloat16_autocast_is_near_float32(option: str, is_given: bool, loops: b
     torch.manual_seed(0)
     encoder = build(settings_of(option), targets=known_targets(), path="encoder", input_width=5).eval()
     values, lengths = torch.randn(3, 6, 5).bfloat16().float(), torch.tensor([6, 2, 4])
-    with native.without_library() if loops else contextlib.nullcontext():
+    with without_libraries() if loops else contextlib.nullcontext():
         expected = encoder(Steps(values, lengths))
         (expected.values.float() ** 2).sum().backward()
         gradients = [parameter.grad.clone() for parameter in encoder.parameters()]

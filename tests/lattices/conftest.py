@@ -2,14 +2,28 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import Tensor
 
+from seqlab.lattices import chain_compiled
 from seqlab.lattices.linear_chain import Chain
+from seqlab.native import without_libraries
+
+
+@pytest.fixture(scope="module", params=["compiled", "tensors"])
+def chain_code(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run a module's tests of chains with the compiled library, and without."""
+    if request.param == "tensors":
+        with without_libraries():
+            yield request.param
+    elif chain_compiled.LIBRARY.is_usable:
+        yield request.param
+    else:
+        pytest.skip("no C compiler here")
 
 
 @dataclass(frozen=True)

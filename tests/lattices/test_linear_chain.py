@@ -22,6 +22,8 @@ from seqlab.lattices.linear_chain import (
     viterbi,
 )
 
+pytestmark = pytest.mark.usefixtures("chain_code")
+
 CASES = {
     "seed": st.integers(0, 2**31),
     "lengths": st.lists(st.integers(0, 4), min_size=1, max_size=4),

@@ -18,6 +18,8 @@ from seqlab.lattices.linear_chain import (
     viterbi,
 )
 
+pytestmark = pytest.mark.usefixtures("chain_code")
+
 
 def learn(chain: Chain, tags: Tensor) -> tuple[Tensor, list[Tensor]]:
     """Return the losses, and the gradients of their sum."""

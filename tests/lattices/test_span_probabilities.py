@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from seqlab.lattices.linear_chain import Chain, Stretches, span_probabilities
 
+pytestmark = pytest.mark.usefixtures("chain_code")
+
 CASES = {
     "seed": st.integers(0, 2**32 - 1),
     "lengths": st.lists(st.integers(0, 5), min_size=1, max_size=4),

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import seqlab
-from seqlab.recurrence.native.library import library
+from seqlab.recurrence.compiled import LIBRARY
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,8 @@ def test_a_trained_model_labels_text(installation) -> None:
     assert len(labelled["predictions"]["tags"]["labels"]) == 6
 
 
-@pytest.mark.skipif(library() is None, reason="no C compiler here")
-def test_the_source_of_the_compiled_recurrences_is_there(installation) -> None:
-    code = "from seqlab.recurrence.native.library import library; print(library() is not None)"
+@pytest.mark.skipif(not LIBRARY.is_usable, reason="no C compiler here")
+@pytest.mark.parametrize("module", ["recurrence.compiled", "lattices.chain_compiled"])
+def test_the_source_of_a_compiled_library_is_there(installation, module: str) -> None:
+    code = f"from seqlab.{module} import LIBRARY; print(LIBRARY.is_usable)"
     assert installation.run("python", "-c", code).strip() == "True"

@@ -10,14 +10,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import final
 
 _LOG = logging.getLogger(__name__)
-SOURCE = Path(__file__).with_name("scans.c")
 COMPILERS = ("cc", "gcc", "clang")
 # Every number is rounded as IEEE says, except that a product may be added unrounded; what traps or sets errno does not matter.
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fPIC")
@@ -28,15 +25,9 @@ _SECONDS = 120
 _is_switched_off = False
 
 
-def is_usable(values: Tensor) -> bool:
-    """Return whether the library takes `values`: float32 on a CPU, where the library could be made."""
-    is_known = values.dtype == torch.float32 and values.device.type == "cpu"
-    return is_known and not _is_switched_off and library() is not None
-
-
 @contextmanager
-def without_library() -> Iterator[None]:
-    """Run the loops of `seqlab.recurrence` instead, to compare."""
+def without_libraries() -> Iterator[None]:
+    """Run the loops of tensors instead, to compare."""
     global _is_switched_off
     before, _is_switched_off = _is_switched_off, True
     try:
@@ -45,29 +36,47 @@ def without_library() -> Iterator[None]:
         _is_switched_off = before
 
 
-@cache
-def library() -> ctypes.CDLL | None:
-    """Return the library; None where it cannot be made."""
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
-    if compiler is None or os.name != "posix":
+@final
+class Library:
+    """What one C source compiles to."""
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the library could be made, and is not switched off."""
+        return not _is_switched_off and self.loaded is not None
+
+    @cached_property
+    def loaded(self) -> ctypes.CDLL | None:
+        """The functions; None where they cannot be made."""
+        compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+        if compiler is None or os.name != "posix":
+            return None
+        for extras in EXTRAS:
+            try:
+                return ctypes.CDLL(str(_made(self.source, compiler, extras)))
+            except (OSError, subprocess.SubprocessError) as error:
+                _LOG.debug("%s: not compiled: %s", self.source, error)
         return None
-    for extras in EXTRAS:
-        try:
-            return ctypes.CDLL(str(_made(compiler, extras)))
-        except (OSError, subprocess.SubprocessError) as error:
-            _LOG.debug("%s: not compiled: %s", SOURCE, error)
-    return None
+
+    def call(self, function: str, structure: bytes) -> None:
+        """Call a function that takes one structure and returns whether it had the memory it needed."""
+        assert self.loaded is not None
+        if not getattr(self.loaded, function)(structure):
+            raise MemoryError(f"{function}: no memory for this batch; use smaller batches (max_tokens)")
 
 
-def _made(compiler: str, extras: tuple[str, ...]) -> Path:
+def _made(source: Path, compiler: str, extras: tuple[str, ...]) -> Path:
     """Return the path of the compiled library, from the cache or made now."""
-    name = f"scans-{_key(compiler, extras)}.so"
+    name = f"{source.stem}-{_key(source, compiler, extras)}.so"
     folder = _cache_folder()
     path = folder / name
     if not (path.is_file() and path.stat().st_uid == os.getuid()):
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            compiled, linked = Path(scratch) / "scans.o", Path(scratch) / name
-            _call(compiler, *FLAGS, *extras, "-c", str(SOURCE), "-o", str(compiled))
+            compiled, linked = Path(scratch) / "compiled.o", Path(scratch) / name
+            _call(compiler, *FLAGS, *extras, "-c", str(source), "-o", str(compiled))
             # Not linked against an OpenMP library: torch has loaded one, and its threads serve both.
             _call(compiler, "-shared", str(compiled), "-o", str(linked), "-lm")
             linked.replace(path)  # all at once: another process may be looking
@@ -78,7 +87,7 @@ def _call(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
 
 
-def _key(compiler: str, extras: tuple[str, ...]) -> str:
+def _key(source: Path, compiler: str, extras: tuple[str, ...]) -> str:
     """Return a name for what the library depends on: source, compiler, flags, and the processor that is compiled for."""
     processor = Path("/proc/cpuinfo")
     described = processor.read_text(encoding="utf-8", errors="replace") if processor.exists() else platform.processor()
@@ -86,7 +95,7 @@ def _key(compiler: str, extras: tuple[str, ...]) -> str:
         sorted({line for line in described.splitlines() if line.startswith(("flags", "Features", "model name"))})
     )
     version = subprocess.run([compiler, "--version"], check=True, capture_output=True, timeout=_SECONDS).stdout
-    parts = [SOURCE.read_bytes(), version, repr((FLAGS, extras)).encode(), platform.machine().encode(), features.encode()]
+    parts = [source.read_bytes(), version, repr((FLAGS, extras)).encode(), platform.machine().encode(), features.encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

@@ -1,30 +1,26 @@
 """The compiled library computes what the loops compute, for every form, and is left alone where it cannot."""
 
-import ctypes
 import itertools
-import os
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from seqlab.recurrence import native
+from seqlab.native import without_libraries
+from seqlab.recurrence import compiled
 from seqlab.recurrence.activations import ACTIVATIONS
 from seqlab.recurrence.gru import scan_gru
 from seqlab.recurrence.gru_loop import GruForm
 from seqlab.recurrence.lstm import scan_lstm
 from seqlab.recurrence.lstm_form import LstmForm, LstmWeights
-from seqlab.recurrence.native import library
 from seqlab.recurrence.noise import Noise
 from seqlab.recurrence.rnn import scan_rnn
 
 N_DIRECTIONS, N_STEPS, N_RECORDS = 2, 5, 9
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
-needs_compiler = pytest.mark.skipif(library.library() is None, reason="no C compiler here")
+needs_compiler = pytest.mark.skipif(not compiled.LIBRARY.is_usable, reason="no C compiler here")
 
 
 def random(*shape: int) -> Tensor:
@@ -52,10 +48,10 @@ def assert_library_equals_loop(scan: Callable[[], tuple[Tensor, ...]], tensors: 
             found += torch.autograd.grad(loss, tensors, retain_graph=True, allow_unused=True, materialize_grads=True)
         return found
 
-    assert native.is_usable(tensors[0])
+    assert compiled.is_usable(tensors[0])
     found = run()
-    with native.without_library():
-        assert not native.is_usable(tensors[0])
+    with without_libraries():
+        assert not compiled.is_usable(tensors[0])
         expected = run()
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, atol=tolerance * max(1, other.abs().max().item()), rtol=0)
@@ -173,57 +169,5 @@ def test_functions_are_as_exact_as_torchs(name: str) -> None:
 
 
 def test_only_float32_on_a_cpu_is_taken() -> None:
-    assert not native.is_usable(torch.zeros(1, dtype=torch.double))
-    assert not native.is_usable(torch.zeros(1, device="meta"))
-
-
-@pytest.fixture
-def fresh_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Make the library anew, in a cache of its own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    library.library.cache_clear()
-    yield tmp_path / "seqlab"
-    library.library.cache_clear()
-
-
-def test_without_a_compiler_there_is_no_library(monkeypatch: pytest.MonkeyPatch, fresh_library: Path) -> None:
-    monkeypatch.setattr(library, "COMPILERS", ("no-such-compiler",))
-    assert library.library() is None
-    assert not native.is_usable(torch.zeros(1))
-
-
-@needs_compiler
-def test_a_compiler_that_fails_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, fresh_library: Path) -> None:
-    monkeypatch.setattr(library, "FLAGS", ("--no-such-flag",))
-    assert library.library() is None
-
-
-@needs_compiler
-def test_the_library_is_compiled_once(monkeypatch: pytest.MonkeyPatch, fresh_library: Path) -> None:
-    assert isinstance(library.library(), ctypes.CDLL)
-    (made,) = fresh_library.glob("*.so")
-    assert fresh_library.stat().st_mode & 0o777 == 0o700
-    library.library.cache_clear()
-    calls = []
-    monkeypatch.setattr(library, "_call", lambda *command: calls.append(command))
-    assert isinstance(library.library(), ctypes.CDLL)
-    assert not calls
-    assert list(fresh_library.iterdir()) == [made]
-
-
-@needs_compiler
-@pytest.mark.skipif(os.name != "posix", reason="no such permissions")
-def test_a_cache_that_others_may_write_to_is_not_used(fresh_library: Path) -> None:
-    fresh_library.mkdir()
-    fresh_library.chmod(0o777)
-    assert isinstance(library.library(), ctypes.CDLL)
-    assert not list(fresh_library.iterdir())
-
-
-@needs_compiler
-def test_the_source_has_no_warning(tmp_path: Path) -> None:
-    command = ["cc", *library.FLAGS, *library.EXTRAS[0], "-Wall", "-Wextra", "-Werror"]
-    done = subprocess.run(
-        [*command, "-c", library.SOURCE, "-o", tmp_path / "scans.o"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    assert not compiled.is_usable(torch.zeros(1, dtype=torch.double))
+    assert not compiled.is_usable(torch.zeros(1, device="meta"))
