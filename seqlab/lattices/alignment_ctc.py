@@ -1,4 +1,4 @@
-"""The loss of connectionist temporal classification (Graves et al. 2006), in torch's kernels where they are right."""
+"""The loss of connectionist temporal classification (Graves et al. 2006), by the fastest sums that are right."""
 
 from typing import NamedTuple
 
@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import ctc_loss as torch_ctc_loss
 
+from seqlab.lattices import alignment_compiled
 from seqlab.lattices.alignment_sums import log_sum
 from seqlab.lattices.alignment_topology import check_labels, ctc_topology
 from seqlab.steps import step_mask
@@ -31,15 +32,16 @@ def ctc_loss(
 ) -> CtcLoss:
     """Return -log P(labels) of each record, equal to -`log_sum`, and where it is defined: `fits` is what to leave out.
 
-    Each step must be normalised, as log_softmax leaves it: torch's gradient takes it for granted. Log-probabilities and
-    labels at padding are not read. float16 and bfloat16 are summed in float64. Differentiable once.
+    Each step must be normalised, as log_softmax leaves it: torch's gradient takes it for granted. Torch's kernel is taken
+    on accelerators, and where the compiled sums, which are faster, cannot be had. Log-probabilities and labels at padding
+    are not read. float16 and bfloat16 are summed in float64. Differentiable once.
 
     Raises: ValueError for a label that is the blank or no unit, and for more labels than there are columns.
     """
     n_units = log_probs.shape[2]
     is_unit = (labels >= 0) & (labels < n_units) & (labels != blank)
     check_labels(labels, n_labels, is_allowed=is_unit, expected=f"one of the {n_units} units but the blank, {blank}")
-    if _suits_torch(log_probs, lengths):
+    if not alignment_compiled.is_usable(log_probs) and _suits_torch(log_probs, lengths):
         return _torch_loss(log_probs, lengths, labels, n_labels, blank)
     total = log_sum(log_probs, lengths, ctc_topology(labels, n_labels, blank=blank))
     fits = total > -torch.inf

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.autograd import apply
+from seqlab.lattices import alignment_compiled
 from seqlab.lattices.alignment_scan import StepScores, at_end, log_of, scan, score_dtype, steps_of
 from seqlab.lattices.alignment_topology import Topology
 from seqlab.steps import step_mask
@@ -29,6 +30,8 @@ def log_sum(
     """
     if torch.is_grad_enabled() and scores.requires_grad:
         return cast(Tensor, apply(_LogSum, scores, lengths, topology))
+    if alignment_compiled.is_usable(scores):
+        return alignment_compiled.sums(scores, lengths, topology).log_sum.to(score_dtype(scores))
     steps = steps_of(scores, lengths, topology)
     return _total(scan(steps, torch.logaddexp)[1], steps.peaks, lengths, topology).to(score_dtype(scores))
 
@@ -37,6 +40,10 @@ def posteriors(
     scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], topology: Topology
 ) -> Float[Tensor, "batch time state"]:
     """Return P(state at step): 0 at padding and where no alignment is allowed. No gradient."""
+    if alignment_compiled.is_usable(scores):
+        found = alignment_compiled.sums(scores, lengths, topology, of_states=True).posteriors
+        assert found is not None
+        return found.to(score_dtype(scores))
     return _sums(scores, lengths, topology).posteriors.to(score_dtype(scores))
 
 
@@ -44,8 +51,17 @@ def unit_posteriors(
     scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], topology: Topology
 ) -> Float[Tensor, "batch time unit"]:
     """Return P(unit at step): 0 at padding and where no alignment is allowed. No gradient."""
-    states = _sums(scores, lengths, topology).posteriors
-    return _by_unit(states, topology.units, scores.shape[2]).to(score_dtype(scores))
+    return _unit_sums(scores, lengths, topology)[1].to(score_dtype(scores))
+
+
+def _unit_sums(scores: Tensor, lengths: Tensor, topology: Topology) -> tuple[Tensor, Tensor]:
+    """Return the log sums (float64) and the posteriors of units."""
+    if alignment_compiled.is_usable(scores):
+        log_sum, _, units = alignment_compiled.sums(scores, lengths, topology, of_units=True)
+        assert units is not None
+        return log_sum, units
+    log_sum, states = _sums(scores, lengths, topology)
+    return log_sum, _by_unit(states, topology.units, scores.shape[2])
 
 
 class _Sums(NamedTuple):
@@ -94,14 +110,14 @@ def _by_unit(states: Tensor, units: Tensor, n_units: int) -> Float[Tensor, "batc
 class _LogSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor, lengths: Tensor, topology: Topology) -> Tensor:
-        sums = _sums(scores, lengths, topology)
-        ctx.save_for_backward(*sums, topology.units)
-        ctx.n_units, ctx.dtype = scores.shape[2], scores.dtype
-        return sums.log_sum.to(score_dtype(scores))
+        log_sum, units = _unit_sums(scores, lengths, topology)
+        ctx.save_for_backward(log_sum, units)
+        ctx.dtype = scores.dtype
+        return log_sum.to(score_dtype(scores))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        log_sum, states, units = ctx.saved_tensors
-        weights = grad.double().masked_fill(log_sum == -math.inf, 0.0)
-        return _by_unit(states * weights[:, None, None], units, ctx.n_units).to(ctx.dtype), None, None
+        log_sum, units = ctx.saved_tensors
+        weights = grad.to(units.dtype).masked_fill(log_sum == -math.inf, 0.0)
+        return (units * weights[:, None, None]).to(ctx.dtype), None, None

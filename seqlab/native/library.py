@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import final
 
 _LOG = logging.getLogger(__name__)
+HEADERS = Path(__file__).parent
 COMPILERS = ("cc", "gcc", "clang")
 # Every number is rounded as IEEE says, except that a product may be added unrounded; what traps or sets errno does not matter.
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fPIC")
@@ -76,7 +77,7 @@ def _made(source: Path, compiler: str, extras: tuple[str, ...]) -> Path:
     if not (path.is_file() and path.stat().st_uid == os.getuid()):
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             compiled, linked = Path(scratch) / "compiled.o", Path(scratch) / name
-            _call(compiler, *FLAGS, *extras, "-c", str(source), "-o", str(compiled))
+            _call(compiler, *FLAGS, *extras, f"-I{HEADERS}", "-c", str(source), "-o", str(compiled))
             # Not linked against an OpenMP library: torch has loaded one, and its threads serve both.
             _call(compiler, "-shared", str(compiled), "-o", str(linked), "-lm")
             linked.replace(path)  # all at once: another process may be looking
@@ -95,7 +96,15 @@ def _key(source: Path, compiler: str, extras: tuple[str, ...]) -> str:
         sorted({line for line in described.splitlines() if line.startswith(("flags", "Features", "model name"))})
     )
     version = subprocess.run([compiler, "--version"], check=True, capture_output=True, timeout=_SECONDS).stdout
-    parts = [source.read_bytes(), version, repr((FLAGS, extras)).encode(), platform.machine().encode(), features.encode()]
+    headers = [path.read_bytes() for path in sorted(HEADERS.glob("*.h"))]
+    parts = [
+        source.read_bytes(),
+        *headers,
+        version,
+        repr((FLAGS, extras)).encode(),
+        platform.machine().encode(),
+        features.encode(),
+    ]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

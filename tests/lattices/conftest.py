@@ -15,8 +15,8 @@ from seqlab.native import without_libraries
 
 
 @pytest.fixture(scope="module", params=["compiled", "tensors"])
-def chain_code(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Run a module's tests of chains with the compiled library, and without."""
+def lattice_code(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run a module's tests with the compiled libraries, and without."""
     if request.param == "tensors":
         with without_libraries():
             yield request.param

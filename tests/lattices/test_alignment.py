@@ -23,6 +23,8 @@ from seqlab.lattices.alignment import (
     unit_posteriors,
 )
 
+pytestmark = pytest.mark.usefixtures("lattice_code")
+
 LABELS = (1, 2)
 Alignment = tuple[int, ...]
 

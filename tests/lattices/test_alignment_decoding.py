@@ -19,6 +19,8 @@ from seqlab.lattices.alignment import (
     log_sum,
 )
 
+pytestmark = pytest.mark.usefixtures("lattice_code")
+
 BLANK = 0
 CASES = {
     "seed": st.integers(0, 2**31),

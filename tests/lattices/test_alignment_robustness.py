@@ -17,6 +17,8 @@ from seqlab.lattices.alignment import (
     unit_posteriors,
 )
 
+pytestmark = pytest.mark.usefixtures("lattice_code")
+
 LABELS = torch.tensor([[1, 1, 2], [2, -1, -1], [-1, -1, -1], [1, 2, 1]])
 N_LABELS = torch.tensor([3, 1, 0, 3])
 LENGTHS = torch.tensor([8, 5, 2, 2])

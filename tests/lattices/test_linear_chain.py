@@ -22,7 +22,7 @@ from seqlab.lattices.linear_chain import (
     viterbi,
 )
 
-pytestmark = pytest.mark.usefixtures("chain_code")
+pytestmark = pytest.mark.usefixtures("lattice_code")
 
 CASES = {
     "seed": st.integers(0, 2**31),

@@ -18,7 +18,7 @@ from seqlab.lattices.linear_chain import (
     viterbi,
 )
 
-pytestmark = pytest.mark.usefixtures("chain_code")
+pytestmark = pytest.mark.usefixtures("lattice_code")
 
 
 def learn(chain: Chain, tags: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from seqlab.lattices.linear_chain import Chain, Stretches, span_probabilities
 
-pytestmark = pytest.mark.usefixtures("chain_code")
+pytestmark = pytest.mark.usefixtures("lattice_code")
 
 CASES = {
     "seed": st.integers(0, 2**32 - 1),

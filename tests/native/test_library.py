@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from seqlab.lattices import chain_compiled
+from seqlab.lattices import alignment_compiled, chain_compiled
 from seqlab.native import Library, library, without_libraries
 from seqlab.recurrence import compiled
 
-SOURCES = {each.source.name: each.source for each in (compiled.LIBRARY, chain_compiled.LIBRARY)}
+SOURCES = {each.source.name: each.source for each in (compiled.LIBRARY, chain_compiled.LIBRARY, alignment_compiled.LIBRARY)}
 SMALL = "int seqlab_three(const void *p) { return p ? 3 : 0; }"
 needs_compiler = pytest.mark.skipif(not compiled.LIBRARY.is_usable, reason="no C compiler here")
 
@@ -92,6 +92,18 @@ def test_a_cache_that_others_may_write_to_is_not_used(cache: Path, source: Path)
 @pytest.mark.parametrize("extras", library.EXTRAS, ids=str)
 @pytest.mark.parametrize("name", SOURCES)
 def test_the_sources_have_no_warning(name: str, extras: tuple[str, ...], tmp_path: Path) -> None:
-    command = ["cc", *library.FLAGS, *extras, "-Wall", "-Wextra", "-Werror", "-c", SOURCES[name], "-o", tmp_path / "made.o"]
+    command = [
+        "cc",
+        *library.FLAGS,
+        *extras,
+        f"-I{library.HEADERS}",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-c",
+        SOURCES[name],
+        "-o",
+        tmp_path / "made.o",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -54,7 +54,7 @@ def test_a_trained_model_labels_text(installation) -> None:
 
 
 @pytest.mark.skipif(not LIBRARY.is_usable, reason="no C compiler here")
-@pytest.mark.parametrize("module", ["recurrence.compiled", "lattices.chain_compiled"])
+@pytest.mark.parametrize("module", ["recurrence.compiled", "lattices.chain_compiled", "lattices.alignment_compiled"])
 def test_the_source_of_a_compiled_library_is_there(installation, module: str) -> None:
     code = f"from seqlab.{module} import LIBRARY; print(LIBRARY.is_usable)"
     assert installation.run("python", "-c", code).strip() == "True"
