@@ -44,6 +44,25 @@ class SchemeConstraints(nn.Module):
         )
 
 
-def allowed_tags(tags: Int[Tensor, "batch time"], *, n_tags: int) -> Bool[Tensor, "batch time tag"]:
-    """Return the tag itself where there is one, and every tag where there is none."""
-    return nn.functional.one_hot(tags.clamp(min=0), n_tags).bool() | (tags == NO_TARGET).unsqueeze(2)
+class Readings(nn.Module):
+    """Which tags each target may be read as: a tag as itself, a set of tags as any of them, no target as any tag."""
+
+    table: Tensor
+
+    def __init__(self, target: TagTargets) -> None:
+        super().__init__()
+        n_tags = len(target.tags)
+        table = torch.zeros(n_tags + len(target.sets) + 1, n_tags, dtype=torch.bool)
+        table[range(n_tags), range(n_tags)] = True
+        for i, ids in enumerate(target.sets):
+            table[n_tags + i, ids] = True
+        table[NO_TARGET] = True
+        self.register_buffer("table", table, persistent=False)
+
+    def allowed(self, targets: Int[Tensor, "*place"]) -> Bool[Tensor, "*place tag"]:
+        """Return which tags each target may be."""
+        return self.table[targets]
+
+    def single(self, targets: Int[Tensor, "*place"]) -> Int[Tensor, "*place"]:
+        """Return the targets that are one tag, `NO_TARGET` in place of sets."""
+        return targets.masked_fill(targets >= self.table.shape[1], NO_TARGET)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
-from seqlab.heads.constraints import SchemeConstraints, allowed_tags
+from seqlab.heads.constraints import Readings, SchemeConstraints
 from seqlab.heads.token import OUTSIDE, LinearTokenHead
 from seqlab.lattices import linear_chain, second_order
 from seqlab.lattices.linear_chain import Chain
@@ -35,7 +35,7 @@ class CrfTokenHead(LinearTokenHead):
         self.transitions = nn.Parameter(torch.empty(n_tags, n_tags).uniform_(-0.1, 0.1))
         self.start = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
         self.end = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
-        self.constraints = SchemeConstraints(target)
+        self.constraints, self.readings = SchemeConstraints(target), Readings(target)
 
     def _chain(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
         transitions, start, end = (self.temperature(part) for part in (self.transitions, self.start, self.end))
@@ -49,14 +49,14 @@ class CrfTokenHead(LinearTokenHead):
     ) -> Float[Tensor, ""]:
         if self.training and self.omission_cost and OUTSIDE in self.target.tags:
             outside = self.target.tags.index(OUTSIDE)
-            is_inside = (tags != outside) & (tags != NO_TARGET)
+            is_inside = ~self.readings.allowed(tags)[..., outside]
             cost = torch.zeros_like(scores)
             cost[..., outside] = self.omission_cost * is_inside
             scores = scores + cost
         chain = self._chain(scores, steps)
-        is_unknown = (tags == NO_TARGET) & steps.mask
-        if is_unknown.any():
-            losses = self._partial_losses(chain, allowed_tags(tags, n_tags=scores.shape[2]))
+        is_open = (self.readings.single(tags) == NO_TARGET) & steps.mask
+        if is_open.any():
+            losses = self._partial_losses(chain, self.readings.allowed(tags))
         else:
             losses = self._losses(chain, tags.clamp(min=0))
         return losses.sum() / steps.lengths.sum().clamp(min=1)

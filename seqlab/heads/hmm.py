@@ -10,7 +10,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, CategoryField, TagTargets
 from seqlab.data.vocabulary import N_RESERVED, PADDING, UNKNOWN
 from seqlab.errors import ConfigError
-from seqlab.heads.constraints import SchemeConstraints, allowed_tags
+from seqlab.heads.constraints import Readings, SchemeConstraints
 from seqlab.heads.processes import add_up_processes_
 from seqlab.heads.token import TokenHead
 from seqlab.lattices import linear_chain
@@ -70,7 +70,7 @@ class HmmTokenHead(TokenHead):
         n_tags, n_words = len(target.tags), len(words.vocabulary)
         self.estimate = estimate
         self.smoothing = {"emissions": emission_smoothing, "transitions": transition_smoothing, "start": transition_smoothing}
-        self.constraints = SchemeConstraints(target)
+        self.constraints, self.readings = SchemeConstraints(target), Readings(target)
         self.register_buffer("rare", torch.tensor([False] * N_RESERVED + [n == 1 for n in words.counts]), persistent=False)
         self.register_buffer("n_passes", torch.zeros((), dtype=torch.long))
         for name, shape in zip(_TABLES, ((n_tags, n_words), (n_tags, n_tags + 1), (n_tags,)), strict=True):
@@ -114,7 +114,7 @@ class HmmTokenHead(TokenHead):
         known = torch.full_like(tags, NO_TARGET) if is_hidden else tags
         with torch.enable_grad():
             emissions, transitions, start = tables
-            scores = emissions.T[ids].masked_fill(~allowed_tags(known, n_tags=len(start)), -torch.inf)
+            scores = emissions.T[ids].masked_fill(~self.readings.allowed(known), -torch.inf)
             total = linear_chain.log_partition(self._chain(scores, steps, transitions=transitions, start=start)).sum()
         for name, counts in zip(_TABLES, torch.autograd.grad(total, tables), strict=True):
             self.get_buffer(f"{name}_counts").add_(counts)
@@ -145,7 +145,7 @@ class HmmTokenHead(TokenHead):
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
     ) -> Float[Tensor, ""]:
-        observed = scores.masked_fill(~allowed_tags(tags, n_tags=scores.shape[2]), -torch.inf)
+        observed = scores.masked_fill(~self.readings.allowed(tags), -torch.inf)
         joint = linear_chain.log_partition(self._chain(observed, steps))
         return -joint.sum() / steps.lengths.sum().clamp(min=1)
 

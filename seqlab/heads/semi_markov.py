@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from seqlab.data.encoding import Batch
-from seqlab.data.fields import NO_TARGET, TagField
+from seqlab.data.fields import TagField
 from seqlab.data.schemes import Scheme
 from seqlab.errors import ConfigError
 from seqlab.heads.temperature import Temperature
@@ -115,7 +115,7 @@ class SemiMarkovHead(TagHead):
         """Return each record's tags, None where one is unknown."""
         names = self.target.tags
         rows = [row[:length] for row, length in zip(ids.tolist(), steps.lengths.tolist(), strict=True)]
-        return [None if NO_TARGET in row else [names[i] for i in row] for row in rows]
+        return [None if any(not 0 <= i < len(names) for i in row) else [names[i] for i in row] for row in rows]
 
     def _gold_segments(self, tags: list[str] | None) -> Segmentation | None:
         """Return the segments that tags spell, steps outside all spans as segments of their own."""

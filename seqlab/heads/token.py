@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, final
 
 import torch
@@ -17,7 +17,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.errors import ConfigError
 from seqlab.heads.base import Head
-from seqlab.heads.constraints import SchemeConstraints
+from seqlab.heads.constraints import Readings, SchemeConstraints
 from seqlab.heads.temperature import Temperature
 from seqlab.lattices import linear_chain
 from seqlab.lattices.linear_chain import Chain, Stretches
@@ -48,11 +48,29 @@ class TagHead(Head):
         return columns.lists(self.target.column)
 
     def score(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """Return tag accuracy and, with a span scheme, precision, recall and F1 of spans."""
+        """Return tag accuracy and, with a span scheme, precision, recall and F1 of spans.
+
+        Of what is annotated in part: accuracy over the steps that are annotated, the rest over the records that are so in full.
+        """
+        of_steps = gold, [prediction.labels for prediction in predictions]
+        is_open = {tag: self.target.readings(tag) != [tag] for tag in set(chain.from_iterable(gold))}
+        if any(is_open.values()):
+            of_steps = self._annotated(*of_steps)
+            full = [i for i, tags in enumerate(gold) if not any(is_open[tag] for tag in tags)]
+            gold, predictions = [gold[i] for i in full], [predictions[i] for i in full]
         predicted = [prediction.labels for prediction in predictions]
         scheme = self.target.span_scheme
         spans = span_scores(gold, predicted, scheme=scheme.name) if scheme else {}
-        return {**spans, **tag_accuracy(gold, predicted), **self._calibration(gold, predictions)}
+        return {**spans, **tag_accuracy(*of_steps), **self._calibration(gold, predictions)}
+
+    def _annotated(self, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> tuple[Any, Any]:
+        """Return gold and predicted tags of the annotated steps; a prediction that may be right is taken to be."""
+        kept: tuple[list[list[str]], list[list[str]]] = ([], [])
+        for tags, guesses in zip(gold, predicted, strict=True):
+            pairs = [(found, guess) for tag, guess in zip(tags, guesses, strict=True) if (found := self.target.readings(tag))]
+            kept[0].append([guess if guess in found else found[0] for found, guess in pairs])
+            kept[1].append([guess for _, guess in pairs])
+        return kept
 
     def _calibration(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, float]:
         """Return how far confidences (of spans, else of tags) are from the share of them that is right; nothing without."""
@@ -170,7 +188,8 @@ class SoftmaxTokenHead(LinearTokenHead):
 
     Steps weigh in the loss as `class_weights` say of their tags (1 for one that is not there). `label_smoothing` is the share
     of the target that goes to all tags alike (Szegedy et al. 2016). With a `focal_gamma` above 0 a step's loss is multiplied
-    with (1 - its probability)^gamma, so that steps that are sure already count less (Lin et al. 2017).
+    with (1 - its probability)^gamma, so that steps that are sure already count less (Lin et al. 2017). A step of which several
+    tags may be right counts once, with the probability of them all.
     """
 
     weights: Tensor | None
@@ -194,11 +213,12 @@ class SoftmaxTokenHead(LinearTokenHead):
         self.label_smoothing, self.focal_gamma = label_smoothing, focal_gamma
         self.register_buffer("weights", _weights(class_weights, target.tags), persistent=False)
         self.constraints = SchemeConstraints(target) if is_constrained and target.span_scheme else None
+        self.readings = Readings(target)
 
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
     ) -> Float[Tensor, ""]:
-        flat, targets = scores.flatten(0, 1), tags.flatten()
+        flat, targets = scores.flatten(0, 1), self.readings.single(tags.flatten())
         loss = nn.functional.cross_entropy(
             flat,
             targets,
@@ -211,8 +231,17 @@ class SoftmaxTokenHead(LinearTokenHead):
         if self.focal_gamma:
             probs = flat.softmax(1).gather(1, targets.clamp(min=0)[:, None])[:, 0]
             loss = ((1 - probs).clamp(min=0) ** self.focal_gamma * loss)[is_known].sum()
-        total = is_known.sum().clamp(min=1) if self.weights is None else self.weights[targets[is_known]].sum().clamp(min=1e-9)
-        return loss / total
+        total = is_known.sum() if self.weights is None else self.weights[targets[is_known]].sum()
+        is_open = tags.flatten() >= len(self.target.tags)
+        if is_open.any():
+            probs = self._probability_of_any(flat[is_open], self.readings.allowed(tags.flatten()[is_open]))
+            loss = loss + ((1 - probs).clamp(min=0) ** self.focal_gamma * -probs.log()).sum()
+            total = total + is_open.sum()
+        return loss / total.clamp(min=1 if self.weights is None else 1e-9)
+
+    @staticmethod
+    def _probability_of_any(scores: Float[Tensor, "step tag"], allowed: Bool[Tensor, "step tag"]) -> Float[Tensor, " step"]:
+        return scores.log_softmax(1).masked_fill(~allowed, -torch.inf).logsumexp(1).exp()
 
     def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
         if self.constraints is None:

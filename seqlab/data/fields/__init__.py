@@ -5,6 +5,7 @@ from seqlab.data.fields.categories import CategoryField
 from seqlab.data.fields.characters import CharacterField, Spellings
 from seqlab.data.fields.frames import FramesField
 from seqlab.data.fields.labels import LabelField, MultiLabelField
+from seqlab.data.fields.partial_tags import PartialTagField
 from seqlab.data.fields.segments import SegmentBounds, SegmentBoundsField, SegmentLabelField
 from seqlab.data.fields.sequences import LabelSequenceField, LabelSequences
 from seqlab.data.fields.tags import TagField, TagTargets
@@ -21,6 +22,7 @@ __all__ = [
     "LabelSequenceField",
     "LabelSequences",
     "MultiLabelField",
+    "PartialTagField",
     "SegmentBounds",
     "SegmentBoundsField",
     "SegmentLabelField",

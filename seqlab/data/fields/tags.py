@@ -1,13 +1,13 @@
 """Tags: the target of a token head, one a step."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
 
-from seqlab.data.columns import Columns, Ragged
+from seqlab.data.columns import Columns, Ragged, StringColumn
 from seqlab.data.fields.base import NO_TARGET, Field
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.schemes import Scheme, get_scheme
@@ -21,11 +21,17 @@ class TagTargets(Field):
 
     tags: list[str]
     """The tags in the order of their ids."""
+    sets: Sequence[list[int]] = ()
+    """The sets of tags of which a step may have one, by their ids: set k is target n_tags + k."""
 
     @property
     def span_scheme(self) -> Scheme | None:
         """The scheme engine of the tags; None where they spell no spans."""
         return None
+
+    def readings(self, tag: str) -> list[str]:
+        """Return the tags that a step with the gold tag `tag` may have; none where it is not annotated."""
+        return [tag]
 
 
 @final
@@ -68,7 +74,7 @@ class TagField(TagTargets):
         codes = strings.codes
         values = ids[codes.values] if len(codes.values) else codes.values
         if scheme is not None:
-            values = self._mended(values, columns, ids_by_tag=ids_by_tag, scheme=scheme)
+            values = mended(values, strings, tags=self.tags, scheme=scheme, column=self.column)
         return EncodedIds(Ragged(values, codes.offsets), padding=NO_TARGET)
 
     def state(self) -> Mapping[str, Any]:
@@ -79,20 +85,20 @@ class TagField(TagTargets):
         """Take over the tags."""
         self.tags = list(state["tags"])
 
-    def _mended(self, ids: np.ndarray, columns: Columns, *, ids_by_tag: Mapping[str, int], scheme: Scheme) -> np.ndarray:
-        """Return `ids` with the records that break the scheme read leniently and written again."""
-        strings = columns.strings(self.column)
-        codes = strings.codes
-        ids, n_mended = ids.copy(), 0
-        for row in _rows_in_violation(strings.distinct, codes, scheme=scheme):
-            place = slice(int(codes.offsets[row]), int(codes.offsets[row + 1]))
-            tags = [strings.distinct[code] for code in codes.values[place]]
-            mended = scheme.encode(scheme.spans(tags), n_steps=len(tags))
-            ids[place] = [ids_by_tag.get(tag, NO_TARGET) for tag in mended]
-            n_mended += 1
-        if n_mended:
-            log.warning("%d records break the %s scheme in column %r; read leniently", n_mended, self.scheme, self.column)
-        return ids
+
+def mended(ids: np.ndarray, strings: StringColumn, *, tags: list[str], scheme: Scheme, column: str) -> np.ndarray:
+    """Return the ids of the tags `strings`, those of records that break the scheme read leniently and written again."""
+    codes = strings.codes
+    ids_by_tag = {tag: i for i, tag in enumerate(tags)}
+    ids, n_mended = ids.copy(), 0
+    for row in _rows_in_violation(strings.distinct, codes, scheme=scheme):
+        place = slice(int(codes.offsets[row]), int(codes.offsets[row + 1]))
+        found = scheme.spans([strings.distinct[code] for code in codes.values[place]])
+        ids[place] = [ids_by_tag.get(tag, NO_TARGET) for tag in scheme.encode(found, n_steps=place.stop - place.start)]
+        n_mended += 1
+    if n_mended:
+        log.warning("%d records break the %s scheme in column %r; read leniently", n_mended, scheme.name, column)
+    return ids
 
 
 def _rows_in_violation(distinct: list[str], codes: Ragged, *, scheme: Scheme) -> list[int]:

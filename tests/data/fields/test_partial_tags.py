@@ -1,0 +1,78 @@
+"""Tags of records annotated in part: sets of tags, and steps without annotation."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from seqlab.data.columns import Columns
+from seqlab.data.fields import NO_TARGET, PartialTagField
+from seqlab.data.records import records_from_columns
+from seqlab.errors import ConfigError, DataError
+
+
+def columns(*rows: list[str]) -> Columns:
+    return Columns(records_from_columns({"tags": list(rows)}))
+
+
+def fitted(*rows: list[str], scheme: str | None = "BIO") -> PartialTagField:
+    field = PartialTagField(column="tags", scheme=scheme, unannotated="_", separator="|")
+    field.fit(columns(*rows))
+    return field
+
+
+def ids(field: PartialTagField, *rows: list[str]) -> list[list[int]]:
+    column = field.encode(columns(*rows))
+    return [row[: len(tags)] for row, tags in zip(column.collate(np.arange(len(rows))).tolist(), rows, strict=True)]
+
+
+def test_tags_come_from_sets_too_and_sets_follow_the_tags() -> None:
+    field = fitted(["B-A|B-B", "_"], ["O", "O|B-B"])
+    assert field.tags == ["O", "B-A", "I-A", "B-B", "I-B"]
+    assert field.sets == [[0, 3], [1, 3]]
+    assert ids(field, ["B-B|B-A", "_", "B-A", "B-B|O"], []) == [[6, NO_TARGET, 1, 5], []]
+
+
+def test_plain_tags_are_counted_in_sets_too() -> None:
+    field = fitted(["N|V", "N"], ["V", "X|V"], scheme=None)
+    assert field.tags == ["V", "N", "X"]
+    assert field.sets == [[0, 1], [0, 2]]
+
+
+def test_a_set_that_training_never_had_teaches_nothing() -> None:
+    field = fitted(["N|V", "X"], scheme=None)
+    assert ids(field, ["N|X", "Q", "N|Q", "N|N"]) == [[NO_TARGET, NO_TARGET, field.tags.index("N"), field.tags.index("N")]]
+
+
+def test_only_records_annotated_in_full_are_mended(caplog: pytest.LogCaptureFixture) -> None:
+    field = fitted(["B-A", "I-A", "_"], ["B-B"])
+    with caplog.at_level(logging.WARNING):
+        found = ids(field, ["_", "I-A"], ["O", "I-A"], ["B-A", "I-A"], ["I-B"])
+    tags = field.tags
+    assert found == [[NO_TARGET, tags.index("I-A")], [0, tags.index("B-A")], [1, 2], [tags.index("B-B")]]
+    assert "2 records break the BIO scheme in column 'tags'; read leniently" in caplog.text
+
+
+def test_readings() -> None:
+    field = fitted(["O"])
+    assert field.readings("_") == []
+    assert field.readings("B-A|O|B-A") == ["B-A", "O"]
+    assert field.readings("O") == ["O"]
+
+
+def test_state_restores_tags_and_sets() -> None:
+    field, other = fitted(["N|V", "X"], scheme=None), PartialTagField("tags", None, "_", "|")
+    other.restore(field.state(), {})
+    assert (other.tags, other.sets) == (field.tags, field.sets)
+
+
+def test_training_without_any_tag_is_refused() -> None:
+    with pytest.raises(DataError, match="column 'tags' has no tag in the training records"):
+        fitted(["_", "_"])
+
+
+@pytest.mark.parametrize("name", ["unannotated", "separator"])
+def test_empty_marks_are_refused(name: str) -> None:
+    marks = {"unannotated": "_", "separator": "|"} | {name: ""}
+    with pytest.raises(ConfigError, match=f"{name} is empty"):
+        PartialTagField(column="tags", scheme=None, **marks)
