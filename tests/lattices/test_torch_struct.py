@@ -1,4 +1,4 @@
-"""Lattices beside torch-struct (Rush 2020), where it has the same model: of it, edges have scores, (…, step - 1, tag, tag before)."""
+"""Lattices beside torch-struct (Rush 2020), where it has the same model; it scores edges: (…, step - 1, tag, tag before)."""
 
 import pytest
 import torch
