@@ -1,5 +1,6 @@
 """CoNLL-U (Universal Dependencies): ten columns a word, comments, multiword ranges and empty nodes; nothing is lost."""
 
+import logging
 import re
 from collections.abc import Iterator
 from itertools import count
@@ -10,9 +11,12 @@ import datasets
 
 from seqlab.data.readers.alignment import align_words
 from seqlab.data.readers.base import Reader
+from seqlab.data.readers.entities import EntityBrackets
 from seqlab.data.readers.source import Report, Source, is_blank
 from seqlab.data.records import Columns, records_from_columns
 from seqlab.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 WORD_COLUMNS = ("tokens", "lemma", "upos", "xpos", "feats", "heads", "deprel", "deps", "misc")
 """Record columns of the CoNLL-U columns 2 to 10."""
@@ -36,29 +40,34 @@ class ConlluReader(Reader):
     `comment_columns` maps comment keys to record columns (``{"s_type": "label"}``); keys of documents (``newdoc…``,
     ``meta::…``) hold until the next ``# newdoc``. Ranges (``8-9``) and empty nodes (``8.1``) are kept as whole lines in
     `multiword` and `empty_nodes`, all comments in `comments`. `offsets` point into ``# text``; None where the words do
-    not follow it.
+    not follow it. `entity_key` names what in MISC marks entities (``Entity`` in GUM): these become `segments`, which may
+    be nested; those that are no segments of a sentence are told with their number.
     """
 
-    def __init__(self, *, tags_column: str | None, comment_columns: dict[str, str]) -> None:
+    def __init__(self, *, tags_column: str | None, comment_columns: dict[str, str], entity_key: str | None) -> None:
         if tags_column is not None and tags_column not in _TAG_COLUMNS:
             raise ConfigError(f"tags_column is {tags_column!r}; expected null or one of {', '.join(_TAG_COLUMNS)}")
         self._tags_column = tags_column
         self._comment_columns = comment_columns
+        self._entity_key = entity_key
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
         source = Source(path, report=report)
         records: list[dict[str, Any]] = []
         document: dict[str, str] = {}
+        entities = None if self._entity_key is None else EntityBrackets(key=self._entity_key, source=source)
         sentences = list(_sentences(source.lines()))
         if not sentences:
             source.fault(1, "the file holds no sentences; expected ten tab-separated columns a word")
         for number, sentence in enumerate(sentences, 1):
             metadata = dict(map(_key_value, sentence.comments))
             document = _document_keys(metadata, document)
-            words = _words(sentence, source=source)
+            words = _words(sentence, source=source, entities=entities)
             if words is not None and self._labels_sound(sentence, document | metadata, source=source):
                 record = {"id": metadata.get("sent_id", f"{path.stem}-{number}"), "line": sentence.line, **words}
                 records.append(record | self._chosen(document | metadata, words))
+        if entities is not None and (left_out := entities.left_out()):
+            log.warning("%s: entities that are no segments of a sentence were left out: %s", path, left_out)
         return records_from_columns(_columns(records))
 
     def _chosen(self, metadata: dict[str, str], words: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +113,7 @@ def _document_keys(metadata: dict[str, str], document: dict[str, str]) -> dict[s
     return own if starts_document else document | own
 
 
-def _words(sentence: _Sentence, *, source: Source) -> dict[str, Any] | None:
+def _words(sentence: _Sentence, *, source: Source, entities: EntityBrackets | None) -> dict[str, Any] | None:
     """Return the sentence's columns, or None where faults were reported."""
     if not _rows_sound(sentence, source=source):
         return None
@@ -115,6 +124,9 @@ def _words(sentence: _Sentence, *, source: Source) -> dict[str, Any] | None:
     values["multiword"] = ["\t".join(cells) for cells in others if "-" in cells[0]]
     values["empty_nodes"] = ["\t".join(cells) for cells in others if "." in cells[0]]
     values["comments"] = sentence.comments
+    if entities is not None:
+        values["segments"] = entities.read(sentence.rows, dict(map(_key_value, sentence.comments)))
+        return None if values["segments"] is None else values
     return values
 
 

@@ -20,7 +20,8 @@ UNTEXTED = "1\tzwei\t_\tNUM\t_\t_\t0\troot\t_\t_\n2\tà\t_\tX\t_\t_\t1\tdep\t_\t
 
 
 def characters(label_column: str = "tags") -> CharactersReader:
-    return CharactersReader(reader=ConlluReader(tags_column="upos", comment_columns={}), label_column=label_column)
+    words = ConlluReader(tags_column="upos", comment_columns={}, entity_key=None)
+    return CharactersReader(reader=words, label_column=label_column)
 
 
 def test_words_are_segments_of_the_characters_of_the_text(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""Entities written as brackets at the words where they begin and end: CoNLL-U as GUM and CorefUD have it."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias, final
+
+from seqlab.data.readers.source import Source
+
+Row: TypeAlias = tuple[int, list[str]]
+"""Line, and the ten cells in it."""
+Segment: TypeAlias = dict[str, int | str | None]
+"""`start`, `end` and `label` of an entity, None for one without a type."""
+
+_BRACKETS = re.compile(r"\(([^()]+)(\))?|([^()]+)\)")
+_PART = re.compile(r".+\[([0-9]+)/([0-9]+)\]")
+_TYPE, _GROUPS = "etype", ("GRP", "eid")
+_UNCLOSED, _UNOPENED = "not closed in their sentence", "not opened in their sentence"
+_IN_PARTS, _WORDLESS = "of several parts", "of no word"
+
+
+class _Open(NamedTuple):
+    start: int
+    label: str | None
+
+
+@final
+class EntityBrackets:
+    """Turns the entities under `key` of MISC into segments of words, outer ones before those in them.
+
+    ``Entity=(7-person-new(8-place-new)`` opens entity 7 and is all of entity 8, ``Entity=7)`` closes the last 7 that is open.
+    The comment ``# global.Entity = GRP-etype-…`` says what stands between the dashes, until another one does. What is no
+    segment of a sentence is left out and counted: entities across its bounds, in several parts (``7[1/2]``), or of no word.
+    """
+
+    def __init__(self, *, key: str, source: Source) -> None:
+        self._key = key
+        self._source = source
+        self._fields: list[str] | None = None
+        self._left_out: Counter[str] = Counter()
+
+    def read(self, rows: Sequence[Row], comments: Mapping[str, str]) -> list[Segment] | None:
+        """Return the entities in the rows of a sentence; None where faults were reported."""
+        header = comments.get(f"global.{self._key}")
+        self._fields = self._fields if header is None else header.split("-")
+        sentence = _Brackets()
+        n_words = 0
+        for line, cells in rows:
+            is_word = cells[0].isdecimal()
+            value = _value(cells[-1], key=self._key)
+            fault = None if value is None else self._take(value, sentence, start=n_words, end=n_words + is_word)
+            if fault is not None:
+                self._source.fault(line, f"{self._key} is {value!r}: {fault}")
+                return None
+            n_words += is_word
+        return self._finished(sentence)
+
+    def left_out(self) -> str:
+        """Return in words how many entities were left out so far, and why; nothing where there was none."""
+        return ", ".join(f"{count:,} {why}" for why, count in sorted(self._left_out.items()))
+
+    def _take(self, value: str, sentence: "_Brackets", *, start: int, end: int) -> str | None:
+        """Add the brackets of one row, whose word goes from `start` to `end`; return what is wrong with them."""
+        brackets = list(_BRACKETS.finditer(value))
+        if not value or "".join(bracket[0] for bracket in brackets) != value:
+            return "expected brackets such as (7-person-new, 7) or (7-person-new)"
+        for opening, is_closed, closing in (bracket.groups() for bracket in brackets):
+            if closing is not None:
+                sentence.close(closing, end=end)
+                continue
+            if self._fields is None or _TYPE not in self._fields or self._fields[0] not in _GROUPS:
+                has = "there is none" if self._fields is None else f"it says {'-'.join(self._fields)}"
+                return f"expected a comment '# global.{self._key} = {_GROUPS[0]}-{_TYPE}-…' to say what it holds, but {has}"
+            values = dict(zip(self._fields, opening.split("-"), strict=False))
+            if _TYPE not in values:
+                return f"{opening!r} has no {_TYPE}; expected {'-'.join(self._fields)}"
+            sentence.open(values[self._fields[0]], _Open(start, values[_TYPE] or None))
+            if is_closed:
+                sentence.close(values[self._fields[0]], end=end)
+        return None
+
+    def _finished(self, sentence: "_Brackets") -> list[Segment]:
+        sentence.left_out[_UNCLOSED] += sum(map(len, sentence.opened.values()))
+        self._left_out += sentence.left_out
+        found = sorted(sentence.closed, key=lambda entity: (entity[0], -entity[1]))
+        return [{"start": start, "end": end, "label": label} for start, end, label in found]
+
+
+@final
+class _Brackets:
+    """What is open and what was closed in a sentence so far."""
+
+    def __init__(self) -> None:
+        self.opened: dict[str, list[_Open]] = {}
+        """By group; a group may be open several times, one within the other."""
+        self.closed: list[tuple[int, int, str | None]] = []
+        self.left_out: Counter[str] = Counter()
+
+    def open(self, group: str, entity: _Open) -> None:
+        self.opened.setdefault(group, []).append(entity)
+
+    def close(self, group: str, *, end: int) -> None:
+        part = _PART.fullmatch(group)
+        if not self.opened.get(group):
+            self.left_out[_UNOPENED] += 1
+            return
+        start, label = self.opened[group].pop()
+        if part is not None:
+            self.left_out[_IN_PARTS] += part[1] == "1"
+        elif start == end:
+            self.left_out[_WORDLESS] += 1
+        else:
+            self.closed.append((start, end, label))
+
+
+def _value(misc: str, *, key: str) -> str | None:
+    if f"{key}=" not in misc:
+        return None
+    return next((item.removeprefix(f"{key}=") for item in misc.split("|") if item.startswith(f"{key}=")), None)
