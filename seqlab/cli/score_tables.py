@@ -1,6 +1,7 @@
 """Scores as tables: a row for each label with precision, recall and F1, and the numbers over all of them."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from rich import box
@@ -52,17 +53,19 @@ def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
         table.add_row(f"… {len(labels) - MAX_ROWS} rarer ones", "", "", "", "", style="dim")
     for name, values in _totals(scores):
         table.add_row(name, *_percent(*values), f"{_support(labels):,}", style="bold")
+    if inner := scores.get("inner_spans"):
+        row = _percent(inner["precision"], inner["recall"], inner["f1"])
+        table.add_row("within others", *row, f"{inner['support']:,}")
     return table
 
 
 def _totals(scores: Mapping[str, Any]) -> Iterator[tuple[str, list[float]]]:
-    """Return the rows over all spans: strict, and default where it is another."""
-    if "span_f1" not in scores:
-        return
-    strict, default = ([scores[key][mode] for key in ("precision", "recall", "span_f1")] for mode in ("strict", "default"))
-    yield "all" if strict == default else "all (strict)", strict
-    if strict != default:
-        yield "all (default)", default
+    """Return the rows over all spans, one for each way to read them, if these differ."""
+    modes = scores.get("span_f1", {})
+    rows = {mode: [scores[key][mode] for key in ("precision", "recall", "span_f1")] for mode in modes}
+    are_equal = all(row == next(iter(rows.values())) for row in rows.values())
+    for mode, row in islice(rows.items(), 1 if are_equal else len(rows)):
+        yield "all" if are_equal else f"all ({mode})", row
 
 
 def _lines(scores: Mapping[str, Any]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Heads: `Steps` -> labels."""
 
 from seqlab.heads.base import Head
+from seqlab.heads.biaffine import BiaffineSpanHead
 from seqlab.heads.crf import CrfTokenHead, SecondOrderCrfTokenHead
 from seqlab.heads.ctc import CtcHead
 from seqlab.heads.hmm import HmmTokenHead
@@ -12,6 +13,7 @@ from seqlab.heads.temporal import TemporalHead
 from seqlab.heads.token import SoftmaxTokenHead, TagHead, TokenHead
 
 __all__ = [
+    "BiaffineSpanHead",
     "CrfTokenHead",
     "CtcHead",
     "Head",

@@ -3,6 +3,7 @@
 from seqlab.metrics.calibration import calibration_scores, expected_calibration_error
 from seqlab.metrics.classification import classification_scores, multilabel_scores, tag_accuracy
 from seqlab.metrics.edit_distance import closest_references, label_error_rate
+from seqlab.metrics.span_sets import span_set_scores
 from seqlab.metrics.spans import span_scores
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "label_error_rate",
     "multilabel_scores",
     "span_scores",
+    "span_set_scores",
     "tag_accuracy",
 ]

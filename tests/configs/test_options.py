@@ -93,7 +93,7 @@ def test_encoders_build(option: str) -> None:
 
 @pytest.mark.parametrize("option", options_of("head"))
 def test_heads_build(option: str) -> None:
-    corpus = "sample" if option in ("segment", "semi_markov") else "sample_intents"
+    corpus = "sample" if option in ("biaffine", "segment", "semi_markov") else "sample_intents"
     overrides = [f"data={corpus}", f"head=[{option}]"]
     if option in ("ctc", "hmm_hybrid"):
         overrides.append("heads.labels.target.column=tags")  # any lists of strings will do

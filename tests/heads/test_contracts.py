@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import torch
 
 from seqlab.data.columns import Columns
 from seqlab.data.fields import (
@@ -13,9 +14,11 @@ from seqlab.data.fields import (
     MultiLabelField,
     SegmentBoundsField,
     SegmentLabelField,
+    SpanField,
     TagField,
 )
 from seqlab.heads import (
+    BiaffineSpanHead,
     CrfTokenHead,
     CtcHead,
     Head,
@@ -225,3 +228,38 @@ class TestSemiMarkovHead(TokenHeadContract):
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
         return SemiMarkovHead(target=target, input_width=input_width, summary_width=summary_width, max_length=3)
+
+
+@pytest.mark.parametrize("_max_width", [None, 2])
+@pytest.mark.parametrize("_can_nest", [True, False])
+class TestBiaffineSpanHead(HeadContract):
+    @pytest.fixture(autouse=True)
+    def _chosen(self, _max_width: int | None, _can_nest: bool) -> None:
+        self.max_width, self.can_nest = _max_width, _can_nest
+
+    def target(self) -> Field:
+        return SpanField(column="segments", scheme=None)
+
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        made = BiaffineSpanHead(
+            target=target,
+            input_width=input_width,
+            summary_width=summary_width,
+            hidden_width=6,
+            drop_prob=0.5,
+            max_width=self.max_width,
+            can_nest=self.can_nest,
+            omission_cost=0.5,
+        )
+        with torch.no_grad():
+            made.scores.first.bias[0] = 0.0  # or a new head finds no span at all
+        return made
+
+    def check_prediction(self, prediction: Prediction, *, n_steps: int) -> None:
+        super().check_prediction(prediction, n_steps=n_steps)
+        assert prediction.bounds is not None
+        assert len(prediction.bounds) == len(prediction.labels) == len(set(prediction.bounds))
+        assert all(0 <= start < end <= n_steps for start, end in prediction.bounds), prediction
+        assert all(end - start <= (self.max_width or n_steps) for start, end in prediction.bounds)
+        if n_steps == 6:
+            assert prediction.labels, "without a span there is nothing to check"

@@ -12,12 +12,14 @@ from seqlab.data.fields import (
     Field,
     FramesField,
     LabelField,
+    LabelledSpans,
     LabelSequenceField,
     LabelSequences,
     MultiLabelField,
     SegmentBounds,
     SegmentBoundsField,
     SegmentLabelField,
+    SpanField,
     Spellings,
     TagField,
     Tensors,
@@ -115,3 +117,14 @@ class TestSegmentLabelField(FieldContract):
         """Labels of a record's segments, without the padding of its batch, which `NO_TARGET` looks like."""
         assert isinstance(tensors, Tensor)
         return tensors[i][tensors[i] >= 0]
+
+
+class TestSpanField(FieldContract):
+    def make(self) -> Field:
+        return SpanField(column="segments", scheme=None)
+
+    def record(self, tensors: Tensors, i: int, n_steps: int | None) -> Tensor:
+        """Start, end and label of a record's spans."""
+        assert isinstance(tensors, LabelledSpans)
+        columns = [tensors.bounds.starts[i], tensors.bounds.ends[i], tensors.labels[i]]
+        return torch.stack(columns)[:, : int(tensors.bounds.counts[i])]

@@ -1,0 +1,155 @@
+"""The biaffine head finds spans that may lie in each other, which no tags can spell (Yu, Bohnet and Poesio 2020)."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from seqlab.data.columns import Columns
+from seqlab.data.encoding import Batch
+from seqlab.data.fields import NO_TARGET, LabelledSpans, SpanField
+from seqlab.errors import ConfigError
+from seqlab.heads.base import Head
+from seqlab.heads.processes import add_up_processes_
+from seqlab.heads.span_choice import best_spans
+from seqlab.heads.span_scores import BiaffineSpanScores
+from seqlab.heads.temperature import Temperature
+from seqlab.metrics import calibration_scores, span_set_scores
+from seqlab.steps import Steps, step_mask
+from seqlab.types import Prediction, Span
+
+log = logging.getLogger(__name__)
+
+
+@final
+class BiaffineSpanHead(Head):
+    """Every span of at most `max_width` steps (None: of any width) has a label or none, each by a softmax of its own.
+
+    Of the spans whose best label beats none, the one that beats it by most is found first, then what does not cross those
+    found; unless spans `can_nest`, what does not overlap them. In training, none scores `omission_cost` nats more for spans
+    that have a label: more recall for less precision. Spans that are wider, or cross others, are missed; of two labels of
+    one span the rarer is learned. A span whose label training never saw teaches nothing.
+    """
+
+    target: SpanField
+
+    def __init__(
+        self,
+        *,
+        target: SpanField,
+        input_width: int,
+        summary_width: int,
+        hidden_width: int,
+        drop_prob: float,
+        max_width: int | None,
+        can_nest: bool,
+        omission_cost: float,
+    ) -> None:
+        super().__init__()
+        if max_width is not None and max_width < 1:
+            raise ConfigError(f"heads.spans.max_width is {max_width}; expected at least 1 step, or null for no limit")
+        self.target = target
+        self.max_width, self.can_nest, self.omission_cost = max_width, can_nest, omission_cost
+        n_labels = 1 + len(target.labels)
+        self.scores = BiaffineSpanScores(
+            input_width=input_width, hidden_width=hidden_width, n_labels=n_labels, drop_prob=drop_prob
+        )
+        self.temperature = Temperature()
+        self.register_buffer("n_too_wide", torch.zeros((), dtype=torch.long), persistent=False)
+        self.n_told = 0
+
+    @property
+    def main_metric(self) -> str:
+        """F1 of spans whose bounds and label are right."""
+        return "span_f1/exact"
+
+    def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
+        """Return the negative log-likelihood of the labels of all spans, a step."""
+        gold = batch.tensors(self.target)
+        assert isinstance(gold, LabelledSpans), type(gold)
+        scores = self.temperature(self._scores(steps))
+        targets = self._targets(gold, self._is_span(steps, scores.shape[2]))
+        if self.training:
+            is_labelled = (targets > 0).unsqueeze(3)
+            scores = torch.cat([scores[..., :1] + self.omission_cost * is_labelled, scores[..., 1:]], 3)
+        losses = nn.functional.cross_entropy(scores.flatten(0, 2), targets.flatten(), ignore_index=NO_TARGET, reduction="sum")
+        return losses / steps.lengths.sum().clamp(min=1)
+
+    def end_epoch(self) -> None:
+        """Tell once how many spans were too wide to be learned."""
+        counted = self.get_buffer("n_too_wide")
+        add_up_processes_(counted)
+        n_too_wide = int(counted)
+        if n_too_wide != self.n_told:
+            log.warning(
+                "%d spans of the training records have more than %d steps and cannot be found; raise heads.spans.max_width",
+                *(n_too_wide, self.max_width),
+            )
+        self.n_told = n_too_wide
+        counted.zero_()
+
+    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
+        """Return the spans found, by their start, outer ones first; a confidence is the probability of the label."""
+        scores = self._scores(steps)
+        best, labels = scores[..., 1:].max(3)
+        gains = best - scores[..., 0]  # the temperature would change no sign, and no order
+        records, starts, widths = torch.nonzero((gains > 0) & self._is_span(steps, scores.shape[2]), as_tuple=True)
+        places = (records, starts, widths)
+        probs = self.temperature(scores[places]).softmax(1).gather(1, 1 + labels[places][:, None])[:, 0]
+        found: list[list[tuple[tuple[int, int], float, int, float]]] = [[] for _ in range(len(steps.lengths))]
+        columns = (*places, gains[places], labels[places], probs)
+        for record, start, width, gain, label, prob in zip(*(column.tolist() for column in columns), strict=True):
+            found[record].append(((start, start + width + 1), gain, label, prob))
+        return [self._prediction(spans, use_confidences=use_confidences) for spans in found]
+
+    def gold(self, columns: Columns) -> list[list[Span]]:
+        """Return the spans of each record that have a label."""
+        return self.target.gold(columns)
+
+    def score(self, gold: Sequence[Sequence[Span]], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Return precision, recall and F1 of spans, also of those alone that lie in others."""
+        predicted = [_spans(prediction) for prediction in predictions]
+        sure = [confidence for prediction in predictions for confidence in prediction.confidences]
+        pairs = zip(map(set, gold), predicted, strict=True)
+        is_right = [span in right for right, spans in pairs for span in spans]
+        return {**span_set_scores(gold, predicted), **(calibration_scores(sure, is_right) if sure else {})}
+
+    def _scores(self, steps: Steps) -> Float[Tensor, "batch time width label"]:
+        n_steps = steps.values.shape[1]
+        max_width = n_steps if self.max_width is None else min(self.max_width, n_steps)
+        scores: Tensor = self.scores(steps.zero_padded().values, max_width=max_width)
+        return scores.float()
+
+    def _is_span(self, steps: Steps, max_width: int) -> Bool[Tensor, "batch time width"]:
+        """Return which spans end within their record."""
+        lasts = torch.arange(steps.values.shape[1], device=steps.values.device)[:, None] + torch.arange(
+            max_width, device=steps.values.device
+        )
+        return lasts < steps.lengths[:, None, None]
+
+    def _targets(self, gold: LabelledSpans, is_span: Bool[Tensor, "batch time width"]) -> Int[Tensor, "batch time width"]:
+        """Return the label of every span, 0 for none; `NO_TARGET` where it is unknown or there is no span."""
+        bounds, n_widths = gold.bounds, is_span.shape[2]
+        is_given = step_mask(bounds.counts, bounds.starts.shape[1])
+        widths = bounds.ends - bounds.starts
+        is_too_wide = is_given & (widths > n_widths)
+        if self.training:
+            self.get_buffer("n_too_wide").add_(is_too_wide.sum())
+        records, places = torch.nonzero(is_given & ~is_too_wide, as_tuple=True)
+        index = (records * is_span.shape[1] + bounds.starts[records, places]) * n_widths + widths[records, places] - 1
+        ids = gold.labels[records, places]
+        targets = torch.zeros_like(is_span, dtype=torch.long).flatten()
+        targets = targets.scatter_reduce(0, index, torch.where(ids == NO_TARGET, ids, ids + 1), "amax", include_self=False)
+        return targets.view_as(is_span).masked_fill(~is_span, NO_TARGET)
+
+    def _prediction(self, found: list[tuple[tuple[int, int], float, int, float]], *, use_confidences: bool) -> Prediction:
+        chosen = best_spans([span for span, *_ in found], [gain for _, gain, *_ in found], can_nest=self.can_nest)
+        labels = [self.target.labels[found[i][2]] for i in chosen]
+        return Prediction(labels, [found[i][3] for i in chosen] if use_confidences else [], [found[i][0] for i in chosen])
+
+
+def _spans(prediction: Prediction) -> list[Span]:
+    return [Span(start, end, label) for (start, end), label in zip(prediction.bounds or [], prediction.labels, strict=True)]
