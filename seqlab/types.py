@@ -21,7 +21,8 @@ class Alternative(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Labels of one record by one head: one a step, one a segment, or one (or several) for the whole record.
+    """Labels of one record by one head: one a step, one a segment (given or found), or one (or several)
+    for the whole record.
 
     `confidences` are probabilities in [0, 1], aligned with `labels`; empty where none were asked for.
     """

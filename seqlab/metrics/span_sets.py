@@ -2,18 +2,21 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from seqlab.metrics.precision_recall import check_same_records, precision_recall_f1
 from seqlab.types import Span
+
+Place: TypeAlias = tuple[int, int, int, str]
+"""Record, start, end and label."""
 
 
 def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> dict[str, Any]:
     """Return the scores of sets of spans, over all records together (micro): right are those of equal start, end and label.
 
     `span_f1`, `precision` and `recall` each hold `exact`; `per_type` has the scores of each label in gold or predicted;
-    `inner_spans` has those of the spans alone that lie within a wider one of their own side. A span that a record has twice
-    counts once. What cannot be divided is 0.0.
+    `inner_spans` has the precision of those predicted that lie within a wider one predicted, the recall of gold that lies
+    within wider gold, and their F1. A span that a record has twice counts once. What cannot be divided is 0.0.
 
     Raises:
         DataError: the numbers of records differ.
@@ -21,19 +24,26 @@ def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence
     check_same_records(gold, predicted)
     found = [{(row, *span) for row, spans in enumerate(side) for span in spans} for side in (gold, predicted)]
     inner = [{(row, *span) for row, spans in enumerate(side) for span in _inner(spans)} for side in (gold, predicted)]
-    total = _scores(len(found[0] & found[1]), len(found[1]), len(found[0]))
+    right = found[0] & found[1]
+    total = _scores(len(right), len(found[1]), len(found[0]))
     return {
         "span_f1": {"exact": total["f1"]},
         "precision": {"exact": total["precision"]},
         "recall": {"exact": total["recall"]},
-        "inner_spans": _scores(len(inner[0] & inner[1]), len(inner[1]), len(inner[0])),
+        "inner_spans": _inner_scores(inner[0], inner[1], right=right),
         "per_type": _per_type(*found),
     }
 
 
-def _per_type(gold: set[tuple[int, int, int, str]], predicted: set[tuple[int, int, int, str]]) -> dict[str, dict[str, Any]]:
+def _per_type(gold: set[Place], predicted: set[Place]) -> dict[str, dict[str, Any]]:
     n_correct, n_predicted, n_gold = (Counter(span[3] for span in part) for part in (gold & predicted, predicted, gold))
     return {label: _scores(n_correct[label], n_predicted[label], n_gold[label]) for label in sorted(n_gold | n_predicted)}
+
+
+def _inner_scores(gold: set[Place], predicted: set[Place], *, right: set[Place]) -> dict[str, int | float]:
+    recall, precision = (len(side & right) / len(side) if side else 0.0 for side in (gold, predicted))
+    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return {"precision": precision, "recall": recall, "f1": f1, "support": len(gold)}
 
 
 def _scores(n_correct: int, n_predicted: int, n_gold: int) -> dict[str, int | float]:

@@ -62,7 +62,9 @@ def score_of(made: BiaffineSpanHead, values: torch.Tensor, start: int, end: int)
     scores = made.scores
     first, last = scores.start(values[start]).relu(), scores.end(values[end - 1]).relu()
     pairs = torch.stack([first @ scores.products[:, label] @ last for label in range(3)])
-    return pairs + scores.first(first) + scores.last(last) + scores.widths[end - start - 1]
+    gates = scores.gate(values[start:end]).sigmoid()
+    within = (gates * scores.within(values[start:end])).sum(0) / gates.sum(0)
+    return pairs + scores.first(first) + scores.last(last) + scores.widths[end - start - 1] + within
 
 
 @pytest.mark.parametrize("max_width", [None, 1, 2, 9])
