@@ -74,7 +74,7 @@ class SemiMarkovHead(TagHead):
         if n_left_out:
             log.warning(
                 "%d training records have a span of more than %d steps and were left out; raise heads.tags.max_length",
-                *(n_left_out, self.max_length),
+                *(int(n_left_out), self.max_length),
             )
         n_left_out.zero_()
 
