@@ -51,7 +51,7 @@ def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
         table.add_row(escape(label), *_percent(s["precision"], s["recall"], s["f1"]), f"{s['support']:,}")
     if len(labels) > MAX_ROWS:
         table.add_row(f"… {len(labels) - MAX_ROWS} rarer ones", "", "", "", "", style="dim")
-    for name, values in _totals(scores):
+    for name, values in _totals(scores).items():
         table.add_row(name, *_percent(*values), f"{_support(labels):,}", style="bold")
     if inner := scores.get("inner_spans"):
         row = _percent(inner["precision"], inner["recall"], inner["f1"])
@@ -59,13 +59,12 @@ def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
     return table
 
 
-def _totals(scores: Mapping[str, Any]) -> Iterator[tuple[str, list[float]]]:
-    """Return the rows over all spans, one for each way to read them, if these differ."""
-    modes = scores.get("span_f1", {})
-    rows = {mode: [scores[key][mode] for key in ("precision", "recall", "span_f1")] for mode in modes}
-    are_equal = all(row == next(iter(rows.values())) for row in rows.values())
-    for mode, row in islice(rows.items(), 1 if are_equal else len(rows)):
-        yield "all" if are_equal else f"all ({mode})", row
+def _totals(scores: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    """Return the rows over all spans, each with the modes that give these numbers."""
+    modes: dict[tuple[float, ...], list[str]] = {}
+    for mode in scores.get("span_f1", ()):
+        modes.setdefault(tuple(scores[key][mode] for key in ("precision", "recall", "span_f1")), []).append(mode)
+    return {f"all ({', '.join(names)})" if len(modes) > 1 else "all": values for values, names in modes.items()}
 
 
 def _lines(scores: Mapping[str, Any]) -> Iterator[str]:

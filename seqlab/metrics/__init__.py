@@ -4,14 +4,17 @@ from seqlab.metrics.calibration import calibration_scores, expected_calibration_
 from seqlab.metrics.classification import classification_scores, multilabel_scores, tag_accuracy
 from seqlab.metrics.edit_distance import closest_references, label_error_rate
 from seqlab.metrics.span_sets import span_set_scores
+from seqlab.metrics.span_matches import Matches, match_spans
 from seqlab.metrics.spans import span_scores
 
 __all__ = [
+    "Matches",
     "calibration_scores",
     "classification_scores",
     "closest_references",
     "expected_calibration_error",
     "label_error_rate",
+    "match_spans",
     "multilabel_scores",
     "span_scores",
     "span_set_scores",

@@ -30,6 +30,9 @@ def check_same_steps(gold: Sequence[Sized], predicted: Sequence[Sized]) -> None:
         DataError: the number of records differs, or the number of steps of one, which the message names by its index.
     """
     check_same_records(gold, predicted)
-    for index, (n_gold, n_predicted) in enumerate(zip(map(len, gold), map(len, predicted), strict=True)):
-        if n_gold != n_predicted:
-            raise DataError(f"record {index}: predicted has {n_predicted} steps; expected {n_gold}, one for each gold step")
+    sizes, guessed = list(map(len, gold)), list(map(len, predicted))
+    if sizes != guessed:
+        index = next(i for i, (size, guess) in enumerate(zip(sizes, guessed, strict=True)) if size != guess)
+        raise DataError(
+            f"record {index}: predicted has {guessed[index]} steps; expected {sizes[index]}, one for each gold step"
+        )

@@ -44,7 +44,7 @@ def test_train_leaves_a_run_folder_in_the_known_layout(train: Train, capsys: pyt
     assert expected <= {path.name for path in run.iterdir()}
     assert {"best.ckpt", "last.ckpt"} <= {path.name for path in (run / "checkpoints").iterdir()}
     metrics = json.loads((run / "metrics.json").read_text())
-    assert set(metrics["test"]["span_f1"]) == {"strict", "default"}
+    assert set(metrics["test"]["span_f1"]) == {"strict", "default", "exact", "partial", "type"}
     assert len((run / "predictions" / "test.jsonl").read_text().splitlines()) == 10
     assert str(run.name) in capsys.readouterr().out
 

@@ -1,11 +1,12 @@
 """Vectorised reading: integer-coded tags of many sequences -> spans.
 
-Sequences lie one behind the other with an `O` after each, so that one pass over neighbours sees every border.
+Sequences lie one behind the other with an `O` after each, so that one pass over neighbours sees every border. Most steps of
+most corpora are an `O` after an `O`, which no rule asks for: they are left out first.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from typing import TypeAlias, final
 
 import numpy as np
@@ -30,14 +31,27 @@ class TagCodes(dict[str, int]):
 
     def flatten(self, sequences: Sequence[Sequence[str]]) -> Int[np.ndarray, " position"]:
         """Return the codes of all `sequences` in a row, with an `O` after each."""
-        lengths = np.fromiter(map(len, sequences), dtype=np.intp, count=len(sequences))
-        is_border = np.zeros(int(lengths.sum()) + len(sequences), dtype=np.bool_)
-        is_border[np.cumsum(lengths + 1) - 1] = True
-        codes = np.zeros(len(is_border), dtype=np.intp)
-        codes[~is_border] = np.fromiter(
-            map(self.__getitem__, chain.from_iterable(sequences)), dtype=np.intp, count=int(lengths.sum())
-        )
-        return codes
+        n_positions = sum(map(len, sequences)) + len(sequences)
+        tags = chain.from_iterable(chain.from_iterable(zip(sequences, repeat(("O",)), strict=False)))
+        return np.fromiter(map(self.__getitem__, tags), dtype=np.intp, count=n_positions)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The positions of flat codes where a tag, or the one before it, is not `O`, with the codes of both."""
+
+    positions: Int[np.ndarray, " place"]
+    prevs: Int[np.ndarray, " place"]
+    tags: Int[np.ndarray, " place"]
+
+    @classmethod
+    def of(cls, codes: Int[np.ndarray, " position"]) -> "Neighbours":
+        """Return the neighbours in `codes`, which end with an `O`: it stands before the first, too."""
+        is_near = codes != 0
+        is_near[1:] |= is_near[:-1]
+        positions = np.flatnonzero(is_near)
+        return cls(positions, codes[positions - 1], codes[positions])
 
 
 @final
@@ -62,12 +76,16 @@ class TagParts:
             labels=labels,
         )
 
-    def pairs(self, codes: Int[np.ndarray, " position"]) -> Int[np.ndarray, " position"]:
-        """Return an index into the flat `PairTable` for each code and the one before it (`O` before the first)."""
-        prefixes, label_ids = self.prefixes[codes], self.label_ids[codes]
-        pairs: Int[np.ndarray, " position"] = prefixes * 2
-        pairs[1:] += prefixes[:-1] * (2 * len(PREFIXES))
-        pairs[1:] += label_ids[1:] == label_ids[:-1]
+    def pairs(
+        self, tags: Int[np.ndarray, " place"], *, prevs: Int[np.ndarray, " place"], has_first: bool
+    ) -> Int[np.ndarray, " place"]:
+        """Return an index into the flat `PairTable` for each of `tags` and the one before it.
+
+        With `has_first` the first tag has none before it: it counts as after an `O` of another label.
+        """
+        is_same = self.label_ids[tags] == self.label_ids[prevs]
+        is_same[: int(has_first)] = False
+        pairs: Int[np.ndarray, " place"] = (self.prefixes * 2)[tags] + (self.prefixes * (2 * len(PREFIXES)))[prevs] + is_same
         return pairs
 
 
@@ -90,19 +108,19 @@ def accepts(table: PairTable, pairs: Int[np.ndarray, " position"]) -> Bool[np.nd
     return accepted
 
 
-def read_default(codes: Int[np.ndarray, " position"], *, parts: TagParts, rules: SpanRules) -> SpanArrays:
+def read_default(near: Neighbours, *, parts: TagParts, rules: SpanRules) -> SpanArrays:
     """Return the spans where every end closes the latest start, however far back that lies."""
-    pairs = parts.pairs(codes)
+    pairs = _pairs(near, parts)
     ends = np.flatnonzero(accepts(rules.end, pairs))
     starts = np.flatnonzero(accepts(rules.start, pairs))
     latest = np.searchsorted(starts, ends) - 1
-    starts = np.append(starts, 0)[latest]  # index -1, no start so far, is position 0
-    return SpanArrays(starts, ends, parts.label_ids[codes[ends - 1]])
+    begins = np.append(near.positions[starts], 0)[latest]  # index -1, no start so far, is position 0
+    return SpanArrays(begins, near.positions[ends], parts.label_ids[near.prevs[ends]])
 
 
-def read_strict(codes: Int[np.ndarray, " position"], *, parts: TagParts, rules: SpanRules) -> SpanArrays:
+def read_strict(near: Neighbours, *, parts: TagParts, rules: SpanRules) -> SpanArrays:
     """Return the spans that begin at a start, go on as far as inside-pairs reach, and meet a proper end there."""
-    pairs = parts.pairs(codes)
+    pairs = _pairs(near, parts)
     breaks = np.flatnonzero(~accepts(rules.inside, pairs))
     starts = np.flatnonzero(accepts(rules.start, pairs))
     run = np.searchsorted(breaks, starts, side="right")
@@ -110,4 +128,8 @@ def read_strict(codes: Int[np.ndarray, " position"], *, parts: TagParts, rules: 
     starts, ends = starts[is_first], breaks[run[is_first]]
     is_closed = accepts(rules.end, pairs[ends])
     starts, ends = starts[is_closed], ends[is_closed]
-    return SpanArrays(starts, ends, parts.label_ids[codes[starts]])
+    return SpanArrays(near.positions[starts], near.positions[ends], parts.label_ids[near.tags[starts]])
+
+
+def _pairs(near: Neighbours, parts: TagParts) -> Int[np.ndarray, " place"]:
+    return parts.pairs(near.tags, prevs=near.prevs, has_first=bool((near.positions[:1] == 0).any()))

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool, Int
 
-from seqlab.data.schemes.reading import TagCodes, TagParts, accepts, read_default, read_strict
+from seqlab.data.schemes.reading import Neighbours, TagCodes, TagParts, accepts, read_default, read_strict
 from seqlab.data.schemes.rules import DEFAULT_RULES, PairTable, SpanRules
 from seqlab.data.schemes.tags import NO_LABEL, PREFIXES, join_tag, split_tag, split_tag_lenient
 from seqlab.errors import DataError
@@ -70,13 +70,13 @@ class Scheme:
             DataError: strict, and a tag is not one of the scheme; or a tag is empty.
         """
         codes = TagCodes()
-        flat = codes.flatten([tags])
+        near = Neighbours.of(codes.flatten([tags]))
         if is_strict:
             parts = self.strict_parts(codes)
-            arrays = read_strict(flat, parts=parts, rules=self.rules)
+            arrays = read_strict(near, parts=parts, rules=self.rules)
         else:
-            parts = TagParts.of(codes, split=self._split_lenient)
-            arrays = read_default(flat, parts=parts, rules=DEFAULT_RULES)
+            parts = TagParts.of(codes, split=self.split_lenient)
+            arrays = read_default(near, parts=parts, rules=DEFAULT_RULES)
         return [Span(start, end, parts.labels[label_id]) for start, end, label_id in arrays]
 
     def encode(self, spans: Iterable[Span], *, n_steps: int) -> list[str]:
@@ -109,10 +109,13 @@ class Scheme:
 
         A tag that the scheme does not know is one break, and the step after it none.
         """
-        parts = TagParts.of(tags, split=split_tag)
+        parts = TagParts.of(["O", *tags], split=split_tag)
+        codes = codes + 1
+        prevs = np.concatenate([np.zeros(1, dtype=np.intp), codes])[: len(codes)]
+        pairs = parts.pairs(codes, prevs=prevs, has_first=True)
         is_known = np.array([prefix in self.prefixes for prefix in PREFIXES])[parts.prefixes[codes]]
         is_after_known = np.concatenate([np.ones(1, dtype=np.bool_), is_known[:-1]])[: len(is_known)]
-        broken: Bool[np.ndarray, " position"] = ~is_known | (is_after_known & ~accepts(self.allowed, parts.pairs(codes)))
+        broken: Bool[np.ndarray, " position"] = ~is_known | (is_after_known & ~accepts(self.allowed, pairs))
         return broken
 
     def transitions(self, tags: Sequence[str]) -> Transitions:
@@ -160,7 +163,8 @@ class Scheme:
         *prefixes, last = (f"{prefix}-label" for prefix in self.prefixes[1:])
         return f"a tag of {self.name}: O{''.join(f', {prefix}' for prefix in prefixes)} or {last}"
 
-    def _split_lenient(self, tag: str) -> tuple[str, str]:
+    def split_lenient(self, tag: str) -> tuple[str, str]:
+        """Return prefix and label of `tag` as lenient reading takes them."""
         prefix, label = split_tag_lenient(tag)
         return self.reads_as.get(prefix, prefix), label
 
