@@ -1,14 +1,18 @@
-"""Fitting the temperature of each head to records that training did not learn from (Guo et al. 2017)."""
+"""What records that training did not learn from tell of confidences: temperatures (Guo et al. 2017), and precision at each."""
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
+from seqlab.heads.base import FoundSpans
 from seqlab.heads.temperature import Temperature
 from seqlab.labeler import Labeler
+from seqlab.metrics import precision_curves
 
 LIMITS = (0.05, 20.0)
 N_COARSE, N_FINE = 11, 9
@@ -39,13 +43,38 @@ def fit_temperatures(labeler: Labeler, batches: Iterable[Batch]) -> dict[str, fl
     return fitted
 
 
+@torch.no_grad()
+def measure_precision(labeler: Labeler, batches: Iterable[Batch], *, columns: Columns) -> dict[str, dict[str, Any]]:
+    """Return how precise the spans of each head are from each confidence on, by type, as JSON has it.
+
+    Heads that find no spans, and those whose target is not among the `columns` of the records, are not there.
+    """
+    labeler.eval()
+    heads = {name: head for name, head in labeler.heads.items() if head.finds_spans and head.target.column in columns}
+    found: dict[str, dict[int, FoundSpans]] = {name: {} for name in heads}
+    for batch in (batch.to(_device(labeler)) for batch in batches if heads):
+        steps, rows = labeler(batch), batch.rows.tolist()
+        for name, head in heads.items():
+            spans = map(head.found_spans, head.predict(steps, batch, use_confidences=True))
+            found[name].update(zip(rows, spans, strict=True))
+    curves = {}
+    for name, head in heads.items():
+        gold = head.gold_spans(columns)
+        by_type = precision_curves([gold[row] for row in found[name]], list(found[name].values()))
+        curves[name] = {label: curve.content() for label, curve in by_type.items()}
+    return curves
+
+
+def _device(labeler: Labeler) -> torch.device:
+    return next((parameter.device for parameter in labeler.parameters()), torch.device("cpu"))
+
+
 def _measured(
     labeler: Labeler, batches: Iterable[Batch], found: Mapping[str, Temperature], logs: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Return the loss of each head, summed over steps, at each of its log temperatures."""
     losses = {name: torch.zeros(len(values), dtype=torch.float64) for name, values in logs.items()}
-    device = next((parameter.device for parameter in labeler.parameters()), torch.device("cpu"))
-    for batch in (batch.to(device) for batch in batches):
+    for batch in (batch.to(_device(labeler)) for batch in batches):
         steps, weight = labeler(batch), int(batch.lengths.sum())
         for name, temperature in found.items():
             head = labeler.heads[name]

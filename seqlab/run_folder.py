@@ -60,10 +60,19 @@ class RunFolder:
                 row = {"id": ids[i], "tokens": tokens[i], "predictions": heads}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-    def save_model(self, labeler: Labeler, *, fields: Fields, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> Path:
-        """Write the bundle with its card, and return its folder."""
+    def save_model(
+        self,
+        labeler: Labeler,
+        *,
+        fields: Fields,
+        config: Mapping[str, Any],
+        metrics: Mapping[str, Any],
+        precision: Mapping[str, Any],
+    ) -> Path:
+        """Write the bundle with its card, and return its folder; `precision` is that of spans by head, type and confidence."""
         folder = self.path / "model"
         facts = {"seed": config["seed"], "task": config["task_name"], "metrics": metrics, "data": config["data"]}
+        facts["precision"] = precision
         card = model_card(labeler, config=config, metrics=metrics)
         save_bundle(folder, labeler=labeler, fields=fields, config=config, facts=facts, card=card)
         return folder

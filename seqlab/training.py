@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.automatic import settle_monitor, settle_scheme
-from seqlab.calibration import fit_temperatures
+from seqlab.calibration import fit_temperatures, measure_precision
 from seqlab.config import build, compose, known_targets, plain
 from seqlab.data.datamodule import LabelingData, read_splits
 from seqlab.data.encoding import EncodedRecords
@@ -135,9 +135,9 @@ def _fit(
             log.warning("nothing was left to train: %s is of a run that had ended; raise trainer.max_epochs", checkpoint)
     elif not settings["ckpt_path"]:
         log.warning("train is false and ckpt_path is null: what is scored are weights that were never trained")
-    metrics = _evaluate(trainer, module, data, settings=settings, folder=folder)
+    metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
     folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
-    model = folder.save_model(labeler, fields=fields, config=settings, metrics=metrics)
+    model = folder.save_model(labeler, fields=fields, config=settings, metrics=metrics, precision=precision)
     return Run(folder.path, model, metrics, _monitored(trainer))
 
 
@@ -175,23 +175,28 @@ def _evaluate(
     *,
     settings: Mapping[str, Any],
     folder: RunFolder,
-) -> dict[str, Any]:
-    """Return the nested scores of the best checkpoint on `val` and `test`; its weights stay in the module."""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the nested scores of the best checkpoint on `val` and `test`, and how precise it is at which confidence.
+
+    Its weights stay in the module.
+    """
     if not settings["train"] and settings["ckpt_path"]:
         read_checkpoint(Path(settings["ckpt_path"]), module=module)
     best = _best_checkpoint(trainer) if settings["train"] else settings["ckpt_path"]
-    metrics = {}
+    metrics: dict[str, Any] = {}
+    precision: dict[str, Any] = {}
     if "val" in module.splits:
         trainer.validate(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["val"] = module.scores
         best = None
         if settings["calibrate"]:
             fit_temperatures(module.labeler, data.val_dataloader())
+            precision = measure_precision(module.labeler, data.val_dataloader(), columns=module.splits["val"].columns)
     if settings["test"] and "test" in module.splits:
         trainer.test(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["test"] = module.scores
         folder.save_predictions("test", module.predictions, columns=module.splits["test"].columns)
-    return metrics
+    return metrics, precision
 
 
 def _best_checkpoint(trainer: pl.Trainer) -> str | None:

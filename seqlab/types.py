@@ -1,5 +1,6 @@
 """Values that cross rooms: spans over steps, and what a head says about one record."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,3 +36,7 @@ class Prediction:
     """Probability of each span that tags spell, in order; None where the head does not know it."""
     alternatives: list[Alternative] | None = None
     """The likeliest answers, the best first; None where none were asked for, or the head ranks none."""
+
+    def sureness(self, spans: Sequence[Span]) -> list[float]:
+        """Return the confidence of each of the `spans` that the tags spell: its own, else that of its least certain tag."""
+        return self.span_confidences or [min(self.confidences[span.start : span.end]) for span in spans]

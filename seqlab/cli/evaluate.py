@@ -18,6 +18,9 @@ DESCRIPTION = """Score a trained model on labelled data, read as its training da
   seqlab evaluate runs/X                                the test split that it was trained with
   seqlab evaluate runs/X other.jsonl --format jsonl     another format, with the defaults of conf/data/jsonl.yaml
                                                         (found out where the training data were no files)
+  seqlab evaluate runs/X --min-precision 0.9            and what is left of each type, and how good it is, with the lowest
+                                                        threshold on its confidence that has a precision of 90 % on the
+                                                        validation records of the training; nothing, where none has
 """
 
 
@@ -40,6 +43,8 @@ def add_parser(commands: Any) -> None:
     )
     setting = "change a setting of the reader, e.g. columns.tags=3; may be repeated"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=setting)
+    only = "score as well the spans that are sure enough for this precision, by type"
+    parser.add_argument("--min-precision", metavar="P", type=float, help=only)
     parser.add_argument("--json", action="store_true", help="print all scores as one JSON object")
     parser.set_defaults(run=run)
 
@@ -48,16 +53,17 @@ def run(options: argparse.Namespace) -> int:
     """Print the scores."""
     from rich.console import Console
 
-    from seqlab.cli.score_tables import print_scores
+    from seqlab.cli.score_tables import print_min_precision, print_scores
     from seqlab.inference import Tagger
 
     tagger = Tagger.load(options.model)
     path, records = _records(options, tagger.bundle.facts.get("data", {}))
-    scores = tagger.evaluate(records)
+    scores = tagger.evaluate(records, min_precision=options.min_precision)
     if options.json:
         print(json.dumps(scores, ensure_ascii=False, indent=2))
     else:
         print_scores(scores, title=str(path), console=Console())
+        print_min_precision(scores, title=str(path), console=Console())
     return 0
 
 

@@ -47,6 +47,10 @@ output formats (by default terminal on a terminal, else jsonl):
             text or jsonl in: token, tab, label; a blank line after each record
   terminal  spans on colour, tags beside their words; without colour where the terminal has none or NO_COLOR is set
 
+With --min-precision 0.9, spans are left out that are not sure enough: of each type those are kept that are at least as sure as
+the spans of the validation records had to be for 90 % of them to be right. Where that was never so, none of the type is kept,
+and a note on standard error says so. Steps of spans left out are tagged O, with the probability that their tag is not right.
+
 Input is read and labelled piece by piece, so it may be larger than memory, or never end.
 """
 
@@ -76,6 +80,8 @@ def add_parser(commands: Any) -> None:
         help="lines of conll input that start with it have no token (default: as trained; else none)",
     )
     parser.add_argument("--n-best", metavar="N", type=int, default=0, help="the N likeliest answers as well (jsonl)")
+    only = "leave out spans that are not sure enough for this precision, such as 0.9"
+    parser.add_argument("--min-precision", metavar="P", type=float, help=only)
     parser.set_defaults(run=run)
 
 
@@ -91,12 +97,25 @@ def run(options: argparse.Namespace) -> int:
         tagger = Tagger.load(options.model)
         source = _input_format(options, tagger)
         source.check_columns(tagger.columns)
+        _tell_unreachable(options, tagger)
         with _written(options) as out:
             output = _output_format(options, tagger, out)
             for stretch in source.stretches(line_stretches(stream, name=name), name=name):
-                output.write(stretch, tagger.predict(stretch.records, n_best=options.n_best))
+                tagged = tagger.predict(stretch.records, n_best=options.n_best, min_precision=options.min_precision)
+                output.write(stretch, tagged)
                 out.flush()
     return 0
+
+
+def _tell_unreachable(options: argparse.Namespace, tagger: "Tagger") -> None:
+    if options.min_precision is None:
+        return
+    types = list(tagger.min_precision(options.min_precision).unreachable())
+    if types:
+        wanted = f"{100 * options.min_precision:g} %"
+        print(
+            f"note: on the validation records no confidence gave {wanted}: none is kept of {', '.join(types)}", file=sys.stderr
+        )
 
 
 @contextmanager

@@ -39,6 +39,32 @@ def print_scores(scores: Mapping[str, Any], *, title: str, console: Console) -> 
             console.print(line, highlight=False, soft_wrap=True)
 
 
+def print_min_precision(scores: Mapping[str, Any], *, title: str, console: Console) -> None:
+    """Print of each head that has such scores what a wanted precision leaves of its spans."""
+    for name, head_scores in by_head(scores).items():
+        if "min_precision" in head_scores:
+            found = head_scores["min_precision"]
+            heading = f"{title}, {name}" if name else title
+            heading += f": spans of a precision of {100 * found['asked']:g} % on the validation records"
+            console.print(f"\n{heading}", style="bold", highlight=False, markup=False, emoji=False, soft_wrap=True)
+            console.print(_thresholds(found, console=console))
+
+
+def _thresholds(found: Mapping[str, Any], *, console: Console) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    table.add_column("type", no_wrap=True)
+    for column in ("from", "val precision", "val recall", "precision", "recall", "F1", "support"):
+        table.add_column(column, justify="right")
+    for label, s in found["per_type"].items():
+        scores = _percent(s["precision"], s["recall"], s["f1"])
+        is_kept = s["threshold"] is not None
+        known = [f"{s['threshold']:.4f}", *_percent(s["val_precision"], s["val_recall"])] if is_kept else ["never", "", ""]
+        table.add_row(escape(label), *known, *scores, f"{s['support']:,}", style="" if is_kept else "dim")
+    scores = _percent(found["precision"], found["recall"], found["f1"])
+    table.add_row("all", "", "", "", *scores, f"{_support(found['per_type']):,}", style="bold")
+    return table
+
+
 def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     table.add_column(_PER_LABEL[rows], no_wrap=True)

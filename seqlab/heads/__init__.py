@@ -9,8 +9,9 @@ from seqlab.heads.hybrid import HmmHybridHead
 from seqlab.heads.segment import SegmentHead
 from seqlab.heads.semi_markov import SemiMarkovHead
 from seqlab.heads.sequence import MultiLabelHead, SequenceHead
+from seqlab.heads.tags import TagHead
 from seqlab.heads.temporal import TemporalHead
-from seqlab.heads.token import SoftmaxTokenHead, TagHead, TokenHead
+from seqlab.heads.token import SoftmaxTokenHead, TokenHead
 
 __all__ = [
     "BiaffineSpanHead",

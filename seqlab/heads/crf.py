@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.heads.constraints import Readings, SchemeConstraints
-from seqlab.heads.token import OUTSIDE, LinearTokenHead
+from seqlab.heads.tags import OUTSIDE
+from seqlab.heads.token import LinearTokenHead
 from seqlab.lattices import linear_chain, second_order
 from seqlab.lattices.linear_chain import Chain
 from seqlab.lattices.second_order import SecondOrderChain

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any, final
 
 import torch
@@ -13,13 +14,13 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import SegmentBounds, SegmentBoundsField, SegmentLabelField
 from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError
-from seqlab.heads.base import Head
+from seqlab.heads.base import FoundSpans, GoldSpans, Head
 from seqlab.heads.crf import CrfTokenHead
 from seqlab.heads.pooling import get_pooling
 from seqlab.heads.token import SoftmaxTokenHead
 from seqlab.metrics import classification_scores
 from seqlab.steps import Steps, step_mask
-from seqlab.types import Alternative, Prediction
+from seqlab.types import Alternative, Prediction, Span
 
 
 @final
@@ -102,6 +103,31 @@ class SegmentHead(Head):
             if label is not None
         ]
         return classification_scores([label for label, _ in pairs], [guess for _, guess in pairs])
+
+    @property
+    def finds_spans(self) -> bool:
+        """True: a segment with its label is a span."""
+        return True
+
+    def gold_spans(self, columns: Columns) -> list[GoldSpans]:
+        """Return the labels of each record's segments by their bounds."""
+        rows = self.bounds.read(columns)
+        bounds = list(zip(rows.starts.tolist(), rows.ends.tolist(), strict=True))
+        return [dict(zip(bounds[rows.of(i)], labels, strict=True)) for i, labels in enumerate(self.gold(columns))]
+
+    def found_spans(self, prediction: Prediction) -> FoundSpans:
+        """Return the segments with their labels."""
+        segments = zip(prediction.bounds or [], prediction.labels, prediction.confidences, strict=True)
+        return [(Span(start, end, label), sure) for (start, end), label, sure in segments]
+
+    def keep_spans(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
+        """Return the kept segments alone."""
+        return replace(
+            prediction,
+            labels=list(compress(prediction.labels, is_kept)),
+            confidences=list(compress(prediction.confidences, is_kept)),
+            bounds=list(compress(prediction.bounds or [], is_kept)),
+        )
 
     def _bounds(self, batch: Batch) -> SegmentBounds:
         bounds = batch.tensors(self.bounds)

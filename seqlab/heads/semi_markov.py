@@ -13,8 +13,8 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import TagField
 from seqlab.data.schemes import Scheme
 from seqlab.errors import ConfigError
+from seqlab.heads.tags import OUTSIDE, TagHead
 from seqlab.heads.temperature import Temperature
-from seqlab.heads.token import OUTSIDE, TagHead
 from seqlab.lattices import semi_markov
 from seqlab.lattices.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
 from seqlab.steps import Steps

@@ -5,89 +5,23 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import chain, islice
-from typing import Any, final
+from itertools import islice
+from typing import final
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.errors import ConfigError
-from seqlab.heads.base import Head
 from seqlab.heads.constraints import Readings, SchemeConstraints
+from seqlab.heads.tags import TagHead
 from seqlab.heads.temperature import Temperature
 from seqlab.lattices import linear_chain
 from seqlab.lattices.linear_chain import Chain, Stretches
-from seqlab.metrics import calibration_scores, span_scores, tag_accuracy
 from seqlab.steps import Steps
 from seqlab.types import Alternative, Prediction
-
-OUTSIDE = "O"
-"""The tag of a step outside all spans, in every scheme."""
-
-
-class TagHead(Head):
-    """One tag a step, however it is found."""
-
-    target: TagTargets
-
-    def __init__(self, *, target: TagTargets) -> None:
-        super().__init__()
-        self.target = target
-
-    @property
-    def main_metric(self) -> str:
-        """Strict span F1 with a span scheme, else accuracy."""
-        return "span_f1/strict" if self.target.span_scheme else "accuracy"
-
-    def gold(self, columns: Columns) -> list[list[str]]:
-        """Return each record's tags."""
-        return columns.lists(self.target.column)
-
-    def score(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """Return tag accuracy and, with a span scheme, precision, recall and F1 of spans.
-
-        Of what is annotated in part: accuracy over the steps that are annotated, the rest over the records that are so in full.
-        """
-        of_steps = gold, [prediction.labels for prediction in predictions]
-        is_open = {tag: self.target.readings(tag) != [tag] for tag in set(chain.from_iterable(gold))}
-        if any(is_open.values()):
-            of_steps = self._annotated(*of_steps)
-            full = [i for i, tags in enumerate(gold) if not any(is_open[tag] for tag in tags)]
-            gold, predictions = [gold[i] for i in full], [predictions[i] for i in full]
-        predicted = [prediction.labels for prediction in predictions]
-        scheme = self.target.span_scheme
-        spans = span_scores(gold, predicted, scheme=scheme.name) if scheme else {}
-        return {**spans, **tag_accuracy(*of_steps), **self._calibration(gold, predictions)}
-
-    def _annotated(self, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> tuple[Any, Any]:
-        """Return gold and predicted tags of the annotated steps; a prediction that may be right is taken to be."""
-        kept: tuple[list[list[str]], list[list[str]]] = ([], [])
-        for tags, guesses in zip(gold, predicted, strict=True):
-            pairs = [(found, guess) for tag, guess in zip(tags, guesses, strict=True) if (found := self.target.readings(tag))]
-            kept[0].append([guess if guess in found else found[0] for found, guess in pairs])
-            kept[1].append([guess for _, guess in pairs])
-        return kept
-
-    def _calibration(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, float]:
-        """Return how far confidences (of spans, else of tags) are from the share of them that is right; nothing without."""
-        sure: list[float] = []
-        is_right: list[bool] = []
-        for tags, prediction in zip(gold, predictions, strict=True):
-            if not prediction.confidences:
-                continue
-            if self.target.span_scheme is None:
-                sure += prediction.confidences
-                is_right += [tag == guess for tag, guess in zip(tags, prediction.labels, strict=True)]
-                continue
-            spans = self.target.span_scheme.spans(prediction.labels)
-            right = set(self.target.span_scheme.spans(tags)) if spans else set()
-            sure += prediction.span_confidences or [min(prediction.confidences[s.start : s.end]) for s in spans]
-            is_right += [span in right for span in spans]
-        return calibration_scores(sure, is_right) if sure else {}
 
 
 class TokenHead(TagHead):

@@ -1,6 +1,7 @@
 """Trained models at work: on strings and tokens from Python, on files and streams from the command line."""
 
+from seqlab.inference.min_precision import MinPrecision
 from seqlab.inference.records import LabelledSpan, Layer, TaggedRecord
 from seqlab.inference.tagger import Tagger
 
-__all__ = ["LabelledSpan", "Layer", "TaggedRecord", "Tagger"]
+__all__ = ["LabelledSpan", "Layer", "MinPrecision", "TaggedRecord", "Tagger"]

@@ -74,8 +74,8 @@ class TaggedRecord:
         if all(label == "O" for label in prediction.labels):
             return []
         found = get_scheme(scheme).spans(prediction.labels)
-        sure = prediction.span_confidences or [min(prediction.confidences[start:end]) for start, end, _ in found]
-        return [self._span(start, end, label, confidence=p) for (start, end, label), p in zip(found, sure, strict=True)]
+        sure = zip(found, prediction.sureness(found), strict=True)
+        return [self._span(start, end, label, confidence=p) for (start, end, label), p in sure]
 
     def _span(self, start: int, end: int, label: str, *, confidence: float) -> LabelledSpan:
         if self.text is None or self.offsets is None:

@@ -16,6 +16,7 @@ from seqlab.data.records import records_from_columns
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import DataError
 from seqlab.heads import Head, SegmentHead, TagHead
+from seqlab.inference.min_precision import MinPrecision
 from seqlab.inference.records import Layer, TaggedRecord
 from seqlab.labeler import Labeler
 from seqlab.types import Prediction
@@ -50,20 +51,25 @@ class Tagger:
         """
         return cls(load_bundle(Path(path)))
 
-    def predict(self, inputs: Sequence[Input], *, n_best: int = 0) -> list[TaggedRecord]:
+    def predict(self, inputs: Sequence[Input], *, n_best: int = 0, min_precision: float | None = None) -> list[TaggedRecord]:
         """Return each input labelled, in order; with `n_best`, so many likeliest answers of each head that ranks them.
+
+        With `min_precision` only the spans that are sure enough for it are kept, as on the validation records of the training
+        (`MinPrecision`); steps outside them are tagged `O`.
 
         A string is tokenised and keeps its character offsets; a list is tokens; a mapping is a record with `text` or
         `tokens` (with `offsets` into the text, where it has all three) and the other columns that the model reads.
 
-        Raises: DataError for an input that is none of these, and for a record without a column that the model reads.
+        Raises:
+            DataError: an input is none of these, or a record lacks a column that the model reads.
+            ConfigError, BundleError: as `MinPrecision`.
         """
         if isinstance(inputs, str):
             raise DataError(f"inputs is {inputs!r}; expected a list of texts: [{inputs!r}]")
         records = [read_input(item) for item in inputs]
         if not records:
             return []
-        predictions = self.predict_records(self._records(records), n_best=n_best)
+        predictions = self.predict_records(self._records(records), n_best=n_best, min_precision=min_precision)
         rows = zip(*predictions.values(), strict=True)
         return [
             TaggedRecord(
@@ -84,24 +90,43 @@ class Tagger:
         encoded = self.bundle.fields.encode(self._records([read_input(item) for item in inputs]))
         return encoded.batch(np.arange(len(encoded)))
 
-    def predict_records(self, records: datasets.Dataset, *, n_best: int = 0) -> dict[str, list[Prediction]]:
-        """Return each head's prediction for every record, in their order.
+    def predict_records(
+        self, records: datasets.Dataset, *, n_best: int = 0, min_precision: float | None = None
+    ) -> dict[str, list[Prediction]]:
+        """Return each head's prediction for every record, in their order; `min_precision` as in `predict`.
 
-        Raises: DataError when the records lack a column that the model reads.
+        Raises:
+            DataError: the records lack a column that the model reads.
+            ConfigError, BundleError: as `MinPrecision`.
         """
+        limit = None if min_precision is None else self.min_precision(min_precision)
         for name in self.columns:
             if name not in records.column_names:
                 has = ", ".join(records.column_names)
                 raise DataError(f"the records have no column {name!r}, which the model reads; they have {has}")
         has_others = set(records.column_names) != set(self.columns)
         encoded = self.bundle.fields.encode(records.select_columns(self.columns) if has_others else records)
-        return predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best)
+        found = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best)
+        return limit.keep(found, heads=self.bundle.labeler.heads) if limit else found
 
-    def evaluate(self, records: datasets.Dataset) -> dict[str, Any]:
+    def min_precision(self, value: float) -> MinPrecision:
+        """Return what keeps spans of a precision of `value`, and its thresholds by head and type.
+
+        Raises: ConfigError, BundleError as `MinPrecision`.
+        """
+        return MinPrecision(self.bundle, value)
+
+    def evaluate(self, records: datasets.Dataset, *, min_precision: float | None = None) -> dict[str, Any]:
         """Return the nested scores of the records, as in a run's `metrics.json`: by head where there are several.
 
-        Raises: DataError when the records have no column of any head.
+        With `min_precision` the scores of each head that finds spans have the key `min_precision`: what is left, and how good
+        it is (`MinPrecision.score`). The other scores are of all spans.
+
+        Raises:
+            DataError: the records have no column of any head.
+            ConfigError, BundleError: as `MinPrecision`.
         """
+        limit = None if min_precision is None else self.min_precision(min_precision)
         encoded = self.bundle.fields.encode(records)
         heads = {n: h for n, h in self.bundle.labeler.heads.items() if h.target.column in encoded.columns}
         if not heads:
@@ -110,6 +135,9 @@ class Tagger:
             raise DataError(f"the records have none of the columns that the heads learned ({wanted}), but {has}")
         predictions = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS)
         scores = {n: head.score(head.gold(encoded.columns), predictions[n]) for n, head in heads.items()}
+        if limit:
+            for n in heads.keys() & limit.thresholds.keys():
+                scores[n]["min_precision"] = limit.score(n, heads[n], columns=encoded.columns, predictions=predictions[n])
         return next(iter(scores.values())) if len(self.heads) == 1 else scores
 
     def _records(self, records: Sequence[Mapping[str, Any]]) -> datasets.Dataset:

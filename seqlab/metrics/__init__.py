@@ -4,18 +4,26 @@ from seqlab.metrics.calibration import calibration_scores, expected_calibration_
 from seqlab.metrics.classification import classification_scores, multilabel_scores, tag_accuracy
 from seqlab.metrics.edit_distance import closest_references, label_error_rate
 from seqlab.metrics.span_sets import span_set_scores
+from seqlab.metrics.precision_curve import CurvePoint, PrecisionCurve, gold_counts, judge_spans, precision_curves
+from seqlab.metrics.precision_recall import precision_recall_f1
 from seqlab.metrics.span_matches import Matches, match_spans
 from seqlab.metrics.spans import span_scores
 
 __all__ = [
+    "CurvePoint",
     "Matches",
+    "PrecisionCurve",
     "calibration_scores",
     "classification_scores",
     "closest_references",
     "expected_calibration_error",
+    "gold_counts",
+    "judge_spans",
     "label_error_rate",
     "match_spans",
     "multilabel_scores",
+    "precision_curves",
+    "precision_recall_f1",
     "span_scores",
     "span_set_scores",
     "tag_accuracy",
