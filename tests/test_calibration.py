@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from seqlab.calibration import fit_temperatures
+from seqlab.calibration import fit_temperatures, measure_precision
 from seqlab.config import compose, known_targets, plain
+from seqlab.data.columns import Columns
 from seqlab.data.datamodule import evaluation_loader, read_splits
 from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields.registry import Fields
@@ -80,3 +81,30 @@ def test_training_is_at_temperature_1() -> None:
     scores = torch.tensor([1.0, 4.0])
     assert torch.equal(temperature.train()(scores), scores)
     assert torch.equal(temperature.eval()(scores), scores / 2)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_precision_is_that_of_the_spans_of_each_type(head: str) -> None:
+    labeler, records = made(head)
+    found = measure_precision(labeler, evaluation_loader(records, max_tokens=60), columns=records.columns)
+    names = [name for name, part in labeler.heads.items() if part.finds_spans]
+    assert list(found) == names
+    batch = records.batch(np.arange(len(records)))
+    for name in names:
+        part = labeler.heads[name]
+        gold = part.gold_spans(records.columns)
+        for label, curve in found[name].items():
+            rights = [
+                gold[i].get((span.start, span.end)) == label
+                for i, prediction in enumerate(labeler.predict(batch, use_confidences=True)[name])
+                for span, _ in part.found_spans(prediction)
+                if span.label == label
+            ]
+            assert curve["n_gold"] == sum(row == label for rows in gold for row in rows.values())
+            assert curve["points"][:1] == ([[0.0, len(rights), sum(rights)]] if rights else [])
+
+
+def test_precision_of_records_without_the_target_is_not_measured() -> None:
+    labeler, records = made("head=[crf]")
+    columns = Columns(records.columns.records.remove_columns(labeler.heads["tags"].target.column))
+    assert measure_precision(labeler, evaluation_loader(records, max_tokens=60), columns=columns) == {}

@@ -53,15 +53,17 @@ def print_min_precision(scores: Mapping[str, Any], *, title: str, console: Conso
 def _thresholds(found: Mapping[str, Any], *, console: Console) -> Table:
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     table.add_column("type", no_wrap=True)
-    for column in ("from", "val precision", "val recall", "precision", "recall", "F1", "support"):
+    for column in ("from", "val kept", "val P", "val R", "precision", "recall", "F1", "support"):
         table.add_column(column, justify="right")
     for label, s in found["per_type"].items():
         scores = _percent(s["precision"], s["recall"], s["f1"])
         is_kept = s["threshold"] is not None
-        known = [f"{s['threshold']:.4f}", *_percent(s["val_precision"], s["val_recall"])] if is_kept else ["never", "", ""]
+        known = ["never", "", "", ""]
+        if is_kept:
+            known = [f"{s['threshold']:.4f}", f"{s['val_kept']:,}", *_percent(s["val_precision"], s["val_recall"])]
         table.add_row(escape(label), *known, *scores, f"{s['support']:,}", style="" if is_kept else "dim")
     scores = _percent(found["precision"], found["recall"], found["f1"])
-    table.add_row("all", "", "", "", *scores, f"{_support(found['per_type']):,}", style="bold")
+    table.add_row("all", "", "", "", "", *scores, f"{_support(found['per_type']):,}", style="bold")
     return table
 
 
@@ -104,5 +106,5 @@ def _percent(*values: float) -> list[str]:
     return [f"{100 * value:.2f}" for value in values]
 
 
-def _support(labels: Mapping[str, Mapping[str, float]]) -> int:
+def _support(labels: Mapping[str, Mapping[str, Any]]) -> int:
     return int(sum(scores["support"] for scores in labels.values()))

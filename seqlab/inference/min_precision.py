@@ -10,7 +10,6 @@ from typing import Any, final
 from seqlab.bundle import Bundle
 from seqlab.data.columns import Columns
 from seqlab.errors import BundleError, ConfigError
-from seqlab.heads import Head
 from seqlab.heads.base import FoundSpans
 from seqlab.metrics import PrecisionCurve, gold_counts, judge_spans, precision_recall_f1
 from seqlab.types import Prediction
@@ -32,6 +31,7 @@ class MinPrecision:
         if not 0 < value <= 1:
             raise ConfigError(f"min_precision is {value}; expected a share of spans above 0 and at most 1, such as 0.9")
         self.value = value
+        self.heads = dict(bundle.labeler.heads.items())
         self.curves = _curves(bundle)
         points = {name: {label: curve.at(value) for label, curve in curves.items()} for name, curves in self.curves.items()}
         self.thresholds = {
@@ -39,19 +39,20 @@ class MinPrecision:
             for name, of_label in points.items()
         }
 
-    def keep(self, predictions: Mapping[str, list[Prediction]], *, heads: Mapping[str, Head]) -> dict[str, list[Prediction]]:
+    def keep(self, predictions: Mapping[str, list[Prediction]]) -> dict[str, list[Prediction]]:
         """Return the predictions of each head with the spans that are sure enough."""
         return {
-            name: [self._kept(name, heads[name], one) for one in rows] if name in self.thresholds else rows
+            name: [self._kept(name, one) for one in rows] if name in self.thresholds else rows
             for name, rows in predictions.items()
         }
 
-    def score(self, name: str, head: Head, *, columns: Columns, predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """Return precision, recall and F1 of the spans that are kept, over all types and of each.
+    def score(self, name: str, predictions: Sequence[Prediction], *, columns: Columns) -> dict[str, Any]:
+        """Return precision, recall and F1 of the spans of the head `name` that are kept, over all types and of each.
 
-        `per_type` has each type's `threshold` (None: nothing is kept), `support` (gold spans), and its precision and recall on
-        the validation records at that threshold.
+        `per_type` has each type's `threshold` (None: nothing is kept), `support` (gold spans), and what the threshold rests on:
+        its precision and recall on the validation records, and how many spans it keeps there.
         """
+        head = self.heads[name]
         gold = head.gold_spans(columns)
         found = [head.found_spans(prediction) for prediction in predictions]
         kept = [[span for span, is_kept in zip(row, self._is_kept(name, row), strict=True) if is_kept] for row in found]
@@ -78,9 +79,11 @@ class MinPrecision:
             "threshold": point.threshold if point else None,
             "val_precision": point.precision if point else None,
             "val_recall": curve.recall(point),
+            "val_kept": point.n_kept if point else 0,
         }
 
-    def _kept(self, name: str, head: Head, prediction: Prediction) -> Prediction:
+    def _kept(self, name: str, prediction: Prediction) -> Prediction:
+        head = self.heads[name]
         return head.keep_spans(prediction, self._is_kept(name, head.found_spans(prediction)))
 
     def _is_kept(self, name: str, spans: FoundSpans) -> list[bool]:
@@ -100,6 +103,7 @@ def _curves(bundle: Bundle) -> dict[str, dict[str, PrecisionCurve]]:
             " or by an earlier seqlab; score its checkpoint anew: seqlab train … train=false ckpt_path=…/checkpoints/best.ckpt"
         )
     try:
+        content = dict(content)
         return {
             name: {label: PrecisionCurve.from_content(curve) for label, curve in content[name].items()}
             for name in finders

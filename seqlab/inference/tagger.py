@@ -107,7 +107,7 @@ class Tagger:
         has_others = set(records.column_names) != set(self.columns)
         encoded = self.bundle.fields.encode(records.select_columns(self.columns) if has_others else records)
         found = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best)
-        return limit.keep(found, heads=self.bundle.labeler.heads) if limit else found
+        return limit.keep(found) if limit else found
 
     def min_precision(self, value: float) -> MinPrecision:
         """Return what keeps spans of a precision of `value`, and its thresholds by head and type.
@@ -137,7 +137,7 @@ class Tagger:
         scores = {n: head.score(head.gold(encoded.columns), predictions[n]) for n, head in heads.items()}
         if limit:
             for n in heads.keys() & limit.thresholds.keys():
-                scores[n]["min_precision"] = limit.score(n, heads[n], columns=encoded.columns, predictions=predictions[n])
+                scores[n]["min_precision"] = limit.score(n, predictions[n], columns=encoded.columns)
         return next(iter(scores.values())) if len(self.heads) == 1 else scores
 
     def _records(self, records: Sequence[Mapping[str, Any]]) -> datasets.Dataset:
