@@ -1,7 +1,6 @@
 """Scores as tables: a row for each label with precision, recall and F1, and the numbers over all of them."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from rich import box

@@ -12,7 +12,8 @@ from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, LabelledSpans, SpanField
 from seqlab.errors import ConfigError
-from seqlab.heads.base import Head
+from seqlab.heads.base import FoundSpans, GoldSpans, Head
+from seqlab.heads.bounded_spans import bounded_spans, keep_bounded_spans
 from seqlab.heads.processes import add_up_processes_
 from seqlab.heads.span_choice import best_spans
 from seqlab.heads.span_scores import BiaffineSpanScores
@@ -64,7 +65,7 @@ class BiaffineSpanHead(Head):
     @property
     def main_metric(self) -> str:
         """F1 of spans whose bounds and label are right."""
-        return "span_f1/exact"
+        return "span_f1/strict"
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the negative log-likelihood of the labels of all spans, a step."""
@@ -108,6 +109,23 @@ class BiaffineSpanHead(Head):
     def gold(self, columns: Columns) -> list[list[Span]]:
         """Return the spans of each record that have a label."""
         return self.target.gold(columns)
+
+    @property
+    def finds_spans(self) -> bool:
+        """True."""
+        return True
+
+    def gold_spans(self, columns: Columns) -> list[GoldSpans]:
+        """Return the label of each span by its bounds: one of them where it has two."""
+        return [{(span.start, span.end): span.label for span in spans} for spans in self.gold(columns)]
+
+    def found_spans(self, prediction: Prediction) -> FoundSpans:
+        """Return the spans found."""
+        return bounded_spans(prediction)
+
+    def keep_spans(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
+        """Return the kept spans alone."""
+        return keep_bounded_spans(prediction, is_kept)
 
     def score(self, gold: Sequence[Sequence[Span]], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Return precision, recall and F1 of spans, also of those alone that lie in others."""

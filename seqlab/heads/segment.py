@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import compress
 from typing import Any, final
 
 import torch
@@ -15,12 +14,13 @@ from seqlab.data.fields import SegmentBounds, SegmentBoundsField, SegmentLabelFi
 from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError
 from seqlab.heads.base import FoundSpans, GoldSpans, Head
+from seqlab.heads.bounded_spans import bounded_spans, keep_bounded_spans
 from seqlab.heads.crf import CrfTokenHead
 from seqlab.heads.pooling import get_pooling
 from seqlab.heads.token import SoftmaxTokenHead
 from seqlab.metrics import classification_scores
 from seqlab.steps import Steps, step_mask
-from seqlab.types import Alternative, Prediction, Span
+from seqlab.types import Alternative, Prediction
 
 
 @final
@@ -117,17 +117,11 @@ class SegmentHead(Head):
 
     def found_spans(self, prediction: Prediction) -> FoundSpans:
         """Return the segments with their labels."""
-        segments = zip(prediction.bounds or [], prediction.labels, prediction.confidences, strict=True)
-        return [(Span(start, end, label), sure) for (start, end), label, sure in segments]
+        return bounded_spans(prediction)
 
     def keep_spans(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
         """Return the kept segments alone."""
-        return replace(
-            prediction,
-            labels=list(compress(prediction.labels, is_kept)),
-            confidences=list(compress(prediction.confidences, is_kept)),
-            bounds=list(compress(prediction.bounds or [], is_kept)),
-        )
+        return keep_bounded_spans(prediction, is_kept)
 
     def _bounds(self, batch: Batch) -> SegmentBounds:
         bounds = batch.tensors(self.bounds)

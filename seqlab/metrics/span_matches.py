@@ -25,6 +25,7 @@ import numpy as np
 from seqlab.metrics.precision_recall import check_same_records
 from seqlab.types import Span
 
+PARTIAL_MODES = ("exact", "partial", "type")
 Cost: TypeAlias = Callable[[Span, Span], tuple[int, int]]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from seqlab.metrics.precision_recall import check_same_records, precision_recall_f1
+from seqlab.metrics.span_matches import PARTIAL_MODES, match_spans
 from seqlab.types import Span
 
 Place: TypeAlias = tuple[int, int, int, str]
@@ -12,11 +13,12 @@ Place: TypeAlias = tuple[int, int, int, str]
 
 
 def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> dict[str, Any]:
-    """Return the scores of sets of spans, over all records together (micro): right are those of equal start, end and label.
+    """Return the scores of sets of spans, over all records together (micro).
 
-    `span_f1`, `precision` and `recall` each hold `exact`; `per_type` has the scores of each label in gold or predicted;
-    `inner_spans` has the precision of those predicted that lie within a wider one predicted, the recall of gold that lies
-    within wider gold, and their F1. A span that a record has twice counts once. What cannot be divided is 0.0.
+    `span_f1`, `precision` and `recall` each hold `strict` (equal start, end and label), and `exact`, `partial` and `type`, with
+    `matches`, as `span_scores` has them; `per_type` has the strict scores of each label in gold or predicted. `inner_spans` has
+    the precision of those predicted that lie within a wider one predicted, the recall of gold that lies within wider gold, and
+    their F1. A span that a record has twice counts once. What cannot be divided is 0.0.
 
     Raises:
         DataError: the numbers of records differ.
@@ -25,11 +27,13 @@ def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence
     found = [{(row, *span) for row, spans in enumerate(side) for span in spans} for side in (gold, predicted)]
     inner = [{(row, *span) for row, spans in enumerate(side) for span in _inner(spans)} for side in (gold, predicted)]
     right = found[0] & found[1]
-    total = _scores(len(right), len(found[1]), len(found[0]))
+    matches = match_spans(*([list(set(spans)) for spans in side] for side in (gold, predicted)))
+    scores = {mode: found_matches.scores() for mode, found_matches in matches.items()}
     return {
-        "span_f1": {"exact": total["f1"]},
-        "precision": {"exact": total["precision"]},
-        "recall": {"exact": total["recall"]},
+        "span_f1": {mode: score["f1"] for mode, score in scores.items()},
+        "precision": {mode: score["precision"] for mode, score in scores.items()},
+        "recall": {mode: score["recall"] for mode, score in scores.items()},
+        "matches": {mode: matches[mode]._asdict() for mode in PARTIAL_MODES},
         "inner_spans": _inner_scores(inner[0], inner[1], right=right),
         "per_type": _per_type(*found),
     }

@@ -12,10 +12,8 @@ from seqlab.data.schemes.rules import DEFAULT_RULES
 from seqlab.data.schemes.tags import split_tag, split_tag_lenient
 from seqlab.errors import DataError
 from seqlab.metrics.precision_recall import check_same_steps, precision_recall_f1
-from seqlab.metrics.span_matches import Matches, match_rest
+from seqlab.metrics.span_matches import PARTIAL_MODES, Matches, match_rest
 from seqlab.types import Span
-
-PARTIAL_MODES = ("exact", "partial", "type")
 
 
 def span_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], *, scheme: str) -> dict[str, Any]:

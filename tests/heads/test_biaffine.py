@@ -133,7 +133,7 @@ def test_spans_too_wide_are_counted_and_told_once(caplog: pytest.LogCaptureFixtu
 def test_spans_too_wide_are_misses() -> None:
     made = head(max_width=1)
     predictions = made.predict(some_steps(), bare_batch(some_steps()), use_confidences=True)
-    assert made.score(made.gold(COLUMNS), predictions)["recall"]["exact"] <= 2 / 4
+    assert made.score(made.gold(COLUMNS), predictions)["recall"]["strict"] <= 2 / 4
 
 
 def test_the_spans_are_the_best_that_do_not_cross() -> None:
@@ -170,7 +170,7 @@ def test_right_predictions_score_one() -> None:
     gold = made.gold(COLUMNS)
     right = [seqlab.Prediction([s.label for s in row], [1.0] * len(row), [(s.start, s.end) for s in row]) for row in gold]
     scores = made.score(gold, right)
-    assert scores["span_f1"] == {"exact": 1.0}
+    assert scores["span_f1"]["strict"] == 1.0
     assert scores["inner_spans"]["support"] == 2
     assert scores["expected_calibration_error"] == 0.0
 
@@ -209,7 +209,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> seqlab.Run:
 
 
 def test_a_trained_bundle_labels_nested_spans(run: seqlab.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run.metrics["test"]["span_f1"]["exact"] == 1.0
+    assert run.metrics["test"]["span_f1"]["strict"] == 1.0
     texts = tmp_path / "in.jsonl"
     texts.write_text('{"tokens": ["the", "king", "of", "Spain", "left"]}\n{"tokens": []}\n')
     assert main(["predict", str(run.folder), str(texts), "--format", "jsonl"]) == 0
@@ -228,4 +228,4 @@ def test_a_trained_bundle_is_evaluated(run: seqlab.Run, capsys: pytest.CaptureFi
     assert "within others" in shown
     assert "all   " in shown
     assert main(["evaluate", str(run.folder), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["span_f1"] == {"exact": 1.0}
+    assert json.loads(capsys.readouterr().out)["span_f1"]["strict"] == 1.0

@@ -13,9 +13,9 @@ def test_right_are_spans_of_the_same_bounds_and_label() -> None:
     gold = [spans((0, 4, "A"), (1, 2, "B"), (3, 4, "B")), spans((0, 1, "A"))]
     predicted = [spans((1, 2, "B"), (0, 4, "B"), (3, 4, "B")), spans((0, 1, "A"), (0, 2, "A"), (0, 1, "A"))]
     scores = span_set_scores(gold, predicted)
-    assert scores["precision"]["exact"] == pytest.approx(3 / 5)
-    assert scores["recall"]["exact"] == pytest.approx(3 / 4)
-    assert scores["span_f1"]["exact"] == pytest.approx(2 * 3 / (5 + 4))
+    assert scores["precision"]["strict"] == pytest.approx(3 / 5)
+    assert scores["recall"]["strict"] == pytest.approx(3 / 4)
+    assert scores["span_f1"]["strict"] == pytest.approx(2 * 3 / (5 + 4))
     assert scores["per_type"] == {
         "A": {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2},
         "B": {"precision": pytest.approx(2 / 3), "recall": 1.0, "f1": pytest.approx(0.8), "support": 2},
@@ -41,13 +41,14 @@ def test_flat_spans_score_as_their_tags_do() -> None:
         [spans((0, 1, "A"), (3, 4, "B")), spans((0, 1, "B"), (1, 2, "A"))],
     ]
     found, expected = span_set_scores(*as_spans), span_scores(gold, predicted, scheme="BIO")
-    assert found["span_f1"]["exact"] == expected["span_f1"]["strict"]
+    assert found["span_f1"] == pytest.approx({mode: f1 for mode, f1 in expected["span_f1"].items() if mode != "default"})
+    assert found["matches"] == expected["matches"]
     assert found["per_type"] == expected["per_type"]
 
 
 def test_nothing_to_divide_by_is_zero() -> None:
     scores = span_set_scores([[], []], [[], []])
-    assert scores["span_f1"] == {"exact": 0.0}
+    assert scores["span_f1"]["strict"] == 0.0
     assert scores["per_type"] == {}
     assert scores["inner_spans"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
 
