@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from seqlab.config import build, compose, known_targets, plain
-from seqlab.data.batching import TrainingBatches
+from seqlab.data.batching import shuffled_batches
 from seqlab.data.datamodule import read_splits
 from seqlab.data.encoding import Batch
 from seqlab.data.fields.registry import Fields
@@ -54,9 +54,7 @@ class Experiment:
     def batches(self, *, epoch: int = 0) -> Iterator[Any]:
         """Yield the rows of each training batch."""
         seed, budget = self.settings["seed"], self.settings["max_tokens"]
-        batches = TrainingBatches(self.records.lengths, max_tokens=budget, seed=seed, rank=0, n_ranks=1)
-        batches.set_epoch(epoch)
-        return iter(batches)
+        return iter(shuffled_batches(self.records.lengths, max_tokens=budget, seed=seed, epoch=epoch))
 
     def _settings(self, words: Sequence[str]) -> dict[str, Any]:
         return settings_of([*self.overrides, *words]) if words else self.settings

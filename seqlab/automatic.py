@@ -2,14 +2,17 @@
 
 import difflib
 import logging
+from collections.abc import Mapping
 
 import datasets
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
+from seqlab.data.claims import Claims
 from seqlab.data.schemes import detect_scheme
+from seqlab.data.sets import UNNAMED, score_names, set_configs, set_path
 from seqlab.errors import ConfigError
 from seqlab.labeler import Labeler
-from seqlab.module import flat_scores
+from seqlab.module import MEAN_SCORE, flat_scores
 
 log = logging.getLogger(__name__)
 
@@ -17,40 +20,62 @@ AUTO = "auto"
 TAGS = "tags"
 
 
-def settle_scheme(config: DictConfig, records: datasets.Dataset) -> None:
-    """Replace `data.scheme=auto` by the span scheme of the training records' `tags`, null where they spell no spans.
+def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, datasets.Dataset]]) -> None:
+    """Replace `scheme=auto` of every data set, and of several together by the one that they agree on, null for none.
 
-    Raises: ConfigError when the tags fit several schemes or break them all: that is for the user to decide.
+    Raises: ConfigError when tags fit several schemes or break them all: that is for the user to decide.
     """
-    if config.data.scheme != AUTO:
+    for name, node in set_configs(config.data).items():
+        renames = node.get("columns") or {}
+        column = next((new for new, old in renames.items() if old == TAGS), TAGS)
+        _settle_scheme(node, sets[name]["train"], column=column, path=set_path(name))
+    if config.data.scheme == AUTO:
+        schemes = {node.scheme for node in set_configs(config.data).values() if node.scheme}
+        config.data.scheme = next(iter(schemes)) if len(schemes) == 1 else None
+
+
+def _settle_scheme(data: DictConfig, records: datasets.Dataset, *, column: str, path: str) -> None:
+    """Replace `scheme=auto` by the span scheme of the training records' tags, null where they spell no spans."""
+    if data.scheme != AUTO:
         return
-    config.data.scheme = None
-    if TAGS not in records.column_names:
+    data.scheme = None
+    if column not in records.column_names:
         return
-    detection = detect_scheme(records[TAGS])
+    detection = detect_scheme(records[column])
     if not detection.is_spans:
         return
     if detection.name is None:
         choices = ", ".join(detection.candidates or sorted(detection.violations, key=detection.violations.__getitem__))
-        raise ConfigError(f"data.scheme is auto, but: {detection.describe()} Set data.scheme to one of {choices}")
-    log.info("data.scheme: %s", detection.describe())
-    config.data.scheme = detection.name
+        raise ConfigError(f"{path}.scheme is auto, but: {detection.describe()} Set {path}.scheme to one of {choices}")
+    log.info("%s.scheme: %s", path, detection.describe())
+    data.scheme = detection.name
 
 
-def settle_monitor(config: DictConfig, labeler: Labeler) -> None:
-    """Replace `monitor=auto` by the main metric of the first head on the validation split.
+def settle_claims(config: DictConfig, claims: Claims) -> None:
+    """Write into the config which heads each named data set serves."""
+    with open_dict(config):
+        for name, heads in claims.heads.items():
+            if name != UNNAMED:
+                config.data.sets[name].heads = list(heads)
+
+
+def settle_monitor(config: DictConfig, labeler: Labeler, claims: Claims) -> None:
+    """Replace `monitor=auto` by the main metric of the first head on `val`; of several data sets, by the mean over all.
 
     Raises: ConfigError for a metric that no head gives, before anything is trained.
     """
-    level = "{}/" if len(labeler.heads) > 1 else ""
+    named = {name: head for own in score_names(claims.heads).values() for head, name in own.items()}
+    level = "{}/" if len(named) > 1 else ""
     names = [
         f"val/{level.format(name)}{metric}"
-        for name, head in labeler.heads.items()
-        for metric in flat_scores(head.score([], []))
+        for name, head in named.items()
+        for metric in flat_scores(labeler.heads[head].score([], []))
     ]
+    names += [MEAN_SCORE] if len(named) > 1 else []
     if config.monitor == AUTO:
-        name, head = next(iter(labeler.heads.items()))
-        config.monitor = f"val/{level.format(name)}{head.main_metric}"
+        name, head = next(iter(named.items()))
+        main = f"val/{level.format(name)}{labeler.heads[head].main_metric}"
+        config.monitor = main if len(claims.heads) == 1 else MEAN_SCORE
     known = ["val/loss", "train/loss", *names]
     if config.monitor not in known:
         near = difflib.get_close_matches(config.monitor, known, n=1)

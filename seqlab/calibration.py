@@ -44,23 +44,26 @@ def fit_temperatures(labeler: Labeler, batches: Iterable[Batch]) -> dict[str, fl
 
 
 @torch.no_grad()
-def measure_precision(labeler: Labeler, batches: Iterable[Batch], *, columns: Columns) -> dict[str, dict[str, Any]]:
+def measure_precision(
+    labeler: Labeler, batches: Iterable[Batch], *, columns: Mapping[str, Columns]
+) -> dict[str, dict[str, Any]]:
     """Return how precise the spans of each head are from each confidence on, by type, as JSON has it.
 
-    Heads that find no spans, and those whose target is not among the `columns` of the records, are not there.
+    Heads that find no spans, and those whose target no batch has, are not there. `columns` are those of each data set.
     """
     labeler.eval()
-    heads = {name: head for name, head in labeler.heads.items() if head.finds_spans and head.target.column in columns}
-    found: dict[str, dict[int, FoundSpans]] = {name: {} for name in heads}
+    heads = {name: head for name, head in labeler.heads.items() if head.finds_spans}
+    found: dict[str, dict[tuple[str, int], FoundSpans]] = {}
     for batch in (batch.to(_device(labeler)) for batch in batches if heads):
-        steps, rows = labeler(batch), batch.rows.tolist()
+        steps, places = labeler(batch), [(batch.data_set, row) for row in batch.rows.tolist()]
         for name, head in heads.items():
-            spans = map(head.found_spans, head.predict(steps, batch, use_confidences=True))
-            found[name].update(zip(rows, spans, strict=True))
+            if head.target in batch:
+                spans = map(head.found_spans, head.predict(steps, batch, use_confidences=True))
+                found.setdefault(name, {}).update(zip(places, spans, strict=True))
     curves = {}
-    for name, head in heads.items():
-        gold = head.gold_spans(columns)
-        by_type = precision_curves([gold[row] for row in found[name]], list(found[name].values()))
+    for name, of_head in found.items():
+        gold = {data_set: heads[name].gold_spans(columns[data_set]) for data_set in {data_set for data_set, _ in of_head}}
+        by_type = precision_curves([gold[data_set][row] for data_set, row in of_head], list(of_head.values()))
         curves[name] = {label: curve.content() for label, curve in by_type.items()}
     return curves
 

@@ -1,6 +1,6 @@
 """`Labeler`: embedding, encoder and heads in a row. It knows no trainer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, final
 
@@ -41,11 +41,17 @@ class Labeler(nn.Module):
         steps = self(batch)
         return {name: head.loss(steps, batch) for name, head in self.heads.items() if head.target in batch}
 
-    def predict(self, batch: Batch, *, use_confidences: bool, n_best: int = 0) -> dict[str, list[Prediction]]:
-        """Return each head's prediction for every record, with the `n_best` likeliest answers where the head ranks them."""
+    def predict(
+        self, batch: Batch, *, use_confidences: bool, n_best: int = 0, heads: Collection[str] | None = None
+    ) -> dict[str, list[Prediction]]:
+        """Return each head's prediction for every record, with the `n_best` likeliest answers where the head ranks them.
+
+        `heads` are the names of those that are asked; None: all.
+        """
         steps = self(batch)
-        found = {name: head.predict(steps, batch, use_confidences=use_confidences) for name, head in self.heads.items()}
-        ranked = {name: head.best(steps, batch, n=n_best) for name, head in self.heads.items()} if n_best else {}
+        asked = {name: head for name, head in self.heads.items() if heads is None or name in heads}
+        found = {name: head.predict(steps, batch, use_confidences=use_confidences) for name, head in asked.items()}
+        ranked = {name: head.best(steps, batch, n=n_best) for name, head in asked.items()} if n_best else {}
         return found | {
             name: [replace(one, alternatives=best) for one, best in zip(found[name], rows, strict=True)]
             for name, rows in ranked.items()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqlab import __version__
+from seqlab.data.sets import set_configs
 from seqlab.labeler import Labeler
 from seqlab.module import flat_scores
 
@@ -32,8 +33,7 @@ def model_card(labeler: Labeler, *, config: Mapping[str, Any], metrics: Mapping[
             *rows,
             "",
             "## Training data",
-            f"Reader `{config['data']['reader']['_target_']}`, folder `{config['data']['dir']}`,"
-            f" splits `{config['data']['splits']}`.",
+            *(_origin(name, node) for name, node in set_configs(config["data"]).items()),
             "",
             "## Use",
             "```python",
@@ -44,3 +44,8 @@ def model_card(labeler: Labeler, *, config: Mapping[str, Any], metrics: Mapping[
             "",
         ]
     )
+
+
+def _origin(name: str, data: Mapping[str, Any]) -> str:
+    described = f"Reader `{data['reader']['_target_']}`, folder `{data['dir']}`, splits `{data['splits']}`."
+    return f"- `{name}`, for {', '.join(f'`{head}`' for head in data['heads'])}: {described}" if name else described

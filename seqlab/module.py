@@ -7,10 +7,16 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from seqlab.data.encoding import Batch, EncodedRecords
+from seqlab.data.columns import Columns
+from seqlab.data.encoding import Batch
+from seqlab.data.joining import Split
+from seqlab.data.sets import UNNAMED, score_names
 from seqlab.labeler import Labeler
 from seqlab.parameter_groups import check_options, parameter_groups
 from seqlab.types import Prediction
+
+MEAN_SCORE = "val/mean"
+"""Mean of the main metrics of all heads on `val`; logged where there are several."""
 
 
 @final
@@ -18,20 +24,22 @@ class LabelerModule(pl.LightningModule):
     """Trains a labeler and scores it on whole splits.
 
     `splits` holds the encoded records that validation and test batches are cut from: scores compare their columns as
-    strings, so labels that training never saw count as what they are.
+    strings, so labels that training never saw count as what they are. `heads` are those that each data set serves: on
+    others, a head has no predictions and no scores; None where the records come from one set and serve all.
     """
 
     def __init__(
         self,
         labeler: Labeler,
         *,
-        splits: Mapping[str, EncodedRecords],
+        splits: Mapping[str, Split],
         optimizer: Callable[..., torch.optim.Optimizer],
         scheduler: Mapping[str, Any] | None,
         loss_weights: Mapping[str, float],
         seed: int,
         regularizers: Sequence[Callable[[Tensor], Tensor]] = (),
         parameter_groups: Mapping[str, Any] | None = None,
+        heads: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__()
         self.labeler = labeler
@@ -43,13 +51,15 @@ class LabelerModule(pl.LightningModule):
         """Each gives a penalty for the run that led to a loss."""
         self.parameter_groups = parameter_groups or {}
         self.seed = seed
+        self.score_names = score_names(heads or {UNNAMED: list(labeler.heads)})
+        """By data set, the name that the scores of each of its heads go by."""
         self.epoch_tokens = 0
         """Real steps seen in this training epoch."""
         self.predictions: dict[str, list[Prediction]] = {}
-        """Each head's predictions on the split scored last, in the order of its records."""
+        """Each head's predictions on the split scored last, in the order of its records, by the name of its scores."""
         self.scores: dict[str, Any] = {}
         """The nested scores of the split scored last."""
-        self._outputs: list[tuple[Tensor, dict[str, list[Prediction]]]] = []
+        self._outputs: dict[str, list[tuple[Tensor, dict[str, list[Prediction]]]]] = {}
 
     def on_train_epoch_start(self) -> None:
         """Seed dropout anew each epoch, so that a resumed run draws what the unbroken one would have drawn."""
@@ -120,28 +130,44 @@ class LabelerModule(pl.LightningModule):
 
     def _evaluate(self, batch: Batch, *, split: str) -> None:
         steps = self.labeler(batch)
-        heads = self.labeler.heads.items()
-        losses = [h.loss(steps, batch) * self.loss_weights.get(n, 1.0) for n, h in heads if h.target in batch]
+        heads = {name: self.labeler.heads[name] for name in self.score_names[batch.data_set]}
+        losses = [h.loss(steps, batch) * self.loss_weights.get(n, 1.0) for n, h in heads.items() if h.target in batch]
         if losses:
             self.log(f"{split}/loss", torch.stack(losses).sum(), batch_size=len(batch))
-        predictions = {name: head.predict(steps, batch, use_confidences=split == "test") for name, head in heads}
-        self._outputs.append((batch.rows, predictions))
+        predictions = {n: head.predict(steps, batch, use_confidences=split == "test") for n, head in heads.items()}
+        self._outputs.setdefault(batch.data_set, []).append((batch.rows, predictions))
 
     def _score(self, split: str) -> None:
-        rows = torch.cat([rows for rows, _ in self._outputs]).tolist()
-        seen = sorted(range(len(rows)), key=rows.__getitem__)
-        self.predictions = {
-            name: _in_order([p for _, outputs in self._outputs for p in outputs[name]], seen) for name in self.labeler.heads
-        }
+        self.predictions = {}
+        by_head: dict[str, dict[str, Any]] = {}
+        for data_set, part in self.splits[split].parts.items():
+            by_head |= self._scores_of(data_set, part.columns)
         self._outputs.clear()
-        columns = self.splits[split].columns
+        is_alone = sum(map(len, self.score_names.values())) == 1
+        self.scores = next(iter(by_head.values()), {}) if is_alone else by_head
+        self.log_dict({f"{split}/{name}": value for name, value in flat_scores(self.scores).items()})
+        if split == "val" and by_head and not is_alone:
+            self.log(MEAN_SCORE, self._mean(by_head))
+
+    def _scores_of(self, data_set: str, columns: Columns) -> dict[str, dict[str, Any]]:
+        """Return the scores of the heads that a data set serves, and keep their predictions in the order of its records."""
+        outputs = self._outputs.get(data_set, [])
+        rows = [row for rows, _ in outputs for row in rows.tolist()]
+        seen = sorted(range(len(rows)), key=rows.__getitem__)
         by_head = {}
-        for name, head in self.labeler.heads.items():
+        for name, scored_as in self.score_names[data_set].items():
+            head = self.labeler.heads[name]
+            self.predictions[scored_as] = _in_order([p for _, found in outputs for p in found[name]], seen)
             if head.target.column in columns:
                 gold = head.gold(columns)
-                by_head[name] = head.score([gold[rows[i]] for i in seen], self.predictions[name])
-        self.scores = by_head if len(self.labeler.heads) > 1 else next(iter(by_head.values()), {})
-        self.log_dict({f"{split}/{name}": value for name, value in flat_scores(self.scores).items()})
+                by_head[scored_as] = head.score([gold[rows[i]] for i in seen], self.predictions[scored_as])
+        return by_head
+
+    def _mean(self, by_head: Mapping[str, dict[str, Any]]) -> float:
+        """Return the mean of the main metrics of heads, each once for every data set that it is scored on."""
+        heads = {scored_as: head for own in self.score_names.values() for head, scored_as in own.items()}
+        main = [flat_scores(found)[self.labeler.heads[heads[name]].main_metric] for name, found in by_head.items()]
+        return sum(main) / len(main)
 
 
 def clip_to_norm_(parameters: Iterable[nn.Parameter], *, max_norm: float) -> None:

@@ -47,10 +47,15 @@ class RunFolder:
         }
         self._write_json("metrics.json", {**metrics, "training": training})
 
-    def save_predictions(self, split: str, predictions: Mapping[str, list[Prediction]], *, columns: Columns) -> None:
-        """Write one JSON line a record: its id, its tokens, and per head the labels with confidences."""
-        folder = self.path / "predictions"
-        folder.mkdir(exist_ok=True)
+    def save_predictions(
+        self, split: str, predictions: Mapping[str, list[Prediction]], *, columns: Columns, data_set: str = ""
+    ) -> None:
+        """Write one JSON line a record: its id, its tokens, and per head the labels with confidences.
+
+        Those of a `data_set` that has a name go to a folder of that name.
+        """
+        folder = self.path / "predictions" / data_set
+        folder.mkdir(parents=True, exist_ok=True)
         tokens = columns.lists("tokens") if "tokens" in columns else [None] * len(columns)
         ids = columns.lists("id") if "id" in columns else list(range(len(columns)))
         n_scored = min(len(rows) for rows in predictions.values())

@@ -8,26 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
-from datasets import Dataset
 from hydra.errors import HydraException
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from seqlab.automatic import settle_monitor, settle_scheme
+from seqlab.automatic import settle_monitor
 from seqlab.calibration import fit_temperatures, measure_precision
 from seqlab.config import build, compose, known_targets, plain
-from seqlab.data.datamodule import LabelingData, read_splits
-from seqlab.data.encoding import EncodedRecords
-from seqlab.data.fields.registry import Fields
-from seqlab.errors import ConfigError, DataError
-from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
+from seqlab.data.datamodule import LabelingData
+from seqlab.data.joining import Split
+from seqlab.data.sets import turns_of
+from seqlab.errors import ConfigError
+from seqlab.labeler import Labeler
 from seqlab.module import LabelerModule
 from seqlab.overrides import check_together, explain
+from seqlab.preparation import Start, prepare
 from seqlab.resuming import adopted, read_checkpoint
 from seqlab.run_folder import RunFolder
-from seqlab.settings import check_settings
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +59,7 @@ def untrained(overrides: Sequence[str]) -> Labeler:
     """Return the labeler that training would start from, its fields fitted on the training data."""
     check_together(overrides)
     try:
-        return _start(compose(overrides), targets=known_targets())[0]
+        return prepare(compose(overrides), targets=known_targets()).labeler
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides) from error
 
@@ -70,41 +68,18 @@ def run(config: DictConfig) -> Run:
     """Train, score and save as `config` says."""
     _silence_lightning()
     targets = known_targets()
-    labeler, fields, splits = _start(config, targets=targets)
-    encoded = {split: fields.encode(records) for split, records in splits.items()}
-    _check_targets(labeler, encoded)
-    settle_monitor(config, labeler)
+    start = prepare(config, targets=targets)
+    encoded = start.encoded()
+    settle_monitor(config, start.labeler, start.claims)
     try:
-        return _fit(config, labeler=labeler, fields=fields, encoded=encoded, targets=targets)
+        return _fit(config, start, encoded=encoded, targets=targets)
     except MisconfigurationException as error:
         raise ConfigError(f"trainer, callbacks or logger: {error}") from error
 
 
-def _start(config: DictConfig, *, targets: frozenset[str]) -> tuple[Labeler, Fields, dict[str, Dataset]]:
-    """Return the labeler with its fitted fields, and the splits; settles what `config` leaves to the training data."""
-    settings: dict[str, Any] = plain(config)
-    check_settings(settings)
-    if settings["n_threads"]:
-        torch.set_num_threads(settings["n_threads"])
-    pl.seed_everything(settings["seed"], workers=True, verbose=False)
-    splits = read_splits(settings["data"], targets=targets, seed=settings["seed"])
-    settle_scheme(config, _split(splits, "train"))
-    settings = plain(config)
-    fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
-    fields.fit(splits["train"])
-    return build_labeler(settings, fields=fields, targets=targets), fields, splits
-
-
-def _fit(
-    config: DictConfig,
-    *,
-    labeler: Labeler,
-    fields: Fields,
-    encoded: Mapping[str, EncodedRecords],
-    targets: frozenset[str],
-) -> Run:
+def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targets: frozenset[str]) -> Run:
     """Train the labeler on its encoded records, and leave the run folder."""
-    settings = plain(config)
+    settings, labeler = plain(config), start.labeler
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
     folder.start(config)
     regularizers = build(settings["regularizers"], targets=targets, path="regularizers").values()
@@ -119,14 +94,16 @@ def _fit(
         seed=settings["seed"],
         regularizers=list(regularizers),
         parameter_groups=settings["parameter_groups"],
+        heads=start.claims.heads,
     )
     data = LabelingData(
         encoded,
         max_tokens=settings["max_tokens"],
         max_eval_tokens=settings["max_eval_tokens"],
         seed=settings["seed"],
+        turns=turns_of(settings["data"]),
     )
-    trainer = _trainer(settings, targets=targets)
+    trainer = _trainer(settings, targets=targets, has_turns=len(start.sets) > 1)
     _log_start(encoded, labeler)
     if settings["train"]:
         checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer, module=module)
@@ -137,28 +114,19 @@ def _fit(
         log.warning("train is false and ckpt_path is null: what is scored are weights that were never trained")
     metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
     folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
-    model = folder.save_model(labeler, fields=fields, config=settings, metrics=metrics, precision=precision)
+    model = folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
     return Run(folder.path, model, metrics, _monitored(trainer))
 
 
-def _split(splits: Mapping[str, Any], name: str) -> Any:
-    if name not in splits:
-        raise ConfigError(f"data.splits.{name} is null; expected a file to learn from; set data.splits.{name}=…")
-    return splits[name]
-
-
-def _check_targets(labeler: Labeler, encoded: Mapping[str, Any]) -> None:
-    for name, head in labeler.heads.items():
-        if head.target.key not in encoded["train"].encoded:
-            has = ", ".join(encoded["train"].columns.records.column_names)
-            raise DataError(f"heads.{name} learns column {head.target.column!r}, but the training records have {has}")
-
-
-def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str]) -> pl.Trainer:
+def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns: bool) -> pl.Trainer:
+    """Return the trainer; where data sets take turns, one whose processes do without the heads that have none."""
+    node = dict(settings["trainer"])
+    if has_turns and node.get("strategy") == "ddp":
+        node["strategy"] = "ddp_find_unused_parameters_true"
     callbacks = build(settings.get("callbacks") or {}, targets=targets, path="callbacks")
     loggers = build(settings.get("logger") or {}, targets=targets, path="logger")
     trainer: pl.Trainer = build(
-        settings["trainer"],
+        node,
         targets=targets,
         path="trainer",
         callbacks=list(callbacks.values()),
@@ -191,11 +159,14 @@ def _evaluate(
         best = None
         if settings["calibrate"]:
             fit_temperatures(module.labeler, data.val_dataloader())
-            precision = measure_precision(module.labeler, data.val_dataloader(), columns=module.splits["val"].columns)
+            columns = {name: part.columns for name, part in module.splits["val"].parts.items()}
+            precision = measure_precision(module.labeler, data.val_dataloader(), columns=columns)
     if settings["test"] and "test" in module.splits:
         trainer.test(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["test"] = module.scores
-        folder.save_predictions("test", module.predictions, columns=module.splits["test"].columns)
+        for data_set, part in module.splits["test"].parts.items():
+            predictions = {head: module.predictions[name] for head, name in module.score_names[data_set].items()}
+            folder.save_predictions("test", predictions, columns=part.columns, data_set=data_set)
     return metrics, precision
 
 

@@ -22,7 +22,7 @@ FLOORS = (
     ("labeler",),
     ("module", "bundle", "regularizers", "calibration"),
     ("callbacks", "model_card", "automatic", "resuming"),
-    ("run_folder",),
+    ("run_folder", "preparation"),
     ("training", "inference"),
     ("report", "serving", "testing"),
     ("cli",),

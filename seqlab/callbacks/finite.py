@@ -21,9 +21,10 @@ class FiniteLoss(pl.Callback):
 
     def __init__(self) -> None:
         self._rows: Tensor | None = None
+        self._data_set = ""
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
-        self._rows = batch.rows
+        self._rows, self._data_set = batch.rows, batch.data_set
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
         """Check the loss.
@@ -42,7 +43,7 @@ class FiniteLoss(pl.Callback):
 
     def _record_ids(self, pl_module: pl.LightningModule) -> str:
         assert self._rows is not None
-        columns = cast(LabelerModule, pl_module).splits["train"].columns
+        columns = cast(LabelerModule, pl_module).splits["train"].parts[self._data_set].columns
         ids = [str(columns.record_id(row)) for row in self._rows[:_N_SHOWN].tolist()]
         n_more = len(self._rows) - len(ids)
         return ", ".join(ids) + (f" and {n_more} more" if n_more else "")

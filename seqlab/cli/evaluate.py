@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ from seqlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+    from seqlab.inference import Tagger
 
 DESCRIPTION = """Score a trained model on labelled data, read as its training data was.
 
@@ -21,6 +23,7 @@ DESCRIPTION = """Score a trained model on labelled data, read as its training da
   seqlab evaluate runs/X --min-precision 0.9            and what is left of each type, and how good it is, with the lowest
                                                         threshold on its confidence that has a precision of 90 % on the
                                                         validation records of the training; nothing, where none has
+  seqlab evaluate runs/X path --data-set NAME           of a model of several data sets, the one whose heads are scored
 """
 
 
@@ -41,6 +44,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--split", metavar="NAME", help="of a folder DATA: train, val, test (the default without DATA) or a file"
     )
+    parser.add_argument("--data-set", metavar="NAME", help="of a model of several data sets (default without DATA: each)")
     setting = "change a setting of the reader, e.g. columns.tags=3; may be repeated"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=setting)
     only = "score as well the spans that are sure enough for this precision, by type"
@@ -57,14 +61,54 @@ def run(options: argparse.Namespace) -> int:
     from seqlab.inference import Tagger
 
     tagger = Tagger.load(options.model)
-    path, records = _records(options, tagger.bundle.facts.get("data", {}))
-    scores = tagger.evaluate(records, min_precision=options.min_precision)
-    if options.json:
-        print(json.dumps(scores, ensure_ascii=False, indent=2))
+    trained = tagger.bundle.facts.get("data", {})
+    if "sets" in trained:
+        scored = list(_scores_by_set(options, tagger, trained))
     else:
-        print_scores(scores, title=str(path), console=Console())
-        print_min_precision(scores, title=str(path), console=Console())
+        path, records = _records(options, trained)
+        scored = [(str(path), tagger.evaluate(records, min_precision=options.min_precision))]
+    if options.json:
+        print(json.dumps({name: value for _, scores in scored for name, value in scores.items()}, ensure_ascii=False, indent=2))
+    else:
+        for title, scores in scored:
+            print_scores(scores, title=title, console=Console())
+            print_min_precision(scores, title=title, console=Console())
     return 0
+
+
+def _scores_by_set(
+    options: argparse.Namespace, tagger: "Tagger", trained: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the path and the scores of each data set that is asked for, by the names that they have in training."""
+    from seqlab.data.sets import renamed, score_names, set_path
+
+    sets = trained["sets"]
+    names = score_names({name: data["heads"] for name, data in sets.items()})
+    for data_set in _chosen(options, sets):
+        path, records = _records(options, sets[data_set])
+        records = renamed(records, sets[data_set].get("columns") or {}, path=set_path(data_set))
+        scores = tagger.evaluate(records, heads=sets[data_set]["heads"], min_precision=options.min_precision)
+        is_alone = len(tagger.heads) == 1
+        by_head = {tagger.heads[0]: scores} if is_alone else scores
+        named = {names[data_set][head]: found for head, found in by_head.items()}
+        yield str(path), scores if is_alone and len(sets) == 1 else named
+
+
+def _chosen(options: argparse.Namespace, sets: Mapping[str, Any]) -> list[str]:
+    """Return the data sets that are scored: the one asked for, else each that has the split, on its own files."""
+    if options.data_set is not None:
+        if options.data_set not in sets:
+            raise ConfigError(f"--data-set is {options.data_set!r}; the model was trained on {', '.join(sets)}")
+        return [options.data_set]
+    if options.data is not None and len(sets) > 1:
+        choices = " or ".join(f"--data-set {name}" for name in sets)
+        raise ConfigError(
+            f"the model was trained on several data sets; choose whose heads to score on {options.data}: {choices}"
+        )
+    having = [name for name, data in sets.items() if options.data is not None or data["splits"].get(options.split or "test")]
+    if not having:
+        raise ConfigError(f"no data set has a split {options.split or 'test'}; give DATA, and --data-set NAME")
+    return having
 
 
 def _records(options: argparse.Namespace, trained: Mapping[str, Any]) -> "tuple[Path, Dataset]":
@@ -93,7 +137,10 @@ def _data_config(name: str) -> Mapping[str, Any]:
 
     if name not in options_of("data"):
         raise ConfigError(f"--format is {name!r}; expected one of {', '.join(FORMATS)}, or a plugin's option of conf/data")
-    return {"reader": plain(compose([f"data={name}"]).data.reader)}
+    data = compose([f"data={name}"]).data
+    if "reader" not in data:
+        raise ConfigError(f"--format is {name!r}, which is no format of files; expected one of {', '.join(FORMATS)}")
+    return {"reader": plain(data.reader)}
 
 
 def _changed(reader: Mapping[str, Any], settings: Sequence[str]) -> Any:

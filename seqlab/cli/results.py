@@ -41,17 +41,21 @@ def print_run(result: "Run", *, n_examples: int) -> None:
 def _print_examples(folder: Path, *, scores: Mapping[str, Any], n_examples: int, console: Console) -> None:
     from seqlab.inference.terminal import TerminalOutput
 
-    records = list(islice(_predicted(folder / "predictions" / "test.jsonl", scores=scores), N_LOOKED_AT))
-    examples = sorted(records, key=_dullness)[:n_examples]
-    if not examples:
-        return
-    console.print("\nlabelled test records", style="bold")
-    output = TerminalOutput(console, layers=examples[0].layers)
-    for record in examples:
-        output.show(record)
+    predictions = folder / "predictions"
+    for path in (predictions / "test.jsonl", *sorted(predictions.glob("*/test.jsonl"))):
+        data_set = "" if path.parent == predictions else path.parent.name
+        records = list(islice(_predicted(path, scores=scores, data_set=data_set), N_LOOKED_AT))
+        examples = sorted(records, key=_dullness)[:n_examples]
+        if not examples:
+            continue
+        title = f"labelled test records{f' of {data_set}' if data_set else ''}"
+        console.print(f"\n{title}", style="bold", highlight=False, markup=False)
+        output = TerminalOutput(console, layers=examples[0].layers)
+        for record in examples:
+            output.show(record)
 
 
-def _predicted(path: Path, *, scores: Mapping[str, Any]) -> Iterator["TaggedRecord"]:
+def _predicted(path: Path, *, scores: Mapping[str, Any], data_set: str) -> Iterator["TaggedRecord"]:
     """Return the records of a run's predictions that have tokens; scores tell what kind of labels each head gives."""
     from seqlab.inference import TaggedRecord
     from seqlab.types import Prediction
@@ -64,7 +68,8 @@ def _predicted(path: Path, *, scores: Mapping[str, Any]) -> Iterator["TaggedReco
             heads = row["predictions"]
             if row["tokens"]:
                 predictions = {name: Prediction(**head) for name, head in heads.items()}
-                layers = {name: _layer(scores_of.get(name) or scores_of.get("") or {}) for name in heads}
+                found = {n: scores_of.get(n) or scores_of.get(f"{n}@{data_set}") or scores_of.get("") for n in heads}
+                layers = {name: _layer(found[name] or {}) for name in heads}
                 yield TaggedRecord(row["tokens"], predictions, layers)
 
 

@@ -1,13 +1,14 @@
 """Batches of similar lengths, cut by a budget of steps, in an order that is a pure function of (seed, epoch, rank)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 from torch.utils.data import Dataset, Sampler, SequentialSampler
 
-from seqlab.data.encoding import Batch, EncodedRecords
+from seqlab.data.encoding import Batch
+from seqlab.data.joining import Split
 from seqlab.errors import ConfigError
 
 N_BUCKET_BATCHES = 16
@@ -35,10 +36,13 @@ def sorted_batches(lengths: Int[np.ndarray, " row"], *, max_tokens: int) -> list
 
 
 def shuffled_batches(
-    lengths: Int[np.ndarray, " row"], *, max_tokens: int, seed: int, epoch: int
+    lengths: Int[np.ndarray, " row"], *, max_tokens: int, seed: int, epoch: int, stream: Sequence[int] = ()
 ) -> list[Int[np.ndarray, " batch"]]:
-    """Return all records in batches of similar lengths; both the records of a batch and the order of batches are random."""
-    random = np.random.default_rng([seed, epoch])
+    """Return all records in batches of similar lengths; both the records of a batch and the order of batches are random.
+
+    Another `stream` of the same seed and epoch is another order.
+    """
+    random = np.random.default_rng([seed, epoch, *stream])
     shuffled = random.permutation(len(lengths))
     n_records = max(1, int(N_BUCKET_BATCHES * max_tokens / max(1.0, float(lengths.mean() if len(lengths) else 1))))
     buckets = np.split(shuffled, range(n_records, len(shuffled), n_records))
@@ -50,13 +54,12 @@ def shuffled_batches(
 class TrainingBatches(Sampler[Int[np.ndarray, " batch"]]):
     """Rows of each training batch; Lightning sets the epoch, and each of `n_ranks` processes draws its own share.
 
-    Every rank gets the same number of batches: the last few are handed out twice where they do not divide evenly.
+    `order` returns the batches of an epoch, the same ones in all processes. Every rank gets the same number of batches: the
+    last few are handed out twice where they do not divide evenly.
     """
 
-    def __init__(self, lengths: Int[np.ndarray, " row"], *, max_tokens: int, seed: int, rank: int, n_ranks: int) -> None:
-        self.lengths = lengths
-        self.max_tokens = max_tokens
-        self.seed = seed
+    def __init__(self, order: Callable[[int], list[np.ndarray]], *, rank: int, n_ranks: int) -> None:
+        self.order = order
         self.rank = rank
         self.n_ranks = n_ranks
         self.epoch = 0
@@ -74,7 +77,7 @@ class TrainingBatches(Sampler[Int[np.ndarray, " batch"]]):
         return len(self._batches())
 
     def _batches(self) -> list[Int[np.ndarray, " batch"]]:
-        batches = shuffled_batches(self.lengths, max_tokens=self.max_tokens, seed=self.seed, epoch=self.epoch)
+        batches = self.order(self.epoch)
         n_each = -(-len(batches) // self.n_ranks)
         return [batches[i % len(batches)] for i in range(self.rank, n_each * self.n_ranks, self.n_ranks)]
 
@@ -94,7 +97,7 @@ class FixedBatches(SequentialSampler):
 class BatchedRecords(Dataset[Batch]):
     """Encoded records indexed by the rows of a whole batch."""
 
-    def __init__(self, records: EncodedRecords) -> None:
+    def __init__(self, records: Split) -> None:
         self.records = records
 
     def __getitem__(self, rows: Int[np.ndarray, " batch"]) -> Batch:

@@ -22,6 +22,8 @@ class Batch:
     lengths: Int[Tensor, " batch"]
     rows: Int[Tensor, " batch"]
     """Row of each record in the records that the batch was cut from."""
+    data_set: str = ""
+    """Name of the data set that all of it comes from; empty where there is one, without a name."""
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -52,7 +54,7 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """Return the same batch on `device`."""
         fields = {key: tensors.to(device) for key, tensors in self.fields.items()}
-        return Batch(fields, self.lengths.to(device), self.rows.to(device))
+        return Batch(fields, self.lengths.to(device), self.rows.to(device), self.data_set)
 
 
 class EncodedRecords:
@@ -65,6 +67,11 @@ class EncodedRecords:
     def __len__(self) -> int:
         """Return the number of records."""
         return len(self.columns)
+
+    @property
+    def parts(self) -> Mapping[str, "EncodedRecords"]:
+        """The records by data set: themselves, without a name."""
+        return {"": self}
 
     @cached_property
     def lengths(self) -> Int[np.ndarray, " row"]:

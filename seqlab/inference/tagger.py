@@ -1,6 +1,6 @@
 """`Tagger`: a trained model at work on raw text, tokens or records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -116,8 +116,12 @@ class Tagger:
         """
         return MinPrecision(self.bundle, value)
 
-    def evaluate(self, records: datasets.Dataset, *, min_precision: float | None = None) -> dict[str, Any]:
-        """Return the nested scores of the records, as in a run's `metrics.json`: by head where there are several.
+    def evaluate(
+        self, records: datasets.Dataset, *, heads: Collection[str] | None = None, min_precision: float | None = None
+    ) -> dict[str, Any]:
+        """Return the nested scores of the records, as in a run's `metrics.json`: by head where the model has several.
+
+        `heads` are the names of those that are scored; None: all whose column is there.
 
         With `min_precision` the scores of each head that finds spans have the key `min_precision`: what is left, and how good
         it is (`MinPrecision.score`). The other scores are of all spans.
@@ -127,16 +131,18 @@ class Tagger:
             ConfigError, BundleError: as `MinPrecision`.
         """
         limit = None if min_precision is None else self.min_precision(min_precision)
-        encoded = self.bundle.fields.encode(records)
-        heads = {n: h for n, h in self.bundle.labeler.heads.items() if h.target.column in encoded.columns}
-        if not heads:
-            wanted = ", ".join(repr(head.target.column) for head in self.bundle.labeler.heads.values())
+        asked = {n: h for n, h in self.bundle.labeler.heads.items() if heads is None or n in heads}
+        targets = {head.target.key for head in self.bundle.labeler.heads.values()}
+        encoded = self.bundle.fields.encode(records, without=frozenset(targets - {h.target.key for h in asked.values()}))
+        scored = {n: h for n, h in asked.items() if h.target.column in encoded.columns}
+        if not scored:
+            wanted = ", ".join(repr(head.target.column) for head in asked.values())
             has = ", ".join(records.column_names)
             raise DataError(f"the records have none of the columns that the heads learned ({wanted}), but {has}")
-        predictions = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS)
-        scores = {n: head.score(head.gold(encoded.columns), predictions[n]) for n, head in heads.items()}
+        predictions = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, heads=list(asked))
+        scores = {n: head.score(head.gold(encoded.columns), predictions[n]) for n, head in scored.items()}
         if limit:
-            for n in heads.keys() & limit.thresholds.keys():
+            for n in scored.keys() & limit.thresholds.keys():
                 scores[n]["min_precision"] = limit.score(n, predictions[n], columns=encoded.columns)
         return next(iter(scores.values())) if len(self.heads) == 1 else scores
 
@@ -196,14 +202,20 @@ def _tokenized(text: str) -> dict[str, Any]:
 
 @torch.inference_mode()
 def predict(
-    labeler: Labeler, records: EncodedRecords, *, max_tokens: int, use_confidences: bool = True, n_best: int = 0
+    labeler: Labeler,
+    records: EncodedRecords,
+    *,
+    max_tokens: int,
+    use_confidences: bool = True,
+    n_best: int = 0,
+    heads: Sequence[str] | None = None,
 ) -> dict[str, list[Prediction]]:
     """Return each head's prediction for every record, in their order; batches of similar lengths keep it fast."""
     labeler.eval()
     device = next(chain(labeler.parameters(), labeler.buffers())).device  # what is counted has buffers alone
     batches = sorted_batches(records.lengths, max_tokens=max_tokens)
     cut = (records.batch(rows).to(device) for rows in batches)
-    outputs = [labeler.predict(batch, use_confidences=use_confidences, n_best=n_best) for batch in cut]
+    outputs = [labeler.predict(batch, use_confidences=use_confidences, n_best=n_best, heads=heads) for batch in cut]
     back = np.argsort(np.concatenate(batches), kind="stable").tolist() if batches else []
-    flat = {name: [p for output in outputs for p in output[name]] for name in labeler.heads}
+    flat = {name: [p for output in outputs for p in output[name]] for name in (labeler.heads if heads is None else heads)}
     return {name: [items[i] for i in back] for name, items in flat.items()}

@@ -18,6 +18,7 @@ class Rows(NamedTuple):
 
     rows: Tensor
     values: Tensor
+    data_set: str = ""
 
 
 class Records:
@@ -35,7 +36,7 @@ class Regression(pl.LightningModule):
         self.weight = nn.Parameter(torch.randn(3, generator=generator))
         self.tied = self.weight
         self.register_buffer("n_seen", torch.zeros(()))
-        self.splits = {"train": SimpleNamespace(columns=Records())}
+        self.splits = {"train": SimpleNamespace(parts={"": SimpleNamespace(columns=Records())})}
         self.epoch_tokens = 0
         self.validated: list[Tensor] = []
         self.trained: list[Tensor] = []

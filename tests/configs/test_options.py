@@ -14,6 +14,7 @@ from datasets import Dataset
 from seqlab.config import build, compose, known_targets, options_of, plain
 from seqlab.data.datamodule import read_splits
 from seqlab.data.fields.registry import Fields
+from seqlab.data.sets import set_configs, set_path, turns_of
 from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
 from seqlab.paths import config_dir
 
@@ -65,12 +66,20 @@ def test_every_group_is_covered() -> None:
     }, "a new group needs a test here"
 
 
-@pytest.mark.parametrize("option", options_of("data"))
+@pytest.mark.parametrize("option", [option for option in options_of("data") if option != "alternating"])
 def test_readers_build(option: str) -> None:
     settings = settings_of(f"data={option}", *REQUIRED.get(option, []))
     reader = build(settings["data"]["reader"], targets=known_targets(), path="data.reader")
     assert callable(reader.read)
     assert set(settings["data"]) >= {"reader", "dir", "splits", "holdout", "scheme"}
+
+
+@pytest.mark.parametrize("option", [option for option in options_of("data") if option != "alternating"])
+def test_readers_build_as_one_of_several_data_sets(option: str) -> None:
+    required = [word.replace("data.", "data.sets.one.") for word in REQUIRED.get(option, [])]
+    data = settings_of("data=alternating", "head=[sequence]", f"+data@data.sets.one={option}", *required)["data"]
+    assert callable(build(set_configs(data)["one"]["reader"], targets=known_targets(), path="data.sets.one.reader").read)
+    assert turns_of(data).counts({"one": 7}) == {"one": 7}
 
 
 @pytest.mark.parametrize("option", options_of("embedding"))
@@ -173,10 +182,12 @@ def test_debug_options_shorten_the_run(option: str) -> None:
 
 @pytest.mark.parametrize("option", options_of("experiment"))
 def test_experiments_compose_and_name_themselves(option: str) -> None:
-    settings = settings_of(f"experiment={option}", "data.dir=d")
+    dirs = ["data.sets.ewt.dir=d", "data.sets.wnut17.dir=d"] if option == "ewt_wnut17" else ["data.dir=d"]
+    settings = settings_of(f"experiment={option}", *dirs)
     assert settings["task_name"] == option
     assert settings["heads"]
-    build(settings["data"]["reader"], targets=known_targets(), path="data.reader")
+    for name, data in set_configs(settings["data"]).items():
+        build(data["reader"], targets=known_targets(), path=f"{set_path(name)}.reader")
     build(settings["optimizer"], targets=known_targets(), path="optimizer")
 
 

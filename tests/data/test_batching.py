@@ -15,7 +15,10 @@ BUDGETS = st.integers(1, 80)
 
 
 def training(lengths: np.ndarray, *, seed: int = 1, rank: int = 0, n_ranks: int = 1, max_tokens: int = 40) -> TrainingBatches:
-    return TrainingBatches(lengths, max_tokens=max_tokens, seed=seed, rank=rank, n_ranks=n_ranks)
+    def order(epoch: int) -> list[np.ndarray]:
+        return shuffled_batches(lengths, max_tokens=max_tokens, seed=seed, epoch=epoch)
+
+    return TrainingBatches(order, rank=rank, n_ranks=n_ranks)
 
 
 def listed(batches: TrainingBatches, epoch: int) -> list[list[int]]:

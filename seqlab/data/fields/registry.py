@@ -34,10 +34,11 @@ class Fields:
         for field in self:
             field.fit(columns)
 
-    def encode(self, records: datasets.Dataset) -> EncodedRecords:
-        """Return `records` encoded by every field whose column they have."""
+    def encode(self, records: datasets.Dataset, *, without: frozenset[str] = frozenset()) -> EncodedRecords:
+        """Return `records` encoded by every field whose column they have, but for those whose keys are in `without`."""
         columns = Columns(records)
-        encoded = {key: field.encode(columns) for key, field in self.by_key.items() if field.column in columns}
+        fields = {key: field for key, field in self.by_key.items() if field.column in columns and key not in without}
+        encoded = {key: field.encode(columns) for key, field in fields.items()}
         return EncodedRecords(encoded, columns=columns)
 
     def resolve(self, built: Any) -> Any:

@@ -1,0 +1,63 @@
+"""What training starts from: data read, settings left to the data settled, fields fitted, the model built."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import pytorch_lightning as pl
+import torch
+from datasets import Dataset
+from omegaconf import DictConfig
+
+from seqlab.automatic import settle_claims, settle_schemes
+from seqlab.config import plain
+from seqlab.data.claims import Claims, claims_of
+from seqlab.data.fields.registry import Fields
+from seqlab.data.joining import Split
+from seqlab.data.sets import read_sets, set_configs, set_path
+from seqlab.errors import DataError
+from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
+from seqlab.settings import check_settings
+
+
+@final
+@dataclass(frozen=True)
+class Start:
+    """A labeler that has learned nothing yet, its fitted fields, and the records of every data set by split."""
+
+    labeler: Labeler
+    fields: Fields
+    claims: Claims
+    sets: Mapping[str, Mapping[str, Dataset]]
+
+    def encoded(self) -> dict[str, Split]:
+        """Return the encoded records by split.
+
+        Raises: DataError where training records lack the column of a head that they are to teach.
+        """
+        splits = self.claims.encode(self.fields, self.sets)
+        for data_set, part in splits["train"].parts.items():
+            for head in self.claims.heads[data_set]:
+                target = self.labeler.heads[head].target
+                if target.key not in part.encoded:
+                    has = ", ".join(part.columns.records.column_names)
+                    records = "the training records" + (f" of {set_path(data_set)}" if data_set else "")
+                    raise DataError(f"heads.{head} learns column {target.column!r}, but {records} have {has}")
+        return splits
+
+
+def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
+    """Return what training starts from; settles what `config` leaves to the training data."""
+    settings: dict[str, Any] = plain(config)
+    check_settings(settings)
+    if settings["n_threads"]:
+        torch.set_num_threads(settings["n_threads"])
+    pl.seed_everything(settings["seed"], workers=True, verbose=False)
+    sets = read_sets(settings["data"], targets=targets, seed=settings["seed"])
+    settle_schemes(config, sets)
+    settings = plain(config)
+    fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
+    claims = claims_of(settings["heads"], set_configs(settings["data"]), sets, targets=targets)
+    claims.fit(fields, sets)
+    settle_claims(config, claims)
+    return Start(build_labeler(settings, fields=fields, targets=targets), fields, claims, sets)
