@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import datasets
 
 from seqlab.config import build
 from seqlab.data.columns import Columns
+from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields.base import Field
 from seqlab.data.fields.registry import Fields
 from seqlab.data.joining import JoinedRecords, Split
 from seqlab.data.sets import UNNAMED, set_path
 from seqlab.errors import ConfigError, DataError
 
-Splits = Mapping[str, datasets.Dataset]
+Splits: TypeAlias = Mapping[str, datasets.Dataset]
+"""Records of a data set by split."""
 
 
 @final
@@ -37,7 +39,7 @@ class Claims:
         """Return the encoded records by split; a set's lack the targets of heads that it does not serve."""
         if UNNAMED in sets:
             return {split: fields.encode(records) for split, records in sets[UNNAMED].items()}
-        by_split: dict[str, dict[str, Any]] = {}
+        by_split: dict[str, dict[str, EncodedRecords]] = {}
         for name, splits in sets.items():
             for split, records in splits.items():
                 encoded = fields.encode(records, without=self.withheld(name))
