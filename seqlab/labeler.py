@@ -42,21 +42,28 @@ class Labeler(nn.Module):
         return {name: head.loss(steps, batch) for name, head in self.heads.items() if head.target in batch}
 
     def predict(
-        self, batch: Batch, *, use_confidences: bool, n_best: int = 0, heads: Collection[str] | None = None
+        self,
+        batch: Batch,
+        *,
+        use_confidences: bool,
+        n_best: int = 0,
+        use_entropy: bool = False,
+        heads: Collection[str] | None = None,
     ) -> dict[str, list[Prediction]]:
-        """Return each head's prediction for every record, with the `n_best` likeliest answers where the head ranks them.
+        """Return each head's prediction for every record.
 
-        `heads` are the names of those that are asked; None: all.
+        With the `n_best` likeliest answers where the head ranks them, and the entropy of its answer where it knows it and that
+        is asked for. `heads` are the names of those that are asked; None: all.
         """
         steps = self(batch)
         asked = {name: head for name, head in self.heads.items() if heads is None or name in heads}
         found = {name: head.predict(steps, batch, use_confidences=use_confidences) for name, head in asked.items()}
-        ranked = {name: head.best(steps, batch, n=n_best) for name, head in asked.items()} if n_best else {}
-        return found | {
-            name: [replace(one, alternatives=best) for one, best in zip(found[name], rows, strict=True)]
-            for name, rows in ranked.items()
-            if rows is not None
-        }
+        for name, head in asked.items():
+            if n_best and (ranked := head.best(steps, batch, n=n_best)) is not None:
+                found[name] = [replace(one, alternatives=best) for one, best in zip(found[name], ranked, strict=True)]
+            if use_entropy and (nats := head.entropy(steps, batch)) is not None:
+                found[name] = [replace(one, entropy=value) for one, value in zip(found[name], nats.tolist(), strict=True)]
+        return found
 
 
 def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozenset[str]) -> Labeler:

@@ -36,6 +36,8 @@ class Prediction:
     """Probability of each span that tags spell, in order; None where the head does not know it."""
     alternatives: list[Alternative] | None = None
     """The likeliest answers, the best first; None where none were asked for, or the head ranks none."""
+    entropy: float | None = None
+    """How open the answer is, in nats: 0 for a sure one; None where it was not asked for, or the head does not know it."""
 
     def sureness(self, spans: Sequence[Span]) -> list[float]:
         """Return the confidence of each of the `spans` that the tags spell: its own, else that of its least certain tag."""

@@ -42,7 +42,8 @@ output formats (by default terminal on a terminal, else jsonl):
             "predictions": {HEAD: {"labels": […], "confidences": […], "spans": [{"start", "end", "label", "text",
             "text_start", "text_end", "confidence"}, …]}}: one label a token or some for the record, with their
             probabilities; spans, where the tags spell such, count tokens (start, end) and characters (text_…);
-            with --n-best: "n_best": [{"labels", "probability"}, …], where the head ranks answers
+            with --n-best: "n_best": [{"labels", "probability"}, …], where the head ranks answers;
+            with --entropy: "entropy", of the distribution over all answers in nats, where the head knows it
   conll     conll in: every line as it was, tokens with a last column for each head that labels tokens;
             text or jsonl in: token, tab, label; a blank line after each record
   terminal  spans on colour, tags beside their words; without colour where the terminal has none or NO_COLOR is set
@@ -80,6 +81,7 @@ def add_parser(commands: Any) -> None:
         help="lines of conll input that start with it have no token (default: as trained; else none)",
     )
     parser.add_argument("--n-best", metavar="N", type=int, default=0, help="the N likeliest answers as well (jsonl)")
+    parser.add_argument("--entropy", action="store_true", help="how open each head's answer is, in nats (jsonl)")
     only = "leave out spans that are not sure enough for this precision, such as 0.9"
     parser.add_argument("--min-precision", metavar="P", type=float, help=only)
     parser.set_defaults(run=run)
@@ -101,7 +103,12 @@ def run(options: argparse.Namespace) -> int:
         with _written(options) as out:
             output = _output_format(options, tagger, out)
             for stretch in source.stretches(line_stretches(stream, name=name), name=name):
-                tagged = tagger.predict(stretch.records, n_best=options.n_best, min_precision=options.min_precision)
+                tagged = tagger.predict(
+                    stretch.records,
+                    n_best=options.n_best,
+                    use_entropy=options.entropy,
+                    min_precision=options.min_precision,
+                )
                 output.write(stretch, tagged)
                 out.flush()
     return 0
@@ -180,9 +187,10 @@ def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIOBas
     from seqlab.inference.outputs import ConllOutput, JsonlOutput
     from seqlab.inference.terminal import TerminalOutput
 
-    form = options.format or ("terminal" if out.isatty() and not options.n_best else "jsonl")
-    if options.n_best and form != "jsonl":
-        raise ConfigError(f"--n-best goes with --format jsonl, not {form}")
+    asked = [name for name, is_asked in (("--n-best", options.n_best), ("--entropy", options.entropy)) if is_asked]
+    form = options.format or ("terminal" if out.isatty() and not asked else "jsonl")
+    if asked and form != "jsonl":
+        raise ConfigError(f"{asked[0]} goes with --format jsonl, not {form}")
     if form == "jsonl":
         return JsonlOutput(out)
     if form == "conll":

@@ -53,6 +53,10 @@ class Head(nn.Module, ABC):
         """Return the `n` likeliest answers for each record, the best first, fewer where there are no more; None: not ranked."""
         return None
 
+    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"] | None:
+        """Return the entropy of the distribution over all answers for each record, in nats; None: not known."""
+        return None
+
     @abstractmethod
     def gold(self, columns: Columns) -> list[Any]:
         """Return what the records say, as `score` takes it: the column itself, untouched by any vocabulary."""

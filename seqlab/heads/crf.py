@@ -97,6 +97,10 @@ class SecondOrderCrfTokenHead(CrfTokenHead):
         paths, scores = second_order.best_paths(chain, n)
         return self._ranked(paths, scores - second_order.log_partition(chain).unsqueeze(1), steps)
 
+    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
+        """Return the entropy of the distribution over sequences of tags."""
+        return second_order.entropy(self._second(self._chain(self._scores(steps), steps)))
+
     def _losses(self, chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
         return second_order.negative_log_likelihood(self._second(chain), tags)
 

@@ -90,6 +90,10 @@ class SegmentHead(Head):
         """Return the `n` likeliest sequences of labels; None where segments are labelled each by itself."""
         return self.labels.best(self._segments(steps, batch), batch, n=n)
 
+    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"] | None:
+        """Return the entropy of the distribution over sequences of labels."""
+        return self.labels.entropy(self._segments(steps, batch), batch)
+
     def gold(self, columns: Columns) -> list[list[str | None]]:
         """Return the labels of each record's segments, None for one without."""
         return self.target.gold(columns)

@@ -100,6 +100,10 @@ class SemiMarkovHead(TagHead):
             for row, of_row in zip(found, logs.tolist(), strict=True)
         ]
 
+    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
+        """Return the entropy of the distribution over segmentations."""
+        return semi_markov.entropy(self._model(steps))
+
     def _model(self, steps: Steps) -> SemiMarkov:
         """Return the scores of all segments."""
         each, first, last = self.projection(steps.zero_padded().values).float().chunk(3, dim=2)

@@ -74,6 +74,11 @@ class SequenceHead(Head):
         rows = zip(labels.tolist(), probs.tolist(), strict=True)
         return [[Alternative([self.target.labels[i]], p) for i, p in zip(*row, strict=True)] for row in rows]
 
+    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
+        """Return the entropy of the distribution over labels."""
+        nats: Tensor = torch.special.entr(self._logits(steps).softmax(1)).sum(1)
+        return nats
+
     def _logits(self, steps: Steps) -> Float[Tensor, "batch label"]:
         logits: Tensor = self.temperature(self.scores(steps).float())
         return logits
@@ -130,6 +135,12 @@ class MultiLabelHead(Head):
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return every label whose probability reaches the threshold, likeliest first."""
         return [self._prediction(row) for row in torch.sigmoid(self.scores(steps).float()).tolist()]
+
+    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
+        """Return the entropy of the distribution over sets of labels, which are independent of each other."""
+        probs = torch.sigmoid(self.scores(steps).float())
+        nats: Tensor = torch.special.entr(torch.stack([probs, 1 - probs])).sum((0, 2))
+        return nats
 
     def _prediction(self, probs: list[float]) -> Prediction:
         chosen = sorted(((p, i) for i, p in enumerate(probs) if p >= self.threshold), reverse=True)

@@ -55,6 +55,15 @@ class TokenHead(TagHead):
         paths, scores = linear_chain.best_paths(chain, n)
         return self._ranked(paths, scores - linear_chain.log_partition(chain).unsqueeze(1), steps)
 
+    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
+        """Return the entropy of the distribution over sequences of tags."""
+        scores = self._scores(steps)
+        chain = self._distribution(scores, steps)
+        if chain is not None:
+            return linear_chain.entropy(chain)
+        of_steps: Tensor = torch.special.entr(self._probabilities(scores, steps)).sum(2)
+        return of_steps.masked_fill(~steps.mask, 0.0).sum(1)
+
     def _ranked(
         self, paths: Int[Tensor, "batch path time"], logs: Float[Tensor, "batch path"], steps: Steps
     ) -> list[list[Alternative]]:

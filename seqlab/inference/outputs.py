@@ -63,6 +63,8 @@ def _prediction(prediction: Prediction, spans: Sequence[LabelledSpan] | None) ->
     content: dict[str, Any] = {"labels": prediction.labels, "confidences": confidences}
     if spans is not None:
         content["spans"] = [_span(span) for span in spans]
+    if prediction.entropy is not None:
+        content["entropy"] = round(prediction.entropy, N_DECIMALS)
     if prediction.alternatives is not None:
         ranked = prediction.alternatives
         content["n_best"] = [{"labels": one.labels, "probability": round(one.probability, N_DECIMALS)} for one in ranked]

@@ -1,6 +1,7 @@
 """`Tagger`: a trained model at work on raw text, tokens or records."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -51,8 +52,13 @@ class Tagger:
         """
         return cls(load_bundle(Path(path)))
 
-    def predict(self, inputs: Sequence[Input], *, n_best: int = 0, min_precision: float | None = None) -> list[TaggedRecord]:
+    def predict(
+        self, inputs: Sequence[Input], *, n_best: int = 0, use_entropy: bool = False, min_precision: float | None = None
+    ) -> list[TaggedRecord]:
         """Return each input labelled, in order; with `n_best`, so many likeliest answers of each head that ranks them.
+
+        With `use_entropy` predictions have the entropy of the distribution over all answers of their head, in nats: 0 where it
+        is sure; it tells which records are worth annotating next, and grows with their length.
 
         With `min_precision` only the spans that are sure enough for it are kept, as on the validation records of the training
         (`MinPrecision`); steps outside them are tagged `O`.
@@ -69,7 +75,8 @@ class Tagger:
         records = [read_input(item) for item in inputs]
         if not records:
             return []
-        predictions = self.predict_records(self._records(records), n_best=n_best, min_precision=min_precision)
+        asked = self._records(records)
+        predictions = self.predict_records(asked, n_best=n_best, use_entropy=use_entropy, min_precision=min_precision)
         rows = zip(*predictions.values(), strict=True)
         return [
             TaggedRecord(
@@ -91,9 +98,14 @@ class Tagger:
         return encoded.batch(np.arange(len(encoded)))
 
     def predict_records(
-        self, records: datasets.Dataset, *, n_best: int = 0, min_precision: float | None = None
+        self,
+        records: datasets.Dataset,
+        *,
+        n_best: int = 0,
+        use_entropy: bool = False,
+        min_precision: float | None = None,
     ) -> dict[str, list[Prediction]]:
-        """Return each head's prediction for every record, in their order; `min_precision` as in `predict`.
+        """Return each head's prediction for every record, in their order; settings as in `predict`.
 
         Raises:
             DataError: the records lack a column that the model reads.
@@ -106,7 +118,7 @@ class Tagger:
                 raise DataError(f"the records have no column {name!r}, which the model reads; they have {has}")
         has_others = set(records.column_names) != set(self.columns)
         encoded = self.bundle.fields.encode(records.select_columns(self.columns) if has_others else records)
-        found = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best)
+        found = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best, use_entropy=use_entropy)
         return limit.keep(found) if limit else found
 
     def min_precision(self, value: float) -> MinPrecision:
@@ -208,6 +220,7 @@ def predict(
     max_tokens: int,
     use_confidences: bool = True,
     n_best: int = 0,
+    use_entropy: bool = False,
     heads: Sequence[str] | None = None,
 ) -> dict[str, list[Prediction]]:
     """Return each head's prediction for every record, in their order; batches of similar lengths keep it fast."""
@@ -215,7 +228,8 @@ def predict(
     device = next(chain(labeler.parameters(), labeler.buffers())).device  # what is counted has buffers alone
     batches = sorted_batches(records.lengths, max_tokens=max_tokens)
     cut = (records.batch(rows).to(device) for rows in batches)
-    outputs = [labeler.predict(batch, use_confidences=use_confidences, n_best=n_best, heads=heads) for batch in cut]
+    ask = partial(labeler.predict, use_confidences=use_confidences, n_best=n_best, use_entropy=use_entropy, heads=heads)
+    outputs = [ask(batch) for batch in cut]
     back = np.argsort(np.concatenate(batches), kind="stable").tolist() if batches else []
     flat = {name: [p for output in outputs for p in output[name]] for name in (labeler.heads if heads is None else heads)}
     return {name: [items[i] for i in back] for name, items in flat.items()}

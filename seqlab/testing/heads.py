@@ -178,6 +178,18 @@ class HeadContract(ABC):
             assert 0 <= min(probs) <= sum(probs) <= 1 + TOLERANCE
             assert len({tuple(answer.labels) for answer in answers}) == len(answers), f"an answer comes twice: {answers}"
 
+    def test_entropy_is_that_of_all_answers(self) -> None:
+        head, columns = self._head(), self.columns()
+        steps, batch = self._steps(columns), self._given(columns, self._all(columns))
+        found, answers = head.entropy(steps, batch), head.best(steps, batch, n=400)
+        if found is None:
+            return
+        assert bool((found >= 0).all())
+        for nats, row in zip(found.tolist(), answers or [], strict=False):
+            probs = [answer.probability for answer in row if answer.probability > 0]
+            if sum(probs) > 1 - TOLERANCE:  # these are all answers
+                assert abs(nats + math.fsum(p * math.log(p) for p in probs)) < 10 * TOLERANCE
+
     def test_empty_records_have_loss_and_prediction(self) -> None:
         head, columns = self._head(), self.columns()
         empty = [i for i, length in enumerate(self._lengths(columns)) if not length] * 2

@@ -233,6 +233,15 @@ def test_n_best_gives_the_likeliest_answers(predict: Predict) -> None:
     assert probs == sorted(probs, reverse=True)
 
 
+def test_entropy_is_0_for_nothing_and_more_for_more(predict: Predict) -> None:
+    nothing, some, twice = json_lines(
+        predict("--entropy", data=b"\nAda visited Oslo .\nAda visited Oslo . Ada visited Oslo .\n")
+    )
+    values = [record["predictions"]["tags"]["entropy"] for record in (nothing, some, twice)]
+    assert values[0] == 0 < values[1] < values[2]
+
+
 def test_n_best_needs_a_number_and_jsonl(mistake: Callable[..., str]) -> None:
     assert mistake("--n-best", "2", "--format", "conll").startswith("--n-best goes with --format jsonl, not conll")
+    assert mistake("--entropy", "--format", "conll").startswith("--entropy goes with --format jsonl, not conll")
     assert mistake("--n-best", "-1").startswith("--n-best is -1; expected at least 1")
