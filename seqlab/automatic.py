@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 
 import datasets
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqlab.data.claims import Claims
 from seqlab.data.schemes import detect_scheme
@@ -18,29 +18,33 @@ log = logging.getLogger(__name__)
 
 AUTO = "auto"
 TAGS = "tags"
+PARTIAL = "seqlab.data.fields.PartialTagField"
 
 
 def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, datasets.Dataset]]) -> None:
     """Replace `scheme=auto` of every data set, and of several together by the one that they agree on, null for none.
 
-    Raises: ConfigError when tags fit several schemes or break them all: that is for the user to decide.
+    Raises: ConfigError when tags fit several schemes, break them all, or are annotated in part: that is for the user to decide.
     """
+    is_partial = any(OmegaConf.select(head, "target._target_") == PARTIAL for head in config.heads.values())
     for name, node in set_configs(config.data).items():
         renames = node.get("columns") or {}
         column = next((new for new, old in renames.items() if old == TAGS), TAGS)
-        _settle_scheme(node, sets[name]["train"], column=column, path=set_path(name))
+        _settle_scheme(node, sets[name]["train"], column=column, path=set_path(name), is_partial=is_partial)
     if config.data.scheme == AUTO:
         schemes = {node.scheme for node in set_configs(config.data).values() if node.scheme}
         config.data.scheme = next(iter(schemes)) if len(schemes) == 1 else None
 
 
-def _settle_scheme(data: DictConfig, records: datasets.Dataset, *, column: str, path: str) -> None:
+def _settle_scheme(data: DictConfig, records: datasets.Dataset, *, column: str, path: str, is_partial: bool) -> None:
     """Replace `scheme=auto` by the span scheme of the training records' tags, null where they spell no spans."""
     if data.scheme != AUTO:
         return
     data.scheme = None
     if column not in records.column_names:
         return
+    if is_partial:
+        raise ConfigError(f"{path}.scheme is auto, but tags are annotated in part; set {path}.scheme to theirs, or to null")
     detection = detect_scheme(records[column])
     if not detection.is_spans:
         return

@@ -63,7 +63,8 @@ def measure_precision(
     curves = {}
     for name, of_head in found.items():
         gold = {data_set: heads[name].gold_spans(columns[data_set]) for data_set in {data_set for data_set, _ in of_head}}
-        by_type = precision_curves([gold[data_set][row] for data_set, row in of_head], list(of_head.values()))
+        pairs = [(own, spans) for (data_set, row), spans in of_head.items() if (own := gold[data_set][row]) is not None]
+        by_type = precision_curves([own for own, _ in pairs], [spans for _, spans in pairs])
         curves[name] = {label: curve.content() for label, curve in by_type.items()}
     return curves
 

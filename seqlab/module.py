@@ -56,6 +56,7 @@ class LabelerModule(pl.LightningModule):
         self.epoch_tokens = 0
         """Real steps seen in this training epoch."""
         self.predictions: dict[str, list[Prediction]] = {}
+        self.rows: dict[str, list[int]] = {}
         """Each head's predictions on the split scored last, in the order of its records, by the name of its scores."""
         self.scores: dict[str, Any] = {}
         """The nested scores of the split scored last."""
@@ -138,7 +139,7 @@ class LabelerModule(pl.LightningModule):
         self._outputs.setdefault(batch.data_set, []).append((batch.rows, predictions))
 
     def _score(self, split: str) -> None:
-        self.predictions = {}
+        self.predictions, self.rows = {}, {}
         by_head: dict[str, dict[str, Any]] = {}
         for data_set, part in self.splits[split].parts.items():
             by_head |= self._scores_of(data_set, part.columns)
@@ -161,6 +162,7 @@ class LabelerModule(pl.LightningModule):
             if head.target.column in columns:
                 gold = head.gold(columns)
                 by_head[scored_as] = head.score([gold[rows[i]] for i in seen], self.predictions[scored_as])
+        self.rows[data_set] = [rows[i] for i in seen]
         return by_head
 
     def _mean(self, by_head: Mapping[str, dict[str, Any]]) -> float:

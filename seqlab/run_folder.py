@@ -4,7 +4,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,15 @@ class RunFolder:
         self._write_json("metrics.json", {**metrics, "training": training})
 
     def save_predictions(
-        self, split: str, predictions: Mapping[str, list[Prediction]], *, columns: Columns, data_set: str = ""
+        self,
+        split: str,
+        predictions: Mapping[str, list[Prediction]],
+        *,
+        columns: Columns,
+        rows: Sequence[int],
+        data_set: str = "",
     ) -> None:
-        """Write one JSON line a record: its id, its tokens, and per head the labels with confidences.
+        """Write one JSON line for each record in `rows`: its id, its tokens, and per head the labels with confidences.
 
         Those of a `data_set` that has a name go to a folder of that name.
         """
@@ -58,12 +64,11 @@ class RunFolder:
         folder.mkdir(parents=True, exist_ok=True)
         tokens = columns.lists("tokens") if "tokens" in columns else [None] * len(columns)
         ids = columns.lists("id") if "id" in columns else list(range(len(columns)))
-        n_scored = min(len(rows) for rows in predictions.values())
         with (folder / f"{split}.jsonl").open("w", encoding="utf-8") as file:
-            for i in range(n_scored):
+            for i, row in enumerate(rows):
                 heads = {name: _content(of_head[i]) for name, of_head in predictions.items()}
-                row = {"id": ids[i], "tokens": tokens[i], "predictions": heads}
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                content = {"id": ids[row], "tokens": tokens[row], "predictions": heads}
+                file.write(json.dumps(content, ensure_ascii=False) + "\n")
 
     def save_model(
         self,

@@ -166,7 +166,8 @@ def _evaluate(
         metrics["test"] = module.scores
         for data_set, part in module.splits["test"].parts.items():
             predictions = {head: module.predictions[name] for head, name in module.score_names[data_set].items()}
-            folder.save_predictions("test", predictions, columns=part.columns, data_set=data_set)
+            rows = module.rows[data_set]
+            folder.save_predictions("test", predictions, columns=part.columns, rows=rows, data_set=data_set)
     return metrics, precision
 
 

@@ -37,7 +37,8 @@ class Prediction:
     alternatives: list[Alternative] | None = None
     """The likeliest answers, the best first; None where none were asked for, or the head ranks none."""
     entropy: float | None = None
-    """How open the answer is, in nats: 0 for a sure one; None where it was not asked for, or the head does not know it."""
+    """That of the head's distribution over all answers, in nats: 0 for a sure one; None where it was not asked for, or the head
+    does not know it. It is of the distribution before any rule of decoding (constraints of softmax, a wanted precision)."""
 
     def sureness(self, spans: Sequence[Span]) -> list[float]:
         """Return the confidence of each of the `spans` that the tags spell: its own, else that of its least certain tag."""

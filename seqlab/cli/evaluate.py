@@ -62,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
 
     tagger = Tagger.load(options.model)
     trained = tagger.bundle.facts.get("data", {})
+    if options.data_set is not None and "sets" not in trained:
+        raise ConfigError(f"--data-set is {options.data_set!r}, but the model was trained on one data set, which has no name")
     if "sets" in trained:
         scored = list(_scores_by_set(options, tagger, trained))
     else:

@@ -22,7 +22,7 @@ _NAMES = {
 
 def by_head(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return `scores` by the name of their head; of a single head they come flat, and go by ''."""
-    is_flat = not all(isinstance(value, Mapping) for value in scores.values())
+    is_flat = "span_f1" in scores or not all(isinstance(value, Mapping) for value in scores.values())
     return {"": scores} if is_flat else dict(scores)
 
 

@@ -39,7 +39,9 @@ class Turns:
 
     def counts(self, n_batches: Mapping[str, int]) -> dict[str, int]:
         """Return how many batches each set gives to an epoch of as many as there are; at least one each."""
-        shares = np.asarray([self.weights.get(name, 1.0) * n ** (1 / self.temperature) for name, n in n_batches.items()])
+        most = max(n_batches.values())
+        sizes = {name: (n / most) ** (1 / self.temperature) for name, n in n_batches.items()}
+        shares = np.asarray([self.weights.get(name, 1.0) * size for name, size in sizes.items()])
         exact = sum(n_batches.values()) * shares / shares.sum()
         whole = np.floor(exact + 1e-9).astype(int)
         n_left = sum(n_batches.values()) - int(whole.sum())

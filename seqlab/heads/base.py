@@ -65,8 +65,8 @@ class Head(nn.Module, ABC):
     def score(self, gold: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Return the head's metrics as nested dicts; the floats in it are logged under their path."""
 
-    def gold_spans(self, columns: Columns) -> list[GoldSpans]:
-        """Return the spans that each record should have."""
+    def gold_spans(self, columns: Columns) -> list[GoldSpans | None]:
+        """Return the spans that each record should have; None for one that is annotated in part."""
         raise NotImplementedError(type(self).__name__)
 
     def found_spans(self, prediction: Prediction) -> FoundSpans:

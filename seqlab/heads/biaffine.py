@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
-from seqlab.data.fields import NO_TARGET, LabelledSpans, SpanField
+from seqlab.data.fields import NO_TARGET, LabelledSpan, LabelledSpans, SpanField
 from seqlab.errors import ConfigError
-from seqlab.heads.base import FoundSpans, GoldSpans, Head
-from seqlab.heads.bounded_spans import bounded_spans, keep_bounded_spans
+from seqlab.heads.base import GoldSpans
+from seqlab.heads.bounded import BoundedHead
 from seqlab.heads.processes import add_up_processes_
 from seqlab.heads.span_choice import best_spans
 from seqlab.heads.span_scores import BiaffineSpanScores
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @final
-class BiaffineSpanHead(Head):
+class BiaffineSpanHead(BoundedHead):
     """Every span of at most `max_width` steps (None: of any width) has a label or none, each by a softmax of its own.
 
     Of the spans whose best label beats none, the one that beats it by most is found first, then what does not cross those
@@ -60,7 +60,7 @@ class BiaffineSpanHead(Head):
         )
         self.temperature = Temperature()
         self.register_buffer("n_too_wide", torch.zeros((), dtype=torch.long), persistent=False)
-        self.n_told = 0
+        self.has_told = False
 
     @property
     def main_metric(self) -> str:
@@ -84,12 +84,12 @@ class BiaffineSpanHead(Head):
         counted = self.get_buffer("n_too_wide")
         add_up_processes_(counted)
         n_too_wide = int(counted)
-        if n_too_wide != self.n_told:
+        if n_too_wide and not self.has_told:
             log.warning(
                 "%d spans of the training records have more than %d steps and cannot be found; raise heads.spans.max_width",
                 *(n_too_wide, self.max_width),
             )
-        self.n_told = n_too_wide
+            self.has_told = True
         counted.zero_()
 
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
@@ -106,34 +106,26 @@ class BiaffineSpanHead(Head):
             found[record].append(((start, start + width + 1), gain, label, prob))
         return [self._prediction(spans, use_confidences=use_confidences) for spans in found]
 
-    def gold(self, columns: Columns) -> list[list[Span]]:
-        """Return the spans of each record that have a label."""
+    def gold(self, columns: Columns) -> list[list[LabelledSpan]]:
+        """Return the bounds and labels of each record's spans, None for one that nobody has labelled."""
         return self.target.gold(columns)
 
-    @property
-    def finds_spans(self) -> bool:
-        """True."""
-        return True
-
-    def gold_spans(self, columns: Columns) -> list[GoldSpans]:
+    def gold_spans(self, columns: Columns) -> list[GoldSpans | None]:
         """Return the label of each span by its bounds: one of them where it has two."""
-        return [{(span.start, span.end): span.label for span in spans} for spans in self.gold(columns)]
+        return [dict(spans) for spans in self.gold(columns)]
 
-    def found_spans(self, prediction: Prediction) -> FoundSpans:
-        """Return the spans found."""
-        return bounded_spans(prediction)
-
-    def keep_spans(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return the kept spans alone."""
-        return keep_bounded_spans(prediction, is_kept)
-
-    def score(self, gold: Sequence[Sequence[Span]], predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """Return precision, recall and F1 of spans, also of those alone that lie in others."""
-        predicted = [_spans(prediction) for prediction in predictions]
-        sure = [confidence for prediction in predictions for confidence in prediction.confidences]
-        pairs = zip(map(set, gold), predicted, strict=True)
-        is_right = [span in right for right, spans in pairs for span in spans]
-        return {**span_set_scores(gold, predicted), **(calibration_scores(sure, is_right) if sure else {})}
+    def score(self, gold: Sequence[Sequence[LabelledSpan]], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Return precision, recall and F1 of spans, also of those that lie in others; spans without a label are left out."""
+        unlabelled = [{bounds for bounds, label in spans if label is None} for spans in gold]
+        known = [[Span(*bounds, label) for bounds, label in spans if label is not None] for spans in gold]
+        found = [
+            [(span, sure) for span, sure in self.found_spans(prediction) if (span.start, span.end) not in left_out]
+            for prediction, left_out in zip(predictions, unlabelled, strict=True)
+        ]
+        judged = [(sure, span in spans) for spans, row in zip(map(set, known), found, strict=True) for span, sure in row]
+        sureness, is_right = [sure for sure, _ in judged], [right for _, right in judged]
+        scores = span_set_scores(known, [[span for span, _ in row] for row in found])
+        return {**scores, **(calibration_scores(sureness, is_right) if judged else {})}
 
     def _scores(self, steps: Steps) -> Float[Tensor, "batch time width label"]:
         n_steps = steps.values.shape[1]
@@ -167,7 +159,3 @@ class BiaffineSpanHead(Head):
         chosen = best_spans([span for span, *_ in found], [gain for _, gain, *_ in found], can_nest=self.can_nest)
         labels = [self.target.labels[found[i][2]] for i in chosen]
         return Prediction(labels, [found[i][3] for i in chosen] if use_confidences else [], [found[i][0] for i in chosen])
-
-
-def _spans(prediction: Prediction) -> list[Span]:
-    return [Span(start, end, label) for (start, end), label in zip(prediction.bounds or [], prediction.labels, strict=True)]

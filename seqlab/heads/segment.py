@@ -13,8 +13,8 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import SegmentBounds, SegmentBoundsField, SegmentLabelField
 from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError
-from seqlab.heads.base import FoundSpans, GoldSpans, Head
-from seqlab.heads.bounded_spans import bounded_spans, keep_bounded_spans
+from seqlab.heads.base import GoldSpans
+from seqlab.heads.bounded import BoundedHead
 from seqlab.heads.crf import CrfTokenHead
 from seqlab.heads.pooling import get_pooling
 from seqlab.heads.token import SoftmaxTokenHead
@@ -24,7 +24,7 @@ from seqlab.types import Alternative, Prediction
 
 
 @final
-class SegmentHead(Head):
+class SegmentHead(BoundedHead):
     """One label for each given segment, which it sees as the encoder left its steps: in the context of the whole sequence.
 
     A segment is a short sequence: `pooling` (mean, max, ends, attention) makes one vector of it, and the vectors of a record's
@@ -108,24 +108,11 @@ class SegmentHead(Head):
         ]
         return classification_scores([label for label, _ in pairs], [guess for _, guess in pairs])
 
-    @property
-    def finds_spans(self) -> bool:
-        """True: a segment with its label is a span."""
-        return True
-
-    def gold_spans(self, columns: Columns) -> list[GoldSpans]:
+    def gold_spans(self, columns: Columns) -> list[GoldSpans | None]:
         """Return the labels of each record's segments by their bounds."""
         rows = self.bounds.read(columns)
         bounds = list(zip(rows.starts.tolist(), rows.ends.tolist(), strict=True))
         return [dict(zip(bounds[rows.of(i)], labels, strict=True)) for i, labels in enumerate(self.gold(columns))]
-
-    def found_spans(self, prediction: Prediction) -> FoundSpans:
-        """Return the segments with their labels."""
-        return bounded_spans(prediction)
-
-    def keep_spans(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return the kept segments alone."""
-        return keep_bounded_spans(prediction, is_kept)
 
     def _bounds(self, batch: Batch) -> SegmentBounds:
         bounds = batch.tensors(self.bounds)

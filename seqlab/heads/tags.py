@@ -8,6 +8,7 @@ from typing import Any
 from seqlab.data.columns import Columns
 from seqlab.data.fields import TagTargets
 from seqlab.data.schemes import Scheme
+from seqlab.errors import DataError
 from seqlab.heads.base import FoundSpans, GoldSpans, Head
 from seqlab.metrics import calibration_scores, span_scores, tag_accuracy
 from seqlab.types import Prediction
@@ -44,6 +45,11 @@ class TagHead(Head):
         if any(is_open.values()):
             of_steps = self._annotated(*of_steps)
             full = [i for i, tags in enumerate(gold) if not any(is_open[tag] for tag in tags)]
+            if self.finds_spans and not full:
+                raise DataError(
+                    f"column {self.target.column!r}: no record of the split is annotated in full, so spans cannot be scored; "
+                    "give a split that is (data.splits.val, data.splits.test)"
+                )
             gold, predictions = [gold[i] for i in full], [predictions[i] for i in full]
         predicted = [prediction.labels for prediction in predictions]
         scheme = self.target.span_scheme
@@ -85,12 +91,14 @@ class TagHead(Head):
         """Whether its tags spell spans."""
         return self.target.span_scheme is not None
 
-    def gold_spans(self, columns: Columns) -> list[GoldSpans]:
-        """Return the spans that each record's tags spell; none where the tag is left open."""
+    def gold_spans(self, columns: Columns) -> list[GoldSpans | None]:
+        """Return the spans that each record's tags spell."""
         gold = self.gold(columns)
         is_open = self._is_open(gold)
-        closed = [[OUTSIDE if is_open[tag] else tag for tag in tags] for tags in gold]
-        return [{(span.start, span.end): span.label for span in self._scheme.spans(tags)} for tags in closed]
+        return [None if any(is_open[tag] for tag in tags) else self._spans_of(tags) for tags in gold]
+
+    def _spans_of(self, tags: Sequence[str]) -> GoldSpans:
+        return {(span.start, span.end): span.label for span in self._scheme.spans(tags)}
 
     def found_spans(self, prediction: Prediction) -> FoundSpans:
         """Return the spans that the tags spell."""

@@ -177,14 +177,14 @@ class SoftmaxTokenHead(LinearTokenHead):
         total = is_known.sum() if self.weights is None else self.weights[targets[is_known]].sum()
         is_open = tags.flatten() >= len(self.target.tags)
         if is_open.any():
-            probs = self._probability_of_any(flat[is_open], self.readings.allowed(tags.flatten()[is_open]))
-            loss = loss + ((1 - probs).clamp(min=0) ** self.focal_gamma * -probs.log()).sum()
+            logs = self._log_probability_of_any(flat[is_open], self.readings.allowed(tags.flatten()[is_open]))
+            loss = loss + ((1 - logs.exp()).clamp(min=0) ** self.focal_gamma * -logs).sum()
             total = total + is_open.sum()
         return loss / total.clamp(min=1 if self.weights is None else 1e-9)
 
     @staticmethod
-    def _probability_of_any(scores: Float[Tensor, "step tag"], allowed: Bool[Tensor, "step tag"]) -> Float[Tensor, " step"]:
-        return scores.log_softmax(1).masked_fill(~allowed, -torch.inf).logsumexp(1).exp()
+    def _log_probability_of_any(scores: Float[Tensor, "step tag"], allowed: Bool[Tensor, "step tag"]) -> Float[Tensor, " step"]:
+        return scores.log_softmax(1).masked_fill(~allowed, -torch.inf).logsumexp(1)
 
     def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
         if self.constraints is None:

@@ -49,12 +49,15 @@ class MinPrecision:
     def score(self, name: str, predictions: Sequence[Prediction], *, columns: Columns) -> dict[str, Any]:
         """Return precision, recall and F1 of the spans of the head `name` that are kept, over all types and of each.
 
+        Records that are annotated in part are left out.
+
         `per_type` has each type's `threshold` (None: nothing is kept), `support` (gold spans), and what the threshold rests on:
         its precision and recall on the validation records, and how many spans it keeps there.
         """
         head = self.heads[name]
-        gold = head.gold_spans(columns)
-        found = [head.found_spans(prediction) for prediction in predictions]
+        pairs = zip(head.gold_spans(columns), map(head.found_spans, predictions), strict=True)
+        known = [(own, spans) for own, spans in pairs if own is not None]
+        gold, found = [own for own, _ in known], [spans for _, spans in known]
         kept = [[span for span, is_kept in zip(row, self._is_kept(name, row), strict=True) if is_kept] for row in found]
         n_gold, judged = gold_counts(gold), [(label, right) for label, _, right in judge_spans(gold, kept)]
         per_type = {}
@@ -105,9 +108,8 @@ def _curves(bundle: Bundle) -> dict[str, dict[str, PrecisionCurve]]:
     try:
         content = dict(content)
         return {
-            name: {label: PrecisionCurve.from_content(curve) for label, curve in content[name].items()}
+            name: {label: PrecisionCurve.from_content(curve) for label, curve in content.get(name, {}).items()}
             for name in finders
-            if name in content
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"the model's precision of spans is damaged ({error!r}); copy the whole folder again") from error

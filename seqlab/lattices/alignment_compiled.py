@@ -45,14 +45,14 @@ def sums(
 ) -> Sums:
     """Return the log sums (float64) and the posteriors asked for, of states in float64, of units in the type of `scores`.
 
-    Raises: ValueError for a unit that `scores` do not have, and for a length that is longer than they are.
+    Raises: ValueError for a unit or state that there is not, for lengths beyond the scores, and for other numbers of records.
     """
     given = scores.detach() if scores.dtype in (torch.float32, torch.float64) else scores.detach().double()
     n_records, n_steps, n_units = given.shape
     n_columns = topology.units.shape[1]
-    if n_records:
-        _check(int(topology.units.amax()), n_units - 1, "unit")
-        _check(int(lengths.amax()), n_steps, "length")
+    _check(topology.units, (n_records, n_columns), n_units - 1, "units")
+    _check(topology.n_states, (n_records,), n_columns, "n_states")
+    _check(lengths, (n_records,), n_steps, "lengths")
     found = Sums(
         log_sum=given.new_empty(n_records, dtype=torch.float64),
         posteriors=given.new_empty(n_records, n_steps, n_columns, dtype=torch.float64) if of_states else None,
@@ -75,6 +75,11 @@ def sums(
     return found
 
 
-def _check(largest: int, limit: int, name: str) -> None:
-    if largest > limit:
-        raise ValueError(f"{name} {largest}; expected at most {limit}, as the scores have")
+def _check(values: Tensor, shape: tuple[int, ...], limit: int, name: str) -> None:
+    """Raise ValueError where the compiled code would read what is not there."""
+    if tuple(values.shape) != shape:
+        raise ValueError(f"{name} has the shape {tuple(values.shape)}; expected {shape}")
+    if values.numel():
+        least, most = map(int, values.aminmax())
+        if least < 0 or most > limit:
+            raise ValueError(f"{name} are from {least} to {most}; expected at least 0 and at most {limit}")

@@ -36,9 +36,11 @@ def ctc_loss(
     on accelerators, and where the compiled sums, which are faster, cannot be had. Log-probabilities and labels at padding
     are not read. float16 and bfloat16 are summed in float64. Differentiable once.
 
-    Raises: ValueError for a label that is the blank or no unit, and for more labels than there are columns.
+    Raises: ValueError for a blank that is no unit, a label that is the blank or no unit, and more labels than columns.
     """
     n_units = log_probs.shape[2]
+    if not 0 <= blank < n_units:
+        raise ValueError(f"blank is {blank}; expected one of the {n_units} units, from 0")
     is_unit = (labels >= 0) & (labels < n_units) & (labels != blank)
     check_labels(labels, n_labels, is_allowed=is_unit, expected=f"one of the {n_units} units but the blank, {blank}")
     if not alignment_compiled.is_usable(log_probs) and _suits_torch(log_probs, lengths):

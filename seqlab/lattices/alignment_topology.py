@@ -116,8 +116,9 @@ def check_labels(
 ) -> None:
     """Raise ValueError for more labels than there are columns, and for the first that is not allowed and no padding."""
     n_columns = labels.shape[1]
-    if (n_labels > n_columns).any():
-        raise ValueError(f"n_labels is {int(n_labels.max())}; expected at most {n_columns}, the columns of labels")
+    if ((n_labels > n_columns) | (n_labels < 0)).any():
+        least, most = map(int, n_labels.aminmax())
+        raise ValueError(f"n_labels is from {least} to {most}; expected 0 to {n_columns}, the columns of labels")
     is_wrong = (torch.arange(n_columns, device=labels.device) < n_labels[:, None]) & ~is_allowed
     if is_wrong.any():
         record, position = is_wrong.nonzero()[0].tolist()

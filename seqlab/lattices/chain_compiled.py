@@ -105,11 +105,24 @@ def best_path(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " 
 
 
 def _call(function: str, structure: Structure, chain: Chain, **values: Tensor | float | None) -> None:
+    _check_shapes(chain, values.get("tags"))
     if len(chain.lengths):
         least, most = chain.lengths.aminmax()
         if least < 0 or most > chain.emissions.shape[1]:
             raise ValueError(f"lengths from {least} to {most} of {chain.emissions.shape[1]} steps: must lie between")
     _run(function, structure, chain.emissions, **{field: getattr(chain, field) for field, _ in _SCORES}, **values)
+
+
+def _check_shapes(chain: Chain, tags: Tensor | float | None) -> None:
+    """Raise ValueError where an array is not as large as the compiled code takes it to be."""
+    n_records, n_steps, n_tags = chain.emissions.shape
+    expected = {"lengths": (n_records,), "transitions": (n_tags, n_tags), "start": (n_tags,), "end": (n_tags,)}
+    found = {name: tuple(getattr(chain, name).shape) for name in expected}
+    if isinstance(tags, Tensor):
+        expected["tags"], found["tags"] = (n_records, n_steps), tuple(tags.shape)
+    for name, shape in found.items():
+        if shape != expected[name]:
+            raise ValueError(f"{name} has the shape {shape}; expected {expected[name]}, by the emissions")
 
 
 def _run(function: str, structure: Structure, like: Tensor, **values: Tensor | float | None) -> None:

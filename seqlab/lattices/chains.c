@@ -365,7 +365,7 @@ static void best_into(const double *x, const double *m, int64_t n, int64_t strid
         best_columns(1, x, m + j, n, stride, out + j);
 }
 
-/* Of equal ones the first; NaN is above all. The row is filled with -inf. */
+/* Of equal ones the first. The row is filled with -inf. */
 static int64_t index_of_largest(const double *x, int64_t n)
 {
     double most = largest(x, filled(n));

@@ -58,7 +58,7 @@ static inline double sum_of(const double *x, int64_t n)
     return found;
 }
 
-/* e^x for -300 < x <= 0 to an ulp or two: 2^n times the Taylor series of the rest, |rest| <= ln(2) / 2. */
+/* e^x for -708 <= x <= 0 to an ulp or two: 2^n times the Taylor series of the rest, |rest| <= ln(2) / 2. */
 static inline lanes exponential(lanes x)
 {
     lanes shifted = x * 1.44269504088896341 + 6755399441055744.0; /* its lowest bits are those of the nearest integer, n */

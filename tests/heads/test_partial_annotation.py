@@ -10,6 +10,7 @@ from torch import Tensor
 from seqlab.data.columns import Columns
 from seqlab.data.fields import PartialTagField
 from seqlab.data.records import records_from_columns
+from seqlab.errors import DataError
 from seqlab.heads import CrfTokenHead, SecondOrderCrfTokenHead, SoftmaxTokenHead, TokenHead
 from seqlab.steps import Steps
 from seqlab.testing.ragged import ragged_steps
@@ -83,6 +84,33 @@ def test_what_is_annotated_in_full_costs_what_it_does_with_a_plain_field(kind: t
     plain = head_of(kind, field)
     plain.load_state_dict(head.state_dict())
     assert torch.equal(with_sets, loss(plain, steps, [["B-A", "I-A", "O"], ["O"]]))
+
+
+def test_softmax_of_hopeless_sets_stays_finite(field: PartialTagField) -> None:
+    head = head_of(SoftmaxTokenHead, field)
+    with torch.no_grad():
+        head.projection.bias[field.tags.index("B-B")] = 300.0
+    steps = ragged_steps(4, lengths=[3])
+    found = loss(head, steps, [["B-A", "I-A|O", "_"]])
+    found.backward()
+    assert found > 100
+    assert all(bool(parameter.grad.isfinite().all()) for parameter in head.parameters())
+
+
+@pytest.mark.parametrize("kind", CRFS)
+def test_records_that_break_the_scheme_have_a_finite_loss(kind: type[TokenHead], field: PartialTagField) -> None:
+    steps = ragged_steps(4, lengths=[3])
+    assert loss(head_of(kind, field), steps, [["O", "I-A", "_"]]).isfinite()
+
+
+def test_spans_need_a_record_annotated_in_full(field: PartialTagField) -> None:
+    with pytest.raises(DataError, match="no record of the split is annotated in full"):
+        head_of(CrfTokenHead, field).score([["_", "B-A"]], [Prediction(["O", "B-A"], [])])
+
+
+def test_gold_spans_are_those_of_records_annotated_in_full(field: PartialTagField) -> None:
+    head = head_of(CrfTokenHead, field)
+    assert head.gold_spans(columns([["B-A", "I-A", "O"], ["_", "B-A"], []])) == [{(0, 2): "A"}, None, {}]
 
 
 def test_gradients_reach_steps_around_what_is_not_annotated(field: PartialTagField) -> None:

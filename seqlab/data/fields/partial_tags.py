@@ -1,5 +1,6 @@
 """Tags of records that are annotated in part: steps that nobody has annotated, and steps of which several tags may be right."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -12,6 +13,8 @@ from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.fields.tags import TagTargets, mended
 from seqlab.data.schemes import Scheme, get_scheme
 from seqlab.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
 
 
 @final
@@ -58,6 +61,7 @@ class PartialTagField(TagTargets):
         if self.span_scheme is None:
             self.tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
         else:
+            self.span_scheme.transitions(list(counts))  # refuses what is no tag of the scheme
             labels = {span.label for tag in counts for span in self.span_scheme.spans([tag])}
             self.tags = self.span_scheme.tags_of(sorted(labels))
         several = {tuple(self._ids(text)) for text in strings.distinct}
@@ -66,7 +70,8 @@ class PartialTagField(TagTargets):
     def encode(self, columns: Columns) -> EncodedIds:
         """Return the id of every tag and set of tags; what training never had becomes `NO_TARGET`, as what is not annotated.
 
-        In a set that training never had no tag is known to be right: it is as not annotated, too.
+        Of a set with a tag that training never had nothing is known, either. With a scheme, records annotated in full that
+        break it are mended as in `TagField`; of others, steps without a tag that may follow are taken as not annotated.
         """
         strings = columns.strings(self.column)
         ids_by_set = {tuple(ids): len(self.tags) + i for i, ids in enumerate(self.sets)}
@@ -86,8 +91,9 @@ class PartialTagField(TagTargets):
         self.tags, self.sets = list(state["tags"]), [list(ids) for ids in state["sets"]]
 
     def _ids(self, text: str) -> list[int]:
-        """Return the ids of the known tags that a step may have, in order."""
-        return sorted(self.tags.index(tag) for tag in self.readings(text) if tag in self.tags)
+        """Return the ids of the tags that a step may have, in order; none where one of them is not known."""
+        readings = self.readings(text)
+        return sorted(map(self.tags.index, readings)) if all(tag in self.tags for tag in readings) else []
 
     def _id(self, text: str, ids_by_set: Mapping[tuple[int, ...], int]) -> int:
         ids = self._ids(text)
@@ -105,4 +111,28 @@ class PartialTagField(TagTargets):
         full = StringColumn(distinct, Ragged((is_single.cumsum() - 1)[codes.values[is_full]], offsets))
         ids = ids.copy()
         ids[is_full] = mended(ids[is_full], full, tags=self.tags, scheme=scheme, column=self.column)
+        return self._fitting(ids, Ragged(codes.values, codes.offsets), rows=np.flatnonzero(n_open), scheme=scheme)
+
+    def _fitting(self, ids: np.ndarray, codes: Ragged, *, rows: np.ndarray, scheme: Scheme) -> np.ndarray:
+        """Return `ids` with the steps of `rows` opened where the scheme allows no tag of theirs."""
+        allowed, n_opened = scheme.transitions(self.tags), 0
+        table = np.concatenate([np.eye(len(self.tags), dtype=bool), self._members(), np.ones((1, len(self.tags)), dtype=bool)])
+        for row in rows:
+            first, last = int(codes.offsets[row]), int(codes.offsets[row + 1]) - 1
+            reached = allowed.start
+            for step in range(first, last + 1):
+                fits = reached & (allowed.end if step == last else True)
+                if not (fits & table[ids[step]]).any():
+                    ids[step], n_opened = NO_TARGET, n_opened + 1
+                reached = allowed.step[reached & table[ids[step]]].any(0)
+        if n_opened:
+            said = "%d steps of records annotated in part break the %s scheme in column %r; taken as not annotated"
+            log.warning(said, n_opened, scheme.name, self.column)
         return ids
+
+    def _members(self) -> np.ndarray:
+        """Return which tags each set has, (set, tag)."""
+        members = np.zeros((len(self.sets), len(self.tags)), dtype=bool)
+        for i, ids in enumerate(self.sets):
+            members[i, ids] = True
+        return members

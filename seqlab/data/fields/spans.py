@@ -1,7 +1,7 @@
 """Spans that are to be found: where they lie and what each is called, both of them wanted."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import TypeAlias, final
 
 import numpy as np
 import torch
@@ -13,7 +13,9 @@ from seqlab.data.fields.base import NO_TARGET, EncodedColumn
 from seqlab.data.fields.labels import CollectedLabels
 from seqlab.data.fields.segments import EncodedSegments, SegmentBounds, SegmentRows, read_segments
 from seqlab.errors import DataError
-from seqlab.types import Span
+
+LabelledSpan: TypeAlias = tuple[tuple[int, int], str | None]
+"""First step, the one after the last, and the label; None where nobody has given one."""
 
 
 @final
@@ -70,12 +72,11 @@ class SpanField(CollectedLabels):
         values = [NO_TARGET if label is None else ids.get(label, NO_TARGET) for label in rows.labels]
         return EncodedSpans(rows, np.asarray(values, dtype=np.int64))
 
-    def gold(self, columns: Columns) -> list[list[Span]]:
-        """Return the spans of each record that have a label."""
+    def gold(self, columns: Columns) -> list[list[LabelledSpan]]:
+        """Return the bounds and labels of each record's spans."""
         rows = self._read(columns)
-        found = list(zip(rows.starts.tolist(), rows.ends.tolist(), rows.labels, strict=True))
-        slices = map(rows.of, range(len(columns)))
-        return [[Span(start, end, label) for start, end, label in found[own] if label is not None] for own in slices]
+        found = list(zip(zip(rows.starts.tolist(), rows.ends.tolist(), strict=True), rows.labels, strict=True))
+        return [found[rows.of(i)] for i in range(len(columns))]
 
     def _read(self, columns: Columns) -> SegmentRows:
         return read_segments(columns, self.column, scheme=self.scheme)

@@ -41,16 +41,32 @@ def test_plain_tags_are_counted_in_sets_too() -> None:
 
 def test_a_set_that_training_never_had_teaches_nothing() -> None:
     field = fitted(["N|V", "X"], scheme=None)
-    assert ids(field, ["N|X", "Q", "N|Q", "N|N"]) == [[NO_TARGET, NO_TARGET, field.tags.index("N"), field.tags.index("N")]]
+    assert ids(field, ["N|X", "Q", "N|Q", "N|N"]) == [[NO_TARGET, NO_TARGET, NO_TARGET, field.tags.index("N")]]
 
 
-def test_only_records_annotated_in_full_are_mended(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_tag_that_is_none_of_the_scheme_is_refused() -> None:
+    with pytest.raises(DataError, match="S-A"):
+        fitted(["O|S-A", "O"])
+
+
+def test_records_annotated_in_full_are_mended_and_steps_of_others_opened(caplog: pytest.LogCaptureFixture) -> None:
     field = fitted(["B-A", "I-A", "_"], ["B-B"])
     with caplog.at_level(logging.WARNING):
-        found = ids(field, ["_", "I-A"], ["O", "I-A"], ["B-A", "I-A"], ["I-B"])
+        found = ids(field, ["_", "I-A"], ["O", "I-A"], ["B-A", "I-A"], ["I-B"], ["O", "I-A", "_"], ["B-A", "_", "I-B", "I-A"])
     tags = field.tags
-    assert found == [[NO_TARGET, tags.index("I-A")], [0, tags.index("B-A")], [1, 2], [tags.index("B-B")]]
+    as_they_are = [NO_TARGET, tags.index("I-A")]
+    mended = [[0, tags.index("B-A")], [1, 2], [tags.index("B-B")]]
+    opened = [[0, NO_TARGET, NO_TARGET], [1, NO_TARGET, tags.index("I-B"), NO_TARGET]]
+    assert found == [as_they_are, *mended, *opened]
     assert "2 records break the BIO scheme in column 'tags'; read leniently" in caplog.text
+    assert "2 steps of records annotated in part break the BIO scheme" in caplog.text
+
+
+def test_the_end_of_a_scheme_counts_too() -> None:
+    field = fitted(["B-A", "I-A", "E-A", "_", "S-A"], scheme="BIOES")
+    b, e = field.tags.index("B-A"), field.tags.index("E-A")
+    assert ids(field, ["_", "B-A"], ["_", "E-A"]) == [[NO_TARGET, NO_TARGET], [NO_TARGET, e]]
+    assert b != e
 
 
 def test_readings() -> None:
