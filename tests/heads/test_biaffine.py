@@ -132,8 +132,14 @@ def test_spans_too_wide_are_counted_and_told_once(caplog: pytest.LogCaptureFixtu
 
 def test_spans_too_wide_are_misses() -> None:
     made = head(max_width=1)
+    with torch.no_grad():
+        made.scores.first.bias[0] = -100.0
     predictions = made.predict(some_steps(), bare_batch(some_steps()), use_confidences=True)
-    assert made.score(made.gold(COLUMNS), predictions)["recall"]["strict"] <= 2 / 4
+    found = [bounds for prediction in predictions for bounds in prediction.bounds or []]
+    assert len(found) == int(some_steps().lengths.sum())  # every step, and nothing wider
+    scores = made.score(made.gold(COLUMNS), predictions)
+    assert sum(of_type["support"] for of_type in scores["per_type"].values()) == 4
+    assert scores["matches"]["exact"]["missed"] + scores["matches"]["exact"]["incorrect"] == 2
 
 
 def test_the_spans_are_the_best_that_do_not_cross() -> None:
