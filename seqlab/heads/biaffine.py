@@ -13,7 +13,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, LabelledSpan, LabelledSpans, SpanField
 from seqlab.errors import ConfigError
 from seqlab.heads.base import GoldSpans
-from seqlab.heads.bounded import BoundedHead
+from seqlab.heads.bounded import BoundedHead, spans_of
 from seqlab.heads.processes import add_up_processes_
 from seqlab.heads.span_choice import best_spans
 from seqlab.heads.span_scores import BiaffineSpanScores
@@ -119,13 +119,13 @@ class BiaffineSpanHead(BoundedHead):
         unlabelled = [{bounds for bounds, label in spans if label is None} for spans in gold]
         known = [[Span(*bounds, label) for bounds, label in spans if label is not None] for spans in gold]
         found = [
-            [(span, sure) for span, sure in self.found_spans(prediction) if (span.start, span.end) not in left_out]
+            [(span, sure) for span, sure in _with_sureness(prediction) if (span.start, span.end) not in left_out]
             for prediction, left_out in zip(predictions, unlabelled, strict=True)
         ]
         judged = [(sure, span in spans) for spans, row in zip(map(set, known), found, strict=True) for span, sure in row]
-        sureness, is_right = [sure for sure, _ in judged], [right for _, right in judged]
+        sureness, is_right = [sure for sure, _ in judged if sure is not None], [right for _, right in judged]
         scores = span_set_scores(known, [[span for span, _ in row] for row in found])
-        return {**scores, **(calibration_scores(sureness, is_right) if judged else {})}
+        return {**scores, **(calibration_scores(sureness, is_right) if sureness else {})}
 
     def _scores(self, steps: Steps) -> Float[Tensor, "batch time width label"]:
         n_steps = steps.values.shape[1]
@@ -159,3 +159,10 @@ class BiaffineSpanHead(BoundedHead):
         chosen = best_spans([span for span, *_ in found], [gain for _, gain, *_ in found], can_nest=self.can_nest)
         labels = [self.target.labels[found[i][2]] for i in chosen]
         return Prediction(labels, [found[i][3] for i in chosen] if use_confidences else [], [found[i][0] for i in chosen])
+
+
+def _with_sureness(prediction: Prediction) -> list[tuple[Span, float | None]]:
+    """Return the spans with their confidences, None where none were asked for."""
+    spans = spans_of(prediction)
+    sureness: list[float | None] = [*prediction.confidences] or [None] * len(spans)
+    return list(zip(spans, sureness, strict=True))

@@ -174,11 +174,28 @@ def test_a_temperature_changes_confidences_alone() -> None:
 def test_right_predictions_score_one() -> None:
     made = head()
     gold = made.gold(COLUMNS)
-    right = [seqlab.Prediction([s.label for s in row], [1.0] * len(row), [(s.start, s.end) for s in row]) for row in gold]
+    right = [seqlab.Prediction([label for _, label in row], [1.0] * len(row), [bounds for bounds, _ in row]) for row in gold]
     scores = made.score(gold, right)
     assert scores["span_f1"]["strict"] == 1.0
     assert scores["inner_spans"]["support"] == 2
     assert scores["expected_calibration_error"] == 0.0
+
+
+def test_spans_that_nobody_labelled_are_neither_right_nor_wrong() -> None:
+    made = head()
+    gold = made.gold(columns_of([[(0, 4, "X"), (1, 3, None)], [], []]))
+    found = seqlab.Prediction(["X", "X", "Y"], [1.0] * 3, [(0, 4), (1, 3), (2, 3)])
+    nothing = seqlab.Prediction([], [], [])
+    scores = made.score(gold, [found, nothing, nothing])
+    assert scores["precision"]["strict"] == 0.5
+    assert scores["recall"]["strict"] == 1.0
+    assert made.gold_spans(columns_of([[(0, 4, "X"), (1, 3, None)], [], []]))[0] == {(0, 4): "X", (1, 3): None}
+
+
+def test_scores_need_no_confidences() -> None:
+    made = head()
+    predictions = made.predict(some_steps(), bare_batch(some_steps()), use_confidences=False)
+    assert "expected_calibration_error" not in made.score(made.gold(COLUMNS), predictions)
 
 
 def test_a_width_of_no_step_is_refused() -> None:

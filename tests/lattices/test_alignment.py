@@ -333,7 +333,7 @@ def test_labels_are_checked() -> None:
         ctc_topology(labels, n_labels, blank=0)
     with pytest.raises(ValueError, match="label 1 of record 1 is -1; expected 0 or more"):
         hmm_topology(labels - 1, n_labels, states_per_label=1, can_skip=False, silence=None)
-    with pytest.raises(ValueError, match="n_labels is 3; expected at most 2"):
+    with pytest.raises(ValueError, match="n_labels is from 1 to 3; expected 0 to 2"):
         ctc_topology(labels, torch.tensor([3, 1]), blank=9)
     with pytest.raises(ValueError, match="states_per_label is 0; expected at least 1"):
         hmm_topology(labels, n_labels, states_per_label=0, can_skip=False, silence=None)

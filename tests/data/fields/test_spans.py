@@ -6,7 +6,6 @@ from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields import NO_TARGET, CategoryField, LabelledSpans, SpanField
 from seqlab.errors import DataError
 from seqlab.testing import labelled_columns, strange_columns
-from seqlab.types import Span
 
 
 def fitted(columns: Columns, *, column: str = "segments", scheme: str | None = None) -> SpanField:
@@ -24,15 +23,15 @@ def test_labels_come_by_frequency_and_the_unknown_is_no_target() -> None:
     assert spans.labels.tolist() == [[NO_TARGET] * 3, [NO_TARGET] * 3, [0, NO_TARGET, NO_TARGET]]
 
 
-def test_gold_is_every_span_with_a_label_seen_or_not() -> None:
+def test_gold_is_every_span_with_its_label_seen_or_not() -> None:
     field = fitted(labelled_columns())
-    assert field.gold(strange_columns()) == [[Span(0, 3, "Z")], [], [Span(0, 1, "A"), Span(2, 3, "Z")]]
+    assert field.gold(strange_columns()) == [[((0, 3), "Z")], [], [((0, 1), "A"), ((1, 2), None), ((2, 3), "Z")]]
 
 
 def test_spans_are_read_from_tags_as_well() -> None:
     columns = labelled_columns()
     field = fitted(columns, column="tags", scheme="BIO")
-    assert field.gold(columns)[3] == [Span(0, 2, "A"), Span(4, 5, "B")]
+    assert field.gold(columns)[3] == [((0, 2), "A"), ((4, 5), "B")]
 
 
 def test_a_span_beyond_the_record_is_told() -> None:
