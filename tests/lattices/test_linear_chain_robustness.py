@@ -143,11 +143,13 @@ def test_low_precision_scores_are_summed_as_the_numbers_they_are(random_chain, d
     assert torch.equal(viterbi(low)[0], viterbi(low.double())[0])
 
 
-def test_autocast_changes_nothing(random_chain) -> None:
-    chain = random_chain(6, lengths=[30, 11, 0], n_tags=7, dtype=torch.float32, scale=5.0)
-    tags = torch.randint(7, (3, 30))
+@pytest.mark.parametrize("n_steps", [30, 10_000])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_changes_nothing(random_chain, dtype: torch.dtype, n_steps: int) -> None:
+    chain = random_chain(6, lengths=[n_steps, 11, 0], n_tags=7, dtype=torch.float32, scale=5.0)
+    tags = torch.randint(7, (3, n_steps))
     expected, expected_gradients = learn(chain, tags)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=dtype):
         losses, gradients = learn(chain, tags)
         best, _ = viterbi(chain)
     assert torch.equal(losses, expected)
