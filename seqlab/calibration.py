@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
-from seqlab.heads.base import FoundSpans
+from seqlab.heads.spans import FoundSpans
 from seqlab.heads.temperature import Temperature
 from seqlab.labeler import Labeler
 from seqlab.metrics import precision_curves
@@ -52,17 +52,18 @@ def measure_precision(
     Heads that find no spans, and those whose target no batch has, are not there. `columns` are those of each data set.
     """
     labeler.eval()
-    heads = {name: head for name, head in labeler.heads.items() if head.finds_spans}
+    views = {name: view for name, head in labeler.heads.items() if (view := head.spans) is not None}
     found: dict[str, dict[tuple[str, int], FoundSpans]] = {}
-    for batch in (batch.to(_device(labeler)) for batch in batches if heads):
+    for batch in (batch.to(_device(labeler)) for batch in batches if views):
         steps, places = labeler(batch), [(batch.data_set, row) for row in batch.rows.tolist()]
-        for name, head in heads.items():
+        for name, view in views.items():
+            head = labeler.heads[name]
             if head.target in batch:
-                spans = map(head.found_spans, head.predict(steps, batch, use_confidences=True))
+                spans = map(view.found, head.predict(steps, batch, use_confidences=True))
                 found.setdefault(name, {}).update(zip(places, spans, strict=True))
     curves = {}
     for name, of_head in found.items():
-        gold = {data_set: heads[name].gold_spans(columns[data_set]) for data_set in {data_set for data_set, _ in of_head}}
+        gold = {data_set: views[name].gold(columns[data_set]) for data_set in {data_set for data_set, _ in of_head}}
         pairs = [(own, spans) for (data_set, row), spans in of_head.items() if (own := gold[data_set][row]) is not None]
         by_type = precision_curves([own for own, _ in pairs], [spans for _, spans in pairs])
         curves[name] = {label: curve.content() for label, curve in by_type.items()}

@@ -86,17 +86,17 @@ def test_training_is_at_temperature_1() -> None:
 def test_precision_is_that_of_the_spans_of_each_type(head: str) -> None:
     labeler, records = made(head)
     found = measure_precision(labeler, evaluation_loader(records, max_tokens=60), columns={"": records.columns})
-    names = [name for name, part in labeler.heads.items() if part.finds_spans]
+    names = [name for name, part in labeler.heads.items() if part.spans is not None]
     assert list(found) == names
     batch = records.batch(np.arange(len(records)))
     for name in names:
-        part = labeler.heads[name]
-        gold = part.gold_spans(records.columns)
+        view = labeler.heads[name].spans
+        gold = view.gold(records.columns)
         for label, curve in found[name].items():
             rights = [
                 gold[i].get((span.start, span.end)) == label
                 for i, prediction in enumerate(labeler.predict(batch, use_confidences=True)[name])
-                for span, _ in part.found_spans(prediction)
+                for span, _ in view.found(prediction)
                 if span.label == label
             ]
             assert curve["n_gold"] == sum(row == label for rows in gold for row in rows.values())

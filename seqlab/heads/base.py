@@ -1,8 +1,8 @@
 """What a head is: encoded steps -> a loss while training, labels with confidences afterwards, and the score of labels."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,13 +10,9 @@ from torch import Tensor, nn
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import Field
+from seqlab.heads.spans import SpanView
 from seqlab.steps import Steps
-from seqlab.types import Alternative, Prediction, Span
-
-GoldSpans: TypeAlias = Mapping[tuple[int, int], str | None]
-"""Label of the span of a record that begins and ends there; None where it has one that nobody wrote down."""
-FoundSpans: TypeAlias = Sequence[tuple[Span, float]]
-"""Spans of a record with their confidences."""
+from seqlab.types import Alternative, Prediction
 
 
 class Head(nn.Module, ABC):
@@ -26,9 +22,9 @@ class Head(nn.Module, ABC):
     """The field of what it learns to say."""
 
     @property
-    def finds_spans(self) -> bool:
-        """Whether it labels stretches of steps that gold labels as well: then it has the three methods on spans."""
-        return False
+    def spans(self) -> SpanView | None:
+        """How its labels tell spans, where it labels stretches of steps that gold labels as well; None: they are no spans."""
+        return None
 
     @property
     @abstractmethod
@@ -64,15 +60,3 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def score(self, gold: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Return the head's metrics as nested dicts; the floats in it are logged under their path."""
-
-    def gold_spans(self, columns: Columns) -> list[GoldSpans | None]:
-        """Return the spans that each record should have; None for one that is annotated in part."""
-        raise NotImplementedError(type(self).__name__)
-
-    def found_spans(self, prediction: Prediction) -> FoundSpans:
-        """Return the spans of a prediction that has confidences."""
-        raise NotImplementedError(type(self).__name__)
-
-    def keep_spans(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return the prediction with those of `found_spans` alone that are to be kept; ranked answers stay as they are."""
-        raise NotImplementedError(type(self).__name__)

@@ -12,11 +12,11 @@ from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, LabelledSpan, LabelledSpans, SpanField
 from seqlab.errors import ConfigError
-from seqlab.heads.base import GoldSpans
-from seqlab.heads.bounded import BoundedHead, spans_of
+from seqlab.heads.base import Head
 from seqlab.heads.processes import add_up_processes_
 from seqlab.heads.span_choice import best_spans
 from seqlab.heads.span_scores import BiaffineSpanScores
+from seqlab.heads.spans import BoundedSpans, GoldSpans, spans_of
 from seqlab.heads.temperature import Temperature
 from seqlab.metrics import calibration_scores, span_set_scores
 from seqlab.steps import Steps, step_mask
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @final
-class BiaffineSpanHead(BoundedHead):
+class BiaffineSpanHead(Head):
     """Every span of at most `max_width` steps (None: of any width) has a label or none, each by a softmax of its own.
 
     Of the spans whose best label beats none, the one that beats it by most is found first, then what does not cross those
@@ -110,8 +110,12 @@ class BiaffineSpanHead(BoundedHead):
         """Return the bounds and labels of each record's spans, None for one that nobody has labelled."""
         return self.target.gold(columns)
 
-    def gold_spans(self, columns: Columns) -> list[GoldSpans | None]:
-        """Return the label of each span by its bounds: one of them where it has two."""
+    @property
+    def spans(self) -> BoundedSpans:
+        """Its labels are of spans; of two labels of one span one counts."""
+        return BoundedSpans(self._gold_spans)
+
+    def _gold_spans(self, columns: Columns) -> list[GoldSpans]:
         return [dict(spans) for spans in self.gold(columns)]
 
     def score(self, gold: Sequence[Sequence[LabelledSpan]], predictions: Sequence[Prediction]) -> dict[str, Any]:

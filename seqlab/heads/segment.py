@@ -13,10 +13,10 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import SegmentBounds, SegmentBoundsField, SegmentLabelField
 from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError
-from seqlab.heads.base import GoldSpans
-from seqlab.heads.bounded import BoundedHead
+from seqlab.heads.base import Head
 from seqlab.heads.crf import CrfTokenHead
 from seqlab.heads.pooling import get_pooling
+from seqlab.heads.spans import BoundedSpans, GoldSpans
 from seqlab.heads.token import SoftmaxTokenHead
 from seqlab.metrics import classification_scores
 from seqlab.steps import Steps, step_mask
@@ -24,7 +24,7 @@ from seqlab.types import Alternative, Prediction
 
 
 @final
-class SegmentHead(BoundedHead):
+class SegmentHead(Head):
     """One label for each given segment, which it sees as the encoder left its steps: in the context of the whole sequence.
 
     A segment is a short sequence: `pooling` (mean, max, ends, attention) makes one vector of it, and the vectors of a record's
@@ -108,8 +108,12 @@ class SegmentHead(BoundedHead):
         ]
         return classification_scores([label for label, _ in pairs], [guess for _, guess in pairs])
 
-    def gold_spans(self, columns: Columns) -> list[GoldSpans | None]:
-        """Return the labels of each record's segments by their bounds."""
+    @property
+    def spans(self) -> BoundedSpans:
+        """A segment with its label is a span."""
+        return BoundedSpans(self._gold_spans)
+
+    def _gold_spans(self, columns: Columns) -> list[GoldSpans]:
         rows = self.bounds.read(columns)
         bounds = list(zip(rows.starts.tolist(), rows.ends.tolist(), strict=True))
         return [dict(zip(bounds[rows.of(i)], labels, strict=True)) for i, labels in enumerate(self.gold(columns))]

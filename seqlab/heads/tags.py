@@ -1,15 +1,13 @@
 """Heads that give each step a tag: what they share, whatever finds the tags."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from seqlab.data.columns import Columns
 from seqlab.data.fields import TagTargets
-from seqlab.data.schemes import Scheme
 from seqlab.errors import DataError
-from seqlab.heads.base import FoundSpans, GoldSpans, Head
+from seqlab.heads.base import Head
+from seqlab.heads.spans import TagSpans, open_tags
 from seqlab.metrics import calibration_scores, span_scores, tag_accuracy
 from seqlab.types import Prediction
 
@@ -41,11 +39,11 @@ class TagHead(Head):
         Of what is annotated in part: accuracy over the steps that are annotated, the rest over the records that are so in full.
         """
         of_steps = gold, [prediction.labels for prediction in predictions]
-        is_open = self._is_open(gold)
-        if any(is_open.values()):
+        left_open = open_tags(gold, self.target)
+        if left_open:
             of_steps = self._annotated(*of_steps)
-            full = [i for i, tags in enumerate(gold) if not any(is_open[tag] for tag in tags)]
-            if self.finds_spans and not full:
+            full = [i for i, tags in enumerate(gold) if left_open.isdisjoint(tags)]
+            if self.target.span_scheme and not full:
                 raise DataError(
                     f"column {self.target.column!r}: no record of the split is annotated in full, so spans cannot be scored; "
                     "give a split that is (data.splits.val, data.splits.test)"
@@ -55,10 +53,6 @@ class TagHead(Head):
         scheme = self.target.span_scheme
         spans = span_scores(gold, predicted, scheme=scheme.name) if scheme else {}
         return {**spans, **tag_accuracy(*of_steps), **self._calibration(gold, predictions)}
-
-    def _is_open(self, gold: Sequence[Sequence[str]]) -> dict[str, bool]:
-        """Return of each gold tag whether it leaves open which tag is right."""
-        return {tag: self.target.readings(tag) != [tag] for tag in set(chain.from_iterable(gold))}
 
     def _annotated(self, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> tuple[Any, Any]:
         """Return gold and predicted tags of the annotated steps; a prediction that may be right is taken to be."""
@@ -87,41 +81,7 @@ class TagHead(Head):
         return calibration_scores(sure, is_right) if sure else {}
 
     @property
-    def finds_spans(self) -> bool:
-        """Whether its tags spell spans."""
-        return self.target.span_scheme is not None
-
-    def gold_spans(self, columns: Columns) -> list[GoldSpans | None]:
-        """Return the spans that each record's tags spell."""
-        gold = self.gold(columns)
-        is_open = self._is_open(gold)
-        return [None if any(is_open[tag] for tag in tags) else self._spans_of(tags) for tags in gold]
-
-    def _spans_of(self, tags: Sequence[str]) -> GoldSpans:
-        return {(span.start, span.end): span.label for span in self._scheme.spans(tags)}
-
-    def found_spans(self, prediction: Prediction) -> FoundSpans:
-        """Return the spans that the tags spell."""
-        spans = self._scheme.spans(prediction.labels)
-        return list(zip(spans, prediction.sureness(spans), strict=True))
-
-    def keep_spans(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return tags that spell the kept spans alone; where another was, with the probability that its tag is not right."""
-        if all(is_kept):
-            return prediction
-        found = list(zip(self.found_spans(prediction), is_kept, strict=True))
-        confidences = list(prediction.confidences)
-        for (span, _), kept in found:
-            if not kept:
-                confidences[span.start : span.end] = [1 - p for p in confidences[span.start : span.end]]
-        return replace(
-            prediction,
-            labels=self._scheme.encode([span for (span, _), kept in found if kept], n_steps=len(prediction.labels)),
-            confidences=confidences,
-            span_confidences=[sure for (_, sure), kept in found if kept],
-        )
-
-    @property
-    def _scheme(self) -> Scheme:
-        assert self.target.span_scheme is not None
-        return self.target.span_scheme
+    def spans(self) -> TagSpans | None:
+        """The spans that its tags spell; None without a scheme."""
+        scheme = self.target.span_scheme
+        return None if scheme is None else TagSpans(self.target, scheme)

@@ -4,13 +4,13 @@ A type has the lowest threshold on the confidence of its spans that reached the 
 did, or no span of the type was found there, nothing vouches for it, and none of its spans is kept.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, final
 
 from seqlab.bundle import Bundle
 from seqlab.data.columns import Columns
 from seqlab.errors import BundleError, ConfigError
-from seqlab.heads.base import FoundSpans
+from seqlab.heads.spans import FoundSpans
 from seqlab.metrics import PrecisionCurve, gold_counts, judge_spans, precision_recall_f1
 from seqlab.types import Prediction
 
@@ -31,8 +31,8 @@ class MinPrecision:
         if not 0 < value <= 1:
             raise ConfigError(f"min_precision is {value}; expected a share of spans above 0 and at most 1, such as 0.9")
         self.value = value
-        self.heads = dict(bundle.labeler.heads.items())
-        self.curves = _curves(bundle)
+        self.views = {name: view for name, head in bundle.labeler.heads.items() if (view := head.spans) is not None}
+        self.curves = _curves(bundle, self.views)
         points = {name: {label: curve.at(value) for label, curve in curves.items()} for name, curves in self.curves.items()}
         self.thresholds = {
             name: {label: point.threshold if point else None for label, point in of_label.items()}
@@ -54,8 +54,8 @@ class MinPrecision:
         `per_type` has each type's `threshold` (None: nothing is kept), `support` (gold spans), and what the threshold rests on:
         its precision and recall on the validation records, and how many spans it keeps there.
         """
-        head = self.heads[name]
-        pairs = zip(head.gold_spans(columns), map(head.found_spans, predictions), strict=True)
+        view = self.views[name]
+        pairs = zip(view.gold(columns), map(view.found, predictions), strict=True)
         known = [(own, spans) for own, spans in pairs if own is not None]
         gold, found = [own for own, _ in known], [spans for _, spans in known]
         kept = [[span for span, is_kept in zip(row, self._is_kept(name, row), strict=True) if is_kept] for row in found]
@@ -86,17 +86,16 @@ class MinPrecision:
         }
 
     def _kept(self, name: str, prediction: Prediction) -> Prediction:
-        head = self.heads[name]
-        return head.keep_spans(prediction, self._is_kept(name, head.found_spans(prediction)))
+        view = self.views[name]
+        return view.keep(prediction, self._is_kept(name, view.found(prediction)))
 
     def _is_kept(self, name: str, spans: FoundSpans) -> list[bool]:
         thresholds = (self.thresholds[name].get(span.label) for span, _ in spans)
         return [least is not None and sure >= least for least, (_, sure) in zip(thresholds, spans, strict=True)]
 
 
-def _curves(bundle: Bundle) -> dict[str, dict[str, PrecisionCurve]]:
-    finders = [name for name, head in bundle.labeler.heads.items() if head.finds_spans]
-    if not finders:
+def _curves(bundle: Bundle, views: Collection[str]) -> dict[str, dict[str, PrecisionCurve]]:
+    if not views:
         heads = ", ".join(bundle.labeler.heads)
         raise ConfigError(f"a precision is asked of spans, but the model finds none: its heads ({heads}) label something else")
     content = bundle.facts.get("precision")
@@ -109,7 +108,7 @@ def _curves(bundle: Bundle) -> dict[str, dict[str, PrecisionCurve]]:
         content = dict(content)
         return {
             name: {label: PrecisionCurve.from_content(curve) for label, curve in content.get(name, {}).items()}
-            for name in finders
+            for name in views
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"the model's precision of spans is damaged ({error!r}); copy the whole folder again") from error

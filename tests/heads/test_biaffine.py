@@ -142,14 +142,14 @@ def test_spans_too_wide_are_misses() -> None:
     assert scores["matches"]["exact"]["missed"] + scores["matches"]["exact"]["incorrect"] == 2
 
 
-def test_the_spans_are_the_best_that_do_not_cross() -> None:
+def test_the_spans_are_the_best_that_do_not_cross(monkeypatch: pytest.MonkeyPatch) -> None:
     made = head()
     scores = torch.full((1, 4, 4, 3), -9.0)
     scores[..., 0] = 0.0
     for start, end, label, gain in ((0, 3, 1, 5.0), (2, 4, 2, 4.0), (1, 3, 2, 3.0), (0, 4, 1, 2.0), (1, 2, 1, -1.0)):
         scores[0, start, end - start - 1, label] = gain
     steps = Steps(torch.zeros(1, 4, WIDTH), torch.tensor([4]))
-    made._scores = lambda steps: scores  # type: ignore[method-assign]
+    monkeypatch.setattr(made, "_scores", lambda steps: scores)
     (nested,) = made.predict(steps, bare_batch(steps), use_confidences=True)
     assert nested.bounds == [(0, 4), (0, 3), (1, 3)]
     assert nested.labels == [made.target.labels[i] for i in (0, 0, 1)]
@@ -189,7 +189,7 @@ def test_spans_that_nobody_labelled_are_neither_right_nor_wrong() -> None:
     scores = made.score(gold, [found, nothing, nothing])
     assert scores["precision"]["strict"] == 0.5
     assert scores["recall"]["strict"] == 1.0
-    assert made.gold_spans(columns_of([[(0, 4, "X"), (1, 3, None)], [], []]))[0] == {(0, 4): "X", (1, 3): None}
+    assert made.spans.gold(columns_of([[(0, 4, "X"), (1, 3, None)], [], []]))[0] == {(0, 4): "X", (1, 3): None}
 
 
 def test_scores_need_no_confidences() -> None:

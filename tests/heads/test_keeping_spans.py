@@ -1,6 +1,7 @@
 """What is left of a prediction when some of its spans are left out."""
 
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from seqlab.types import Prediction, Span
 
 SPANS = [Span(0, 2, "a"), Span(2, 3, "b"), Span(3, 4, "a"), Span(4, 6, "a"), Span(7, 8, "b")]
 N_STEPS = 9
+PLAIN: dict[str, Any] = {"input_width": 2, "summary_width": 2, "class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
 
 
 def tag_head(scheme: str) -> tuple[SoftmaxTokenHead, Columns]:
@@ -21,16 +23,7 @@ def tag_head(scheme: str) -> tuple[SoftmaxTokenHead, Columns]:
     columns = Columns(records_from_columns({"tags": [tags]}))
     target = TagField("tags", scheme)
     target.fit(columns)
-    head = SoftmaxTokenHead(
-        target=target,
-        input_width=2,
-        summary_width=2,
-        is_constrained=True,
-        class_weights={},
-        label_smoothing=0.0,
-        focal_gamma=0.0,
-    )
-    return head, columns
+    return SoftmaxTokenHead(target=target, is_constrained=True, **PLAIN), columns
 
 
 @pytest.mark.parametrize("scheme", SCHEME_NAMES)
@@ -42,15 +35,15 @@ def test_tags_spell_the_kept_spans_and_no_other(scheme: str, knows_spans: bool) 
     own = [0.1 * i for i in range(1, len(spans) + 1)]
     confidences = [0.5 + 0.05 * step for step in range(N_STEPS)]
     whole = Prediction(labels, confidences, span_confidences=own if knows_spans else None)
-    assert head.gold_spans(columns) == [{(span.start, span.end): span.label for span in spans}]
-    assert [span for span, _ in head.found_spans(whole)] == spans
-    sure = [p for _, p in head.found_spans(whole)]
+    assert head.spans.gold(columns) == [{(span.start, span.end): span.label for span in spans}]
+    assert [span for span, _ in head.spans.found(whole)] == spans
+    sure = [p for _, p in head.spans.found(whole)]
     assert sure == (own if knows_spans else [confidences[span.start] for span in spans])
     for is_kept in product([True, False], repeat=len(spans)):
-        left = head.keep_spans(whole, is_kept)
+        left = head.spans.keep(whole, is_kept)
         assert get_scheme(scheme).violations(left.labels) == []
         expected = [(span, p) for span, p, kept in zip(spans, sure, is_kept, strict=True) if kept]
-        assert head.found_spans(left) == expected
+        assert head.spans.found(left) == expected
         dropped = {i for span, kept in zip(spans, is_kept, strict=True) if not kept for i in range(span.start, span.end)}
         assert left.confidences == [1 - p if i in dropped else p for i, p in enumerate(confidences)]
 
@@ -58,23 +51,15 @@ def test_tags_spell_the_kept_spans_and_no_other(scheme: str, knows_spans: bool) 
 def test_tags_that_break_the_scheme_stay_where_nothing_is_left_out() -> None:
     head, _ = tag_head("BIO")
     whole = Prediction(["I-a", "O"], [0.5, 0.5])
-    assert head.keep_spans(whole, [True]) is whole
-    assert head.keep_spans(whole, [False]).labels == ["O", "O"]
+    assert head.spans.keep(whole, [True]) is whole
+    assert head.spans.keep(whole, [False]).labels == ["O", "O"]
 
 
 def test_tags_without_a_scheme_are_no_spans() -> None:
     target = TagField("tags", None)
     target.tags = ["NOUN", "VERB"]
-    head = SoftmaxTokenHead(
-        target=target,
-        input_width=2,
-        summary_width=2,
-        is_constrained=False,
-        class_weights={},
-        label_smoothing=0.0,
-        focal_gamma=0.0,
-    )
-    assert not head.finds_spans
+    head = SoftmaxTokenHead(target=target, is_constrained=False, **PLAIN)
+    assert head.spans is None
 
 
 def test_segments_are_left_out_with_their_bounds() -> None:
@@ -88,8 +73,8 @@ def test_segments_are_left_out_with_their_bounds() -> None:
     head = SegmentHead(
         target=target, bounds=bounds, input_width=2, summary_width=2, pooling="mean", drop_prob=0.0, has_transitions=False
     )
-    assert head.gold_spans(columns) == [{(0, 2): "a", (1, 3): None, (3, 4): "b"}]
+    assert head.spans.gold(columns) == [{(0, 2): "a", (1, 3): None, (3, 4): "b"}]
     whole = Prediction(["a", "b", "b"], [0.9, 0.8, 0.7], bounds=[(0, 2), (1, 3), (3, 4)])
-    assert head.found_spans(whole) == [(Span(0, 2, "a"), 0.9), (Span(1, 3, "b"), 0.8), (Span(3, 4, "b"), 0.7)]
-    left = head.keep_spans(whole, [True, False, True])
+    assert head.spans.found(whole) == [(Span(0, 2, "a"), 0.9), (Span(1, 3, "b"), 0.8), (Span(3, 4, "b"), 0.7)]
+    left = head.spans.keep(whole, [True, False, True])
     assert left == Prediction(["a", "b"], [0.9, 0.7], bounds=[(0, 2), (3, 4)])

@@ -110,7 +110,7 @@ def test_spans_need_a_record_annotated_in_full(field: PartialTagField) -> None:
 
 def test_gold_spans_are_those_of_records_annotated_in_full(field: PartialTagField) -> None:
     head = head_of(CrfTokenHead, field)
-    assert head.gold_spans(columns([["B-A", "I-A", "O"], ["_", "B-A"], []])) == [{(0, 2): "A"}, None, {}]
+    assert head.spans.gold(columns([["B-A", "I-A", "O"], ["_", "B-A"], []])) == [{(0, 2): "A"}, None, {}]
 
 
 def test_gradients_reach_steps_around_what_is_not_annotated(field: PartialTagField) -> None:

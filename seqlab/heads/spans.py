@@ -1,0 +1,107 @@
+"""What labels say of spans, however a head writes them: those of gold, those found, and what is left without some of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, compress
+from typing import TypeAlias, final
+
+from seqlab.data.columns import Columns
+from seqlab.data.fields import TagTargets
+from seqlab.data.schemes import Scheme
+from seqlab.types import Prediction, Span
+
+GoldSpans: TypeAlias = Mapping[tuple[int, int], str | None]
+"""Label of the span of a record that begins and ends there; None where it has one that nobody wrote down."""
+FoundSpans: TypeAlias = Sequence[tuple[Span, float]]
+"""Spans of a record with their confidences."""
+
+
+class SpanView(ABC):
+    """The spans in a head's targets and predictions."""
+
+    @abstractmethod
+    def gold(self, columns: Columns) -> list[GoldSpans | None]:
+        """Return the spans that each record should have; None for one that is annotated in part."""
+
+    @abstractmethod
+    def found(self, prediction: Prediction) -> FoundSpans:
+        """Return the spans of a prediction that has confidences."""
+
+    @abstractmethod
+    def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
+        """Return the prediction with those of `found` alone that are to be kept; ranked answers stay as they are."""
+
+
+@final
+class TagSpans(SpanView):
+    """The spans that tags spell in `scheme`."""
+
+    def __init__(self, target: TagTargets, scheme: Scheme) -> None:
+        self._target = target
+        self._scheme = scheme
+
+    def gold(self, columns: Columns) -> list[GoldSpans | None]:
+        """Return the spans that each record's tags spell."""
+        rows = columns.lists(self._target.column)
+        left_open = open_tags(rows, self._target)
+        return [None if left_open.intersection(tags) else self._spelt(tags) for tags in rows]
+
+    def found(self, prediction: Prediction) -> FoundSpans:
+        """Return the spans that the tags spell."""
+        spans = self._scheme.spans(prediction.labels)
+        return list(zip(spans, prediction.sureness(spans), strict=True))
+
+    def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
+        """Return tags that spell the kept spans alone; where another was, with the probability that its tag is not right."""
+        if all(is_kept):
+            return prediction
+        found = list(zip(self.found(prediction), is_kept, strict=True))
+        confidences = list(prediction.confidences)
+        for (span, _), kept in found:
+            if not kept:
+                confidences[span.start : span.end] = [1 - p for p in confidences[span.start : span.end]]
+        return replace(
+            prediction,
+            labels=self._scheme.encode([span for (span, _), kept in found if kept], n_steps=len(prediction.labels)),
+            confidences=confidences,
+            span_confidences=[sure for (_, sure), kept in found if kept],
+        )
+
+    def _spelt(self, tags: Sequence[str]) -> GoldSpans:
+        return {(span.start, span.end): span.label for span in self._scheme.spans(tags)}
+
+
+@final
+class BoundedSpans(SpanView):
+    """Spans with bounds of their own (`Prediction.bounds`); `read_gold` tells those that records should have."""
+
+    def __init__(self, read_gold: Callable[[Columns], list[GoldSpans]]) -> None:
+        self._read_gold = read_gold
+
+    def gold(self, columns: Columns) -> list[GoldSpans | None]:
+        """Return the spans of each record."""
+        return [*self._read_gold(columns)]
+
+    def found(self, prediction: Prediction) -> FoundSpans:
+        """Return the labelled stretches."""
+        return list(zip(spans_of(prediction), prediction.confidences, strict=True))
+
+    def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
+        """Return the kept stretches alone."""
+        return replace(
+            prediction,
+            labels=list(compress(prediction.labels, is_kept)),
+            confidences=list(compress(prediction.confidences, is_kept)),
+            bounds=list(compress(prediction.bounds or [], is_kept)),
+        )
+
+
+def spans_of(prediction: Prediction) -> list[Span]:
+    """Return the spans that labels and bounds are."""
+    return [Span(start, end, label) for (start, end), label in zip(prediction.bounds or [], prediction.labels, strict=True)]
+
+
+def open_tags(rows: Sequence[Sequence[str]], target: TagTargets) -> set[str]:
+    """Return those gold tags of `rows` that leave open which tag is right."""
+    return {tag for tag in set(chain.from_iterable(rows)) if target.readings(tag) != [tag]}
