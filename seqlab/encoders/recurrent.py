@@ -61,26 +61,31 @@ class RecurrentEncoder(Encoder):
             is_bidirectional=is_bidirectional,
             bptt_steps=bptt_steps,
         )
-        widths = _widths(width, depth)
         self.n_directions = 2 if is_bidirectional else 1
         self.n_directions_apart = self.n_directions if merge == "none" else 1
         self.merge, self.merge_name = get_merge(merge), merge
         self.n_stacks = 1 if stacking == "interleaved" else self.n_directions
         self.is_stateful = is_stateful
-        self.layers = nn.ModuleList()
-        self.connections = nn.ModuleList()
-        for i, layer_width in enumerate(widths):
-            cells = [cell(input_width, layer_width) for _ in range(self.n_directions)]
+        self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
+        top_width, of_top_layer = input_width, 0
+        for layer_width in _widths(width, depth):
+            cells = [cell(top_width, layer_width) for _ in range(self.n_directions)]
             self.layers.append(RecurrentLayer(cells, learns_state=initial_state == "learned", bptt_steps=bptt_steps))
-            made = self._merged_width(cells[0].width) if self.n_stacks == 1 else cells[0].width
-            around = CONNECTIONS[connection if i else "none"]
-            both = [around(input_width=input_width, layer_width=made) for _ in range(self.n_stacks)]
-            self.connections.append(nn.ModuleList(both))
-            input_width = both[0].output_width
-        self.output_width = input_width if self.n_stacks == 1 else self._merged_width(input_width)
-        self.summary_width = self._merged_width(cells[0].width)
-        between = [get_dropout(dropout_kind, drop_prob=drop_prob) for _ in widths]
+            of_top_layer = cells[0].width
+            top_width = self._connect(connection, input_width=top_width, layer_width=of_top_layer)
+        self.output_width = top_width if self.n_stacks == 1 else self._merged_width(top_width)
+        self.summary_width = self._merged_width(of_top_layer)
+        between = [get_dropout(dropout_kind, drop_prob=drop_prob) for _ in self.layers]
         self.dropouts = nn.ModuleList([*between[1:], get_dropout(dropout_kind, drop_prob=output_drop_prob)])
+
+    def _connect(self, connection: str, *, input_width: int, layer_width: int) -> int:
+        """Lead around the layer just added, the first one apart; return the width that the next one reads."""
+        made = self._merged_width(layer_width) if self.n_stacks == 1 else layer_width
+        around = CONNECTIONS[connection if self.connections else "none"]
+        both = [around(input_width=input_width, layer_width=made) for _ in range(self.n_stacks)]
+        self.connections.append(nn.ModuleList(both))
+        width: int = both[0].output_width
+        return width
 
     def forward(self, steps: Steps) -> Steps:
         """Return the top layer's hidden states."""

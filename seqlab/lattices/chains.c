@@ -89,19 +89,19 @@ static inline __attribute__((always_inline)) void some_columns(
         *(lanes *)(out + v * LANES) = sum[v];
 }
 
+/* Go on with `columns` (a function as above) over the columns from j, n_vectors at once, as far as they go. */
+#define GO_ON(columns, n_vectors)                                                                                              \
+    for (; j + (n_vectors)*LANES <= stride; j += (n_vectors)*LANES)                                                            \
+    columns(n_vectors, x, m + j, n, stride, out + j)
+
 /* out = x @ m, where m is (n, stride) */
 static void times(const double *x, const double *m, int64_t n, int64_t stride, double *out)
 {
     int64_t j = 0;
-    for (; j + 4 * LANES <= stride; j += 4 * LANES)
-        some_columns(4, x, m + j, n, stride, out + j);
-    if (j + 2 * LANES <= stride) {
-        if (j + 3 * LANES <= stride)
-            some_columns(3, x, m + j, n, stride, out + j);
-        else
-            some_columns(2, x, m + j, n, stride, out + j);
-    } else if (j < stride)
-        some_columns(1, x, m + j, n, stride, out + j);
+    GO_ON(some_columns, 4);
+    GO_ON(some_columns, 3);
+    GO_ON(some_columns, 2);
+    GO_ON(some_columns, 1);
 }
 
 /* ---- both recursions of a record ---- */
@@ -354,15 +354,10 @@ static inline __attribute__((always_inline)) void best_columns(
 static void best_into(const double *x, const double *m, int64_t n, int64_t stride, double *out)
 {
     int64_t j = 0;
-    for (; j + 4 * LANES <= stride; j += 4 * LANES)
-        best_columns(4, x, m + j, n, stride, out + j);
-    if (j + 2 * LANES <= stride) {
-        if (j + 3 * LANES <= stride)
-            best_columns(3, x, m + j, n, stride, out + j);
-        else
-            best_columns(2, x, m + j, n, stride, out + j);
-    } else if (j < stride)
-        best_columns(1, x, m + j, n, stride, out + j);
+    GO_ON(best_columns, 4);
+    GO_ON(best_columns, 3);
+    GO_ON(best_columns, 2);
+    GO_ON(best_columns, 1);
 }
 
 /* Of equal ones the first. The row is filled with -inf. */

@@ -41,7 +41,6 @@ def fill_tape(
     for_gates = transposed[..., : 2 * width].contiguous()
     for_candidate = transposed[..., 2 * width :].contiguous()
     everything = transposed.contiguous()
-    bias = None if candidate_bias is None else candidate_bias.unsqueeze(1)
     state_steps, read_steps, inner_steps = steps_of(states), steps_of(read), steps_of(inner)
     gate_steps, reset_steps, update_steps, candidate_steps = (
         steps_of(inputs[..., part])
@@ -54,10 +53,7 @@ def fill_tape(
             product = torch.bmm(read_steps[t], everything)
             gates += product[..., : 2 * width]
             form.gate.write(gates, gates)
-            if bias is None:
-                held.copy_(product[..., 2 * width :])
-            else:
-                torch.add(product[..., 2 * width :], bias, out=held)
+            _write_held(product[..., 2 * width :], candidate_bias, out=held)
             candidate.addcmul_(reset, held)
         else:
             add_product_(gates, read_steps[t], for_gates)
@@ -71,6 +67,14 @@ def fill_tape(
             torch.lerp(new, state_steps[t], zones[t], out=new)
         if noise.recurrent is not None:
             torch.mul(new, noise.recurrent, out=read_steps[t + 1])
+
+
+def _write_held(product: Tensor, bias: Tensor | None, *, out: Tensor) -> None:
+    """Write W h + b of the candidate."""
+    if bias is None:
+        out.copy_(product)
+    else:
+        torch.add(product, bias.unsqueeze(1), out=out)
 
 
 def unroll_after(

@@ -38,11 +38,7 @@ def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -
     cell_zones = noise.cell_zones(tape.hidden)
     for t in range(n_steps):
         in_gate, candidate, out_gate, old, new = in_gates[t], candidates[t], out_gates[t], cells[t], fresh[t]
-        if tape.normal is None or tape.scale is None:
-            add_product_(gates[t], read[t], recurrent)
-        else:
-            tape.normal[:, t], tape.scale[:, t] = normalised(torch.bmm(read[t], recurrent), epsilon=form.epsilon)
-            gates[t].addcmul_(tape.normal[:, t], _over_batch(w.gain))
+        _add_recurrent(t, tape, w, gates[t], factors=(read[t], recurrent), form=form)
         if peep_in is not None:
             _look(in_gate, old.unsqueeze(2), peep_in, form=form)
         form.gate.write(in_gate, in_gate)
@@ -51,13 +47,7 @@ def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -
         if peep_out is not None:
             _look(out_gate, new, peep_out, form=form)
         form.gate.write(out_gate, out_gate)
-        if tape.normal_cell is None or tape.cell_scale is None:
-            form.output.write(fresh_rows[t], squashed_rows[t])
-        else:
-            normal, tape.cell_scale[:, t] = normalised(fresh_rows[t], epsilon=form.epsilon)
-            tape.normal_cell[:, t] = normal
-            torch.addcmul(_over_batch(w.cell_bias), normal, _over_batch(w.cell_gain), out=squashed_rows[t])
-            form.output.write(squashed_rows[t], squashed_rows[t])
+        _squash(t, tape, w, fresh_rows[t], out=squashed_rows[t], form=form)
         if emitted is not None:
             torch.mul(out_gate, squashed[t], out=emitted[t + 1])
         else:
@@ -69,6 +59,28 @@ def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -
             torch.lerp(fresh_rows[t], tape.cell[:, t], cell_zones[t], out=tape.cell[:, t + 1])
         if noise.recurrent is not None:
             torch.mul(hidden[t + 1], noise.recurrent, out=read[t + 1])
+
+
+def _add_recurrent(
+    t: int, tape: LstmTape, w: LstmWeights, gates: Tensor, *, factors: tuple[Tensor, Tensor], form: LstmForm
+) -> None:
+    """Add what the gates read of the states before, normalised where it is to be."""
+    if tape.normal is None or tape.scale is None:
+        add_product_(gates, *factors)
+    else:
+        tape.normal[:, t], tape.scale[:, t] = normalised(torch.bmm(*factors), epsilon=form.epsilon)
+        gates.addcmul_(tape.normal[:, t], _over_batch(w.gain))
+
+
+def _squash(t: int, tape: LstmTape, w: LstmWeights, fresh: Tensor, *, out: Tensor, form: LstmForm) -> None:
+    """Write b of the new cells, normalised where they are to be."""
+    if tape.normal_cell is None or tape.cell_scale is None:
+        form.output.write(fresh, out)
+        return
+    normal, tape.cell_scale[:, t] = normalised(fresh, epsilon=form.epsilon)
+    tape.normal_cell[:, t] = normal
+    torch.addcmul(_over_batch(w.cell_bias), normal, _over_batch(w.cell_gain), out=out)
+    form.output.write(out, out)
 
 
 def _normalise_inputs(tape: LstmTape, w: LstmWeights, *, form: LstmForm) -> None:
@@ -148,12 +160,10 @@ def unroll_tape(
     for t in reversed(range(n_steps)):
         in_slope, candidate_slope, out_slope, squash_slope = slopes.at(t)
         d_in, d_out = d_in_gates[t], d_out_gates[t]
-        d_h_kept = d_c_kept = None
+        d_c_kept = None
         if d_cell is not None:
             d_c += d_cell[:, t]
-        if hidden_zones is not None:
-            d_h_kept = d_h * hidden_zones[t]
-            d_h = d_h - d_h_kept
+        d_h, d_h_kept = _apart(d_h, None if hidden_zones is None else hidden_zones[t])
         if cell_zones is not None:
             d_c_kept = d_c * cell_zones[t]
             d_c -= d_c_kept
@@ -162,31 +172,56 @@ def unroll_tape(
             assert w.projection is not None
             d_h = torch.bmm(d_h, w.projection)
         _gather(form.cells(d_h), out_slope, out=d_out)
-        if d_scaled is None or tape.normal_cell is None or tape.cell_scale is None:
-            d_c.addcmul_(d_h, squash_slope)
-        else:
-            d_scaled[:, t] = d_h * squash_slope
-            d_normal = d_scaled[:, t] * _over_batch(w.cell_gain)
-            d_c += normalised_backward(d_normal, tape.normal_cell[:, t], tape.cell_scale[:, t])
+        _unsquash(t, tape, w, d_h, squash_slope, d_scaled, d_c=d_c)
         if peep_out is not None:
             d_cells.addcmul_(d_out, peep_out)
         torch.mul(d_cells, candidate_slope, out=d_candidates[t])
         _gather(d_cells.unsqueeze(2), in_slope, out=d_in)
         _forget_(d_cells, in_gates[t], form=form)
         if peep_in is not None:
-            for gate in range(form.n_input_gates):
-                d_cells.addcmul_(d_in[:, :, gate], peep_in[:, :, gate])
+            _look_back(d_cells, d_in, peep_in)
         if d_c_kept is not None:
             d_c += d_c_kept
-        if tape.normal is not None and tape.scale is not None:
-            d_normal = d_gate_rows[t] * _over_batch(w.gain)
-            d_product_rows[t].copy_(normalised_backward(d_normal, tape.normal[:, t], tape.scale[:, t]))
+        _products_backward(t, tape, w, d_gate_rows[t], out=d_product_rows[t])
         d_output = d_outputs[t - 1] if t else None
         if noise.recurrent is None and d_h_kept is None:
             d_h = product_plus(d_output, d_product_rows[t], w.recurrent)
         else:
             d_h = noise.read_backward(torch.bmm(d_product_rows[t], w.recurrent), d_h_kept, d_output)
     return d_h, d_c, _gain_gradients(tape, w, made, d_scaled)
+
+
+def _apart(d_h: Tensor, zone: Tensor | float | None) -> tuple[Tensor, Tensor | None]:
+    """Return the gradient of what was emitted, and that of the state that was kept in place of it."""
+    if zone is None:
+        return d_h, None
+    kept = d_h * zone
+    return d_h - kept, kept
+
+
+def _unsquash(
+    t: int, tape: LstmTape, w: LstmWeights, d_h: Tensor, slope: Tensor, d_scaled: Tensor | None, *, d_c: Tensor
+) -> None:
+    """Add to the gradient of the cells what comes back through b, and keep that of the normalised ones."""
+    if d_scaled is None or tape.normal_cell is None or tape.cell_scale is None:
+        d_c.addcmul_(d_h, slope)
+    else:
+        d_scaled[:, t] = d_h * slope
+        d_normal = d_scaled[:, t] * _over_batch(w.cell_gain)
+        d_c += normalised_backward(d_normal, tape.normal_cell[:, t], tape.cell_scale[:, t])
+
+
+def _look_back(d_cells: Tensor, d_gates: Tensor, peepholes: Tensor) -> None:
+    """Add to the gradient of the cells that of the gates that saw them."""
+    for gate in range(d_gates.shape[2]):
+        d_cells.addcmul_(d_gates[:, :, gate], peepholes[:, :, gate])
+
+
+def _products_backward(t: int, tape: LstmTape, w: LstmWeights, d_gates: Tensor, *, out: Tensor) -> None:
+    """Write the gradient of the products where they were normalised; elsewhere it is that of the gates."""
+    if tape.normal is not None and tape.scale is not None:
+        d_normal = d_gates * _over_batch(w.gain)
+        out.copy_(normalised_backward(d_normal, tape.normal[:, t], tape.scale[:, t]))
 
 
 def _gain_gradients(tape: LstmTape, w: LstmWeights, made: LstmGradients, d_scaled: Tensor | None) -> dict[str, Tensor]:

@@ -58,21 +58,11 @@ class LstmCell(Cell):
             hidden_zone_prob=hidden_zone_prob,
             cell_zone_prob=cell_zone_prob,
         )
-        if forget_gate not in ("own", "none", "coupled"):
-            raise ConfigError(f"encoder.cell.forget_gate is {forget_gate!r}; expected own, none or coupled")
-        if cells_per_block < 1 or width % cells_per_block:
-            raise ConfigError(
-                f"encoder.cell.cells_per_block is {cells_per_block}; expected a divisor of encoder.width, {width}"
-            )
-        self.form = LstmForm(
-            n_blocks=width // cells_per_block,
+        self.form = _form(
+            width,
+            forget_gate=forget_gate,
             cells_per_block=cells_per_block,
-            has_forget_gate=forget_gate != "none",
-            is_coupled=forget_gate == "coupled",
-            gate=get_activation(gate_activation),
-            candidate=get_activation(candidate_activation),
-            output=get_activation(output_activation),
-            epsilon=_EPSILON,
+            activations=(gate_activation, candidate_activation, output_activation),
         )
         self.state_widths = {"hidden": self.width, "cell": width}
         self._make_parameters(has_peepholes=has_peepholes, has_projection=bool(projection_width), is_normalised=is_normalised)
@@ -182,3 +172,22 @@ class LstmCell(Cell):
     def _spread(self, gate: Tensor) -> Tensor:
         """Return a gate for each cell of its block."""
         return gate if self.form.cells_per_block == 1 else gate.repeat_interleave(self.form.cells_per_block, -1)
+
+
+def _form(width: int, *, forget_gate: str, cells_per_block: int, activations: tuple[str, str, str]) -> LstmForm:
+    """Return what kind of LSTM it is; `activations` are those of gates, candidate and output."""
+    if forget_gate not in ("own", "none", "coupled"):
+        raise ConfigError(f"encoder.cell.forget_gate is {forget_gate!r}; expected own, none or coupled")
+    if cells_per_block < 1 or width % cells_per_block:
+        raise ConfigError(f"encoder.cell.cells_per_block is {cells_per_block}; expected a divisor of encoder.width, {width}")
+    gate, candidate, output = map(get_activation, activations)
+    return LstmForm(
+        n_blocks=width // cells_per_block,
+        cells_per_block=cells_per_block,
+        has_forget_gate=forget_gate != "none",
+        is_coupled=forget_gate == "coupled",
+        gate=gate,
+        candidate=candidate,
+        output=output,
+        epsilon=_EPSILON,
+    )
