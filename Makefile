@@ -7,6 +7,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.installed
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+PLUGINS := $(patsubst %/pyproject.toml,%,$(sort $(wildcard plugins/*/pyproject.toml)))
 BENCHMARKS = $(filter-out %/experiment.py %/turns.py,$(sort $(wildcard benchmarks/*.py plugins/*/benchmarks/*.py)))
 
 .DEFAULT_GOAL := help
@@ -15,7 +16,7 @@ BENCHMARKS = $(filter-out %/experiment.py %/turns.py,$(sort $(wildcard benchmark
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(ENVIRONMENT) ## install seqlab (editable) and the developers' tools into .venv
+setup: $(ENVIRONMENT) ## install seqlab, its plugins (editable) and the developers' tools into .venv
 
 demo: $(ENVIRONMENT) ## train and evaluate a small tagger
 	$(BIN)/seqlab train experiment=demo
@@ -47,12 +48,12 @@ clean: ## remove the environment, builds and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(ENVIRONMENT): pyproject.toml constraints.txt
+$(ENVIRONMENT): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
 	@command -v "$(PYTHON)" >/dev/null || { \
 	  echo "no Python found (PYTHON is '$(PYTHON)'): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1); seqlab needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x $(BIN)/pip || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' $(PLUGINS:%=--editable ./%)
 	touch $@
