@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from seqlab.errors import ConfigError, PluginError
 from seqlab.paths import config_dir
 from seqlab.plugins import installed_plugins
+from seqlab.suited import with_suited
 
 MODEL_GROUPS = ("embedding", "encoder", "head", "heads")
 """The config groups, and the keys of a config, whose targets a bundle may name."""
@@ -52,7 +53,7 @@ def compose(overrides: Sequence[str], *, config_name: str = "train") -> DictConf
     register_search_path()
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-        config = hydra_compose(config_name, overrides=list(overrides), return_hydra_config=True)
+        config = hydra_compose(config_name, overrides=with_suited(overrides), return_hydra_config=True)
         run_dir = config.hydra.run.dir
     with open_dict(config):
         config.pop("hydra")

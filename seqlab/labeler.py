@@ -33,8 +33,7 @@ class Labeler(nn.Module):
 
     def forward(self, batch: Batch) -> Steps:
         """Return the encoded steps."""
-        steps: Steps = self.encoder(self.embedding(batch))
-        return steps
+        return self.encoder.encode(self.embedding(batch), batch)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of every head whose target the batch has."""
@@ -57,13 +56,31 @@ class Labeler(nn.Module):
         """
         steps = self(batch)
         asked = {name: head for name, head in self.heads.items() if heads is None or name in heads}
-        found = {name: head.predict(steps, batch, use_confidences=use_confidences) for name, head in asked.items()}
+        found = {
+            name: _placed(head.predict(steps, batch, use_confidences=use_confidences), steps, is_per_step=head.is_per_step)
+            for name, head in asked.items()
+        }
         for name, head in asked.items():
             if n_best and (ranked := head.best(steps, batch, n=n_best)) is not None:
                 found[name] = [replace(one, alternatives=best) for one, best in zip(found[name], ranked, strict=True)]
             if use_entropy and (nats := head.entropy(steps, batch)) is not None:
                 found[name] = [replace(one, entropy=value) for one, value in zip(found[name], nats.tolist(), strict=True)]
         return found
+
+
+def _placed(predictions: list[Prediction], steps: Steps, *, is_per_step: bool) -> list[Prediction]:
+    """Return the predictions with bounds in steps of the record, where the encoder's own steps are others.
+
+    Labels of steps get those of their steps. A stretch of steps begins where its first one does and ends where its last does.
+    """
+    if steps.covers is None:
+        return predictions
+    places = [row[:length] for row, length in zip(steps.covers.tolist(), steps.lengths.tolist(), strict=True)]
+    given = [[(i, i + 1) for i in range(len(p.labels))] if is_per_step else p.bounds for p in predictions]
+    return [
+        prediction if bounds is None else replace(prediction, bounds=[(row[a][0], row[b - 1][1]) for a, b in bounds])
+        for prediction, bounds, row in zip(predictions, given, places, strict=True)
+    ]
 
 
 def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozenset[str]) -> Labeler:

@@ -25,6 +25,9 @@ class Steps:
     """Final recurrent state, for runs that carry it over; None where there is none."""
     n_directions: int = 1
     """Directions of reading whose features stand side by side in `values`, told apart; 1 = merged, or never apart."""
+    covers: Int[Tensor, "batch time 2"] | None = None
+    """First step of the record that each of these covers and the one after its last, where they are not its own steps one by
+    one, as the nodes of a tree; (0, 0) on padding."""
 
     @cached_property
     def mask(self) -> Bool[Tensor, "batch time"]:

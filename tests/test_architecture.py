@@ -15,6 +15,7 @@ FLOORS = (
     ("errors", "autograd", "allocation", "native"),
     ("types", "paths", "steps", "directions", "dropout", "schedules", "settings", "parameter_groups"),
     ("plugins",),
+    ("suited",),
     ("config",),
     ("data", "lattices", "recurrence", "overrides"),
     ("metrics",),

@@ -39,10 +39,11 @@ def run(words: Sequence[str]) -> int:
     from seqlab.config import register_search_path
     from seqlab.overrides import check_together, explain
     from seqlab.paths import config_dir
+    from seqlab.suited import with_suited
 
     wants_traceback = FULL_ERROR in os.environ
     os.environ[FULL_ERROR] = "1"
-    sys.argv = ["seqlab train", *_flags_first(words)]
+    sys.argv = ["seqlab train", *_flags_first(with_suited(words))]
     register_search_path()
     check_together(words)
     try:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 
 from torch import nn
 
+from seqlab.data.encoding import Batch
 from seqlab.steps import Steps
 
 
@@ -14,7 +15,17 @@ class Encoder(nn.Module, ABC):
     """Features of a step of its output."""
     summary_width: int
     """Features of the summary of its output."""
+    keeps_steps: bool = True
+    """Whether its output has the steps of its input, one for each."""
 
     @abstractmethod
     def forward(self, steps: Steps) -> Steps:
         """Return the encoded steps, with one summary a record; padding and batch-mates change nothing."""
+
+    def encode(self, steps: Steps, batch: Batch) -> Steps:
+        """Return the encoded steps of `batch`: those of `forward`, unless the encoder reads more of the records than `steps`.
+
+        One whose output has other steps than its input, such as the nodes of a tree, says in `covers` where they lie.
+        """
+        encoded: Steps = self(steps)
+        return encoded

@@ -6,6 +6,7 @@ from typing import final
 import torch
 from torch import nn
 
+from seqlab.data.encoding import Batch
 from seqlab.encoders.base import Encoder
 from seqlab.errors import ConfigError
 from seqlab.recurrence.activations import get_activation
@@ -25,12 +26,19 @@ class ChainEncoder(Encoder):
             part = make(input_width=input_width)
             self.parts[name] = part
             input_width = part.output_width
+            self.keeps_steps = self.keeps_steps and part.keeps_steps
         self.output_width, self.summary_width = part.output_width, part.summary_width
 
     def forward(self, steps: Steps) -> Steps:
         """Return what the last part makes of the steps."""
         for part in self.parts.values():
             steps = part(steps)
+        return steps
+
+    def encode(self, steps: Steps, batch: Batch) -> Steps:
+        """Return what the last part makes of the steps, each part having read of `batch` what it needs."""
+        for part in self.parts.values():
+            steps = part.encode(steps, batch)
         return steps
 
 

@@ -20,6 +20,8 @@ class Head(nn.Module, ABC):
 
     target: Field
     """The field of what it learns to say."""
+    is_per_step: bool = False
+    """Whether it gives each of the encoder's steps a label."""
 
     @property
     def spans(self) -> SpanView | None:

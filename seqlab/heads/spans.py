@@ -43,7 +43,7 @@ class TagSpans(SpanView):
 
     def gold(self, columns: Columns) -> list[GoldSpans | None]:
         """Return the spans that each record's tags spell."""
-        rows = columns.lists(self._target.column)
+        rows = self._target.gold(columns)
         left_open = open_tags(rows, self._target)
         return [None if left_open.intersection(tags) else self._spelt(tags) for tags in rows]
 

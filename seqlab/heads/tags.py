@@ -19,6 +19,7 @@ class TagHead(Head):
     """One tag a step, however it is found."""
 
     target: TagTargets
+    is_per_step = True
 
     def __init__(self, *, target: TagTargets) -> None:
         super().__init__()
@@ -31,7 +32,7 @@ class TagHead(Head):
 
     def gold(self, columns: Columns) -> list[list[str]]:
         """Return each record's tags."""
-        return columns.lists(self.target.column)
+        return self.target.gold(columns)
 
     def score(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Return tag accuracy and, with a span scheme, precision, recall and F1 of spans.

@@ -29,6 +29,10 @@ class TagTargets(Field):
         """The scheme engine of the tags; None where they spell no spans."""
         return None
 
+    def gold(self, columns: Columns) -> list[Any]:
+        """Return the tags of each record as they stand in it."""
+        return columns.lists(self.column)
+
     def readings(self, tag: str) -> list[str]:
         """Return the tags that a step with the gold tag `tag` may have; none where it is not annotated."""
         return [tag]

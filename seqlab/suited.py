@@ -1,0 +1,34 @@
+"""Parts that suit a data set: chosen with it, where the command line and an experiment leave them open.
+
+An option of group `data` may name them, as `suits: {head: [sequence]}` does for records that have a label and no tags. Hydra lets no
+option choose for groups outside an experiment, so they join the overrides before it reads them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seqlab.paths import config_dir
+from seqlab.plugins import installed_plugins
+
+
+def with_suited(overrides: Sequence[str]) -> list[str]:
+    """Return `overrides` and, after them, those of the parts that suit the data set chosen there and that nothing else chooses."""
+    chosen = dict(word.split("=", 1) for word in overrides if "=" in word and not word.startswith("-"))
+    if "experiment" in chosen or "data" not in chosen:
+        return list(overrides)
+    suits = _suits(chosen["data"])
+    return [*overrides, *(f"{group}={_spelt(options)}" for group, options in suits.items() if group not in chosen)]
+
+
+def _suits(option: str) -> dict[str, Any]:
+    folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
+    path = next((path for folder in folders if (path := Path(folder) / "data" / f"{option}.yaml").is_file()), None)
+    content = {} if path is None else yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    return dict(content.get("suits") or {})
+
+
+def _spelt(options: str | Sequence[str]) -> str:
+    return options if isinstance(options, str) else f"[{','.join(options)}]"
