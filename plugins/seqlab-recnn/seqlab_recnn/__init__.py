@@ -1,0 +1,25 @@
+"""Tree-structured encoders: recursive networks, Tree-LSTMs and their kin over parse trees, and readers for trees."""
+
+from seqlab_recnn.compositions.gru import ChildSumGru
+from seqlab_recnn.compositions.lstm import ChildSumLstm, NaryLstm, SequenceLstm
+from seqlab_recnn.compositions.recursive import MaxComposition, RecursiveComposition, TensorComposition, UntiedComposition
+from seqlab_recnn.data.fields import NodeLabelField, TreeField
+from seqlab_recnn.data.sources import BracketTrees, BranchingTrees, DependencyTrees
+from seqlab_recnn.encoder import TreeEncoder
+
+__all__ = [
+    "BracketTrees",
+    "BranchingTrees",
+    "ChildSumGru",
+    "ChildSumLstm",
+    "DependencyTrees",
+    "MaxComposition",
+    "NaryLstm",
+    "NodeLabelField",
+    "RecursiveComposition",
+    "SequenceLstm",
+    "TensorComposition",
+    "TreeEncoder",
+    "TreeField",
+    "UntiedComposition",
+]

@@ -1,0 +1,118 @@
+"""Tree-LSTMs (Tai, Socher and Manning 2015): cells that keep what each child remembers, by a forget gate of its own.
+
+    i, o = sigmoid(·), u = tanh(·), f_l = sigmoid(·), c = i*u + Σ_l f_l*c_l, h = o*tanh(c)
+
+Child-sum (eq. 2-8): i, o and u see Σ_l U h_l, f_l sees U_f h_l. N-ary (eq. 9-14): each gate sees Σ_l U_l h_l, with a matrix for each place,
+f_l with matrices for each pair of places. Leaves see the vector of their word, W x, and inner nodes none. No gate sees a cell.
+"""
+
+from abc import abstractmethod
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seqlab_recnn.compositions.base import CandidateDropout, Composition, PlaceWeights, sum_of_children
+from seqlab_recnn.data.forest import Level
+
+
+class LstmComposition(Composition):
+    """States of hidden and cell values side by side."""
+
+    def __init__(self, *, input_width: int, width: int, recurrent_drop_prob: float) -> None:
+        super().__init__(input_width=input_width, width=width, state_width=2 * width)
+        self.inputs = nn.Linear(input_width, 3 * width)
+        self.dropout = CandidateDropout(recurrent_drop_prob)
+
+    def leaf(self, inputs: Float[Tensor, "leaf feature"]) -> Float[Tensor, "leaf state"]:
+        """Return the states of leaves: c = i*u."""
+        return self._state(self.inputs(inputs), None)
+
+    def compose(self, children: Float[Tensor, "edge state"], level: Level) -> Float[Tensor, "node state"]:
+        """Return the states of nodes."""
+        hidden, cells = children.split(self.width, 1)
+        gates, forget = self._gates(hidden, level)
+        return self._state(gates, sum_of_children(forget * cells, level))
+
+    @abstractmethod
+    def _gates(self, hidden: Tensor, level: Level) -> tuple[Float[Tensor, "node gate"], Float[Tensor, "edge unit"]]:
+        """Return i, o and u side by side before they are squashed, and the forget gate of each edge."""
+
+    def _state(self, gates: Tensor, kept: Tensor | None) -> Tensor:
+        in_gate, out_gate = torch.sigmoid(gates[:, : 2 * self.width]).chunk(2, 1)
+        candidate = self.dropout(torch.tanh(gates[:, 2 * self.width :]))
+        cell = in_gate * candidate if kept is None else torch.addcmul(kept, in_gate, candidate)
+        return torch.cat([out_gate * torch.tanh(cell), cell], 1)
+
+
+@final
+class ChildSumLstm(LstmComposition):
+    """Any number of children, whose order does not matter. `forget_bias` is that of f at the start."""
+
+    def __init__(self, *, input_width: int, width: int, forget_bias: float, recurrent_drop_prob: float) -> None:
+        super().__init__(input_width=input_width, width=width, recurrent_drop_prob=recurrent_drop_prob)
+        self.sums = nn.Linear(width, 3 * width)
+        self.forget = nn.Linear(width, width)
+        for linear in (self.sums, self.forget):
+            for matrix in linear.weight.detach().split(width):
+                nn.init.orthogonal_(matrix)
+        nn.init.zeros_(self.sums.bias)
+        nn.init.constant_(self.forget.bias, forget_bias)
+
+    def _gates(self, hidden: Tensor, level: Level) -> tuple[Tensor, Tensor]:
+        return self.sums(sum_of_children(hidden, level)), torch.sigmoid(self.forget(hidden))
+
+
+@final
+class NaryLstm(LstmComposition):
+    """Children in their order, each of `n_places` with weights of its own; those beyond share those of the last place."""
+
+    def __init__(
+        self, *, input_width: int, width: int, n_places: int, forget_bias: float, recurrent_drop_prob: float
+    ) -> None:
+        super().__init__(input_width=input_width, width=width, recurrent_drop_prob=recurrent_drop_prob)
+        self.n_places = n_places
+        self.weights = PlaceWeights(width=width, output_width=(3 + n_places) * width, n_places=n_places)
+        nn.init.constant_(self.weights.bias.detach()[3 * width :], forget_bias)
+
+    def _gates(self, hidden: Tensor, level: Level) -> tuple[Tensor, Tensor]:
+        gates, forget = self.weights(hidden, level).tensor_split([3 * self.width], 1)
+        forget = torch.sigmoid(forget).view(level.n_nodes, self.n_places, self.width)
+        if level.arity == (self.n_places, self.n_places):
+            return gates, forget.flatten(0, 1)
+        return gates, forget[level.parents, level.places.clamp(max=self.n_places - 1)]
+
+
+@final
+class SequenceLstm(Composition):
+    """A small LSTM that reads the hidden states of the children in their order; its last state is the node's.
+
+    Any number of children. A leaf is read as a sequence of its word alone, by weights of its own.
+    """
+
+    def __init__(self, *, input_width: int, width: int, recurrent_drop_prob: float) -> None:
+        super().__init__(input_width=input_width, width=width, state_width=width)
+        self.inputs = nn.LSTMCell(input_width, width)
+        self.cell = nn.LSTMCell(width, width)
+        self.dropout = CandidateDropout(recurrent_drop_prob)
+
+    def leaf(self, inputs: Float[Tensor, "leaf feature"]) -> Float[Tensor, "leaf state"]:
+        """Return the state after the word."""
+        hidden: Tensor = self.inputs(inputs)[0]
+        return hidden
+
+    def compose(self, children: Float[Tensor, "edge state"], level: Level) -> Float[Tensor, "node state"]:
+        """Return the state after the last child."""
+        children = self.dropout(children)
+        hidden = cell = children.new_zeros(level.n_nodes, self.width)
+        for place in range(level.arity[1]):
+            edges = (level.places == place).nonzero().squeeze(1)
+            if len(edges) == level.n_nodes:
+                hidden, cell = self.cell(children.index_select(0, edges), (hidden, cell))
+                continue
+            rows = level.parents.index_select(0, edges)
+            before = hidden.index_select(0, rows), cell.index_select(0, rows)
+            after = self.cell(children.index_select(0, edges), before)
+            hidden, cell = (old.index_copy(0, rows, new.to(old.dtype)) for old, new in zip((hidden, cell), after, strict=True))
+        return hidden

@@ -1,0 +1,1 @@
+"""Trees over words: their shapes, and the notations that they come in."""

@@ -1,0 +1,118 @@
+"""`Tree`: nodes in post-order, each with its parent; the leaves stand for words."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """A tree whose nodes are numbered in post-order: children before their parent, in their order; the root comes last.
+
+    Nothing here recurses, so any depth will do. A tree of no words has no node.
+    """
+
+    parents: Int[np.ndarray, " node"]
+    """The node above each; -1 above the root."""
+    words: Int[np.ndarray, " node"]
+    """The word that a leaf stands for; -1 for inner nodes. Each word has one leaf, not always in the order of the words."""
+    labels: list[str]
+    """Empty for a node without one."""
+    is_made: Bool[np.ndarray, " node"]
+    """True: binarisation put the node there; its label is that of the node it stands below."""
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+        return len(self.parents)
+
+    @property
+    def is_leaf(self) -> Bool[np.ndarray, " node"]:
+        """Which nodes are leaves."""
+        return self.words >= 0
+
+    @property
+    def n_words(self) -> int:
+        """Number of leaves."""
+        return int(self.is_leaf.sum())
+
+    @cached_property
+    def children(self) -> list[list[int]]:
+        """The children of each node, in their order."""
+        found: list[list[int]] = [[] for _ in self.labels]
+        for node, parent in enumerate(self.parents[:-1].tolist()):
+            found[parent].append(node)
+        return found
+
+    @cached_property
+    def heights(self) -> Int[np.ndarray, " node"]:
+        """Steps down from each node to the farthest leaf below it."""
+        heights = [0] * len(self)
+        for node, parent in enumerate(self.parents[:-1].tolist()):
+            heights[parent] = max(heights[parent], heights[node] + 1)
+        return np.asarray(heights, dtype=np.int64)
+
+    @cached_property
+    def depths(self) -> Int[np.ndarray, " node"]:
+        """Steps up from each node to the root."""
+        depths = [0] * len(self)
+        for node, parent in zip(range(len(self) - 2, -1, -1), self.parents[-2::-1].tolist(), strict=True):
+            depths[node] = depths[parent] + 1
+        return np.asarray(depths, dtype=np.int64)
+
+    @cached_property
+    def spans(self) -> Int[np.ndarray, "node 2"]:
+        """First word below each node and the one after the last; a node of a crossing tree may skip some between."""
+        starts = np.where(self.is_leaf, self.words, len(self)).tolist()
+        ends = (self.words + 1).tolist()
+        for node, parent in enumerate(self.parents[:-1].tolist()):
+            starts[parent] = min(starts[parent], starts[node])
+            ends[parent] = max(ends[parent], ends[node])
+        return np.asarray([starts, ends], dtype=np.int64).T
+
+    @property
+    def rules(self) -> list[str]:
+        """The production of each inner node, as `S -> NP VP`; empty for leaves."""
+        labels = self.labels
+        pairs = zip(labels, self.children, strict=True)
+        return [f"{label} -> {' '.join(labels[child] for child in below)}" if below else "" for label, below in pairs]
+
+
+def from_children(
+    children: Sequence[Sequence[int]], *, root: int, words: Sequence[int], labels: Sequence[str], is_made: Sequence[bool]
+) -> Tree:
+    """Return the tree below `root` of nodes numbered in any order."""
+    order = list(_post_order(children, root))
+    number = {node: i for i, node in enumerate(order)}
+    parents = np.full(len(order), -1, dtype=np.int64)
+    for node in order:
+        for child in children[node]:
+            parents[number[child]] = number[node]
+    return Tree(
+        parents=parents,
+        words=np.asarray([words[node] for node in order], dtype=np.int64),
+        labels=[labels[node] for node in order],
+        is_made=np.asarray([is_made[node] for node in order], dtype=bool),
+    )
+
+
+def no_tree() -> Tree:
+    """Return the tree of a record without words."""
+    none = np.zeros(0, dtype=np.int64)
+    return Tree(parents=none, words=none, labels=[], is_made=np.zeros(0, dtype=bool))
+
+
+def _post_order(children: Sequence[Sequence[int]], root: int) -> Iterator[int]:
+    stack = [(root, iter(children[root]))]
+    while stack:
+        node, left = stack[-1]
+        child = next(left, None)
+        if child is None:
+            stack.pop()
+            yield node
+        else:
+            stack.append((child, iter(children[child])))
