@@ -11,7 +11,7 @@ from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
 from seqlab.heads.spans import FoundSpans
 from seqlab.heads.temperature import Temperature
-from seqlab.labeler import Labeler
+from seqlab.labeler import Labeler, labels_of
 from seqlab.metrics import precision_curves
 
 LIMITS = (0.05, 20.0)
@@ -59,7 +59,7 @@ def measure_precision(
         for name, view in views.items():
             head = labeler.heads[name]
             if head.target in batch:
-                spans = map(view.found, head.predict(steps, batch, use_confidences=True))
+                spans = map(view.found, labels_of({name: head}, steps, batch, use_confidences=True)[name])
                 found.setdefault(name, {}).update(zip(places, spans, strict=True))
     curves = {}
     for name, of_head in found.items():

@@ -56,10 +56,7 @@ class Labeler(nn.Module):
         """
         steps = self(batch)
         asked = {name: head for name, head in self.heads.items() if heads is None or name in heads}
-        found = {
-            name: _placed(head.predict(steps, batch, use_confidences=use_confidences), steps, is_per_step=head.is_per_step)
-            for name, head in asked.items()
-        }
+        found = labels_of(asked, steps, batch, use_confidences=use_confidences)
         for name, head in asked.items():
             if n_best and (ranked := head.best(steps, batch, n=n_best)) is not None:
                 found[name] = [replace(one, alternatives=best) for one, best in zip(found[name], ranked, strict=True)]
@@ -68,19 +65,19 @@ class Labeler(nn.Module):
         return found
 
 
-def _placed(predictions: list[Prediction], steps: Steps, *, is_per_step: bool) -> list[Prediction]:
-    """Return the predictions with bounds in steps of the record, where the encoder's own steps are others.
+def labels_of(heads: Mapping[str, Head], steps: Steps, batch: Batch, *, use_confidences: bool) -> dict[str, list[Prediction]]:
+    """Return what each of the `heads` says of the encoded steps of a batch.
 
-    Labels of steps get those of their steps. A stretch of steps begins where its first one does and ends where its last does.
+    Where those are not the records' own, their labels have the stretches of steps of the record that they cover as bounds.
     """
+    found = {name: head.predict(steps, batch, use_confidences=use_confidences) for name, head in heads.items()}
     if steps.covers is None:
-        return predictions
-    places = [row[:length] for row, length in zip(steps.covers.tolist(), steps.lengths.tolist(), strict=True)]
-    given = [[(i, i + 1) for i in range(len(p.labels))] if is_per_step else p.bounds for p in predictions]
-    return [
-        prediction if bounds is None else replace(prediction, bounds=[(row[a][0], row[b - 1][1]) for a, b in bounds])
-        for prediction, bounds, row in zip(predictions, given, places, strict=True)
-    ]
+        return found
+    bounds = [[(start, end) for start, end in row] for row in steps.covers.tolist()]
+    for name in (name for name, head in heads.items() if head.is_per_step):
+        pairs = zip(found[name], bounds, strict=True)
+        found[name] = [replace(prediction, bounds=row[: len(prediction.labels)]) for prediction, row in pairs]
+    return found
 
 
 def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozenset[str]) -> Labeler:
@@ -109,4 +106,15 @@ def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozens
         )
         for name, node in config["heads"].items()
     }
+    _check_steps(heads, keeps_steps=encoder.keeps_steps)
     return Labeler(embedding=embedding, encoder=encoder, heads=heads)
+
+
+def _check_steps(heads: Mapping[str, Head], *, keeps_steps: bool) -> None:
+    """Refuse heads whose labels belong to other steps than the encoder gives."""
+    for name, head in heads.items():
+        if head.is_of_record_steps is not None and head.is_of_record_steps is not keeps_steps:
+            of_nodes, of_records = "nodes of trees", "steps of the records"
+            wanted, given = (of_nodes, of_records) if keeps_steps else (of_records, of_nodes)
+            remedy = "choose a tree encoder" if keeps_steps else "choose head=[nodes], or encoder.output=leaves"
+            raise ConfigError(f"heads.{name} labels the {wanted}, but the encoder gives {given}; {remedy}")

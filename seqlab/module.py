@@ -11,7 +11,7 @@ from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
 from seqlab.data.joining import Split
 from seqlab.data.sets import UNNAMED, score_names
-from seqlab.labeler import Labeler
+from seqlab.labeler import Labeler, labels_of
 from seqlab.parameter_groups import check_options, parameter_groups
 from seqlab.types import Prediction
 
@@ -135,7 +135,7 @@ class LabelerModule(pl.LightningModule):
         losses = [h.loss(steps, batch) * self.loss_weights.get(n, 1.0) for n, h in heads.items() if h.target in batch]
         if losses:
             self.log(f"{split}/loss", torch.stack(losses).sum(), batch_size=len(batch))
-        predictions = {n: head.predict(steps, batch, use_confidences=split == "test") for n, head in heads.items()}
+        predictions = labels_of(heads, steps, batch, use_confidences=split == "test")
         self._outputs.setdefault(batch.data_set, []).append((batch.rows, predictions))
 
     def _score(self, split: str) -> None:

@@ -1,7 +1,7 @@
 """Parts that suit a data set: chosen with it, where the command line and an experiment leave them open.
 
-An option of group `data` may name them, as `suits: {head: [sequence]}` does for records that have a label and no tags. Hydra lets no
-option choose for groups outside an experiment, so they join the overrides before it reads them.
+An option of group `data` may name them, as `suits: {head: [sequence]}` does for records that have a label and no tags. Hydra
+lets no option choose for groups outside an experiment, so they join the overrides before it reads them.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from seqlab.plugins import installed_plugins
 
 
 def with_suited(overrides: Sequence[str]) -> list[str]:
-    """Return `overrides` and, after them, those of the parts that suit the data set chosen there and that nothing else chooses."""
+    """Return `overrides`, and after them those for the parts that suit the data set and that nothing there chooses."""
     chosen = dict(word.split("=", 1) for word in overrides if "=" in word and not word.startswith("-"))
     if "experiment" in chosen or "data" not in chosen:
         return list(overrides)

@@ -38,6 +38,7 @@ class ChainEncoder(Encoder):
     def encode(self, steps: Steps, batch: Batch) -> Steps:
         """Return what the last part makes of the steps, each part having read of `batch` what it needs."""
         for part in self.parts.values():
+            assert isinstance(part, Encoder)
             steps = part.encode(steps, batch)
         return steps
 

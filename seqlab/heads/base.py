@@ -24,6 +24,11 @@ class Head(nn.Module, ABC):
     """Whether it gives each of the encoder's steps a label."""
 
     @property
+    def is_of_record_steps(self) -> bool | None:
+        """Whether the encoder's steps must be those of the records: True; False: they must be others; None: either will do."""
+        return None
+
+    @property
     def spans(self) -> SpanView | None:
         """How its labels tell spans, where it labels stretches of steps that gold labels as well; None: they are no spans."""
         return None

@@ -63,6 +63,11 @@ class BiaffineSpanHead(Head):
         self.has_told = False
 
     @property
+    def is_of_record_steps(self) -> bool:
+        """Its spans are stretches of them."""
+        return True
+
+    @property
     def main_metric(self) -> str:
         """F1 of spans whose bounds and label are right."""
         return "span_f1/strict"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqlab.data.columns import Columns
@@ -126,6 +126,8 @@ class SegmentHead(Head):
     def _segments(self, steps: Steps, batch: Batch) -> Steps:
         """Return one step a segment, (batch segment feature)."""
         bounds = self._bounds(batch)
+        if steps.covers is not None:
+            return self._nodes(steps, steps.covers, bounds)
         records, places = torch.nonzero(step_mask(bounds.counts, bounds.starts.shape[1])).T
         starts, lengths = bounds.starts[records, places], (bounds.ends - bounds.starts)[records, places]
         n_records, n_steps, width = steps.values.shape
@@ -136,3 +138,12 @@ class SegmentHead(Head):
         n_places = bounds.starts.shape[1]
         laid_out = pooled.new_zeros(n_records * n_places, pooled.shape[1]).index_copy(0, records * n_places + places, pooled)
         return Steps(laid_out.view(n_records, n_places, -1), bounds.counts)
+
+    def _nodes(self, steps: Steps, covers: Int[Tensor, "batch time 2"], bounds: SegmentBounds) -> Steps:
+        """Return one step a segment, where steps cover several of the record: the first of the smallest that cover it all."""
+        starts, ends = covers.unsqueeze(1).unbind(3)
+        is_over = (starts <= bounds.starts.unsqueeze(2)) & (ends >= bounds.ends.unsqueeze(2)) & steps.mask.unsqueeze(1)
+        sizes = (ends - starts).expand(is_over.shape).masked_fill(~is_over, torch.iinfo(torch.long).max)
+        values = steps.values.take_along_dim(sizes.argmin(2, keepdim=True), 1)
+        pooled = self.dropout(self.pooling(Steps(values.flatten(0, 1).unsqueeze(1), torch.ones_like(bounds.starts.flatten()))))
+        return Steps(pooled.view(*bounds.starts.shape, -1), bounds.counts)

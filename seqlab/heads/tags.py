@@ -26,6 +26,11 @@ class TagHead(Head):
         self.target = target
 
     @property
+    def is_of_record_steps(self) -> bool:
+        """As its target says."""
+        return self.target.is_of_record_steps
+
+    @property
     def main_metric(self) -> str:
         """Strict span F1 with a span scheme, else accuracy."""
         return "span_f1/strict" if self.target.span_scheme else "accuracy"

@@ -4,10 +4,12 @@ from seqlab_recnn.compositions.gru import ChildSumGru
 from seqlab_recnn.compositions.lstm import ChildSumLstm, NaryLstm, SequenceLstm
 from seqlab_recnn.compositions.recursive import MaxComposition, RecursiveComposition, TensorComposition, UntiedComposition
 from seqlab_recnn.data.fields import NodeLabelField, TreeField
+from seqlab_recnn.data.readers import BracketReader, ParallelTreesReader
 from seqlab_recnn.data.sources import BracketTrees, BranchingTrees, DependencyTrees
 from seqlab_recnn.encoder import TreeEncoder
 
 __all__ = [
+    "BracketReader",
     "BracketTrees",
     "BranchingTrees",
     "ChildSumGru",
@@ -16,6 +18,7 @@ __all__ = [
     "MaxComposition",
     "NaryLstm",
     "NodeLabelField",
+    "ParallelTreesReader",
     "RecursiveComposition",
     "SequenceLstm",
     "TensorComposition",

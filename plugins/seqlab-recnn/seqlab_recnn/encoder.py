@@ -24,9 +24,9 @@ from seqlab_recnn.trees.branching import branching
 class TreeEncoder(Encoder):
     """Encodes the trees of records from the leaves, whose vectors are the steps that it reads, to the root.
 
-    `composition` makes a node's state from those of its children. `output` is nodes (steps are the nodes in post-order) or leaves (steps
-    are the words). With `is_two_way` an outside vector, from the root down, stands beside the inside vector of each node. The summary
-    is the root's inside vector.
+    `composition` makes a node's state from those of its children. `output` is nodes (steps are the nodes in post-order) or
+    leaves (steps are the words). With `is_two_way` an outside vector, from the root down, stands beside the inside vector of
+    each node. The summary is the root's inside vector.
 
     Called without records, it takes their trees to be balanced.
     """
@@ -90,6 +90,7 @@ class TreeEncoder(Encoder):
     def _inside(self, steps: Steps, forest: Forest) -> Float[Tensor, "row unit"]:
         places = forest.records * steps.values.shape[1] + forest.words
         leaves = self.composition.leaf(steps.values.flatten(0, 1).index_select(0, places))
+        leaves = leaves.to(next(self.composition.parameters()).dtype)  # as the weights, whatever the autocast
         levels = forest.levels()
 
         def step(children: Tensor, given: Tensor | None, i: int) -> Tensor:

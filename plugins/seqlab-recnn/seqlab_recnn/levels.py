@@ -1,7 +1,8 @@
 """A function applied level by level, each level reading what the ones before it gave: over autograd's shoulder.
 
-Autograd alone would copy all states for every level, or keep a graph that joins every level with every other. Here states stand in one
-buffer; each level records a graph of its own, and the backward pass goes through them in turn, adding to one buffer of gradients.
+Autograd alone would copy all states for every level, or keep a graph that joins every level with every other. Here states
+stand in one buffer; each level records a graph of its own, and the backward pass goes through them in turn, adding to one
+buffer of gradients.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,27 +13,29 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from seqlab.autograd import apply
+
 Step: TypeAlias = Callable[[Tensor, Tensor | None, int], Tensor]
 """(states read, inputs of the level's rows, level) -> states of the level's rows."""
 
 
 def by_level(
     step: Step,
-    first: Float[Tensor, "row state"],
+    first: Float[Tensor, "first state"],
     *,
-    reads: Sequence[Int[Tensor, " read"]],
+    reads: Sequence[Int[Tensor, " _"]],
     ends: Sequence[int],
     inputs: Float[Tensor, "row feature"] | None,
     module: nn.Module,
 ) -> Float[Tensor, "row state"]:
     """Return the states of all rows: `first`, and level after level what `step` makes of the rows that it reads.
 
-    `ends` are the numbers of rows up to each level, that of `first` included; `reads[i]` are the rows, all of lower levels, that
-    level i + 1 reads. `inputs` has a row for each row of all levels, where the step takes any. `step` may use the parameters of
-    `module` and no other.
+    `ends` are the numbers of rows up to each level, that of `first` included; `reads[i]` are the rows, all of lower levels,
+    that level i + 1 reads. `inputs` has a row for each row of all levels, where the step takes any. `step` may use the
+    parameters of `module` and no other.
     """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    states: Tensor = _ByLevel.apply(step, reads, ends, first, inputs, *parameters)
+    states: Tensor = apply(_ByLevel, step, reads, ends, first, inputs, *parameters)
     return states
 
 

@@ -2,8 +2,8 @@
 
     o_child = tanh(W_o o_parent + W_l Σ_left h + W_r Σ_right h + b)
 
-where the sums go over the child's siblings to its left and right (inside-outside recursive network; Le and Zuidema 2014, eq. 2, for
-any number of siblings). The root's is learned.
+where the sums go over the child's siblings to its left and right (inside-outside recursive network; Le and Zuidema 2014, eq.
+2, for any number of siblings). The root's is learned.
 """
 
 from typing import final

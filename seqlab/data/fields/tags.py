@@ -23,6 +23,8 @@ class TagTargets(Field):
     """The tags in the order of their ids."""
     sets: Sequence[list[int]] = ()
     """The sets of tags of which a step may have one, by their ids: set k is target n_tags + k."""
+    is_of_record_steps: bool = True
+    """Whether each step of a record has a tag; False: the steps that an encoder makes of them do."""
 
     @property
     def span_scheme(self) -> Scheme | None:

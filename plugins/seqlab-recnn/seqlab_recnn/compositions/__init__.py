@@ -1,0 +1,1 @@
+"""How the state of a node follows from those of its children."""

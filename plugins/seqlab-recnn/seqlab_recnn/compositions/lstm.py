@@ -2,8 +2,9 @@
 
     i, o = sigmoid(·), u = tanh(·), f_l = sigmoid(·), c = i*u + Σ_l f_l*c_l, h = o*tanh(c)
 
-Child-sum (eq. 2-8): i, o and u see Σ_l U h_l, f_l sees U_f h_l. N-ary (eq. 9-14): each gate sees Σ_l U_l h_l, with a matrix for each place,
-f_l with matrices for each pair of places. Leaves see the vector of their word, W x, and inner nodes none. No gate sees a cell.
+Child-sum (eq. 2-8): i, o and u see Σ_l U h_l, f_l sees U_f h_l. N-ary (eq. 9-14): each gate sees Σ_l U_l h_l, with a matrix
+for each place, f_l with matrices for each pair of places. Leaves see the vector of their word, W x, and inner nodes none. No
+gate sees a cell.
 """
 
 from abc import abstractmethod
@@ -68,9 +69,7 @@ class ChildSumLstm(LstmComposition):
 class NaryLstm(LstmComposition):
     """Children in their order, each of `n_places` with weights of its own; those beyond share those of the last place."""
 
-    def __init__(
-        self, *, input_width: int, width: int, n_places: int, forget_bias: float, recurrent_drop_prob: float
-    ) -> None:
+    def __init__(self, *, input_width: int, width: int, n_places: int, forget_bias: float, recurrent_drop_prob: float) -> None:
         super().__init__(input_width=input_width, width=width, recurrent_drop_prob=recurrent_drop_prob)
         self.n_places = n_places
         self.weights = PlaceWeights(width=width, output_width=(3 + n_places) * width, n_places=n_places)

@@ -42,9 +42,7 @@ class RecursiveComposition(PlainComposition):
     """p = f(Σ_l W_l c_l + b), one matrix for each of `n_places`, those beyond sharing the last (Socher et al. 2011, tied)."""
 
     def __init__(self, *, input_width: int, width: int, n_places: int, activation: str, recurrent_drop_prob: float) -> None:
-        super().__init__(
-            input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob
-        )
+        super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         self.weights = PlaceWeights(width=width, output_width=width, n_places=n_places)
 
     def _joint(self, children: Tensor, level: Level) -> Tensor:
@@ -62,9 +60,7 @@ class UntiedComposition(PlainComposition):
     def __init__(
         self, *, input_width: int, width: int, tree: TreeField, n_places: int, activation: str, recurrent_drop_prob: float
     ) -> None:
-        super().__init__(
-            input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob
-        )
+        super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         if tree.productions == "none":
             raise ConfigError("encoder.tree.productions is 'none', but matrices are untied by production; set label or rule")
         n_kinds = 1 + len(tree.known)
@@ -77,12 +73,11 @@ class UntiedComposition(PlainComposition):
 @final
 class TensorComposition(PlainComposition):
     """p = f(e' V e + W e + b), e = [left; right] (recursive neural tensor network; Socher et al. 2013). Binary trees; right = 0
-    below a node with one child."""
+    below a node with one child.
+    """
 
     def __init__(self, *, input_width: int, width: int, activation: str, recurrent_drop_prob: float) -> None:
-        super().__init__(
-            input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob
-        )
+        super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         self.weights = PlaceWeights(width=width, output_width=width, n_places=2)
         self.tensor = nn.Parameter(torch.empty(2 * width, width, 2 * width).uniform_(-1, 1) / (4 * width))
 
@@ -109,9 +104,7 @@ class MaxComposition(PlainComposition):
     """p = f(W max_l c_l + b), the maximum of each unit over any number of children."""
 
     def __init__(self, *, input_width: int, width: int, activation: str, recurrent_drop_prob: float) -> None:
-        super().__init__(
-            input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob
-        )
+        super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         self.linear = nn.Linear(width, width)
 
     def _joint(self, children: Tensor, level: Level) -> Tensor:

@@ -82,6 +82,7 @@ class NodeLabelField(TagTargets):
     trees: Trees
     nodes: str
     tags: list[str] = field(init=False, repr=False)
+    is_of_record_steps = False
 
     def __post_init__(self) -> None:
         """Check the settings."""

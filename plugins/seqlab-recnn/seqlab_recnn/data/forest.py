@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from seqlab.data.columns import Ragged
@@ -49,7 +49,8 @@ class Level:
     @property
     def n_nodes(self) -> int:
         """Number of nodes."""
-        return self.nodes.stop - self.nodes.start
+        n_nodes: int = self.nodes.stop - self.nodes.start
+        return n_nodes
 
     def part(self, group: Group) -> "Level":
         """Return the nodes of `group` alone; their edges count from the first of them."""
@@ -71,7 +72,7 @@ class Downward:
 
     ends: Sequence[int]
     """The number of rows down to each depth."""
-    reads: Sequence[Int[Tensor, " read"]]
+    reads: Sequence[Int[Tensor, " _"]]
     """The places of the parents of each depth's rows, from depth 1 on."""
     edges: Int[Tensor, " edge"]
     """The edge above each row but the roots."""
@@ -115,8 +116,10 @@ class Forest:
 
     def to(self, device: torch.device) -> "Forest":
         """Return the same on `device`."""
-        moved: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Forest(**{name: value.to(device) if isinstance(value, Tensor) else value for name, value in moved.items()})
+        tensors: dict[str, Any] = {
+            f.name: value.to(device) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return replace(self, **tensors)
 
     @property
     def n_rows(self) -> int:
@@ -171,7 +174,7 @@ class EncodedTrees(EncodedColumn):
         self.productions = flat(productions)
         self.starts = flat([tree.spans[:, 0] for tree in trees])
         self.ends = flat([tree.spans[:, 1] for tree in trees])
-        self.lengths = np.asarray([tree.n_words for tree in trees], dtype=np.int64)
+        self.lengths = self.n_words = np.asarray([tree.n_words for tree in trees], dtype=np.int64)
 
     def collate(self, rows: Int[np.ndarray, " batch"]) -> Forest:
         """Return the forest of `rows`."""
@@ -196,7 +199,7 @@ class EncodedTrees(EncodedColumn):
             parents=torch.from_numpy(edges.parents),
             places=torch.from_numpy(edges.places),
             rows=torch.from_numpy(_laid_out(rank, sizes, padding=len(rank))),
-            leaf_rows=torch.from_numpy(_by_word(rank, records, words, self.lengths[rows])),
+            leaf_rows=torch.from_numpy(_by_word(rank, records, words, self.n_words[rows])),
             covers=torch.from_numpy(
                 np.stack([_laid_out(column.values[index], sizes, padding=0) for column in (self.starts, self.ends)], axis=2)
             ),

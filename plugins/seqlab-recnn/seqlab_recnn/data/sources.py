@@ -32,8 +32,8 @@ class Trees(ABC):
 class ShapedTrees(Trees):
     """Trees that may have nodes of any number of children, until they are shaped.
 
-    `unary` says what becomes of chains of single children: keep, or join (one node labelled `S+VP`). `binarize` puts in nodes until
-    none has more than two children: none, left, right, or head (outward from the head; `seqlab_recnn.trees.shaping`).
+    `unary` says what becomes of chains of single children: keep, or join (one node labelled `S+VP`). `binarize` puts in nodes
+    until none has more than two children: none, left, right, or head (outward from the head; `seqlab_recnn.trees.shaping`).
     """
 
     unary: str
@@ -94,14 +94,18 @@ class BracketTrees(ShapedTrees):
                 raise DataError(f"{where}: no tree; give one, or set encoder.tree.trees.fallback=balanced")
             return branching(n_words, shape=self.fallback or SHAPES[0])
         if found.n_words != n_words:
-            raise DataError(f"{where}: the tree has {found.n_words} leaves for {n_words} words in {self.words!r}; expected as many")
+            raise DataError(
+                f"{where}: the tree has {found.n_words} leaves for {n_words} words in {self.words!r}; expected as many"
+            )
         return found
 
 
 @final
 @dataclass
 class DependencyTrees(ShapedTrees):
-    """Dependency trees: heads in `column` (from 1, 0 = root), relations in `relations`; as constituents (`trees.dependencies`)."""
+    """Dependency trees: heads in `column` (from 1, 0 = root), relations in `relations`; as constituents
+    (`trees.dependencies`).
+    """
 
     column: str
     relations: str

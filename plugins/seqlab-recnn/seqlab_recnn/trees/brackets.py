@@ -13,7 +13,7 @@ import numpy as np
 
 from seqlab_recnn.trees.tree import Tree
 
-_TOKEN = re.compile(r"[()\n]|[^\s()]+")
+_TOKEN = re.compile(r"[()\n]|[^ \t\r\n()]+")
 _ROUND = {"(": "-LRB-", ")": "-RRB-"}
 
 Fault: TypeAlias = Callable[[int, str], None]

@@ -9,9 +9,9 @@ from seqlab_recnn.trees.tree import Tree, from_children, no_tree
 def from_heads(heads: Sequence[int | None], relations: Sequence[str]) -> Tree:
     """Return the tree of words whose heads are `heads` (from 1; 0 = the root) and their relations to them.
 
-    A word without dependents is a leaf labelled with its relation. One with dependents is a node so labelled; among its children,
-    in the order of words, it is itself a leaf labelled `head`. Several roots come below a node without a label. The words below a
-    node of a crossing (non-projective) tree may leave gaps.
+    A word without dependents is a leaf labelled with its relation. One with dependents is a node so labelled; among its
+    children, in the order of words, it is itself a leaf labelled `head`. Several roots come below a node without a label. The
+    words below a node of a crossing (non-projective) tree may leave gaps.
 
     Raises: DataError where a word has no head, or heads go in a circle.
     """
@@ -23,7 +23,8 @@ def from_heads(heads: Sequence[int | None], relations: Sequence[str]) -> Tree:
         if head is None or not 0 <= head <= n_words:
             raise DataError(f"word {word + 1} has head {head}; expected 0 to {n_words}")
         below[head].append(word)
-    # Nodes: leaf of word i is i; the constituent of word i, if it has dependents, is n_words + i; above several roots 2 * n_words.
+    # Nodes: leaf of word i is i; the constituent of word i, if it has dependents, is n_words + i; above several roots 2 *
+    # n_words.
     top = [n_words + i if below[i + 1] else i for i in range(n_words)]
     children: list[list[int]] = [[] for _ in range(2 * n_words + 1)]
     for i in range(n_words):

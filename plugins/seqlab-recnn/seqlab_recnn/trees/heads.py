@@ -35,8 +35,8 @@ HEAD = "head"
 def find_head(label: str, children: Sequence[str]) -> int:
     """Return the place of the head among `children`: the first one of the best kind, from the side that the table says.
 
-    A child labelled `head` is the head. Labels are read up to their first `+` or dash. NP is simplified: Collins tells its kinds
-    apart in four rounds.
+    A child labelled `head` is the head. Labels are read up to their first `+` or dash. NP is simplified: Collins tells its
+    kinds apart in four rounds.
     """
     plain = [child.partition("+")[0].partition("-")[0] or child for child in children]
     if HEAD in plain:

@@ -10,8 +10,14 @@ from seqlab_recnn.trees.brackets import BracketedTree
 from seqlab_recnn.trees.tree import Tree, from_children
 
 _ESCAPES = {
-    **{"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"},
-    **{r"\/": "/", r"\*": "*"},
+    "-LRB-": "(",
+    "-RRB-": ")",
+    "-LSB-": "[",
+    "-RSB-": "]",
+    "-LCB-": "{",
+    "-RCB-": "}",
+    r"\/": "/",
+    r"\*": "*",
 }
 _ESCAPED = re.compile("|".join(map(re.escape, _ESCAPES)))
 _FUNCTION = re.compile(r"(?<=.)[-=|].*")
@@ -20,7 +26,7 @@ FUNCTIONS = ("keep", "cut")
 
 
 def unescaped(word: str) -> str:
-    """Return `word` with the brackets and strokes that a treebank spells otherwise (`-LRB-`, `\\/`)."""
+    r"""Return `word` with the brackets and strokes that a treebank spells otherwise (`-LRB-`, `\/`)."""
     return _ESCAPED.sub(lambda found: _ESCAPES[found.group()], word)
 
 

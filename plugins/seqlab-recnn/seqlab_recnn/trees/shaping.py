@@ -28,9 +28,9 @@ def binarised(tree: Tree, *, direction: str, find_head: HeadFinder) -> Tree:
     children, labels = [list(below) for below in tree.children], list(tree.labels)
     words, is_made = tree.words.tolist(), tree.is_made.tolist()
     for node in range(len(tree)):
-        below = children[node]
-        n_right = _n_taken_right(direction, len(below), lambda n=node: find_head(labels[n], [labels[c] for c in children[n]]))
-        at = node
+        below, at = children[node], node
+        head = find_head(labels[node], [labels[child] for child in below]) if direction == "head" and len(below) > 2 else 0
+        n_right = {"left": 0, "right": len(below), "head": head}[direction]  # first children split off, from the top
         while len(below) > 2:
             takes_first = n_right > 0
             kept, below = (below[0], below[1:]) if takes_first else (below[-1], below[:-1])
@@ -45,13 +45,6 @@ def binarised(tree: Tree, *, direction: str, find_head: HeadFinder) -> Tree:
     return from_children(children, root=len(tree) - 1, words=words, labels=labels, is_made=is_made)
 
 
-def _n_taken_right(direction: str, n_children: int, head: Callable[[], int]) -> int:
-    """Return from how many nodes, from the top, the first child is split off; from those below it is the last."""
-    if n_children <= 2 or direction == "left":
-        return 0
-    return n_children if direction == "right" else head()
-
-
 def unbinarised(tree: Tree) -> Tree:
     """Return `tree` without the nodes that binarisation put in."""
     children: list[list[int]] = []
@@ -62,7 +55,7 @@ def unbinarised(tree: Tree) -> Tree:
 
 
 def joined(tree: Tree) -> Tree:
-    """Return `tree` with each chain of single children as one node, labelled `S+VP`; a `+` in a label becomes `\\+`."""
+    r"""Return `tree` with each chain of single children as one node, labelled `S+VP`; a `+` in a label becomes `\+`."""
     labels = [label.replace("\\", "\\\\").replace(_JOINT, f"\\{_JOINT}") for label in tree.labels]
     children = [list(below) for below in tree.children]
     words = tree.words.tolist()

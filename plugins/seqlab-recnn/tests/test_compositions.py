@@ -1,0 +1,236 @@
+"""Compositions batched by level against the same equations, node after node."""
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+import torch
+from seqlab_recnn.compositions.base import Composition, PlaceWeights
+from seqlab_recnn.compositions.gru import ChildSumGru
+from seqlab_recnn.compositions.lstm import ChildSumLstm, NaryLstm, SequenceLstm
+from seqlab_recnn.compositions.recursive import MaxComposition, RecursiveComposition, TensorComposition, UntiedComposition
+from seqlab_recnn.data.fields import TreeField
+from seqlab_recnn.data.forest import EncodedTrees
+from seqlab_recnn.data.sources import BranchingTrees
+from seqlab_recnn.levels import by_level
+from seqlab_recnn.trees.shaping import binarised
+from seqlab_recnn.trees.tree import Tree, from_children
+from torch import Tensor
+
+from seqlab.errors import ConfigError
+
+INPUT, WIDTH = 3, 5
+KNOWN = ["a", "b", "c"]
+NaryState = tuple[Tensor, ...]
+
+
+def field() -> TreeField:
+    made = TreeField(trees=BranchingTrees(column="tokens", shape="left"), productions="label", min_count=1)
+    made.known = KNOWN
+    return made
+
+
+COMPOSITIONS: dict[str, Callable[[], Composition]] = {
+    "recnn": lambda: RecursiveComposition(
+        input_width=INPUT, width=WIDTH, n_places=2, activation="tanh", recurrent_drop_prob=0.0
+    ),
+    "recnn-3": lambda: RecursiveComposition(
+        input_width=INPUT, width=WIDTH, n_places=3, activation="relu", recurrent_drop_prob=0.0
+    ),
+    "untied": lambda: UntiedComposition(
+        input_width=INPUT, width=WIDTH, tree=field(), n_places=2, activation="tanh", recurrent_drop_prob=0.0
+    ),
+    "rntn": lambda: TensorComposition(input_width=INPUT, width=WIDTH, activation="tanh", recurrent_drop_prob=0.0),
+    "max": lambda: MaxComposition(input_width=INPUT, width=WIDTH, activation="tanh", recurrent_drop_prob=0.0),
+    "child-sum": lambda: ChildSumLstm(input_width=INPUT, width=WIDTH, forget_bias=1.0, recurrent_drop_prob=0.0),
+    "n-ary": lambda: NaryLstm(input_width=INPUT, width=WIDTH, n_places=2, forget_bias=1.0, recurrent_drop_prob=0.0),
+    "n-ary-3": lambda: NaryLstm(input_width=INPUT, width=WIDTH, n_places=3, forget_bias=0.0, recurrent_drop_prob=0.0),
+    "sequence": lambda: SequenceLstm(input_width=INPUT, width=WIDTH, recurrent_drop_prob=0.0),
+    "gru": lambda: ChildSumGru(input_width=INPUT, width=WIDTH, is_mean=False, recurrent_drop_prob=0.0),
+    "gru-mean": lambda: ChildSumGru(input_width=INPUT, width=WIDTH, is_mean=True, recurrent_drop_prob=0.0),
+}
+
+
+def by_place(weights: PlaceWeights, values: list[Tensor]) -> Tensor:
+    last = len(weights.weight) - 1
+    return torch.stack([value @ weights.weight[min(place, last)] for place, value in enumerate(values)]).sum(0) + weights.bias
+
+
+def leaf_of(cell: Composition, x: Tensor) -> NaryState:
+    if isinstance(cell, ChildSumLstm | NaryLstm):
+        i, o, u = cell.inputs(x).chunk(3)
+        c = i.sigmoid() * u.tanh()
+        return o.sigmoid() * c.tanh(), c
+    if isinstance(cell, ChildSumGru):
+        z, n = cell.inputs(x).chunk(2)
+        return ((1 - z.sigmoid()) * n.tanh(),)
+    if isinstance(cell, SequenceLstm):
+        return (cell.inputs(x[None])[0][0],)
+    return (cell.activation(cell.inputs(x)),)
+
+
+def node_of(cell: Composition, below: list[NaryState], production: int) -> NaryState:
+    h = [state[0] for state in below]
+    if isinstance(cell, ChildSumLstm):
+        i, o, u = cell.sums(sum(h)).chunk(3)
+        c = i.sigmoid() * u.tanh() + sum(cell.forget(one).sigmoid() * cells for one, cells in below)
+        return o.sigmoid() * c.tanh(), c
+    if isinstance(cell, NaryLstm):
+        i, o, u, *f = by_place(cell.weights, h).chunk(3 + cell.n_places)
+        c = i.sigmoid() * u.tanh()
+        for place, (_, cells) in enumerate(below):
+            c = c + f[min(place, cell.n_places - 1)].sigmoid() * cells
+        return o.sigmoid() * c.tanh(), c
+    if isinstance(cell, ChildSumGru):
+        joint = sum(h) / (len(h) if cell.is_mean else 1)
+        z = cell.update(joint).sigmoid()
+        n = cell.candidate(sum(cell.reset(one).sigmoid() * one for one in h)).tanh()
+        return ((1 - z) * n + z * joint,)
+    if isinstance(cell, SequenceLstm):
+        state = torch.zeros(1, WIDTH, dtype=h[0].dtype), torch.zeros(1, WIDTH, dtype=h[0].dtype)
+        for one in h:
+            state = cell.cell(one[None], state)
+        return (state[0][0],)
+    if isinstance(cell, MaxComposition):
+        return (cell.activation(cell.linear(torch.stack(h).amax(0))),)
+    if isinstance(cell, UntiedComposition):
+        return (cell.activation(by_place(cell.weights[production], h)),)
+    if isinstance(cell, TensorComposition):
+        e = torch.cat([*h, torch.zeros_like(h[0])][:2])
+        slices = cell.tensor.unbind(1)
+        return (cell.activation(torch.stack([e @ slice_ @ e for slice_ in slices]) + by_place(cell.weights, h)),)
+    assert isinstance(cell, RecursiveComposition)
+    return (cell.activation(by_place(cell.weights, h)),)
+
+
+def naive(cell: Composition, tree: Tree, inputs: Tensor) -> Tensor:
+    """Return the states of the nodes, one after the other, from the equations."""
+    states: list[NaryState] = []
+    for node, (word, label) in enumerate(zip(tree.words.tolist(), tree.labels, strict=True)):
+        production = KNOWN.index(label) + 1 if label in KNOWN else 0
+        below = [states[child] for child in tree.children[node]]
+        states.append(node_of(cell, below, production) if below else leaf_of(cell, inputs[word]))
+    return torch.stack([torch.cat(state) for state in states])
+
+
+def batched(cell: Composition, trees: list[Tree], inputs: list[Tensor]) -> list[Tensor]:
+    productions = [
+        [0 if leaf or label not in KNOWN else KNOWN.index(label) + 1 for label, leaf in zip(t.labels, t.is_leaf, strict=True)]
+        for t in trees
+    ]
+    forest = EncodedTrees(trees, productions).collate(torch.arange(len(trees)).numpy())
+    padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
+    leaves = cell.leaf(padded[forest.records, forest.words])
+    levels = forest.levels()
+    states = by_level(
+        lambda read, given, i: cell.compose(read, levels[i]),
+        leaves,
+        reads=[level.children for level in levels],
+        ends=forest.level_ends,
+        inputs=None,
+        module=cell,
+    )
+    return [states[forest.rows[i, : len(tree)]] for i, tree in enumerate(trees)]
+
+
+def assert_equal(name: str, trees: list[Tree], *, dtype: torch.dtype, tolerance: float) -> None:
+    cell = COMPOSITIONS[name]().to(dtype)
+    for parameter in cell.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    inputs = [torch.randn(tree.n_words, INPUT, dtype=dtype, requires_grad=True) for tree in trees]
+    wanted = [*inputs, *cell.parameters()]
+    probes = [torch.randn(len(tree), cell.state_width, dtype=dtype) for tree in trees]
+    results = []
+    for states in (batched(cell, trees, inputs), [naive(cell, t, x) for t, x in zip(trees, inputs, strict=True)]):
+        loss = sum(((state * probe).sum() for state, probe in zip(states, probes, strict=True)), torch.zeros((), dtype=dtype))
+        results.append((states, torch.autograd.grad(loss, wanted, allow_unused=True)))
+    (found, found_gradients), (expected, expected_gradients) = results
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance)
+    for one, other in zip(found_gradients, expected_gradients, strict=True):
+        if other is None:
+            assert one is None or not one.any()
+        else:
+            scale = other.abs().max().clamp(min=1)
+            torch.testing.assert_close(one / scale, other / scale, rtol=tolerance, atol=tolerance)
+
+
+def shaped(name: str, tree: Tree) -> Tree:
+    return binarised(tree, direction="right", find_head=lambda label, children: 0) if name == "rntn" else tree
+
+
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_levels_equal_recursion(name: str, grow: Callable[..., Tree]) -> None:
+    random = Random(3)
+    trees = [shaped(name, grow(random, random.randint(1, 12))) for _ in range(12)]
+    assert_equal(name, trees, dtype=torch.float64, tolerance=1e-10)
+    assert_equal(name, trees[:1], dtype=torch.float64, tolerance=1e-10)
+
+
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_binary_trees_and_single_words(name: str, grow: Callable[..., Tree]) -> None:
+    random = Random(4)
+    trees = [grow(random, n_words, most=2, unary_prob=0.0) for n_words in (1, 7, 2, 9)]
+    assert_equal(name, trees, dtype=torch.float64, tolerance=1e-10)
+    assert_equal(name, [trees[0]], dtype=torch.float64, tolerance=1e-10)
+
+
+def deep(n_words: int) -> Tree:
+    children: list[list[int]] = [[] for _ in range(n_words)]
+    top = 0
+    for word in range(1, n_words):
+        children.append([top, word] if word % 2 else [word, top])
+        top = len(children) - 1
+    n_nodes = len(children)
+    words = [*range(n_words), *[-1] * (n_nodes - n_words)]
+    return from_children(children, root=top, words=words, labels=["a"] * n_nodes, is_made=[False] * n_nodes)
+
+
+def wide(n_words: int) -> Tree:
+    children = [[] for _ in range(n_words)] + [list(range(n_words))]
+    labels, is_made = ["b"] * (n_words + 1), [False] * (n_words + 1)
+    return from_children(children, root=n_words, words=[*range(n_words), -1], labels=labels, is_made=is_made)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_levels_equal_recursion_on_a_thousand_trees(name: str, grow: Callable[..., Tree]) -> None:
+    random = Random(5)
+    for _ in range(20):
+        trees = [shaped(name, grow(random, random.randint(1, 25), most=random.randint(2, 8))) for _ in range(50)]
+        assert_equal(name, trees, dtype=torch.float32, tolerance=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_deep_and_wide_trees_equal_recursion(name: str) -> None:
+    trees = [deep(5_000), shaped(name, wide(1_000)), deep(3)]
+    assert_equal(name, trees, dtype=torch.float64, tolerance=1e-8)
+
+
+def test_tensor_refuses_wide_nodes() -> None:
+    with pytest.raises(
+        ConfigError, match=r"a node of 3 children, and the tensor takes two; set encoder\.tree\.trees\.binarize=right"
+    ):
+        COMPOSITIONS["rntn"]().check((2, 3))
+
+
+def test_untied_refuses_trees_without_productions() -> None:
+    bare = TreeField(trees=BranchingTrees(column="tokens", shape="left"), productions="none", min_count=1)
+    with pytest.raises(ConfigError, match="productions is 'none', but matrices are untied"):
+        UntiedComposition(input_width=2, width=2, tree=bare, n_places=2, activation="tanh", recurrent_drop_prob=0.0)
+
+
+@pytest.mark.parametrize("name", ["recnn", "child-sum", "n-ary", "gru", "sequence"])
+def test_recurrent_dropout_acts_in_training_alone(name: str, grow: Callable[..., Tree]) -> None:
+    trees = [grow(Random(6), 9)]
+    inputs = [torch.randn(9, INPUT)]
+    quiet = COMPOSITIONS[name]()
+    quiet.dropout.keep_prob = 0.5
+    found = batched(quiet, trees, inputs)[0]
+    quiet.eval()
+    still = batched(quiet, trees, inputs)[0]
+    assert not torch.allclose(found, still)
+    assert torch.equal(still, batched(quiet, trees, inputs)[0])
+    quiet.dropout.keep_prob = 1.0
+    torch.testing.assert_close(batched(quiet.train(), trees, inputs)[0], still)
