@@ -38,7 +38,7 @@ format: $(ENVIRONMENT) ## mend style and format where that can be done by machin
 
 bench: $(ENVIRONMENT) ## run every benchmark; they print ratios
 	@test -n "$(BENCHMARKS)" || { echo "no benchmark: benchmarks/ has no .py file" >&2; exit 1; }
-	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file; done
+	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; PYTHONPATH=benchmarks $(BIN)/python $$file; done
 
 dist: $(ENVIRONMENT) ## build the sdist, and the wheel from it, into dist/
 	rm -rf dist

@@ -15,7 +15,6 @@ from seqlab.steps import Steps
 from seqlab_recnn.compositions.base import Composition
 from seqlab_recnn.data.fields import TreeField
 from seqlab_recnn.data.forest import EncodedTrees, Forest
-from seqlab_recnn.levels import by_level
 from seqlab_recnn.outside import OutsidePass
 from seqlab_recnn.trees.branching import branching
 
@@ -91,14 +90,7 @@ class TreeEncoder(Encoder):
         places = forest.records * steps.values.shape[1] + forest.words
         leaves = self.composition.leaf(steps.values.flatten(0, 1).index_select(0, places))
         leaves = leaves.to(next(self.composition.parameters()).dtype)  # as the weights, whatever the autocast
-        levels = forest.levels()
-
-        def step(children: Tensor, given: Tensor | None, i: int) -> Tensor:
-            return self.composition.compose(children, levels[i])
-
-        reads = [level.children for level in levels]
-        states = by_level(step, leaves, reads=reads, ends=forest.level_ends, inputs=None, module=self.composition)
-        return states[:, : self.composition.width]
+        return self.composition.states(leaves, forest)[:, : self.composition.width]
 
 
 def _root_rows(forest: Forest) -> Tensor:

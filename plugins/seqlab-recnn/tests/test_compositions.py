@@ -12,7 +12,6 @@ from seqlab_recnn.compositions.recursive import MaxComposition, RecursiveComposi
 from seqlab_recnn.data.fields import TreeField
 from seqlab_recnn.data.forest import EncodedTrees
 from seqlab_recnn.data.sources import BranchingTrees
-from seqlab_recnn.levels import by_level
 from seqlab_recnn.trees.shaping import binarised
 from seqlab_recnn.trees.tree import Tree, from_children
 from torch import Tensor
@@ -121,15 +120,7 @@ def batched(cell: Composition, trees: list[Tree], inputs: list[Tensor]) -> list[
     forest = EncodedTrees(trees, productions).collate(torch.arange(len(trees)).numpy())
     padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
     leaves = cell.leaf(padded[forest.records, forest.words])
-    levels = forest.levels()
-    states = by_level(
-        lambda read, given, i: cell.compose(read, levels[i]),
-        leaves,
-        reads=[level.children for level in levels],
-        ends=forest.level_ends,
-        inputs=None,
-        module=cell,
-    )
+    states = cell.states(leaves, forest)
     return [states[forest.rows[i, : len(tree)]] for i, tree in enumerate(trees)]
 
 

@@ -15,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqlab_recnn.compositions.base import CandidateDropout, Composition, PlaceWeights, sum_of_children
-from seqlab_recnn.data.forest import Level
+from seqlab_recnn.compositions.lstm_levels import LstmWeights, states_of
+from seqlab_recnn.data.forest import Forest, Level
 
 
 class LstmComposition(Composition):
@@ -35,6 +36,19 @@ class LstmComposition(Composition):
         hidden, cells = children.split(self.width, 1)
         gates, forget = self._gates(hidden, level)
         return self._state(gates, sum_of_children(forget * cells, level))
+
+    def states(self, leaves: Float[Tensor, "leaf state"], forest: Forest) -> Float[Tensor, "row state"]:
+        """Return the states of all rows, by a backward pass of their own where the forest allows it."""
+        weights = self._weights(forest)
+        if weights is None:
+            return super().states(leaves, forest)
+        return states_of(
+            forest, leaves, weights, mask=self.dropout.mask(leaves, n_rows=forest.n_rows - len(leaves), width=self.width)
+        )
+
+    @abstractmethod
+    def _weights(self, forest: Forest) -> LstmWeights | None:
+        """Return the weights of its gates; None where the forest has nodes of other numbers of children than they take."""
 
     @abstractmethod
     def _gates(self, hidden: Tensor, level: Level) -> tuple[Float[Tensor, "node gate"], Float[Tensor, "edge unit"]]:
@@ -61,6 +75,9 @@ class ChildSumLstm(LstmComposition):
         nn.init.zeros_(self.sums.bias)
         nn.init.constant_(self.forget.bias, forget_bias)
 
+    def _weights(self, forest: Forest) -> LstmWeights:
+        return LstmWeights(self.sums.weight.T, self.sums.bias, self.forget.weight.T, self.forget.bias)
+
     def _gates(self, hidden: Tensor, level: Level) -> tuple[Tensor, Tensor]:
         return self.sums(sum_of_children(hidden, level)), torch.sigmoid(self.forget(hidden))
 
@@ -74,6 +91,11 @@ class NaryLstm(LstmComposition):
         self.n_places = n_places
         self.weights = PlaceWeights(width=width, output_width=(3 + n_places) * width, n_places=n_places)
         nn.init.constant_(self.weights.bias.detach()[3 * width :], forget_bias)
+
+    def _weights(self, forest: Forest) -> LstmWeights | None:
+        if forest.arity != (self.n_places, self.n_places):
+            return None
+        return LstmWeights(self.weights.weight.flatten(0, 1), self.weights.bias, None, None)
 
     def _gates(self, hidden: Tensor, level: Level) -> tuple[Tensor, Tensor]:
         gates, forget = self.weights(hidden, level).tensor_split([3 * self.width], 1)

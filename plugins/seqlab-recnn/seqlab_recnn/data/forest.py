@@ -36,6 +36,8 @@ class Level:
 
     nodes: slice
     """Their rows in the forest."""
+    edges: slice
+    """The edges below them, of all in the forest."""
     children: Int[Tensor, " edge"]
     """The row of each child, parent by parent, in the order of children."""
     parents: Int[Tensor, " edge"]
@@ -58,6 +60,7 @@ class Level:
         return replace(
             self,
             nodes=slice(self.nodes.start + group.nodes.start, self.nodes.start + group.nodes.stop),
+            edges=slice(self.edges.start + edges.start, self.edges.start + edges.stop),
             children=self.children[edges],
             parents=self.parents[edges] - group.nodes.start,
             places=self.places[edges],
@@ -152,7 +155,7 @@ class Forest:
         for (start, end), (first, last), arity, groups in heights:
             edges = slice(first, last)
             parents = self.parents[edges] - start
-            found.append(Level(slice(start, end), self.children[edges], parents, self.places[edges], arity, groups))
+            found.append(Level(slice(start, end), edges, self.children[edges], parents, self.places[edges], arity, groups))
         return found
 
 
