@@ -69,7 +69,7 @@ class TreeEncoder(Encoder):
         if self.tree not in batch:
             raise DataError(
                 f"the records have no column {self.tree.column!r}, from which the encoder reads trees; "
-                "trees@encoder.tree.trees=branching needs none"
+                "encoder/trees@encoder.tree.trees=branching needs none"
             )
         forest = batch.tensors(self.tree)
         assert isinstance(forest, Forest), type(forest)

@@ -1,7 +1,7 @@
 """Trees as brackets: `(S (NP (DT the) (NN cat)) (VP (VBZ sleeps)))`, over as many lines as one likes.
 
-`(NN cat)` is a leaf with a label. Words side by side, `(NP the cat)`, are leaves without labels. A bracket may lack its label:
-`( (S …))`. Parsing keeps a stack of its own, so trees may be of any depth.
+`(NN cat)` is a leaf with a label. Words side by side, `(NP the cat)`, are leaves without labels. A bracket that holds others
+may lack its label: `( (S …))`. Parsing keeps a stack of its own, so trees may be of any depth.
 """
 
 import re
@@ -14,6 +14,7 @@ import numpy as np
 from seqlab_recnn.trees.tree import Tree
 
 _TOKEN = re.compile(r"[()\n]|[^ \t\r\n()]+")
+UNLABELLED = "_"
 _ROUND = {"(": "-LRB-", ")": "-RRB-"}
 
 Fault: TypeAlias = Callable[[int, str], None]
@@ -44,20 +45,28 @@ def parse_trees(text: str, *, fault: Fault) -> Iterator[BracketedTree]:
 
 
 def to_brackets(tree: Tree, words: Sequence[str]) -> str:
-    """Return `tree` on one line, round brackets of its words and labels written `-LRB-` and `-RRB-`."""
+    """Return `tree` on one line, round brackets of its words and labels written `-LRB-` and `-RRB-`.
+
+    Nodes that binarisation put in have an `@` before their label. A leaf without a label that could not be told from one is
+    `(_ word)`.
+    """
     texts: list[str] = []
-    for node, (label, word) in enumerate(zip(tree.labels, tree.words.tolist(), strict=True)):
-        n_children = len(tree.children[node])
-        inside = [words[word].replace("(", _ROUND["("]).replace(")", _ROUND[")"])] if word >= 0 else texts[-n_children:]
-        if n_children:
-            del texts[-n_children:]
-        texts.append(f"({' '.join([_marked(label, is_made=bool(tree.is_made[node])), *inside]).strip()})")
+    for node, (label, below) in enumerate(zip(tree.labels, tree.children, strict=True)):
+        plain = _escaped(f"@{label}" if tree.is_made[node] else label)
+        if not below:
+            word, is_bare = _escaped(words[tree.words[node]]), not label and _has_bare_leaves(tree, int(tree.parents[node]))
+            texts.append(word if is_bare else f"({plain or UNLABELLED} {word})")
+            continue
+        texts[-len(below) :] = [f"({' '.join([plain, *texts[-len(below) :]]).strip()})"]
     return texts[0] if texts else ""
 
 
-def _marked(label: str, *, is_made: bool) -> str:
-    plain = label.replace("(", _ROUND["("]).replace(")", _ROUND[")"])
-    return f"@{plain}" if is_made else plain
+def _has_bare_leaves(tree: Tree, node: int) -> bool:
+    return node >= 0 and bool(tree.labels[node]) and len(tree.children[node]) > 1
+
+
+def _escaped(text: str) -> str:
+    return text.replace("(", _ROUND["("]).replace(")", _ROUND[")"])
 
 
 @dataclass

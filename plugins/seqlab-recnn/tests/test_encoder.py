@@ -1,0 +1,246 @@
+"""The tree encoder: what every encoder promises, and what it makes of the trees of records."""
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from seqlab_recnn.compositions.lstm import ChildSumLstm
+from seqlab_recnn.data.fields import TreeField
+from seqlab_recnn.data.forest import Forest
+from seqlab_recnn.data.sources import BracketTrees, BranchingTrees
+from seqlab_recnn.encoder import TreeEncoder
+from seqlab_recnn.outside import OutsidePass
+
+import seqlab
+from seqlab.config import build, compose, known_targets, plain
+from seqlab.data.columns import string_records
+from seqlab.data.encoding import Batch, EncodedRecords
+from seqlab.errors import ConfigError, DataError
+from seqlab.heads import SegmentHead
+from seqlab.steps import Steps
+from seqlab.testing import EncoderContract
+
+OPTIONS = ["recnn", "recnn_max", "recnn_untied", "rntn", "treegru", "treelstm", "treelstm_nary", "treelstm_sequence"]
+QUIET = ["encoder.width=6", "encoder.output_drop_prob=0", "paths.run_dir=."]
+BRACKETS = "{_target_:seqlab_recnn.BracketTrees,column:tree,words:tokens,fallback:null,unary:join,binarize:right}"
+TREES = ["(S (NP (D the) (N cat)) (V sat))", "(N rain)", "(S (NP (D a) (J big) (N dog)) (VP (V ran)))"]
+TOKENS = [["the", "cat", "sat"], ["rain"], ["a", "big", "dog", "ran"]]
+
+
+def settings_of(option: str, *overrides: str) -> dict[str, Any]:
+    found: dict[str, Any] = plain(compose([f"encoder={option}", *QUIET, *overrides]))["encoder"]
+    return found
+
+
+def encoder_of(option: str, *overrides: str, input_width: int = 4) -> TreeEncoder:
+    settings = settings_of(option, *overrides)
+    fields = {"known": ["S", "NP"]}
+
+    def fitted(built: Any) -> Any:
+        if isinstance(built, TreeField):
+            built.restore(fields, {})
+        return built
+
+    made: TreeEncoder = build(settings, targets=known_targets(), resolve=fitted, path="encoder", input_width=input_width)
+    return made
+
+
+def batch_of(encoder: TreeEncoder, trees: list[str] = TREES, tokens: list[list[str]] = TOKENS) -> Batch:
+    records = string_records({"tree": trees, "tokens": tokens})
+    encoded = EncodedRecords({encoder.tree.key: encoder.tree.encode(records)}, columns=records)
+    return encoded.batch(np.arange(len(trees)))
+
+
+class TestOverBalancedTrees(EncoderContract):
+    def make(self, input_width: int) -> TreeEncoder:
+        return encoder_of("treelstm", input_width=input_width)
+
+    def lengths_of(self, lengths: Any) -> list[int]:
+        return [max(0, 2 * length - 1) for length in lengths]
+
+
+class TestLeavesInBothDirections(EncoderContract):
+    def make(self, input_width: int) -> TreeEncoder:
+        return encoder_of("treelstm_nary", "encoder.is_two_way=true", "encoder.output=leaves", input_width=input_width)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_nodes_of_trees_come_in_post_order(option: str) -> None:
+    encoder = encoder_of(option).eval()
+    batch = batch_of(encoder)
+    steps = Steps(torch.randn(3, 4, 4), torch.tensor([3, 1, 4]))
+    encoded = encoder.encode(steps, batch)
+    assert encoded.values.shape == (3, 7, encoder.output_width)
+    assert encoded.lengths.tolist() == [5, 1, 7]
+    assert encoded.covers is not None
+    assert encoded.covers[2].tolist() == [[0, 1], [1, 2], [2, 3], [1, 3], [0, 3], [3, 4], [0, 4]]
+    roots = torch.stack([encoded.values[0, 4], encoded.values[1, 0], encoded.values[2, 6]])
+    torch.testing.assert_close(encoded.summary, roots[:, : encoder.summary_width])
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_records_of_a_batch_do_not_meet(option: str) -> None:
+    encoder = encoder_of(option, "encoder.is_two_way=true").eval()
+    values, lengths = torch.randn(3, 4, 4), torch.tensor([3, 1, 4])
+    together = encoder.encode(Steps(values, lengths), batch_of(encoder))
+    for i in range(3):
+        alone = batch_of(encoder, TREES[i : i + 1], TOKENS[i : i + 1])
+        one = encoder.encode(Steps(values[i : i + 1, : lengths[i]], lengths[i : i + 1]), alone)
+        n_nodes = int(together.lengths[i])
+        torch.testing.assert_close(together.values[i, :n_nodes], one.values[0, :n_nodes], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(together.summary[i : i + 1], one.summary, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_bfloat16_autocast_is_near_float32(option: str) -> None:
+    encoder = encoder_of(option, "encoder.is_two_way=true").eval()
+    batch, steps = batch_of(encoder), Steps(torch.randn(3, 4, 4), torch.tensor([3, 1, 4]))
+    expected = encoder.encode(steps, batch)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = encoder.encode(Steps(steps.values.bfloat16(), steps.lengths), batch)
+    (found.values.float() ** 2).sum().backward()
+    torch.testing.assert_close(found.values.float(), expected.values, atol=0.03, rtol=0.05)
+
+
+def test_leaves_see_the_whole_tree() -> None:
+    encoder = encoder_of("treelstm", "encoder.is_two_way=true", "encoder.output=leaves").eval()
+    values = torch.randn(3, 4, 4, requires_grad=True)
+    encoded = encoder.encode(Steps(values, torch.tensor([3, 1, 4])), batch_of(encoder))
+    assert encoded.values.shape == (3, 4, 12)
+    encoded.values[2, 0].sum().backward()
+    assert values.grad is not None
+    assert values.grad[2].abs().sum(1).gt(0).tolist() == [True] * 4
+    assert not values.grad[:2].any()
+
+
+def test_outside_equals_recursion(grow: Any) -> None:
+    random = Random(4)
+    trees = [grow(random, random.randint(1, 9), most=5) for _ in range(8)]
+    from seqlab_recnn.data.forest import EncodedTrees
+
+    forest = EncodedTrees(trees, [[0] * len(tree) for tree in trees]).collate(np.arange(8))
+    above = OutsidePass(width=4).double()
+    above.root.data.normal_()
+    inside = torch.randn(forest.n_rows, 4, dtype=torch.float64, requires_grad=True)
+    found = above(inside, forest)
+    probes = torch.randn_like(found)
+    wanted = [inside, *above.parameters()]
+    gradients = torch.autograd.grad((found * probes).sum(), wanted)
+    rows: dict[int, torch.Tensor] = {}
+    for record, tree in enumerate(trees):
+        place = forest.rows[record].tolist()
+        for node in reversed(range(len(tree))):
+            parent = int(tree.parents[node])
+            if parent < 0:
+                rows[place[node]] = above.root
+                continue
+            siblings = tree.children[parent]
+            at = siblings.index(node)
+            none = torch.zeros(4, dtype=torch.float64)
+            sums = [sum((inside[place[one]] for one in part), none) for part in (siblings[:at], siblings[at + 1 :])]
+            rows[place[node]] = torch.tanh(above.above(rows[place[parent]]) + above.siblings(torch.cat(sums)))
+    expected = torch.stack([rows[row] for row in range(forest.n_rows)])
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    for one, other in zip(gradients, torch.autograd.grad((expected * probes).sum(), wanted), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+def test_encoder_tells_what_is_missing() -> None:
+    encoder = encoder_of("treelstm")
+    records = string_records({"tokens": TOKENS})
+    batch = Batch({}, torch.tensor([3, 1, 4]), torch.arange(3))
+    with pytest.raises(DataError, match="no column 'tree', from which the encoder reads trees"):
+        encoder.encode(Steps(torch.zeros(3, 4, 4), torch.tensor([3, 1, 4])), batch)
+    assert len(records) == 3
+    with pytest.raises(
+        ConfigError, match=r"encoder\.output is 'leaves', which see nothing but their word; set encoder\.is_two_way"
+    ):
+        encoder_of("treelstm", "encoder.output=leaves")
+    with pytest.raises(ConfigError, match="output is 'root'; expected nodes or leaves"):
+        encoder_of("treelstm", "encoder.output=root")
+    wide = encoder_of("rntn", "encoder.tree.trees.binarize=none")
+    with pytest.raises(ConfigError, match="a node of 3 children, and the tensor takes two"):
+        wide.encode(Steps(torch.zeros(3, 4, 4), torch.tensor([3, 1, 4])), batch_of(wide))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["encoder=treelstm", "head=[crf]", "heads.tags.target.column=tokens"], "heads.tags labels the steps of the records"),
+        (
+            ["encoder=lstm", "head=[nodes]", f"heads.nodes.target.trees={BRACKETS}"],
+            "heads.nodes labels the nodes of trees, but the encoder gives steps of the records; choose a tree encoder",
+        ),
+    ],
+)
+def test_heads_must_fit_the_steps(tmp_path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        seqlab.train(["data=sample_trees", "data.reader.n_train=20", f"hydra.run.dir={tmp_path}", *overrides])
+
+
+SMALL = [
+    *("data=sample_trees", "data.reader.n_train=60", "data.reader.n_val=10", "data.reader.n_test=10", "trainer.max_epochs=1"),
+    *("encoder.width=8", "embedding=[words]", "embedding.parts.words.width=6", "n_threads=1"),
+]
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_train_and_label_nodes(tmp_path: Path, option: str) -> None:
+    run = seqlab.train([*SMALL, f"encoder={option}", "head=[nodes,sequence]", f"hydra.run.dir={tmp_path}"])
+    tagger = seqlab.load(run.model)
+    record = {"tokens": ["a", "dull", "film"], "tree": "(2 (2 a) (1 (1 dull) (2 film)))"}
+    tagged = tagger.predict([record, {"tokens": ["fine"], "tree": ""}])
+    nodes = tagged[0].predictions["nodes"]
+    assert nodes.bounds == [(0, 1), (1, 2), (2, 3), (1, 3), (0, 3)]
+    assert len(nodes.labels) == 5
+    assert [len(one.predictions["nodes"].labels) for one in tagged] == [5, 1]
+    assert len(tagged[0].predictions["label"].labels) == 1
+    assert [span.text for span in tagged[0].spans["nodes"]][-2:] == ["dull film", "a dull film"]
+
+
+def test_tree_over_a_bilstm_is_a_chain(tmp_path: Path) -> None:
+    chain = ["encoder=chain", "+encoder@encoder.parts.below=lstm", "+encoder@encoder.parts.trees=treelstm"]
+    widths = ["encoder.parts.below.width=5", "encoder.parts.trees.width=7"]
+    small = [word for word in SMALL if not word.startswith("encoder.")]
+    partial = ["+encoder.parts.below._partial_=true", "+encoder.parts.trees._partial_=true"]
+    head = ["head=[nodes]", "heads.nodes.target.trees=${encoder.parts.trees.tree.trees}"]
+    run = seqlab.train([*small, *chain, *widths, *partial, *head, f"hydra.run.dir={tmp_path}"])
+    assert run.metrics["test"]["accuracy"] > 0
+
+
+def test_leaves_are_tagged_in_the_context_of_the_tree(tmp_path: Path) -> None:
+    overrides = ["encoder=treelstm", "encoder.is_two_way=true", "encoder.output=leaves"]
+    overrides += ["encoder/trees@encoder.tree.trees=branching", "trainer.max_epochs=1"]
+    sizes = ["data.reader.n_train=60", "data.reader.n_val=10", "data.reader.n_test=10"]
+    run = seqlab.train(["data=sample", "head=[crf]", "encoder.width=8", *sizes, *overrides, f"hydra.run.dir={tmp_path}"])
+    (tagged,) = seqlab.load(run.model).predict(["She lives in Oslo ."])
+    assert len(tagged.predictions["tags"].labels) == 5
+
+
+def test_segments_are_the_nodes_that_cover_them() -> None:
+    head = SegmentHead.__new__(SegmentHead)
+    torch.nn.Module.__init__(head)
+    head.pooling, head.dropout = (lambda steps: steps.values[:, 0]), torch.nn.Identity()
+    from seqlab.data.fields import SegmentBounds
+
+    covers = torch.tensor([[[0, 1], [1, 2], [0, 2], [2, 3], [0, 3]]])
+    steps = Steps(torch.arange(5.0).view(1, 5, 1), torch.tensor([5]), covers=covers)
+    bounds = SegmentBounds(torch.tensor([[0, 1, 0, 1]]), torch.tensor([[2, 2, 3, 3]]), torch.tensor([4]))
+    found = head._nodes(steps, covers, bounds)
+    assert found.values.flatten().tolist() == [2.0, 1.0, 4.0, 4.0]
+
+
+def test_doctor_of_shapes_accepts_forests() -> None:
+    field = TreeField(trees=BranchingTrees(column="tokens", shape="left"), productions="none", min_count=1)
+    field.fit(string_records({"tokens": TOKENS}))
+    forest = field.encode(string_records({"tokens": TOKENS})).collate(np.arange(3))
+    assert isinstance(forest, Forest)
+    moved = forest.to(torch.device("meta"))
+    assert moved.children.device.type == "meta"
+    assert moved.groups == forest.groups
+    cell = ChildSumLstm(input_width=2, width=3, forget_bias=1.0, recurrent_drop_prob=0.0)
+    assert cell.state_width == 6
+    assert BracketTrees(column="t", words="w", fallback=None, unary="keep", binarize="none").column == "t"
