@@ -42,7 +42,10 @@ _CORPORA: dict[str, tuple[_Source, dict[str, Any]]] = {
         _grammatical(utterance_record, "names", "utterances"),
         {"tokens": _STRINGS, "tags": _STRINGS, "label": _STRING},
     ),
-    "trees": (_grammatical(review_record, "reviews"), {"tokens": _STRINGS, "tree": _STRING, "label": _STRING}),
+    "trees": (
+        _grammatical(review_record, "reviews"),
+        {"tokens": _STRINGS, "tree": _STRING, "segments": _CHUNKS, "label": _STRING, "structure": _STRING},
+    ),
     "frames": (
         lambda ownership: Speech(ownership).record,
         {"frames": List(List(Value("float32"))), "labels": _STRINGS},

@@ -35,7 +35,8 @@ class Meaning(NamedTuple):
 
 
 def review_record(grammar: Grammar, random: Random) -> dict[str, object]:
-    """Return a review: `tokens`, `tree` (Penn brackets) and the root's sentiment as `label`.
+    """Return a review: `tokens`, `tree` (Penn brackets), its nodes as `segments` in post-order, the root's sentiment as `label`
+    and `structure`: seen or unseen.
 
     In the test split, two fifths have a structure of negation that the other splits never show.
     """
@@ -44,8 +45,10 @@ def review_record(grammar: Grammar, random: Random) -> dict[str, object]:
     assert isinstance(review, Branch)
     tokens = with_articles([leaf.word for leaf in review.leaves()])
     tokens[0] = tokens[0][0].upper() + tokens[0][1:]
-    tree, meaning = _bracket(review, iter(tokens))
-    return {"tokens": tokens, "tree": tree, "label": meaning.label}
+    segments: list[dict[str, object]] = []
+    tree, meaning = _bracket(review, iter(enumerate(tokens)), segments)
+    structure = "unseen" if is_unseen else "seen"
+    return {"tokens": tokens, "tree": tree, "segments": segments, "label": meaning.label, "structure": structure}
 
 
 def compose(left: Meaning, right: Meaning) -> Meaning:
@@ -72,15 +75,20 @@ def compose(left: Meaning, right: Meaning) -> Meaning:
             return Meaning(_clip(left.score + right.score), "")
 
 
-def _bracket(node: Leaf | Branch, words: Iterator[str]) -> tuple[str, Meaning]:
+def _bracket(node: Leaf | Branch, words: Iterator[tuple[int, str]], segments: list[dict[str, object]]) -> tuple[str, Meaning]:
+    """Return the brackets of `node`, which takes its own of the numbered `words`, and its meaning; add its nodes to `segments`."""
     if isinstance(node, Leaf):
         meaning = _word_meaning(node.mark)
-        return f"({meaning.label} {next(words)})", meaning
+        place, word = next(words)
+        segments.append({"start": place, "end": place + 1, "label": meaning.label})
+        return f"({meaning.label} {word})", meaning
     if len(node.children) == 1:
-        return _bracket(node.children[0], words)
+        return _bracket(node.children[0], words, segments)
     assert len(node.children) == 2, node
-    (left, left_meaning), (right, right_meaning) = (_bracket(child, words) for child in node.children)
+    first = len(segments)
+    (left, left_meaning), (right, right_meaning) = (_bracket(child, words, segments) for child in node.children)
     meaning = compose(left_meaning, right_meaning)
+    segments.append({"start": segments[first]["start"], "end": segments[-1]["end"], "label": meaning.label})
     return f"({meaning.label} {left} {right})", meaning
 
 
