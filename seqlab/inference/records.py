@@ -20,6 +20,8 @@ class Layer:
     """Span scheme of the labels, None where they spell no spans."""
     labels: Sequence[str]
     """What the head can say: of spans their labels, else the tags or labels themselves."""
+    is_of_nodes: bool = False
+    """True: one label a node of the trees that the encoder builds."""
 
 
 @final

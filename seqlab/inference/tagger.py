@@ -43,7 +43,7 @@ class Tagger:
         self.heads = list(heads)
         self.columns = sorted({field.column for field in bundle.fields if field.key not in targets})
         has_steps = bundle.labeler.encoder.keeps_steps
-        self.layers = {name: _layer(head, is_per_step=head.is_per_step and has_steps) for name, head in heads.items()}
+        self.layers = {name: _layer(head, has_steps=has_steps) for name, head in heads.items()}
 
     @classmethod
     def load(cls, path: str | Path) -> "Tagger":
@@ -171,16 +171,17 @@ class Tagger:
             raise DataError(f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these") from None
 
 
-def _layer(head: Head, *, is_per_step: bool) -> Layer:
+def _layer(head: Head, *, has_steps: bool) -> Layer:
+    """Return how the labels of `head` lie; `has_steps`: its encoder's steps are those of the records, not nodes of trees."""
     if isinstance(head, SegmentHead):
         return Layer(is_per_step=False, scheme=None, labels=head.target.tags)
     if not isinstance(head, TagHead):
         return Layer(is_per_step=False, scheme=None, labels=getattr(head.target, "labels", []))
     scheme = head.target.span_scheme
     if scheme is None:
-        return Layer(is_per_step=is_per_step, scheme=None, labels=head.target.tags)
+        return Layer(is_per_step=has_steps, scheme=None, labels=head.target.tags, is_of_nodes=not has_steps)
     labels = dict.fromkeys(span.label for tag in head.target.tags for span in scheme.spans([tag]))
-    return Layer(is_per_step=is_per_step, scheme=scheme.name, labels=list(labels))
+    return Layer(is_per_step=has_steps, scheme=scheme.name, labels=list(labels))
 
 
 def read_input(item: object) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, final
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from seqlab.config import build, compose, known_targets, plain
@@ -15,6 +15,8 @@ from seqlab.errors import ConfigError, DataError
 from seqlab.inference import TaggedRecord, Tagger
 from seqlab.report.figures import gate_figure, influence_figure, png, svg
 from seqlab.report.traces import MAX_MATRIX_STEPS, CellTrace, trace, trace_cell
+from seqlab.report.trees import tree_svg
+from seqlab.types import Prediction
 
 PAGE_FILE = "index.html"
 TRACES_FILE = "traces.safetensors"
@@ -50,12 +52,13 @@ class Inspection:
 def inspect(tagger: Tagger, item: Any, *, name: str, beside: Mapping[str, Tagger] | None = None) -> Inspection:
     """Return what the model `name` does with `item` (any input of `Tagger.predict`), and others `beside` it.
 
-    Raises: DataError for an empty record; ConfigError where the encoder has no recurrent layer.
+    Raises: DataError for an empty record; ConfigError where the encoder has no recurrent layer and builds no tree.
     """
     (record,) = tagger.predict([item])
-    traces = _traces(tagger, item, name=name)
-    first = _first(traces, name=name)
-    if not len(first.inputs):
+    traces = _traces(tagger, item, name=name, is_needed=not _trees(record))
+    if not traces and record.tokens:
+        return Inspection(record, record.tokens, [], {})
+    if not traces or not len((first := _first(traces, name=name)).inputs):
         raise DataError("the record has no step; give a text with at least one token")
     curves = {name: first.influence[0]}
     for other, model in (beside or {}).items():
@@ -69,21 +72,32 @@ def inspect(tagger: Tagger, item: Any, *, name: str, beside: Mapping[str, Tagger
 def write_inspection(inspection: Inspection, folder: Path, *, name: str) -> list[Path]:
     """Write the page, each picture as PNG, and the numbers, into `folder`; return their paths, the page first."""
     folder.mkdir(parents=True, exist_ok=True)
+    figures = _figures(inspection)
+    trees = {f"tree-{head}": tree_svg(inspection.record.tokens, p) for head, p in _trees(inspection.record).items()}
+    pictures = {**trees, **{key: svg(figure) for key, figure in figures.items()}}
+    contents: dict[str, bytes] = {PAGE_FILE: _page(inspection, pictures, name=name).encode()}
+    contents |= {f"{key}.svg": picture.encode() for key, picture in trees.items()}
+    contents |= {f"{key}.png": png(figure) for key, figure in figures.items()}
+    if inspection.traces:
+        contents[TRACES_FILE] = save(_tensors(inspection.traces))
+    for file, content in contents.items():
+        (folder / file).write_bytes(content)
+    return [folder / file for file in contents]
+
+
+def _figures(inspection: Inspection) -> dict[str, Any]:
+    if not inspection.traces:
+        return {}
     first = inspection.traces[0]
     matrix = first if not first.is_backward else None
     figures = {"influence": influence_figure(inspection.curves, matrix, steps=inspection.steps)}
-    for traced in inspection.traces:
-        figures[_slug(traced)] = gate_figure(traced, steps=inspection.steps)
-    paths = [folder / PAGE_FILE]
-    for key, figure in figures.items():
-        paths.append(folder / f"{key}.png")
-        paths[-1].write_bytes(png(figure))
-    pictures = {key: svg(figure) for key, figure in figures.items()}
-    paths[0].write_text(_page(inspection, pictures, name=name), encoding="utf-8")
-    paths.append(folder / TRACES_FILE)
-    save_file(_tensors(inspection.traces), paths[-1])
-    paths[-1].chmod(0o644)  # safetensors makes files that only their owner may read
-    return paths
+    return figures | {_slug(traced): gate_figure(traced, steps=inspection.steps) for traced in inspection.traces}
+
+
+def _trees(record: TaggedRecord) -> dict[str, Prediction]:
+    """Return the predictions, by head, that label the nodes of a tree."""
+    by_head = record.predictions.items()
+    return {head: p for head, p in by_head if record.layers[head].is_of_nodes and p.bounds is not None}
 
 
 def mean_gates(traced: CellTrace) -> dict[str, list[float]]:
@@ -91,9 +105,9 @@ def mean_gates(traced: CellTrace) -> dict[str, list[float]]:
     return {name: traced.in_text_order(values).mean(1).tolist() for name, values in traced.gates.items()}
 
 
-def _traces(tagger: Tagger, item: Any, *, name: str) -> list[CellTrace]:
+def _traces(tagger: Tagger, item: Any, *, name: str, is_needed: bool = True) -> list[CellTrace]:
     traces = trace(tagger.bundle.labeler, tagger.batch([item]))
-    if not traces:
+    if not traces and is_needed:
         kind = type(tagger.bundle.labeler.encoder).__name__
         raise ConfigError(f"{name}: its encoder, {kind}, has no recurrent layer to look into; inspect a model of one that has")
     return traces
@@ -129,11 +143,8 @@ def _tensors(traces: Sequence[CellTrace]) -> dict[str, Tensor]:
     return found
 
 
-def _page(inspection: Inspection, pictures: Mapping[str, str], *, name: str) -> str:
+def _traced_parts(inspection: Inspection, pictures: Mapping[str, str]) -> list[str]:
     parts = [
-        f"<h1>Inside {html.escape(name)}</h1>",
-        "<h2>What it says</h2>",
-        _labels_table(inspection),
         "<h2>Influence</h2>",
         _figure(
             pictures["influence"],
@@ -146,6 +157,18 @@ def _page(inspection: Inspection, pictures: Mapping[str, str], *, name: str) -> 
     for traced in inspection.traces:
         parts.append(_gates_table(traced, inspection.steps))
         parts.append(_figure(pictures[_slug(traced)], "A row is a unit, a column a step; gates from 0 (shut) to 1 (open)."))
+    return parts
+
+
+def _page(inspection: Inspection, pictures: Mapping[str, str], *, name: str) -> str:
+    trees = _trees(inspection.record)
+    parts = [
+        f"<h1>Inside {html.escape(name)}</h1>",
+        "<h2>What it says</h2>",
+        _labels_table(inspection),
+        *(_figure(pictures[f"tree-{head}"], f"{head}: the label of each node, and how sure it is.") for head in trees),
+        *(_traced_parts(inspection, pictures) if inspection.traces else []),
+    ]
     body = "\n".join(parts)
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">\n'
@@ -161,7 +184,7 @@ def _figure(picture: str, caption: str) -> str:
 def _labels_table(inspection: Inspection) -> str:
     record = inspection.record
     heads = {head: p for head, p in record.predictions.items() if record.layers[head].is_per_step}
-    whole = {head: p for head, p in record.predictions.items() if head not in heads}
+    whole = {head: p for head, p in record.predictions.items() if head not in heads and head not in _trees(record)}
     lines = []
     for head, prediction in whole.items():
         said = ", ".join(f"{label} ({p:.2f})" for label, p in zip(prediction.labels, prediction.confidences, strict=True))

@@ -61,14 +61,17 @@ def trace(labeler: Labeler, batch: Batch) -> list[CellTrace]:
     labeler.eval()
     with torch.no_grad():
         steps = labeler.embedding(batch)
-    return trace_encoder(labeler.encoder, steps)
+    return trace_encoder(labeler.encoder, steps, batch=batch)
 
 
-def trace_encoder(encoder: Encoder, steps: Steps) -> list[CellTrace]:
-    """Return a trace of every direction of every recurrent layer of `encoder`, for the one record in `steps`."""
+def trace_encoder(encoder: Encoder, steps: Steps, *, batch: Batch | None = None) -> list[CellTrace]:
+    """Return a trace of every direction of every recurrent layer of `encoder`, for the one record in `steps`.
+
+    `batch` is what an encoder reads beside the steps; None: nothing.
+    """
     encoder.eval()
     with torch.no_grad(), _inputs_of(encoder) as seen:
-        encoder(steps)
+        encoder(steps) if batch is None else encoder.encode(steps, batch)
     names = {id(part): f"encoder.{name}" for name, part in encoder.named_modules()}
     length = int(steps.lengths[0])
     return [

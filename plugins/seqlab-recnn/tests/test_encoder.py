@@ -15,6 +15,7 @@ from seqlab_recnn.encoder import TreeEncoder
 from seqlab_recnn.outside import OutsidePass
 
 import seqlab
+from seqlab.cli import main
 from seqlab.config import build, compose, known_targets, plain
 from seqlab.data.columns import string_records
 from seqlab.data.encoding import Batch, EncodedRecords
@@ -244,3 +245,13 @@ def test_doctor_of_shapes_accepts_forests() -> None:
     cell = ChildSumLstm(input_width=2, width=3, forget_bias=1.0, recurrent_drop_prob=0.0)
     assert cell.state_width == 6
     assert BracketTrees(column="t", words="w", fallback=None, unary="keep", binarize="none").column == "t"
+
+
+def test_inspect_draws_the_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = seqlab.train([*SMALL, "encoder=treelstm", "head=[nodes]", f"hydra.run.dir={tmp_path / 'run'}"])
+    capsys.readouterr()
+    record = '{"tokens": ["a", "dull", "film"], "tree": "(2 (2 a) (1 (1 dull) (2 film)))"}'
+    assert main(["inspect", str(run.folder), "--record", record, "-o", str(tmp_path / "out")]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "tree-nodes.svg"}
+    assert (tmp_path / "out" / "tree-nodes.svg").read_text().count("<rect") == 5
+    assert "<svg" in (tmp_path / "out" / "index.html").read_text()

@@ -76,7 +76,9 @@ def compose(left: Meaning, right: Meaning) -> Meaning:
 
 
 def _bracket(node: Leaf | Branch, words: Iterator[tuple[int, str]], segments: list[dict[str, object]]) -> tuple[str, Meaning]:
-    """Return the brackets of `node`, which takes its own of the numbered `words`, and its meaning; add its nodes to `segments`."""
+    """Return the brackets of `node`, which takes its own of the numbered `words`, and its meaning; add its nodes to
+    `segments`.
+    """
     if isinstance(node, Leaf):
         meaning = _word_meaning(node.mark)
         place, word = next(words)

@@ -1,0 +1,84 @@
+"""A tree drawn with its labels, as SVG that needs nothing else."""
+
+import html
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seqlab.types import Prediction
+
+_CHARACTER, _GAP, _ROW, _PAD = 7.6, 22, 54, 16
+_LOW = 33
+"""From the top of a box to where lines leave it, below its confidence."""
+_STYLE = (
+    "text{font:13px ui-monospace,SFMono-Regular,Menlo,monospace;text-anchor:middle;fill:#1b1f24}"
+    ".sure{font-size:10px;fill:#57606a}line{stroke:#8c959f}rect{fill:#ddf4ff;stroke:#54aeff}"
+)
+
+
+class _Node(NamedTuple):
+    x: float
+    depth: int
+    parent: int
+    """-1 for a root."""
+
+
+def tree_svg(words: Sequence[str], prediction: Prediction) -> str:
+    """Return a picture of the nodes that `prediction` labels, in post-order, above their `words`.
+
+    A node's parent is the first one after it whose words include its own. Labels stand in boxes, the fainter the less sure,
+    with their confidence below.
+    """
+    assert prediction.bounds is not None
+    centres, width = _centres(words)
+    nodes = _placed(prediction.bounds, centres)
+    bottom = _PAD + _ROW * (1 + max((node.depth for node in nodes), default=0))
+    lines, boxes = [], []
+    for node, (start, end), label, sure in zip(
+        nodes, prediction.bounds, prediction.labels, prediction.confidences, strict=True
+    ):
+        y = _PAD + _ROW * node.depth
+        if node.parent >= 0:
+            above = nodes[node.parent]
+            lines.append(_line(node.x, y, above.x, _PAD + _ROW * above.depth + _LOW))
+        if end - start == 1:
+            lines.append(_line(node.x, y + _LOW, centres[start], bottom - 2))
+        boxes.append(_box(node.x, y, label, sure))
+    texts = [f'<text x="{x:.1f}" y="{bottom + 14}">{html.escape(word)}</text>' for x, word in zip(centres, words, strict=True)]
+    size = f'width="{width:.0f}" height="{bottom + 28}" viewBox="0 0 {width:.0f} {bottom + 28}"'
+    parts = "".join([*lines, *boxes, *texts])
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{_STYLE}</style>{parts}</svg>'
+
+
+def _centres(words: Sequence[str]) -> tuple[list[float], float]:
+    """Return the middle of each word on the line, and the length of the line."""
+    centres, x = [], float(_PAD)
+    for word in words:
+        size = max(len(word) * _CHARACTER, 34)
+        centres.append(x + size / 2)
+        x += size + _GAP
+    return centres, x - _GAP + _PAD
+
+
+def _placed(bounds: Sequence[tuple[int, int]], centres: Sequence[float]) -> list[_Node]:
+    parents, waiting = [-1] * len(bounds), list[int]()
+    for node, (start, end) in enumerate(bounds):
+        while waiting and start <= bounds[waiting[-1]][0] and bounds[waiting[-1]][1] <= end:
+            parents[waiting.pop()] = node
+        waiting.append(node)
+    depths = [0] * len(bounds)
+    for node in reversed(range(len(bounds))):
+        depths[node] = depths[parents[node]] + 1 if parents[node] >= 0 else 0
+    middles = [(centres[start] + centres[end - 1]) / 2 for start, end in bounds]
+    return [_Node(x, depth, parent) for x, depth, parent in zip(middles, depths, parents, strict=True)]
+
+
+def _line(x: float, y: float, to_x: float, to_y: float) -> str:
+    return f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}"/>'
+
+
+def _box(x: float, y: float, label: str, sure: float) -> str:
+    width = max(len(label) * _CHARACTER + 10, 22)
+    place = f'x="{x - width / 2:.1f}" y="{y}" width="{width:.1f}" height="18"'
+    box = f'<rect {place} rx="4" fill-opacity="{0.15 + 0.85 * sure:.2f}"/>'
+    text = f'<text x="{x:.1f}" y="{y + 13}">{html.escape(label)}</text>'
+    return f'{box}{text}<text class="sure" x="{x:.1f}" y="{y + 30}" dy="-1">{sure:.2f}</text>'
