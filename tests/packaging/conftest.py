@@ -32,6 +32,11 @@ class Installation:
     package: Path
     config_dir: Path
 
+    def install(self, distribution: Path) -> None:
+        """Install a plugin from its folder, nothing but that."""
+        pip = (sys.executable, "-m", "pip", "--python", self.commands / "python")
+        _run(*pip, "install", "--no-deps", "--no-index", "--no-build-isolation", distribution, cwd=self.folder)
+
     def run(self, command: str, *arguments: str) -> str:
         """Run one of the environment's commands, and return what it prints."""
         return _run(self.commands / command, *arguments, cwd=self.folder)

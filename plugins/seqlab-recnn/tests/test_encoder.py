@@ -203,12 +203,10 @@ def test_train_and_label_nodes(tmp_path: Path, option: str) -> None:
 
 
 def test_tree_over_a_bilstm_is_a_chain(tmp_path: Path) -> None:
-    chain = ["encoder=chain", "+encoder@encoder.parts.below=lstm", "+encoder@encoder.parts.trees=treelstm"]
-    widths = ["encoder.parts.below.width=5", "encoder.parts.trees.width=7"]
+    chain = ["encoder=chain", "encoder@encoder.parts.output=treelstm", "encoder.parts.output.width=7"]
     small = [word for word in SMALL if not word.startswith("encoder.")]
-    partial = ["+encoder.parts.below._partial_=true", "+encoder.parts.trees._partial_=true"]
-    head = ["head=[nodes]", "heads.nodes.target.trees=${encoder.parts.trees.tree.trees}"]
-    run = seqlab.train([*small, *chain, *widths, *partial, *head, f"hydra.run.dir={tmp_path}"])
+    head = ["head=[nodes]", "heads.nodes.target.trees=${encoder.parts.output.tree.trees}"]
+    run = seqlab.train([*small, *chain, *head, f"hydra.run.dir={tmp_path}"])
     assert run.metrics["test"]["accuracy"] > 0
 
 
