@@ -106,11 +106,11 @@ def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozens
         )
         for name, node in config["heads"].items()
     }
-    _check_steps(heads, keeps_steps=encoder.keeps_steps)
+    check_steps(heads, keeps_steps=encoder.keeps_steps)
     return Labeler(embedding=embedding, encoder=encoder, heads=heads)
 
 
-def _check_steps(heads: Mapping[str, Head], *, keeps_steps: bool) -> None:
+def check_steps(heads: Mapping[str, Head], *, keeps_steps: bool) -> None:
     """Refuse heads whose labels belong to other steps than the encoder gives."""
     for name, head in heads.items():
         if head.is_of_record_steps is not None and head.is_of_record_steps is not keeps_steps:
