@@ -45,6 +45,18 @@ def buffer_from(first: Tensor, n_steps: int) -> Tensor:
     return made
 
 
+def over_batch(weights: Tensor | None) -> Tensor:
+    """Return weights of a direction so that they apply to each record of its batch."""
+    assert weights is not None
+    return weights.unsqueeze(1)
+
+
+def over_steps(weights: Tensor | None) -> Tensor:
+    """Return weights of a direction so that they apply to each step of each record."""
+    assert weights is not None
+    return weights[:, None, None]
+
+
 def add_product_(target: Tensor, left: Tensor, right: Tensor) -> None:
     """Add `left @ right` to `target`, a product for each direction."""
     if len(target) == 1:  # the batched product is slower for one

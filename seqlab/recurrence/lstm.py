@@ -10,7 +10,7 @@ where x_t are the projected inputs, biases added (Hochreiter and Schmidhuber 199
 (Graves 2012, §4.5).
 
 Both directions of a layer run side by side, on a leading axis. Where the machine has a compiler, `compiled` takes a batch
-through its steps, else `lstm_loop` does.
+through its steps, else `lstm_loop` and `lstm_loop_backward` do.
 """
 
 from dataclasses import fields
@@ -26,7 +26,8 @@ from seqlab.recurrence import compiled
 from seqlab.recurrence.activations import Activation
 from seqlab.recurrence.buffers import buffer_from, summed_products
 from seqlab.recurrence.lstm_form import LstmForm, LstmGradients, LstmTape, LstmWeights
-from seqlab.recurrence.lstm_loop import fill_tape, unroll_tape
+from seqlab.recurrence.lstm_loop import fill_tape
+from seqlab.recurrence.lstm_loop_backward import unroll_tape
 from seqlab.recurrence.noise import Noise
 
 

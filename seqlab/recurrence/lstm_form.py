@@ -62,6 +62,13 @@ class LstmForm:
         """Return `values` with a block's cells on an axis of their own."""
         return torch.unflatten(values, -1, (self.n_blocks, self.cells_per_block))
 
+    def peepholes(self, weights: Float[Tensor, "direction peephole cell"] | None) -> tuple[Tensor | None, Tensor | None]:
+        """Return views of `weights`: for the input gates, (direction 1 gate block cell), and for the output gate."""
+        if weights is None:
+            return None, None
+        by_cell = self.cells(weights).unsqueeze(1)
+        return by_cell[:, :, :-1], by_cell[:, :, -1]
+
 
 @final
 @dataclass(frozen=True)
