@@ -7,6 +7,7 @@ Repetitions that could fail late are bounded or possessive, so that time stays l
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from itertools import chain, groupby
 
@@ -27,6 +28,16 @@ _CLITIC_LENGTH = 3
 _FUSED = frozenset({"cannot", "gonna", "gotta", "wanna", "gimme", "lemme"})
 _FUSED_LENGTH = max(map(len, _FUSED))
 _FUSED_SPLIT = 3
+
+# arrows, mixed !?, runs of one character (brackets and quotes stay single, but for `` and '')
+_PUNCTUATION = (
+    r"[-=]{1,8}+>|<[-=]{1,8}+",
+    r"[!?\u203c\u2047-\u2049]++",
+    r"``|''",
+    r"(?P<run>[^\w\s()\[\]{}<>\"'\u2018-\u201f])(?P=run)*+",
+    r"_++",
+    r"\S",
+)
 
 
 def tokenize(text: str) -> list[tuple[int, int]]:
@@ -58,46 +69,63 @@ def _pattern() -> re.Pattern[str]:
     mark = f"[{marked}]"
     letter = rf"[^\W_{_HAN}{marked}]"
     inner = rf"(?:{letter}|{mark})"
-    word = rf"{letter}{inner}*+"
     end = rf"(?![\w{marked}])"
     alternatives = (
         # zero-width space and byte order mark: a token of their own, wherever they stand
         rf"[{_ZERO_WIDTH}]++",
-        # addresses, without the punctuation after them
-        rf"(?i:https?://|ftp://|www\.)[^\s<>\"{_ZERO_WIDTH}]*[^\s<>\"{_ZERO_WIDTH}.,;:!?'\u2019\u201d)\]}}*]",
-        r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+",
-        rf"(?:[A-Za-z0-9][\w-]{{0,62}}+\.){{1,8}}(?i:{_DOMAIN_ENDS}){end}(?:/[\w/%.~-]{{0,256}}[\w/])?",
-        rf"[@#]{letter}(?:{inner}|_)*+",
-        # emoticons
-        rf"[<>]?[:;=]['\u2019]?[-^o]?(?:[)(\]\[|*}}{{]++|[DPpOoSs3]{end}|[/\\](?![\w/\\]))",
-        rf"(?<!\w)(?:8-\)|[xX]D++{end}|<3++{end}|</3|[(\[]-?[:;]{end}|\^[_.-]?\^|[-oO][_.]++[-oO]{end}|\\o/)",
-        # emoji: a flag, a key cap, or a sequence held together by tones, selectors and joiners
-        rf"{_FLAG_LETTER}{{2}}",
-        r"[0-9#*]\ufe0f?\u20e3",
-        rf"[{_EMOJI}](?:[{_SKIN_TONE}{marked}]|(?<=\u200d)[{_EMOJI}\u2190-\u21ff])*+",
-        # clitics that stand apart from their word, and words that start with an apostrophe
-        rf"{_APOSTROPHE}(?i:s|m|d|re|ve|ll|em|cause|til|tis|twas|bout){end}",
-        # abbreviations: U.S. e.g. Mr. J. Smith
-        rf"(?:[A-Za-z]\.){{2,}}+(?:[A-Za-z]{end})?",
-        rf"[A-Za-z]\.[A-Za-z]{end}",
-        rf"(?:(?i:{_TITLES})|[A-HJ-Z](?=\. [A-Z]))\.(?!\w)",
-        # numbers: 1,234.56 10:30 12/05 2.6.6 .5
-        rf"(?:(?<![\w.])\.)?\d++(?:[.,:/]\d++)++{inner}*+",
-        rf"(?<![\w.])\.\d++{inner}*+",
+        *_addresses(letter, inner, end=end),
+        *_emoticons(end),
+        *_emoji(marked),
+        *_short_forms(end),
+        *_numbers(inner),
         # ideographs are words by themselves
         rf"[{_HAN}]",
-        # words, with apostrophes, hyphens and the like inside; AT&T
-        rf"[A-Z]{{1,3}}&[A-Z]{{1,3}}{end}",
-        rf"(?P<word>{word}(?:(?:{_APOSTROPHE}|[-\u2010\u2011\u00b7]|_++){mark}*+{word})*+)",
-        # punctuation: arrows, mixed !?, runs of one character (brackets and quotes stay single, but for `` and '')
-        r"[-=]{1,8}+>|<[-=]{1,8}+",
-        r"[!?\u203c\u2047-\u2049]++",
-        r"``|''",
-        r"(?P<run>[^\w\s()\[\]{}<>\"'\u2018-\u201f])(?P=run)*+",
-        r"_++",
-        r"\S",
+        *_words(rf"{letter}{inner}*+", mark, end=end),
+        *_PUNCTUATION,
     )
     return re.compile(rf"(?:{'|'.join(alternatives)}){mark}*+")
+
+
+def _addresses(letter: str, inner: str, *, end: str) -> Iterator[str]:
+    """Yield those of pages, without the punctuation after them, of mail and of domains; then @name and #tag."""
+    yield rf"(?i:https?://|ftp://|www\.)[^\s<>\"{_ZERO_WIDTH}]*[^\s<>\"{_ZERO_WIDTH}.,;:!?'\u2019\u201d)\]}}*]"
+    yield r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+"
+    yield rf"(?:[A-Za-z0-9][\w-]{{0,62}}+\.){{1,8}}(?i:{_DOMAIN_ENDS}){end}(?:/[\w/%.~-]{{0,256}}[\w/])?"
+    yield rf"[@#]{letter}(?:{inner}|_)*+"
+
+
+def _emoticons(end: str) -> Iterator[str]:
+    """Yield those that lie on their side, and the others."""
+    yield rf"[<>]?[:;=]['\u2019]?[-^o]?(?:[)(\]\[|*}}{{]++|[DPpOoSs3]{end}|[/\\](?![\w/\\]))"
+    yield rf"(?<!\w)(?:8-\)|[xX]D++{end}|<3++{end}|</3|[(\[]-?[:;]{end}|\^[_.-]?\^|[-oO][_.]++[-oO]{end}|\\o/)"
+
+
+def _emoji(marked: str) -> Iterator[str]:
+    """Yield a flag, a key cap, and a sequence held together by tones, selectors and joiners."""
+    yield rf"{_FLAG_LETTER}{{2}}"
+    yield r"[0-9#*]\ufe0f?\u20e3"
+    yield rf"[{_EMOJI}](?:[{_SKIN_TONE}{marked}]|(?<=\u200d)[{_EMOJI}\u2190-\u21ff])*+"
+
+
+def _short_forms(end: str) -> Iterator[str]:
+    """Yield clitics that stand apart from their word and words that start with an apostrophe, then abbreviations."""
+    yield rf"{_APOSTROPHE}(?i:s|m|d|re|ve|ll|em|cause|til|tis|twas|bout){end}"
+    # U.S. e.g. Mr. J. Smith
+    yield rf"(?:[A-Za-z]\.){{2,}}+(?:[A-Za-z]{end})?"
+    yield rf"[A-Za-z]\.[A-Za-z]{end}"
+    yield rf"(?:(?i:{_TITLES})|[A-HJ-Z](?=\. [A-Z]))\.(?!\w)"
+
+
+def _numbers(inner: str) -> Iterator[str]:
+    """Yield 1,234.56 10:30 12/05 2.6.6 and .5; digits alone are words."""
+    yield rf"(?:(?<![\w.])\.)?\d++(?:[.,:/]\d++)++{inner}*+"
+    yield rf"(?<![\w.])\.\d++{inner}*+"
+
+
+def _words(word: str, mark: str, *, end: str) -> Iterator[str]:
+    """Yield AT&T, and words with apostrophes, hyphens and the like inside."""
+    yield rf"[A-Z]{{1,3}}&[A-Z]{{1,3}}{end}"
+    yield rf"(?P<word>{word}(?:(?:{_APOSTROPHE}|[-\u2010\u2011\u00b7]|_++){mark}*+{word})*+)"
 
 
 def _mark_ranges() -> str:

@@ -49,11 +49,9 @@ class LstmCell(Cell):
         hidden_zone_prob: float,
         cell_zone_prob: float,
     ) -> None:
-        if projection_width is not None and projection_width < 1:
-            raise ConfigError(f"encoder.cell.projection_width is {projection_width}; expected at least 1, or null for none")
         super().__init__(
             input_width=input_width,
-            width=projection_width or width,
+            width=_hidden_width(width, projection_width=projection_width),
             recurrent_drop_prob=recurrent_drop_prob,
             hidden_zone_prob=hidden_zone_prob,
             cell_zone_prob=cell_zone_prob,
@@ -67,9 +65,7 @@ class LstmCell(Cell):
         self.state_widths = {"hidden": self.width, "cell": width}
         self._make_parameters(has_peepholes=has_peepholes, has_projection=bool(projection_width), is_normalised=is_normalised)
         self.initialise_(input_init=input_init, recurrent_init=recurrent_init)
-        if self.form.has_forget_weights:
-            n = self.form.n_blocks
-            nn.init.constant_(self.bias_ih.detach()[n : 2 * n], forget_bias)
+        self._open_forget_gate_(forget_bias)
 
     def _make_parameters(self, *, has_peepholes: bool, has_projection: bool, is_normalised: bool) -> None:
         cells, gates = self.form.width, self.form.gate_width
@@ -87,6 +83,12 @@ class LstmCell(Cell):
         self.recurrent_gain = parameter(is_normalised, gates)
         self.cell_gain = parameter(is_normalised, cells)
         self.cell_bias = parameter(is_normalised, cells)
+
+    def _open_forget_gate_(self, bias: float) -> None:
+        """Fill the bias of the forget gate, where it has one."""
+        if self.form.has_forget_weights:
+            n = self.form.n_blocks
+            nn.init.constant_(self.bias_ih.detach()[n : 2 * n], bias)
 
     def blocks(self, parameter: Tensor) -> Sequence[Tensor]:
         """Return the gates' parts of what has any."""
@@ -172,6 +174,13 @@ class LstmCell(Cell):
     def _spread(self, gate: Tensor) -> Tensor:
         """Return a gate for each cell of its block."""
         return gate if self.form.cells_per_block == 1 else gate.repeat_interleave(self.form.cells_per_block, -1)
+
+
+def _hidden_width(width: int, *, projection_width: int | None) -> int:
+    """Return how many features h has, of `width` cells."""
+    if projection_width is not None and projection_width < 1:
+        raise ConfigError(f"encoder.cell.projection_width is {projection_width}; expected at least 1, or null for none")
+    return projection_width or width
 
 
 def _form(width: int, *, forget_gate: str, cells_per_block: int, activations: tuple[str, str, str]) -> LstmForm:
