@@ -2,9 +2,10 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seqlab.config import compose, names_in, options_of
@@ -96,12 +97,12 @@ def _keys_with(overrides: Sequence[str]) -> list[str]:
 
 
 def _keys(node: object, path: str = "") -> Iterator[str]:
-    if isinstance(node, Mapping):
+    if isinstance(node, DictConfig):
         for key in filter(_is_setting, node):
             child = f"{path}.{key}".lstrip(".")
             yield child
-            # Of an OmegaConf mapping, the node and not its value: a value may be an interpolation that cannot be resolved.
-            yield from _keys(node._get_node(key), child)  # type: ignore[attr-defined]
+            # The node and not its value: a value may be an interpolation that cannot be resolved.
+            yield from _keys(node._get_node(key), child)
 
 
 def _is_setting(key: object) -> bool:
