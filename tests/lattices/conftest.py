@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seqlab.lattices import chain_compiled
 from seqlab.lattices.linear_chain import Chain
+from seqlab.lattices.semi_markov import Segmentation, Segments, SemiMarkov, negative_log_likelihood
 from seqlab.native import without_libraries
 
 
@@ -113,3 +114,50 @@ def random_chain() -> Callable[..., Chain]:
         )
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def random_semi_markov() -> Callable[..., SemiMarkov]:
+    """Return the function that draws a semi-Markov model of a seed."""
+
+    def draw(seed: int, *, lengths: list[int], max_length: int, n_labels: int, scale: float = 1.0) -> SemiMarkov:
+        generator = torch.Generator().manual_seed(seed)
+
+        def scores(*shape: int) -> Tensor:
+            return torch.randn(*shape, dtype=torch.float64, generator=generator) * scale
+
+        return SemiMarkov(
+            scores=scores(len(lengths), max(lengths), max_length, n_labels),
+            lengths=torch.tensor(lengths),
+            transitions=scores(n_labels, n_labels),
+            start=scores(n_labels),
+            end=scores(n_labels),
+        )
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def cut() -> Callable[[SemiMarkov, int], list[Segmentation]]:
+    """Return the function that cuts records into segments of a size, the last as short as need be; labels take turns."""
+
+    def cut_all(model: SemiMarkov, size: int) -> list[Segmentation]:
+        n_labels = len(model.start)
+        return [
+            [(begin, min(begin + size, length), begin // size % n_labels) for begin in range(0, length, size)]
+            for length in model.lengths.tolist()
+        ]
+
+    return cut_all
+
+
+@pytest.fixture(scope="session")
+def learn() -> Callable[[SemiMarkov, Segments], tuple[Tensor, list[Tensor]]]:
+    """Return the function that gives the losses of segments, and the gradients of their sum."""
+
+    def losses_and_gradients(model: SemiMarkov, segments: Segments) -> tuple[Tensor, list[Tensor]]:
+        scores = [each.detach().clone().requires_grad_() for each in model.all_scores]
+        losses = negative_log_likelihood(SemiMarkov(scores[0], model.lengths, *scores[1:]), segments)
+        return losses.detach(), list(torch.autograd.grad(losses.sum(), scores))
+
+    return losses_and_gradients
