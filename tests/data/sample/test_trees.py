@@ -96,6 +96,28 @@ def test_tree_labels_follow_from_the_children(sample: Sample, split: str) -> Non
                 assert label == expected_score(*children) + 2, row["tree"]
 
 
+def in_post_order(node: Node, start: int = 0) -> list[dict[str, Any]]:
+    """Return the nodes as segments, the words below the first one counted from `start`."""
+    below: list[dict[str, Any]] = []
+    for child in node[2]:
+        below += in_post_order(child, below[-1]["end"] if below else start)
+    return [*below, {"start": start, "end": start + len(leaves(node)), "label": str(node[0])}]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_segments_are_the_nodes_in_post_order(sample: Sample, split: str) -> None:
+    for row in sample("trees", split):
+        assert row["segments"] == in_post_order(parse(row["tree"]))
+
+
+def test_structures_are_unseen_in_the_test_split_alone(columns: Columns) -> None:
+    for split in SPLITS:
+        structures, trees = columns("trees", split)["structure"], columns("trees", split)["tree"]
+        assert set(structures) == ({"seen", "unseen"} if split == "test" else {"seen"})
+        nested = [s for s, tree in zip(structures, trees, strict=True) if has_operator_under_negator(parse(tree))]
+        assert set(nested) <= {"unseen"}
+
+
 def test_tree_words_have_one_label_each(sample: Sample) -> None:
     labels = defaultdict(set)
     for row in sample("trees", "train", 500):
