@@ -1,16 +1,13 @@
 """Composing configs and building what they describe: the only callers of Hydra's `compose` and `instantiate`."""
 
 import difflib
-import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from importlib.metadata import requires
+from importlib.metadata import metadata, requires
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, get_args
+from typing import Any
 
-import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
@@ -21,9 +18,11 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from seqlab.errors import ConfigError, PluginError
+from seqlab.arguments import check_arguments, name_of
+from seqlab.errors import ConfigError
+from seqlab.importing import described, failure_of_import, module_path
 from seqlab.paths import config_dir
-from seqlab.plugins import installed_plugins
+from seqlab.plugins import discover, providers
 from seqlab.suited import with_suited
 
 MODEL_GROUPS = ("embedding", "encoder", "head", "heads")
@@ -35,7 +34,7 @@ class SeqlabSearchPath(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Append each plugin's folder, named after its distribution."""
-        for plugin in installed_plugins():
+        for plugin in providers()[1:]:
             search_path.append(provider=plugin.distribution, path=f"file://{plugin.conf_dir}")
 
 
@@ -63,15 +62,12 @@ def compose(overrides: Sequence[str], *, config_name: str = "train") -> DictConf
 
 def options_of(group: str) -> list[str]:
     """Return the options of config group `group`, from seqlab and its plugins."""
-    folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
-    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+    return sorted({option for provider in providers() for option in provider.groups().get(group, ())})
 
 
 def names_in(group: str, option: str) -> list[str]:
     """Return the names that an option gives to what it describes: the top-level keys of its file."""
-    folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
-    paths = [path for folder in folders if (path := folder / group / f"{option}.yaml").is_file()]
-    contents = [yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {} for path in paths]
+    contents = [provider.contents.get(f"{group}/{option}", {}) for provider in providers()]
     return [name for content in contents for name in content if name != "defaults"]
 
 
@@ -86,29 +82,8 @@ def known_targets(groups: tuple[str, ...] | None = None) -> frozenset[str]:
 
     `groups` keeps those in the folders of some config groups, and those under keys of the same names; None = all.
     """
-    folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
-    files = ((folder, path) for folder in folders for path in folder.rglob("*.yaml"))
-    return frozenset(target for folder, path in files for target in _targets_in(_part(path, folder, groups)))
-
-
-def _part(path: Path, folder: Path, groups: tuple[str, ...] | None) -> object:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise PluginError(f"{path}: not readable as YAML ({reason}); reinstall what it is part of") from error
-    is_whole = groups is None or path.relative_to(folder).parts[0] in groups
-    return content if is_whole else [content.get(key) for key in groups or ()]
-
-
-def _targets_in(node: object) -> Iterable[str]:
-    if isinstance(node, Mapping):
-        if isinstance(node.get("_target_"), str):
-            yield node["_target_"]
-        node = list(node.values())
-    if isinstance(node, list):
-        for child in node:
-            yield from _targets_in(child)
+    providers()  # so that what is left out is told of
+    return frozenset().union(*(builder.targets(groups) for builder in discover().builders))
 
 
 def unchanged(built: Any) -> Any:
@@ -145,7 +120,7 @@ def build(
         return children
     factory = locate(node["_target_"], targets=targets, path=path)
     is_partial = bool(node.get("_partial_"))
-    _check_arguments(factory, children | arguments, given=arguments, path=path, is_partial=is_partial)
+    check_arguments(factory, children | arguments, given=arguments, path=path, is_partial=is_partial)
     if is_partial:
         return partial(_construct, factory, path, **children, **arguments)
     return resolve(_construct(factory, path, **children, **arguments))
@@ -160,34 +135,64 @@ def _construct(factory: Callable[..., Any], path: str, /, *arguments: object, **
             raise
         raise ConfigError(f"{path}: {error}") from error
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: {_name(factory)} does not take these options: {reason}") from error
+        reason = " ".join(str(error).split()) if _is_ours(factory) else described(error, module=factory.__module__)
+        raise ConfigError(f"{path}: {name_of(factory)} does not take these options: {reason}") from error
+    except (AttributeError, LookupError, NameError) as error:
+        if _is_ours(factory):
+            raise
+        raise ConfigError(f"{path}: {name_of(factory)} fails: {described(error, module=factory.__module__)}") from error
     except ImportError as error:
         reason, extra = " ".join(str(error).split()), path.rpartition(".")[2]
+        install = f"`pip install 'seqlab[{extra}]'`" if extra in _extras() else "install it"
         raise ConfigError(
-            f"{path}: {_name(factory)} needs a package that is not installed ({reason}); `pip install 'seqlab[{extra}]'`, "
-            "or choose another option"
+            f"{path}: {name_of(factory)} needs a package that is not installed ({reason}); {install}, or choose another option"
         ) from error
+
+
+def _is_ours(factory: Callable[..., Any]) -> bool:
+    """Return whether a class is of seqlab, or of a package that its own config files name."""
+    ours = {target.partition(".")[0] for target in discover().providers[0].targets(None)}
+    return factory.__module__.partition(".")[0] in ours
+
+
+def _extras() -> list[str]:
+    return metadata("seqlab").get_all("Provides-Extra") or []
 
 
 def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..., Any]:
     """Return the class or function that `target` names, if it is in the allow-list."""
     if not isinstance(target, str) or target not in targets:
-        near = difflib.get_close_matches(str(target), targets, n=3, cutoff=0.5)
         raise ConfigError(
             f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here;"
-            f" {'did you mean ' + ' or '.join(near) + '?' if near else 'install the plugin that brings it'}"
+            f" {_where_it_may_be(str(target), targets)}"
         )
     try:
         located = instantiate({"_target_": target, "_partial_": True})
     except InstantiationException as error:
-        package = target.partition(".")[0]
-        raise ConfigError(
-            f"{path}._target_ is {target!r}, but {package} cannot be imported; {_how_to_install(package)}, "
-            "or choose another option"
-        ) from error
+        raise ConfigError(f"{path}._target_ is {target!r}, but {_why_not_there(target)}, or choose another option") from error
     factory: Callable[..., Any] = located.func
     return factory
+
+
+def _where_it_may_be(target: str, targets: frozenset[str]) -> str:
+    package = target.partition(".")[0]
+    unused = next((one for one in discover().left_out if one.package == package), None)
+    if unused is not None:
+        return str(unused)
+    near = difflib.get_close_matches(target, targets, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else "install the plugin that brings it"
+
+
+def _why_not_there(target: str) -> str:
+    """Return why a target of the allow-list is not found where it should be, and what to do."""
+    module, _, name = target.rpartition(".")
+    package = target.partition(".")[0]
+    if module_path(package) is None:
+        return f"{package} cannot be imported; {_how_to_install(package)}"
+    failure = failure_of_import(module)
+    if failure is not None:
+        return f"importing {module} fails: {failure}; mend it"
+    return f"{module} has no {name}; reinstall what brings it"
 
 
 def _how_to_install(package: str) -> str:
@@ -197,57 +202,3 @@ def _how_to_install(package: str) -> str:
         if found and found[1].replace("-", "_").lower() == package.lower() and found[2] != "dev":
             return f"`pip install 'seqlab[{found[2]}]'`"
     return "install the package that has it"
-
-
-def _check_arguments(
-    factory: Callable[..., Any], arguments: Mapping[str, object], *, given: Iterable[str], path: str, is_partial: bool
-) -> None:
-    """Refuse arguments that `factory` does not take, and lacking ones. `given` are those that no config writes."""
-    try:
-        signature = inspect.signature(factory)
-    except ValueError:
-        return
-    parameters = signature.parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    unknown = [] if takes_any else [name for name in arguments if name not in parameters]
-    options = [name for name in parameters if name not in given]
-    for name in unknown:
-        near = difflib.get_close_matches(name, options, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        takes = f"it takes {', '.join(options)}" if options else f"it takes none; `~{path}.{name}` leaves it out"
-        raise ConfigError(f"{path}.{name} is not an option of {_name(factory)}{hint} ({takes})")
-    for name, value in arguments.items():
-        if name in parameters:
-            _check_value(value, parameters[name].annotation, path=f"{path}.{name}".lstrip("."))
-    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    required = [name for name, p in parameters.items() if p.default is p.empty and p.kind in named]
-    missing = [] if is_partial else [name for name in required if name not in arguments]
-    if missing:
-        raise ConfigError(f"{path} lacks {', '.join(missing)}, which {_name(factory)} needs; set {path}.{missing[0]}=…")
-
-
-def _check_value(value: object, annotation: object, *, path: str) -> None:
-    """Refuse a value of another kind than a plain type, or a union of such, that a parameter is annotated with."""
-    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    if not all(kind in _KINDS for kind in kinds) or any(_KINDS[kind][0](value) for kind in kinds):
-        return
-    raise ConfigError(f"{path} is {value!r}; expected {' or '.join(_KINDS[kind][1] for kind in kinds)}")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-_KINDS: dict[Any, tuple[Callable[[object], bool], str]] = {
-    bool: (lambda value: isinstance(value, bool), "true or false"),
-    int: (_is_whole, "a whole number"),
-    float: (lambda value: _is_whole(value) or isinstance(value, float), "a number"),
-    str: (lambda value: isinstance(value, str), "a word"),
-    NoneType: (lambda value: value is None, "null"),
-    Sequence[int]: (lambda value: isinstance(value, list) and all(map(_is_whole, value)), "a list of whole numbers"),
-}
-"""Plain types: what passes for each, and what it is called."""
-
-
-def _name(factory: Callable[..., Any]) -> str:
-    return getattr(factory, "__name__", str(factory))

@@ -10,6 +10,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seqlab.config import compose, names_in, options_of
 from seqlab.errors import ConfigError
+from seqlab.plugins import discover
 
 N_LISTED = 40
 _FULL_KEY = re.compile(r"is not in struct\s+full_key: (\S+)")
@@ -61,6 +62,10 @@ def check_together(overrides: Sequence[str]) -> None:
 
 def _unknown_option(config_file: str) -> ConfigError:
     group, _, option = config_file.rpartition("/")
+    unused = discover().leaving_out(config_file)
+    if unused is not None:
+        who = f"plugin {unused.name!r} ({unused.distribution} {unused.version})"
+        return ConfigError(f"{group}={option} is an option of {who}, which is left out: {unused.reason}")
     options = options_of(group)
     if not options:
         return ConfigError(f"there is no config {config_file!r}; run `seqlab train --help` for the groups and options")

@@ -18,9 +18,16 @@ from jaxtyping import install_import_hook
 # float may be given as an int.
 install_import_hook("seqlab", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
+import sys
+from dataclasses import dataclass, field
+
 import hypothesis
 import pytest
 import torch
+
+from seqlab.config import known_targets
+from seqlab.plugins import discover
+from seqlab.plugins.discovery import _warn
 
 # Examples are the same in every run (a failure repeats), and no test depends on how fast the machine is.
 hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None)
@@ -41,3 +48,76 @@ def _seeded() -> Iterator[None]:
 def repository() -> Path:
     """Return the root of the checkout (or of the unpacked sdist)."""
     return REPOSITORY
+
+
+DOUBLED = """
+from seqlab.encoders import Encoder
+
+class Doubled(Encoder):
+    def __init__(self, *, input_width, factor):
+        super().__init__()
+        self.output_width = self.summary_width = input_width
+        self.factor = factor
+
+    def forward(self, steps):
+        return steps.with_values(steps.values * self.factor, summary=steps.values.sum(1))
+"""
+
+
+@dataclass
+class Installer:
+    """Installs plugins as pip would, into a folder on the path: a package, and what a distribution says of itself."""
+
+    folder: Path
+    packages: list[str] = field(default_factory=list)
+
+    def __call__(
+        self,
+        name: str,
+        *,
+        options: dict[str, str] | None = None,
+        code: str = DOUBLED,
+        requires: tuple[str, ...] = ("seqlab>=0.1",),
+        package: str | None = None,
+        point: str | None = None,
+    ) -> Path:
+        """Install plugin `name`, and return its package. `options`: group/option -> YAML, by default an encoder `doubled`."""
+        package = package or f"seqlab_{name}"
+        distribution = f"seqlab-{name}"
+        folder = self.folder / package
+        folder.mkdir(exist_ok=True)
+        (folder / "__init__.py").write_text(code, encoding="utf-8")
+        yaml = {"encoder/doubled": f"_target_: {package}.Doubled\nfactor: 2.0\n"}
+        for option, text in (yaml if options is None else options).items():
+            path = folder / "conf" / f"{option}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.format(package=package), encoding="utf-8")
+        info = self.folder / f"seqlab_{name}-1.2.dist-info"
+        info.mkdir()
+        needs = "".join(f"Requires-Dist: {line}\n" for line in requires)
+        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n{needs}"
+        (info / "METADATA").write_text(metadata, encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[seqlab.plugins]\n{point or name} = {package}\n", encoding="utf-8")
+        (info / "RECORD").write_text(f"{package}/__init__.py,,\n{info.name}/METADATA,,\n", encoding="utf-8")
+        self.packages.append(package)
+        self.forget()
+        return folder
+
+    def forget(self) -> None:
+        """Let plugins be discovered anew."""
+        for cached in (discover, known_targets, _warn):
+            cached.cache_clear()
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installer]:
+    """Return what installs plugins for the time of a test."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    installer = Installer(folder)
+    yield installer
+    monkeypatch.undo()
+    for module in [name for name in sys.modules if name.split(".")[0] in installer.packages]:
+        del sys.modules[module]
+    installer.forget()

@@ -1,0 +1,70 @@
+"""What an installed distribution says of itself: where its package lies, and which seqlab it was built for."""
+
+import json
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
+from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
+
+from seqlab import __version__
+
+CORE = "seqlab"
+
+
+def editable_project(dist: Distribution) -> Path | None:
+    """Return the folder of the project that is installed editable; None for an installation with files of its own."""
+    text = dist.read_text("direct_url.json")
+    content = json.loads(text) if text else {}
+    is_editable = content.get("dir_info", {}).get("editable", False)
+    return Path(url2pathname(urlparse(content["url"]).path)) if is_editable else None
+
+
+def where_installed(dist: Distribution, package: str) -> Path | None:
+    """Return the folder below which the distribution keeps `package`; None where it does not say."""
+    project = editable_project(dist)
+    if project is not None:
+        return project
+    has_it = any(path.parts[0] == package for path in dist.files or ())
+    return Path(str(dist.locate_file(package))) if has_it else None
+
+
+def installed(name: str) -> Distribution | None:
+    """Return the distribution of that name; None where it is not installed."""
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
+
+
+def requirements_of(dist: Distribution) -> list[Requirement]:
+    """Return what the distribution requires here, extras apart; lines that are no requirement are left out."""
+    found = []
+    for line in dist.requires or ():
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            found.append(requirement)
+    return found
+
+
+def is_core(requirement: Requirement) -> bool:
+    """Return whether it is one on seqlab."""
+    return canonicalize_name(requirement.name) == CORE
+
+
+def unmet(requirement: Requirement) -> str | None:
+    """Return what is there instead of what is required; None where it is met."""
+    try:
+        found = __version__ if is_core(requirement) else version(requirement.name)
+        is_met = requirement.specifier.contains(found, prereleases=True)
+    except PackageNotFoundError:
+        return "not installed"
+    except InvalidVersion:
+        return None
+    return None if is_met else f"version {found}"

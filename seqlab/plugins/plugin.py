@@ -1,0 +1,107 @@
+"""A provider of options: what it is called, where it lies, what its config files say."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seqlab.errors import PluginError
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What an entry point names: a package of a distribution."""
+
+    name: str
+    distribution: str
+    version: str
+    package: str
+
+
+@dataclass(frozen=True)
+class Plugin(Installed):
+    """What brings options: a package with a `conf` folder, of an installed distribution or of seqlab itself."""
+
+    conf_dir: Path
+    folder: Path
+    """The folder of the package."""
+    origin: str
+    """How it got there: installed, editable, or a checkout that no installation knows of."""
+    installed_at: Path | None = None
+    """Where its distribution put the package, if that is somewhere else: then something shadows it. None: it lies there."""
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+    def options(self) -> dict[str, Path]:
+        """Return the options it adds: `group/option` -> file."""
+        files = sorted(self.conf_dir.rglob("*.yaml"))
+        return {path.relative_to(self.conf_dir).with_suffix("").as_posix(): path for path in files}
+
+    def groups(self) -> dict[str, list[str]]:
+        """Return the options it adds by config group; those of no group, such as `train`, are in group ``""``."""
+        found: dict[str, list[str]] = {}
+        for option in self.options():
+            group, _, name = option.rpartition("/")
+            found.setdefault(group, []).append(name)
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def contents(self) -> dict[str, Mapping[str, Any]]:
+        """What its config files say: `group/option` -> the mapping in the file.
+
+        Raises: PluginError for a file that holds no YAML, or no mapping.
+        """
+        return {option: _read(path) for option, path in self.options().items()}
+
+    def targets(self, groups: Sequence[str] | None) -> frozenset[str]:
+        """Return every `_target_` in its config files.
+
+        `groups` keeps those in the folders of some config groups, and those under keys of the same names; None = all.
+        """
+        found: set[str] = set()
+        for option, content in self.contents.items():
+            is_whole = groups is None or option.partition("/")[0] in groups
+            found.update(targets_in(content if is_whole else [content.get(key) for key in groups or ()]))
+        return frozenset(found)
+
+
+@dataclass(frozen=True)
+class LeftOut(Installed):
+    """A plugin that is installed and not used, and why."""
+
+    reason: str
+    plugin: Plugin | None = None
+    """The plugin, where there is a package with a `conf` folder."""
+    is_wanted: bool = False
+    """Whether `SEQLAB_WITHOUT` asks for it."""
+    has_classes: bool = False
+    """Whether its classes may be built none the less: only its options are in doubt."""
+
+    def __str__(self) -> str:
+        return f"plugin {self.name!r} ({self.distribution} {self.version}) is left out: {self.reason}"
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise PluginError(f"{path}: not readable as YAML ({reason}); reinstall what it is part of") from error
+    if not isinstance(content, Mapping | None):
+        raise PluginError(f"{path}: holds a {type(content).__name__}; expected the keys of a config; mend what it is part of")
+    return content or {}
+
+
+def targets_in(node: object) -> Iterable[str]:
+    """Yield every `_target_` in a config of plain values, at any depth."""
+    if isinstance(node, Mapping):
+        if isinstance(node.get("_target_"), str):
+            yield node["_target_"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from targets_in(child)
