@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqlab.data.encoding import Batch
-from seqlab.data.fields import FramesField
+from seqlab.data.fields import NumbersField
 from seqlab.embeddings.base import Embedding
 
 
@@ -14,7 +14,7 @@ from seqlab.embeddings.base import Embedding
 class FrameEmbedding(Embedding):
     """Each step's frame, scaled by the field; `width` projects it linearly, None hands it on."""
 
-    def __init__(self, *, field: FramesField, width: int | None) -> None:
+    def __init__(self, *, field: NumbersField, width: int | None) -> None:
         super().__init__()
         self.field = field
         self.output_width = width or field.width

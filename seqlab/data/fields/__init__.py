@@ -3,7 +3,7 @@
 from seqlab.data.fields.base import NO_TARGET, EncodedColumn, Field, Tensors
 from seqlab.data.fields.categories import CategoryField
 from seqlab.data.fields.characters import CharacterField, Spellings
-from seqlab.data.fields.frames import FramesField
+from seqlab.data.fields.frames import EncodedFrames, FramesField, NumbersField
 from seqlab.data.fields.labels import LabelField, MultiLabelField
 from seqlab.data.fields.partial_tags import PartialTagField
 from seqlab.data.fields.segments import SegmentBounds, SegmentBoundsField, SegmentLabelField
@@ -17,6 +17,7 @@ __all__ = [
     "CategoryField",
     "CharacterField",
     "EncodedColumn",
+    "EncodedFrames",
     "Field",
     "FramesField",
     "LabelField",
@@ -25,6 +26,7 @@ __all__ = [
     "LabelledSpan",
     "LabelledSpans",
     "MultiLabelField",
+    "NumbersField",
     "PartialTagField",
     "SegmentBounds",
     "SegmentBoundsField",

@@ -1,5 +1,6 @@
 """Frames: a vector of real numbers at each step."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -28,9 +29,18 @@ class EncodedFrames(EncodedColumn):
         return torch.from_numpy(self.frames.padded(rows, padding=0.0))
 
 
+class NumbersField(Field):
+    """A vector of real numbers at each step, wherever they come from; encodes its column as `EncodedFrames`."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Numbers of a step."""
+
+
 @final
 @dataclass
-class FramesField(Field):
+class FramesField(NumbersField):
     """Real-valued frames, scaled to the mean 0 and deviation 1 that each feature has in training."""
 
     column: str
