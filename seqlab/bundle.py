@@ -7,7 +7,7 @@ README.md            model card
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from safetensors.torch import load_file as load_weights
 from safetensors.torch import save_file as save_weights
 
 from seqlab import __version__
+from seqlab.admission import allowed, own_file
 from seqlab.config import MODEL_GROUPS, known_targets
 from seqlab.data.fields.registry import Fields
 from seqlab.errors import BundleError, SeqlabError
 from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
+from seqlab.plugins import targets_in
 
 FORMAT = 1
 BUNDLE_FILE = "bundle.json"
@@ -85,14 +87,19 @@ def find_bundle(path: Path) -> Path:
     raise BundleError(f"{path}: no model here; expected a run folder or its `model` folder, which holds {BUNDLE_FILE}")
 
 
-def load_bundle(path: Path) -> Bundle:
+def load_bundle(path: Path, *, allow: Sequence[str] = ()) -> Bundle:
     """Return the model in `path`, ready to predict.
 
-    Raises: BundleError when files are missing, damaged, of a newer format, or name parts that are not installed.
+    `allow` names classes, as in `my_file.MyEncoder`, that the caller trusts though no installed plugin brings them: they are
+    imported, from the working folder if they lie there, and the model may be made of them.
+
+    Raises:
+        BundleError: files are missing, damaged, of a newer format, or name parts that are not installed.
+        ConfigError: a class in `allow` is not there, or no part of a model.
     """
     folder = find_bundle(path)
     content = _read_content(folder / BUNDLE_FILE)
-    targets = known_targets(MODEL_GROUPS)
+    targets = known_targets(MODEL_GROUPS) | allowed(allow)
     try:
         fields = Fields.from_config(content["config"], targets=targets)
         fields.restore(content["fields"], _read_arrays(folder / ARRAYS_FILE))
@@ -100,9 +107,21 @@ def load_bundle(path: Path) -> Bundle:
         labeler.load_state_dict(load_weights(folder / WEIGHTS_FILE))
     except _DAMAGE as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise BundleError(f"{folder}: made by seqlab {content.get('seqlab_version')}, cannot be loaded: {reason}") from error
+        hint = _how_to_allow(content, targets)
+        raise BundleError(
+            f"{folder}: made by seqlab {content.get('seqlab_version')}, cannot be loaded: {reason}{hint}"
+        ) from error
     labeler.eval()
     return Bundle(labeler=labeler, fields=fields, facts=content.get("facts", {}))
+
+
+def _how_to_allow(content: Mapping[str, Any], targets: frozenset[str]) -> str:
+    """Return how to allow the classes of the bundle that lie in files of the working folder; nothing where none does."""
+    own = [target for target in targets_in(content.get("config")) if target not in targets and own_file(target) is not None]
+    if not own:
+        return ""
+    flags = " ".join(f"--allow {target}" for target in own)
+    return f"; {own_file(own[0])} may be it: if you trust that file, allow it by {flags}, or seqlab.load(…, allow={own})"
 
 
 def _read_content(path: Path) -> dict[str, Any]:

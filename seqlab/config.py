@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from importlib.metadata import metadata, requires
@@ -169,7 +170,9 @@ def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..
     try:
         located = instantiate({"_target_": target, "_partial_": True})
     except InstantiationException as error:
-        raise ConfigError(f"{path}._target_ is {target!r}, but {_why_not_there(target)}, or choose another option") from error
+        raise ConfigError(
+            f"{path}._target_ is {target!r}, but {_why_not_there(target, error)}, or choose another option"
+        ) from error
     factory: Callable[..., Any] = located.func
     return factory
 
@@ -183,7 +186,7 @@ def _where_it_may_be(target: str, targets: frozenset[str]) -> str:
     return f"did you mean {' or '.join(near)}?" if near else "install the plugin that brings it"
 
 
-def _why_not_there(target: str) -> str:
+def _why_not_there(target: str, error: Exception) -> str:
     """Return why a target of the allow-list is not found where it should be, and what to do."""
     module, _, name = target.rpartition(".")
     package = target.partition(".")[0]
@@ -192,6 +195,8 @@ def _why_not_there(target: str) -> str:
     failure = failure_of_import(module)
     if failure is not None:
         return f"importing {module} fails: {failure}; mend it"
+    if hasattr(sys.modules[module], name):  # Hydra has targets that it refuses
+        return " ".join(str(error).split())
     return f"{module} has no {name}; reinstall what brings it"
 
 

@@ -13,9 +13,10 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from seqlab.admission import admit, own_classes
 from seqlab.automatic import settle_monitor
 from seqlab.calibration import fit_temperatures, measure_precision
-from seqlab.config import build, compose, known_targets, plain
+from seqlab.config import build, compose, plain
 from seqlab.data.datamodule import LabelingData
 from seqlab.data.joining import Split
 from seqlab.data.sets import turns_of
@@ -26,6 +27,7 @@ from seqlab.overrides import check_together, explain
 from seqlab.preparation import Start, prepare
 from seqlab.resuming import adopted, read_checkpoint
 from seqlab.run_folder import RunFolder
+from seqlab.typed import Typed, typed_in
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class Run:
     metrics: Mapping[str, Any]
     monitored: float | None
     """Best value of the monitored metric."""
+    allow: Sequence[str] = ()
+    """Classes that the user named and no installed plugin brings: `seqlab.load(run.model, allow=run.allow)`."""
 
 
 def train(overrides: Sequence[str]) -> Run:
@@ -49,8 +53,9 @@ def train(overrides: Sequence[str]) -> Run:
     if isinstance(overrides, str):
         raise ConfigError(f"overrides is {overrides!r}; expected a list of them: [{overrides!r}]")
     check_together(overrides)
+    typed = typed_in(overrides)
     try:
-        return run(compose(overrides))
+        return run(compose(typed.words), typed=typed)
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides) from error
 
@@ -58,16 +63,18 @@ def train(overrides: Sequence[str]) -> Run:
 def untrained(overrides: Sequence[str]) -> Labeler:
     """Return the labeler that training would start from, its fields fitted on the training data."""
     check_together(overrides)
+    typed = typed_in(overrides)
     try:
-        return prepare(compose(overrides), targets=known_targets()).labeler
+        config = compose(typed.words)
+        return prepare(config, targets=admit(config, typed)).labeler
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides) from error
 
 
-def run(config: DictConfig) -> Run:
-    """Train, score and save as `config` says."""
+def run(config: DictConfig, *, typed: Typed) -> Run:
+    """Train, score and save as `config` says; `typed` is what the user himself wrote of it, and may name classes of his own."""
     _silence_lightning()
-    targets = known_targets()
+    targets = admit(config, typed)
     start = prepare(config, targets=targets)
     encoded = start.encoded()
     settle_monitor(config, start.labeler, start.claims)
@@ -115,7 +122,8 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
     folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
     model = folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
-    return Run(folder.path, model, metrics, _monitored(trainer))
+    own = own_classes(settings, targets)
+    return Run(folder.path, model, metrics, _monitored(trainer), own)
 
 
 def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns: bool) -> pl.Trainer:

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqlab.cli.allowing import add_allow
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -27,6 +29,7 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("what", metavar="MODEL | OVERRIDE", nargs="+", help="run or model folder; or overrides of a config")
+    add_allow(parser)
     parser.set_defaults(run=run)
 
 
@@ -39,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from seqlab.report import parameter_rows
 
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-    rows = parameter_rows(_model(options.what))
+    rows = parameter_rows(_model(options.what, allow=options.allow))
     parts = ("input", "recurrent", "other", "total", "frozen")
     lines = [[row.name, row.kind, *(_count(getattr(row, f"n_{part}")) for part in parts)] for row in rows]
     lines.append(["all", "", *(_count(sum(getattr(row, f"n_{part}") for row in rows)) for part in parts)])
@@ -58,9 +61,9 @@ def _count(number: int) -> str:
     return f"{number:,}" if number else ""
 
 
-def _model(words: list[str]) -> "nn.Module":
+def _model(words: list[str], *, allow: list[str]) -> "nn.Module":
     from seqlab.bundle import load_bundle
     from seqlab.training import untrained
 
     is_model = len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists())
-    return load_bundle(Path(words[0])).labeler if is_model else untrained(words)
+    return load_bundle(Path(words[0]), allow=allow).labeler if is_model else untrained(words)

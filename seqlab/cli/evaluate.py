@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqlab.cli.allowing import add_allow
 from seqlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def add_parser(commands: Any) -> None:
     only = "score as well the spans that are sure enough for this precision, by type"
     parser.add_argument("--min-precision", metavar="P", type=float, help=only)
     parser.add_argument("--json", action="store_true", help="print all scores as one JSON object")
+    add_allow(parser)
     parser.set_defaults(run=run)
 
 
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from seqlab.cli.score_tables import print_min_precision, print_scores
     from seqlab.inference import Tagger
 
-    tagger = Tagger.load(options.model)
+    tagger = Tagger.load(options.model, allow=options.allow)
     trained = tagger.bundle.facts.get("data", {})
     if options.data_set is not None and "sets" not in trained:
         raise ConfigError(f"--data-set is {options.data_set!r}, but the model was trained on one data set, which has no name")
@@ -114,6 +116,7 @@ def _chosen(options: argparse.Namespace, sets: Mapping[str, Any]) -> list[str]:
 
 
 def _records(options: argparse.Namespace, trained: Mapping[str, Any]) -> "tuple[Path, Dataset]":
+    from seqlab.admission import allowed
     from seqlab.config import build, known_targets
 
     name = options.format or _format_of_file(options.data, trained)
@@ -122,7 +125,8 @@ def _records(options: argparse.Namespace, trained: Mapping[str, Any]) -> "tuple[
         raise ConfigError(f"{options.model} does not say what data it was trained on; set --format")
     reader = _changed(data["reader"], options.set)
     path = _path(options, trained)
-    return path, build(reader, targets=known_targets(("data",)), path="data.reader").read(path)
+    targets = known_targets(("data",)) | allowed(options.allow)
+    return path, build(reader, targets=targets, path="data.reader").read(path)
 
 
 def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None:

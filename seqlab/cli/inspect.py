@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqlab.cli.allowing import add_allow
 from seqlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def add_parser(commands: Any) -> None:
     source.add_argument("--record", metavar="JSON", help="the record as a JSON object, or a list of tokens")
     parser.add_argument("--beside", metavar="MODEL", type=Path, nargs="+", default=[], help="other models to compare")
     parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, default=DEFAULT_FOLDER, help="default: inspection")
+    add_allow(parser)
     parser.set_defaults(run=run)
 
 
@@ -50,8 +52,8 @@ def run(options: argparse.Namespace) -> int:
     item = options.text if options.text is not None else _record(options.record)
     if options.output.exists() and not options.output.is_dir():
         raise ConfigError(f"--output {options.output} is a file; give a folder")
-    tagger = Tagger.load(options.model)
-    beside = {str(path): Tagger.load(path) for path in options.beside}
+    tagger = Tagger.load(options.model, allow=options.allow)
+    beside = {str(path): Tagger.load(path, allow=options.allow) for path in options.beside}
     found = inspect(tagger, item, name=str(options.model), beside=beside)
     paths = write_inspection(found, options.output, name=str(options.model))
     _print_means(found)

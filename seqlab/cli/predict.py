@@ -8,6 +8,7 @@ from io import BufferedIOBase, TextIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from seqlab.cli.allowing import add_allow
 from seqlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--entropy", action="store_true", help="how open each head's answer is, in nats (jsonl)")
     only = "leave out spans that are not sure enough for this precision, such as 0.9"
     parser.add_argument("--min-precision", metavar="P", type=float, help=only)
+    add_allow(parser)
     parser.set_defaults(run=run)
 
 
@@ -96,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         from seqlab.inference.lines import line_stretches
         from seqlab.inference.tagger import Tagger
 
-        tagger = Tagger.load(options.model)
+        tagger = Tagger.load(options.model, allow=options.allow)
         source = _input_format(options, tagger)
         source.check_columns(tagger.columns)
         _tell_unreachable(options, tagger)

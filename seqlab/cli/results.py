@@ -30,10 +30,11 @@ def print_run(result: "Run", *, n_examples: int) -> None:
     if split == "test":
         _print_examples(result.folder, scores=result.metrics["test"], n_examples=n_examples, console=console)
     folder = shlex.quote(_shortest(result.folder))
+    allow = "".join(f" --allow {name}" for name in result.allow)
     last = [
         f"\nrun folder  {folder}",
-        f"label text  seqlab predict {folder} FILE",
-        f"score data  seqlab evaluate {folder} DATA",
+        f"label text  seqlab predict {folder} FILE{allow}",
+        f"score data  seqlab evaluate {folder} DATA{allow}",
     ]
     console.print("\n".join(last), soft_wrap=True, highlight=False, markup=False, emoji=False)
 

@@ -4,7 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqlab.typed import Typed
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """With this set Hydra hands its errors on, instead of printing them and leaving; a user who sets it wants tracebacks."""
@@ -40,14 +43,20 @@ def run(words: Sequence[str]) -> int:
     from seqlab.overrides import check_together, explain
     from seqlab.paths import config_dir
     from seqlab.suited import with_suited
+    from seqlab.typed import typed_in
 
     wants_traceback = FULL_ERROR in os.environ
     os.environ[FULL_ERROR] = "1"
-    sys.argv = ["seqlab train", *_flags_first(with_suited(words))]
+    typed = typed_in(with_suited(words))
+
+    def task(config: Any) -> float | None:
+        return _train(config, typed=typed)
+
+    sys.argv = ["seqlab train", *_flags_first(typed.words)]
     register_search_path()
     check_together(words)
     try:
-        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(_task)()
+        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)()
     except (HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
             raise
@@ -63,10 +72,10 @@ def _flags_first(words: Sequence[str]) -> list[str]:
     return sorted(words, key=lambda word: word not in ("-m", "--multirun"))
 
 
-def _task(config: Any) -> float | None:
+def _train(config: Any, *, typed: "Typed") -> float | None:
     from seqlab.cli.results import print_run
     from seqlab.training import run as run_config
 
-    result = run_config(config)
+    result = run_config(config, typed=typed)
     print_run(result, n_examples=config.n_examples)
     return result.monitored

@@ -46,12 +46,17 @@ class Tagger:
         self.layers = {name: _layer(head, has_steps=has_steps) for name, head in heads.items()}
 
     @classmethod
-    def load(cls, path: str | Path) -> "Tagger":
+    def load(cls, path: str | Path, *, allow: Sequence[str] = ()) -> "Tagger":
         """Return the model in a run folder or a bundle folder.
 
-        Raises: BundleError when there is none, or it cannot be loaded.
+        `allow` names classes of your own that it is made of, as in `my_file.MyEncoder`, where no installed plugin brings them:
+        they are imported, from the working folder if they lie there. Name none that you do not trust.
+
+        Raises:
+            BundleError: there is no model, or it cannot be loaded.
+            ConfigError: a class in `allow` is not there, or no part of a model.
         """
-        return cls(load_bundle(Path(path)))
+        return cls(load_bundle(Path(path), allow=allow))
 
     def predict(
         self, inputs: Sequence[Input], *, n_best: int = 0, use_entropy: bool = False, min_precision: float | None = None
