@@ -11,6 +11,7 @@ from seqlab.testing.embeddings import EmbeddingContract
 from seqlab.testing.encoders import EncoderContract
 from seqlab.testing.fields import FieldContract
 from seqlab.testing.heads import HeadContract
+from seqlab.testing.plugins import PluginContract
 from seqlab.testing.readers import ReaderContract
 from seqlab.testing.records import labelled_columns, strange_columns
 from seqlab.testing.token_heads import TokenHeadContract
@@ -20,6 +21,7 @@ __all__ = [
     "EncoderContract",
     "FieldContract",
     "HeadContract",
+    "PluginContract",
     "ReaderContract",
     "TokenHeadContract",
     "labelled_columns",

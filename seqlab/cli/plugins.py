@@ -1,0 +1,158 @@
+"""`seqlab plugins`: what is installed, whether it is sound, and the start of a new one."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqlab.plugins import Discovery, Installed, Plugin
+
+KINDS = ("encoder", "head", "embedding", "reader", "field")
+_PLAIN_WIDTH = 10_000
+"""Characters a line where the output is no terminal: a line a group, whatever its length."""
+DESCRIPTION = """Show what brings options to configs: seqlab itself, and the plugins that are installed.
+
+  seqlab plugins                                name, version, what each adds and where it comes from
+  seqlab plugins doctor                         examine the plugins: exit status 1 where one is broken
+  seqlab plugins doctor NAME                    examine one; seqlab: the built-in parts
+  seqlab plugins new my_encoder --kind encoder  write a plugin that passes its tests, to start from
+
+A plugin is left out by SEQLAB_WITHOUT=NAME (several: by commas).
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command `plugins` with its actions."""
+    parser = commands.add_parser(
+        "plugins",
+        help="list and examine plugins, start a new one",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.set_defaults(run=show)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    _add_doctor(actions)
+    _add_new(actions)
+
+
+def _add_doctor(actions: Any) -> None:
+    text = "Import each plugin, compose its options and hold its classes against them; one line a finding."
+    parser = actions.add_parser("doctor", help="examine plugins", description=text, allow_abbrev=False)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all but seqlab itself")
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print everything as JSON")
+    parser.set_defaults(run=doctor)
+
+
+def _add_new(actions: Any) -> None:
+    text = "Write a distribution seqlab-NAME: a class, its option, its contract test and a README."
+    parser = actions.add_parser("new", help="start a plugin", description=text, allow_abbrev=False)
+    parser.add_argument("name", metavar="NAME", help="of the plugin and of its option: lower-case letters, digits and _")
+    parser.add_argument("--kind", choices=KINDS, required=True, help="what it adds")
+    parser.add_argument("--dir", type=Path, default=Path(), metavar="FOLDER", help="where to write it (default: here)")
+    parser.set_defaults(run=new)
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print what is installed."""
+    from seqlab.plugins import discover
+
+    found = discover()
+    if options.json:
+        print(json.dumps(_content(found), ensure_ascii=False, indent=2))
+    else:
+        _print_table(found)
+    _tell_unknown_names(found)
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Print what the examination finds; return 1 where something is broken, else 0."""
+    from seqlab.extending import examine
+    from seqlab.plugins import discover
+
+    with _without_warnings():
+        reports = examine(options.names)
+    if options.json:
+        print(json.dumps([report.as_json() for report in reports], ensure_ascii=False, indent=2))
+    else:
+        for report in reports:
+            print("\n".join(report.lines() or [f"{report.who}: sound"]))
+        if not reports:
+            print("no plugin is installed; `seqlab plugins doctor seqlab` examines the built-in parts")
+    _tell_unknown_names(discover())
+    return int(any(report.is_broken for report in reports))
+
+
+def new(options: argparse.Namespace) -> int:
+    """Write the plugin, and print what to do next."""
+    from seqlab.extending import start_plugin
+
+    root = start_plugin(options.name, kind=options.kind, folder=options.dir)
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        print(path)
+    print(f"\nnext: cd {root} && pip install -e . && pytest")
+    return 0
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep plugins that are left out from being warned of: they are among the findings."""
+    log = logging.getLogger("seqlab.plugins")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _tell_unknown_names(found: "Discovery") -> None:
+    for line in found.strange_names():
+        print(line, file=sys.stderr)
+
+
+def _content(found: "Discovery") -> list[dict[str, Any]]:
+    content = []
+    for plugin in found.providers:
+        where = {"from": str(plugin.folder), "origin": plugin.origin}
+        content.append({**_identity(plugin), **where, "options": plugin.groups(), "left_out": None})
+    nowhere: dict[str, Any] = {"from": None, "origin": None, "options": {}}
+    return content + [{**_identity(one), **nowhere, "left_out": one.reason} for one in found.left_out]
+
+
+def _identity(one: "Installed") -> dict[str, Any]:
+    return {"name": one.name, "version": one.version, "distribution": one.distribution}
+
+
+def _print_table(found: "Discovery") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    for heading in ("name", "version", "distribution", "from", "adds", "options"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "version", "adds"))
+    for plugin in found.providers:
+        for group, options in _named_groups(plugin).items():
+            table.add_row(*_identity(plugin).values(), _origin(plugin), group, ", ".join(options))
+    for one in found.left_out:
+        table.add_row(*_identity(one).values(), "", "left out", one.reason)
+    console.print(table)
+
+
+def _named_groups(plugin: "Plugin") -> dict[str, list[str]]:
+    """Return the options by group; those that have none are whole configs."""
+    return {group or "(whole)": options for group, options in plugin.groups().items()} or {"": []}
+
+
+def _origin(plugin: "Plugin") -> str:
+    where = "built in" if plugin.name == plugin.distribution == "seqlab" else plugin.origin
+    return f"{plugin.folder} ({where})"
