@@ -4,14 +4,10 @@ An option of group `data` may name them, as `suits: {head: [sequence]}` does for
 lets no option choose for groups outside an experiment, so they join the overrides before it reads them.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
-from seqlab.paths import config_dir
-from seqlab.plugins import installed_plugins
+from seqlab.plugins import providers
 
 
 def with_suited(overrides: Sequence[str]) -> list[str]:
@@ -24,9 +20,8 @@ def with_suited(overrides: Sequence[str]) -> list[str]:
 
 
 def _suits(option: str) -> dict[str, Any]:
-    folders = [config_dir(), *(plugin.conf_dir for plugin in installed_plugins())]
-    path = next((path for folder in folders if (path := Path(folder) / "data" / f"{option}.yaml").is_file()), None)
-    content = {} if path is None else yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    contents = (provider.contents.get(f"data/{option}") for provider in providers())
+    content: Mapping[str, Any] = next((one for one in contents if one is not None), {})
     return dict(content.get("suits") or {})
 
 
