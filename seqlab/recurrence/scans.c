@@ -3,9 +3,7 @@
    Arrays are (direction, time, batch, feature), contiguous; arrays of states hold one more step, the initial one, first. A record
    depends on no other, so threads take records of their own through all the steps and never wait for each other, and a record's
    numbers do not depend on its batch. Names and equations are those of lstm.py, gru.py and rnn.py. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "shares.h"
 
 #if defined(__AVX512F__)
 enum { LANES = 16, ROWS = 8 };
@@ -16,58 +14,6 @@ enum { LANES = 4, ROWS = 8 };
 #endif
 enum { PANEL = 2 * LANES };
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
-
-#define EACH(i, n) for (int64_t i = 0; i < (n); i++)
-#define RESTRICT __restrict__
-
-/* ---- functions of a number ---- */
-
-enum { TANH, SIGMOID, RELU, IDENTITY };
-
-/* e^x to an ulp or two: 2^n times the Taylor series of the rest, |rest| <= ln(2) / 2. */
-static inline float exponential(float x)
-{
-    x = x > 88.0f ? 88.0f : x;
-    x = x < -87.0f ? -87.0f : x;
-    float shifted = x * 1.44269504f + 12582912.0f;
-    float n = shifted - 12582912.0f;
-    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
-    float series = 1 + r * (1 + r * (1 / 2.0f + r * (1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f))))));
-    int32_t bits = ((int32_t)n + 127) << 23;
-    float power;
-    memcpy(&power, &bits, sizeof power);
-    return series * power;
-}
-
-static inline float sigmoid(float x) { return 1 / (1 + exponential(-x)); }
-
-static inline float hyperbolic_tangent(float x)
-{
-    float t = x * x, e = exponential(2 * x);
-    float near_zero = x * (1 + t * (-1 / 3.0f + t * (2 / 15.0f + t * (-17 / 315.0f + t * (62 / 2835.0f)))));
-    return t < 0.0625f ? near_zero : 1 - 2 / (e + 1);
-}
-
-static void apply(int function, float *RESTRICT x, int64_t n)
-{
-    if (function == TANH)
-        EACH(i, n) x[i] = hyperbolic_tangent(x[i]);
-    else if (function == SIGMOID)
-        EACH(i, n) x[i] = sigmoid(x[i]);
-    else if (function == RELU)
-        EACH(i, n) x[i] = x[i] < 0 ? 0 : x[i];
-}
-
-/* d[i] *= the derivative, told from the value y[i] */
-static void times_slope(int function, const float *RESTRICT y, float *RESTRICT d, int64_t n)
-{
-    if (function == TANH)
-        EACH(i, n) d[i] *= 1 - y[i] * y[i];
-    else if (function == SIGMOID)
-        EACH(i, n) d[i] *= y[i] - y[i] * y[i];
-    else if (function == RELU)
-        EACH(i, n) d[i] = y[i] > 0 ? d[i] : 0;
-}
 
 /* ---- products ---- */
 
@@ -240,96 +186,6 @@ static void scaled_backward(
     along = (along + added_up(alongs)) / n;
     EACH(k, n) out[k] = scale * (d[k] * gain[k] - mean - normal[k] * along);
 }
-
-/* ---- what the recurrences share ---- */
-
-typedef struct {
-    int64_t n_directions, n_steps, n_records, n_threads;
-} Size;
-
-/* Share of the old state that stays (zoneout): values of their own, or one number for all. */
-typedef struct {
-    const float *values;
-    double everywhere;
-} Zone;
-
-/* The records that one thread takes through all steps: rows `first` to `end` of one direction. */
-typedef struct {
-    int64_t direction, first, n_rows;
-} Share;
-
-static int64_t shares_a_direction(const Size *s)
-{
-    int64_t n = (s->n_threads + s->n_directions - 1) / s->n_directions;
-    n = n < s->n_records ? n : s->n_records;
-    return n < 1 ? 1 : n;
-}
-
-static Share share_of(const Size *s, int64_t i)
-{
-    int64_t n = shares_a_direction(s), part = i % n, first = s->n_records * part / n;
-    return (Share){i / n, first, s->n_records * (part + 1) / n - first};
-}
-
-/* Take all shares through `run`, side by side; 0 where memory did not suffice. */
-static int run_shares(int (*run)(const void *, Share), const void *problem)
-{
-    const Size *s = problem;
-    int64_t n = shares_a_direction(s) * s->n_directions;
-    int is_done = 1;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(s->n_threads) schedule(static, 1) reduction(&& : is_done)
-#endif
-    for (int64_t i = 0; i < n; i++)
-        is_done = run(problem, share_of(s, i)) && is_done;
-    return is_done;
-}
-
-/* The share's rows of step t, in an array of n_steps steps. */
-static inline float *rows(const float *array, const Size *s, Share share, int64_t n_steps, int64_t t, int64_t width)
-{
-    return (float *)array + ((share.direction * n_steps + t) * s->n_records + share.first) * width;
-}
-
-/* The share's rows of an array without time. */
-static inline float *rows_once(const float *array, const Size *s, Share share, int64_t width)
-{
-    return rows(array, s, share, 1, 0, width);
-}
-
-static int is_zoned(Zone zone) { return zone.values || zone.everywhere; }
-
-/* fresh += zone * (old - fresh) */
-static void keep(Zone zone, const Size *s, Share share, int64_t t, int64_t width, const float *RESTRICT old, float *RESTRICT fresh)
-{
-    int64_t n = share.n_rows * width;
-    if (zone.values) {
-        const float *z = rows(zone.values, s, share, s->n_steps, t, width);
-        EACH(i, n) fresh[i] += z[i] * (old[i] - fresh[i]);
-    } else if (zone.everywhere) {
-        float z = zone.everywhere;
-        EACH(i, n) fresh[i] += z * (old[i] - fresh[i]);
-    }
-}
-
-/* kept = zone * d, d -= kept */
-static void keep_backward(Zone zone, const Size *s, Share share, int64_t t, int64_t width, float *RESTRICT d, float *RESTRICT kept)
-{
-    int64_t n = share.n_rows * width;
-    const float *z = zone.values ? rows(zone.values, s, share, s->n_steps, t, width) : 0;
-    EACH(i, n) {
-        kept[i] = (z ? z[i] : (float)zone.everywhere) * d[i];
-        d[i] -= kept[i];
-    }
-}
-
-static void add(const float *RESTRICT x, float *RESTRICT out, int64_t n) { EACH(i, n) out[i] += x[i]; }
-static void multiply(const float *RESTRICT x, float *RESTRICT out, int64_t n) { EACH(i, n) out[i] *= x[i]; }
-static void fill_zero(float *x, int64_t n) { memset(x, 0, n * sizeof *x); }
-static void copy(const float *x, float *out, int64_t n) { memcpy(out, x, n * sizeof *x); }
-
-/* Scratch space: `n` numbers, zero. */
-static float *scratch(int64_t n) { return calloc(n ? n : 1, sizeof(float)); }
 
 /* ---- vanilla RNN: h_t = f(x_t + W h_{t-1}) ---- */
 
