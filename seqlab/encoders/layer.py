@@ -23,8 +23,9 @@ class RecurrentLayer(nn.Module):
         super().__init__()
         self.cells = nn.ModuleList(cells)
         self.bptt_steps = bptt_steps
+        self.learned_states = [name for name in cells[0].state_widths if learns_state and name not in cells[0].unread_states]
         self.first_states = nn.ParameterList(
-            [nn.Parameter(torch.zeros(width)) for cell in cells for width in cell.state_widths.values()] if learns_state else []
+            [nn.Parameter(torch.zeros(cell.state_widths[name])) for cell in cells for name in self.learned_states]
         )
 
     @property
@@ -47,7 +48,7 @@ class RecurrentLayer(nn.Module):
         cells, first = self.cell_of_each, state or self.first_state(inputs)
         if not keeps_states and self.bptt_steps is None and _prefers_kernel(cells, inputs):
             return _kernel_runs(cells, inputs, first), ()
-        dtype = cells[0].bias_hh.dtype  # recurrences run in that of their weights, whatever the autocast
+        dtype = cells[0].dtype
         first = tuple(state.to(dtype) for state in first)
         runs = self._run(inputs.to(dtype), first)
         if not keeps_states:
@@ -57,22 +58,25 @@ class RecurrentLayer(nn.Module):
     def _run(self, inputs: Tensor, state: State) -> list[Tensor]:
         """Return each state of every step, (direction time batch unit)."""
         cells = self.cell_of_each
-        window = self.bptt_steps or inputs.shape[1]
+        if self.bptt_steps is None:
+            return type(cells[0]).scan(cells, inputs, state)
         pieces = []
-        for piece in inputs.split(window, dim=1):
+        for piece in inputs.split(self.bptt_steps, dim=1):
             pieces.append(type(cells[0]).scan(cells, piece, state))
             state = tuple(run[:, -1].detach() for run in pieces[-1])
-        return pieces[0] if len(pieces) == 1 else [torch.cat(runs, dim=1) for runs in zip(*pieces, strict=True)]
+        return [torch.cat(runs, dim=1) for runs in zip(*pieces, strict=True)]
 
     def first_state(self, inputs: Float[Tensor, "direction time batch feature"]) -> State:
         """Return what the layer starts from, (direction batch unit) each: what it has learned, else zero."""
-        cells = self.cell_of_each
         n_directions, _, n_records, _ = inputs.shape
-        widths = cells[0].state_widths.values()
-        if not len(self.first_states):
-            return tuple(inputs.new_zeros(n_directions, n_records, width) for width in widths)
-        by_cell = [list(self.first_states)[i :: len(widths)] for i in range(len(widths))]
-        return tuple(torch.stack(states).unsqueeze(1).expand(-1, n_records, -1) for states in by_cell)
+
+        def first(name: str, width: int) -> Tensor:
+            if name not in self.learned_states:
+                return inputs.new_zeros(n_directions, n_records, width)
+            of_each = list(self.first_states)[self.learned_states.index(name) :: len(self.learned_states)]
+            return torch.stack(of_each).unsqueeze(1).expand(-1, n_records, -1)
+
+        return tuple(first(name, width) for name, width in self.cell_of_each[0].state_widths.items())
 
 
 def _prefers_kernel(cells: Sequence[Cell], inputs: Tensor) -> bool:

@@ -1,7 +1,7 @@
 """What a cell is: one step of a recurrence that stands alone, and the same run over whole sequences."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -14,7 +14,7 @@ from seqlab.errors import ConfigError
 from seqlab.recurrence.noise import Noise
 
 State: TypeAlias = tuple[Tensor, ...]
-"""The hidden state first; then, for an LSTM, the cell state."""
+"""The hidden state first; then others, such as the cell state of an LSTM."""
 
 
 class Cell(nn.Module, ABC):
@@ -29,8 +29,12 @@ class Cell(nn.Module, ABC):
     """Features of the hidden state, which is the output."""
     state_widths: Mapping[str, int]
     """Name and features of each state, `hidden` first."""
+    unread_states: Collection[str] = ()
+    """Names of states that no step reads, only gives out: where these start is nothing to learn."""
+    weight_ih: nn.Parameter
     bias_ih: nn.Parameter
     bias_hh: nn.Parameter
+    """Of cells whose gates read the hidden state."""
 
     def __init__(
         self, *, input_width: int, width: int, recurrent_drop_prob: float, hidden_zone_prob: float, cell_zone_prob: float
@@ -61,6 +65,11 @@ class Cell(nn.Module, ABC):
     ) -> list[Float[Tensor, "direction time batch unit"]]:
         """Return each state of every step, for cells of one form, one a direction; `state` is (direction batch unit) each."""
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of its weights, which its recurrence runs in, whatever the autocast."""
+        return self.weight_ih.dtype
+
     def zero_state(self, inputs: Float[Tensor, "*lead feature"]) -> State:
         """Return states of zero for the batch of `inputs`, (… batch feature)."""
         return tuple(inputs.new_zeros(inputs.shape[-2], width) for width in self.state_widths.values())
@@ -90,7 +99,7 @@ def draw_noise(cells: Sequence[Cell], inputs: Float[Tensor, "direction time batc
     """Return the noise of one run of `cells` (of one form) over `inputs`: drawn while training, its mean in evaluation."""
     cell = cells[0]
     n_steps, n_records = inputs.shape[1:3]
-    widths = list(cell.state_widths.values())
+    cell_width = cell.state_widths.get("cell", cell.width)
 
     def zone(prob: float, width: int) -> Tensor | float | None:
         if not prob or not cell.training:
@@ -103,7 +112,7 @@ def draw_noise(cells: Sequence[Cell], inputs: Float[Tensor, "direction time batc
         keep_prob = 1 - cell.recurrent_drop_prob
         mask = bernoulli_mask((len(cells), n_records, cell.width), keep_prob=keep_prob, like=inputs)
         recurrent = mask.to(inputs.dtype) / keep_prob
-    return Noise(recurrent, zone(cell.hidden_zone_prob, widths[0]), zone(cell.cell_zone_prob, widths[-1]))
+    return Noise(recurrent, zone(cell.hidden_zone_prob, cell.width), zone(cell.cell_zone_prob, cell_width))
 
 
 def stacked(cells: Sequence[Cell], name: str) -> Tensor:
@@ -119,7 +128,9 @@ def projected(
 ) -> Float[Tensor, "direction time batch gate"]:
     """Return the inputs' products for all steps at once, each direction by its own weights."""
     if len(inputs) == 1:
-        products = nn.functional.linear(inputs[0], weight[0], None if bias is None else bias[0]).unsqueeze(0)
+        # Views, not items: the gradient of an item is a tensor of zeros that it is copied into.
+        one = inputs.squeeze(0), weight.squeeze(0), None if bias is None else bias.squeeze(0)
+        products = nn.functional.linear(*one).unsqueeze(0)
     else:
         rows, columns = inputs.flatten(1, 2), weight.transpose(1, 2)
         products = torch.bmm(rows, columns) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, columns)
