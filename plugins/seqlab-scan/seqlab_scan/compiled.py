@@ -1,0 +1,123 @@
+"""The gated recurrences compiled from `gated.c`. Its structure stands here as it has it."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from seqlab.autograd import apply
+from seqlab.native import NUMBER, POINTER, POINTER_OR_REAL, REAL, Library, Structure, fields_of
+from seqlab.recurrence.buffers import buffer_from
+from seqlab_scan.form import ACTIVATIONS, MIXES, OUTPUTS, GatedForm
+
+LIBRARY = Library(Path(__file__).with_name("gated.c"))
+_FUNCTIONS = list(ACTIVATIONS)
+_GATED = Structure(
+    4,
+    [
+        *fields_of(NUMBER, "width", "n_columns", "mix", "candidate", "output", "output_activation"),
+        *fields_of(REAL, "skip_scale"),
+        *fields_of(POINTER, "gates", "states", "hidden", "bias", "skip", "peepholes"),
+        *fields_of(POINTER_OR_REAL, "zone"),
+        *fields_of(POINTER, "d_hidden", "d_states", "d_gates", "d_first", "d_skip", "d_bias", "d_peepholes"),
+    ],
+)
+
+
+def is_usable(values: Tensor) -> bool:
+    """Return whether the library takes `values`: float32 on a CPU, where the library could be made."""
+    return values.dtype == torch.float32 and values.device.type == "cpu" and LIBRARY.is_usable
+
+
+def scan_compiled(
+    products: Tensor,
+    first: Tensor,
+    *,
+    bias: Tensor,
+    skip: Tensor | None,
+    peepholes: Tensor | None,
+    zone: Tensor | float | None,
+    form: GatedForm,
+) -> tuple[Tensor, Tensor]:
+    """Return h and c of every step, as `scan_gated` does; `products` are overwritten.
+
+    Where records lie apart in memory, each is handed over as a direction of its own, so that nothing needs to be moved.
+    """
+    n_records = products.shape[2]
+    lies_apart = products.transpose(1, 2).is_contiguous() and not products.is_contiguous()
+    if lies_apart:
+        products, first = _apart(products), first.flatten(0, 1).unsqueeze(1)
+        skip, zone = None if skip is None else _apart(skip), _apart(zone) if isinstance(zone, Tensor) else zone
+        bias = bias.repeat_interleave(n_records, 0)
+        peepholes = None if peepholes is None else peepholes.repeat_interleave(n_records, 0)
+    hidden, states = apply(_CompiledScan, form, zone, products.contiguous(), first, bias, skip, peepholes)
+    hidden = states if hidden is None else hidden
+    return (_together(hidden, n_records), _together(states, n_records)) if lies_apart else (hidden, states)
+
+
+def _apart(values: Tensor) -> Tensor:
+    """Return (record time 1 feature) of (direction time batch feature)."""
+    return values.transpose(1, 2).flatten(0, 1).unsqueeze(2)
+
+
+def _together(values: Tensor, n_records: int) -> Tensor:
+    """Return (direction time batch feature) of (record time 1 feature)."""
+    n_units, n_steps, _, width = values.shape
+    return values.view(n_units // n_records, n_records, n_steps, width).transpose(1, 2)
+
+
+class _CompiledScan(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        form: GatedForm,
+        zone: Tensor | float | None,
+        gates: Tensor,
+        first: Tensor,
+        bias: Tensor,
+        skip: Tensor | None,
+        peepholes: Tensor | None,
+    ) -> tuple[Tensor | None, Tensor]:
+        ctx.set_materialize_grads(False)
+        skip, states = None if skip is None else skip.contiguous(), buffer_from(first, gates.shape[1])
+        hidden = None if form.output == "state" else torch.empty_like(states[:, 1:])
+        _run("gated_forward", form, gates, states=states, hidden=hidden, bias=bias, skip=skip, peepholes=peepholes, zone=zone)
+        ctx.form, ctx.zone = form, zone
+        ctx.save_for_backward(gates, states, skip, peepholes)
+        return hidden, states[:, 1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_hidden: Tensor | None, d_states: Tensor | None) -> tuple[Tensor | None, ...]:
+        gates, states, skip, peepholes = ctx.saved_tensors
+        if ctx.form.output != "state" and d_hidden is None:
+            d_hidden = torch.zeros_like(states[:, 1:])
+        of_records = states.shape[0], states.shape[2]
+        made = {
+            "d_gates": torch.empty_like(gates),
+            "d_first": torch.empty_like(states[:, 0]),
+            "d_bias": gates.new_empty(*of_records, gates.shape[3]),
+            "d_skip": None if skip is None else torch.empty_like(skip),
+            "d_peepholes": None if peepholes is None else states.new_zeros(*of_records, *peepholes.shape[1:]),
+        }
+        given = {"states": states, "skip": skip, "peepholes": peepholes, "zone": ctx.zone}
+        _run("gated_backward", ctx.form, gates, **given, **made, d_hidden=d_hidden, d_states=d_states)
+        d_peepholes = None if peepholes is None else made["d_peepholes"].sum(1)
+        return None, None, made["d_gates"], made["d_first"], made["d_bias"].sum(1), made["d_skip"], d_peepholes
+
+
+def _run(function: str, form: GatedForm, gates: Tensor, **values: Tensor | float | None) -> None:
+    """Call `seqlab_FUNCTION`; tensors that are written to must be contiguous."""
+    described = {
+        "width": form.width,
+        "n_columns": gates.shape[3],
+        "mix": MIXES.index(form.mix),
+        "candidate": _FUNCTIONS.index(form.candidate),
+        "output": OUTPUTS.index(form.output),
+        "output_activation": _FUNCTIONS.index(form.output_activation),
+        "skip_scale": form.skip_scale,
+    }
+    packed, _kept = _GATED.pack([*gates.shape[:3], torch.get_num_threads()], {**described, "gates": gates, **values})
+    LIBRARY.call(f"seqlab_{function}", packed)

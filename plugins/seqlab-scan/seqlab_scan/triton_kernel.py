@@ -1,0 +1,63 @@
+"""The linear recurrence as a Triton kernel: each program takes some units through all steps, a tile of steps at a time.
+
+Within a tile the steps are combined in parallel; the state at its end is carried into the next one.
+"""
+
+import torch
+import triton  # type: ignore[import-not-found, unused-ignore]
+import triton.language as tl  # type: ignore[import-not-found, unused-ignore]
+from torch import Tensor
+
+TILE_STEPS, TILE_UNITS = 64, 32
+
+
+# What a kernel is given has no types: Triton compiles annotations, too.
+@triton.jit  # type: ignore[untyped-decorator, unused-ignore]
+def _then(keep, entered, later_keep, later_entered):  # type: ignore[no-untyped-def]
+    """Two steps as one."""
+    return keep * later_keep, later_keep * entered + later_entered
+
+
+@triton.jit  # type: ignore[untyped-decorator, unused-ignore]
+def linear_kernel(  # type: ignore[no-untyped-def]
+    keep,
+    entered,
+    first,
+    found,
+    n_steps,
+    n_units,
+    IS_REVERSED: tl.constexpr,  # noqa: N803
+    TILE_STEPS: tl.constexpr,  # noqa: N803
+    TILE_UNITS: tl.constexpr,  # noqa: N803
+):
+    """Write c of every step. Arrays are (direction, time, unit), contiguous, a unit being one of a record's."""
+    direction, unit = tl.program_id(0).to(tl.int64), tl.program_id(1) * TILE_UNITS + tl.arange(0, TILE_UNITS)
+    is_unit = unit < n_units
+    state = tl.load(first + direction * n_units + unit, mask=is_unit, other=0.0)
+    row = tl.arange(0, TILE_STEPS)
+    last_row = 0 if IS_REVERSED else TILE_STEPS - 1
+    n_tiles = tl.cdiv(n_steps, TILE_STEPS)
+    for i in range(n_tiles):
+        tile = n_tiles - 1 - i if IS_REVERSED else i
+        step = tile * TILE_STEPS + row
+        place = (direction * n_steps + step)[:, None] * n_units + unit[None, :]
+        is_there = (step < n_steps)[:, None] & is_unit[None, :]
+        share = tl.load(keep + place, mask=is_there, other=1.0)  # beyond the end, a step that changes nothing
+        fresh = tl.load(entered + place, mask=is_there, other=0.0)
+        share, fresh = tl.associative_scan((share, fresh), 0, _then, reverse=IS_REVERSED)
+        states = fresh + share * state[None, :]
+        tl.store(found + place, states, mask=is_there)
+        state = tl.sum(tl.where(row[:, None] == last_row, states, 0.0), 0)
+
+
+def run_kernel(keep: Tensor, entered: Tensor, first: Tensor, *, is_reversed: bool) -> Tensor:
+    """Return c of every step from the one before; reversed, from the one after."""
+    keep, entered, first = keep.contiguous(), entered.contiguous(), first.contiguous()
+    found = torch.empty_like(entered)
+    n_directions, n_steps, n_records, width = entered.shape
+    n_units = n_records * width
+    if found.numel():
+        linear_kernel[(n_directions, triton.cdiv(n_units, TILE_UNITS))](
+            keep, entered, first, found, n_steps, n_units, is_reversed, TILE_STEPS, TILE_UNITS
+        )
+    return found

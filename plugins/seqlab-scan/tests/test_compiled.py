@@ -1,0 +1,60 @@
+"""The compiled library: its numbers do not depend on batch or threads, none is lost, and its source has no fault."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+from seqlab_scan import compiled
+from seqlab_scan.form import GatedForm
+from seqlab_scan.gated import scan_gated
+from torch import Tensor
+
+from seqlab.native import library
+
+N_RECORDS, WIDTH = 5, 19
+needs_compiler = pytest.mark.skipif(not compiled.LIBRARY.is_usable, reason="no C compiler here")
+
+
+@needs_compiler
+def test_a_records_numbers_are_the_same_bit_for_bit_in_any_batch_on_any_number_of_threads() -> None:
+    form = GatedForm(WIDTH, "input", "tanh", "gated")
+    products, first = torch.randn(2, 30, N_RECORDS, 4 * WIDTH), torch.randn(2, N_RECORDS, WIDTH)
+    bias = torch.randn(2, 4 * WIDTH)
+
+    def run(n_records: int, n_threads: int) -> Tensor:
+        before = torch.get_num_threads()
+        torch.set_num_threads(n_threads)
+        try:
+            few = products[:, :, :n_records].clone()
+            return scan_gated(few, first[:, :n_records], bias=bias, form=form, algorithm="auto", zone=None)[0]
+        finally:
+            torch.set_num_threads(before)
+
+    whole = run(N_RECORDS, 1)
+    for n_records, n_threads in [(1, 1), (2, 1), (3, 2), (N_RECORDS, 2), (N_RECORDS, 7)]:
+        assert torch.equal(run(n_records, n_threads), whole[:, :, :n_records])
+
+
+@needs_compiler
+def test_what_is_not_a_number_stays_so() -> None:
+    form = GatedForm(1, "update", "positive", "state")
+    products = torch.tensor([[torch.nan, 0.0], [1.0, torch.nan], [2.0, 1e30], [2.0, -1e30]]).view(1, 1, 4, 2)
+    first, bias = torch.full((1, 4, 1), 7.0), torch.zeros(1, 2)
+    found = scan_gated(products, first, bias=bias, form=form, algorithm="auto", zone=None)[0].flatten()
+    assert found.isnan().tolist() == [True, True, False, False]
+    assert found[2:].tolist() == [2.5, 7.0]
+
+
+def test_only_float32_on_a_cpu_is_compiled() -> None:
+    assert not compiled.is_usable(torch.zeros(1, dtype=torch.double))
+    assert not compiled.is_usable(torch.zeros(1, device="meta"))
+
+
+@needs_compiler
+@pytest.mark.parametrize("extras", library.EXTRAS, ids=str)
+def test_the_source_has_no_warning(extras: tuple[str, ...], tmp_path: Path) -> None:
+    source, made = compiled.LIBRARY.source, tmp_path / "made.o"
+    flags = [*library.FLAGS, *extras, f"-I{library.HEADERS}", "-Wall", "-Wextra", "-Werror"]
+    done = subprocess.run(["cc", *flags, "-c", source, "-o", made], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
