@@ -191,7 +191,7 @@ def _monitored(trainer: pl.Trainer) -> float | None:
 
 def _log_start(encoded: Mapping[str, Any], labeler: Labeler) -> None:
     sizes = ", ".join(f"{s} {len(r):,} records / {int(r.lengths.sum()):,} steps" for s, r in encoded.items())
-    n_parameters = sum(p.numel() for p in labeler.parameters())
+    n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
     log.info("%s; %s trainable parameters", sizes, f"{n_parameters:,}")
 
 
@@ -204,6 +204,7 @@ def _silence_lightning() -> None:
         r".*The dirpath has changed.*",  # a run resumed into a folder of its own
         r".*configure_optimizers` returned `None`.*",  # a model that is counted, not optimised
         r".*`training_step` returned `None`.*",
+        r".*module\(s\) in eval mode at the start of training.*",  # frozen parts, which stay in it
     ):
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
