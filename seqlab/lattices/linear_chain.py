@@ -5,6 +5,7 @@ included. Padding and batch-mates change nothing.
 """
 
 from seqlab.lattices.chain import Chain
+from seqlab.lattices.chain_log_marginals import log_marginals
 from seqlab.lattices.chain_loss import (
     log_partition,
     negative_log_likelihood,
@@ -22,6 +23,7 @@ __all__ = [
     "Stretches",
     "best_paths",
     "entropy",
+    "log_marginals",
     "log_partition",
     "marginals",
     "negative_log_likelihood",
