@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
+from seqlab.errors import ConfigError
 from seqlab.heads.constraints import Readings, SchemeConstraints
 from seqlab.heads.tags import OUTSIDE
 from seqlab.heads.token import LinearTokenHead
@@ -74,6 +75,9 @@ class CrfTokenHead(LinearTokenHead):
     def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
         return linear_chain.marginals(self._chain(scores, steps))
 
+    def _log_probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
+        return linear_chain.log_marginals(self._chain(scores, steps))
+
 
 @final
 class SecondOrderCrfTokenHead(CrfTokenHead):
@@ -113,6 +117,9 @@ class SecondOrderCrfTokenHead(CrfTokenHead):
 
     def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
         return second_order.marginals(self._second(self._chain(scores, steps)))
+
+    def _log_probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
+        raise ConfigError("heads.tags, a CRF of second order, cannot learn a teacher's probabilities; use crf or softmax")
 
     def _second(self, chain: Chain) -> SecondOrderChain:
         return SecondOrderChain(chain, self.temperature(self.triples))

@@ -13,10 +13,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from seqlab.data.encoding import Batch
-from seqlab.data.fields import NO_TARGET, TagTargets
+from seqlab.data.fields import NO_TARGET, TagTargets, TaughtTagField, TaughtTags
 from seqlab.errors import ConfigError
 from seqlab.heads.constraints import Readings, SchemeConstraints
 from seqlab.heads.tags import TagHead
+from seqlab.heads.teaching import teaching_loss
 from seqlab.heads.temperature import Temperature
 from seqlab.lattices import linear_chain
 from seqlab.lattices.linear_chain import Chain, Stretches
@@ -28,9 +29,14 @@ class TokenHead(TagHead):
     """A score for every tag at every step, and what its subclasses make of them."""
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
-        """Return the loss a step."""
-        tags: Int[Tensor, "batch time"] = batch.tensor(self.target)
-        return self._loss(self._scores(steps), tags, steps)
+        """Return the loss a step; of records with a teacher's probabilities, as `TaughtTagField` weighs it."""
+        scores, targets = self._scores(steps), batch.tensors(self.target)
+        if not isinstance(targets, TaughtTags):
+            return self._loss(scores, batch.tensor(self.target), steps)
+        assert isinstance(self.target, TaughtTagField)
+        weight, temperature = self.target.weight, self.target.temperature
+        taught = teaching_loss(self._log_probabilities(scores, steps), targets.probs, temperature=temperature)
+        return weight * taught + (1 - weight) * self._loss(scores, targets.tags, steps)
 
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return one tag a step; its confidence is its probability given the record."""
@@ -40,6 +46,10 @@ class TokenHead(TagHead):
         found = _predictions(tags, confidences, lengths=steps.lengths, names=self.target.tags)
         chain = self._distribution(scores, steps) if use_confidences else None
         return found if chain is None else self._with_spans(found, chain, tags)
+
+    def probabilities(self, steps: Steps) -> Float[Tensor, "batch time tag"]:
+        """Return the probability of each tag at each step, given the record; padding steps are undefined."""
+        return self._probabilities(self._scores(steps), steps)
 
     @cached_property
     def _goes_on(self) -> Bool[Tensor, "prev_tag tag"]:
@@ -110,6 +120,13 @@ class TokenHead(TagHead):
 
     @abstractmethod
     def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]: ...
+
+    def _log_probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
+        """Return the logs of the probabilities, with a gradient.
+
+        Raises: ConfigError for a head that has none to learn from.
+        """
+        raise ConfigError(f"heads.tags: {type(self).__name__} cannot learn a teacher's probabilities; use crf or softmax")
 
 
 class LinearTokenHead(TokenHead):
@@ -194,6 +211,9 @@ class SoftmaxTokenHead(LinearTokenHead):
 
     def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
         return scores.float().softmax(2)
+
+    def _log_probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
+        return scores.float().log_softmax(2)
 
 
 def _weights(by_tag: Mapping[str, float], tags: Sequence[str]) -> Tensor | None:

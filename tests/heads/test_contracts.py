@@ -16,6 +16,7 @@ from seqlab.data.fields import (
     SegmentLabelField,
     SpanField,
     TagField,
+    TaughtTagField,
 )
 from seqlab.heads import (
     BiaffineSpanHead,
@@ -34,6 +35,7 @@ from seqlab.heads import (
 from seqlab.steps import Steps
 from seqlab.testing import HeadContract, TokenHeadContract, labelled_columns
 from seqlab.testing.ragged import ragged_steps
+from seqlab.testing.records import taught_columns
 from seqlab.types import Prediction
 
 PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
@@ -71,6 +73,24 @@ class TestConstrainedSoftmaxTokenHead(TokenHeadContract):
     def target(self) -> Field:
         return TagField(column="tags", scheme="BIO")
 
+    def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
+        return SoftmaxTokenHead(
+            target=target, input_width=input_width, summary_width=summary_width, is_constrained=True, **PLAIN
+        )
+
+
+class TestTaughtCrfTokenHead(TestCrfTokenHead):
+    def target(self) -> Field:
+        return TaughtTagField(column="tags", scheme="BIO", teacher_column="teacher", weight=0.5, temperature=2.0)
+
+    def columns(self) -> Columns:
+        return taught_columns(super().columns())
+
+    def unseen_columns(self) -> Columns:
+        return taught_columns(super().unseen_columns())
+
+
+class TestTaughtSoftmaxTokenHead(TestTaughtCrfTokenHead):
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
         return SoftmaxTokenHead(
             target=target, input_width=input_width, summary_width=summary_width, is_constrained=True, **PLAIN

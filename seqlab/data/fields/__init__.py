@@ -10,6 +10,7 @@ from seqlab.data.fields.segments import SegmentBounds, SegmentBoundsField, Segme
 from seqlab.data.fields.sequences import LabelSequenceField, LabelSequences
 from seqlab.data.fields.spans import LabelledSpan, LabelledSpans, SpanField
 from seqlab.data.fields.tags import TagField, TagTargets
+from seqlab.data.fields.taught_tags import TaughtTagField, TaughtTags
 from seqlab.data.fields.vectors import VectorField
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "Spellings",
     "TagField",
     "TagTargets",
+    "TaughtTagField",
+    "TaughtTags",
     "Tensors",
     "VectorField",
 ]

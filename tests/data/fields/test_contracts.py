@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqlab.data.columns import Columns
 from seqlab.data.fields import (
     CategoryField,
     CharacterField,
@@ -22,10 +23,13 @@ from seqlab.data.fields import (
     SpanField,
     Spellings,
     TagField,
+    TaughtTagField,
+    TaughtTags,
     Tensors,
     VectorField,
 )
 from seqlab.testing import FieldContract
+from seqlab.testing.records import taught_columns
 
 
 class TestWordField(FieldContract):
@@ -53,6 +57,22 @@ class TestCharacterField(FieldContract):
 class TestFramesField(FieldContract):
     def make(self) -> Field:
         return FramesField(column="frames")
+
+
+class TestTaughtTagField(FieldContract):
+    def make(self) -> Field:
+        return TaughtTagField(column="tags", scheme="BIO", teacher_column="teacher", weight=0.5, temperature=2.0)
+
+    def columns(self) -> Columns:
+        return taught_columns(super().columns())
+
+    def unseen_columns(self) -> Columns:
+        return taught_columns(super().unseen_columns())
+
+    def record(self, tensors: Tensors, i: int, n_steps: int | None) -> Tensor:
+        """Tag and probabilities of each step."""
+        assert isinstance(tensors, TaughtTags)
+        return torch.cat([tensors.tags[i, :n_steps, None], tensors.probs[i, :n_steps]], dim=1)
 
 
 class TestSpanTagField(FieldContract):
