@@ -1,0 +1,193 @@
+"""A teacher's answers on disk, and students that learn from them."""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from seqlab_transformers.distill import main
+
+import seqlab
+from seqlab.data.sample import SampleReader
+from seqlab.testing.runs import train_small, write_corpus
+
+ModelFolder = Callable[[str], Path]
+TEXTS = ["Ada Lovelace met Kiel .", "", "it fell on New York and Kiel", "rain"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "data")
+
+
+@pytest.fixture(scope="module", params=["crf", "softmax"])
+def teacher(
+    request: pytest.FixtureRequest, data: Path, model_folder: ModelFolder, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The model of a teacher that reads by a transformer and has a head beside the one that teaches."""
+    part = "embedding.parts.transformer.field"
+    given = [f"head=[{request.param},sequence]", f"{part}.name={model_folder('bert')}", f"{part}.overlap=8"]
+    home = tmp_path_factory.mktemp("teacher")
+    return train_small(data, home, ["embedding=[words,char_cnn,transformer]", *given]).model
+
+
+def write(path: Path, lines: list[Any]) -> Path:
+    texts = (line if isinstance(line, str) else json.dumps(line) for line in lines)
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return path
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_answers_are_the_labels_and_probabilities_of_the_teacher(teacher: Path, tmp_path: Path) -> None:
+    assert (
+        main([str(teacher), str(write(tmp_path / "texts.txt", TEXTS)), "-o", str(tmp_path / "new/out.jsonl"), "--least=0"]) == 0
+    )
+    found, tagger = records(tmp_path / "new/out.jsonl"), seqlab.load(teacher)
+    head = tagger.bundle.labeler.heads["tags"]
+    assert [record["text"] for record in found] == TEXTS
+    for record in found:
+        (said,) = tagger.predict([record["text"]])
+        labels = said.predictions["tags"].labels
+        assert record["tokens"] == said.tokens
+        assert record["tags"] == labels
+        with torch.no_grad():
+            probs = head.probabilities(tagger.bundle.labeler(tagger.batch([record["text"]])))[0]
+        for answer, expected in zip(record["teacher"], probs[: len(labels)].tolist(), strict=True):
+            assert list(answer) == head.target.tags
+            assert list(answer.values()) == pytest.approx(expected, abs=2e-6)
+        sure = [answer[label] for answer, label in zip(record["teacher"], labels, strict=True)]
+        assert sure == pytest.approx(said.predictions["tags"].confidences, abs=2e-6)
+
+
+def test_unlikely_tags_are_left_out(teacher: Path, tmp_path: Path) -> None:
+    texts = write(tmp_path / "texts.txt", TEXTS)
+    for least in ("0", "0.1"):
+        assert main([str(teacher), str(texts), "-o", str(tmp_path / f"{least}.jsonl"), "--least", least]) == 0
+    for full, short in zip(records(tmp_path / "0.jsonl"), records(tmp_path / "0.1.jsonl"), strict=True):
+        expected = [{tag: prob for tag, prob in step.items() if prob >= 0.1} for step in full["teacher"]]
+        assert short["teacher"] == expected
+
+
+def test_records_keep_their_tags_and_all_else(teacher: Path, tmp_path: Path) -> None:
+    given = [
+        {"id": "a", "tokens": ["Ada", "slept"], "tags": ["O", "B-LOC"], "source": "mine"},
+        {"id": "b", "tokens": ["Kiel"]},
+    ]
+    assert main([str(teacher), str(write(tmp_path / "in.jsonl", given)), "-o", str(tmp_path / "out.jsonl")]) == 0
+    first, second = records(tmp_path / "out.jsonl")
+    assert {key: first[key] for key in given[0]} == given[0]
+    assert (second["id"], len(second["tags"]), len(second["teacher"])) == ("b", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"id": "x", "tokens": ["a"], "tags": ["S-LOC"]}, "record 'x' has the tag 'S-LOC', which the teacher does not know"),
+        ({"id": "x", "tokens": ["a"], "tags": ["O", "O"]}, "record 'x' has 2 tags for 1 steps; expected one a step"),
+        ({"id": "x"}, "in.jsonl:1: no text and no tokens"),
+    ],
+)
+def test_records_that_the_teacher_cannot_take_are_told(
+    teacher: Path, record: Mapping[str, Any], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(teacher), str(write(tmp_path / "in.jsonl", [record])), "-o", str(tmp_path / "out.jsonl")]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--head=label"],
+            "--head is 'label'; the teacher's heads that know the probability of every tag are tags (of tags, label)",
+        ),
+        (["--least=0.7"], "--least is 0.7; expected a probability from 0 to below 0.5"),
+        (["--device=abacus"], "--device is 'abacus', which is not here"),
+    ],
+)
+def test_options_that_cannot_be_are_told(
+    teacher: Path, words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = write(tmp_path / "texts.txt", TEXTS)
+    assert main([str(teacher), str(texts), "-o", str(tmp_path / "out.jsonl"), *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_files_that_cannot_be_are_told(teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = write(tmp_path / "texts.txt", TEXTS)
+    assert main([str(teacher), str(texts), "-o", str(texts)]) == 2
+    assert main([str(teacher), str(tmp_path / "none.txt"), "-o", str(tmp_path / "out.jsonl")]) == 2
+    assert main([str(tmp_path), str(texts), "-o", str(tmp_path / "out.jsonl")]) == 2
+    told = capsys.readouterr().err
+    assert "texts.txt, the input itself" in told
+    assert "none.txt: cannot be read: No such file" in told
+    assert "no model here" in told
+    assert texts.read_text() == "".join(f"{text}\n" for text in TEXTS)
+
+
+@pytest.mark.parametrize("head", ["crf_taught", "softmax_taught"])
+def test_a_student_is_a_model_of_seqlab_alone(
+    teacher: Path, head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main([str(teacher), str(write(tmp_path / "texts.txt", TEXTS * 3)), "-o", str(tmp_path / "data/train.jsonl")]) == 0
+    run = seqlab.train([*_student(tmp_path / "data"), "data.scheme=BIO", f"head=[{head}]", f"hydra.run.dir={tmp_path / 'run'}"])
+    assert "seqlab_transformers" not in (run.model / "bundle.json").read_text()
+    (record,) = seqlab.load(run.model).predict(["Ada met Kiel"])
+    assert len(record.predictions["tags"].labels) == 3
+
+
+def _student(data: Path) -> list[str]:
+    sizes = ["encoder.width=16", "optimizer.lr=0.01", "max_tokens=200", "trainer.max_epochs=2", "n_threads=1"]
+    return ["experiment=distilled", f"data.dir={data}", "data.splits.val=null", "data.splits.test=null", *sizes]
+
+
+@pytest.mark.slow
+def test_a_student_agrees_with_its_teacher(model_folder: ModelFolder, tmp_path: Path) -> None:
+    """And one that was taught the same answers at the wrong places does not."""
+    part = "embedding.parts.transformer"
+    rate = f'+parameter_groups.pretrained={{parameters:["{part}.model.*"],lr:0.003}}'
+    tuned = ["embedding=[transformer]", f"{part}.field.name={model_folder('bert')}", f"{part}.field.overlap=8", rate]
+    task = ["heads.tags.target.column=upos", "heads.tags.target.scheme=null", f"{part}.is_frozen=false"]
+    sizes = [
+        "data.reader.n_train=200",
+        "data.reader.n_val=20",
+        "data.reader.n_test=20",
+        "trainer.max_epochs=6",
+        "max_tokens=200",
+    ]
+    options = [
+        "encoder.width=24",
+        "embedding.dropout.variational=0",
+        "optimizer.lr=0.01",
+        "n_threads=1",
+        f"hydra.run.dir={tmp_path / 't'}",
+    ]
+    teacher = seqlab.train([*tuned, *task, *sizes, *options])
+    corpus = SampleReader(corpus="tags", n_train=200, n_val=1, n_test=40, seed=9)
+    texts = [" ".join(tokens) for tokens in corpus.read(Path("train"))["tokens"]]
+    assert main([str(teacher.model), str(write(tmp_path / "texts.txt", texts)), "-o", str(tmp_path / "right/train.jsonl")]) == 0
+    (tmp_path / "wrong").mkdir()
+    write(tmp_path / "wrong/train.jsonl", [_shuffled(record) for record in records(tmp_path / "right/train.jsonl")])
+
+    unseen = corpus.read(Path("test"))["tokens"]
+    expected = [label for record in seqlab.load(teacher.model).predict(unseen) for label in record.predictions["tags"].labels]
+    agreement = {}
+    for name in ("right", "wrong"):
+        more = ["data.scheme=null", "trainer.max_epochs=6", f"hydra.run.dir={tmp_path / 'run' / name}"]
+        student = seqlab.load(seqlab.train([*_student(tmp_path / name), *more]).model)
+        labels = [label for record in student.predict(unseen) for label in record.predictions["tags"].labels]
+        agreement[name] = sum(a == b for a, b in zip(labels, expected, strict=True)) / len(expected)
+    assert len(set(expected)) > 5
+    assert agreement["right"] > 0.75
+    assert agreement["wrong"] < 0.6
+
+
+def _shuffled(record: dict[str, Any]) -> dict[str, Any]:
+    order = random.Random(0).sample(range(len(record["tags"])), k=len(record["tags"]))
+    return record | {name: [record[name][i] for i in order] for name in ("tags", "teacher")}
