@@ -243,7 +243,9 @@ def test_gates_are_named(make: Callable[[], Cell], names: list[str]) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["auto", "loop", "blocks"])
-@pytest.mark.parametrize("make", [min_gru, min_lstm, lambda **o: sru(has_peepholes=False, **o), qrnn], ids=str)
+@pytest.mark.parametrize(
+    "make", [min_gru, min_lstm, lambda **o: sru(has_peepholes=False, **o), qrnn], ids=["minGRU", "minLSTM", "SRU", "QRNN"]
+)
 def test_zoneout_keeps_units_while_training(make: Callable[..., Cell], algorithm: str) -> None:
     probability = "hidden_zone_prob" if make in (min_gru, min_lstm) else "cell_zone_prob"
     cell = make(**{probability: 0.3, "algorithm": algorithm})
