@@ -1,6 +1,6 @@
 """`LabelerModule`: what Lightning drives: steps, scores, optimiser. It knows no layer."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, final
 
 import pytorch_lightning as pl
@@ -11,6 +11,7 @@ from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
 from seqlab.data.joining import Split
 from seqlab.data.sets import UNNAMED, score_names
+from seqlab.errors import ConfigError
 from seqlab.labeler import Labeler, labels_of
 from seqlab.parameter_groups import check_options, parameter_groups
 from seqlab.types import Prediction
@@ -35,7 +36,7 @@ class LabelerModule(pl.LightningModule):
         splits: Mapping[str, Split],
         optimizer: Callable[..., torch.optim.Optimizer],
         scheduler: Mapping[str, Any] | None,
-        loss_weights: Mapping[str, float],
+        loss_weights: Any,
         seed: int,
         regularizers: Sequence[Callable[[Tensor], Tensor]] = (),
         parameter_groups: Mapping[str, Any] | None = None,
@@ -46,7 +47,7 @@ class LabelerModule(pl.LightningModule):
         self.splits = splits
         self.make_optimizer = optimizer
         self.scheduler = scheduler
-        self.loss_weights = loss_weights
+        self.loss_weights = check_weights(loss_weights, labeler.heads)
         self.regularizers = regularizers
         """Each gives a penalty for the run that led to a loss."""
         self.parameter_groups = parameter_groups or {}
@@ -196,3 +197,18 @@ def flat_scores(scores: Mapping[str, Any]) -> dict[str, float]:
         elif isinstance(value, float):
             flat[name] = value
     return flat
+
+
+def check_weights(weights: Any, heads: Collection[str]) -> Mapping[str, float]:
+    """Return the `weights` of the losses of `heads`, 1 for one that is not there.
+
+    Raises: ConfigError for what is no number by head.
+    """
+    if not isinstance(weights, Mapping):
+        raise ConfigError(f"loss_weights is {weights!r}; expected weights by head, as in +loss_weights.{next(iter(heads))}=0.5")
+    for name, weight in weights.items():
+        if name not in heads:
+            raise ConfigError(f"loss_weights has {name!r}, which is no head; expected some of {', '.join(heads)}")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
+            raise ConfigError(f"loss_weights.{name} is {weight!r}; expected a number, at least 0")
+    return dict(weights)

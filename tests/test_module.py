@@ -11,9 +11,10 @@ from seqlab.data.fields import CategoryField, LabelField, TagField
 from seqlab.data.fields.registry import Fields
 from seqlab.embeddings import CategoryEmbedding, EmbeddingLayer
 from seqlab.encoders import IdentityEncoder
+from seqlab.errors import ConfigError
 from seqlab.heads import SequenceHead, SoftmaxTokenHead
 from seqlab.labeler import Labeler
-from seqlab.module import LabelerModule, clip_to_norm_, flat_scores
+from seqlab.module import LabelerModule, check_weights, clip_to_norm_, flat_scores
 from seqlab.testing import labelled_columns
 
 PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
@@ -67,6 +68,21 @@ def test_a_weight_of_zero_teaches_a_head_nothing() -> None:
     made.training_step(batch_of(made, 0, 1), 0).backward()
     assert not made.labeler.heads["label"].scores.projection.weight.grad.any()
     assert made.labeler.heads["tags"].projection.weight.grad.any()
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"tag": 1.0}, "loss_weights has 'tag', which is no head; expected some of tags, label"),
+        ({"label": -5}, r"loss_weights\.label is -5; expected a number, at least 0"),
+        ({"label": "abc"}, r"loss_weights\.label is 'abc'; expected a number, at least 0"),
+        (0.5, r"loss_weights is 0\.5; expected weights by head, as in \+loss_weights\.tags=0\.5"),
+    ],
+)
+def test_weights_of_losses_are_checked(weights: Any, message: str) -> None:
+    made = module()
+    with pytest.raises(ConfigError, match=message):
+        check_weights(weights, made.labeler.heads)
 
 
 def test_scores_and_predictions_come_in_the_order_of_the_records() -> None:

@@ -194,6 +194,10 @@ class SegmentLabelField(TagTargets):
 
 
 def _labels_at(given: SegmentRows, found: SegmentRows, row: int) -> list[str | None]:
+    """Return the label of each given segment; of several with the same bounds, each has its own, in their order."""
     own, other = given.of(row), found.of(row)
-    labels = dict(zip(zip(found.starts[other], found.ends[other], strict=True), found.labels[other], strict=True))
-    return [labels.get(bounds) for bounds in zip(given.starts[own], given.ends[own], strict=True)]
+    labels: dict[tuple[int, int], list[str | None]] = {}
+    for start, end, label in zip(found.starts[other], found.ends[other], found.labels[other], strict=True):
+        labels.setdefault((start, end), []).append(label)
+    queues = [labels.get(bounds, [None]) for bounds in zip(given.starts[own], given.ends[own], strict=True)]
+    return [queue.pop(0) if len(queue) > 1 else queue[0] for queue in queues]

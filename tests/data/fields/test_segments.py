@@ -47,6 +47,13 @@ def test_a_segment_has_the_label_of_the_span_with_its_bounds_or_none() -> None:
     assert target.encode(columns).ids.values.tolist() == [0, -1]
 
 
+def test_segments_with_the_same_bounds_have_their_own_labels() -> None:
+    segments = [{"start": 0, "end": 1, "label": label} for label in ("NP", "VP", "PP")]
+    columns = string_records({"tokens": [["a", "b"]], "segments": [segments]})
+    field = SegmentLabelField("segments", None, SegmentBoundsField("segments", None))
+    assert field.gold(columns) == [["NP", "VP", "PP"]]
+
+
 def test_labels_are_numbered_from_the_most_frequent_one() -> None:
     target = SegmentLabelField("segments", None)
     target.fit(segments([(0, 1, "rare"), (1, 2, "often")], [(0, 1, "often"), (0, 1, None)]))
