@@ -14,7 +14,7 @@ UNNAMED = ""
 """Name of the data set of a run that has one, by a config that is no list of sets."""
 _OWN = ("reader", "dir", "splits", "holdout", "scheme")
 """What every data set says, as the options of `conf/data` do."""
-_FURTHER = ("heads", "columns", "weight", "name")
+_FURTHER = ("heads", "columns", "weight", "suits", "name")
 
 
 def set_configs(data: Mapping[str, Any]) -> dict[str, Any]:
