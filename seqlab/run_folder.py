@@ -52,13 +52,15 @@ class RunFolder:
         split: str,
         predictions: Mapping[str, list[Prediction]],
         *,
+        gold: Mapping[str, Sequence[Any]],
         columns: Columns,
         rows: Sequence[int],
         data_set: str = "",
     ) -> None:
-        """Write one JSON line for each record in `rows`: its id, its tokens, and per head the labels with confidences.
+        """Write one JSON line for each record in `rows`: its id, its tokens, and per head what is right and what was said.
 
-        Those of a `data_set` that has a name go to a folder of that name.
+        `gold` has an item for each of `columns`, as `Head.gold` returns it; a head without one has no entry there. Lines
+        of a `data_set` that has a name go to a folder of that name.
         """
         folder = self.path / "predictions" / data_set
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,8 @@ class RunFolder:
         with (folder / f"{split}.jsonl").open("w", encoding="utf-8") as file:
             for i, row in enumerate(rows):
                 heads = {name: _content(of_head[i]) for name, of_head in predictions.items()}
-                content = {"id": ids[row], "tokens": tokens[row], "predictions": heads}
+                right = {name: of_head[row] for name, of_head in gold.items()}
+                content = {"id": ids[row], "tokens": tokens[row], "gold": right, "predictions": heads}
                 file.write(json.dumps(content, ensure_ascii=False) + "\n")
 
     def save_model(

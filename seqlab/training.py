@@ -174,8 +174,10 @@ def _evaluate(
         metrics["test"] = module.scores
         for data_set, part in module.splits["test"].parts.items():
             predictions = {head: module.predictions[name] for head, name in module.score_names[data_set].items()}
+            heads = {name: module.labeler.heads[name] for name in predictions}
+            gold = {name: head.gold(part.columns) for name, head in heads.items() if head.target.column in part.columns}
             rows = module.rows[data_set]
-            folder.save_predictions("test", predictions, columns=part.columns, rows=rows, data_set=data_set)
+            folder.save_predictions("test", predictions, gold=gold, columns=part.columns, rows=rows, data_set=data_set)
     return metrics, precision
 
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("labeler", "roles"),
     ("module", "admission", "regularizers", "calibration"),
     ("bundle", "callbacks", "model_card", "automatic", "resuming"),
-    ("run_folder", "preparation"),
+    ("run_folder", "finished_run", "preparation"),
     ("training", "inference", "extending"),
     ("report", "serving", "testing"),
     ("cli",),
