@@ -45,6 +45,21 @@ class Start:
                     raise DataError(f"heads.{head} learns column {target.column!r}, but {records} have {has}")
         return splits
 
+    def check_records(self, splits: Mapping[str, Split], *, is_trained: bool) -> None:
+        """Let each head tell which encoded records it cannot label right, whatever it learns.
+
+        Raises: DataError where the model `is_trained` and a head can learn nothing from a data set that is to teach it.
+        """
+        if not self.labeler.encoder.keeps_steps:  # how many there are, only a batch tells
+            return
+        for split, of_split in splits.items():
+            for data_set, part in of_split.parts.items():
+                for name in self.claims.heads[data_set]:
+                    head = self.labeler.heads[name]
+                    if head.target.key in part.encoded:
+                        said = f"{split} of {set_path(data_set)}" if data_set else split
+                        head.check_records(part, split=said, is_taught=is_trained and split == "train")
+
 
 def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
     """Return what training starts from; settles what `config` leaves to the training data."""

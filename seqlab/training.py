@@ -77,6 +77,7 @@ def run(config: DictConfig, *, typed: Typed) -> Run:
     targets = admit(config, typed)
     start = prepare(config, targets=targets)
     encoded = start.encoded()
+    start.check_records(encoded, is_trained=config.train)
     settle_monitor(config, start.labeler, start.claims)
     try:
         return _fit(config, start, encoded=encoded, targets=targets)

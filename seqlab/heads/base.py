@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
+from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.fields import Field
 from seqlab.heads.spans import SpanView
 from seqlab.steps import Steps
@@ -41,6 +41,13 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean loss of the batch in nats, over what has a target."""
+
+    def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
+        """Tell, before anything runs, which records of a split the head cannot label right, whatever it learns: by default none.
+
+        The steps of the records must be those that the encoder gives. Raises: DataError where the head `is_taught` by these
+        records and not one of them can teach it anything.
+        """
 
     def end_epoch(self) -> None:
         """Do what is left after each pass over the training data: nothing, for a head that learns by gradients alone."""

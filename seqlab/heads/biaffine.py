@@ -9,11 +9,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
-from seqlab.data.fields import NO_TARGET, LabelledSpan, LabelledSpans, SpanField
+from seqlab.data.encoding import Batch, EncodedRecords
+from seqlab.data.fields import NO_TARGET, EncodedSpans, LabelledSpan, LabelledSpans, SpanField
 from seqlab.errors import ConfigError
 from seqlab.heads.base import Head
-from seqlab.heads.processes import add_up_processes_
 from seqlab.heads.span_choice import best_spans
 from seqlab.heads.span_scores import BiaffineSpanScores
 from seqlab.heads.spans import BoundedSpans, GoldSpans, spans_of
@@ -59,8 +58,6 @@ class BiaffineSpanHead(Head):
             input_width=input_width, hidden_width=hidden_width, n_labels=n_labels, drop_prob=drop_prob
         )
         self.temperature = Temperature()
-        self.register_buffer("n_too_wide", torch.zeros((), dtype=torch.long), persistent=False)
-        self.has_told = False
 
     @property
     def is_of_record_steps(self) -> bool:
@@ -71,6 +68,19 @@ class BiaffineSpanHead(Head):
     def main_metric(self) -> str:
         """F1 of spans whose bounds and label are right."""
         return "span_f1/strict"
+
+    def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
+        """Tell of the spans that are too wide to be found."""
+        encoded = records.encoded[self.target.key]
+        assert isinstance(encoded, EncodedSpans), type(encoded)
+        widths = encoded.bounds.ends.values - encoded.bounds.starts.values
+        n_too_wide = 0 if self.max_width is None else int((widths > self.max_width).sum())
+        if n_too_wide:
+            log.warning(
+                "heads.spans: %s of %s spans of %s have more than %d steps and cannot be found; the widest has %d:"
+                " heads.spans.max_width",
+                *(f"{n_too_wide:,}", f"{len(widths):,}", split, self.max_width, widths.max()),
+            )
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the negative log-likelihood of the labels of all spans, a step."""
@@ -83,19 +93,6 @@ class BiaffineSpanHead(Head):
             scores = torch.cat([scores[..., :1] + self.omission_cost * is_labelled, scores[..., 1:]], 3)
         losses = nn.functional.cross_entropy(scores.flatten(0, 2), targets.flatten(), ignore_index=NO_TARGET, reduction="sum")
         return losses / steps.lengths.sum().clamp(min=1)
-
-    def end_epoch(self) -> None:
-        """Tell once how many spans were too wide to be learned."""
-        counted = self.get_buffer("n_too_wide")
-        add_up_processes_(counted)
-        n_too_wide = int(counted)
-        if n_too_wide and not self.has_told:
-            log.warning(
-                "%d spans of the training records have more than %d steps and cannot be found; raise heads.spans.max_width",
-                *(n_too_wide, self.max_width),
-            )
-            self.has_told = True
-        counted.zero_()
 
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return the spans found, by their start, outer ones first; a confidence is the probability of the label."""
@@ -155,8 +152,6 @@ class BiaffineSpanHead(Head):
         is_given = step_mask(bounds.counts, bounds.starts.shape[1])
         widths = bounds.ends - bounds.starts
         is_too_wide = is_given & (widths > n_widths)
-        if self.training:
-            self.get_buffer("n_too_wide").add_(is_too_wide.sum())
         records, places = torch.nonzero(is_given & ~is_too_wide, as_tuple=True)
         index = (records * is_span.shape[1] + bounds.starts[records, places]) * n_widths + widths[records, places] - 1
         ids = gold.labels[records, places]

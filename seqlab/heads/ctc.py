@@ -98,7 +98,7 @@ class CtcHead(TemporalHead):
         )
 
     def end_epoch(self) -> None:
-        """Close the counts after the first pass, and tell how many records had no alignment."""
+        """Close the counts after the first pass."""
         if self.counts is not None and self.is_first_pass:
             add_up_processes_(self.counts.counts)
         super().end_epoch()

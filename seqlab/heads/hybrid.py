@@ -70,7 +70,7 @@ class HmmHybridHead(TemporalHead):
         self.register_buffer("unit_counts", torch.zeros(n_units, dtype=torch.float64), persistent=False)
 
     def end_epoch(self) -> None:
-        """Estimate the priors, and tell how many records had no alignment."""
+        """Estimate the priors."""
         counts = self.get_buffer("unit_counts")
         add_up_processes_(counts)
         self.log_prior.copy_(((counts + 1) / (counts.max() + 1)).log())

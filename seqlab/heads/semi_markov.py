@@ -1,6 +1,5 @@
 """The semi-Markov CRF head: whole segments are scored, not the tags of their steps (Sarawagi and Cohen 2004)."""
 
-import logging
 import math
 from typing import final
 
@@ -9,18 +8,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from seqlab.data.encoding import Batch
+from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.fields import TagField
 from seqlab.data.schemes import Scheme
 from seqlab.errors import ConfigError
+from seqlab.heads.fitting import Misfits
 from seqlab.heads.tags import OUTSIDE, TagHead
 from seqlab.heads.temperature import Temperature
 from seqlab.lattices import semi_markov
 from seqlab.lattices.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
 from seqlab.steps import Steps
 from seqlab.types import Alternative, Prediction, Span
-
-log = logging.getLogger(__name__)
 
 
 @final
@@ -30,7 +28,7 @@ class SemiMarkovHead(TagHead):
     A segment scores the sum of what its steps score for its label, what its first and its last step score for it, and what its
     length does; labels of neighbours score too. What comes out are tags in the scheme of the target, each as probable as
     the whole segment that it stands in. Training records with a longer span, or with a label that training never saw, are left
-    out of the loss; the former are counted.
+    out of the loss; the former are told with their number before training.
     """
 
     def __init__(self, *, target: TagField, input_width: int, summary_width: int, max_length: int) -> None:
@@ -49,7 +47,6 @@ class SemiMarkovHead(TagHead):
         self.start = nn.Parameter(torch.empty(n_labels).uniform_(-0.1, 0.1))
         self.end = nn.Parameter(torch.empty(n_labels).uniform_(-0.1, 0.1))
         self.temperature = Temperature()
-        self.register_buffer("n_left_out", torch.zeros((), dtype=torch.long), persistent=False)
 
     @property
     def scheme(self) -> Scheme:
@@ -61,22 +58,19 @@ class SemiMarkovHead(TagHead):
         """Return the negative log-likelihood a step of the records with a segmentation."""
         golds = [self._gold_segments(row) for row in self._tags(batch.tensor(self.target), steps)]
         rows = [i for i, segments in enumerate(golds) if segments is not None and self._fits(segments)]
-        if self.training:
-            self.get_buffer("n_left_out").add_(sum(gold is not None for gold in golds) - len(rows))
         model = self._model(steps)
         chosen = SemiMarkov(model.scores[rows], model.lengths[rows], model.transitions, model.start, model.end)
         gold = Segments.of([golds[i] or [] for i in rows], device=steps.values.device)
         return semi_markov.negative_log_likelihood(chosen, gold).sum() / chosen.lengths.sum().clamp(min=1)
 
-    def end_epoch(self) -> None:
-        """Tell how many records had a longer span than may be."""
-        n_left_out = self.get_buffer("n_left_out")
-        if n_left_out:
-            log.warning(
-                "%d training records have a span of more than %d steps and were left out; raise heads.tags.max_length",
-                *(int(n_left_out), self.max_length),
-            )
-        n_left_out.zero_()
+    def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
+        """Tell of the records with a longer span than may be."""
+        spans = [self.scheme.spans(tags) for tags in self.target.gold(records.columns)]
+        longest = [max((span.end - span.start for span in row), default=0) for row in spans]
+        n_misfits = sum(length > self.max_length for length in longest)
+        reason = f"have a span of more than {self.max_length} steps"
+        remedy = f"with heads.tags.max_length={max(longest, default=0)} all would fit"
+        Misfits("heads.tags", split, n_misfits, len(longest), reason, remedy).tell(is_taught=is_taught)
 
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return the tags of the best segmentation; a tag's confidence is the probability of its segment."""

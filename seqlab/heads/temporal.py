@@ -1,33 +1,36 @@
 """Temporal heads: the order of the labels is known, where they stand is not."""
 
-import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
+from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.fields import LabelSequenceField, LabelSequences
 from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError
 from seqlab.heads.base import Head
-from seqlab.lattices.alignment import Topology, best_alignment, label_spans
+from seqlab.heads.fitting import Misfits
+from seqlab.lattices.alignment import Topology, best_alignment, label_spans, min_steps
 from seqlab.metrics import closest_references, label_error_rate
 from seqlab.steps import Steps, step_mask
 from seqlab.types import Prediction
 
-log = logging.getLogger(__name__)
+N_CHECKED = 1024
+"""Records looked at together before training."""
 
 
 class TemporalHead(Head):
     """Scores `units` at each step; its subclasses know which alignments of labels and steps they allow.
 
     A step makes `upsampling` emissions, each by weights of its own, so that a record may have more labels than steps. Records
-    whose labels fit in no alignment, and those with a label never seen in training, are left out of the loss, and counted.
+    whose labels fit in no alignment, and those with a label never seen in training, are left out of the loss; the former are
+    told with their number before training.
     """
 
     target: LabelSequenceField
@@ -44,8 +47,6 @@ class TemporalHead(Head):
         self.dropout = NaiveDropout(drop_prob=drop_prob)
         self.projection = nn.Linear(input_width, upsampling * n_units)
         self.register_buffer("n_passes", torch.zeros((), dtype=torch.long))
-        self.register_buffer("n_seen", torch.zeros((), dtype=torch.long), persistent=False)
-        self.register_buffer("n_left_out", torch.zeros((), dtype=torch.long), persistent=False)
 
     @property
     def main_metric(self) -> str:
@@ -56,14 +57,34 @@ class TemporalHead(Head):
         """Return the loss a label, the end counted as one more, over the records that have an alignment."""
         sequences = batch.tensors(self.target)
         assert isinstance(sequences, LabelSequences), type(sequences)
-        is_label = step_mask(sequences.n_labels, sequences.labels.shape[1])
-        is_known = ((sequences.labels >= 0) | ~is_label).all(1)
+        is_known = _are_known(sequences)
         losses, fits = self._losses(self._log_probs(steps), self._lengths(steps), sequences, is_known)
-        if self.training:
-            self.get_buffer("n_seen").add_(len(fits))
-            self.get_buffer("n_left_out").add_((~fits & is_known).sum())
         counts = (sequences.n_labels + 1) * fits
         return torch.where(fits, losses, 0.0).sum() / counts.sum().clamp(min=1)
+
+    def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
+        """Tell of the records with more labels than fit in their steps, and how many emissions a step would be enough."""
+        needed = self._needed_emissions(records)
+        has_steps = records.lengths > 0
+        times = -(-needed // records.lengths.clip(min=1))
+        is_misfit = needed > records.lengths * self.upsampling
+        enough = int(times[has_steps & is_misfit].max(initial=self.upsampling))
+        n_never = int((is_misfit & ~has_steps).sum())
+        remedy = f"with heads.labels.upsampling={enough} (now {self.upsampling}) all would fit"
+        remedy += f" but {n_never:,} without any step" * bool(n_never)
+        reason = "have more labels than fit in their steps"
+        Misfits("heads.labels", split, int(is_misfit.sum()), int((needed >= 0).sum()), reason, remedy).tell(is_taught=is_taught)
+
+    def _needed_emissions(self, records: EncodedRecords) -> Int[np.ndarray, " record"]:
+        """Return the fewest emissions that each record's labels fit in; -1 where training never saw one of them."""
+        found = []
+        for rows in np.split(np.arange(len(records)), range(N_CHECKED, len(records), N_CHECKED)):
+            sequences = records.encoded[self.target.key].collate(rows)
+            assert isinstance(sequences, LabelSequences), type(sequences)
+            is_known = _are_known(sequences)
+            needed = min_steps(self._topology(sequences.labels.clamp(min=0), torch.where(is_known, sequences.n_labels, 0)))
+            found.append(needed.masked_fill(~is_known, -1).numpy())
+        return np.concatenate(found)
 
     @property
     def is_first_pass(self) -> bool:
@@ -71,17 +92,8 @@ class TemporalHead(Head):
         return not int(self.get_buffer("n_passes"))
 
     def end_epoch(self) -> None:
-        """Tell how many records had no alignment."""
+        """Count the pass."""
         self.get_buffer("n_passes").add_(1)
-        n_left_out, n_seen = (self.get_buffer(name) for name in ("n_left_out", "n_seen"))
-        if n_left_out:
-            log.warning(
-                "%d of %d training records have more labels than fit in their steps and were left out; raise"
-                " heads.labels.upsampling (now %d)",
-                *(n_left_out, n_seen, self.upsampling),
-            )
-        n_left_out.zero_()
-        n_seen.zero_()
 
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return each record's labels; with confidences, where each stands too, as the best alignment has it.
@@ -146,6 +158,12 @@ class TemporalHead(Head):
     def _in_steps(self, start: int, end: int) -> tuple[int, int]:
         """Return the steps that emissions `start` to `end` come from."""
         return start // self.upsampling, -(-end // self.upsampling)
+
+
+def _are_known(sequences: LabelSequences) -> Bool[Tensor, " batch"]:
+    """Return the records all of whose labels training has seen."""
+    is_label = step_mask(sequences.n_labels, sequences.labels.shape[1])
+    return ((sequences.labels >= 0) | ~is_label).all(1)
 
 
 def _confidences(

@@ -157,6 +157,9 @@ class Tagger:
             wanted = ", ".join(repr(head.target.column) for head in asked.values())
             has = ", ".join(records.column_names)
             raise DataError(f"the records have none of the columns that the heads learned ({wanted}), but {has}")
+        if self.bundle.labeler.encoder.keeps_steps:
+            for head in scored.values():
+                head.check_records(encoded, split="the data", is_taught=False)
         predictions = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, heads=list(asked))
         scores = {n: head.score(head.gold(encoded.columns), predictions[n]) for n, head in scored.items()}
         if limit:

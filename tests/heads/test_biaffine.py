@@ -117,19 +117,6 @@ def test_of_two_labels_of_a_span_the_rarer_is_learned() -> None:
         torch.testing.assert_close(loss_of(made, columns_of(twice)), loss_of(made, columns_of(once)))
 
 
-def test_spans_too_wide_are_counted_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    made = head(max_width=1).train()
-    with caplog.at_level(logging.WARNING):
-        for _ in range(2):
-            loss_of(made)
-            made.end_epoch()
-    assert [record.getMessage()[:60] for record in caplog.records] == [
-        "2 spans of the training records have more than 1 steps and c"
-    ]
-    loss_of(made.eval())
-    assert not made.n_too_wide
-
-
 def test_spans_too_wide_are_misses() -> None:
     made = head(max_width=1)
     with torch.no_grad():

@@ -8,7 +8,7 @@ from seqlab.data.fields.labels import LabelField, MultiLabelField
 from seqlab.data.fields.partial_tags import PartialTagField
 from seqlab.data.fields.segments import SegmentBounds, SegmentBoundsField, SegmentLabelField
 from seqlab.data.fields.sequences import LabelSequenceField, LabelSequences
-from seqlab.data.fields.spans import LabelledSpan, LabelledSpans, SpanField
+from seqlab.data.fields.spans import EncodedSpans, LabelledSpan, LabelledSpans, SpanField
 from seqlab.data.fields.tags import TagField, TagTargets
 from seqlab.data.fields.taught_tags import TaughtTagField, TaughtTags
 from seqlab.data.fields.vectors import VectorField
@@ -18,6 +18,7 @@ __all__ = [
     "CategoryField",
     "CharacterField",
     "EncodedColumn",
+    "EncodedSpans",
     "EncodedFrames",
     "Field",
     "FramesField",
