@@ -78,8 +78,8 @@ def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
         table.add_row(escape(label), *_percent(s["precision"], s["recall"], s["f1"]), f"{s['support']:,}")
     if len(labels) > MAX_ROWS:
         table.add_row(f"… {len(labels) - MAX_ROWS} rarer ones", "", "", "", "", style="dim")
-    for name, values in _totals(scores).items():
-        table.add_row(name, *_percent(*values), f"{_support(labels):,}", style="bold")
+    for name, (*values, support) in _totals(scores).items():
+        table.add_row(name, *_percent(*values), f"{support:,}", style="bold")
     if inner := scores.get("inner_spans"):
         row = _percent(inner["precision"], inner["recall"], inner["f1"])
         table.add_row("within others", *row, f"{inner['support']:,}")
@@ -87,10 +87,10 @@ def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
 
 
 def _totals(scores: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    """Return the rows over all spans, each with the modes that give these numbers."""
+    """Return the rows over all spans, precision, recall, F1 and support, each with the modes that give these numbers."""
     modes: dict[tuple[float, ...], list[str]] = {}
     for mode in scores.get("span_f1", ()):
-        modes.setdefault(tuple(scores[key][mode] for key in ("precision", "recall", "span_f1")), []).append(mode)
+        modes.setdefault(tuple(scores[key][mode] for key in ("precision", "recall", "span_f1", "support")), []).append(mode)
     return {f"all ({', '.join(names)})" if len(modes) > 1 else "all": values for values, names in modes.items()}
 
 

@@ -16,7 +16,7 @@ def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence
     """Return the scores of sets of spans, over all records together (micro).
 
     `span_f1`, `precision` and `recall` each hold `strict` (equal start, end and label), and `exact`, `partial` and `type`, with
-    `matches`, as `span_scores` has them; `per_type` has the strict scores of each label in gold or predicted. `inner_spans` has
+    `matches` and `support`, as `span_scores` has them; `per_type` has the strict scores of each label in gold or predicted. `inner_spans` has
     the precision of those predicted that lie within a wider one predicted, the recall of gold that lies within wider gold, and
     their F1. A span that a record has twice counts once. What cannot be divided is 0.0.
 
@@ -33,6 +33,7 @@ def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence
         "span_f1": {mode: score["f1"] for mode, score in scores.items()},
         "precision": {mode: score["precision"] for mode, score in scores.items()},
         "recall": {mode: score["recall"] for mode, score in scores.items()},
+        "support": dict.fromkeys(scores, len(found[0])),
         "matches": {mode: matches[mode]._asdict() for mode in PARTIAL_MODES},
         "inner_spans": _inner_scores(inner[0], inner[1], right=right),
         "per_type": _per_type(*found),

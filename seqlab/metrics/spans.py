@@ -22,8 +22,8 @@ def span_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
     `span_f1`, `precision` and `recall` each hold `strict` (a span counts only if spelt as the scheme asks; seqeval's
     `mode="strict"`), `default` (conlleval's reading, blind to the scheme; seqeval's default), and `exact`, `partial` and
     `type` (the bounds alone count; half of what overlaps counts; the type of what overlaps counts: see `span_matches`, which
-    nervaluate computes as well), whose numbers of spans are in `matches`. `per_type` has the strict scores of each label in
-    gold or predicted. seqeval has no strict IO: there, strict is the runs of one label, as in default. What cannot be divided
+    nervaluate computes as well), whose numbers of spans are in `matches`. `support` has how many gold spans each of them reads:
+    where gold breaks the scheme, strict reads fewer. `per_type` has the strict scores of each label in gold or predicted. seqeval has no strict IO: there, strict is the runs of one label, as in default. What cannot be divided
     is 0.0. In BILOU the default mode takes neighbours of one label for one span (it knows no L and no U, as in seqeval):
     there it is of no use, and partial credit is given to spans with L and U read as E and S.
 
@@ -51,6 +51,8 @@ def span_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
         "span_f1": {mode: score["f1"] for mode, score in scores.items()},
         "precision": {mode: score["precision"] for mode, score in scores.items()},
         "recall": {mode: score["recall"] for mode, score in scores.items()},
+        "support": {mode: len((strict if mode == "strict" else lenient).gold.ends) for mode in scores}
+        | {"default": len(default.gold.ends)},
         "per_type": strict.per_label(),
         "matches": {mode: matches[mode]._asdict() for mode in PARTIAL_MODES},
         "scheme": engine.name,

@@ -75,13 +75,16 @@ def test_without_test_the_validation_scores_are_shown(
 
 
 def test_default_scores_stand_below_where_they_differ(capsys: pytest.CaptureFixture[str]) -> None:
-    mode = {"strict": 0.25, "default": 0.5}
-    scores = {"span_f1": mode, "precision": mode, "recall": mode, "per_type": {"[x]": SCORE}, "accuracy": 0.125}
+    mode = {"strict": 0.25, "default": 0.5, "exact": 0.5, "type": 0.5}
+    support = {"strict": 8, "default": 9, "exact": 9, "type": 10}
+    scores = dict.fromkeys(("span_f1", "precision", "recall"), mode) | {"support": support}
+    scores |= {"per_type": {"[x]": SCORE}, "accuracy": 0.125}
     print_scores(scores, title="t", console=Console())
     assert [line.split() for line in capsys.readouterr().out.splitlines()[3:]] == [
         ["[x]", "50.00", "25.00", "33.33", "8"],
         ["all", "(strict)", "25.00", "25.00", "25.00", "8"],
-        ["all", "(default)", "50.00", "50.00", "50.00", "8"],
+        ["all", "(default,", "exact)", "50.00", "50.00", "50.00", "9"],
+        ["all", "(type)", "50.00", "50.00", "50.00", "10"],
         ["accuracy:", "12.50", "%"],
     ]
 

@@ -16,6 +16,7 @@ from seqlab.metrics import span_scores
 
 # Every scheme of ours. seqeval has no IO; on tags without B its IOB1 reads the same runs. Its IOE1 and IOE2 are none of ours.
 STRICT = {"IOB1": IOB1, "BIO": IOB2, "BIOES": IOBES, "BILOU": BILOU, "IO": IOB1}
+MICRO = ("span_f1", "precision", "recall", "support")
 LABELS = ["PER", "creative-work", "a-", "_"]
 
 Corpus = list[list[str]]
@@ -35,6 +36,7 @@ def seqeval_scores(gold: Corpus, predicted: Corpus, *, scheme: str) -> dict[str,
         "span_f1": {"strict": strict[2], "default": default[2]},
         "precision": {"strict": strict[0], "default": default[0]},
         "recall": {"strict": strict[1], "default": default[1]},
+        "support": {"strict": strict[3], "default": default[3]},
         "per_type": {label: dict(zip(names, row, strict=True)) for label, *row in zip(labels, *by_type, strict=True)},
         "scheme": scheme,
     }
@@ -42,7 +44,7 @@ def seqeval_scores(gold: Corpus, predicted: Corpus, *, scheme: str) -> dict[str,
 
 def known_to_seqeval(scores: dict[str, Any]) -> dict[str, Any]:
     """Return `scores` without partial credit."""
-    modes = {name: {mode: scores[name][mode] for mode in ("strict", "default")} for name in ("span_f1", "precision", "recall")}
+    modes = {name: {mode: scores[name][mode] for mode in ("strict", "default")} for name in MICRO}
     return modes | {name: scores[name] for name in ("per_type", "scheme")}
 
 
