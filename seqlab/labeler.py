@@ -56,21 +56,21 @@ class Labeler(nn.Module):
         """
         steps = self(batch)
         asked = {name: head for name, head in self.heads.items() if heads is None or name in heads}
-        found = labels_of(asked, steps, batch, use_confidences=use_confidences)
+        found = labels_of(asked, steps, batch, use_confidences=use_confidences, n_best=n_best)
         for name, head in asked.items():
-            if n_best and (ranked := head.best(steps, batch, n=n_best)) is not None:
-                found[name] = [replace(one, alternatives=best) for one, best in zip(found[name], ranked, strict=True)]
             if use_entropy and (nats := head.entropy(steps, batch)) is not None:
                 found[name] = [replace(one, entropy=value) for one, value in zip(found[name], nats.tolist(), strict=True)]
         return found
 
 
-def labels_of(heads: Mapping[str, Head], steps: Steps, batch: Batch, *, use_confidences: bool) -> dict[str, list[Prediction]]:
+def labels_of(
+    heads: Mapping[str, Head], steps: Steps, batch: Batch, *, use_confidences: bool, n_best: int = 0
+) -> dict[str, list[Prediction]]:
     """Return what each of the `heads` says of the encoded steps of a batch.
 
     Where those are not the records' own, their labels have the stretches of steps of the record that they cover as bounds.
     """
-    found = {name: head.predict(steps, batch, use_confidences=use_confidences) for name, head in heads.items()}
+    found = {name: head.answer(steps, batch, use_confidences=use_confidences, n_best=n_best) for name, head in heads.items()}
     if steps.covers is None:
         return found
     bounds = [[(start, end) for start, end in row] for row in steps.covers.tolist()]

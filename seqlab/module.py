@@ -205,7 +205,7 @@ def check_weights(weights: Any, heads: Collection[str]) -> Mapping[str, float]:
     Raises: ConfigError for what is no number by head.
     """
     if not isinstance(weights, Mapping):
-        raise ConfigError(f"loss_weights is {weights!r}; expected weights by head, as in +loss_weights.{next(iter(heads))}=0.5")
+        raise ConfigError(f"loss_weights is {weights!r}; expected weights by head, as in loss_weights.{next(iter(heads))}=0.5")
     for name, weight in weights.items():
         if name not in heads:
             raise ConfigError(f"loss_weights has {name!r}, which is no head; expected some of {', '.join(heads)}")

@@ -23,6 +23,7 @@ from seqlab.data.sets import turns_of
 from seqlab.errors import ConfigError
 from seqlab.labeler import Labeler
 from seqlab.module import LabelerModule
+from seqlab.open_mappings import opened
 from seqlab.overrides import check_together, explain
 from seqlab.preparation import Start, prepare
 from seqlab.resuming import adopted, read_checkpoint
@@ -53,7 +54,7 @@ def train(overrides: Sequence[str]) -> Run:
     if isinstance(overrides, str):
         raise ConfigError(f"overrides is {overrides!r}; expected a list of them: [{overrides!r}]")
     check_together(overrides)
-    typed = typed_in(overrides)
+    typed = typed_in(opened(overrides))
     try:
         return run(compose(typed.words), typed=typed)
     except (HydraException, OmegaConfBaseException) as error:
@@ -63,7 +64,7 @@ def train(overrides: Sequence[str]) -> Run:
 def untrained(overrides: Sequence[str]) -> Labeler:
     """Return the labeler that training would start from, its fields fitted on the training data."""
     check_together(overrides)
-    typed = typed_in(overrides)
+    typed = typed_in(opened(overrides))
     try:
         config = compose(typed.words)
         return prepare(config, targets=admit(config, typed)).labeler

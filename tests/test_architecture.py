@@ -17,7 +17,7 @@ FLOORS = (
     ("plugins",),
     ("suited",),
     ("config",),
-    ("data", "lattices", "recurrence", "overrides"),
+    ("data", "lattices", "recurrence", "overrides", "open_mappings"),
     ("metrics",),
     ("embeddings", "encoders", "heads"),
     ("labeler", "roles"),

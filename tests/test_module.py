@@ -76,7 +76,7 @@ def test_a_weight_of_zero_teaches_a_head_nothing() -> None:
         ({"tag": 1.0}, "loss_weights has 'tag', which is no head; expected some of tags, label"),
         ({"label": -5}, r"loss_weights\.label is -5; expected a number, at least 0"),
         ({"label": "abc"}, r"loss_weights\.label is 'abc'; expected a number, at least 0"),
-        (0.5, r"loss_weights is 0\.5; expected weights by head, as in \+loss_weights\.tags=0\.5"),
+        (0.5, r"loss_weights is 0\.5; expected weights by head, as in loss_weights\.tags=0\.5"),
     ],
 )
 def test_weights_of_losses_are_checked(weights: Any, message: str) -> None:

@@ -19,8 +19,8 @@ DESCRIPTION = """Score a trained model on labelled data, read as its training da
   seqlab evaluate runs/X path/to/test.conll             a file (or folder) in the format of the training data
   seqlab evaluate runs/X path/to/folder --split test    the folder's file of that split, named as in training
   seqlab evaluate runs/X                                the test split that it was trained with
-  seqlab evaluate runs/X other.jsonl --format jsonl     another format, with the defaults of conf/data/jsonl.yaml
-                                                        (found out where the training data were no files)
+  seqlab evaluate runs/X other.jsonl --format jsonl     another format, with the defaults of conf/data/jsonl.yaml; found out
+                                                        where ending and content both say it
   seqlab evaluate runs/X --min-precision 0.9            and what is left of each type, and how good it is, with the lowest
                                                         threshold on its confidence that has a precision of 90 % on the
                                                         validation records of the training; nothing, where none has
@@ -123,18 +123,38 @@ def _records(options: argparse.Namespace, trained: Mapping[str, Any]) -> "tuple[
     data = _data_config(name) if name else trained
     if "reader" not in data:
         raise ConfigError(f"{options.model} does not say what data it was trained on; set --format")
-    reader = _changed(data["reader"], options.set)
+    reader = _changed(_as_trained(data["reader"], trained.get("reader", {})), options.set)
     path = _path(options, trained)
     targets = known_targets(("data",)) | allowed(options.allow)
     return path, build(reader, targets=targets, path="data.reader").read(path)
 
 
 def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None:
-    """Return the format of a file that the training's reader, which reads no files, cannot tell; None = as in training."""
-    from seqlab.data.doctor.formats import format_of
+    """Return the format of a file that is in another one than the training's reader reads; None = as in training.
 
-    reads_files = trained.get("dir") is not None or "reader" not in trained
-    return None if reads_files or path is None or not path.exists() else format_of(path)
+    That is so where the reader reads no files, and where both the file's ending and its content say so.
+    """
+    from seqlab.data.doctor.formats import format_by_suffix, format_of, format_read_by
+
+    if path is None or not path.exists() or "reader" not in trained:
+        return None
+    if trained.get("dir") is None:
+        return format_of(path)
+    known, said = format_read_by(trained["reader"]), format_by_suffix(path)
+    is_other = said is not None and said != known and (known is not None or said == "jsonl")
+    return said if is_other and format_of(path) == said else None
+
+
+def _as_trained(reader: Mapping[str, Any], trained: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a reader's config with the tags converted as those of the training were, and with the columns that it had."""
+    if reader is trained:
+        return reader
+    made = dict(reader)
+    if trained.get("target_scheme") and "target_scheme" in reader:
+        made |= {name: trained[name] for name in ("scheme", "target_scheme")}
+    if "span_scheme" in reader and isinstance(trained.get("columns"), Mapping):  # its columns are keys, which may have any name
+        made["columns"] = {name: name for name in trained["columns"]} | dict(reader["columns"])
+    return made
 
 
 def _data_config(name: str) -> Mapping[str, Any]:

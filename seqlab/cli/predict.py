@@ -43,15 +43,17 @@ output formats (by default terminal on a terminal, else jsonl):
             "predictions": {HEAD: {"labels": […], "confidences": […], "spans": [{"start", "end", "label", "text",
             "text_start", "text_end", "confidence"}, …]}}: one label a token or some for the record, with their
             probabilities; spans, where the tags spell such, count tokens (start, end) and characters (text_…);
-            with --n-best: "n_best": [{"labels", "probability"}, …], where the head ranks answers;
-            with --entropy: "entropy", of the distribution over all answers in nats, where the head knows it
+            with --n-best: "n_best": [{"labels", "probability"}, …], where the head ranks answers, the answer given first;
+            with --entropy: "entropy", of the distribution over all answers in nats, where the head knows it;
+            a head that gives one of the two not is named on standard error, with the reason
   conll     conll in: every line as it was, tokens with a last column for each head that labels tokens;
             text or jsonl in: token, tab, label; a blank line after each record
   terminal  spans on colour, tags beside their words; without colour where the terminal has none or NO_COLOR is set
 
 With --min-precision 0.9, spans are left out that are not sure enough: of each type those are kept that are at least as sure as
 the spans of the validation records had to be for 90 % of them to be right. Where that was never so, none of the type is kept,
-and a note on standard error says so. Steps of spans left out are tagged O, with the probability that their tag is not right.
+and a note on standard error says so. Steps of spans left out are tagged O, and segments that the input gives keep their place with
+the label _, both with the probability that the label left out is not right.
 
 Input is read and labelled piece by piece, so it may be larger than memory, or never end.
 """
@@ -102,6 +104,7 @@ def run(options: argparse.Namespace) -> int:
         source = _input_format(options, tagger)
         source.check_columns(tagger.columns)
         _tell_unreachable(options, tagger)
+        _tell_unknown(options, tagger)
         with _written(options) as out:
             output = _output_format(options, tagger, out)
             for stretch in source.stretches(line_stretches(stream, name=name), name=name):
@@ -125,6 +128,15 @@ def _tell_unreachable(options: argparse.Namespace, tagger: "Tagger") -> None:
         print(
             f"note: on the validation records no confidence gave {wanted}: none is kept of {', '.join(types)}", file=sys.stderr
         )
+
+
+def _tell_unknown(options: argparse.Namespace, tagger: "Tagger") -> None:
+    """Say which heads cannot give what is asked for beside their labels, and why."""
+    for name, head in tagger.bundle.labeler.heads.items():
+        if options.n_best and head.why_unranked:
+            print(f"note: --n-best: head {name} gives no ranked answers: {head.why_unranked}", file=sys.stderr)
+        if options.entropy and head.why_no_entropy:
+            print(f"note: --entropy: head {name} gives none: {head.why_no_entropy}", file=sys.stderr)
 
 
 @contextmanager

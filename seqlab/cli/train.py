@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,24 +40,29 @@ def run(words: Sequence[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from seqlab.cli.jobs import Jobs
     from seqlab.config import register_search_path
+    from seqlab.open_mappings import opened
     from seqlab.overrides import check_together, explain
     from seqlab.paths import config_dir
     from seqlab.suited import with_suited
     from seqlab.typed import typed_in
 
-    wants_traceback = FULL_ERROR in os.environ
-    os.environ[FULL_ERROR] = "1"
-    typed = typed_in(with_suited(words))
+    check_together(words)
+    typed = typed_in(opened(with_suited(words)))
+    jobs = Jobs(typed.words)
 
     def task(config: Any) -> float | None:
-        return _train(config, typed=typed)
+        with jobs.running():
+            return _train(config, typed=typed)
 
     sys.argv = ["seqlab train", *_flags_first(typed.words)]
     register_search_path()
-    check_together(words)
+    wants_traceback = FULL_ERROR in os.environ
+    os.environ[FULL_ERROR] = "1"
     try:
-        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)()
+        with nullcontext() if wants_traceback else jobs.of_hydra():
+            hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)()
     except (HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
             raise

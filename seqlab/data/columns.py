@@ -86,8 +86,25 @@ class Columns:
     def strings(self, name: str) -> StringColumn:
         """Return column `name` of strings, or of lists of strings."""
         if name not in self._strings:
-            self._strings[name] = _string_column(self.arrow(name), name)
+            self._strings[name] = self._string_column(name)
         return self._strings[name]
+
+    def _string_column(self, name: str) -> StringColumn:
+        array = self.arrow(name)
+        is_list = pa.types.is_list(array.type) or pa.types.is_large_list(array.type)
+        offsets = np.asarray(array.offsets, dtype=np.int64) if is_list else np.arange(len(array) + 1)
+        offsets = offsets - offsets[0]
+        values = array.flatten() if is_list else array
+        if pa.types.is_null(values.type):
+            values = values.cast(pa.string())
+        if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+            raise DataError(f"column {name!r} holds {array.type}; expected strings or lists of strings")
+        if values.null_count:
+            place = self.place_of(int(np.argmax(values.is_null().to_numpy(zero_copy_only=False))), offsets)
+            raise DataError(f"{place} has an empty (null) value in column {name!r}; expected a string")
+        encoded = values.dictionary_encode()
+        codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        return StringColumn(encoded.dictionary.to_pylist(), Ragged(codes, offsets))
 
     def lists(self, name: str) -> list[Any]:
         """Return column `name` as Python values."""
@@ -98,20 +115,15 @@ class Columns:
         """Return the `id` of the record in `row`, or the row itself where records carry none."""
         return str(self.records[row].get("id", row))
 
+    def place(self, row: int) -> str:
+        """Return what messages call the record in `row`: its id, and the line of its file where that is known."""
+        line = self.records[row].get("line")
+        return f"record {self.record_id(row)!r}{'' if line is None else f' (line {line})'}"
 
-def _string_column(array: pa.Array, name: str) -> StringColumn:
-    is_list = pa.types.is_list(array.type) or pa.types.is_large_list(array.type)
-    offsets = np.asarray(array.offsets, dtype=np.int64) if is_list else np.arange(len(array) + 1)
-    values = array.flatten() if is_list else array
-    if pa.types.is_null(values.type):
-        values = values.cast(pa.string())
-    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        raise DataError(f"column {name!r} holds {array.type}; expected strings or lists of strings")
-    if values.null_count:
-        raise DataError(f"column {name!r} holds an empty (null) value inside a record; expected strings")
-    encoded = values.dictionary_encode()
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return StringColumn(encoded.dictionary.to_pylist(), Ragged(codes, offsets - offsets[0]))
+    def place_of(self, position: int, offsets: Int[np.ndarray, " offset"]) -> str:
+        """Return the record, and the step or item in it from 0, of a position in the flat values of a column."""
+        row = int(np.searchsorted(offsets, position, side="right")) - 1
+        return f"{self.place(row)}, step {position - int(offsets[row])},"
 
 
 def string_records(columns: dict[str, Sequence[object]]) -> Columns:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from jaxtyping import Float
@@ -58,6 +59,24 @@ class Head(nn.Module, ABC):
 
         `batch` has what the head reads beside the steps, such as the bounds of segments; its target may be missing.
         """
+
+    def answer(self, steps: Steps, batch: Batch, *, use_confidences: bool, n_best: int = 0) -> list[Prediction]:
+        """Return `predict`, with the `n_best` likeliest answers of a head that ranks them: the first is the answer given."""
+        found = self.predict(steps, batch, use_confidences=use_confidences)
+        ranked = self.best(steps, batch, n=n_best) if n_best else None
+        if ranked is None:
+            return found
+        return [replace(one, alternatives=answers) for one, answers in zip(found, ranked, strict=True)]
+
+    @property
+    def why_unranked(self) -> str | None:
+        """Why `best` ranks no answers, in words for the user; None: it does."""
+        return "it does not rank its answers"
+
+    @property
+    def why_no_entropy(self) -> str | None:
+        """Why `entropy` is not known, in words for the user; None: it is."""
+        return "it does not know how probable all its answers are"
 
     def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]] | None:
         """Return the `n` likeliest answers for each record, the best first, fewer where there are no more; None: not ranked."""

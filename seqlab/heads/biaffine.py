@@ -13,9 +13,10 @@ from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.fields import NO_TARGET, EncodedSpans, LabelledSpan, LabelledSpans, SpanField
 from seqlab.errors import ConfigError
 from seqlab.heads.base import Head
+from seqlab.heads.ranges import check_at_least
 from seqlab.heads.span_choice import best_spans
 from seqlab.heads.span_scores import BiaffineSpanScores
-from seqlab.heads.spans import BoundedSpans, GoldSpans, spans_of
+from seqlab.heads.spans import FoundStretches, GoldSpans, spans_of
 from seqlab.heads.temperature import Temperature
 from seqlab.metrics import calibration_scores, span_set_scores
 from seqlab.steps import Steps, step_mask
@@ -51,6 +52,8 @@ class BiaffineSpanHead(Head):
         super().__init__()
         if max_width is not None and max_width < 1:
             raise ConfigError(f"heads.spans.max_width is {max_width}; expected at least 1 step, or null for no limit")
+        check_at_least(omission_cost, 0, path="heads.spans.omission_cost")
+        check_at_least(hidden_width, 1, path="heads.spans.hidden_width")
         self.target = target
         self.max_width, self.can_nest, self.omission_cost = max_width, can_nest, omission_cost
         n_labels = 1 + len(target.labels)
@@ -108,14 +111,24 @@ class BiaffineSpanHead(Head):
             found[record].append(((start, start + width + 1), gain, label, prob))
         return [self._prediction(spans, use_confidences=use_confidences) for spans in found]
 
+    @property
+    def why_unranked(self) -> str:
+        """It knows probabilities of single spans."""
+        return "it says how probable each span is by itself, not all of a record together"
+
+    @property
+    def why_no_entropy(self) -> str:
+        """It knows probabilities of single spans."""
+        return self.why_unranked
+
     def gold(self, columns: Columns) -> list[list[LabelledSpan]]:
         """Return the bounds and labels of each record's spans, None for one that nobody has labelled."""
         return self.target.gold(columns)
 
     @property
-    def spans(self) -> BoundedSpans:
+    def spans(self) -> FoundStretches:
         """Its labels are of spans; of two labels of one span one counts."""
-        return BoundedSpans(self._gold_spans)
+        return FoundStretches(self._gold_spans)
 
     def _gold_spans(self, columns: Columns) -> list[GoldSpans]:
         return [dict(spans) for spans in self.gold(columns)]

@@ -11,6 +11,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.errors import ConfigError
 from seqlab.heads.constraints import Readings, SchemeConstraints
+from seqlab.heads.ranges import check_at_least
 from seqlab.heads.tags import OUTSIDE
 from seqlab.heads.token import LinearTokenHead
 from seqlab.lattices import linear_chain, second_order
@@ -32,6 +33,7 @@ class CrfTokenHead(LinearTokenHead):
 
     def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float) -> None:
         super().__init__(target=target, input_width=input_width, summary_width=summary_width)
+        check_at_least(omission_cost, 0, path="heads.tags.omission_cost")
         n_tags = len(target.tags)
         self.omission_cost = omission_cost
         self.transitions = nn.Parameter(torch.empty(n_tags, n_tags).uniform_(-0.1, 0.1))

@@ -1,6 +1,8 @@
 """Connectionist temporal classification as a head (Graves et al. 2006)."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import final
 
 import torch
@@ -12,6 +14,7 @@ from seqlab.data.fields import LabelSequenceField, LabelSequences
 from seqlab.errors import ConfigError
 from seqlab.heads.label_counts import LabelCounts
 from seqlab.heads.processes import add_up_processes_
+from seqlab.heads.ranges import check_at_least, check_finite
 from seqlab.heads.temporal import TemporalHead
 from seqlab.lattices.alignment import (
     Hypothesis,
@@ -23,7 +26,11 @@ from seqlab.lattices.alignment import (
     ctc_topology,
 )
 from seqlab.steps import Steps
-from seqlab.types import Alternative
+from seqlab.types import Alternative, Prediction
+
+
+N_SUMMED = 128
+"""Label sequences whose alignments are summed together, which bounds the memory for it."""
 
 
 @final
@@ -55,6 +62,8 @@ class CtcHead(TemporalHead):
             raise ConfigError(f"heads.labels.beam_width is {beam_width}; expected at least 1, for the best path")
         if prior_order and beam_width == 1:
             raise ConfigError("heads.labels.prior_order needs a beam; set heads.labels.beam_width above 1, such as 10")
+        check_at_least(prior_weight, 0, path="heads.labels.prior_weight")
+        check_finite(insertion_bonus, path="heads.labels.insertion_bonus")
         self.blank = len(target.labels)
         self.prior_weight = prior_weight
         self.counts = LabelCounts(n_labels=len(target.labels), order=prior_order) if prior_order else None
@@ -78,23 +87,77 @@ class CtcHead(TemporalHead):
     def _decode(self, log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"]) -> list[list[int]]:
         if self.beam_width == 1:
             return [path.labels for path in ctc_best_path(log_probs, lengths, blank=self.blank)]
-        return [hypotheses[0].labels for hypotheses in self._search(log_probs, lengths, self.beam_width)]
+        return [row[0][0] for row in self._ranked(log_probs, lengths, n=1)]
+
+    @property
+    def why_unranked(self) -> None:
+        """It ranks its answers."""
+
+    def answer(self, steps: Steps, batch: Batch, *, use_confidences: bool, n_best: int = 0) -> list[Prediction]:
+        """Return `predict`; with `n_best`, the first of them as the answer, which the same search has found."""
+        if not n_best:
+            return self.predict(steps, batch, use_confidences=use_confidences)
+        log_probs, lengths = self._log_probs(steps), self._lengths(steps)
+        ranked = self._ranked(log_probs, lengths, n=n_best)
+        firsts = [row[0][0] for row in ranked]
+        found = self._predictions(firsts, log_probs, lengths, use_confidences=use_confidences)
+        return [replace(one, alternatives=self._named(row)) for one, row in zip(found, ranked, strict=True)]
 
     def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
-        """Return the `n` best label sequences that the beam finds, with their probability, the prior left out."""
-        found = self._search(self._log_probs(steps), self._lengths(steps), max(n, self.beam_width))
-        names = self.target.labels
-        return [[Alternative([names[i] for i in h.labels], math.exp(h.log_prob)) for h in row[:n]] for row in found]
+        """Return the `n` best label sequences that are found, with their probability, the prior left out.
 
-    def _search(self, log_probs: Tensor, lengths: Tensor, beam_width: int) -> list[list[Hypothesis]]:
+        A beam of at least `n` finds them. With a `beam_width` of 1 the labels of the likeliest alignment are ranked with them,
+        so the first is never less probable than those.
+        """
+        return [self._named(row) for row in self._ranked(self._log_probs(steps), self._lengths(steps), n=n)]
+
+    def _ranked(
+        self, log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], *, n: int
+    ) -> list[list[tuple[list[int], float]]]:
+        """Return the `n` best label sequences of each record with the log of the sum over all their alignments."""
+        found = [[(h.labels, h.score - h.log_prob) for h in row] for row in self._search(log_probs, lengths, n=n)]
+        if self.beam_width == 1:
+            paths = [path.labels for path in ctc_best_path(log_probs, lengths, blank=self.blank)]
+            found = [[(path, 0.0), *(one for one in row if one[0] != path)] for row, path in zip(found, paths, strict=True)]
+        logs = self._log_probabilities([[labels for labels, _ in row] for row in found], log_probs, lengths)
+        ranked = []
+        for row, of_row in zip(found, logs, strict=True):
+            scored = [(log_prob + extra, labels, log_prob) for (labels, extra), log_prob in zip(row, of_row, strict=True)]
+            ranked.append([(labels, log_prob) for _, labels, log_prob in sorted(scored, key=lambda one: -one[0])[:n]])
+        return ranked
+
+    def _log_probabilities(
+        self, found: Sequence[Sequence[list[int]]], log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"]
+    ) -> list[list[float]]:
+        """Return the log probability of each of the label sequences `found` for each record."""
+        rows = torch.tensor([i for i, row in enumerate(found) for _ in row], dtype=torch.long, device=lengths.device)
+        answers = [labels for row in found for labels in row]
+        width = max(map(len, answers), default=0)
+        labels = torch.tensor([one + [0] * (width - len(one)) for one in answers], dtype=torch.long, device=lengths.device)
+        n_labels = torch.tensor([len(one) for one in answers], dtype=torch.long, device=lengths.device)
+        losses: list[float] = []
+        for part in range(0, len(rows), N_SUMMED):
+            own, taken = slice(part, part + N_SUMMED), rows[part : part + N_SUMMED]
+            of_part = ctc_loss(
+                log_probs[taken], lengths[taken], labels.view(len(rows), width)[own], n_labels[own], blank=self.blank
+            )
+            losses += of_part.losses.tolist()
+        left = iter(losses)
+        return [[-next(left) for _ in row] for row in found]
+
+    def _named(self, ranked: Sequence[tuple[list[int], float]]) -> list[Alternative]:
+        names = self.target.labels
+        return [Alternative([names[i] for i in labels], math.exp(log_prob)) for labels, log_prob in ranked]
+
+    def _search(self, log_probs: Tensor, lengths: Tensor, *, n: int) -> list[list[Hypothesis]]:
         return ctc_prefix_beam_search(
             log_probs,
             lengths,
             blank=self.blank,
-            beam_width=beam_width,
+            beam_width=max(n, self.beam_width),
             prior=self._counted_prior(),
             prior_weight=self.prior_weight,
-            insertion_bonus=self.insertion_bonus,
+            insertion_bonus=self.insertion_bonus if self.beam_width > 1 else 0.0,
         )
 
     def end_epoch(self) -> None:

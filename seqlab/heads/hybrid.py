@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from seqlab.data.fields import NO_TARGET, LabelSequenceField, LabelSequences
 from seqlab.errors import ConfigError
 from seqlab.heads.processes import add_up_processes_
+from seqlab.heads.ranges import check_at_least, check_finite
 from seqlab.heads.temporal import TemporalHead
 from seqlab.lattices import linear_chain
 from seqlab.lattices.alignment import Topology, best_alignment, hmm_topology, log_sum, min_steps
@@ -58,6 +59,8 @@ class HmmHybridHead(TemporalHead):
             raise ConfigError(f"heads.labels.training is {training!r}; expected one of {', '.join(TRAININGS)}")
         if states_per_label < 1:
             raise ConfigError(f"heads.labels.states_per_label is {states_per_label}; expected at least 1")
+        check_at_least(prior_scale, 0, path="heads.labels.prior_scale")
+        check_finite(insertion_bonus, path="heads.labels.insertion_bonus")
         n_units = states_per_label * len(target.labels) + has_silence
         super().__init__(target=target, input_width=input_width, n_units=n_units, upsampling=upsampling, drop_prob=drop_prob)
         self.states_per_label = states_per_label
@@ -76,6 +79,11 @@ class HmmHybridHead(TemporalHead):
         self.log_prior.copy_(((counts + 1) / (counts.max() + 1)).log())
         counts.zero_()
         super().end_epoch()
+
+    @property
+    def why_unranked(self) -> str:
+        """Its decoding has one path alone."""
+        return "its decoding keeps the best path alone; ctc ranks"
 
     def _losses(
         self,

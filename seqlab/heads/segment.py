@@ -16,7 +16,7 @@ from seqlab.errors import ConfigError
 from seqlab.heads.base import Head
 from seqlab.heads.crf import CrfTokenHead
 from seqlab.heads.pooling import get_pooling
-from seqlab.heads.spans import BoundedSpans, GoldSpans
+from seqlab.heads.spans import GivenSegments, GoldSpans
 from seqlab.heads.token import SoftmaxTokenHead
 from seqlab.metrics import classification_scores
 from seqlab.steps import Steps, step_mask
@@ -86,6 +86,16 @@ class SegmentHead(Head):
             for prediction, row in zip(found, pairs, strict=True)
         ]
 
+    @property
+    def why_unranked(self) -> str | None:
+        """Without transitions, segments are independent of each other."""
+        has_transitions = isinstance(self.labels, CrfTokenHead)
+        return None if has_transitions else "it labels each segment by itself; heads.segments.has_transitions=true ranks"
+
+    @property
+    def why_no_entropy(self) -> None:
+        """It knows the entropy of its answers."""
+
     def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]] | None:
         """Return the `n` likeliest sequences of labels; None where segments are labelled each by itself."""
         return self.labels.best(self._segments(steps, batch), batch, n=n)
@@ -109,9 +119,9 @@ class SegmentHead(Head):
         return classification_scores([label for label, _ in pairs], [guess for _, guess in pairs])
 
     @property
-    def spans(self) -> BoundedSpans:
+    def spans(self) -> GivenSegments:
         """A segment with its label is a span."""
-        return BoundedSpans(self._gold_spans)
+        return GivenSegments(self._gold_spans)
 
     def _gold_spans(self, columns: Columns) -> list[GoldSpans]:
         rows = self.bounds.read(columns)

@@ -82,6 +82,14 @@ class SemiMarkovHead(TagHead):
             for i, segments in enumerate(found)
         ]
 
+    @property
+    def why_unranked(self) -> None:
+        """It ranks its answers."""
+
+    @property
+    def why_no_entropy(self) -> None:
+        """It knows the entropy of its answers."""
+
     def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
         """Return the tags of the `n` likeliest segmentations."""
         found, logs = semi_markov.best_paths(self._model(steps), n)

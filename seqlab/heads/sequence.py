@@ -13,6 +13,7 @@ from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField
 from seqlab.dropout import NaiveDropout
 from seqlab.heads.base import Head
 from seqlab.heads.pooling import get_pooling
+from seqlab.heads.ranges import check_probability
 from seqlab.heads.temperature import Temperature
 from seqlab.metrics import calibration_scores, classification_scores, multilabel_scores
 from seqlab.steps import Steps
@@ -68,6 +69,14 @@ class SequenceHead(Head):
         names = self.target.labels
         return [Prediction([names[i]], [p]) for i, p in zip(labels.tolist(), probs.tolist(), strict=True)]
 
+    @property
+    def why_unranked(self) -> None:
+        """It ranks its answers."""
+
+    @property
+    def why_no_entropy(self) -> None:
+        """It knows the entropy of its answers."""
+
     def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
         """Return the `n` likeliest labels."""
         probs, labels = self._logits(steps).softmax(1).topk(min(n, len(self.target.labels)), dim=1)
@@ -112,6 +121,7 @@ class MultiLabelHead(Head):
         threshold: float,
     ) -> None:
         super().__init__()
+        check_probability(threshold, path="heads.label.threshold")
         self.target = target
         self.threshold = threshold
         self.scores = _Classifier(
@@ -141,6 +151,15 @@ class MultiLabelHead(Head):
         probs = torch.sigmoid(self.scores(steps).float())
         nats: Tensor = torch.special.entr(torch.stack([probs, 1 - probs])).sum((0, 2))
         return nats
+
+    @property
+    def why_unranked(self) -> str:
+        """Its labels are independent of each other."""
+        return "it decides on each label by itself"
+
+    @property
+    def why_no_entropy(self) -> None:
+        """It knows the entropy of its answers."""
 
     def _prediction(self, probs: list[float]) -> Prediction:
         chosen = sorted(((p, i) for i, p in enumerate(probs) if p >= self.threshold), reverse=True)

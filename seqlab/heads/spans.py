@@ -17,6 +17,10 @@ FoundSpans: TypeAlias = Sequence[tuple[Span, float]]
 """Spans of a record with their confidences."""
 
 
+LEFT_OUT = "_"
+"""The label of a given segment whose own is left out."""
+
+
 class SpanView(ABC):
     """The spans in a head's targets and predictions."""
 
@@ -30,7 +34,10 @@ class SpanView(ABC):
 
     @abstractmethod
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return the prediction with those of `found` alone that are to be kept; ranked answers stay as they are."""
+        """Return the prediction with those of `found` alone that are to be kept; ranked answers stay as they are.
+
+        Labels of what the input gives, steps or segments, stay one each.
+        """
 
 
 @final
@@ -72,7 +79,6 @@ class TagSpans(SpanView):
         return {(span.start, span.end): span.label for span in self._scheme.spans(tags)}
 
 
-@final
 class BoundedSpans(SpanView):
     """Spans with bounds of their own (`Prediction.bounds`); `read_gold` tells those that records should have."""
 
@@ -87,6 +93,11 @@ class BoundedSpans(SpanView):
         """Return the labelled stretches."""
         return list(zip(spans_of(prediction), prediction.confidences, strict=True))
 
+
+@final
+class FoundStretches(BoundedSpans):
+    """Spans that the head itself found: what is not kept is not there."""
+
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
         """Return the kept stretches alone."""
         return replace(
@@ -94,6 +105,20 @@ class BoundedSpans(SpanView):
             labels=list(compress(prediction.labels, is_kept)),
             confidences=list(compress(prediction.confidences, is_kept)),
             bounds=list(compress(prediction.bounds or [], is_kept)),
+        )
+
+
+@final
+class GivenSegments(BoundedSpans):
+    """Segments that the input gives: each stays, in its place, whatever becomes of its label."""
+
+    def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
+        """Return `LEFT_OUT` in place of the labels that are not kept, with the probability that the label is not right."""
+        pairs = list(zip(prediction.labels, prediction.confidences, is_kept, strict=True))
+        return replace(
+            prediction,
+            labels=[label if kept else LEFT_OUT for label, _, kept in pairs],
+            confidences=[p if kept else 1 - p for _, p, kept in pairs],
         )
 
 

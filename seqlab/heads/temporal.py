@@ -101,12 +101,27 @@ class TemporalHead(Head):
         The confidence of a label is the mean probability of its units over the steps that it is given.
         """
         log_probs, lengths = self._log_probs(steps), self._lengths(steps)
-        found = self._decode(log_probs, lengths)
+        return self._predictions(self._decode(log_probs, lengths), log_probs, lengths, use_confidences=use_confidences)
+
+    @property
+    def why_no_entropy(self) -> str:
+        """It would be a sum over all sequences of labels."""
+        return "the probabilities of all sequences of labels cannot be summed up"
+
+    def _predictions(
+        self,
+        found: Sequence[Sequence[int]],
+        log_probs: Float[Tensor, "batch time unit"],
+        lengths: Int[Tensor, " batch"],
+        *,
+        use_confidences: bool,
+    ) -> list[Prediction]:
+        """Return the labels `found`, as `predict` does."""
         names = self.target.labels
         if not use_confidences:
             return [Prediction([names[i] for i in row], []) for row in found]
         width = max(map(len, found), default=0)
-        labels = torch.tensor([row + [0] * (width - len(row)) for row in found], dtype=torch.long, device=lengths.device)
+        labels = torch.tensor([[*row] + [0] * (width - len(row)) for row in found], dtype=torch.long, device=lengths.device)
         n_labels = torch.tensor([len(row) for row in found], device=lengths.device)
         topology = self._topology(labels.view(len(found), width), n_labels)
         _, states = best_alignment(self._scores(log_probs), lengths, topology)

@@ -16,6 +16,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets, TaughtTagField, TaughtTags
 from seqlab.errors import ConfigError
 from seqlab.heads.constraints import Readings, SchemeConstraints
+from seqlab.heads.ranges import check_at_least, check_share
 from seqlab.heads.tags import TagHead
 from seqlab.heads.teaching import teaching_loss
 from seqlab.heads.temperature import Temperature
@@ -64,6 +65,15 @@ class TokenHead(TagHead):
             return None
         paths, scores = linear_chain.best_paths(chain, n)
         return self._ranked(paths, scores - linear_chain.log_partition(chain).unsqueeze(1), steps)
+
+    @property
+    def why_unranked(self) -> str | None:
+        """None: it ranks its answers."""
+        return None
+
+    @property
+    def why_no_entropy(self) -> None:
+        """It knows the entropy of its answers."""
 
     def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
         """Return the entropy of the distribution over sequences of tags."""
@@ -166,14 +176,17 @@ class SoftmaxTokenHead(LinearTokenHead):
         focal_gamma: float,
     ) -> None:
         super().__init__(target=target, input_width=input_width, summary_width=summary_width)
-        if not 0 <= label_smoothing < 1:
-            raise ConfigError(f"heads.tags.label_smoothing is {label_smoothing}; expected a share at least 0 and below 1")
-        if focal_gamma < 0:
-            raise ConfigError(f"heads.tags.focal_gamma is {focal_gamma}; expected at least 0")
+        check_share(label_smoothing, path="heads.tags.label_smoothing")
+        check_at_least(focal_gamma, 0, path="heads.tags.focal_gamma")
         self.label_smoothing, self.focal_gamma = label_smoothing, focal_gamma
         self.register_buffer("weights", _weights(class_weights, target.tags), persistent=False)
         self.constraints = SchemeConstraints(target) if is_constrained and target.span_scheme else None
         self.readings = Readings(target)
+
+    @property
+    def why_unranked(self) -> str:
+        """Its steps are independent of each other."""
+        return "softmax says how probable each tag is by itself; crf ranks sequences of tags"
 
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
@@ -221,8 +234,9 @@ def _weights(by_tag: Mapping[str, float], tags: Sequence[str]) -> Tensor | None:
     for tag, weight in by_tag.items():
         if tag not in tags:
             raise ConfigError(f"heads.tags.class_weights has {tag!r}, which is no tag; expected some of {', '.join(tags)}")
-        if weight < 0:
-            raise ConfigError(f"heads.tags.class_weights.{tag} is {weight}; expected at least 0")
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise ConfigError(f"heads.tags.class_weights.{tag} is {weight!r}; expected a number")
+        check_at_least(weight, 0, path=f"heads.tags.class_weights.{tag}")
     return torch.tensor([float(by_tag.get(tag, 1.0)) for tag in tags]) if by_tag else None
 
 

@@ -67,7 +67,7 @@ class Tagger:
         is sure; it tells which records are worth annotating next, and grows with their length.
 
         With `min_precision` only the spans that are sure enough for it are kept, as on the validation records of the training
-        (`MinPrecision`); steps outside them are tagged `O`.
+        (`MinPrecision`); steps outside them are tagged `O`, and segments that were given are labelled `_`.
 
         A string is tokenised and keeps its character offsets; a list is tokens; a mapping is a record with `text` or
         `tokens` (with `offsets` into the text, where it has all three) and the other columns that the model reads.

@@ -178,6 +178,23 @@ class HeadContract(ABC):
             assert 0 <= min(probs) <= sum(probs) <= 1 + TOLERANCE
             assert len({tuple(answer.labels) for answer in answers}) == len(answers), f"an answer comes twice: {answers}"
 
+    def test_the_answer_given_is_the_first_of_the_best(self) -> None:
+        head, columns = self._head(), self.columns()
+        steps, batch = self._steps(columns), self._given(columns, self._all(columns))
+        for n_best in (1, 3):
+            for prediction in head.answer(steps, batch, use_confidences=True, n_best=n_best):
+                assert (prediction.alternatives is None) == (head.why_unranked is not None)
+                if prediction.alternatives is not None:
+                    assert prediction.labels == prediction.alternatives[0].labels
+                    assert len(prediction.confidences) == len(prediction.labels)
+                    assert len(prediction.alternatives) <= n_best
+
+    def test_what_is_not_known_has_a_reason(self) -> None:
+        head, columns = self._head(), self.columns()
+        steps, batch = self._steps(columns), self._given(columns, self._all(columns))
+        assert (head.best(steps, batch, n=2) is None) == bool(head.why_unranked)
+        assert (head.entropy(steps, batch) is None) == bool(head.why_no_entropy)
+
     def test_entropy_is_that_of_all_answers(self) -> None:
         head, columns = self._head(), self.columns()
         steps, batch = self._steps(columns), self._given(columns, self._all(columns))

@@ -7,6 +7,8 @@ import pytest
 import seqlab
 from seqlab.cli import main
 
+SMALL_MODEL = ("encoder.width=8", "trainer.max_epochs=2", "callbacks=none", "n_threads=1", "optimizer.lr=0.05")
+
 Evaluate = Callable[..., str]
 
 
@@ -89,3 +91,47 @@ def test_a_model_of_generated_data_finds_out_the_format_of_a_file(
     assert evaluate(conll_file, "--json", run=tmp_path) == expected
     assert evaluate(lines_data / "test", "--json", run=tmp_path) == expected
     assert "no split of the sample corpora" in evaluate("nowhere", run=tmp_path, fails=True)
+
+
+@pytest.fixture(scope="module")
+def of_conll(conll_file: Path, tmp_path_factory: pytest.TempPathFactory) -> seqlab.Run:
+    """Return a run on CoNLL columns in BIO that learned BIOES, with a column of a name of its own."""
+    folder = tmp_path_factory.mktemp("of_conll")
+    for split in ("train", "dev", "test"):
+        lines = conll_file.read_text(encoding="utf-8").splitlines()
+        rows = [f"{line.split(chr(9))[0]}\t{len(line)}\t{line.split(chr(9))[1]}" if line else "" for line in lines]
+        (folder / f"{split}.conll").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    words = [
+        "data=conll",
+        f"data.dir={folder}",
+        "data.reader.columns={tokens: 0, size: 1, tags: 2}",
+        "embedding=[words,column]",
+    ]
+    words += ["embedding.parts.column.field.column=size", "data.reader.scheme=BIO", "data.reader.target_scheme=BIOES"]
+    return seqlab.train([*words, *SMALL_MODEL, f"paths.root_dir={folder}"])
+
+
+def test_json_lines_are_scored_as_the_columns_of_the_training(
+    evaluate: Evaluate, of_conll: seqlab.Run, conll_file: Path, tmp_path: Path
+) -> None:
+    blocks = [block.splitlines() for block in conll_file.read_text(encoding="utf-8").split("\n\n")]
+    rows = [[line.split("\t") for line in block] for block in blocks]
+    records = [
+        {"tokens": [t for t, _ in row], "tags": [g for _, g in row], "size": [str(len(t) + len(g) + 1) for t, g in row]}
+        for row in rows
+    ]
+    path = tmp_path / "test.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    scores = json.loads(evaluate(path, "--json", run=of_conll.folder))
+    assert scores == json.loads(evaluate("--json", run=of_conll.folder))
+    assert scores["scheme"] == "BIOES"
+    assert main(["predict", str(of_conll.folder), str(path), "-o", str(tmp_path / "out.jsonl")]) == 0
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [len(one["predictions"]["tags"]["labels"]) for one in found] == [len(row) for row in rows]
+    for record in records:
+        del record["size"]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    said = evaluate(path, run=of_conll.folder, fails=True)
+    assert (
+        said == f"error: {path}: the records have no column 'size', which the model reads; they have id, line, tokens, tags\n"
+    )

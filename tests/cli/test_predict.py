@@ -245,3 +245,17 @@ def test_n_best_needs_a_number_and_jsonl(mistake: Callable[..., str]) -> None:
     assert mistake("--n-best", "2", "--format", "conll").startswith("--n-best goes with --format jsonl, not conll")
     assert mistake("--entropy", "--format", "conll").startswith("--entropy goes with --format jsonl, not conll")
     assert mistake("--n-best", "-1").startswith("--n-best is -1; expected at least 1")
+
+
+def test_heads_that_cannot_rank_are_named_with_the_reason(
+    runs: Mapping[str, seqlab.Run], capsys: pytest.CaptureFixture[str], conll_file: Path
+) -> None:
+    for name, said in (
+        ("tags", ["note: --n-best: head tags gives no ranked answers: softmax says how probable each tag is by itself"]),
+        ("both", []),
+    ):
+        assert (
+            main(["predict", str(runs[name].folder), str(conll_file), "--n-best", "2", "--entropy", "--format", "jsonl"]) == 0
+        )
+        told = capsys.readouterr().err.splitlines()
+        assert [line.split(";")[0] for line in told] == said

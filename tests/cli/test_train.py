@@ -94,3 +94,32 @@ def test_train_tells_a_mistake_in_one_line(train: Train, capsys: pytest.CaptureF
     assert status == 2
     assert len(error) == 1
     assert re.search(told, error[0])
+
+
+@pytest.mark.parametrize("word", ["heads.tags.omission_cost=-1", "data.scheme=BIOES", "data=conll"])
+def test_hydra_says_nothing_in_front_of_a_mistake(train: Train, capsys: pytest.CaptureFixture[str], word: str) -> None:
+    status, _ = train(*TINY, word)
+    assert status == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ")
+
+
+def test_a_sweep_names_each_job_that_failed(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["-m", "heads.tags.omission_cost=-1,0,-2", "seed=3", "trainer.fast_dev_run=true"]
+    status, folder = train(*TINY, *words)
+    told = capsys.readouterr().err.splitlines()
+    assert status == 2
+    assert [re.sub(r"omission_cost is .*", "…", line) for line in told] == [
+        "error: job 0 (heads.tags.omission_cost=-1): heads.tags.…",
+        "error: job 2 (heads.tags.omission_cost=-2): heads.tags.…",
+        "error: of the sweep, 2 jobs failed (0, 2), for the reasons above",
+    ]
+    assert (next((folder / "multiruns").iterdir()) / "1" / "metrics.json").is_file()
+
+
+def test_a_value_that_a_job_lacks_is_told_with_the_job(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _ = train("data=conll", "-m", "seed=1,2")
+    told = capsys.readouterr().err.splitlines()
+    assert status == 2
+    assert told[0].startswith("error: job 0 (seed=1): data.dir has no value; it has no default, so set data.dir=")
+    assert len(told) == 3

@@ -62,7 +62,7 @@ def test_tags_without_a_scheme_are_no_spans() -> None:
     assert head.spans is None
 
 
-def test_segments_are_left_out_with_their_bounds() -> None:
+def test_given_segments_keep_their_place_and_have_no_label() -> None:
     segments = [
         [{"start": 0, "end": 2, "label": "a"}, {"start": 1, "end": 3, "label": None}, {"start": 3, "end": 4, "label": "b"}]
     ]
@@ -77,4 +77,5 @@ def test_segments_are_left_out_with_their_bounds() -> None:
     whole = Prediction(["a", "b", "b"], [0.9, 0.8, 0.7], bounds=[(0, 2), (1, 3), (3, 4)])
     assert head.spans.found(whole) == [(Span(0, 2, "a"), 0.9), (Span(1, 3, "b"), 0.8), (Span(3, 4, "b"), 0.7)]
     left = head.spans.keep(whole, [True, False, True])
-    assert left == Prediction(["a", "b"], [0.9, 0.7], bounds=[(0, 2), (3, 4)])
+    assert left == Prediction(["a", "_", "b"], [0.9, pytest.approx(0.2), 0.7], bounds=whole.bounds)
+    assert head.spans.keep(whole, [True] * 3) == whole

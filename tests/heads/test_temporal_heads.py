@@ -208,6 +208,53 @@ def test_the_prior_turns_the_scale() -> None:
     assert head._decode(log_probs, torch.tensor([3])) == [[a, b]]
 
 
+def enumerated(log_probs: torch.Tensor, *, blank: int) -> dict[tuple[int, ...], float]:
+    """Return the probability of every label sequence of one record, summed over all paths by the definition."""
+    probs: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(log_probs.shape[1]), repeat=len(log_probs)):
+        labels = tuple(unit for unit, _ in itertools.groupby(path) if unit != blank)
+        probs[labels] = probs.get(labels, 0.0) + float(sum(log_probs[t, unit] for t, unit in enumerate(path)).exp())
+    return probs
+
+
+@pytest.mark.parametrize("beam_width", [1, 2, 20])
+@pytest.mark.parametrize("n", [1, 3, 20])
+def test_the_answer_is_the_first_of_the_n_best_with_its_probability(beam_width: int, n: int) -> None:
+    head = ctc(beam_width=beam_width).eval()
+    for seed in range(8):
+        steps = Steps(3 * torch.randn(1, 4, WIDTH, generator=torch.Generator().manual_seed(seed)), torch.tensor([4]))
+        expected = enumerated(head.projection(steps.values).log_softmax(2)[0].detach(), blank=2)
+        (found,) = head.answer(steps, bare_batch(steps), use_confidences=True, n_best=n)
+        (plain,) = head.predict(steps, bare_batch(steps), use_confidences=True)
+        assert found.alternatives is not None
+        assert found.labels == found.alternatives[0].labels
+        assert found.bounds is not None
+        assert len(found.bounds) == len(found.labels)
+        ids = [tuple(head.target.labels.index(label) for label in one.labels) for one in found.alternatives]
+        assert [one.probability for one in found.alternatives] == pytest.approx([expected[i] for i in ids], rel=1e-4)
+        plain_ids = tuple(head.target.labels.index(label) for label in plain.labels)
+        assert expected[ids[0]] >= expected[plain_ids] - 1e-6
+        if n <= beam_width > 1:
+            assert found.labels == plain.labels  # one search for both
+        if max(n, beam_width) == 20:
+            assert ids == sorted(expected, key=lambda labels: -expected[labels])[: len(ids)]
+
+
+def test_the_likeliest_alignment_may_lose_to_a_sum_over_many() -> None:
+    head = ctc().eval()
+    head.projection = torch.nn.Linear(3, 3, bias=False)
+    torch.nn.init.eye_(head.projection.weight)
+    blank_first = torch.tensor([[0.4, 0.01, 0.59]]).log()  # twice the blank is the best path, 0.35; but `a` has 0.64
+    steps = Steps(blank_first.expand(2, 3).unsqueeze(0), torch.tensor([2]))
+    batch = bare_batch(steps)
+    name = head.target.labels[0]
+    assert head.predict(steps, batch, use_confidences=False)[0].labels == []
+    (found,) = head.answer(steps, batch, use_confidences=True, n_best=2)
+    assert found.labels == [name]
+    assert found.alternatives is not None
+    assert [(one.labels, round(one.probability, 4)) for one in found.alternatives] == [([name], 0.632), ([], 0.3481)]
+
+
 def test_a_prior_needs_a_beam_and_an_order_that_can_be_counted() -> None:
     with pytest.raises(ConfigError, match="prior_order needs a beam"):
         ctc(prior_order=2)

@@ -1,6 +1,6 @@
 """Which format a file is in, and a reader for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import mode
@@ -55,6 +55,16 @@ def format_of(path: Path) -> str:
     if found is None:
         raise DataError(f"{path}: format not recognised; give one with --format ({', '.join(FORMATS)})")
     return found
+
+
+def format_by_suffix(path: Path) -> str | None:
+    """Return the format that the ending of a file's name says it is in; None where it says none."""
+    return _SUFFIXES.get(path.suffix.lower())
+
+
+def format_read_by(reader: Mapping[str, Any]) -> str | None:
+    """Return the format whose option of `conf/data` has the class of a reader's config; None where there is none."""
+    return next((name for name in FORMATS if reader_settings(name, overrides=[])["_target_"] == reader.get("_target_")), None)
 
 
 def files_in(path: Path) -> list[Path]:

@@ -49,9 +49,9 @@ class PartialTagField(TagTargets):
     def fit(self, columns: Columns) -> None:
         """Collect the tags, `O` first, with a scheme every tag that it gives a label seen in training, and the sets of them.
 
-        Raises: DataError when training has no tag at all.
+        Raises: DataError when training has no tag at all, and for what is no tag.
         """
-        strings = columns.strings(self.column)
+        strings = self.checked(columns)
         counts: dict[str, int] = {}
         for text, n in zip(strings.distinct, strings.counts.tolist(), strict=True):
             for tag in self.readings(text):
@@ -61,7 +61,6 @@ class PartialTagField(TagTargets):
         if self.span_scheme is None:
             self.tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
         else:
-            self.span_scheme.transitions(list(counts))  # refuses what is no tag of the scheme
             labels = {span.label for tag in counts for span in self.span_scheme.spans([tag])}
             self.tags = self.span_scheme.tags_of(sorted(labels))
         several = {tuple(self._ids(text)) for text in strings.distinct}
@@ -73,7 +72,7 @@ class PartialTagField(TagTargets):
         Of a set with a tag that training never had nothing is known, either. With a scheme, records annotated in full that
         break it are mended as in `TagField`; of others, steps without a tag that may follow are taken as not annotated.
         """
-        strings = columns.strings(self.column)
+        strings = self.checked(columns)
         ids_by_set = {tuple(ids): len(self.tags) + i for i, ids in enumerate(self.sets)}
         ids = [self._id(text, ids_by_set) for text in strings.distinct]
         codes = strings.codes

@@ -62,7 +62,7 @@ def _from_structures(columns: Columns, column: str) -> SegmentRows:
     if not names >= {"start", "end"}:
         raise DataError(f"column {column!r} holds {array.type}; expected a list of segments, each with start, end and label")
     values, offsets = array.flatten(), np.asarray(array.offsets, dtype=np.int64)
-    starts, ends = (_whole_numbers(values.field(name), column=column) for name in ("start", "end"))
+    starts, ends = (_whole_numbers(values.field(name), columns, column=column, offsets=offsets) for name in ("start", "end"))
     labels = values.field("label").to_pylist() if "label" in names else [None] * len(starts)
     found = SegmentRows(starts, ends, labels, offsets - offsets[0])
     is_sound = (starts >= 0) & (starts < ends)
@@ -70,15 +70,19 @@ def _from_structures(columns: Columns, column: str) -> SegmentRows:
         segment = int(np.argmin(is_sound))
         row = int(np.searchsorted(found.offsets, segment, side="right")) - 1
         raise DataError(
-            f"record {columns.record_id(row)!r} has a segment in column {column!r} from {starts[segment]} to {ends[segment]}; "
+            f"{columns.place(row)} has a segment in column {column!r} from {starts[segment]} to {ends[segment]}; "
             "expected 0 <= start < end"
         )
     return found
 
 
-def _whole_numbers(values: pa.Array, *, column: str) -> np.ndarray:
-    if values.null_count or not pa.types.is_integer(values.type):
-        raise DataError(f"column {column!r} has a segment without a start or an end; expected whole numbers")
+def _whole_numbers(values: pa.Array, columns: Columns, *, column: str, offsets: np.ndarray) -> np.ndarray:
+    if not pa.types.is_integer(values.type):
+        raise DataError(f"column {column!r} has segments from or to {values.type}; expected whole numbers")
+    if values.null_count:
+        segment = int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+        row = int(np.searchsorted(offsets - offsets[0], segment, side="right")) - 1
+        raise DataError(f"{columns.place(row)} has a segment in column {column!r} without a start or an end; expected both")
     numbers: np.ndarray = values.to_numpy(zero_copy_only=False).astype(np.int64)
     return numbers
 

@@ -39,6 +39,27 @@ class TagTargets(Field):
         """Return the tags that a step with the gold tag `tag` may have; none where it is not annotated."""
         return [tag]
 
+    def checked(self, columns: Columns) -> StringColumn:
+        """Return the tags as they stand in the records.
+
+        Raises: DataError that names the record of the first that is no tag, or none of the scheme.
+        """
+        strings = columns.strings(self.column)
+        for code, text in enumerate(strings.distinct):
+            reason = next(filter(None, map(self._why_no_tag, self.readings(text))), None)
+            if reason is not None:
+                place = columns.place_of(int(np.argmax(strings.codes.values == code)), strings.codes.offsets)
+                raise DataError(f"{place} has {text!r} in column {self.column!r}: {reason}")
+        return strings
+
+    def _why_no_tag(self, tag: str) -> str | None:
+        try:
+            if self.span_scheme is not None:
+                self.span_scheme.transitions([tag])
+        except DataError as error:
+            return str(error)
+        return None if tag else "a tag is empty; expected a word"
+
 
 @final
 @dataclass
@@ -60,7 +81,7 @@ class TagField(TagTargets):
 
         Raises: DataError when training has no tag at all.
         """
-        strings = columns.strings(self.column)
+        strings = self.checked(columns)
         if not strings.distinct:
             raise DataError(f"column {self.column!r} has no tag in the training records")
         scheme = self.span_scheme
@@ -72,8 +93,11 @@ class TagField(TagTargets):
             self.tags = scheme.tags_of(sorted(labels))
 
     def encode(self, columns: Columns) -> EncodedIds:
-        """Return the id of every tag; tags never seen in training become `NO_TARGET`."""
-        strings = columns.strings(self.column)
+        """Return the id of every tag; tags never seen in training become `NO_TARGET`.
+
+        Raises: DataError for what is no tag of the scheme.
+        """
+        strings = self.checked(columns)
         scheme = self.span_scheme
         ids_by_tag = {tag: i for i, tag in enumerate(self.tags)}
         ids = np.asarray([ids_by_tag.get(tag, NO_TARGET) for tag in strings.distinct] or [0], dtype=np.int64)

@@ -110,7 +110,7 @@ def _checked(name: str, value: Any) -> Any:
         return None
     if name in _WORD_LISTS and not _is_list_of(value, str):
         raise DataError(f"{name} is {value!r}; expected a list of strings")
-    if name == "heads" and not _is_list_of(value, (int, type(None))):
+    if name == "heads" and not (isinstance(value, list) and _are_whole([head for head in value if head is not None])):
         raise DataError(f"heads is {value!r}; expected a list of integers")
     if name == "offsets" and not (_is_list_of(value, list) and all(map(_is_pair, value))):
         raise DataError(f"offsets is {value!r}; expected a list of [start, end]")
@@ -132,12 +132,17 @@ def _is_list_of(value: Any, kind: type | tuple[type, ...]) -> bool:
 
 
 def _is_pair(value: list[Any]) -> bool:
-    return len(value) == 2 and _is_list_of(value, int)
+    return len(value) == 2 and _are_whole(value)
+
+
+def _are_whole(values: list[Any]) -> bool:
+    """Return whether all are whole numbers; true and false, which Python counts among them, are none."""
+    return all(type(value) is int for value in values)
 
 
 def _span(value: Any) -> Span:
     parts = [value.get(key) for key in Span._fields] if isinstance(value, dict) else value
-    if isinstance(parts, list) and len(parts) == 3 and _is_list_of(parts[:2], int) and isinstance(parts[2], str):
+    if isinstance(parts, list) and len(parts) == 3 and _are_whole(parts[:2]) and isinstance(parts[2], str):
         return Span(*parts)
     raise DataError(f"span is {value!r}; expected [start, end, label] or an object with these keys")
 

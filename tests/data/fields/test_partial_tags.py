@@ -1,6 +1,7 @@
 """Tags of records annotated in part: sets of tags, and steps without annotation."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -92,3 +93,26 @@ def test_empty_marks_are_refused(name: str) -> None:
     marks = {"unannotated": "_", "separator": "|"} | {name: ""}
     with pytest.raises(ConfigError, match=f"{name} is empty"):
         PartialTagField(column="tags", scheme=None, **marks)
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [
+        ("B-A|", "a tag of BIO"),
+        ("B-A||B-B", "a tag of BIO"),
+        ("B-A|X", "tag is 'X'; expected a tag of BIO"),
+        ("per", "tag is 'per'; expected a tag of BIO"),
+    ],
+)
+def test_what_is_no_tag_is_refused_by_record_and_line(tag: str, reason: str) -> None:
+    records = {"id": ["t-1", "t-2"], "line": [1, 4], "tags": [["B-A", "B-B"], ["_", tag]]}
+    of_records = Columns(records_from_columns(records))
+    field = PartialTagField(column="tags", scheme="BIO", unannotated="_", separator="|")
+    for act in (field.fit, fitted(["B-A", "B-B"]).encode):
+        with pytest.raises(DataError, match=rf"record 't-2' \(line 4\), step 1, has {re.escape(repr(tag))}.*{reason}"):
+            act(of_records)
+
+
+def test_an_empty_choice_is_refused_without_a_scheme_as_well() -> None:
+    with pytest.raises(DataError, match=r"record '0', step 1, has 'N\|' in column 'tags': a tag is empty"):
+        fitted(["V", "N|"], scheme=None)

@@ -85,3 +85,18 @@ def test_records_without_steps_are_encoded() -> None:
     column = fitted(["B-A"]).encode(columns([], []))
     assert column.lengths.tolist() == [0, 0]
     assert column.collate(np.arange(2)).tolist() == [[NO_TARGET]] * 2
+
+
+def test_what_is_no_tag_of_the_scheme_is_refused_by_record_and_line() -> None:
+    records = {"id": ["t-1", "t-2"], "line": [1, 4], "tags": [["B-A", "O"], ["B-A", "O", "X-A"]]}
+    of_records = Columns(records_from_columns(records))
+    for act in (TagField(column="tags", scheme="BIO").fit, fitted(["B-A"]).encode):
+        with pytest.raises(DataError, match=r"record 't-2' \(line 4\), step 2, has 'X-A' in column 'tags': .* a tag of BIO"):
+            act(of_records)
+    with pytest.raises(DataError, match=r"record '0', step 0, has '' in column 'tags': a tag is empty"):
+        fitted([""], scheme=None)
+
+
+def test_a_step_without_a_tag_is_refused_by_record() -> None:
+    with pytest.raises(DataError, match=r"record '1', step 1, has an empty \(null\) value in column 'tags'"):
+        TagField(column="tags", scheme=None).fit(Columns(records_from_columns({"tags": [["N"], ["N", None]]})))

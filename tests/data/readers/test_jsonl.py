@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,3 +132,19 @@ def test_jsonl_reports_all_faults(open_reader: Open, tmp_path: Path) -> None:
 
     assert [fault.line for fault in faults] == [1, 3]
     assert records["tokens"][:] == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '"segments": [[true, 2, "X"]]',
+        '"segments": [{"start": 0, "end": true, "label": "X"}]',
+        '"text": "a b", "spans": [[false, 1, "X"]]',
+        '"text": "a b", "offsets": [[false, 1], [2, 3]]',
+        '"heads": [true, 0]',
+    ],
+)
+def test_jsonl_takes_no_true_and_false_for_numbers(open_reader: Open, tmp_path: Path, fields: str) -> None:
+    path = write(tmp_path / "x", '{"tokens": ["a", "b"]}', f'{{"tokens": ["a", "b"], {fields}}}')
+    with pytest.raises(DataError, match=rf"{re.escape(str(path))}:2: (span|offsets|heads) is .*(True|False).*; expected"):
+        open_reader("jsonl").read(path)

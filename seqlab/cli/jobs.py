@@ -1,0 +1,71 @@
+"""Jobs of `seqlab train`: which one of a sweep failed, and a mistake in one line where Hydra would add its own."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from typing import Any, TextIO, cast, final
+
+from seqlab.errors import ConfigError, SeqlabError
+
+HYDRAS_LINE = "Error executing job with overrides: "
+
+
+@final
+class Jobs:
+    """The jobs of one command with the overrides `words`; those of a sweep that fail are told as they do, and counted."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._failed: list[int] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Name the job, where it is one of a sweep, in the error of a mistake that it meets."""
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.errors import HydraException
+        from hydra.types import RunMode
+        from omegaconf.errors import OmegaConfBaseException
+
+        from seqlab.overrides import explain
+
+        hydra = HydraConfig.get()
+        try:
+            yield
+        except (SeqlabError, HydraException, OmegaConfBaseException) as error:
+            if hydra.mode != RunMode.MULTIRUN:
+                raise
+            own = [word for word in hydra.overrides.task if word not in self._words]
+            mistake = error if isinstance(error, SeqlabError) else explain(error, list(hydra.overrides.task))
+            told = type(mistake)(f"job {hydra.job.num} ({' '.join(own)}): {mistake}")
+            print(f"error: {told}", file=sys.stderr)
+            self._failed.append(hydra.job.num)
+            raise told from error
+
+    @contextmanager
+    def of_hydra(self) -> Iterator[None]:
+        """Leave out Hydra's line about a failed job; after a sweep with such, raise how many there were.
+
+        Raises: ConfigError where jobs failed in this process, which told of each; else whatever the jobs raised.
+        """
+        try:
+            with redirect_stderr(cast(TextIO, _WithoutHydrasLine(sys.stderr))):
+                yield
+        except SeqlabError as error:
+            if not self._failed:
+                raise
+            numbers = ", ".join(map(str, self._failed))
+            raise ConfigError(f"of the sweep, {len(self._failed)} jobs failed ({numbers}), for the reasons above") from error
+
+
+@final
+class _WithoutHydrasLine:
+    """A text stream but for the line that Hydra writes before it hands on the error of a job."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return len(text) if text.startswith(HYDRAS_LINE) else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
