@@ -52,8 +52,8 @@ output formats (by default terminal on a terminal, else jsonl):
 
 With --min-precision 0.9, spans are left out that are not sure enough: of each type those are kept that are at least as sure as
 the spans of the validation records had to be for 90 % of them to be right. Where that was never so, none of the type is kept,
-and a note on standard error says so. Steps of spans left out are tagged O, and segments that the input gives keep their place with
-the label _, both with the probability that the label left out is not right.
+and a note on standard error says so. Steps of spans left out are tagged O, and segments that the input gives keep their place
+with the label _, both with the probability that the label left out is not right.
 
 Input is read and labelled piece by piece, so it may be larger than memory, or never end.
 """

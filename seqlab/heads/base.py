@@ -44,7 +44,7 @@ class Head(nn.Module, ABC):
         """Return the mean loss of the batch in nats, over what has a target."""
 
     def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
-        """Tell, before anything runs, which records of a split the head cannot label right, whatever it learns: by default none.
+        """Tell, before anything runs, which records of a split the head cannot label right, whatever it learns: none.
 
         The steps of the records must be those that the encoder gives. Raises: DataError where the head `is_taught` by these
         records and not one of them can teach it anything.

@@ -28,7 +28,6 @@ from seqlab.lattices.alignment import (
 from seqlab.steps import Steps
 from seqlab.types import Alternative, Prediction
 
-
 N_SUMMED = 128
 """Label sequences whose alignments are summed together, which bounds the memory for it."""
 

@@ -16,9 +16,9 @@ def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence
     """Return the scores of sets of spans, over all records together (micro).
 
     `span_f1`, `precision` and `recall` each hold `strict` (equal start, end and label), and `exact`, `partial` and `type`, with
-    `matches` and `support`, as `span_scores` has them; `per_type` has the strict scores of each label in gold or predicted. `inner_spans` has
-    the precision of those predicted that lie within a wider one predicted, the recall of gold that lies within wider gold, and
-    their F1. A span that a record has twice counts once. What cannot be divided is 0.0.
+    `matches` and `support`, as `span_scores` has them; `per_type` has the strict scores of each label in gold or predicted.
+    `inner_spans` has the precision of those predicted that lie within a wider one predicted, the recall of gold that lies
+    within wider gold, and their F1. A span that a record has twice counts once. What cannot be divided is 0.0.
 
     Raises:
         DataError: the numbers of records differ.

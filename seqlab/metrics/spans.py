@@ -23,9 +23,10 @@ def span_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
     `mode="strict"`), `default` (conlleval's reading, blind to the scheme; seqeval's default), and `exact`, `partial` and
     `type` (the bounds alone count; half of what overlaps counts; the type of what overlaps counts: see `span_matches`, which
     nervaluate computes as well), whose numbers of spans are in `matches`. `support` has how many gold spans each of them reads:
-    where gold breaks the scheme, strict reads fewer. `per_type` has the strict scores of each label in gold or predicted. seqeval has no strict IO: there, strict is the runs of one label, as in default. What cannot be divided
-    is 0.0. In BILOU the default mode takes neighbours of one label for one span (it knows no L and no U, as in seqeval):
-    there it is of no use, and partial credit is given to spans with L and U read as E and S.
+    where gold breaks the scheme, strict reads others than default. `per_type` has the strict scores of each label in gold or
+    predicted. seqeval has no strict IO: there, strict is the runs of one label, as in default. What cannot be divided is 0.0.
+    In BILOU the default mode takes neighbours of one label for one span (it knows no L and no U, as in seqeval): there it is
+    of no use, and partial credit is given to spans with L and U read as E and S.
 
     Raises:
         DataError: records or steps do not match, or a tag is not one of `scheme`; the message names the record.

@@ -1,5 +1,4 @@
 import json
-import logging
 from itertools import product
 from pathlib import Path
 

@@ -1,7 +1,6 @@
 """Records that a head cannot label right, whatever it learns, are told with their number before anything runs."""
 
 import logging
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -8,8 +8,17 @@ from seqlab.data.columns import string_records
 from seqlab.data.fields import LabelSequenceField, MultiLabelField, SpanField, TagField
 from seqlab.data.fields.base import Field
 from seqlab.errors import ConfigError
-from seqlab.heads import BiaffineSpanHead, CrfTokenHead, CtcHead, Head, HmmHybridHead, MultiLabelHead, SemiMarkovHead
-from seqlab.heads import SecondOrderCrfTokenHead, SoftmaxTokenHead
+from seqlab.heads import (
+    BiaffineSpanHead,
+    CrfTokenHead,
+    CtcHead,
+    Head,
+    HmmHybridHead,
+    MultiLabelHead,
+    SecondOrderCrfTokenHead,
+    SemiMarkovHead,
+    SoftmaxTokenHead,
+)
 
 TAGS, LABELS = TagField("tags", "BIO"), LabelSequenceField(column="labels", alternatives=None)
 TAGS.fit(string_records({"tags": [["B-A", "O"]]}))
