@@ -13,7 +13,18 @@ PLUGINS = PACKAGE.parent / "plugins"
 # From the ground up. A room may import itself and the rooms of the lines above its own.
 FLOORS = (
     ("errors", "autograd", "allocation", "native", "importing", "typed"),
-    ("types", "paths", "arguments", "steps", "directions", "dropout", "schedules", "settings", "parameter_groups"),
+    (
+        "types",
+        "paths",
+        "arguments",
+        "steps",
+        "directions",
+        "dropout",
+        "schedules",
+        "settings",
+        "parameter_groups",
+        "statistics",
+    ),
     ("plugins",),
     ("suited",),
     ("config",),

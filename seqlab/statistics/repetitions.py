@@ -1,0 +1,95 @@
+"""Runs that differ by their seed or their fold: mean, spread, and intervals and tests that take the spread into account."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import copysign, inf, sqrt
+from typing import final
+
+import numpy as np
+
+from seqlab.statistics.distributions import student_t_quantile, student_t_tail
+
+_LEVEL = 0.95
+
+
+@final
+@dataclass(frozen=True)
+class Summary:
+    """The values of one metric over repetitions; None where one value says nothing of it."""
+
+    n: int
+    mean: float
+    sd: float | None
+    """Standard deviation, of a sample (n - 1)."""
+    interval: tuple[float, float] | None
+    """95 % interval of the mean."""
+
+
+@final
+@dataclass(frozen=True)
+class MeanTest:
+    """Difference of two means, A - B, by Student's t; None where there are too few values."""
+
+    difference: float
+    interval: tuple[float, float] | None
+    p_value: float | None
+    degrees: float | None
+    cohens_d: float | None
+    """The difference in standard deviations (pooled): its effect size."""
+
+
+def summarise(values: Sequence[float], *, n_folds: int | None = None) -> Summary:
+    """Return mean, standard deviation and interval by Student's t of the values of independent repetitions.
+
+    With `n_folds`, the values are those of the folds of one or more cross-validations. Their training records overlap, so that
+    they vary too little: the variance is corrected as Nadeau and Bengio 2003 do (Bouckaert and Frank 2004, for several).
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Summary(len(values), mean, None, None)
+    sd = float(np.std(values, ddof=1))
+    half = student_t_quantile((1 + _LEVEL) / 2, degrees=len(values) - 1) * sd * sqrt(_variance_of_mean(len(values), n_folds))
+    return Summary(len(values), mean, sd, (mean - half, mean + half))
+
+
+def welch_test(a: Sequence[float], b: Sequence[float]) -> MeanTest:
+    """Return the test of the means of independent repetitions whose variances may differ (Welch 1947)."""
+    difference = float(np.mean(a) - np.mean(b))
+    if len(a) < 2 or len(b) < 2:
+        return MeanTest(difference, None, None, None, None)
+    of_a, of_b = float(np.var(a, ddof=1)), float(np.var(b, ddof=1))
+    pooled = sqrt(((len(a) - 1) * of_a + (len(b) - 1) * of_b) / (len(a) + len(b) - 2))
+    part_a, part_b = of_a / len(a), of_b / len(b)
+    error = sqrt(part_a + part_b)
+    if not error:
+        return _without_spread(difference, degrees=float(len(a) + len(b) - 2))
+    degrees = (part_a + part_b) ** 2 / (part_a**2 / (len(a) - 1) + part_b**2 / (len(b) - 1))
+    return _t_test(difference, error=error, degrees=degrees, cohens_d=difference / pooled)
+
+
+def corrected_paired_test(a: Sequence[float], b: Sequence[float], *, n_folds: int) -> MeanTest:
+    """Return the corrected resampled t-test of values on the same folds (Nadeau and Bengio 2003)."""
+    differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    mean, n = float(differences.mean()), len(differences)
+    if n < 2:
+        return MeanTest(mean, None, None, None, None)
+    sd = float(differences.std(ddof=1))
+    if not sd:
+        return _without_spread(mean, degrees=n - 1.0)
+    return _t_test(mean, error=sd * sqrt(_variance_of_mean(n, n_folds)), degrees=n - 1.0, cohens_d=mean / sd)
+
+
+def _variance_of_mean(n: int, n_folds: int | None) -> float:
+    """Return the variance of the mean of `n` values in units of theirs: a fold is 1 / (k - 1) of what it was trained on."""
+    return 1 / n if n_folds is None else 1 / n + 1 / (n_folds - 1)
+
+
+def _t_test(difference: float, *, error: float, degrees: float, cohens_d: float) -> MeanTest:
+    half = student_t_quantile((1 + _LEVEL) / 2, degrees=degrees) * error
+    p_value = student_t_tail(difference / error, degrees=degrees)
+    return MeanTest(difference, (difference - half, difference + half), p_value, degrees, cohens_d)
+
+
+def _without_spread(difference: float, *, degrees: float) -> MeanTest:
+    cohens_d = copysign(inf, difference) if difference else 0.0
+    return MeanTest(difference, (difference, difference), 0.0 if difference else 1.0, degrees, cohens_d)
