@@ -7,6 +7,7 @@ README.md            model card
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ BUNDLE_FILE = "bundle.json"
 WEIGHTS_FILE = "weights.safetensors"
 ARRAYS_FILE = "arrays.safetensors"
 CARD_FILE = "README.md"
+REPEATS_FILE = "repeats.json"
+log = logging.getLogger(__name__)
 _DAMAGE = (
     SeqlabError, KeyError, OSError, SafetensorError, RuntimeError, TypeError, ValueError, AttributeError, ArithmeticError,
 )  # fmt: skip
@@ -77,14 +80,29 @@ def save_bundle(
 
 
 def find_bundle(path: Path) -> Path:
-    """Return the bundle's folder for a path to it or to the run that made it.
+    """Return the bundle's folder for a path to it or to the run that made it; of a repeated run, that of its best repetition.
 
     Raises: BundleError when neither holds one.
     """
+    path = _best_repetition(path)
     for folder in (path, path / "model"):
         if (folder / BUNDLE_FILE).is_file():
             return folder
     raise BundleError(f"{path}: no model here; expected a run folder or its `model` folder, which holds {BUNDLE_FILE}")
+
+
+def _best_repetition(path: Path) -> Path:
+    """Return the folder of the repetition that a repeated run names as its best by validation; `path` where it is none."""
+    if not (path / REPEATS_FILE).is_file():
+        return path
+    try:
+        best = json.loads((path / REPEATS_FILE).read_text(encoding="utf-8"))["best"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{path / REPEATS_FILE}: not readable ({error}); name one of the run folders in {path}") from error
+    if best is None:
+        raise BundleError(f"{path}: a repeated run of which no repetition has ended; start it again in its folder")
+    log.info("%s is a repeated run: taking the model of %s, the best by validation", path, best)
+    return path / str(best)
 
 
 def load_bundle(path: Path, *, allow: Sequence[str] = ()) -> Bundle:

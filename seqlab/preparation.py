@@ -13,6 +13,7 @@ from seqlab.automatic import settle_claims, settle_schemes
 from seqlab.config import plain
 from seqlab.data.claims import Claims, claims_of
 from seqlab.data.fields.registry import Fields
+from seqlab.data.folds import Fold
 from seqlab.data.joining import Split
 from seqlab.data.sets import read_sets, set_configs, set_path
 from seqlab.errors import DataError
@@ -68,7 +69,8 @@ def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
     if settings["n_threads"]:
         torch.set_num_threads(settings["n_threads"])
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
-    sets = read_sets(settings["data"], targets=targets, seed=settings["seed"])
+    fold = Fold.from_settings(settings["fold"])
+    sets = read_sets(settings["data"], targets=targets, seed=settings["seed"], fold=fold)
     settle_schemes(config, sets)
     settings = plain(config)
     fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)

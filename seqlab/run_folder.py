@@ -37,7 +37,10 @@ class RunFolder:
         self._write_json("environment.json", _environment())
 
     def save_metrics(self, metrics: Mapping[str, Any], *, trainer: pl.Trainer, monitor: str) -> None:
-        """Write `metrics.json`: the scores by split, the monitored metric's best value and epochs run."""
+        """Write `metrics.json`: the scores by split, the monitored metric's best value and epochs run.
+
+        It is the last file of a run, and written in one step: a folder that has it is of a run that has ended.
+        """
         best = getattr(trainer.checkpoint_callback, "best_model_score", None)
         training = {
             "monitor": monitor,
@@ -91,7 +94,9 @@ class RunFolder:
         return folder
 
     def _write_json(self, name: str, content: object) -> None:
-        (self.path / name).write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        draft = self.path / f"{name}.new"
+        draft.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        draft.replace(self.path / name)
 
 
 def _environment() -> dict[str, Any]:

@@ -21,8 +21,56 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         value = settings[name]
         if value is None and name in _OPTIONAL:
             continue
-        if not isinstance(value, int) or isinstance(value, bool) or not smallest <= value <= _LARGEST:
+        if not _is_whole(value, smallest=smallest):
             raise ConfigError(f"{name} is {value!r}; expected a whole number from {smallest} to {_LARGEST:,}")
+    _check_fold(settings["fold"])
     checkpoint = settings["ckpt_path"]
     if checkpoint is not None and not Path(checkpoint).is_file():
         raise ConfigError(f"ckpt_path is {checkpoint!r}, which is no file; expected a run's checkpoints/last.ckpt or best.ckpt")
+
+
+def seeds_of(settings: Mapping[str, Any]) -> list[int]:
+    """Return the seeds that a run is repeated with: `repeat.seeds` from `seed` on, or those listed; `seed` alone without.
+
+    Raises: ConfigError for what is neither a number of seeds nor a list of different ones.
+    """
+    asked, first = settings["repeat"]["seeds"], settings["seed"]
+    if asked is None:
+        return [first]
+    if _is_whole(asked, smallest=1):
+        asked = list(range(first, first + asked)) if _is_whole(first, smallest=0) else [first]
+    is_list = isinstance(asked, list) and bool(asked) and all(_is_whole(seed, smallest=0) for seed in asked)
+    if not is_list or len(set(asked)) < len(asked):
+        raise ConfigError(f"repeat.seeds is {asked!r}; expected how many, from 1, or a list of different seeds: [1,2,3]")
+    return list(asked)
+
+
+def check_repeat(settings: Mapping[str, Any]) -> None:
+    """Check what a run that is repeated says of it, before the first repetition.
+
+    Raises: ConfigError for numbers out of range, and for settings that go with one run alone.
+    """
+    repeat = settings["repeat"]
+    seeds_of(settings)
+    for name, smallest in (("folds", 2), ("n_workers", 1)):
+        value = repeat[name]
+        if not (value is None and name == "folds") and not _is_whole(value, smallest=smallest):
+            raise ConfigError(f"repeat.{name} is {value!r}; expected a whole number from {smallest}")
+    if repeat["folds"] and settings["fold"]:
+        raise ConfigError("fold goes with one run, and repeat.folds with all folds; leave one of them out")
+    if settings["ckpt_path"] is not None:
+        raise ConfigError(
+            "ckpt_path goes with one run; leave it out, and start a repeated run again in its folder (hydra.run.dir)"
+        )
+
+
+def _check_fold(fold: object) -> None:
+    if fold is None:
+        return
+    is_pair = isinstance(fold, Mapping) and set(fold) == {"index", "of"} and _is_whole(fold["of"], smallest=2)
+    if not is_pair or not _is_whole(fold["index"], smallest=1) or fold["index"] > fold["of"]:  # type: ignore[index]
+        raise ConfigError(f"fold is {fold!r}; expected a fold from 1 and the number of folds, as in fold={{index:1,of:5}}")
+
+
+def _is_whole(value: object, *, smallest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= _LARGEST

@@ -20,12 +20,13 @@ from seqlab.config import build, compose, plain
 from seqlab.data.datamodule import LabelingData
 from seqlab.data.joining import Split
 from seqlab.data.sets import turns_of
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, SeqlabError
 from seqlab.labeler import Labeler
 from seqlab.module import LabelerModule
 from seqlab.open_mappings import opened
 from seqlab.overrides import check_together, explain
 from seqlab.preparation import Start, prepare
+from seqlab.repeating import MONITORED, is_repeated, nested, repeat
 from seqlab.resuming import adopted, read_checkpoint
 from seqlab.run_folder import RunFolder
 from seqlab.typed import Typed, typed_in
@@ -44,6 +45,9 @@ class Run:
     """Best value of the monitored metric."""
     allow: Sequence[str] = ()
     """Classes that the user named and no installed plugin brings: `seqlab.load(run.model, allow=run.allow)`."""
+    repeats: Mapping[str, Any] | None = None
+    """Of a run that was repeated, what its `repeats.json` says; `model` is then that of the best repetition, and `metrics` and
+    `monitored` are means."""
 
 
 def train(overrides: Sequence[str]) -> Run:
@@ -73,7 +77,30 @@ def untrained(overrides: Sequence[str]) -> Labeler:
 
 
 def run(config: DictConfig, *, typed: Typed) -> Run:
-    """Train, score and save as `config` says; `typed` is what the user himself wrote of it, and may name classes of his own."""
+    """Train, score and save as `config` says, as often as it says.
+
+    `typed` is what the user himself wrote of it, and may name classes of his own.
+
+    Raises: SeqlabError where all repetitions fail; those of some that fail are named in the log and in `Run.repeats`.
+    """
+    return _repeated(config, typed=typed) if is_repeated(config) else run_once(config, typed=typed)
+
+
+def _repeated(config: DictConfig, *, typed: Typed) -> Run:
+    folder = Path(config.paths.run_dir)
+    RunFolder(folder).start(config)
+    repeats = repeat(config, typed=typed, run=run_once)
+    if repeats["best"] is None:
+        errors = list(dict.fromkeys(one["error"] for one in repeats["repetitions"]))
+        raise SeqlabError(f"{errors[0]} (all {len(repeats['repetitions'])} repetitions failed; {folder}/*/error.txt tells how)")
+    means = {name: found["mean"] for name, found in repeats["metrics"].items()}
+    monitored = means.pop(MONITORED, None)
+    own = sorted(typed.targets)
+    return Run(folder, folder / repeats["best"] / "model", nested(means), monitored, own, repeats)
+
+
+def run_once(config: DictConfig, *, typed: Typed) -> Run:
+    """Train, score and save once."""
     _silence_lightning()
     targets = admit(config, typed)
     start = prepare(config, targets=targets)
@@ -122,8 +149,8 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     elif not settings["ckpt_path"]:
         log.warning("train is false and ckpt_path is null: what is scored are weights that were never trained")
     metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
-    folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
     model = folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
+    folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
     own = own_classes(settings, targets)
     return Run(folder.path, model, metrics, _monitored(trainer), own)
 

@@ -35,6 +35,8 @@ FLOORS = (
     ("module", "admission", "regularizers", "calibration"),
     ("bundle", "callbacks", "model_card", "automatic", "resuming"),
     ("run_folder", "finished_run", "preparation"),
+    ("finished_repeat",),
+    ("repeating",),
     ("training", "inference", "extending"),
     ("report", "serving", "testing"),
     ("cli",),

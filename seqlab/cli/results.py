@@ -29,7 +29,7 @@ def print_run(result: "Run", *, n_examples: int) -> None:
         print_scores(result.metrics[split], title=split, console=console)
     if split == "test":
         _print_examples(result.folder, scores=result.metrics["test"], n_examples=n_examples, console=console)
-    folder = shlex.quote(_shortest(result.folder))
+    folder = shlex.quote(shortest(result.folder))
     allow = "".join(f" --allow {name}" for name in result.allow)
     last = [
         f"\nrun folder  {folder}",
@@ -87,5 +87,6 @@ def _dullness(record: "TaggedRecord") -> tuple[bool, bool]:
     return not has_span, len(record.tokens) > MAX_EXAMPLE_TOKENS
 
 
-def _shortest(path: Path) -> str:
+def shortest(path: Path) -> str:
+    """Return the path as it is named from the working folder."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

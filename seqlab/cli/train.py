@@ -17,6 +17,8 @@ DESCRIPTION = """Train a model as conf/train.yaml says, changed by overrides (a 
   seqlab train experiment=wnut17 data.dir=path/to/wnut17
   seqlab train encoder=gru encoder.width=200 optimizer.lr=1e-3
   seqlab train -m encoder=lstm,gru seed=1,2,3      a sweep over all combinations
+  seqlab train repeat.seeds=5                      the same run with five seeds: means, spread and intervals
+  seqlab train repeat.folds=5                      cross-validation over the training records
   seqlab train --cfg job                           the config it would run with
   seqlab train --info searchpath                   where options come from
   seqlab train --hydra-help                        all of Hydra's own flags
@@ -79,9 +81,13 @@ def _flags_first(words: Sequence[str]) -> list[str]:
 
 
 def _train(config: Any, *, typed: "Typed") -> float | None:
+    from seqlab.cli.repeats import print_repeats
     from seqlab.cli.results import print_run
     from seqlab.training import run as run_config
 
     result = run_config(config, typed=typed)
-    print_run(result, n_examples=config.n_examples)
+    if result.repeats is not None:
+        print_repeats(result)
+    else:
+        print_run(result, n_examples=config.n_examples)
     return result.monitored

@@ -16,6 +16,7 @@ from seqlab.config import build
 from seqlab.data.alternation import BY_SIZE, Turns, evaluation_order, training_order
 from seqlab.data.batching import BatchedRecords, FixedBatches, TrainingBatches
 from seqlab.data.encoding import Batch
+from seqlab.data.folds import Fold
 from seqlab.data.joining import Split
 from seqlab.data.readers.base import Reader
 from seqlab.data.splits import SPLITS
@@ -25,11 +26,12 @@ log = logging.getLogger(__name__)
 
 
 def read_splits(
-    config: Mapping[str, Any], *, targets: frozenset[str], seed: int, path: str = "data"
+    config: Mapping[str, Any], *, targets: frozenset[str], seed: int, path: str = "data", fold: Fold | None = None
 ) -> dict[str, datasets.Dataset]:
     """Return the records of each split that the data config names; without `val`, `holdout` of `train` becomes it.
 
-    `path` is where `config` stands, for messages.
+    `path` is where `config` stands, for messages. With a `fold`, that part of `train` takes the place of `test`, which is
+    not read.
 
     Raises: DataError for files that are missing or wrong; ConfigError for a split of another name.
     """
@@ -38,12 +40,15 @@ def read_splits(
     if unknown:
         raise ConfigError(f"{path}.splits has {', '.join(sorted(unknown))}; expected {', '.join(SPLITS)}")
     folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
-    paths = {split: folder / name for split, name in config["splits"].items() if name}
+    wanted = {split: name for split, name in config["splits"].items() if name and not (fold and split == "test")}
+    paths = {split: folder / name for split, name in wanted.items()}
     records = {split: reader.read(path) for split, path in paths.items()}
     for split, found in records.items():
         if not len(found):
             without = f", or leave it out with {path}.splits.{split}=null" if split != "train" else ""
             raise DataError(f"{paths[split]}: no record to read as split {split}; choose another file{without}")
+    if fold is not None and "train" in records:
+        records |= fold.split(records["train"], seed=seed, path=path)
     if "train" in records and "val" not in records:
         records |= _held_out(records["train"], share=config["holdout"], seed=seed, path=path)
     return records

@@ -8,6 +8,7 @@ import datasets
 
 from seqlab.data.alternation import Turns
 from seqlab.data.datamodule import read_splits
+from seqlab.data.folds import Fold
 from seqlab.errors import ConfigError, DataError
 
 UNNAMED = ""
@@ -36,15 +37,19 @@ def set_path(name: str) -> str:
     return f"data.sets.{name}" if name else "data"
 
 
-def read_sets(data: Mapping[str, Any], *, targets: frozenset[str], seed: int) -> dict[str, dict[str, datasets.Dataset]]:
+def read_sets(
+    data: Mapping[str, Any], *, targets: frozenset[str], seed: int, fold: Fold | None = None
+) -> dict[str, dict[str, datasets.Dataset]]:
     """Return the splits of each data set, their columns under the names that `columns` of the set gives them.
+
+    With a `fold`, that part of each set's training records is its test split.
 
     Raises: DataError for files that are missing or wrong; ConfigError for settings that are, and without a `train` split.
     """
     sets = {}
     for name, node in set_configs(data).items():
         path = set_path(name)
-        splits = read_splits(node, targets=targets, seed=seed, path=path)
+        splits = read_splits(node, targets=targets, seed=seed, path=path, fold=fold)
         if "train" not in splits:
             raise ConfigError(f"{path}.splits.train is null; expected a file to learn from; set {path}.splits.train=…")
         renames = node.get("columns") or {}

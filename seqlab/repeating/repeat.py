@@ -1,0 +1,65 @@
+"""Repeating a run: what is there already is kept, the rest is run, and `repeats.json` says how it went."""
+
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from seqlab.config import plain
+from seqlab.finished_run import CONFIG
+from seqlab.repeating.out_of_fold import join_answers
+from seqlab.repeating.outcome import has_ended, summary, write
+from seqlab.repeating.plan import Repetition, check_same, config_of, plan
+from seqlab.repeating.workers import Job, Runner, work_off
+from seqlab.settings import check_repeat, check_settings
+from seqlab.typed import Typed
+
+log = logging.getLogger(__name__)
+
+
+def is_repeated(config: DictConfig) -> bool:
+    """Return whether `config` asks for several runs."""
+    return config.repeat.seeds is not None or config.repeat.folds is not None
+
+
+def repeat(config: DictConfig, *, typed: Typed, run: Runner) -> Mapping[str, Any]:
+    """Run each repetition that is not there yet with `run`, and return what `repeats.json` then says.
+
+    Raises: ConfigError for numbers out of range, and where a repetition that is there is of another config.
+    """
+    settings = plain(config)
+    check_settings(settings)
+    check_repeat(settings)
+    folder = Path(settings["paths"]["run_dir"])
+    repetitions, n_folds = plan(settings), settings["repeat"]["folds"]
+    content = summary(folder, repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
+    jobs = _still_to_do(config, repetitions, folder=folder)
+    write(folder, content)
+    for _ in work_off(jobs, run=run, typed=typed, n_workers=settings["repeat"]["n_workers"]):
+        content = summary(folder, repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
+        write(folder, content)
+    if n_folds is not None:
+        content["out_of_fold"] = join_answers(folder, repetitions, n_folds=n_folds)
+        write(folder, content)
+    return content
+
+
+def _still_to_do(config: DictConfig, repetitions: Sequence[Repetition], *, folder: Path) -> list[Job]:
+    """Return the repetitions that have not ended; what an interrupted one left is taken away, since it starts anew."""
+    jobs = []
+    for one in repetitions:
+        job = Job(one.name, folder / one.name, config_of(config, one, folder=folder / one.name))
+        if has_ended(job.folder):
+            check_same(job.config, folder=job.folder)
+            log.info("%s is there already", one.name)
+        else:
+            jobs.append(job)
+    for job in jobs:
+        if (job.folder / CONFIG).is_file():
+            log.info("%s had not ended: it starts anew", job.name)
+            shutil.rmtree(job.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return jobs

@@ -1,0 +1,67 @@
+"""Cross-validation: folds are a partition that the seed alone decides, and every record gets an answer out of its fold."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqlab.data.folds import Fold
+from seqlab.errors import SeqlabError
+from seqlab.finished_repeat import FinishedRepeat
+from seqlab.finished_run import FinishedRun
+from seqlab.testing.runs import SENTENCES, train_small
+from seqlab.training import Run
+
+FAST = ["trainer.max_epochs=1", "seed=7"]
+
+
+@given(st.integers(2, 9), st.integers(0, 60), st.integers(0, 99))
+def test_folds_are_a_partition_of_even_parts(n_folds: int, more: int, seed: int) -> None:
+    n = n_folds + more
+    parts = [Fold(index, n_folds).rows(n, seed=seed) for index in range(1, n_folds + 1)]
+    assert sorted(np.concatenate(parts).tolist()) == list(range(n))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_another_seed_has_other_folds() -> None:
+    assert Fold(1, 5).rows(100, seed=1).tolist() != Fold(1, 5).rows(100, seed=2).tolist()
+
+
+def test_every_training_record_is_answered_once_in_order(by_folds: Run) -> None:
+    answers = list(FinishedRun(by_folds.folder).answers("out_of_fold_seed_7"))
+    assert [record.tokens for record in answers] == [tokens for tokens, _, _ in SENTENCES]
+    assert [record.gold["tags"] for record in answers] == [tags for _, tags, _ in SENTENCES]
+
+
+def test_an_answer_is_of_the_fold_that_was_not_trained_on_the_record(by_folds: Run) -> None:
+    joined = (by_folds.folder / "predictions" / "out_of_fold_seed_7.jsonl").read_text().splitlines()
+    for index in (1, 2, 3):
+        lines = (by_folds.folder / f"fold_{index}" / "predictions" / "test.jsonl").read_text().splitlines()
+        assert lines == [joined[row] for row in Fold(index, 3).rows(len(SENTENCES), seed=7)]
+
+
+def test_a_fold_is_a_plain_run(by_folds: Run, corpus: Path, tmp_path: Path) -> None:
+    plain = train_small(corpus, tmp_path, [*FAST, "fold={index:2,of:3}"])
+    weights = [folder / "model" / "weights.safetensors" for folder in (plain.folder, by_folds.folder / "fold_2")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_the_test_split_is_not_read(corpus: Path, tmp_path: Path) -> None:
+    run = train_small(corpus, tmp_path, [*FAST, "fold={index:1,of:3}", "data.splits.test=nowhere"])
+    assert len((run.folder / "predictions" / "test.jsonl").read_text().splitlines()) == 2
+
+
+def test_seeds_and_folds_together_are_all_pairs(corpus: Path, tmp_path: Path) -> None:
+    run = train_small(corpus, tmp_path, [*FAST, "repeat.seeds=[1,2]", "repeat.folds=2"])
+    found = FinishedRepeat(run.folder)
+    assert found.names == ["seed_1_fold_1", "seed_1_fold_2", "seed_2_fold_1", "seed_2_fold_2"]
+    assert list(found.content["out_of_fold"]) == ["1", "2"]
+    assert json.loads((run.folder / "repeats.json").read_text())["metrics"]["test/accuracy"]["n"] == 4
+
+
+def test_more_folds_than_records_are_refused(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(SeqlabError, match="data has 6 training records, too few for 7 folds"):
+        train_small(corpus, tmp_path, [*FAST, "repeat.folds=7"])

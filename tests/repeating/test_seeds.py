@@ -1,0 +1,129 @@
+"""Runs repeated by seeds: the plain runs to the bit, a summary of them, and what was done is not done again."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seqlab
+from seqlab.bundle import find_bundle
+from seqlab.errors import BundleError, ConfigError, SeqlabError
+from seqlab.finished_repeat import FinishedRepeat
+from seqlab.testing.runs import train_small
+from seqlab.training import Run
+
+FAST = ["trainer.max_epochs=1", "seed=7"]
+METRIC = "test/span_f1/partial"
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model" / "weights.safetensors").read_bytes()
+
+
+def test_a_repetition_is_the_plain_run_with_its_seed(by_seeds: Run, corpus: Path, tmp_path: Path) -> None:
+    plain = train_small(corpus, tmp_path, [*FAST, "seed=8"])
+    assert weights(plain.folder) == weights(by_seeds.folder / "seed_8") != weights(by_seeds.folder / "seed_7")
+    assert json.loads((plain.folder / "metrics.json").read_text()) == json.loads(
+        (by_seeds.folder / "seed_8" / "metrics.json").read_text()
+    )
+
+
+def test_repeats_say_values_mean_spread_and_interval(by_seeds: Run) -> None:
+    found = FinishedRepeat(by_seeds.folder)
+    values = {name: run.metrics["test"]["span_f1"]["partial"] for name, run in found.runs.items()}
+    assert found.names == ["seed_7", "seed_8"]
+    assert found.values(METRIC) == values
+    summary = found.content["metrics"][METRIC]
+    assert summary["mean"] == pytest.approx(np.mean(list(values.values())))
+    assert summary["sd"] == pytest.approx(np.std(list(values.values()), ddof=1))
+    assert summary["interval"][0] <= summary["mean"] <= summary["interval"][1]
+
+
+def test_the_run_has_means(by_seeds: Run) -> None:
+    summary = FinishedRepeat(by_seeds.folder).content["metrics"]
+    assert by_seeds.metrics["test"]["span_f1"]["partial"] == summary[METRIC]["mean"]
+    assert by_seeds.monitored == summary["monitored"]["mean"]
+
+
+def test_the_model_is_that_of_the_best_by_validation(by_seeds: Run, caplog: pytest.LogCaptureFixture) -> None:
+    monitored = FinishedRepeat(by_seeds.folder).values("monitored")
+    best = max(monitored, key=monitored.__getitem__)
+    with caplog.at_level(logging.INFO):
+        assert find_bundle(by_seeds.folder) == by_seeds.folder / best / "model" == by_seeds.model
+    assert f"taking the model of {best}, the best by validation" in caplog.text
+    assert seqlab.load(by_seeds.folder).predict([["Ada", "slept"]])
+
+
+def test_started_again_only_what_is_missing_runs(by_seeds: Run, corpus: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(by_seeds.folder, folder)
+    before = (folder / "seed_7" / "metrics.json").stat().st_mtime_ns
+    (folder / "seed_8" / "metrics.json").unlink()  # as if it had been killed
+    (folder / "seed_8" / "stale").touch()
+    train_small(corpus, folder, [*FAST, "repeat.seeds=2"])
+    assert (folder / "seed_7" / "metrics.json").stat().st_mtime_ns == before
+    assert not (folder / "seed_8" / "stale").exists()
+    assert weights(folder / "seed_8") == weights(by_seeds.folder / "seed_8")
+
+
+def test_a_folder_of_another_config_is_refused(by_seeds: Run, corpus: Path) -> None:
+    with pytest.raises(ConfigError, match=r"seed_7 is a run of another config: optimizer\.lr is .* there and 0\.5 here"):
+        train_small(corpus, by_seeds.folder, [*FAST, "repeat.seeds=2", "optimizer.lr=0.5"])
+
+
+def test_one_repetition_has_no_interval(corpus: Path, tmp_path: Path) -> None:
+    run = train_small(corpus, tmp_path, [*FAST, "repeat.seeds=[3]"])
+    summary = FinishedRepeat(run.folder).content["metrics"][METRIC]
+    assert (summary["n"], summary["sd"], summary["interval"]) == (1, None, None)
+
+
+def test_a_repetition_that_fails_keeps_the_others(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = seqlab.training.run_once
+
+    def fragile(config, *, typed):  # type: ignore[no-untyped-def]
+        if config.seed == 7:
+            raise RuntimeError("out of\nluck")
+        return whole(config, typed=typed)
+
+    monkeypatch.setattr("seqlab.training.run_once", fragile)
+    run = train_small(corpus, tmp_path, [*FAST, "repeat.seeds=2"])
+    assert run.repeats is not None
+    assert [(one["name"], one["status"], one["error"]) for one in run.repeats["repetitions"]] == [
+        ("seed_7", "failed", "RuntimeError: out of luck"),
+        ("seed_8", "finished", None),
+    ]
+    assert "Traceback" in (tmp_path / "seed_7" / "error.txt").read_text()
+
+
+def test_when_all_fail_it_is_told_once(tmp_path: Path) -> None:
+    with pytest.raises(SeqlabError, match=r"nowhere.*\(all 2 repetitions failed"):
+        train_small(Path("nowhere"), tmp_path, ["repeat.seeds=2"])
+    with pytest.raises(BundleError, match="of which no repetition has ended"):
+        find_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["repeat.seeds=0"], r"repeat\.seeds is 0; expected how many, from 1, or a list"),
+        (["repeat.seeds=[1,1]"], r"repeat\.seeds is \[1, 1\]; expected"),
+        (["repeat.seeds=[]"], r"repeat\.seeds is \[\]; expected"),
+        (["repeat.folds=1"], r"repeat\.folds is 1; expected a whole number from 2"),
+        (["repeat.seeds=2", "repeat.n_workers=0"], r"repeat\.n_workers is 0; expected"),
+        (["repeat.folds=2", "fold={index:1,of:2}"], "leave one of them out"),
+        (["fold={index:4,of:3}"], r"fold is .*; expected a fold from 1"),
+    ],
+)
+def test_bad_numbers_are_told_before_anything_runs(tmp_path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train_small(Path("nowhere"), tmp_path, overrides)
+
+
+@pytest.mark.slow
+def test_processes_side_by_side_give_the_same_bits(by_seeds: Run, corpus: Path, tmp_path: Path) -> None:
+    run = train_small(corpus, tmp_path, [*FAST, "repeat.seeds=2", "repeat.n_workers=2"])
+    assert run.metrics == by_seeds.metrics
+    assert [weights(run.folder / name) == weights(by_seeds.folder / name) for name in ("seed_7", "seed_8")] == [True, True]
