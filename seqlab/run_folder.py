@@ -34,7 +34,7 @@ class RunFolder:
         """Write the resolved config and the environment, before anything can fail."""
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
-        self._write_json("environment.json", _environment())
+        self._write_json("environment.json", environment())
 
     def save_metrics(self, metrics: Mapping[str, Any], *, trainer: pl.Trainer, monitor: str) -> None:
         """Write `metrics.json`: the scores by split, the monitored metric's best value and epochs run.
@@ -99,12 +99,14 @@ class RunFolder:
         draft.replace(self.path / name)
 
 
-def _environment() -> dict[str, Any]:
+def environment() -> dict[str, Any]:
+    """Return versions, threads, machine, command and git state of this process."""
     return {
         "seqlab": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version(name) for name in PACKAGES},
+        "cpu": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "n_threads": torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "command": sys.argv,

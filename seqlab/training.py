@@ -16,12 +16,13 @@ from omegaconf.errors import OmegaConfBaseException
 from seqlab.admission import admit, own_classes
 from seqlab.automatic import settle_monitor
 from seqlab.calibration import fit_temperatures, measure_precision
-from seqlab.config import build, compose, plain
+from seqlab.config import build, compose, known_targets, plain
 from seqlab.data.datamodule import LabelingData
 from seqlab.data.joining import Split
 from seqlab.data.sets import turns_of
 from seqlab.errors import ConfigError, SeqlabError
 from seqlab.labeler import Labeler
+from seqlab.lock import Lock
 from seqlab.module import LabelerModule
 from seqlab.open_mappings import opened
 from seqlab.overrides import check_together, explain
@@ -29,6 +30,7 @@ from seqlab.preparation import Start, prepare
 from seqlab.repeating import MONITORED, is_repeated, nested, repeat
 from seqlab.resuming import adopted, read_checkpoint
 from seqlab.run_folder import RunFolder
+from seqlab.tracking import close, keep_to_itself, log_config, log_results
 from seqlab.typed import Typed, typed_in
 
 log = logging.getLogger(__name__)
@@ -118,6 +120,7 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     settings, labeler = plain(config), start.labeler
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
     folder.start(config)
+    Lock.of(settings, start.sets, allow=sorted(targets - known_targets())).write(folder.path)
     regularizers = build(settings["regularizers"], targets=targets, path="regularizers").values()
     for regularizer in regularizers:
         regularizer.attach(labeler)
@@ -140,6 +143,7 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
         turns=turns_of(settings["data"]),
     )
     trainer = _trainer(settings, targets=targets, has_turns=len(start.sets) > 1)
+    log_config(trainer.loggers, settings)
     _log_start(encoded, labeler)
     if settings["train"]:
         checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer, module=module)
@@ -151,6 +155,9 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
     model = folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
     folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
+    if trainer.is_global_zero:
+        log_results(trainer.loggers, folder.path)
+    close(trainer.loggers)
     own = own_classes(settings, targets)
     return Run(folder.path, model, metrics, _monitored(trainer), own)
 
@@ -160,6 +167,7 @@ def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns:
     node = dict(settings["trainer"])
     if has_turns and node.get("strategy") == "ddp":
         node["strategy"] = "ddp_find_unused_parameters_true"
+    keep_to_itself()
     callbacks = build(settings.get("callbacks") or {}, targets=targets, path="callbacks")
     loggers = build(settings.get("logger") or {}, targets=targets, path="logger")
     trainer: pl.Trainer = build(

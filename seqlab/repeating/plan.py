@@ -78,16 +78,25 @@ def check_same(config: DictConfig, *, folder: Path) -> None:
     Raises: ConfigError that names the first setting that differs.
     """
     there = dict(_leaves(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))))
-    here = dict(_leaves(OmegaConf.to_container(config, resolve=True)))
+    here = dict(_leaves(OmegaConf.to_container(_settled(config, there), resolve=True)))
     moved = (str(there["paths.run_dir"]), str(folder))  # a folder may have been moved since
     for key in sorted(there.keys() | here.keys()):
-        is_settled = here.get(key) == _AUTO or (key.startswith("data.sets.") and key.endswith(".heads"))
         was = there.get(key)
+        is_settled = key not in here and key.startswith("data.sets.") and key.endswith(".heads")
         if not is_settled and (was.replace(*moved) if isinstance(was, str) else was) != here.get(key):
             raise ConfigError(
                 f"{folder} is a run of another config: {key} is {there.get(key)!r} there and {here.get(key)!r} here; "
                 "choose another folder (hydra.run.dir), or delete that one"
             )
+
+
+def _settled(config: DictConfig, there: Mapping[str, Any]) -> DictConfig:
+    """Return `config` with what it leaves to the data as the run found it."""
+    own = copy.deepcopy(config)
+    for key, value in _leaves(OmegaConf.to_container(own)):
+        if value == _AUTO and key in there:
+            OmegaConf.update(own, key, there[key])
+    return own
 
 
 def _leaves(node: object, path: str = "") -> Iterator[tuple[str, Any]]:

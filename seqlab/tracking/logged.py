@@ -1,0 +1,111 @@
+"""What each kind of tracker is given at the start of a run and at its end."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+
+from seqlab.tracking.plots import draw
+
+FILES = ("config.yaml", "environment.json", "lock.json", "metrics.json")
+"""Files of a run folder that trackers keep."""
+Giver: TypeAlias = Callable[[Any, Path, Sequence[Path]], None]
+"""Gives a logger what a run folder has, and its pictures."""
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
+
+
+def keep_to_itself() -> None:
+    """Keep trackers from sending word of their use to their makers; what the environment says already comes first."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+def log_config(loggers: Sequence[Logger], settings: Mapping[str, Any]) -> None:
+    """Give every tracker the resolved config; the CSV logger's folder has it already."""
+    for logger in _trackers(loggers):
+        logger.log_hyperparams(dict(_leaves(settings)))
+
+
+def log_results(loggers: Sequence[Logger], folder: Path) -> None:
+    """Give every tracker the run's files, pictures of it (where matplotlib is installed) and its model."""
+    trackers = list(_trackers(loggers))
+    if trackers:
+        pictures = draw(folder)
+        for logger in trackers:
+            for kind, give in _GIVERS.items():
+                if isinstance(logger, kind):
+                    give(logger, folder, pictures)
+
+
+def close(loggers: Sequence[Logger]) -> None:
+    """End what would otherwise be taken for the run of the next training in this process."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
+
+
+def _trackers(loggers: Sequence[Logger]) -> Iterator[Logger]:
+    return (logger for logger in loggers if not isinstance(logger, CSVLogger))
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping) and node:
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}".lstrip("."))
+    else:
+        yield path, node if isinstance(node, bool | int | float | str) else str(node)
+
+
+def _to_tensorboard(logger: TensorBoardLogger, folder: Path, pictures: Sequence[Path]) -> None:
+    """It keeps texts and pictures, no files: the model's card says what the model is, and where it lies."""
+    for name in FILES:
+        logger.experiment.add_text(name, _code((folder / name).read_text(encoding="utf-8")))
+    card = (folder / "model" / "README.md").read_text(encoding="utf-8")
+    logger.experiment.add_text("model", f"`{folder / 'model'}`\n\n{card}")
+    for picture in pictures:
+        logger.experiment.add_image(picture.stem, _pixels(picture), dataformats="HWC")
+    logger.experiment.flush()
+
+
+def _to_wandb(logger: WandbLogger, folder: Path, pictures: Sequence[Path]) -> None:
+    import wandb
+
+    experiment = logger.experiment
+    for name in FILES:
+        experiment.save(str(folder / name), base_path=str(folder), policy="now")
+    for picture in pictures:
+        experiment.log({picture.stem: wandb.Image(str(picture))})
+    artifact = wandb.Artifact(f"model-{experiment.id}", type="model")
+    artifact.add_dir(str(folder / "model"))
+    experiment.log_artifact(artifact)
+
+
+def _to_mlflow(logger: MLFlowLogger, folder: Path, pictures: Sequence[Path]) -> None:
+    run_id, client = logger.run_id, logger.experiment
+    for name in FILES:
+        client.log_artifact(run_id, str(folder / name))
+    for picture in pictures:
+        client.log_artifact(run_id, str(picture), "plots")
+    client.log_artifacts(run_id, str(folder / "model"), "model")
+
+
+_GIVERS: dict[type[Logger], Giver] = {
+    TensorBoardLogger: _to_tensorboard,
+    WandbLogger: _to_wandb,
+    MLFlowLogger: _to_mlflow,
+}
+
+
+def _code(text: str) -> str:
+    """Return `text` as Markdown shows it word for word."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _pixels(path: Path) -> Any:
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
