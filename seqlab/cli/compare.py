@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     if options.seed < 0:
         raise ConfigError(f"--seed is {options.seed}; expected a number from 0")
     found = compare(options.runs, n_resamples=options.n_resamples, seed=options.seed)
-    sentences = [sentence(finding, n_systems=len(options.runs)) for finding in found.findings]
+    sentences = [sentence(finding, comparison=found) for finding in found.findings]
     if options.format == "json":
         rows = [{**_row(one), "sentence": text} for one, text in zip(found.findings, sentences, strict=True)]
         whole = {"n_resamples": found.n_resamples, "seed": found.seed, "left_out": list(found.left_out), "findings": rows}

@@ -1,19 +1,22 @@
 """Findings in plain words."""
 
-from seqlab.comparison.compare import Finding
+from seqlab.comparison.compare import LEVEL, Comparison, Finding
 
 
-def sentence(finding: Finding, *, n_systems: int) -> str:
-    """Return what a finding says, for a reader who has no time for tables; `n_systems` were compared."""
+def sentence(finding: Finding, *, comparison: Comparison) -> str:
+    """Return what a finding of a comparison says, for a reader who has no time for tables."""
     test = finding.records
-    what = f"{test.score}{f' of {finding.head}' if finding.head else ''}{f' on {finding.data_set}' if finding.data_set else ''}"
+    has_several = len({one.head for one in comparison.findings}) > 1
+    of_head = f" of {finding.head}" if has_several else ""
+    what = f"{test.score}{of_head}{f' on {finding.data_set}' if finding.data_set else ''}"
+    is_corrected = len({one.b for one in comparison.findings}) > 1
     if not test.difference:
         return f"{finding.a} and {finding.b} have the same {what}: {100 * test.value_a:.2f} % on {test.n_records:,} records."
     is_a_better = (test.difference > 0) == finding.is_better_high
     better, worse = (finding.a, finding.b) if is_a_better else (finding.b, finding.a)
     low, high = sorted(100 * end if test.difference > 0 else -100 * end for end in test.interval)
     method = "exact randomisation" if test.is_exact else "approximate randomisation"
-    corrected = f" ({_p(finding.p_adjusted)} by Holm's correction)" if n_systems > 2 else ""
+    corrected = f" ({_p(finding.p_adjusted)} by Holm's correction)" if is_corrected else ""
     return (
         f"{better} is better than {worse} by {100 * abs(test.difference):.1f} points of {what} "
         f"(95 % interval {low:.1f} to {high:.1f}); {_p(test.p_value)} by {method} over {test.n_records:,} records"
@@ -32,7 +35,7 @@ def _verdict(finding: Finding) -> str:
     if finding.is_beyond_chance:
         return "unlikely to be chance"
     of_seeds = finding.repetitions.p_value if finding.repetitions else None
-    if of_seeds is not None and finding.p_adjusted < 0.05:
+    if of_seeds is not None and finding.p_adjusted < LEVEL:
         return "not chance on these records, but it may be chance of the seeds"
     return "may well be chance"
 
