@@ -19,7 +19,8 @@ class Progress(pl.Callback):
     """Logs an epoch's metrics, speed and duration in one line, and on a terminal shows a bar while the epoch runs.
 
     `metrics` are shown in this order, where they were logged. Speed counts real tokens (the module's `epoch_tokens`)
-    over the time spent training, validation left out; the duration includes it.
+    over the time spent training, validation left out; the duration includes it. Loggers get `train/seconds`,
+    `train/tokens_per_second` and `val/seconds`.
     """
 
     def __init__(self, *, metrics: Sequence[str], refresh_per_second: float) -> None:
@@ -56,8 +57,14 @@ class Progress(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the bar away before the line is logged: handlers write past it."""
         self._close()
+        seconds = time.perf_counter() - self._epoch_began
+        n_tokens = getattr(pl_module, "epoch_tokens", 0)
+        speed = n_tokens / (seconds - self._validation_seconds)
+        if n_tokens:
+            self._log(pl_module, seconds=seconds, speed=speed)
         if trainer.is_global_zero:
-            _LOG.info("%s", "  ".join([_epoch(trainer), *self._scores(trainer), *self._timing(pl_module)]))
+            timing = [*([f"{speed:,.0f} tokens/s"] if n_tokens else []), f"{seconds:.1f} s"]
+            _LOG.info("%s", "  ".join([_epoch(trainer), *self._scores(trainer), *timing]))
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Give the terminal back."""
@@ -72,11 +79,11 @@ class Progress(pl.Callback):
         logged = trainer.callback_metrics
         return [f"{name} {float(logged[name]):.4g}" for name in self.metrics if name in logged]
 
-    def _timing(self, pl_module: pl.LightningModule) -> list[str]:
-        seconds = time.perf_counter() - self._epoch_began
-        n_tokens = getattr(pl_module, "epoch_tokens", 0)
-        speed = [f"{n_tokens / (seconds - self._validation_seconds):,.0f} tokens/s"] if n_tokens else []
-        return [*speed, f"{seconds:.1f} s"]
+    def _log(self, pl_module: pl.LightningModule, *, seconds: float, speed: float) -> None:
+        """Hand what the epoch took to the loggers; each process tells of itself, and the first one's is kept."""
+        took = {"train/seconds": seconds - self._validation_seconds, "val/seconds": self._validation_seconds}
+        for name, value in {**took, "train/tokens_per_second": speed}.items():
+            pl_module.log(name, value, rank_zero_only=True)
 
 
 def _epoch(trainer: pl.Trainer) -> str:

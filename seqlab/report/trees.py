@@ -4,15 +4,19 @@ import html
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from seqlab.report.document.text import visible
 from seqlab.types import Prediction
 
 _CHARACTER, _GAP, _ROW, _PAD = 7.6, 22, 54, 16
 _LOW = 33
 """From the top of a box to where lines leave it, below its confidence."""
 _STYLE = (
-    "text{font:13px ui-monospace,SFMono-Regular,Menlo,monospace;text-anchor:middle;fill:#1b1f24}"
-    ".sure{font-size:10px;fill:#57606a}line{stroke:#8c959f}rect{fill:#ddf4ff;stroke:#54aeff}"
+    ".tree text{font:13px ui-monospace,SFMono-Regular,Menlo,monospace;text-anchor:middle;fill:var(--tree-ink,#1b1f24)}"
+    ".tree .sure{font-size:10px;fill:var(--tree-soft,#57606a)}.tree line{stroke:var(--tree-line,#8c959f)}"
+    ".tree rect{fill:var(--tree-fill,#ddf4ff);stroke:var(--tree-edge,#54aeff)}"
+    ".tree .error{fill:var(--tree-error,#ffd8d3);stroke:var(--tree-error-edge,#cf222e)}"
 )
+"""Within the picture alone: pages hold several. A page may set the colours."""
 
 
 class _Node(NamedTuple):
@@ -22,19 +26,20 @@ class _Node(NamedTuple):
     """-1 for a root."""
 
 
-def tree_svg(words: Sequence[str], prediction: Prediction) -> str:
+def tree_svg(words: Sequence[str], prediction: Prediction, *, gold: Sequence[str | None] | None = None) -> str:
     """Return a picture of the nodes that `prediction` labels, in post-order, above their `words`.
 
     A node's parent is the first one after it whose words include its own. Labels stand in boxes, the fainter the less sure,
-    with their confidence below.
+    with their confidence below; where `gold` has another label, that is given instead, and the box is red.
     """
     assert prediction.bounds is not None
     centres, width = _centres(words)
     nodes = _placed(prediction.bounds, centres)
     bottom = _PAD + _ROW * (1 + max((node.depth for node in nodes), default=0))
     lines, boxes = [], []
-    for node, (start, end), label, sure in zip(
-        nodes, prediction.bounds, prediction.labels, prediction.confidences, strict=True
+    right = prediction.labels if gold is None else gold
+    for node, (start, end), label, sure, of_gold in zip(
+        nodes, prediction.bounds, prediction.labels, prediction.confidences, right, strict=True
     ):
         y = _PAD + _ROW * node.depth
         if node.parent >= 0:
@@ -42,11 +47,12 @@ def tree_svg(words: Sequence[str], prediction: Prediction) -> str:
             lines.append(_line(node.x, y, above.x, _PAD + _ROW * above.depth + _LOW))
         if end - start == 1:
             lines.append(_line(node.x, y + _LOW, centres[start], bottom - 2))
-        boxes.append(_box(node.x, y, label, sure))
-    texts = [f'<text x="{x:.1f}" y="{bottom + 14}">{html.escape(word)}</text>' for x, word in zip(centres, words, strict=True)]
+        is_wrong = of_gold is not None and of_gold != label
+        boxes.append(_box(node.x, y, label, sure, below=f"gold {of_gold}" if is_wrong else f"{sure:.2f}", is_wrong=is_wrong))
+    texts = [f'<text x="{x:.1f}" y="{bottom + 14}">{_text(word)}</text>' for x, word in zip(centres, words, strict=True)]
     size = f'width="{width:.0f}" height="{bottom + 28}" viewBox="0 0 {width:.0f} {bottom + 28}"'
     parts = "".join([*lines, *boxes, *texts])
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{_STYLE}</style>{parts}</svg>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" class="tree" {size}><style>{_STYLE}</style>{parts}</svg>'
 
 
 def _centres(words: Sequence[str]) -> tuple[list[float], float]:
@@ -76,9 +82,14 @@ def _line(x: float, y: float, to_x: float, to_y: float) -> str:
     return f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}"/>'
 
 
-def _box(x: float, y: float, label: str, sure: float) -> str:
+def _box(x: float, y: float, label: str, sure: float, *, below: str, is_wrong: bool) -> str:
     width = max(len(label) * _CHARACTER + 10, 22)
     place = f'x="{x - width / 2:.1f}" y="{y}" width="{width:.1f}" height="18"'
-    box = f'<rect {place} rx="4" fill-opacity="{0.15 + 0.85 * sure:.2f}"/>'
-    text = f'<text x="{x:.1f}" y="{y + 13}">{html.escape(label)}</text>'
-    return f'{box}{text}<text class="sure" x="{x:.1f}" y="{y + 30}" dy="-1">{sure:.2f}</text>'
+    look = ' class="error"' if is_wrong else ""
+    box = f'<rect {place} rx="4"{look} fill-opacity="{0.15 + 0.85 * sure:.2f}"/>'
+    text = f'<text x="{x:.1f}" y="{y + 13}">{_text(label)}</text>'
+    return f'{box}{text}<text class="sure" x="{x:.1f}" y="{y + 30}" dy="-1">{_text(below)}</text>'
+
+
+def _text(content: str) -> str:
+    return html.escape(visible(content))

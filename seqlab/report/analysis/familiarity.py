@@ -1,0 +1,41 @@
+"""How much of a span or a word training has shown: what is learned by heart against what is understood."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+SAME_LABEL = "seen with this type"
+OTHER_LABEL = "seen with other types only"
+NEW_FORM = "new, all words seen"
+NEW_WORDS = "new, with words never seen"
+FAMILIARITIES = (SAME_LABEL, OTHER_LABEL, NEW_FORM, NEW_WORDS)
+
+
+@final
+@dataclass
+class Training:
+    """Words of the training records, and the surface forms of their spans with the types that they had."""
+
+    words: set[str] = field(default_factory=set)
+    forms: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
+    word_labels: dict[str, set[str]] = field(default_factory=dict)
+    """Labels of single words, where a head labels those."""
+
+    def add(self, tokens: Sequence[str], spans: Mapping[tuple[int, int], str | None]) -> None:
+        """Take a training record in."""
+        self.words.update(tokens)
+        for (start, end), label in spans.items():
+            if label is not None:
+                self.forms.setdefault(tuple(tokens[start:end]), set()).add(label)
+
+    def familiarity(self, form: Sequence[str], label: str) -> str:
+        """Return which of `FAMILIARITIES` holds for a span of these words, spelt exactly so, and this type."""
+        labels = self.forms.get(tuple(form))
+        if labels is not None:
+            return SAME_LABEL if label in labels else OTHER_LABEL
+        return NEW_FORM if self.words.issuperset(form) else NEW_WORDS
+
+    def share_of_new_words(self, tokens: Iterable[str]) -> float:
+        """Return the share of the tokens that training never had."""
+        tokens = list(tokens)
+        return sum(token not in self.words for token in tokens) / max(1, len(tokens))

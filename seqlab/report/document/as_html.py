@@ -1,0 +1,85 @@
+"""A report as one HTML file that needs nothing else: no script to be read, no font, no picture from elsewhere."""
+
+import html
+from collections.abc import Iterator
+
+from seqlab.report.document.markup import marked_line
+from seqlab.report.document.model import Block, Column, Document, Example, Examples, Figure, Paragraph, Section, Table, Value
+from seqlab.report.document.page import SORTING, STYLE
+from seqlab.report.document.text import shown, visible
+from seqlab.report.drawing import draw
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+"""Whatever got past the escaping, a browser loads nothing."""
+
+
+def as_html(document: Document) -> str:
+    """Return the page."""
+    sections = list(document.walk())
+    contents = "".join(
+        f'<li class="depth{depth}"><a href="#s{i}">{_text(section.title)}</a></li>'
+        for i, (depth, section) in enumerate(sections)
+        if depth <= 2
+    )
+    body = "\n".join(part for i, (depth, section) in enumerate(sections) for part in _section(section, depth=depth, number=i))
+    title = _text(document.title)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{STYLE}</style></head>\n<body>\n<h1>{title}</h1>\n"
+        f'<nav aria-label="Contents"><ul>{contents}</ul></nav>\n<main>\n{body}\n</main>\n'
+        f"<script>{SORTING}</script>\n</body>\n</html>\n"
+    )
+
+
+def _section(section: Section, *, depth: int, number: int) -> Iterator[str]:
+    level = min(6, depth + 1)
+    yield f'<h{level} id="s{number}">{_text(section.title)}</h{level}>'
+    for block in section.blocks:
+        yield _block(block)
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph(text, is_note):
+            return f'<p class="{"note" if is_note else "text"}">{_text(text)}</p>'
+        case Table():
+            return _table(block)
+        case Figure(chart, caption):
+            return f'<figure><div class="wide">{draw(chart)}</div><figcaption>{_text(caption)}</figcaption></figure>'
+        case Examples(items, left_out):
+            end = f'<p class="note">{_text(left_out)}</p>' if left_out else ""
+            return "".join(map(_example, items)) + end
+
+
+def _table(table: Table) -> str:
+    caption = f"<caption>{_text(table.caption)}</caption>" if table.caption else ""
+    heading = "".join(f'<th scope="col" class="{column.kind}">{_text(column.name)}</th>' for column in table.columns)
+    rows = []
+    for i, row in enumerate(table.rows):
+        look = ' class="first"' if i in table.highlighted else ""
+        cells = "".join(_cell(value, column) for value, column in zip(row, table.columns, strict=True))
+        rows.append(f"<tr{look}>{cells}</tr>")
+    body = f"<thead><tr>{heading}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    return f'<div class="wide"><table>{caption}{body}</table></div>'
+
+
+def _cell(value: Value, column: Column) -> str:
+    sort = f' data-value="{value!r}"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    content = f"<bdi>{_text(shown(value, column.kind))}</bdi>" if column.kind == "text" else _text(shown(value, column.kind))
+    if column.kind == "share" and isinstance(value, int | float):
+        width = min(100.0, max(0.0, 100 * value))
+        content = f'<span class="meter"><span style="width:{width:.1f}%"></span></span>{content}'
+    return f'<td class="{column.kind}"{sort}>{content}</td>'
+
+
+def _example(example: Example) -> str:
+    note = f" <span>{_text(example.note)}</span>" if example.note else ""
+    lines = "".join(f'<div class="line"><b>{_text(line.name)}</b><p>{marked_line(line)}</p></div>' for line in example.lines)
+    chart = f'<div class="wide">{draw(example.chart)}</div>' if example.chart is not None else ""
+    return f"<article><h5><bdi>{_text(example.id)}</bdi>{note}</h5>{lines}{chart}</article>"
+
+
+def _text(content: str) -> str:
+    return html.escape(visible(content))

@@ -1,0 +1,49 @@
+"""The tokens of a record with marks on them, as HTML."""
+
+import html
+from collections.abc import Sequence
+
+from seqlab.report.document.model import Line, Mark
+from seqlab.report.document.text import visible
+
+
+def marked_line(line: Line) -> str:
+    """Return the tokens, each isolated from the writing direction of its neighbours; marks that lie in each other are nested.
+
+    Marks that cross one before them cannot be nested: they stand behind the line.
+    """
+    nested, crossing = _nested(line.marks)
+    opening: list[list[Mark]] = [[] for _ in line.tokens]
+    closing: list[list[Mark]] = [[] for _ in range(len(line.tokens) + 1)]
+    for mark in nested:
+        opening[mark.start].append(mark)
+        closing[mark.end].insert(0, mark)
+    words = []
+    for i, token in enumerate(line.tokens):
+        before = "".join(f'<mark class="{mark.status}">' for mark in opening[i])
+        after = "".join(f"<small>{_text(mark.label)}</small></mark>" for mark in closing[i + 1])
+        words.append(f"{before}<bdi>{_text(token)}</bdi>{after}")
+    rest = [_apart(mark, line.tokens) for mark in crossing]
+    return " ".join([*words, *rest])
+
+
+def _nested(marks: Sequence[Mark]) -> tuple[list[Mark], list[Mark]]:
+    nested, crossing, still_open = list[Mark](), list[Mark](), list[Mark]()
+    for mark in sorted(marks, key=lambda mark: (mark.start, -mark.end)):
+        while still_open and still_open[-1].end <= mark.start:
+            still_open.pop()
+        if mark.end <= mark.start or (still_open and still_open[-1].end < mark.end):
+            crossing.append(mark)
+        else:
+            nested.append(mark)
+            still_open.append(mark)
+    return nested, crossing
+
+
+def _apart(mark: Mark, tokens: Sequence[str]) -> str:
+    words = " ".join(f"<bdi>{_text(token)}</bdi>" for token in tokens[mark.start : mark.end])
+    return f'· <mark class="{mark.status}">{words}<small>{_text(mark.label)}</small></mark>'
+
+
+def _text(content: str) -> str:
+    return html.escape(visible(content))

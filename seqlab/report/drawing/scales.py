@@ -1,0 +1,61 @@
+"""From values to places on a picture, and the round numbers at its edges."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+_STEPS = (1, 2, 2.5, 5, 10)
+
+
+@final
+@dataclass(frozen=True)
+class Scale:
+    """Maps `low` to `start` and `high` to `end`, evenly by values or by their logs."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    is_log: bool = False
+
+    @classmethod
+    def of(cls, values: Sequence[float], *, start: float, end: float, is_log: bool = False, room: float = 0.04) -> "Scale":
+        """Return the scale that has all finite `values` within, with some room around; of logs, of those above 0."""
+        finite = [v for v in values if math.isfinite(v) and (v > 0 or not is_log)] or [1.0]
+        low, high = min(finite), max(finite)
+        if is_log:
+            return cls(low / 1.2, high * 1.2, start, end, is_log=True)
+        around = (high - low) * room or abs(high) * 0.05 or 0.5
+        return cls(low - around, high + around, start, end)
+
+    def place(self, value: float) -> float:
+        """Return where a value lies."""
+        low, high, at = (self.low, self.high, value)
+        if self.is_log:
+            low, high, at = math.log(low), math.log(high), math.log(max(value, 1e-300))
+        return self.start + (self.end - self.start) * (at - low) / (high - low)
+
+    def ticks(self, n: int) -> list[float]:
+        """Return about `n` round values within."""
+        if self.is_log:
+            return self._powers(n)
+        raw = (self.high - self.low) / max(1, n)
+        unit = 10.0 ** math.floor(math.log10(raw))
+        step = next(unit * factor for factor in _STEPS if unit * factor >= raw)
+        first = math.ceil(self.low / step)
+        return [round(i * step, 12) for i in range(first, math.floor(self.high / step) + 1)]
+
+    def _powers(self, n: int) -> list[float]:
+        low, high = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
+        if high - low < 1:
+            return [self.low * (self.high / self.low) ** (i / 3) for i in range(4)]
+        stride = max(1, -(-(high - low + 1) // n))
+        return [10.0**power for power in range(low, high + 1, stride)]
+
+
+def tick_name(value: float) -> str:
+    """Return a short name of a value."""
+    if value == int(value) and abs(value) < 10_000:
+        return str(int(value))
+    return f"{value:.3g}"

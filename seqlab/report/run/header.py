@@ -1,0 +1,60 @@
+"""What a run is: task, data, model, seed, command, versions."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from seqlab.bundle import Bundle
+from seqlab.data.sets import set_configs
+from seqlab.finished_run import FinishedRun
+from seqlab.report.document.model import Column, Section, Table, Value
+
+
+def header(run: FinishedRun, bundle: Bundle) -> Section:
+    """Return the facts of a run."""
+    facts = [*_task(run), *_model(run, bundle), *_circumstances(run)]
+    return Section("What it is", [Table([Column("fact"), Column("value")], facts)])
+
+
+def _task(run: FinishedRun) -> Iterator[tuple[str, Value]]:
+    yield "task", run.config["task_name"]
+    for name, config in set_configs(run.config["data"]).items():
+        yield f"data {name}".strip(), _data(config)
+    training = run.metrics.get("training", {})
+    yield "monitored", training.get("monitor")
+    yield "best value", training.get("best")
+    yield "epochs", training.get("epochs")
+
+
+def _data(config: Mapping[str, Any]) -> str:
+    where = f" from {config['dir']}" if config.get("dir") else ""
+    splits = ", ".join(f"{split}: {file}" for split, file in config["splits"].items() if file)
+    return f"{_class(config['reader'])}{where} ({splits})"
+
+
+def _model(run: FinishedRun, bundle: Bundle) -> Iterator[tuple[str, Value]]:
+    config = run.config
+    yield "embedding", ", ".join(config["embedding"].get("parts", {}))
+    sizes = [f"{name} {value}" for name, value in config["encoder"].items() if name in ("width", "depth", "is_bidirectional")]
+    cell = config["encoder"].get("cell")
+    inner = f" of {_class(cell)}" if isinstance(cell, Mapping) and "_target_" in cell else ""
+    yield "encoder", ", ".join([f"{_class(config['encoder'])}{inner}", *sizes])
+    yield "heads", ", ".join(f"{name} ({type(head).__name__})" for name, head in bundle.labeler.heads.items())
+    yield "parameters", f"{sum(p.numel() for p in bundle.labeler.parameters()):,}"
+    yield "optimiser", f"{_class(config['optimizer'])}, lr {config['optimizer'].get('lr')}"
+
+
+def _circumstances(run: FinishedRun) -> Iterator[tuple[str, Value]]:
+    environment = run.environment
+    yield "seed", run.config["seed"]
+    yield "command", shlex.join(map(str, environment.get("command") or []))
+    packages = {"seqlab": environment.get("seqlab"), "python": environment.get("python"), **environment.get("packages", {})}
+    yield "versions", ", ".join(f"{name} {version}" for name, version in packages.items())
+    yield "machine", f"{environment.get('platform')}, {environment.get('accelerator')}, {environment.get('n_threads')} threads"
+    if git := environment.get("git"):
+        yield "git", f"{git['commit']}{'' if git['is_clean'] else ', with changes'}"
+    yield "folder", str(run.path)
+
+
+def _class(node: Mapping[str, Any]) -> str:
+    return str(node.get("_target_", "")).rsplit(".", 1)[-1]

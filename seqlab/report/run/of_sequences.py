@@ -1,0 +1,108 @@
+"""Sections on a head that gives labels in order, without places in gold."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from seqlab.report.analysis.answers import SequenceAnswer
+from seqlab.report.analysis.counting import in_order, length_class
+from seqlab.report.analysis.edits import Pair, aligned
+from seqlab.report.analysis.suspects import Judgement
+from seqlab.report.document.charts import Strip
+from seqlab.report.document.model import Column, Example, Mark, Paragraph, Section, Status, Table
+from seqlab.report.run.examples import cut_line, errors_in_words, worst_section
+from seqlab.report.run.tables import calibration_section, confusion_section, suspects_section
+
+_MAX_STRIP = 400
+"""Steps; longer records are shown as labels alone."""
+_KINDS = {
+    "substitution": "another label stands in its place",
+    "deletion": "a gold label that was not said",
+    "insertion": "a label that gold does not have",
+}
+
+
+def sequence_sections(answers: Sequence[SequenceAnswer], *, n_examples: int, where: str) -> list[Section]:
+    """Return what there is to say."""
+    pairs = {id(answer): aligned(answer.gold, answer.said) for answer in answers}
+    flat = [pair for of_record in pairs.values() for pair in of_record]
+    judged = [judgement for i, answer in enumerate(answers) for judgement in _judgements(i, answer, pairs[id(answer)])]
+    told = (
+        "Rows are gold labels, columns what was said, as an alignment with the fewest edits has them; labels left out stand in column "
+        "(none), those put in in row (none)."
+    )
+    return [
+        _kinds(flat),
+        confusion_section(flat, told=told),
+        _lengths(answers, [pairs[id(answer)] for answer in answers]),
+        worst_section(
+            answers,
+            n_errors=lambda answer: _n_errors(pairs[id(answer)]),
+            example=lambda answer: _example(answer, pairs[id(answer)]),
+            n_shown=n_examples,
+            where=where,
+        ),
+        calibration_section([j.sure for j in judged], [j.gold == j.said for j in judged], what="labels said"),
+        suspects_section(judged, answers),
+    ]
+
+
+def _n_errors(pairs: Sequence[Pair]) -> int:
+    return sum(gold != said for gold, said in pairs)
+
+
+def _kinds(pairs: Sequence[Pair]) -> Section:
+    counts = Counter(_kind(pair) for pair in pairs if pair[0] != pair[1])
+    total = counts.total()
+    columns = [Column("kind"), Column("labels", "count"), Column("of all errors", "share"), Column("what it is")]
+    rows = [[kind, counts[kind], counts[kind] / total if total else None, told] for kind, told in _KINDS.items()]
+    n_right = len(pairs) - total
+    return Section(
+        "Errors by kind", [Paragraph(f"{n_right:,} labels are right; {total:,} edits are left."), Table(columns, rows)]
+    )
+
+
+def _kind(pair: Pair) -> str:
+    return "insertion" if pair[0] is None else "deletion" if pair[1] is None else "substitution"
+
+
+def _lengths(answers: Sequence[SequenceAnswer], pairs: Sequence[Sequence[Pair]]) -> Section:
+    counts: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for answer, of_record in zip(answers, pairs, strict=True):
+        counts[length_class(len(answer.gold))].append((_n_errors(of_record), len(answer.gold)))
+    columns = [Column("labels in gold"), Column("records", "count"), Column("records without error", "share")]
+    columns += [Column("edits", "count"), Column("label error rate", "share")]
+    rows = []
+    for name in in_order(counts):
+        errors, totals = [n for n, _ in counts[name]], sum(total for _, total in counts[name])
+        rows.append([name, len(errors), errors.count(0) / len(errors), sum(errors), sum(errors) / max(1, totals)])
+    return Section("By length", [Table(columns, rows)])
+
+
+def _judgements(record: int, answer: SequenceAnswer, pairs: Sequence[Pair]) -> list[Judgement]:
+    """Return what was said of each label, with the gold label that it is aligned to."""
+    gold_of_said = [gold for gold, said in pairs if said is not None]
+    places = answer.places or [(0, 0)] * len(answer.said)
+    rows = zip(gold_of_said, answer.said, answer.sure, places, strict=True) if answer.sure else []
+    return [Judgement(record, gold, said, sure, start, end) for gold, said, sure, (start, end) in rows]
+
+
+def _example(answer: SequenceAnswer, pairs: Sequence[Pair]) -> Example:
+    gold, said = [pair for pair in pairs if pair[0] is not None], [pair for pair in pairs if pair[1] is not None]
+    lines = [
+        cut_line("gold", [right or "" for right, _ in gold], _marks(gold, missing="missed")),
+        cut_line("said", [label or "" for _, label in said], _marks(said, missing="spurious")),
+    ]
+    if answer.tokens:
+        lines.insert(0, cut_line("record", answer.tokens, []))
+    return Example(answer.id, lines, note=errors_in_words(_n_errors(pairs)), chart=_strip(answer, said))
+
+
+def _marks(pairs: Sequence[Pair], *, missing: Status) -> list[Mark]:
+    return [Mark(i, i + 1, "", "wrong" if None not in pair else missing) for i, pair in enumerate(pairs) if pair[0] != pair[1]]
+
+
+def _strip(answer: SequenceAnswer, said: Sequence[Pair]) -> Strip | None:
+    n_steps = max(len(answer.tokens), *(end for _, end in answer.places)) if answer.places else 0
+    if not n_steps or n_steps > _MAX_STRIP:
+        return None
+    return Strip(answer.tokens, answer.said, answer.places, answer.sure, [gold == label for gold, label in said])

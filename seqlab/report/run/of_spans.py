@@ -1,0 +1,131 @@
+"""Sections on a head that finds spans."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from seqlab.report.analysis.answers import SpanAnswer
+from seqlab.report.analysis.counting import Tally, in_order, length_class
+from seqlab.report.analysis.familiarity import FAMILIARITIES, Training
+from seqlab.report.analysis.span_cases import CORRECT, ERRORS, MEANINGS, MISSED, SpanCase, span_cases
+from seqlab.report.analysis.suspects import Judgement
+from seqlab.report.document.model import Column, Example, Mark, Paragraph, Section, Status, Table
+from seqlab.report.run.examples import cut_line, errors_in_words, worst_section
+from seqlab.report.run.tables import calibration_section, confusion_section, shares_table, suspects_section, tallies_table
+
+_STATUS: dict[str, Status] = {CORRECT: "right", MISSED: "missed", "spurious": "spurious"}
+_CONFUSION = (
+    "Types of spans in pairs (whatever their bounds), rows gold, columns what was said; shades are shares of the row. Missed spans "
+    "stand in column (none), spurious ones in row (none)."
+)
+
+
+def span_sections(answers: Sequence[SpanAnswer], *, training: Training | str, n_examples: int, where: str) -> list[Section]:
+    """Return what there is to say; `training` is what training has shown, or why it is not known."""
+    cases = [span_cases(answer) for answer in answers]
+    flat = [case for of_record in cases for case in of_record]
+    pairs = [(case.gold and case.gold.label, case.found and case.found.label) for case in flat]
+    said = [case for case in flat if case.found is not None and case.sure is not None]
+    by_id = dict(zip(map(id, answers), cases, strict=True))
+    return [
+        _kinds(flat),
+        confusion_section(pairs, told=_CONFUSION),
+        _familiarity(answers, cases, training),
+        _lengths(answers, cases),
+        worst_section(
+            answers,
+            n_errors=lambda answer: sum(case.kind != CORRECT for case in by_id[id(answer)]),
+            example=lambda answer: _example(answer, by_id[id(answer)]),
+            n_shown=n_examples,
+            where=where,
+        ),
+        calibration_section([c.sure or 0.0 for c in said], [c.kind == CORRECT for c in said], what="spans found"),
+        suspects_section(_judgements(answers, cases), answers),
+    ]
+
+
+def _kinds(cases: Sequence[SpanCase]) -> Section:
+    counts = Counter(case.kind for case in cases)
+    n_errors = sum(counts[kind] for kind in ERRORS)
+    columns = [Column("kind"), Column("spans", "count"), Column("of all errors", "share"), Column("what it is")]
+    rows = [[kind, counts[kind], counts[kind] / n_errors if n_errors else None, MEANINGS[kind]] for kind in ERRORS]
+    told = (
+        f"{counts[CORRECT]:,} spans are right, {n_errors:,} are not. A gold span and a prediction that overlap are one error."
+    )
+    return Section("Errors by kind", [Paragraph(told), Table(columns, rows)])
+
+
+def _familiarity(answers: Sequence[SpanAnswer], cases: Sequence[Sequence[SpanCase]], training: Training | str) -> Section:
+    title = "Seen and unseen spans"
+    if isinstance(training, str):
+        return Section(title, [Paragraph(training)])
+    counts: dict[str, list[bool]] = defaultdict(list)
+    for answer, of_record in zip(answers, cases, strict=True):
+        for case in of_record:
+            if case.gold is not None:
+                form = answer.tokens[case.gold.start : case.gold.end]
+                counts[training.familiarity(form, case.gold.label)].append(case.kind == CORRECT)
+    told = "Recall of gold spans by what the training records, read again, have of the same words, spelt exactly so."
+    return Section(title, [Paragraph(told), shares_table(counts, order=FAMILIARITIES, what="in training", of="gold spans")])
+
+
+def _lengths(answers: Sequence[SpanAnswer], cases: Sequence[Sequence[SpanCase]]) -> Section:
+    records: dict[str, Tally] = defaultdict(Tally)
+    spans: dict[str, Tally] = defaultdict(Tally)
+    for answer, of_record in zip(answers, cases, strict=True):
+        tally = records[length_class(len(answer.tokens))]
+        for case in of_record:
+            for span in (case.gold, case.found):
+                own = spans[length_class(span.end - span.start, lows=(1, 2, 3, 4, 6, 10))] if span else Tally()
+                own.n_correct += case.kind == CORRECT and span is case.gold
+                own.n_gold += span is not None and span is case.gold
+                own.n_said += span is not None and span is case.found
+            tally.n_correct += case.kind == CORRECT
+            tally.n_gold += case.gold is not None
+            tally.n_said += case.found is not None
+    by_record = tallies_table(records, order=in_order(records), what="steps of the record")
+    by_span = tallies_table(spans, order=in_order(spans), what="steps of the span")
+    return Section("By length", [by_record, by_span])
+
+
+def _example(answer: SpanAnswer, cases: Sequence[SpanCase]) -> Example:
+    n_errors = sum(case.kind != CORRECT for case in cases)
+    gold = [_mark(case.gold, case) for case in cases if case.gold is not None]
+    found = [_mark(case.found, case) for case in cases if case.found is not None]
+    lines = [cut_line("gold", answer.tokens, gold), cut_line("said", answer.tokens, found)]
+    kinds = Counter(case.kind for case in cases if case.kind != CORRECT)
+    told = ", ".join(f"{kind} {n}" if n > 1 else kind for kind, n in kinds.items())
+    return Example(answer.id, lines, note=f"{errors_in_words(n_errors)}: {told}")
+
+
+def _mark(span: tuple[int, int, str], case: SpanCase) -> Mark:
+    start, end, label = span
+    sure = f" {case.sure:.2f}" if case.sure is not None and span is case.found and case.kind != CORRECT else ""
+    return Mark(start, end, f"{label}{sure}", _STATUS.get(case.kind, "wrong"))
+
+
+def _judgements(answers: Sequence[SpanAnswer], cases: Sequence[Sequence[SpanCase]]) -> list[Judgement]:
+    """Return what was said of each span found; and of gold spans where nothing was, by the least sure of the tags there.
+
+    Spans with other bounds than gold count as said where gold has none.
+    """
+    found = []
+    for i, (answer, of_record) in enumerate(zip(answers, cases, strict=True)):
+        for case in of_record:
+            if case.found is not None and case.sure is not None:
+                same_bounds = case.gold is not None and case.gold[:2] == case.found[:2]
+                gold = case.gold.label if case.gold is not None and same_bounds else None
+                found.append(Judgement(i, gold, case.found.label, case.sure, case.found.start, case.found.end))
+            elif case.kind == MISSED and case.gold is not None and answer.tag_sure:
+                start, end, label = case.gold
+                found.append(Judgement(i, label, None, min(answer.tag_sure[start:end]), start, end))
+        found += _agreed_outside(i, answer)
+    return found
+
+
+def _agreed_outside(record: int, answer: SpanAnswer) -> list[Judgement]:
+    """Return the steps that neither gold nor the model has in a span: where both agree that there is none."""
+    if not answer.tag_sure:
+        return []
+    inside = {step for span in (*answer.gold, *answer.found) for step in range(span.start, span.end)}
+    steps = [step for step in range(len(answer.tokens)) if step not in inside]
+    return [Judgement(record, None, None, answer.tag_sure[step], step, step + 1) for step in steps]

@@ -1,0 +1,92 @@
+"""The whole report of a run."""
+
+from collections.abc import Sequence
+
+from datasets import Dataset
+
+from seqlab.bundle import Bundle, load_bundle
+from seqlab.data.sets import set_configs
+from seqlab.finished_run import FinishedRun
+from seqlab.heads import Head, SegmentHead
+from seqlab.report.analysis.answers import LabelAnswer, SequenceAnswer, SetAnswer, SpanAnswer
+from seqlab.report.analysis.familiarity import Training
+from seqlab.report.document.model import Block, Document, Paragraph, Section
+from seqlab.report.run.header import header
+from seqlab.report.run.learning import gradients, learning, speed
+from seqlab.report.run.of_labels import label_sections
+from seqlab.report.run.of_sequences import sequence_sections
+from seqlab.report.run.of_sets import set_sections
+from seqlab.report.run.of_spans import span_sections
+from seqlab.report.run.reading import SPLIT, HeadAnswers, head_answers
+from seqlab.report.run.tables import per_label_section, scores_section
+from seqlab.report.run.training_data import training_of, training_records
+
+_PER_LABEL = {"per_type": "type", "per_label": "label", "per_tag": "tag"}
+
+
+def run_report(run: FinishedRun, *, n_examples: int, allow: Sequence[str] = ()) -> Document:
+    """Return the report of a run with `n_examples` records a head; `allow` as `load_bundle` has it.
+
+    Raises: DataError for a folder that is no finished run; BundleError for a model that cannot be loaded.
+    """
+    bundle = load_bundle(run.model, allow=allow)
+    read = list(head_answers(run, bundle))
+    records = {name: training_records(run, name, allow=allow) for name in set_configs(run.config["data"])}
+    heads = [_head_section(of_head, run, bundle, records[of_head.data_set], n_examples=n_examples) for of_head in read]
+    if not heads:
+        told = (
+            "No answers on test records were kept (data.splits.test is null, or test=false), so there is nothing to look into."
+        )
+        heads = [Section("Answers", [Paragraph(told)])]
+    flow = gradients(run)
+    training = [learning(run), speed(run), *([flow] if flow else [])]
+    return Document(f"Run {run.path.resolve().name}", [header(run, bundle), Section("Training", sections=training), *heads])
+
+
+def _head_section(
+    of_head: HeadAnswers, run: FinishedRun, bundle: Bundle, records: Dataset | str, *, n_examples: int
+) -> Section:
+    title = f"Head {of_head.name}"
+    blocks: list[Block] = [Paragraph(f"{type(of_head.head).__name__}, on {len(of_head.answers):,} test records.")]
+    if of_head.n_partial:
+        blocks.append(Paragraph(f"{of_head.n_partial:,} records are annotated in part only, and left out below."))
+    scores = [scores_section(of_head.scores)]
+    scores += [
+        per_label_section(of_head.scores, key=key, what=what) for key, what in _PER_LABEL.items() if key in of_head.scores
+    ]
+    where = f"predictions/{of_head.data_set + '/' if of_head.data_set else ''}{SPLIT}.jsonl"
+    training = _training(of_head.head, records, bundle)
+    return Section(title, blocks, [*scores, *_analyses(of_head, training, n_examples=n_examples, where=where)])
+
+
+def _training(head: Head, records: Dataset | str, bundle: Bundle) -> Training | str:
+    if isinstance(records, str):
+        return f"The training records could not be read again: {records}"
+    return training_of(head, records, bundle=bundle) or "The records have no words to be new."
+
+
+def _analyses(of_head: HeadAnswers, training: Training | str, *, n_examples: int, where: str) -> list[Section]:
+    """Return the sections for the kind of the answers, which is that of the first."""
+    kind = type(next(iter(of_head.answers), None))
+    if kind is SpanAnswer:
+        spans = [answer for answer in of_head.answers if isinstance(answer, SpanAnswer)]
+        return span_sections(spans, training=training, n_examples=n_examples, where=where)
+    if kind is LabelAnswer:
+        labels = [answer for answer in of_head.answers if isinstance(answer, LabelAnswer)]
+        of, nodes = _what(of_head), of_head.is_of_nodes
+        return label_sections(labels, training=training, of=of, is_of_nodes=nodes, n_examples=n_examples, where=where)
+    if kind is SetAnswer:
+        return set_sections([a for a in of_head.answers if isinstance(a, SetAnswer)], n_examples=n_examples, where=where)
+    if kind is SequenceAnswer:
+        return sequence_sections(
+            [a for a in of_head.answers if isinstance(a, SequenceAnswer)], n_examples=n_examples, where=where
+        )
+    return [Section("Answers", [Paragraph("Reports do not know heads of this kind; its scores are above.")])]
+
+
+def _what(of_head: HeadAnswers) -> str:
+    if isinstance(of_head.head, SegmentHead):
+        return "segments"
+    if of_head.is_of_nodes:
+        return "nodes"
+    return "steps" if of_head.head.is_per_step else "records"

@@ -1,0 +1,56 @@
+"""What training has shown of words and spans, read again from where it was."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datasets import Dataset
+
+from seqlab.admission import allowed
+from seqlab.bundle import Bundle
+from seqlab.config import known_targets
+from seqlab.data.columns import Columns
+from seqlab.data.datamodule import read_splits
+from seqlab.data.sets import renamed, set_configs, set_path
+from seqlab.errors import SeqlabError
+from seqlab.finished_run import FinishedRun
+from seqlab.heads import Head, TagHead
+from seqlab.report.analysis.familiarity import Training
+
+
+def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -> Dataset | str:
+    """Return the training records of a data set as they are now, or why they cannot be read."""
+    config = set_configs(run.config["data"])[data_set]
+    wanted = {split: file for split, file in config["splits"].items() if split != "test"}
+    targets = known_targets(("data",)) | allowed(allow)
+    path = set_path(data_set)
+    try:
+        splits = read_splits({**config, "splits": wanted}, targets=targets, seed=run.config["seed"], path=path)
+        return renamed(splits["train"], config.get("columns") or {}, path=path)
+    except (SeqlabError, OSError, KeyError, ValueError) as error:
+        return " ".join(str(error).split())
+
+
+def training_of(head: Head, records: Dataset, *, bundle: Bundle) -> Training | None:
+    """Return the words of the training records and what of them `head` learned; None for records that have no words."""
+    columns = Columns(records)
+    if "tokens" not in columns:
+        return None
+    training = Training()
+    rows: Sequence[Mapping[tuple[int, int], str | None]] = _labelled(
+        head, columns, keeps_steps=bundle.labeler.encoder.keeps_steps
+    )
+    for tokens, spans in zip(columns.lists("tokens"), rows, strict=True):
+        training.add(tokens, spans)
+    return training
+
+
+def _labelled(head: Head, columns: Columns, *, keeps_steps: bool) -> list[Any]:
+    """Return the labelled places of each record; nothing for heads that label no places, or those of trees."""
+    empty: list[Any] = [{}] * len(columns)
+    if head.target.column not in columns or not keeps_steps:
+        return empty
+    if head.spans is not None:
+        return [spans or {} for spans in head.spans.gold(columns)]
+    if isinstance(head, TagHead):
+        return [{(i, i + 1): tag for i, tag in enumerate(tags)} for tags in head.gold(columns)]
+    return empty

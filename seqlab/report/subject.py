@@ -1,0 +1,19 @@
+"""What a report is about: a run, a folder of runs, or a study."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqlab.errors import DataError
+from seqlab.finished_run import CONFIG, FinishedRun
+from seqlab.report.document.model import Document
+from seqlab.report.run import run_report
+
+
+def report_of(path: Path, *, n_examples: int, allow: Sequence[str] = ()) -> Document:
+    """Return the report on what is at `path`.
+
+    Raises: DataError where there is neither a run, nor runs below, nor an exported study.
+    """
+    if (path / CONFIG).is_file():
+        return run_report(FinishedRun(path), n_examples=n_examples, allow=allow)
+    raise DataError(f"{path}: expected a run folder")
