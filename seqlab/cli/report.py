@@ -10,11 +10,11 @@ from seqlab.errors import ConfigError
 FORMATS = {"html": ".html", "markdown": ".md", "json": ".json"}
 DESCRIPTION = """Write a report: one HTML file that needs nothing else, or the same as Markdown or JSON.
 
-  seqlab report runs/X                          of a run: learning curves, scores by type, confusions, errors by kind, the worst
-                                                records, calibration, labels that may be wrong, speed
+  seqlab report runs/X                          of a run: learning curves, scores by type, confusions, errors by kind, the
+                                                worst records, calibration, labels that may be wrong, speed
   seqlab report multiruns/X                     of all runs below a folder: settings that differ, scores with intervals over
                                                 seeds, what each setting explains, learning curves
-  seqlab report trials.json                     of a study, as `seqlab sweep export` writes it: also what was pruned, and failures
+  seqlab report trials.json                     of a study, as `seqlab sweep export` writes it: also what was pruned or failed
   seqlab report runs/X --format markdown -o notes.md
 
 Test records are shown as they are: keep reports on private data private.

@@ -7,6 +7,8 @@ from seqlab.errors import DataError
 from seqlab.finished_run import CONFIG, FinishedRun
 from seqlab.report.document.model import Document
 from seqlab.report.run import run_report
+from seqlab.report.sweep import read_folder, read_study, study_report
+from seqlab.report.sweep.folder import REPEATS
 
 
 def report_of(path: Path, *, n_examples: int, allow: Sequence[str] = ()) -> Document:
@@ -14,6 +16,10 @@ def report_of(path: Path, *, n_examples: int, allow: Sequence[str] = ()) -> Docu
 
     Raises: DataError where there is neither a run, nor runs below, nor an exported study.
     """
-    if (path / CONFIG).is_file():
+    if path.is_file():
+        return study_report(read_study(path))
+    if (path / CONFIG).is_file() and not (path / REPEATS).is_file():
         return run_report(FinishedRun(path), n_examples=n_examples, allow=allow)
-    raise DataError(f"{path}: expected a run folder")
+    if not path.is_dir():
+        raise DataError(f"{path} is not there; expected a run, a folder of runs, or a study from `seqlab sweep export`")
+    return study_report(read_folder(path))

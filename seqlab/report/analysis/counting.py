@@ -17,6 +17,12 @@ class Tally:
     n_said: int = 0
     n_correct: int = 0
 
+    def add(self, gold: object, said: object) -> None:
+        """Count a gold item and one that was said, None where there is none; equal ones are right."""
+        self.n_gold += gold is not None
+        self.n_said += said is not None
+        self.n_correct += gold is not None and gold == said
+
     @property
     def precision(self) -> float | None:
         """None where nothing was predicted."""

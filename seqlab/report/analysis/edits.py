@@ -8,7 +8,7 @@ Pair: TypeAlias = tuple[str | None, str | None]
 
 
 def aligned(gold: Sequence[str], said: Sequence[str]) -> list[Pair]:
-    """Return the pairs of an alignment with the fewest substitutions, insertions and deletions; of equals, substitutions first."""
+    """Return the pairs of an alignment with the fewest edits; of equals, one with most substitutions at the end."""
     costs = _costs(gold, said)
     i, j = len(gold), len(said)
     pairs = list[Pair]()

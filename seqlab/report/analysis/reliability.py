@@ -19,7 +19,7 @@ class Bin(NamedTuple):
 
 
 def reliability_bins(sure: Sequence[float], is_right: Sequence[bool], *, n_bins: int) -> list[Bin]:
-    """Return bins of equal width, open below and closed above (the first closed on both sides), as the calibration error has."""
+    """Return bins of equal width, open below and closed above (the first on both sides), as the calibration error has them."""
     edges = np.linspace(0, 1, n_bins + 1)
     confidence = np.clip(np.asarray(sure, dtype=np.float64), 0.0, 1.0)
     index = np.searchsorted(edges[1:-1], confidence, side="left")

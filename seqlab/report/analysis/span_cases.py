@@ -1,7 +1,8 @@
 """Gold and predicted spans in pairs, and what is wrong with each.
 
-Identical spans are paired first. Of the rest, overlapping spans are paired one to one: those with equal bounds before those with
-equal labels, then those that share most steps, then from the left. Gold without a partner is missed, a prediction spurious.
+Identical spans are paired first. Of the rest, overlapping spans are paired one to one: those with equal bounds before those
+with equal labels, then those that share most steps, then from the left. Gold without a partner is missed, a prediction without
+one spurious.
 """
 
 from collections import Counter

@@ -1,9 +1,9 @@
 """Gold labels that may be wrong: where the model is as sure of another label as it is of that label where gold agrees.
 
-Confident learning (Northcutt, Jiang and Chuang 2021, Confident Learning: Estimating Uncertainty in Dataset Labels, section 3.1)
-compares the probability of a label j with t_j, its mean over what is labelled j. Runs keep the probability of the label that was
-said, not that of every label, so t_j is the mean over what is labelled j and said to be j: a higher threshold, hence fewer
-suspects than theirs.
+Confident learning (Northcutt, Jiang and Chuang 2021, Confident Learning: Estimating Uncertainty in Dataset Labels, section
+3.1) compares the probability of a label j with t_j, its mean over what is labelled j. Runs keep the probability of the label
+that was said, not that of every label, so t_j is the mean over what is labelled j and said to be j: a higher threshold, hence
+fewer suspects than theirs.
 """
 
 from collections import defaultdict

@@ -47,10 +47,15 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Figure(chart, caption):
-            return f'<figure><div class="wide">{draw(chart)}</div><figcaption>{_text(caption)}</figcaption></figure>'
+            return _figure(draw(chart), caption)
         case Examples(items, left_out):
             end = f'<p class="note">{_text(left_out)}</p>' if left_out else ""
             return "".join(map(_example, items)) + end
+
+
+def _figure(picture: str, caption: str) -> str:
+    kind = "fluid" if 'class="chart fluid"' in picture[:120] else "fixed"
+    return f'<figure class="{kind}"><div class="wide">{picture}</div><figcaption>{_text(caption)}</figcaption></figure>'
 
 
 def _table(table: Table) -> str:

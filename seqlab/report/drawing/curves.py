@@ -38,7 +38,7 @@ def draw_curves(chart: Curves) -> str:
 def _line(series: Series, classes: str, x: Scale, y: Scale) -> list[str]:
     places = [(x.place(a), y.place(b)) for a, b in series.points if math.isfinite(b)]
     drawn = [path(places, classes=classes, title=series.name)]
-    if len(places) <= 30 and series.style != "faint":
+    if len(places) <= 30 and "faint" not in series.style:
         drawn += [
             dot(*place, classes=f"{classes} dot", title=f"{series.name}: {tick_name(a)}, {b:.4g}", radius=2.2)
             for place, (a, b) in zip(places, [p for p in series.points if math.isfinite(p[1])], strict=True)
@@ -47,9 +47,8 @@ def _line(series: Series, classes: str, x: Scale, y: Scale) -> list[str]:
 
 
 def _classes(series: Series, index: int) -> str:
-    return (
-        f"line {series.style}" if series.style in ("strong", "faint") else f"line c{index % N_COLOURS} {series.style}".strip()
-    )
+    is_grey = series.style.startswith(("strong", "faint"))
+    return f"line {series.style}" if is_grey else f"line c{index % N_COLOURS} {series.style}".strip()
 
 
 def draw_scatter(chart: Scatter) -> str:

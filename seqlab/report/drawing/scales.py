@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import final
 
 _STEPS = (1, 2, 2.5, 5, 10)
+_TINY, _HUGE = 0.001, 1_000_000
+"""Beyond these, numbers are written with an exponent."""
 
 
 @final
@@ -58,4 +60,4 @@ def tick_name(value: float) -> str:
     """Return a short name of a value."""
     if value == int(value) and abs(value) < 10_000:
         return str(int(value))
-    return f"{value:.3g}"
+    return f"{value:.1e}" if abs(value) < _TINY or abs(value) >= _HUGE else f"{value:.3g}"

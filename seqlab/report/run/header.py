@@ -9,6 +9,8 @@ from seqlab.data.sets import set_configs
 from seqlab.finished_run import FinishedRun
 from seqlab.report.document.model import Column, Section, Table, Value
 
+_SIZES = ("width", "depth", "is_bidirectional")
+
 
 def header(run: FinishedRun, bundle: Bundle) -> Section:
     """Return the facts of a run."""
@@ -35,7 +37,7 @@ def _data(config: Mapping[str, Any]) -> str:
 def _model(run: FinishedRun, bundle: Bundle) -> Iterator[tuple[str, Value]]:
     config = run.config
     yield "embedding", ", ".join(config["embedding"].get("parts", {}))
-    sizes = [f"{name} {value}" for name, value in config["encoder"].items() if name in ("width", "depth", "is_bidirectional")]
+    sizes = [f"{name} {value}" for name in _SIZES if (value := config["encoder"].get(name)) is not None]
     cell = config["encoder"].get("cell")
     inner = f" of {_class(cell)}" if isinstance(cell, Mapping) and "_target_" in cell else ""
     yield "encoder", ", ".join([f"{_class(config['encoder'])}{inner}", *sizes])
@@ -47,13 +49,22 @@ def _model(run: FinishedRun, bundle: Bundle) -> Iterator[tuple[str, Value]]:
 def _circumstances(run: FinishedRun) -> Iterator[tuple[str, Value]]:
     environment = run.environment
     yield "seed", run.config["seed"]
-    yield "command", shlex.join(map(str, environment.get("command") or []))
+    program, *words = map(str, environment.get("command") or [""])
+    yield "command", f"{program} {shlex.join(words)}"
     packages = {"seqlab": environment.get("seqlab"), "python": environment.get("python"), **environment.get("packages", {})}
     yield "versions", ", ".join(f"{name} {version}" for name, version in packages.items())
-    yield "machine", f"{environment.get('platform')}, {environment.get('accelerator')}, {environment.get('n_threads')} threads"
+    yield (
+        "machine",
+        f"{environment.get('platform')}, {environment.get('accelerator')}, {counted(environment.get('n_threads'), 'thread')}",
+    )
     if git := environment.get("git"):
         yield "git", f"{git['commit']}{'' if git['is_clean'] else ', with changes'}"
     yield "folder", str(run.path)
+
+
+def counted(n: object, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _class(node: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from seqlab.errors import DataError
 from seqlab.finished_run import FinishedRun
 from seqlab.report.document.charts import Curves, Series
 from seqlab.report.document.model import Block, Column, Figure, Paragraph, Section, Table
+from seqlab.report.run.header import counted
 
 History: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
 _SECONDS, _SPEED, _VAL_SECONDS = "train/seconds", "train/tokens_per_second", "val/seconds"
@@ -67,17 +68,13 @@ def speed(run: FinishedRun) -> Section:
         told = "Nothing on time was logged: that takes the callback progress and a CSV logger, both of which are defaults."
         return Section("Speed", [Paragraph(told)])
     speeds, waits = dict(tokens), dict(validation)
-    rows = [[epoch, spent, speeds.get(epoch), waits.get(epoch)] for epoch, spent in seconds]
+    rows = [[epoch, spent, round(speeds.get(epoch, 0)), waits.get(epoch)] for epoch, spent in seconds]
     total = sum(spent for _, spent in seconds) + sum(waits.values())
-    n_threads = run.environment.get("n_threads")
+    threads = counted(run.environment.get("n_threads"), "thread")
     columns = [Column("epoch", "count"), Column("training, s", "number")]
     columns += [Column("tokens a second", "count"), Column("validation, s", "number")]
-    told = (
-        f"{total:,.1f} seconds in all over {len(rows)} epochs, on {n_threads} threads; tokens a second are of training alone."
-    )
-    return Section(
-        "Speed", [Paragraph(told), Table(columns, [[e, s, None if v is None else round(v), w] for e, s, v, w in rows])]
-    )
+    told = f"{total:,.1f} seconds in all over {len(rows)} epochs, on {threads}; tokens a second are of training alone."
+    return Section("Speed", [Paragraph(told), Table(columns, rows)])
 
 
 def gradients(run: FinishedRun) -> Section | None:
@@ -108,8 +105,8 @@ def _by_step(path: Path) -> Iterator[Figure]:
     ]
     if any(each.points for each in series):
         told = (
-            "Norm of the loss's gradient by what each layer reads at a step, in its reading order, as the mean over the steps of "
-            "training that were looked at: whether the loss reaches far back."
+            "Norm of the loss's gradient by what each layer reads at a step, in its reading order, as the mean over the steps "
+            "of training that were looked at: whether the loss reaches far back."
         )
         yield Figure(Curves("step of the record", "gradient norm", [s for s in series if s.points], is_log=True), told)
 

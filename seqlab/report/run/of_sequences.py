@@ -27,8 +27,8 @@ def sequence_sections(answers: Sequence[SequenceAnswer], *, n_examples: int, whe
     flat = [pair for of_record in pairs.values() for pair in of_record]
     judged = [judgement for i, answer in enumerate(answers) for judgement in _judgements(i, answer, pairs[id(answer)])]
     told = (
-        "Rows are gold labels, columns what was said, as an alignment with the fewest edits has them; labels left out stand in column "
-        "(none), those put in in row (none)."
+        "Rows are gold labels, columns what was said, as an alignment with the fewest edits has them; labels left out stand "
+        "in column (none), those put in in row (none)."
     )
     return [
         _kinds(flat),

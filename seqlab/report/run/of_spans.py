@@ -11,11 +11,14 @@ from seqlab.report.analysis.suspects import Judgement
 from seqlab.report.document.model import Column, Example, Mark, Paragraph, Section, Status, Table
 from seqlab.report.run.examples import cut_line, errors_in_words, worst_section
 from seqlab.report.run.tables import calibration_section, confusion_section, shares_table, suspects_section, tallies_table
+from seqlab.types import Span
 
 _STATUS: dict[str, Status] = {CORRECT: "right", MISSED: "missed", "spurious": "spurious"}
+_WIDTHS = (1, 2, 3, 4, 6, 10)
+"""Lower ends of the classes of spans by their steps."""
 _CONFUSION = (
-    "Types of spans in pairs (whatever their bounds), rows gold, columns what was said; shades are shares of the row. Missed spans "
-    "stand in column (none), spurious ones in row (none)."
+    "Types of spans in pairs (whatever their bounds), rows gold, columns what was said; shades are shares of the row. Missed "
+    "spans stand in column (none), spurious ones in row (none)."
 )
 
 
@@ -72,19 +75,19 @@ def _lengths(answers: Sequence[SpanAnswer], cases: Sequence[Sequence[SpanCase]])
     records: dict[str, Tally] = defaultdict(Tally)
     spans: dict[str, Tally] = defaultdict(Tally)
     for answer, of_record in zip(answers, cases, strict=True):
-        tally = records[length_class(len(answer.tokens))]
         for case in of_record:
-            for span in (case.gold, case.found):
-                own = spans[length_class(span.end - span.start, lows=(1, 2, 3, 4, 6, 10))] if span else Tally()
-                own.n_correct += case.kind == CORRECT and span is case.gold
-                own.n_gold += span is not None and span is case.gold
-                own.n_said += span is not None and span is case.found
-            tally.n_correct += case.kind == CORRECT
-            tally.n_gold += case.gold is not None
-            tally.n_said += case.found is not None
+            records[length_class(len(answer.tokens))].add(case.gold, case.found)
+            if case.gold is not None:
+                spans[_width_class(case.gold)].add(case.gold, case.gold if case.kind == CORRECT else None)
+            if case.found is not None and case.kind != CORRECT:
+                spans[_width_class(case.found)].add(None, case.found)
     by_record = tallies_table(records, order=in_order(records), what="steps of the record")
     by_span = tallies_table(spans, order=in_order(spans), what="steps of the span")
     return Section("By length", [by_record, by_span])
+
+
+def _width_class(span: Span) -> str:
+    return length_class(span.end - span.start, lows=_WIDTHS)
 
 
 def _example(answer: SpanAnswer, cases: Sequence[SpanCase]) -> Example:

@@ -22,6 +22,7 @@ from seqlab.report.run.tables import per_label_section, scores_section
 from seqlab.report.run.training_data import training_of, training_records
 
 _PER_LABEL = {"per_type": "type", "per_label": "label", "per_tag": "tag"}
+"""Scores of single labels; of several the first is shown: those of spans, say, and not of the tags that spell them."""
 
 
 def run_report(run: FinishedRun, *, n_examples: int, allow: Sequence[str] = ()) -> Document:
@@ -50,10 +51,9 @@ def _head_section(
     blocks: list[Block] = [Paragraph(f"{type(of_head.head).__name__}, on {len(of_head.answers):,} test records.")]
     if of_head.n_partial:
         blocks.append(Paragraph(f"{of_head.n_partial:,} records are annotated in part only, and left out below."))
+    key = next((key for key in _PER_LABEL if key in of_head.scores), None)
     scores = [scores_section(of_head.scores)]
-    scores += [
-        per_label_section(of_head.scores, key=key, what=what) for key, what in _PER_LABEL.items() if key in of_head.scores
-    ]
+    scores += [per_label_section(of_head.scores, key=key, what=_PER_LABEL[key])] if key else []
     where = f"predictions/{of_head.data_set + '/' if of_head.data_set else ''}{SPLIT}.jsonl"
     training = _training(of_head.head, records, bundle)
     return Section(title, blocks, [*scores, *_analyses(of_head, training, n_examples=n_examples, where=where)])

@@ -16,14 +16,22 @@ from seqlab.report.document.model import Block, Column, Figure, Paragraph, Secti
 
 MAX_LABELS = 80
 _MAX_CONFUSED, _MAX_SUSPECTS, _MAX_WORDS = 20, 20, 30
+_OF_SPANS = {"F1": "span_f1", "precision": "precision", "recall": "recall"}
 _AROUND = 4
 """Words before and after what may be mislabelled."""
 
 
 def scores_section(scores: Mapping[str, Any]) -> Section:
-    """Return all scores of a head that are single numbers."""
-    flat = flat_scores({name: value for name, value in scores.items() if name != "matches"})
-    return Section("Scores", [Table([Column("score"), Column("value", "number")], [list(pair) for pair in flat.items()])])
+    """Return all scores of a head that are single numbers; those of spans by how they are counted."""
+    rest = flat_scores({name: value for name, value in scores.items() if name not in (*_OF_SPANS.values(), "matches")})
+    blocks: list[Block] = []
+    if "span_f1" in scores:
+        columns = [Column("spans, counted"), *(Column(name, "share") for name in _OF_SPANS)]
+        rows = [[mode, *(scores[key].get(mode) for key in _OF_SPANS.values())] for mode in scores["span_f1"]]
+        blocks.append(Table(columns, rows))
+    if rest:
+        blocks.append(Table([Column("score"), Column("value", "number")], [list(pair) for pair in rest.items()]))
+    return Section("Scores", blocks)
 
 
 def per_label_section(scores: Mapping[str, Any], *, key: str, what: str) -> Section:
@@ -42,7 +50,7 @@ def confusion_section(pairs: Sequence[tuple[str | None, str | None]], *, told: s
         return Section("Confusion", [Paragraph("There is nothing to confuse: no label in gold, and none was said.")])
     blocks: list[Block] = [Figure(Matrix(confusion.labels, confusion.counts), told)]
     if most := confusion.most_confused(_MAX_CONFUSED):
-        columns = [Column("gold"), Column("said"), Column("times", "count"), Column("of this gold label", "share")]
+        columns = [Column("gold"), Column("said"), Column("times", "count"), Column("of the row", "share")]
         blocks.append(
             Table(columns, [list(pair) for pair in most], caption=f"The most frequent confusions, at most {_MAX_CONFUSED}.")
         )
@@ -75,9 +83,9 @@ def calibration_section(sure: Sequence[float], is_right: Sequence[bool], *, what
     within = [min(1.0, max(0.0, value)) for value in sure]
     error = expected_calibration_error(within, is_right, n_bins=N_BINS)
     told = (
-        f"Of the {len(sure):,} {what}, the share that is right (bars; dots at the mean confidence) by confidence; on the dashed "
-        f"line, they would be as sure as they are right. Expected calibration error: {error:.4f} (mean distance, weighted by "
-        f"numbers, over {N_BINS} bins of equal width)."
+        f"Of the {len(sure):,} {what}, the share that is right (bars; dots at the mean confidence) by confidence; on the "
+        f"dashed line, they would be as sure as they are right. Expected calibration error: {error:.4f} (mean distance, "
+        f"weighted by numbers, over {N_BINS} bins of equal width)."
     )
     return Section("Calibration", [Figure(Reliability(reliability_bins(within, is_right, n_bins=N_BINS)), told)])
 
@@ -89,7 +97,7 @@ def suspects_section(judgements: Sequence[Judgement], answers: Sequence[Answer])
     told = (
         "Gold and the model disagree, and the model is at least as sure as it is on average where both agree on the label it "
         "says (after confident learning, Northcutt, Jiang and Chuang 2021; thresholds come from the label said alone, so there "
-        "are fewer suspects than theirs). Not every suspect is a mistake in gold: a model that is sure and wrong looks the same."
+        "are fewer suspects than theirs). Not every suspect is a mistake in gold: a model that is sure and wrong looks alike."
     )
     if not found:
         return Section(

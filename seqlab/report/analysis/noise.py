@@ -1,0 +1,42 @@
+"""Differences between settings against the spread over seeds."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seqlab.report.analysis.trials import Objective, Trial
+from seqlab.statistics import Summary, holm, summarise, welch_test
+
+LEVEL = 0.05
+BEST, WITHIN, WORSE, UNKNOWN = "best", "within noise of the best", "worse than the best", "one run: not known"
+
+
+class Standing(NamedTuple):
+    """Trials that differ in nothing but their seed, against the best of such groups."""
+
+    trials: Sequence[Trial]
+    summary: Summary
+    mark: str
+    """`BEST`, `WITHIN`, `WORSE` or `UNKNOWN`."""
+    p_value: float | None
+    """Of Welch's test against the best group, corrected for the number of groups (Holm); None where there is no test."""
+
+
+def standings(groups: Sequence[Sequence[Trial]], objective: Objective) -> list[Standing]:
+    """Return the groups of trials with a score, the best mean first, each tested against the first."""
+    scores = [[trial.values[objective.name] for trial in group] for group in groups]
+    order = sorted(range(len(groups)), key=lambda i: sum(scores[i]) / len(scores[i]), reverse=objective.is_high)
+    first, tests = order[0], dict[int, float]()
+    for i in order[1:]:
+        p_value = welch_test(scores[first], scores[i]).p_value if min(len(scores[first]), len(scores[i])) > 1 else None
+        if p_value is not None:
+            tests[i] = p_value
+    corrected = dict(zip(tests, holm(list(tests.values())), strict=True)) if tests else {}
+    return [Standing(groups[i], summarise(scores[i]), _mark(i, first, corrected), corrected.get(i)) for i in order]
+
+
+def _mark(group: int, first: int, p_values: dict[int, float]) -> str:
+    if group == first:
+        return BEST
+    if group not in p_values:
+        return UNKNOWN
+    return WORSE if p_values[group] < LEVEL else WITHIN

@@ -1,0 +1,129 @@
+"""The runs below a folder, as trials."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors import SafetensorError, safe_open
+
+from seqlab.bundle import WEIGHTS_FILE
+from seqlab.errors import DataError
+from seqlab.finished_run import CONFIG, FinishedRun
+from seqlab.module import flat_scores
+from seqlab.report.analysis.trials import COMPLETE, FAILED, SEED, Objective, Setting, Study, Trial, varying
+from seqlab.report.run.learning import by_epoch
+
+REPEATS = "repeats.json"
+_OVERRIDES = Path(".hydra", "overrides.yaml")
+_PLACES = ("paths.", "hydra.", "ckpt_path")
+"""Settings that say where a run lies, not what it is."""
+PARAMETERS = "n_parameters"
+
+
+def is_folder_of_runs(path: Path) -> bool:
+    """Return whether runs lie below `path`, and `path` is none itself."""
+    return path.is_dir() and next(_run_folders(path), None) is not None
+
+
+def read_folder(path: Path) -> Study:
+    """Return the runs below a folder as a study whose objective is the metric that most of them monitor.
+
+    Raises: DataError where there is no run.
+    """
+    runs = {folder.relative_to(path).as_posix(): FinishedRun(folder) for folder in _run_folders(path)}
+    if not runs:
+        raise DataError(f"{path}: no run here nor below; expected folders with {CONFIG}, as training leaves them")
+    monitors = [str(run.config.get("monitor")) for run in runs.values()]
+    monitor = max(dict.fromkeys(monitors), key=monitors.count)
+    others = {name for name, of_run in zip(runs, monitors, strict=True) if of_run != monitor}
+    mode = next(str(run.config.get("monitor_mode", "max")) for run in runs.values())
+    trials = [_trial(name, run, monitor=monitor, is_other=name in others) for name, run in runs.items()]
+    facts: list[tuple[str, Setting]] = [("folder", str(path)), ("runs", len(trials)), ("monitored", monitor)]
+    if others:
+        facts.append(("left out of the ranking", f"{', '.join(sorted(others))}: they monitor another metric"))
+    return Study(path.resolve().name, [Objective(monitor, mode == "max")], monitor, _distinct(trials), facts)
+
+
+def _run_folders(path: Path) -> Iterator[Path]:
+    for config in sorted(path.rglob(CONFIG)):
+        is_attempt = any(".attempt-" in part for part in config.relative_to(path).parts)
+        if (
+            config.parent != path
+            and ".hydra" not in config.parts
+            and not is_attempt
+            and not (config.parent / REPEATS).is_file()
+        ):
+            yield config.parent
+
+
+def _trial(name: str, run: FinishedRun, *, monitor: str, is_other: bool) -> Trial:
+    history = run.history()
+    curve = [] if is_other else by_epoch(history, monitor)
+    settings = {**_settings(run), SEED: run.config.get("seed")}
+    if not (run.path / "metrics.json").is_file():
+        told = "left no metrics.json: it failed, was stopped, or is still running"
+        return Trial(name, FAILED, settings, {}, curve, reason=told, folder=str(run.path))
+    values = {f"test/{key}": value for key, value in flat_scores(run.metrics.get("test", {})).items()}
+    best = run.metrics.get("training", {}).get("best")
+    if best is not None and not is_other and math.isfinite(best):
+        values[monitor] = float(best)
+    if seconds := history.get("train/seconds"):
+        values["seconds"] = sum(value for _, value in seconds)
+    if (n_parameters := _n_parameters(run.model / WEIGHTS_FILE)) is not None:
+        values[PARAMETERS] = float(n_parameters)
+    return Trial(name, COMPLETE, settings, values, curve, folder=str(run.path))
+
+
+def _settings(run: FinishedRun) -> dict[str, Setting]:
+    """Return what was typed of a run; of one that was not started by the command, the whole config."""
+    path = run.path / _OVERRIDES
+    if not path.is_file():
+        return dict(_leaves(run.config))
+    typed = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    pairs = (word.lstrip("+~").partition("=") for word in typed)
+    return {name: _value(value) for name, _, value in pairs if not name.startswith(_PLACES)}
+
+
+def _value(text: str) -> Setting:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return value if isinstance(value, str | int | float | bool) else text
+
+
+def _leaves(node: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Setting]]:
+    for name, value in node.items():
+        place = f"{path}{name}"
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{place}.")
+        elif not place.startswith(_PLACES):
+            yield place, value if isinstance(value, str | int | float | bool) else json.dumps(value)
+
+
+def _distinct(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials with the settings that differ, one of those that differ alike: the one with the shortest name."""
+    patterns: dict[tuple[str, ...], str] = {}
+    for name in sorted(varying(trials), key=len):
+        values = [repr(trial.settings.get(name)) for trial in trials]
+        if not any(trial.folder in value for trial, value in zip(trials, values, strict=True)):
+            first = {value: str(i) for i, value in reversed(list(enumerate(values)))}
+            patterns.setdefault(tuple(first[value] for value in values), name)
+    kept = (*patterns.values(), SEED)
+    return [_with_settings(trial, {name: trial.settings.get(name) for name in kept}) for trial in trials]
+
+
+def _with_settings(trial: Trial, settings: Mapping[str, Setting]) -> Trial:
+    return Trial(trial.name, trial.state, settings, trial.values, trial.curve, trial.reason, trial.folder)
+
+
+def _n_parameters(path: Path) -> int | None:
+    """Return how many numbers a model's weights are, read from the head of its file."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 — no mapping
+    except (OSError, SafetensorError):
+        return None

@@ -1,0 +1,157 @@
+"""What settings explain, parallel coordinates, fronts, and the learning curves of all trials."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+from seqlab.report.analysis.importance import N_SHUFFLES, explained, levels_of
+from seqlab.report.analysis.pareto import on_front
+from seqlab.report.analysis.trials import COMPLETE, Objective, Setting, Study, Trial, varying
+from seqlab.report.document.charts import Axis, Curves, Parallel, Path, Point, Scatter, Series
+from seqlab.report.document.model import Block, Column, Figure, Paragraph, Section, Table
+
+_MAX_AXES = 9
+_MAX_LEVELS = 12
+_LOG_RATIO = 50
+"""Positive settings that differ by more are laid out by their logs."""
+_COSTS = {"latency_ms": "latency, ms", "n_parameters": "parameters", "seconds": "seconds of training"}
+
+
+def importance_section(study: Study) -> Section:
+    """Return how much of the variance of the first objective each setting explains by itself."""
+    title = "What settings explain"
+    rows = _importance_rows(study)
+    if not rows:
+        return Section(title, [Paragraph("Too few trials have a score, or no setting differs often enough, to say anything.")])
+    told = (
+        f"Share of the variance of {study.main.name} over the complete trials that lies between the values of one setting "
+        "(epsilon squared of a one-way analysis of variance; numbers of many values in four classes). By itself: what settings "
+        f"do together is not seen. Chance is the share of {N_SHUFFLES} shuffles of the scores that explain as much; samplers "
+        "try what looks good more often, which both columns take as given."
+    )
+    columns = [Column("setting"), Column("explained", "share"), Column("chance", "number"), Column("values", "count")]
+    if study.importance is not None:
+        told += " The last column is the sweep's own figure: shares by PED-ANOVA, which sum to 1."
+        columns.append(Column("PED-ANOVA", "share"))
+    return Section(title, [Paragraph(told, is_note=True), Table(columns, rows), *_means(study, [str(row[0]) for row in rows])])
+
+
+def _importance_rows(study: Study) -> list[list[Setting]]:
+    scores = [trial.values[study.main.name] for trial in study.complete]
+    rows: list[list[Setting]] = []
+    for name in varying(study.complete):
+        if found := explained([trial.settings.get(name) for trial in study.complete], scores):
+            own: list[Setting] = [study.importance.get(name)] if study.importance is not None else []
+            rows.append([name, found.share, found.chance, found.n_levels, *own])
+    return sorted(rows, key=lambda row: -float(row[1] or 0.0))
+
+
+def _means(study: Study, names: Sequence[str]) -> list[Block]:
+    """Return the mean score of each value of each setting."""
+    rows: list[list[Setting]] = []
+    for name in names:
+        scores: dict[Setting, list[float]] = defaultdict(list)
+        levels = levels_of([trial.settings.get(name) for trial in study.complete])
+        for level, trial in zip(levels, study.complete, strict=True):
+            scores[level].append(trial.values[study.main.name])
+        ranked = sorted(scores.items(), key=lambda pair: sum(pair[1]) / len(pair[1]), reverse=study.main.is_high)
+        rows += [[name, _name(level), len(of), sum(of) / len(of)] for level, of in ranked[:_MAX_LEVELS]]
+    columns = [Column("setting"), Column("value"), Column("trials", "count"), Column(f"mean {study.main.name}", "number")]
+    return [Table(columns, rows, caption=f"Means by value, the best first, at most {_MAX_LEVELS} of each setting.")]
+
+
+def parallel_section(study: Study) -> Section | None:
+    """Return the trials as lines across their settings and the first objective."""
+    trials = study.complete
+    names = [str(row[0]) for row in _importance_rows(study)] or varying(trials)
+    if len(trials) < 2 or not names:
+        return None
+    shown = names[: _MAX_AXES - 1]
+    laid_out = [_axis(name, [trial.settings.get(name) for trial in trials]) for name in shown]
+    laid_out.append(_axis(study.main.name, [trial.values[study.main.name] for trial in trials]))
+    scores = laid_out[-1][1]
+    paths = [
+        Path(
+            _told(trial, shown, study.main),
+            [places[i] for _, places in laid_out],
+            _score(scores[i], is_high=study.main.is_high),
+        )
+        for i, trial in enumerate(trials)
+    ]
+    rest = f" Left out: {', '.join(names[len(shown) :])}." if len(names) > len(shown) else ""
+    told = f"A line is a complete trial; the axis on the right is {study.main.name}, which gives the colour too.{rest}"
+    return Section("Parallel coordinates", [Figure(Parallel([axis for axis, _ in laid_out], paths), told)])
+
+
+def _score(place: float | None, *, is_high: bool) -> float:
+    return 0.5 if place is None else place if is_high else 1 - place
+
+
+def _told(trial: Trial, names: Sequence[str], objective: Objective) -> str:
+    settings = ", ".join(f"{name}={_name(trial.settings.get(name))}" for name in names)
+    return f"{trial.name}: {settings}, {objective.name} {trial.values[objective.name]:.4g}"
+
+
+def _axis(name: str, values: Sequence[Setting]) -> tuple[Axis, list[float | None]]:
+    """Return an axis, and the place of each value on it: numbers by size, names evenly."""
+    numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)]
+    if len(numbers) == len(values) and len(set(numbers)) > 1:
+        is_log = min(numbers) > 0 and max(numbers) / min(numbers) > _LOG_RATIO
+        scaled = [math.log(v) for v in numbers] if is_log else numbers
+        low, high = min(scaled), max(scaled)
+        middle = math.exp((low + high) / 2) if is_log else (low + high) / 2
+        ticks = [(0.0, f"{min(numbers):.4g}"), (0.5, f"{middle:.4g}"), (1.0, f"{max(numbers):.4g}")]
+        return Axis(name, ticks), [(v - low) / (high - low) for v in scaled]
+    levels = sorted({_name(value) for value in values})
+    at = {level: i / max(1, len(levels) - 1) if len(levels) > 1 else 0.5 for i, level in enumerate(levels)}
+    return Axis(name, [(place, level) for level, place in at.items()]), [at[_name(value)] for value in values]
+
+
+def fronts_section(study: Study) -> Section | None:
+    """Return the front over all objectives; of a study with one, that of its score against what trials cost."""
+    if len(study.objectives) > 1:
+        figures = [_front(study, study.objectives, study.objectives[1], study.objectives[0])]
+    else:
+        costs = [Objective(name, is_high=False) for name in _COSTS if name != study.main.name]
+        figures = [_front(study, [study.main, cost], cost, study.main) for cost in costs]
+    found = [figure for figure in figures if figure is not None]
+    return Section("Pareto front", found) if found else None
+
+
+def _front(study: Study, objectives: Sequence[Objective], x: Objective, y: Objective) -> Figure | None:
+    trials = [trial for trial in study.complete if all(objective.name in trial.values for objective in objectives)]
+    if len({trial.values[x.name] for trial in trials}) < 2:
+        return None
+    values = [[trial.values[objective.name] for objective in objectives] for trial in trials]
+    best = on_front(values, is_high=[objective.is_high for objective in objectives])
+    points = [Point(t.name, t.values[x.name], t.values[y.name], front) for t, front in zip(trials, best, strict=True)]
+    over = " and ".join(f"{'high' if objective.is_high else 'low'} {objective.name}" for objective in objectives)
+    told = f"Named: the trials that no other beats in {over} at once."
+    return Figure(Scatter(_COSTS.get(x.name, x.name), _COSTS.get(y.name, y.name), points), told)
+
+
+def curves_section(study: Study) -> Section | None:
+    """Return the monitored metric by epoch of every trial."""
+    best = next(iter(study.complete), None)
+    series = [Series(_curve_name(trial), trial.curve, _style(trial, best)) for trial in study.trials if trial.curve]
+    if not series:
+        return None
+    told = (
+        f"{study.monitor} by epoch. Bold: the best trial{f' ({best.name})' if best else ''}; thin: the others that ran to the "
+        "end; dashed: pruned, failed or not ended. Point at a line for its name."
+    )
+    return Section("Learning curves", [Figure(Curves("epoch", study.monitor, series), told)])
+
+
+def _curve_name(trial: Trial) -> str:
+    return trial.name if trial.state == COMPLETE else f"{trial.name} ({trial.state})"
+
+
+def _style(trial: Trial, best: Trial | None) -> str:
+    if trial is best:
+        return "strong"
+    return "faint" if trial.state == COMPLETE else "faint dashed"
+
+
+def _name(value: Setting) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

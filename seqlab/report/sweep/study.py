@@ -1,0 +1,66 @@
+"""A study as `seqlab sweep export` writes it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seqlab.errors import DataError
+from seqlab.report.analysis.trials import COMPLETE, PRUNED, Objective, Study, Trial
+
+FORMAT = "seqlab-sweep/1"
+_HOW = "write it anew: seqlab sweep export STUDY -o trials.json"
+
+
+def read_study(path: Path) -> Study:
+    """Return the study in a file.
+
+    Raises: DataError for a file that is none, or of another format.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: no readable study ({error}); {_HOW}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise DataError(f"{path}: format is {found!r}; expected {FORMAT!r}; {_HOW}")
+    try:
+        return _study(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{path}: damaged ({type(error).__name__}: {error}); {_HOW}") from error
+
+
+def _study(content: Mapping[str, Any]) -> Study:
+    objectives = [Objective(each["name"], each["direction"] == "maximize") for each in content["objectives"]]
+    counts = ", ".join(f"{n} {state}" for state, n in content["counts"].items() if n)
+    facts = [
+        ("study", content["study"]),
+        ("storage", content["storage"]),
+        ("folder", content["folder"]),
+        ("trials", f"{counts} (asked for: {content['n_trials']})"),
+        ("objectives", ", ".join(f"{'highest' if each.is_high else 'lowest'} {each.name}" for each in objectives)),
+        ("sampler", content["sampler"]),
+        ("pruner", content["pruner"]),
+        ("common settings", " ".join(content["overrides"])),
+    ]
+    trials = [_trial(each, objectives) for each in content["trials"]]
+    monitor = content["monitor"] or objectives[0].name
+    return Study(content["study"], objectives, monitor, trials, facts, content["importance"])
+
+
+def _trial(content: Mapping[str, Any], objectives: list[Objective]) -> Trial:
+    names = [objective.name for objective in objectives]
+    values = {name: float(value) for name, value in content["measures"].items() if value is not None}
+    if content["seconds"] is not None:
+        values["seconds"] = float(content["seconds"])
+    if content["values"] is not None and content["state"] in (COMPLETE, PRUNED):
+        values |= dict(zip(names, map(float, content["values"]), strict=True))
+    return Trial(
+        name=str(content["number"]),
+        state=content["state"],
+        settings=content["params"],
+        values=values,
+        curve=[(int(epoch), float(value)) for epoch, value in content["intermediate"]],
+        reason=content["failure"] or "",
+        folder=content["folder"] or "",
+    )
