@@ -9,6 +9,7 @@ from seqlab.report.document.model import Document
 from seqlab.report.run import run_report
 from seqlab.report.sweep import read_folder, read_study, study_report
 from seqlab.report.sweep.folder import REPEATS
+from seqlab.report.sweep.repeats import repeats_section
 
 
 def report_of(path: Path, *, n_examples: int, allow: Sequence[str] = ()) -> Document:
@@ -22,4 +23,5 @@ def report_of(path: Path, *, n_examples: int, allow: Sequence[str] = ()) -> Docu
         return run_report(FinishedRun(path), n_examples=n_examples, allow=allow)
     if not path.is_dir():
         raise DataError(f"{path} is not there; expected a run, a folder of runs, or a study from `seqlab sweep export`")
-    return study_report(read_folder(path))
+    repeats = [repeats_section(path / REPEATS)] if (path / REPEATS).is_file() else []
+    return study_report(read_folder(path), first=repeats)

@@ -1,16 +1,22 @@
 """The whole report of many runs."""
 
+from collections.abc import Sequence
+
 from seqlab.report.analysis.trials import Study
 from seqlab.report.document.model import Column, Document, Section, Table
 from seqlab.report.sweep.pictures import curves_section, fronts_section, importance_section, parallel_section
 from seqlab.report.sweep.results import failed_section, groups_section, pruned_section, trials_section
 
 
-def study_report(study: Study) -> Document:
-    """Return the report; sections on what no trial has (a front, pruned or failed ones) are left out."""
+def study_report(study: Study, *, first: Sequence[Section] = ()) -> Document:
+    """Return the report, with sections `first` after the facts.
+
+    Sections on what no trial has (a front, pruned or failed ones) are left out.
+    """
     facts = Section("What it is", [Table([Column("fact"), Column("value")], [list(fact) for fact in study.facts])])
     sections = [
         facts,
+        *first,
         groups_section(study),
         trials_section(study),
         importance_section(study),
