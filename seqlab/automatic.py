@@ -2,7 +2,7 @@
 
 import difflib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import datasets
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -69,19 +69,31 @@ def settle_monitor(config: DictConfig, labeler: Labeler, claims: Claims) -> None
     Raises: ConfigError for a metric that no head gives, before anything is trained.
     """
     named = {name: head for own in score_names(claims.heads).values() for head, name in own.items()}
+    if config.monitor == AUTO:
+        name, head = next(iter(named.items()))
+        level = f"{name}/" if len(named) > 1 else ""
+        main = f"val/{level}{labeler.heads[head].main_metric}"
+        config.monitor = main if len(claims.heads) == 1 else MEAN_SCORE
+    check_metric(config.monitor, metric_names(labeler, named), said="monitor")
+
+
+def metric_names(labeler: Labeler, named: Mapping[str, str]) -> list[str]:
+    """Return what a run logs of `val`, and its training loss; `named` are the heads by the name of their scores."""
     level = "{}/" if len(named) > 1 else ""
     names = [
         f"val/{level.format(name)}{metric}"
         for name, head in named.items()
         for metric in flat_scores(labeler.heads[head].score([], []))
     ]
-    names += [MEAN_SCORE] if len(named) > 1 else []
-    if config.monitor == AUTO:
-        name, head = next(iter(named.items()))
-        main = f"val/{level.format(name)}{labeler.heads[head].main_metric}"
-        config.monitor = main if len(claims.heads) == 1 else MEAN_SCORE
-    known = ["val/loss", "train/loss", *names]
-    if config.monitor not in known:
-        near = difflib.get_close_matches(config.monitor, known, n=1)
+    return ["val/loss", "train/loss", *names, *([MEAN_SCORE] if len(named) > 1 else [])]
+
+
+def check_metric(name: str, known: Sequence[str], *, said: str) -> None:
+    """Refuse a metric that is none of those `known`; `said` is what asks for it.
+
+    Raises: ConfigError.
+    """
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"monitor is {config.monitor!r}, which nothing logs{hint}; there are {', '.join(known)}")
+        raise ConfigError(f"{said} is {name!r}, which nothing logs{hint}; there are {', '.join(known)}")

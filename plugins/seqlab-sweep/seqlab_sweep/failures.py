@@ -1,0 +1,34 @@
+"""Why a trial failed, from how its process ended and what it printed last."""
+
+import signal
+from pathlib import Path
+
+_N_LINES = 60
+_TRACEBACK = "Traceback (most recent call last)"
+_MISTAKE = "error: "
+
+
+def failure(exit_code: int, log: Path) -> str:
+    """Return why: the traceback or the one line that tells a mistake; for a process that was killed, by what, and its last lines."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    if exit_code < 0:
+        return "\n".join([_killed(-exit_code), *lines[-_N_LINES:]])
+    begins = [i for i, line in enumerate(lines) if line.startswith((_TRACEBACK, _MISTAKE))]
+    told = lines[begins[-1] :] if begins else lines
+    return "\n".join(told[-_N_LINES:]) or f"its process ended with status {exit_code} and said nothing"
+
+
+def headline(text: str) -> str:
+    """Return the line of a failure that says most: the first of one that was killed, the last of a traceback."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    return lines[-1].strip() if lines[0].startswith(_TRACEBACK) else lines[0].strip()
+
+
+def _killed(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    return f"killed by {name}" + (", as the system does when memory runs out" if name == "SIGKILL" else "")

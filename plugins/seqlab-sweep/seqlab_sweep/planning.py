@@ -1,0 +1,151 @@
+"""What a sweep is going to do, settled and checked before any trial starts."""
+
+import multiprocessing
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, OmegaConf
+from optuna.trial import TrialState
+
+from seqlab.errors import ConfigError
+from seqlab_sweep.attributes import StudyFacts
+from seqlab_sweep.folders import check_unused, note
+from seqlab_sweep.options import Options, words_of_runs
+from seqlab_sweep.searching import GRID, MONITOR, build_sampler
+from seqlab_sweep.space import Space, Value, read_space
+from seqlab_sweep.stores import Store, names_in
+from seqlab_sweep.study import SharedStudy, plain_space
+from seqlab_sweep.worker import run_check
+
+REPORTING = "+trial=reporting"
+_BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep, ready to run."""
+
+    options: Options
+    space: Space
+    folder: Path
+    store: Store
+    words: Sequence[str]
+    """What the command of every trial has in common."""
+    n_trials: int
+    grid: Mapping[str, Sequence[Value]]
+
+    def command(self, params: Mapping[str, Value], *, folder: Path) -> list[str]:
+        """Return the words after `seqlab train` of a trial in `folder`."""
+        return [*self.words, *self.space.overrides(params), REPORTING, f"hydra.run.dir='{folder}'"]
+
+
+def plan(given: Mapping[str, Any], arguments: Sequence[str], *, config: DictConfig, loader: ConfigLoader) -> Plan:
+    """Return the plan for options and overrides.
+
+    Raises: ConfigError, or what Hydra raises for an override, before anything is written.
+    """
+    options = Options.checked(given)
+    _check_launcher(config)
+    space = read_space(options.params, arguments, loader=loader)
+    n_trials = options.n_wanted(space)
+    grid = space.grid() if options.sampler["name"] == GRID else {}
+    build_sampler(options.sampler, seed=options.seed, number=0, grid=grid)
+    for corner in space.corners():
+        loader.load_sweep_config(config, [*space.fixed, *space.overrides(corner), REPORTING])
+    folder = Path(config.hydra.sweep.dir).absolute()
+    if "'" in str(folder):
+        raise ConfigError(f"hydra.sweep.dir is {folder}, whose name has a quotation mark in it; choose another folder")
+    words = [*words_of_runs(_flags(config), config.hydra.overrides.hydra), *space.fixed]
+    if config.n_threads is None and "n_threads" not in space.parameters:
+        words.append(f"n_threads={options.n_threads()}")
+    return Plan(options, space, folder, options.store(folder), words, n_trials, grid)
+
+
+def settled(plan: Plan, *, context: ForkServerContext) -> tuple[SharedStudy, str | None]:
+    """Return the study, begun or gone on with, and what its trials have that earlier ones had otherwise (None: nothing).
+
+    Raises: ConfigError where it is another search, or where its first trial could not begin.
+    """
+    objectives = plan.options.numbered_objectives
+    facts = StudyFacts(
+        space=plain_space(plan.space.parameters),
+        objectives=[asdict(one) for one in objectives],
+        overrides=list(plan.space.fixed),
+        sampler=plan.options.sampler["name"],
+        pruner=plan.options.pruner["name"],
+        n_trials=plan.n_trials,
+        folder=str(plan.folder),
+    )
+    found = _found(plan)
+    if found is not None:
+        found.check_same(facts)
+    is_begun = found is not None and any(trial.state == TrialState.COMPLETE for trial in found.trials())
+    known = found.facts if found else StudyFacts()
+    if not is_begun or known.overrides != facts.overrides:
+        facts = StudyFacts(**(asdict(facts) | {"monitor": monitored(plan, context=context)}))
+    if found is None:
+        check_unused(plan.folder)
+    shared = SharedStudy.started(plan.store, plan.options.study_name, objectives=objectives)
+    shared.settle(facts)
+    note(plan.folder, store=plan.store, study=shared.name)
+    return shared, _change(known.overrides, facts.overrides)
+
+
+def monitored(plan: Plan, *, context: ForkServerContext) -> str:
+    """Return the metric that the first trial would monitor, found out by beginning it.
+
+    Raises: ConfigError that says why it cannot begin.
+    """
+    with tempfile.TemporaryDirectory(prefix="seqlab-sweep-") as name:
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        words = plan.command(plan.space.corners()[0], folder=Path(name) / "run")
+        metrics = [one.name for one in plan.options.numbered_objectives]
+        process = context.Process(target=run_check, args=(words, metrics, Path(name), sender))
+        process.start()
+        sender.close()
+        try:
+            answer: dict[str, str] = receiver.recv()
+        except EOFError:
+            process.join()
+            answer = {"error": f"the first trial would fail: its process ended with status {process.exitcode}"}
+        process.join()
+    if "error" in answer:
+        raise ConfigError(answer["error"])
+    return answer[MONITOR]
+
+
+def _found(plan: Plan) -> SharedStudy | None:
+    if plan.store.path is not None and not plan.store.path.exists():
+        return None
+    storage = plan.store.open()
+    is_there = plan.options.study_name in names_in(storage)
+    return SharedStudy.found(plan.store, plan.options.study_name, storage=storage) if is_there else None
+
+
+def _check_launcher(config: DictConfig) -> None:
+    launcher = OmegaConf.select(config, "hydra.launcher._target_")
+    if launcher != _BASIC_LAUNCHER:
+        raise ConfigError(
+            f"hydra/launcher is {launcher}, and a study starts its own processes; leave it out, and start the same command"
+            " on every machine that is to join (hydra.sweeper.storage)"
+        )
+
+
+def _flags(config: DictConfig) -> list[str]:
+    sources = config.hydra.runtime.config_sources
+    folders = [word for one in sources if one.provider == "command-line" for word in ("--config-dir", one.path)]
+    name = config.hydra.job.config_name
+    return [*folders, *(["--config-name", name] if name not in ("train", "train.yaml") else [])]
+
+
+def _change(known: Sequence[str] | None, now: Sequence[str] | None) -> str | None:
+    gone = [word for word in known or [] if word not in (now or [])]
+    new = [word for word in now or [] if word not in (known or [])]
+    if known is None or not (gone or new):
+        return None
+    return f"trials so far had {' '.join(gone) or 'nothing of the sort'}, from now on they have {' '.join(new) or 'it no more'}"

@@ -1,0 +1,104 @@
+"""`Reporting`: tells the study what each epoch came to, and ends the run when the study says so."""
+
+import copy
+import itertools
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Any, cast, final
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from seqlab.automatic import check_metric, metric_names
+from seqlab.data.datamodule import evaluation_loader
+from seqlab.data.encoding import Batch
+from seqlab.labeler import labels_of
+from seqlab.module import LabelerModule
+from seqlab_sweep import trial as trials
+from seqlab_sweep.searching import MONITOR
+from seqlab_sweep.trial import Check, Checked, LiveTrial
+
+LATENCY, N_PARAMETERS = "latency_ms", "n_parameters"
+MEASURED = (LATENCY, N_PARAMETERS)
+_N_TIMED = 100
+"""Records that a latency is the median of."""
+
+
+@final
+class Reporting(pl.Callback):
+    """Ties a run to the trial of its process: `monitor` is reported after every epoch that validates.
+
+    In a process without a trial it does nothing.
+    """
+
+    def __init__(self, *, monitor: str) -> None:
+        self.monitor = monitor
+        self._is_validated = False
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """End the run here where it is a check alone.
+
+        Raises:
+            ConfigError: an objective is a metric that no head gives.
+            Checked: all is well.
+        """
+        if isinstance(trials.current, Check):
+            _check(trials.current, cast(LabelerModule, pl_module))
+            raise Checked(self.monitor)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._is_validated = not trainer.sanity_checking
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Report the epoch; may raise what ends the trial."""
+        live, is_validated = trials.current, self._is_validated
+        self._is_validated = False
+        value = trainer.callback_metrics.get(self.monitor)
+        if not isinstance(live, LiveTrial) or value is None or not (is_validated or self.monitor.startswith("train/")):
+            return
+        epoch = trainer.current_epoch + 1
+        is_last = trainer.should_stop or epoch == trainer.max_epochs
+        live.report(float(value), epoch=epoch, is_last=is_last)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure the model, where it is of a trial."""
+        live = trials.current
+        if isinstance(live, LiveTrial):
+            measures: dict[str, Any] = {N_PARAMETERS: sum(p.numel() for p in pl_module.parameters() if p.requires_grad)}
+            if LATENCY in live.metrics:
+                measures[LATENCY] = latency_ms(cast(LabelerModule, pl_module))
+            live.measure(**measures)
+
+
+def latency_ms(module: LabelerModule) -> float:
+    """Return the median time to label a record of the validation split alone, on one thread of the CPU, in milliseconds."""
+    labeler = copy.deepcopy(module.labeler).cpu().eval()
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    seconds = []
+    try:
+        with torch.inference_mode():
+            for batch in _spread(evaluation_loader(module.splits["val"], max_tokens=1)):
+                heads = {name: labeler.heads[name] for name in module.score_names[batch.data_set]}
+                began = time.perf_counter()
+                labels_of(heads, labeler(batch), batch, use_confidences=False)
+                seconds.append(time.perf_counter() - began)
+    finally:
+        torch.set_num_threads(n_threads)
+    return 1000 * statistics.median(seconds)
+
+
+def _spread(loader: DataLoader[Batch]) -> Iterator[Batch]:
+    """Yield about `_N_TIMED` batches of all lengths: the loader has the longest first."""
+    return itertools.islice(loader, 0, None, max(1, len(loader) // _N_TIMED))
+
+
+def _check(check: Check, module: LabelerModule) -> None:
+    named = {scored_as: head for own in module.score_names.values() for head, scored_as in own.items()}
+    known = metric_names(module.labeler, named)
+    known += [name.replace("val/", "test/", 1) for name in known]
+    for name in check.metrics:
+        if name != MONITOR and name not in MEASURED:
+            check_metric(name, [*MEASURED, *known], said="an objective")

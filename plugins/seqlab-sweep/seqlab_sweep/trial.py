@@ -1,0 +1,111 @@
+"""The trial that this process runs: what it tells the study, and what the study tells it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import optuna
+from optuna.samplers import RandomSampler
+from optuna.trial import Trial, TrialState
+
+from seqlab_sweep.attributes import MEASURES, OWNER, Owner
+from seqlab_sweep.claims import owned
+from seqlab_sweep.processes import ProcessName
+from seqlab_sweep.searching import build_pruner
+from seqlab_sweep.study import SharedStudy
+
+
+class Stopped(BaseException):
+    """Ends a run from within, though nothing failed: like an interrupt, it passes by all that handles failures."""
+
+
+class Pruned(Stopped):
+    """The pruner stops the trial."""
+
+
+class Superseded(Stopped):
+    """Another sweep has claimed the trial since: what this process finds out is not wanted."""
+
+
+class Checked(Stopped):
+    """The run could begin: all that was asked of it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Stands for a trial in a run that ends before its first batch, to see whether it can begin."""
+
+    metrics: Sequence[str]
+    """Names that the run must give."""
+
+
+@final
+class LiveTrial:
+    """A claimed trial, seen from its own process."""
+
+    def __init__(self, shared: SharedStudy, *, number: int, token: str, pruner: Mapping[str, Any], metrics: Sequence[str]) -> None:
+        self.shared = shared
+        self.number = number
+        self.token = token
+        self.metrics = metrics
+        """What its values are, in order."""
+        self.measures: dict[str, float] = {}
+        study = optuna.load_study(
+            study_name=shared.name, storage=shared.study._storage, sampler=RandomSampler(), pruner=build_pruner(pruner)
+        )
+        self._trial = Trial(study, shared.trials()[number]._trial_id)
+
+    def begin(self, process: ProcessName) -> None:
+        """Say which process runs it.
+
+        Raises: Superseded.
+        """
+        with self.shared.store.held():
+            trial = owned(self.shared, number=self.number, token=self.token)
+            owner = Owner.of(trial.user_attrs) if trial is not None else None
+            if owner is None:
+                raise Superseded
+            named = replace(owner, process=process)
+            self._trial.set_user_attr(
+                OWNER, {"token": named.token, "runner": named.runner.as_json(), "process": process.as_json()}
+            )
+
+    def report(self, value: float, *, epoch: int, is_last: bool) -> None:
+        """Report the monitored metric of an epoch, counted from 1.
+
+        Raises: Pruned where the trial is to end; the last epoch is not cut off, for all its cost is paid.
+        """
+        known = owned(self.shared, number=self.number, token=self.token)
+        if known is None:
+            raise Superseded
+        if epoch not in known.intermediate_values:  # a trial that goes on from a checkpoint repeats its last epoch
+            self._trial.report(value, step=epoch)
+        if not is_last and len(self._trial.study.directions) == 1 and self._trial.should_prune():
+            raise Pruned(f"pruned after epoch {epoch}, at {value:.4g}")
+
+    def measure(self, **measures: float) -> None:
+        """Record numbers of the trial's model."""
+        self.measures |= measures
+        self._trial.set_user_attr(MEASURES, self.measures)
+
+    def end(self, state: TrialState, values: Sequence[float] | None = None) -> None:
+        """Record how it ended, unless somebody else has claimed it since."""
+        with self.shared.store.held():
+            if owned(self.shared, number=self.number, token=self.token) is not None:
+                self._trial.study.tell(self.number, values, state=state)
+
+
+def finite(values: Mapping[str, float]) -> list[float]:
+    """Return the values of objectives.
+
+    Raises: ValueError for one that is no number.
+    """
+    for name, value in values.items():
+        if math.isnan(value):
+            raise ValueError(f"{name} is not a number")
+    return list(values.values())
+
+
+current: LiveTrial | Check | None = None
+"""The trial of this process; None where it runs none."""
