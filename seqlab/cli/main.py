@@ -9,6 +9,7 @@ from seqlab import __version__
 from seqlab.allocation import keep_freed_memory
 from seqlab.cli import compare, data, describe, evaluate, inspect, plugins, predict, report, reproduce, train
 from seqlab.errors import SeqlabError
+from seqlab.plugins.commands import commands_of_plugins
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130
@@ -57,4 +58,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in (train, evaluate, predict, compare, reproduce, report, data, describe, inspect, plugins):
         module.add_parser(commands)
+    for command in commands_of_plugins(commands.choices):
+        command.add_parser(commands)
     return parser

@@ -45,7 +45,7 @@ def started_forkserver(*, n_threads: int) -> ForkServerContext:
     """Return the context in which processes of trials start; what they share is loaded meanwhile."""
     os.environ.setdefault("OMP_NUM_THREADS", str(n_threads))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["seqlab_sweep.worker"])
+    context.set_forkserver_preload(["seqlab_sweep.preloaded"])
     forkserver.ensure_running()
     return context
 

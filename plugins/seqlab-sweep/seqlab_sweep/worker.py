@@ -21,7 +21,6 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-import seqlab.training  # noqa: F401 (loaded once, before trials are forked off)
 from seqlab.cli import train
 from seqlab.errors import SeqlabError
 from seqlab.importing import described
