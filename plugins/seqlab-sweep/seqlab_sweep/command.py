@@ -63,7 +63,7 @@ def best(shared: SharedStudy, options: argparse.Namespace) -> None:
     numbers = best_numbers(shared)
     if not numbers:
         raise ConfigError(f"study {shared.name!r} has no trial that is complete yet")
-    names = [one["name"] for one in shared.facts.objectives or []]
+    names = [one["name"] for one in shared.facts.objectives or []] or ["value"] * len(shared.study.directions)
     for number in numbers:
         trial = trial_record(shared.trials()[number])
         said = ", ".join(f"{name} {value:.6g}" for name, value in zip(names, trial["values"], strict=True))

@@ -121,10 +121,11 @@ def _range(key: str, said: RangeSweep) -> BaseDistribution:
 
 
 def _choices(key: str, override: Override) -> BaseDistribution:
-    values = list(dict.fromkeys(map(_plain, override.sweep_iterator())))
-    if not values:
+    by_text = {spelt(value): value for value in map(_plain, override.sweep_iterator())}
+    if not by_text:
         raise ConfigError(f"{key} is a choice of nothing; name at least one value")
-    return CategoricalDistribution(values)
+    are_distinct = len(set(by_text.values())) == len(by_text)  # 1 and true are equal in Python, and no choice between them
+    return CategoricalDistribution(list(by_text.values() if are_distinct else by_text))
 
 
 def _plain(value: Any) -> Value:

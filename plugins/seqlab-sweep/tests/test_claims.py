@@ -1,0 +1,188 @@
+"""Who runs which trial, without running any."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import optuna
+import pytest
+from optuna.distributions import BaseDistribution
+from optuna.samplers import RandomSampler
+from optuna.trial import Trial, TrialState
+
+from seqlab_sweep.attributes import FAILURE, FAILURES, OWNER, RETRY_OF, Owner
+from seqlab_sweep.claims import Claims, owned
+from seqlab_sweep.processes import ProcessName, end, named
+from seqlab_sweep.searching import build_sampler
+from seqlab_sweep.stores import Store
+from seqlab_sweep.study import SharedStudy
+
+Space = dict[str, BaseDistribution]
+HERE = named(os.getpid())
+GONE = replace(HERE, started="before")  # a process of our number that is no more
+FAR = ProcessName("another machine", 1, "1")
+TPE = {"name": "tpe", "_target_": "optuna.samplers.TPESampler", "n_startup_trials": 2}
+
+
+def claims_of(shared: SharedStudy, space: Space, *, runner: ProcessName = HERE, **changes: Any) -> Claims:
+    settings: dict[str, Any] = {"n_trials": 5, "retries": 0, "lost_after_seconds": 60.0, **changes}
+    return Claims(shared, runner=runner, space=space, sampler=lambda number: RandomSampler(seed=number), **settings)
+
+
+def again(shared: SharedStudy) -> SharedStudy:
+    """Return the study as another process would open it."""
+    return SharedStudy.found(shared.store, shared.name)
+
+
+def test_exactly_as_many_are_claimed_as_are_wanted_by_however_many(shared: SharedStudy, space: Space) -> None:
+    sweeps = [claims_of(again(shared), space, runner=replace(HERE, pid=pid)) for pid in (1, 2, 3)]
+    found: list[int] = []
+
+    def claim_all(claims: Claims) -> None:
+        while (claim := claims.next()) is not None:
+            found.append(claim.number)
+            claims.shared.study.tell(claim.number, 0.5)
+
+    for one in sweeps:
+        one.is_lost = lambda trial: False  # type: ignore[method-assign]  # all of them live
+    threads = [threading.Thread(target=claim_all, args=(one,)) for one in sweeps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [0, 1, 2, 3, 4]
+    assert len(shared.trials()) == 5
+
+
+def test_a_trial_whose_sweep_is_gone_goes_on_under_its_number(shared: SharedStudy, space: Space) -> None:
+    first = claims_of(shared, space, runner=GONE).next()
+    assert first is not None
+    second = claims_of(again(shared), space).next()
+    assert second is not None
+    assert (second.number, second.attempt, second.goes_on) == (first.number, 2, True)
+    assert second.params == first.params
+    assert owned(shared, number=0, token=first.token) is None
+    assert owned(shared, number=0, token=second.token) is not None
+
+
+def test_a_trial_that_runs_is_left_alone(shared: SharedStudy, space: Space) -> None:
+    first, second = claims_of(shared, space).next(), claims_of(again(shared), space).next()
+    assert first is not None
+    assert second is not None
+    assert second.number == 1
+
+
+def test_the_process_that_a_lost_trial_left_behind_is_ended_first(shared: SharedStudy, space: Space) -> None:
+    claim = claims_of(shared, space, runner=GONE).next()
+    assert claim is not None
+    orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    owner = {"token": claim.token, "runner": GONE.as_json(), "process": named(orphan.pid).as_json()}
+    Trial(shared.study, shared.trials()[0]._trial_id).set_user_attr(OWNER, owner)
+    reaper = threading.Thread(target=orphan.wait)
+    reaper.start()
+    assert claims_of(again(shared), space).next() is not None
+    reaper.join(timeout=10)
+    assert orphan.returncode == -9
+
+
+def test_a_trial_that_was_lost_while_it_was_asked_for_gets_its_parameters(shared: SharedStudy, space: Space) -> None:
+    shared.study.ask()  # killed before anything was suggested, and before anyone said whose it is
+    claim = claims_of(shared, space).next()
+    assert claim is not None
+    assert claim.number == 0
+    assert set(claim.params) == set(space)
+
+
+def test_a_silent_machine_loses_its_trials_and_one_that_beats_does_not(shared: SharedStudy, space: Space) -> None:
+    far = claims_of(shared, space, runner=FAR)
+    far.beat()
+    assert far.next() is not None
+    watching = claims_of(again(shared), space, lost_after_seconds=0.4, n_trials=1)
+    assert watching.next() is None
+    assert watching.seconds_to_wait() > 0
+    far.beat()
+    time.sleep(0.5)
+    assert watching.next() is None  # it has beaten since
+    assert watching.seconds_to_wait() == 0  # known to be alive: nothing to wait for
+    time.sleep(0.5)
+    claim = watching.next()
+    assert claim is not None
+    assert (claim.number, claim.attempt) == (0, 2)
+
+
+def test_failures_are_recorded_and_retried_as_often_as_said(shared: SharedStudy, space: Space) -> None:
+    claims = claims_of(shared, space, retries=1)
+    claim = claims.next()
+    assert claim is not None
+    second = claims.failed(claim, "first")
+    assert second is not None
+    assert (second.number, second.attempt, second.goes_on, second.params) == (0, 2, False, claim.params)
+    assert claims.failed(claim, "late") is None  # of an attempt that is over
+    assert claims.failed(second, "second") is None
+    (trial,) = shared.trials()
+    assert trial.state == TrialState.FAIL
+    assert trial.user_attrs[FAILURES] == ["first"]
+    assert trial.user_attrs[FAILURE] == "second"
+
+
+def test_queued_retries_come_on_top_of_the_number_wanted(shared: SharedStudy, space: Space) -> None:
+    claims = claims_of(shared, space, n_trials=1)
+    claim = claims.next()
+    assert claim is not None
+    claims.failed(claim, "broken")
+    assert claims.next() is None
+    shared.study.enqueue_trial(dict(claim.params), user_attrs={RETRY_OF: 0})
+    queued = claims.next()
+    assert queued is not None
+    assert (queued.number, queued.params) == (1, claim.params)
+    assert claims.next() is None
+
+
+def test_owners_survive_the_way_into_the_study_and_back(shared: SharedStudy, space: Space) -> None:
+    claim = claims_of(shared, space).next()
+    assert claim is not None
+    assert Owner.of(again(shared).trials()[0].user_attrs) == Owner(claim.token, HERE, None)
+
+
+def test_an_interrupted_study_draws_on_as_if_it_had_not_been(tmp_path: Any, space: Space) -> None:
+    def drawn(name: str, *, n_at_a_time: int) -> list[dict[str, Any]]:
+        url = f"sqlite:///{tmp_path}/{name}.db"
+        optuna.create_study(study_name=name, storage=url)
+        while len(SharedStudy.found(Store(url), name).trials()) < 6:
+            shared = SharedStudy.found(Store(url), name)  # as a new process would
+            for _ in range(n_at_a_time):
+                number = len(shared.trials())
+                shared.study.sampler = build_sampler(TPE, seed=3, number=number, grid={})
+                trial = shared.study.ask(dict(space))
+                shared.study.tell(trial, trial.params["optimizer.lr"])
+        return [trial.params for trial in SharedStudy.found(Store(url), name).trials()]
+
+    assert drawn("unbroken", n_at_a_time=6) == drawn("broken", n_at_a_time=2)
+
+
+def test_processes_are_told_from_later_ones_of_their_number() -> None:
+    assert HERE.is_alive()
+    assert not GONE.is_alive()
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    process = named(child.pid)
+    assert process.is_alive()
+    end(process)
+    assert not process.is_alive()  # though nobody has waited for it yet
+    child.wait()
+    assert not process.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://me:secret@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://me@host:5432/db", "postgresql://me@host:5432/db"),
+        ("sqlite:///a.db", "sqlite:///a.db"),
+    ],
+)
+def test_stores_keep_passwords_to_themselves(url: str, said: str) -> None:
+    assert str(Store(url)) == said

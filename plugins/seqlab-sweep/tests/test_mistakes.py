@@ -1,0 +1,72 @@
+"""What cannot work is told in one line, before any trial starts."""
+
+from pathlib import Path
+
+import pytest
+
+from seqlab.cli import main
+
+SWEEP = ["train", "-m", "hparams_search=random", "hydra.sweeper.n_trials=2", "hydra.sweeper.study_name=mine"]
+SMALL = ["data.reader.n_train=20", "data.reader.n_val=5", "data.reader.n_test=5", "embedding=[words]", "encoder.width=4"]
+
+
+def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line that a command says; nothing else may be there."""
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert not Path("multiruns").exists(), "a trial has started, or left a trace"
+    return err
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["optimizer.lr=interval(1, 0)"], "optimizer.lr is interval(1, 0), which is empty"),
+        (["optimizer.lr=tag(log, interval(-1, 1))"], "a logarithmic scale begins above 0"),
+        (["encoder.widht=4,8"], "encoder.widht: there is no such key; did you mean encoder.width?"),
+        (["encoder=lstm,lstn"], "encoder=lstn: there is no such option; did you mean encoder=lstm?"),
+        (["+hydra.sweeper.params.encoder='choice(lstm, lstn)'"], "encoder=lstn: there is no such option"),
+        (["seed=1,2", "encoder.widht=4"], "encoder.widht: there is no such key"),
+        (["hparams_search=grid", "optimizer.lr=interval(0, 1)"], "optimizer.lr is an interval, which no grid can go through"),
+        (["seed=7"], "nothing to search"),
+        (["seed=1,2", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials is 0; expected a whole number from 1 on"),
+        (["seed=1,2", "hydra.sweeper.n_trials=null"], "hydra.sweeper.n_trials has no value"),
+        (["seed=1,2", "hydra.sweeper.study_name=../x"], "hydra.sweeper.study_name is '../x', which cannot name a folder"),
+        (["seed=1,2", "hydra.sweeper.objectives={monitor: up}"], "objectives.monitor is 'up'; expected max or min"),
+        (["seed=1,2", "hparams_search=pareto", "hydra/sweeper/pruner=asha"], "which stops trials by one number"),
+        (["seed=1,2", "hydra/sweeper/pruner=asha", "hydra.sweeper.pruner.reduction_factor=1"], "hydra.sweeper.pruner"),
+        (["seed=1,2", "hydra/sweeper/pruner=ahsa"], "hydra/sweeper/pruner=ahsa: there is no such option"),
+        (["seed=1,2", "hydra.sweeper.storage=postgresql://nobody@127.0.0.1:1/none"], "which cannot be opened"),
+        (["seed=1,2", "hydra/launcher=joblib"], "a study starts its own processes"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_mistakes_in_the_command_are_told(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert message in told([*SWEEP, *words], capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["monitor=val/span_f1/strcit"], "monitor is 'val/span_f1/strcit', which nothing logs; did you mean val/span_f1/strict?"),
+        (
+            ["hydra.sweeper.objectives={monitor: max, val/accuray: max}"],
+            "an objective is 'val/accuray', which nothing logs; did you mean val/accuracy?",
+        ),
+        (["data=conll", "data.dir=nowhere"], "nowhere/train.conll: cannot be read"),
+    ],
+)
+def test_mistakes_that_show_when_a_run_begins_are_told(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = [] if "data=conll" in words else SMALL
+    assert message in told([*SWEEP, *small, "seed=1,2", *words], capsys)

@@ -1,0 +1,183 @@
+"""`seqlab sweep`, on studies whose trials nobody ran."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from optuna.distributions import BaseDistribution
+from optuna.trial import TrialState
+
+from seqlab.cli import main
+from seqlab_sweep.attributes import FAILURE, FOLDER
+from seqlab_sweep.claims import Claims
+from seqlab_sweep.failures import failure, headline
+from seqlab_sweep.folders import check_unused, make_folder, note
+from seqlab_sweep.processes import ProcessName, this_machine
+from seqlab_sweep.records import FORMAT, STATES, export
+from seqlab_sweep.searching import Objective, build_sampler
+from seqlab_sweep.stores import Store
+from seqlab_sweep.study import SharedStudy
+
+GONE = ProcessName(this_machine(), 1, "before")
+RANDOM = {"name": "random", "_target_": "optuna.samplers.RandomSampler"}
+
+
+@pytest.fixture
+def told(shared: SharedStudy, space: dict[str, BaseDistribution]) -> SharedStudy:
+    """Return the study with a trial in each state but waiting: 0 and 1 complete, 2 pruned, 3 failed, 4 interrupted."""
+    claims = Claims(
+        shared,
+        runner=GONE,
+        space=space,
+        sampler=lambda number: build_sampler(RANDOM, seed=0, number=number, grid={}),
+        n_trials=5,
+        retries=0,
+        lost_after_seconds=60,
+    )
+    claims.is_lost = lambda trial: False  # type: ignore[method-assign]
+    found = [claims.next() for _ in range(5)]
+    for claim, values in zip(found[:3], ([0.4, 0.6], [0.5, 0.8], [0.3]), strict=True):
+        assert claim is not None
+        live = claims._as_live(shared.trials()[claim.number])
+        live.set_user_attr(FOLDER, f"/multiruns/mine/{claim.number}")
+        for epoch, value in enumerate(values, start=1):
+            live.report(value, epoch)
+        if len(values) == 2:
+            shared.study.tell(claim.number, values[-1])
+        else:
+            shared.study.tell(claim.number, state=TrialState.PRUNED)
+    assert found[3] is not None
+    claims.failed(found[3], "Traceback (most recent call last):\n  File …\nRuntimeError: out of paper")
+    assert shared.store.path
+    note(shared.store.path.parent, store=shared.store, study=shared.name)
+    return shared
+
+
+def folder_of(shared: SharedStudy) -> str:
+    assert shared.store.path
+    return str(shared.store.path.parent)
+
+
+def test_export_has_what_its_form_promises(told: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "export", folder_of(told)]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content == json.loads(json.dumps(export(told)))
+    assert content["format"] == FORMAT
+    assert content["counts"] == dict(zip(STATES, [2, 1, 1, 0, 1, 0], strict=True))
+    assert content["best"] == [1]
+    assert content["space"]["encoder"] == {"kind": "choice", "choices": ["lstm", "gru"]}
+    assert [trial["state"] for trial in content["trials"]] == ["complete", "complete", "pruned", "failed", "interrupted"]
+    best = content["trials"][1]
+    assert best["values"] == [0.8]
+    assert best["intermediate"] == [[1, 0.5], [2, 0.8]]
+    assert best["epochs"] == 2
+    assert best["folder"] == "/multiruns/mine/1"
+    assert best["overrides"] == [f"{key}={value}" for key, value in best["params"].items()]
+    assert content["trials"][2]["values"] == [0.3]
+    assert content["trials"][3]["failure"].endswith("RuntimeError: out of paper")
+
+
+def test_export_goes_into_a_file(told: SharedStudy, tmp_path: Path) -> None:
+    assert main(["sweep", "export", folder_of(told), "-o", str(tmp_path / "trials.json")]) == 0
+    assert json.loads((tmp_path / "trials.json").read_text(encoding="utf-8"))["study"] == "mine"
+
+
+def test_status_has_a_line_a_trial_with_the_reason_of_a_failure(told: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "status", folder_of(told)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [re.split(r"\s{2,}", line.strip()) for line in lines]
+    assert [row[:2] for row in rows[1:6]] == [["0", "complete"], ["1", "complete"], ["2", "pruned"], ["3", "failed"], ["4", "interrupted"]]
+    assert rows[4][-1] == "RuntimeError: out of paper"
+    assert lines[6] == "mine: 5 of 5 trials: 2 complete, 1 pruned, 1 failed, 1 interrupted"
+
+
+def test_best_says_how_to_train_it_again(told: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "best", folder_of(told)]) == 0
+    out = capsys.readouterr().out
+    params = told.trials()[1].params
+    assert out.startswith("trial 1: monitor 0.8\n")
+    assert f"seqlab train data=sample optimizer.lr={params['optimizer.lr']} encoder={params['encoder']}\n" in out
+
+
+def test_retry_queues_each_failed_trial_once(told: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
+    for expected in ("queued 1 trials", "no trial failed, or all are queued"):
+        assert main(["sweep", "retry", folder_of(told)]) == 0
+        assert capsys.readouterr().out.startswith(expected)
+    assert len(told.trials()) == 6
+    assert export(told)["trials"][5]["retry_of"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["retry", "{folder}", "--trials", "1"], "trial 1 has not failed, so there is nothing to retry; failed have 3"),
+        (["status", "{folder}", "--name", "yours"], "has no study 'yours'; it has mine"),
+        (["status", "{folder}/0"], "no file"),
+        (["status", "."], "there is no study; expected a folder with study.json"),
+        (["status", "oracle://x"], "storage is oracle://x; expected null (SQLite)"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    words: list[str], message: str, told: SharedStudy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", *(word.format(folder=folder_of(told)) for word in words)]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_a_front_has_every_trial_that_none_beats(tmp_path: Path) -> None:
+    objectives = [Objective("monitor", "maximize"), Objective("n_parameters", "minimize")]
+    shared = SharedStudy.started(Store(f"sqlite:///{tmp_path}/study.db"), "two", objectives=objectives)
+    for values in ([0.9, 900.0], [0.8, 100.0], [0.7, 500.0]):
+        shared.study.tell(shared.study.ask(), values)
+    assert export(shared)["best"] == [0, 1]
+    assert export(shared)["importance"] is None
+
+
+def test_journals_hold_studies_as_files_of_sqlite_do(tmp_path: Path) -> None:
+    store = Store(f"journal:{tmp_path}/deep/study.log")
+    shared = SharedStudy.started(store, "mine", objectives=[Objective("monitor", "minimize")])
+    shared.study.tell(shared.study.ask(), 0.25)
+    assert SharedStudy.found(store, "mine").trials()[0].values == [0.25]
+    assert main(["sweep", "best", f"journal:{tmp_path}/deep/study.log"]) == 0
+
+
+def test_folders_of_earlier_attempts_are_kept(tmp_path: Path) -> None:
+    assert make_folder(tmp_path, 3, attempt=1) is None
+    (tmp_path / "3" / "kept").touch()
+    assert make_folder(tmp_path, 3, attempt=2) == tmp_path / "3.attempt-1"
+    assert make_folder(tmp_path, 3, attempt=2) == tmp_path / "3.attempt-2"
+    assert (tmp_path / "3.attempt-1" / "kept").exists()
+    assert not list((tmp_path / "3").iterdir())
+
+
+def test_folders_of_another_study_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    with pytest.raises(Exception, match=r"has folders of trials \(0\), and the study has none"):
+        check_unused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("status", "printed", "told_whole", "told_short"),
+    [
+        (1, "epoch 1\nTraceback (most recent call last):\n  File x\nValueError: bad\n", "Traceback", "ValueError: bad"),
+        (2, "epoch 1\nerror: data.dir is nowhere\n", "error: data.dir is nowhere", "error: data.dir is nowhere"),
+        (-9, "epoch 1\n", "killed by SIGKILL", "killed by SIGKILL, as the system does when memory runs out"),
+        (-11, "Fatal Python error: Segmentation fault\n", "killed by SIGSEGV\nFatal Python", "killed by SIGSEGV"),
+        (7, "", "its process ended with status 7 and said nothing", "its process ended with status 7 and said nothing"),
+    ],
+)
+def test_failures_say_why(status: int, printed: str, told_whole: str, told_short: str, tmp_path: Path) -> None:
+    log = tmp_path / "trial.log"
+    log.write_text(printed, encoding="utf-8")
+    found = failure(status, log)
+    assert found.startswith(told_whole)
+    assert headline(found) == told_short
+
+
+def test_failed_trials_keep_their_reason(told: SharedStudy) -> None:
+    assert told.trials()[3].state == TrialState.FAIL
+    assert told.trials()[3].user_attrs[FAILURE].startswith("Traceback")
