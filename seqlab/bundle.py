@@ -10,6 +10,8 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,18 @@ class Bundle:
     labeler: Labeler
     fields: Fields
     facts: Mapping[str, Any]
+    encoder_keys: frozenset[str]
+    """Keys of the fields that embedding and encoder read; the others are the heads'."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the weights and of what the fields learned: vectors can be compared where it is the same."""
+        digest = sha256(json.dumps(self.fields.state(), sort_keys=True).encode())
+        tensors = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in self.labeler.state_dict().items()}
+        for name, array in sorted({**tensors, **self.fields.arrays()}.items()):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
 
 def save_bundle(
@@ -123,6 +137,8 @@ def load_bundle(path: Path, *, allow: Sequence[str] = ()) -> Bundle:
         fields.restore(content["fields"], _read_arrays(folder / ARRAYS_FILE))
         labeler = build_labeler(content["config"], fields=fields, targets=targets)
         labeler.load_state_dict(load_weights(folder / WEIGHTS_FILE))
+        encoding = {key: content["config"][key] for key in ("embedding", "encoder")}
+        encoder_keys = frozenset(Fields.from_config(encoding, targets=targets).by_key)
     except _DAMAGE as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         hint = _how_to_allow(content, targets)
@@ -130,7 +146,7 @@ def load_bundle(path: Path, *, allow: Sequence[str] = ()) -> Bundle:
             f"{folder}: made by seqlab {content.get('seqlab_version')}, cannot be loaded: {reason}{hint}"
         ) from error
     labeler.eval()
-    return Bundle(labeler=labeler, fields=fields, facts=content.get("facts", {}))
+    return Bundle(labeler=labeler, fields=fields, facts=content.get("facts", {}), encoder_keys=encoder_keys)
 
 
 def _how_to_allow(content: Mapping[str, Any], targets: frozenset[str]) -> str:

@@ -7,14 +7,15 @@ import pytest
 import torch
 
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
-from seqlab.data.fields import SegmentBounds, SegmentBoundsField, SegmentLabelField, TagField, TagTargets
+from seqlab.data.encoding import Batch, EncodedRecords
+from seqlab.data.fields import CategoryField, SegmentBounds, SegmentBoundsField, SegmentLabelField, TagField, TagTargets
 from seqlab.data.fields.categories import EncodedIds
-from seqlab.embeddings import EmbeddingLayer
+from seqlab.embeddings import CategoryEmbedding, EmbeddingLayer
 from seqlab.encoders import Encoder, IdentityEncoder
 from seqlab.encoders.chain import ChainEncoder
 from seqlab.errors import ConfigError
 from seqlab.heads import SegmentHead, SequenceHead, SoftmaxTokenHead
+from seqlab.inference.encoding import encode
 from seqlab.labeler import Labeler, check_steps, labels_of
 from seqlab.steps import Steps
 from seqlab.testing import labelled_columns
@@ -145,6 +146,23 @@ def test_a_labeler_hands_the_batch_to_its_encoder() -> None:
     labeler = Labeler(embedding=embedding, encoder=encoder, heads={"pairs": softmax(PairTags())})
     assert labeler(batch).lengths.tolist() == [3, 3]
     assert encoder.read == [batch]
+
+
+def test_encoded_nodes_have_the_places_that_they_cover() -> None:
+    words, columns = CategoryField("tokens", "lower", 1), labelled_columns()
+    words.fit(columns)
+    embedding = EmbeddingLayer(parts={"words": CategoryEmbedding(field=words, width=WIDTH, unknown_alpha=0.0)}, dropout={})
+    labeler = Labeler(embedding=embedding, encoder=Pairs(input_width=WIDTH), heads={"pairs": softmax(PairTags())})
+    records = EncodedRecords({words.key: words.encode(columns)}, columns=columns)
+    encoded = encode(labeler, records, tokens=columns.lists("tokens"), max_tokens=8, use_steps=True)
+    found = [record.steps for record in encoded if record.steps is not None]
+    four, one, none, *_ = found
+    assert four.bounds == [(0, 1), (1, 2), (0, 2), (2, 3), (1, 3), (3, 4), (2, 4)]
+    assert torch.allclose(torch.tensor(four.values[4]), torch.tensor(four.values[[1, 3]]).mean(0))
+    assert one.bounds == [(0, 1)]
+    assert one.whole.tolist() == one.values[0].tolist()
+    assert (none.bounds, none.labels, none.whole.tolist()) == ([], {"pairs": []}, [0.0] * WIDTH)
+    assert [len(steps.labels["pairs"]) for steps in found] == [7, 1, 0, 11, 3]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from seqlab import __version__
 from seqlab.allocation import keep_freed_memory
-from seqlab.cli import compare, data, describe, evaluate, inspect, plugins, predict, report, reproduce, train
+from seqlab.cli import compare, data, describe, encode, evaluate, inspect, plugins, predict, report, reproduce, search, train
 from seqlab.errors import SeqlabError
 from seqlab.plugins.commands import commands_of_plugins
 
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"seqlab {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (train, evaluate, predict, compare, reproduce, report, data, describe, inspect, plugins):
+    for module in (train, evaluate, predict, encode, search, compare, reproduce, report, data, describe, inspect, plugins):
         module.add_parser(commands)
     for command in commands_of_plugins(commands.choices):
         command.add_parser(commands)

@@ -4,27 +4,19 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from io import BufferedIOBase, TextIOBase, TextIOWrapper
+from io import TextIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from seqlab.cli.allowing import add_allow
-from seqlab.errors import ConfigError, DataError
+from seqlab.cli.inputs import STDIN, add_input_options, input_format, opened
+from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from seqlab.inference.inputs import InputFormat
     from seqlab.inference.outputs import OutputFormat
     from seqlab.inference.tagger import Tagger
 
-STDIN = "-"
-INPUT_FORMATS = ("text", "conll", "conllu", "jsonl")
 OUTPUT_FORMATS = ("conll", "jsonl", "terminal")
-FORMAT_OF_SUFFIX = {
-    **dict.fromkeys((".conll", ".iob", ".bio", ".tsv"), "conll"),
-    ".conllu": "conllu",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
 DESCRIPTION = """Label FILE, or standard input, with a trained model.
 
   seqlab predict runs/X notes.txt                       labelled text, in colour on a terminal
@@ -70,19 +62,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="MODEL", type=Path, help="run folder, or the model folder in it")
     parser.add_argument("file", metavar="FILE", nargs="?", default=STDIN, help="what to label; - (the default): stdin")
-    parser.add_argument("--input-format", choices=INPUT_FORMATS, help="format of FILE")
     parser.add_argument("--format", choices=OUTPUT_FORMATS, help="format of the output")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="write here instead of standard output")
-    parser.add_argument(
-        "--columns",
-        metavar="NAME=N,…",
-        help="columns of conll input, from 0, negative from the end (default: as trained; else tokens=0)",
-    )
-    parser.add_argument(
-        "--comment-prefix",
-        metavar="PREFIX",
-        help="lines of conll input that start with it have no token (default: as trained; else none)",
-    )
+    add_input_options(parser)
     parser.add_argument("--n-best", metavar="N", type=int, default=0, help="the N likeliest answers as well (jsonl)")
     parser.add_argument("--entropy", action="store_true", help="how open each head's answer is, in nats (jsonl)")
     only = "leave out spans that are not sure enough for this precision, such as 0.9"
@@ -96,12 +78,12 @@ def run(options: argparse.Namespace) -> int:
     if options.n_best < 0:
         raise ConfigError(f"--n-best is {options.n_best}; expected at least 1, or 0 for none")
     name = "<stdin>" if options.file == STDIN else options.file
-    with _opened(options.file) as stream:
+    with opened(options.file) as stream:
         from seqlab.inference.lines import line_stretches
         from seqlab.inference.tagger import Tagger
 
         tagger = Tagger.load(options.model, allow=options.allow)
-        source = _input_format(options, tagger)
+        source = input_format(options, tagger, needed=tagger.columns)
         source.check_columns(tagger.columns)
         _tell_unreachable(options, tagger)
         _tell_unknown(options, tagger)
@@ -140,22 +122,6 @@ def _tell_unknown(options: argparse.Namespace, tagger: "Tagger") -> None:
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[BufferedIOBase]:
-    if file == STDIN:
-        if sys.stdin.isatty():
-            print("reading from the terminal, up to Ctrl-D", file=sys.stderr)
-        yield cast(BufferedIOBase, sys.stdin.buffer)
-        return
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(Path(file).open("rb"))
-        except OSError as error:
-            what = f"{file}: cannot be read: {error.strerror}; give a file, or - for standard input"
-            raise DataError(what) from error
-        yield stream
-
-
-@contextmanager
 def _written(options: argparse.Namespace) -> Iterator[TextIOBase]:
     path: Path | None = options.output
     if path is None:
@@ -172,27 +138,6 @@ def _written(options: argparse.Namespace) -> Iterator[TextIOBase]:
             what = f"--output {path} cannot be written: {error.strerror}; give a file in a folder that exists"
             raise ConfigError(what) from error
         yield stream
-
-
-def _input_format(options: argparse.Namespace, tagger: "Tagger") -> "InputFormat":
-    from dataclasses import replace
-
-    from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
-    from seqlab.inference.inputs import JsonlFormat, TextFormat
-
-    form = options.input_format or FORMAT_OF_SUFFIX.get(Path(options.file).suffix.lower(), "text")
-    if form not in ("conll", "conllu") and (options.columns or options.comment_prefix):
-        raise ConfigError(f"--columns and --comment-prefix are for conll input, not {form}; set --input-format conll")
-    if form == "text":
-        return TextFormat()
-    if form == "jsonl":
-        return JsonlFormat(needed=tagger.columns)
-    if form == "conllu":
-        return ConllFormat.conllu()
-    columns = parse_columns(options.columns) if options.columns else None
-    reader = tagger.bundle.facts.get("data", {}).get("reader", {})
-    layout = conll_format(reader, columns=columns, needed=tagger.columns)
-    return replace(layout, comment_prefix=options.comment_prefix) if options.comment_prefix else layout
 
 
 def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIOBase) -> "OutputFormat":

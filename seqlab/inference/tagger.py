@@ -17,6 +17,7 @@ from seqlab.data.records import records_from_columns
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import DataError
 from seqlab.heads import Head, SegmentHead, TagHead
+from seqlab.inference.encoding import EncodedRecord, encode
 from seqlab.inference.min_precision import MinPrecision
 from seqlab.inference.records import Layer, TaggedRecord
 from seqlab.labeler import Labeler
@@ -33,7 +34,8 @@ MAX_TOKENS = 4096
 class Tagger:
     """A loaded model.
 
-    `heads` names its heads, `columns` the columns that it reads, and `layers` says how each head's labels lie.
+    `heads` names its heads, `columns` the columns that it reads, `encoder_columns` those that its vectors take, and `layers`
+    says how each head's labels lie.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -42,6 +44,7 @@ class Tagger:
         self.bundle = bundle
         self.heads = list(heads)
         self.columns = sorted({field.column for field in bundle.fields if field.key not in targets})
+        self.encoder_columns = sorted({field.column for field in bundle.fields if field.key in bundle.encoder_keys})
         has_steps = bundle.labeler.encoder.keeps_steps
         self.layers = {name: _layer(head, has_steps=has_steps) for name, head in heads.items()}
 
@@ -76,12 +79,10 @@ class Tagger:
             DataError: an input is none of these, or a record lacks a column that the model reads.
             ConfigError, BundleError: as `MinPrecision`.
         """
-        if isinstance(inputs, str):
-            raise DataError(f"inputs is {inputs!r}; expected a list of texts: [{inputs!r}]")
-        records = [read_input(item) for item in inputs]
+        records = [read_input(item) for item in _listed(inputs)]
         if not records:
             return []
-        asked = self._records(records)
+        asked = self._records(records, columns=self.columns)
         predictions = self.predict_records(asked, n_best=n_best, use_entropy=use_entropy, min_precision=min_precision)
         rows = zip(*predictions.values(), strict=True)
         return [
@@ -95,12 +96,27 @@ class Tagger:
             for record, row in zip(records, rows, strict=True)
         ]
 
+    def encode(self, inputs: Sequence[Input], *, use_steps: bool = False) -> list[EncodedRecord]:
+        """Return each input as vectors, in order: what the encoder sums it up in, and with `use_steps` each of its steps, which
+        are words or the nodes of its tree, with the labels of heads that label steps.
+
+        Inputs are those of `predict`, and need the columns `encoder_columns` alone.
+
+        Raises: DataError as `predict` does; ConfigError where the encoder gives no summary.
+        """
+        records = [read_input(item) for item in _listed(inputs)]
+        if not records:
+            return []
+        encoded = self.bundle.fields.encode(self._records(records, columns=self.encoder_columns))
+        tokens = [list(record.get("tokens", [])) for record in records]
+        return encode(self.bundle.labeler, encoded, tokens=tokens, max_tokens=MAX_TOKENS, use_steps=use_steps)
+
     def batch(self, inputs: Sequence[Input]) -> Batch:
         """Return the inputs of `predict` as the batch that the model reads.
 
         Raises: DataError as `predict` does.
         """
-        encoded = self.bundle.fields.encode(self._records([read_input(item) for item in inputs]))
+        encoded = self.bundle.fields.encode(self._records([read_input(item) for item in inputs], columns=self.columns))
         return encoded.batch(np.arange(len(encoded)))
 
     def predict_records(
@@ -167,16 +183,23 @@ class Tagger:
                 scores[n]["min_precision"] = limit.score(n, predictions[n], columns=encoded.columns)
         return next(iter(scores.values())) if len(self.heads) == 1 else scores
 
-    def _records(self, records: Sequence[Mapping[str, Any]]) -> datasets.Dataset:
-        return records_from_columns({name: self._column(name, records) for name in self.columns})
+    def _records(self, records: Sequence[Mapping[str, Any]], *, columns: Sequence[str]) -> datasets.Dataset:
+        return records_from_columns({name: _column(name, records, needed=columns) for name in columns})
 
-    def _column(self, name: str, records: Sequence[Mapping[str, Any]]) -> list[Any]:
-        try:
-            return [record[name] for record in records]
-        except KeyError:
-            row = next(i for i, record in enumerate(records) if name not in record)
-            reads = ", ".join(repr(column) for column in self.columns)
-            raise DataError(f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these") from None
+
+def _listed(inputs: Sequence[Input]) -> Sequence[Input]:
+    if isinstance(inputs, str):
+        raise DataError(f"inputs is {inputs!r}; expected a list of texts: [{inputs!r}]")
+    return inputs
+
+
+def _column(name: str, records: Sequence[Mapping[str, Any]], *, needed: Sequence[str]) -> list[Any]:
+    try:
+        return [record[name] for record in records]
+    except KeyError:
+        row = next(i for i, record in enumerate(records) if name not in record)
+        reads = ", ".join(map(repr, needed))
+        raise DataError(f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these") from None
 
 
 def _layer(head: Head, *, has_steps: bool) -> Layer:
