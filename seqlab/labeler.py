@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from seqlab.config import build
 from seqlab.data.encoding import Batch
 from seqlab.data.fields.registry import Fields
+from seqlab.data.sides import SECOND
 from seqlab.embeddings import EmbeddingLayer
 from seqlab.encoders import Encoder
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, DataError
 from seqlab.heads import Head
 from seqlab.steps import Steps
 from seqlab.types import Prediction
@@ -32,8 +33,14 @@ class Labeler(nn.Module):
         self.heads: Mapping[str, Head] = nn.ModuleDict(dict(heads))  # type: ignore[assignment]
 
     def forward(self, batch: Batch) -> Steps:
-        """Return the encoded steps."""
-        return self.encoder.encode(self.embedding(batch), batch)
+        """Return the encoded steps; of records of two sides, both, each encoded as if it were alone."""
+        steps = self.encoder.encode(self.embedding(batch), batch)
+        if batch.second is None:
+            return steps
+        try:
+            return replace(steps, second=self(batch.second))
+        except DataError as error:
+            raise DataError(f"second sides (columns that end in {SECOND}): {error}") from error
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of every head whose target the batch has."""

@@ -71,7 +71,7 @@ class LabelerModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """Return the weighted sum of the heads' losses, penalties added; None where no parameter has a share in it."""
         losses = self.labeler.losses(batch)
-        self.epoch_tokens += int(batch.lengths.sum())
+        self.epoch_tokens += batch.n_steps
         loss = sum((self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()), torch.zeros(()))
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
         penalties = [regularizer(loss) for regularizer in self.regularizers]

@@ -12,11 +12,14 @@ from omegaconf import DictConfig
 from seqlab.automatic import settle_claims, settle_schemes
 from seqlab.config import plain
 from seqlab.data.claims import Claims, claims_of
+from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields.registry import Fields
 from seqlab.data.folds import Fold
 from seqlab.data.joining import Split
 from seqlab.data.sets import read_sets, set_configs, set_path
+from seqlab.data.sides import SECOND
 from seqlab.errors import DataError
+from seqlab.heads import Head
 from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
 from seqlab.settings import check_settings
 
@@ -38,12 +41,9 @@ class Start:
         """
         splits = self.claims.encode(self.fields, self.sets)
         for data_set, part in splits["train"].parts.items():
-            for head in self.claims.heads[data_set]:
-                target = self.labeler.heads[head].target
-                if target.key not in part.encoded:
-                    has = ", ".join(part.columns.records.column_names)
-                    records = "the training records" + (f" of {set_path(data_set)}" if data_set else "")
-                    raise DataError(f"heads.{head} learns column {target.column!r}, but {records} have {has}")
+            records = "the training records" + (f" of {set_path(data_set)}" if data_set else "")
+            for name in self.claims.heads[data_set]:
+                _check_taught(name, self.labeler.heads[name], part, records=records)
         return splits
 
     def check_records(self, splits: Mapping[str, Split], *, is_trained: bool) -> None:
@@ -60,6 +60,16 @@ class Start:
                     if head.target.key in part.encoded:
                         said = f"{split} of {set_path(data_set)}" if data_set else split
                         head.check_records(part, split=said, is_taught=is_trained and split == "train")
+
+
+def _check_taught(name: str, head: Head, part: EncodedRecords, *, records: str) -> None:
+    """Refuse training records that cannot teach the head."""
+    has = ", ".join(part.columns.records.column_names)
+    if head.target.key not in part.encoded:
+        raise DataError(f"heads.{name} learns column {head.target.column!r}, but {records} have {has}")
+    if head.is_of_pairs and part.second is None:
+        second = f"give the second in columns such as tokens{SECOND}"
+        raise DataError(f"heads.{name} labels pairs, but {records} have one side; {second}; they have {has}")
 
 
 def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:

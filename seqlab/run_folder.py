@@ -116,7 +116,7 @@ def environment() -> dict[str, Any]:
 
 def _content(prediction: Prediction) -> dict[str, Any]:
     content = {"labels": prediction.labels, "confidences": prediction.confidences}
-    further = {"bounds": prediction.bounds, "span_confidences": prediction.span_confidences}
+    further = {"value": prediction.value, "bounds": prediction.bounds, "span_confidences": prediction.span_confidences}
     return content | {name: value for name, value in further.items() if value is not None}
 
 

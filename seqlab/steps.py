@@ -29,6 +29,9 @@ class Steps:
     """First step of the record that each of these covers and the one after its last, where they are not its own steps one by
     one, as the nodes of a tree; (0, 0) on padding."""
 
+    second: "Steps | None" = None
+    """Of records of two sides, the steps of the second ones."""
+
     @cached_property
     def mask(self) -> Bool[Tensor, "batch time"]:
         """True = real step."""

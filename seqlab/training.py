@@ -229,7 +229,7 @@ def _monitored(trainer: pl.Trainer) -> float | None:
 
 
 def _log_start(encoded: Mapping[str, Any], labeler: Labeler) -> None:
-    sizes = ", ".join(f"{s} {len(r):,} records / {int(r.lengths.sum()):,} steps" for s, r in encoded.items())
+    sizes = ", ".join(f"{s} {len(r):,} records / {r.n_steps:,} steps" for s, r in encoded.items())
     n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
     log.info("%s; %s trainable parameters", sizes, f"{n_parameters:,}")
 

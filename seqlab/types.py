@@ -40,6 +40,9 @@ class Prediction:
     """That of the head's distribution over all answers, in nats: 0 for a sure one; None where it was not asked for, or the head
     does not know it. It is of the distribution before any rule of decoding (constraints of softmax, a wanted precision)."""
 
+    value: float | None = None
+    """The number that a head which scores records expects; None elsewhere."""
+
     def sureness(self, spans: Sequence[Span]) -> list[float]:
         """Return the confidence of each of the `spans` that the tags spell: its own, else that of its least certain tag."""
         return self.span_confidences or [min(self.confidences[span.start : span.end]) for span in spans]

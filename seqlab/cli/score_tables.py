@@ -17,7 +17,11 @@ _NAMES = {
     "micro_f1": "micro F1",
     "subset_accuracy": "all labels right",
     "majority_accuracy": "accuracy of the most frequent label",
+    "pearson": "Pearson's correlation",
+    "spearman": "Spearman's correlation",
+    "mse": "mean squared error",
 }
+_NO_SHARES = ("pearson", "spearman", "mse")
 
 
 def by_head(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -97,7 +101,8 @@ def _totals(scores: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
 def _lines(scores: Mapping[str, Any]) -> Iterator[str]:
     numbers = {name: value for name, value in scores.items() if isinstance(value, int | float)}
     for name, value in numbers.items():
-        shown = f"{100 * value:.2f} %" if isinstance(value, float) else f"{value:,}"
+        is_share = isinstance(value, float) and name not in _NO_SHARES
+        shown = f"{100 * value:.2f} %" if is_share else f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
         yield f"{_NAMES.get(name, name.replace('_', ' '))}: {shown}"
 
 

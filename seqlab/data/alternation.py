@@ -56,7 +56,7 @@ BY_SIZE = Turns(temperature=1.0, weights={})
 def training_order(records: Split, epoch: int, *, max_tokens: int, seed: int, turns: Turns) -> Batches:
     """Return the batches of an epoch; of a single set those of `shuffled_batches`, as they are."""
     own = [
-        shuffled_batches(part.lengths, max_tokens=max_tokens, seed=seed, epoch=epoch, stream=(i, 0) if i else ())
+        shuffled_batches(part.sizes, max_tokens=max_tokens, seed=seed, epoch=epoch, stream=(i, 0) if i else ())
         for i, part in enumerate(records.parts.values())
     ]
     wanted = turns.counts({name: len(batches) for name, batches in zip(records.parts, own, strict=True)})
@@ -64,7 +64,7 @@ def training_order(records: Split, epoch: int, *, max_tokens: int, seed: int, tu
         for again in count(1):
             if len(own[i]) >= wanted[name]:
                 break
-            own[i] += shuffled_batches(part.lengths, max_tokens=max_tokens, seed=seed, epoch=epoch, stream=(i, again))
+            own[i] += shuffled_batches(part.sizes, max_tokens=max_tokens, seed=seed, epoch=epoch, stream=(i, again))
     batches = _counted_through([batches[:n] for batches, n in zip(own, wanted.values(), strict=True)], records)
     if len(batches) == 1:
         return batches[0]
@@ -74,7 +74,7 @@ def training_order(records: Split, epoch: int, *, max_tokens: int, seed: int, tu
 
 def evaluation_order(records: Split, *, max_tokens: int) -> Batches:
     """Return batches of all records, longest first; the sets take turns, so that the first few batches show several."""
-    own = [sorted_batches(part.lengths, max_tokens=max_tokens) for part in records.parts.values()]
+    own = [sorted_batches(part.sizes, max_tokens=max_tokens) for part in records.parts.values()]
     rounds = zip_longest(*_counted_through(own, records))
     return [rows for one_each in rounds for rows in one_each if rows is not None]
 

@@ -13,6 +13,7 @@ from seqlab.data.fields.base import Field
 from seqlab.data.fields.registry import Fields
 from seqlab.data.joining import JoinedRecords, Split
 from seqlab.data.sets import UNNAMED, set_path
+from seqlab.data.sides import one_after_another
 from seqlab.errors import ConfigError, DataError
 
 Splits: TypeAlias = Mapping[str, datasets.Dataset]
@@ -33,7 +34,8 @@ class Claims:
         """Let every field learn from the training records of all sets that have its column and may show it."""
         for field in fields:
             own = [splits["train"] for name, splits in sets.items() if field.key not in self.withheld(name)]
-            field.fit(Columns(_joined(own, column=field.column)))
+            sides = [side for records in own for side in fields.sides(records)]
+            field.fit(Columns(one_after_another(sides, column=field.column)))
 
     def encode(self, fields: Fields, sets: Mapping[str, Splits]) -> dict[str, Split]:
         """Return the encoded records by split; a set's lack the targets of heads that it does not serve."""
@@ -130,14 +132,3 @@ def _check_scheme(head: str, target: Field, config: Mapping[str, Any], *, path: 
             f"heads.{head}.target.scheme is {here}, but {path}.scheme is {there}; set heads.{head}.target.scheme={there},"
             f" or convert the tags: {path}.reader.target_scheme={here} {path}.scheme={here}"
         )
-
-
-def _joined(records: Sequence[datasets.Dataset], *, column: str) -> datasets.Dataset:
-    """Return the records that have `column`, one after another, with the columns that all of them have."""
-    having = [one for one in records if column in one.column_names] or list(records[:1])
-    if len(having) == 1:
-        return having[0]
-    kinds = {str(one.features[column]): one.features[column] for one in having}
-    if len(kinds) > 1:
-        raise DataError(f"column {column!r} holds {' in one data set and '.join(kinds)} in another; expected the same in all")
-    return datasets.concatenate_datasets([one.select_columns([column]) for one in having])

@@ -24,10 +24,17 @@ class Batch:
     """Row of each record in the records that the batch was cut from."""
     data_set: str = ""
     """Name of the data set that all of it comes from; empty where there is one, without a name."""
+    second: "Batch | None" = None
+    """Of records of two sides, the second sides."""
 
     def __len__(self) -> int:
         """Return the number of records."""
         return len(self.lengths)
+
+    @property
+    def n_steps(self) -> int:
+        """Real steps, of all sides."""
+        return int(self.lengths.sum()) + (0 if self.second is None else self.second.n_steps)
 
     def __contains__(self, field: Field) -> bool:
         """Return whether the records had the field's column."""
@@ -54,15 +61,43 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """Return the same batch on `device`."""
         fields = {key: tensors.to(device) for key, tensors in self.fields.items()}
-        return Batch(fields, self.lengths.to(device), self.rows.to(device), self.data_set)
+        second = None if self.second is None else self.second.to(device)
+        return Batch(fields, self.lengths.to(device), self.rows.to(device), self.data_set, second)
 
 
 class EncodedRecords:
-    """Encoded columns of the same records; all that run along the time axis agree on every record's length."""
+    """Encoded columns of the same records; all that run along the time axis agree on every record's length.
 
-    def __init__(self, encoded: Mapping[str, EncodedColumn], *, columns: Columns) -> None:
+    Of records of two sides, `second` are the second ones.
+    """
+
+    def __init__(
+        self, encoded: Mapping[str, EncodedColumn], *, columns: Columns, second: "EncodedRecords | None" = None
+    ) -> None:
         self.encoded = encoded
         self.columns = columns
+        self.second = second
+
+    def with_second(self, second: "EncodedRecords") -> "EncodedRecords":
+        """Return the records with their second sides."""
+        return EncodedRecords(self.encoded, columns=self.columns, second=second)
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether a column runs along the time axis."""
+        return any(column.lengths is not None for column in self.encoded.values())
+
+    @cached_property
+    def sizes(self) -> Int[np.ndarray, " row"]:
+        """Steps that each record takes of a batch: its length; of two sides, twice that of the longer one, as neither is padded
+        to more than the longest.
+        """
+        return self.lengths if self.second is None else 2 * np.maximum(self.lengths, self.second.lengths)
+
+    @property
+    def n_steps(self) -> int:
+        """Real steps of all records, of all sides."""
+        return int(self.lengths.sum()) + (0 if self.second is None else self.second.n_steps)
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -103,4 +138,5 @@ class EncodedRecords:
     def batch(self, rows: Int[np.ndarray, " batch"]) -> Batch:
         """Return the records in `rows` as padded tensors."""
         fields = {key: column.collate(rows) for key, column in self.encoded.items()}
-        return Batch(fields, torch.from_numpy(self.lengths[rows]), torch.from_numpy(rows))
+        second = None if self.second is None else self.second.batch(rows)
+        return Batch(fields, torch.from_numpy(self.lengths[rows]), torch.from_numpy(rows), second=second)

@@ -32,6 +32,11 @@ class JoinedRecords:
         """Steps of each record."""
         return np.concatenate([part.lengths for part in self.parts.values()])
 
+    @property
+    def n_steps(self) -> int:
+        """Real steps of all records, of all sides."""
+        return sum(part.n_steps for part in self.parts.values())
+
     def batch(self, rows: Int[np.ndarray, " batch"]) -> Batch:
         """Return the records in `rows`, all of one set, as padded tensors; the batch names the set and counts rows in it."""
         first, last = np.searchsorted(self.starts, [rows.min(), rows.max()], side="right").tolist()

@@ -28,6 +28,8 @@ _TYPES: dict[str, pa.DataType] = {
     "deps": _WORDS,
     "misc": _WORDS,
     "text": pa.string(),
+    "tokens_2": _WORDS,
+    "text_2": pa.string(),
     "offsets": pa.list_(pa.list_(pa.int32())),
     "segments": pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])),
     "labels": _WORDS,

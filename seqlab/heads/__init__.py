@@ -6,6 +6,7 @@ from seqlab.heads.crf import CrfTokenHead, SecondOrderCrfTokenHead
 from seqlab.heads.ctc import CtcHead
 from seqlab.heads.hmm import HmmTokenHead
 from seqlab.heads.hybrid import HmmHybridHead
+from seqlab.heads.pairs import PairLabelHead, PairScoreHead
 from seqlab.heads.segment import SegmentHead
 from seqlab.heads.semi_markov import SemiMarkovHead
 from seqlab.heads.sequence import MultiLabelHead, SequenceHead
@@ -21,6 +22,8 @@ __all__ = [
     "HmmHybridHead",
     "HmmTokenHead",
     "MultiLabelHead",
+    "PairLabelHead",
+    "PairScoreHead",
     "SecondOrderCrfTokenHead",
     "SegmentHead",
     "SemiMarkovHead",

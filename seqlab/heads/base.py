@@ -23,6 +23,8 @@ class Head(nn.Module, ABC):
     """The field of what it learns to say."""
     is_per_step: bool = False
     """Whether it gives each of the encoder's steps a label."""
+    is_of_pairs: bool = False
+    """Whether it reads records of two sides (`Steps.second`)."""
 
     @property
     def is_of_record_steps(self) -> bool | None:

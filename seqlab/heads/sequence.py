@@ -34,22 +34,15 @@ class _Classifier(nn.Module):
         return logits
 
 
-@final
-class SequenceHead(Head):
-    """One label a record, by softmax."""
+class LabelHead(Head):
+    """One label a record, by softmax over the scores of all labels that `scores` gives it."""
 
     target: LabelField
 
-    def __init__(self, *, target: LabelField, input_width: int, summary_width: int, pooling: str, drop_prob: float) -> None:
+    def __init__(self, *, target: LabelField, scores: nn.Module) -> None:
         super().__init__()
         self.target = target
-        self.scores = _Classifier(
-            input_width=input_width,
-            summary_width=summary_width,
-            pooling=pooling,
-            n_labels=len(target.labels),
-            drop_prob=drop_prob,
-        )
+        self.scores = scores
         self.temperature = Temperature()
 
     @property
@@ -102,6 +95,21 @@ class SequenceHead(Head):
         scores = classification_scores(gold, [prediction.labels[0] for prediction in predictions])
         is_right = [prediction.labels[0] == label for label, prediction in zip(gold, predictions, strict=True)]
         return scores | calibration_scores([prediction.confidences[0] for prediction in predictions], is_right)
+
+
+@final
+class SequenceHead(LabelHead):
+    """One label a record, from its steps pooled in one vector."""
+
+    def __init__(self, *, target: LabelField, input_width: int, summary_width: int, pooling: str, drop_prob: float) -> None:
+        scores = _Classifier(
+            input_width=input_width,
+            summary_width=summary_width,
+            pooling=pooling,
+            n_labels=len(target.labels),
+            drop_prob=drop_prob,
+        )
+        super().__init__(target=target, scores=scores)
 
 
 @final

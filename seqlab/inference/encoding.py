@@ -60,7 +60,7 @@ def encode(
     labeler.eval()
     device = next(chain(labeler.parameters(), labeler.buffers())).device
     found: dict[int, EncodedRecord] = {}
-    for rows in sorted_batches(records.lengths, max_tokens=max_tokens):
+    for rows in sorted_batches(records.sizes, max_tokens=max_tokens):
         batch = records.batch(rows).to(device)
         encoded = labeler(batch)
         parts = _step_vectors(labeler, encoded, batch) if use_steps else [None] * len(rows)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, final
 
+from seqlab.data.sides import SECOND
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference.lines import Line, without_mark
 
@@ -88,12 +89,13 @@ class JsonlFormat(InputFormat):
 
     def _record(self, text: str, *, where: str) -> Record:
         record = _json_object(text, where=where)
-        if "tokens" in record:
-            _check_tokens(record["tokens"], where=where)
-        elif not isinstance(record.get("text"), str) and "tokens" in self.needed:
+        for name in (name for name in {"tokens", *self.needed} & {"tokens", f"tokens{SECOND}"} if name in record):
+            _check_tokens(record[name], name=name, where=where)
+        if "tokens" not in record and not isinstance(record.get("text"), str) and "tokens" in self.needed:
             raise DataError(f"{where}: no text and no tokens; expected one of the two; it has {_keys(record)}")
+        texts = {f"tokens{side}" for side in ("", SECOND) if isinstance(record.get(f"text{side}"), str)}
         for name in self.needed:
-            if name not in record and name != "tokens":
+            if name not in record and name not in texts and name != "tokens":
                 raise DataError(f"{where}: no {name!r}, which the model reads; it has {_keys(record)}")
         _check_encodable(record, where=where)
         return _with_sound_offsets(record)
@@ -116,9 +118,9 @@ def _keys(record: Record) -> str:
     return ", ".join(map(repr, record)) or "no key"
 
 
-def _check_tokens(tokens: object, *, where: str) -> None:
+def _check_tokens(tokens: object, *, name: str, where: str) -> None:
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        raise DataError(f"{where}: tokens is {tokens!r:.80}; expected a list of strings")
+        raise DataError(f"{where}: {name} is {tokens!r:.80}; expected a list of strings")
 
 
 def _check_encodable(record: Record, *, where: str) -> None:

@@ -61,6 +61,8 @@ def json_record(source: Record, record: TaggedRecord) -> dict[str, Any]:
 def _prediction(prediction: Prediction, spans: Sequence[LabelledSpan] | None) -> dict[str, Any]:
     confidences = [round(confidence, N_DECIMALS) for confidence in prediction.confidences]
     content: dict[str, Any] = {"labels": prediction.labels, "confidences": confidences}
+    if prediction.value is not None:
+        content["value"] = round(prediction.value, N_DECIMALS)
     if spans is not None:
         content["spans"] = [_span(span) for span in spans]
     if prediction.entropy is not None:

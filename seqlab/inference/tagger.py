@@ -14,6 +14,7 @@ from seqlab.bundle import Bundle, load_bundle
 from seqlab.data.batching import sorted_batches
 from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.records import records_from_columns
+from seqlab.data.sides import SECOND
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import DataError
 from seqlab.heads import Head, SegmentHead, TagHead
@@ -43,8 +44,10 @@ class Tagger:
         targets = {head.target.key for head in heads.values()}
         self.bundle = bundle
         self.heads = list(heads)
-        self.columns = sorted({field.column for field in bundle.fields if field.key not in targets})
         self.encoder_columns = sorted({field.column for field in bundle.fields if field.key in bundle.encoder_keys})
+        read = {field.column for field in bundle.fields if field.key not in targets or field.key in bundle.encoder_keys}
+        seconds = {f"{name}{SECOND}" for name in self.encoder_columns if bundle.fields.of_pairs}
+        self.columns = sorted(read | seconds)
         has_steps = bundle.labeler.encoder.keeps_steps
         self.layers = {name: _layer(head, has_steps=has_steps) for name, head in heads.items()}
 
@@ -223,8 +226,10 @@ def read_input(item: object) -> Mapping[str, Any]:
     if isinstance(item, str):
         return _tokenized(item)
     if isinstance(item, Mapping):
-        if isinstance(item.get("text"), str) and "tokens" not in item:
-            item = {**item, **_tokenized(item["text"])}
+        for side in ("", SECOND):
+            if isinstance(item.get(f"text{side}"), str) and f"tokens{side}" not in item:
+                found = _tokenized(item[f"text{side}"])
+                item = {**item, **{f"{name}{side}": value for name, value in found.items()}}
         if isinstance(item.get("segments"), Sequence):
             item = {**item, "segments": [_segment(segment) for segment in item["segments"]]}
         return item
@@ -259,7 +264,7 @@ def predict(
     """Return each head's prediction for every record, in their order; batches of similar lengths keep it fast."""
     labeler.eval()
     device = next(chain(labeler.parameters(), labeler.buffers())).device  # what is counted has buffers alone
-    batches = sorted_batches(records.lengths, max_tokens=max_tokens)
+    batches = sorted_batches(records.sizes, max_tokens=max_tokens)
     cut = (records.batch(rows).to(device) for rows in batches)
     ask = partial(labeler.predict, use_confidences=use_confidences, n_best=n_best, use_entropy=use_entropy, heads=heads)
     outputs = [ask(batch) for batch in cut]

@@ -88,6 +88,8 @@ class TerminalOutput(OutputFormat):
 
     def _labels_line(self, record: TaggedRecord, prediction: Prediction) -> Text:
         line = Text()
+        if prediction.value is not None:
+            line.append(f"{prediction.value:.2f} = ", style="bold")
         for label, confidence in zip(prediction.labels, prediction.confidences, strict=True):
             line.append_text(self._chip(f" {_shown(label)} ", label) if self.uses_colour else Text(_shown(label)))
             line.append(f" {confidence:.2f}  ", style="dim")

@@ -1,5 +1,6 @@
 """Scores of predictions against gold: pure functions on strings, giving plain dicts that go to JSON."""
 
+from seqlab.metrics.agreement import agreement_scores
 from seqlab.metrics.calibration import calibration_scores, expected_calibration_error
 from seqlab.metrics.classification import classification_scores, multilabel_scores, tag_accuracy
 from seqlab.metrics.edit_distance import closest_references, label_error_rate
@@ -13,6 +14,7 @@ __all__ = [
     "CurvePoint",
     "Matches",
     "PrecisionCurve",
+    "agreement_scores",
     "calibration_scores",
     "classification_scores",
     "closest_references",

@@ -11,6 +11,7 @@ from seqlab.testing.embeddings import EmbeddingContract
 from seqlab.testing.encoders import EncoderContract
 from seqlab.testing.fields import FieldContract
 from seqlab.testing.heads import HeadContract
+from seqlab.testing.pairs import PairHeadContract
 from seqlab.testing.plugins import PluginContract
 from seqlab.testing.readers import ReaderContract
 from seqlab.testing.records import labelled_columns, strange_columns
@@ -21,6 +22,7 @@ __all__ = [
     "EncoderContract",
     "FieldContract",
     "HeadContract",
+    "PairHeadContract",
     "PluginContract",
     "ReaderContract",
     "TokenHeadContract",

@@ -213,7 +213,7 @@ class HeadContract(ABC):
     def test_empty_records_have_loss_and_prediction(self) -> None:
         head, columns = self._head(), self.columns()
         empty = [i for i, length in enumerate(self._lengths(columns)) if not length] * 2
-        steps = ragged_steps(self.input_width, lengths=[0] * len(empty), summary_width=self.summary_width)
+        steps = _chosen(self._steps(columns), empty)
         assert math.isfinite(head.loss(steps, self._batch(head, columns, empty)).item())
         predictions = self._predictions(head, steps, columns, rows=empty)
         assert len(predictions) == len(empty)
@@ -258,7 +258,8 @@ def _numbers(scores: Any) -> list[float]:
 def _chosen(steps: Steps, rows: list[int]) -> Steps:
     n_steps = max(1, *(int(steps.lengths[i]) for i in rows))
     summary = None if steps.summary is None else steps.summary[rows]
-    return Steps(steps.values[rows, :n_steps], steps.lengths[rows], summary=summary)
+    second = None if steps.second is None else _chosen(steps.second, rows)
+    return Steps(steps.values[rows, :n_steps], steps.lengths[rows], summary=summary, second=second)
 
 
 def _assert_same_predictions(found: list[Prediction], expected: list[Prediction], *, what: str) -> None:

@@ -26,14 +26,16 @@ def padded_with(steps: Steps, padding: float, *, n_more: int = 0) -> Steps:
     n_records, _, width = steps.values.shape
     more = torch.full((n_records, n_more, width), padding)
     values = steps.values.masked_fill(~steps.mask.unsqueeze(2), padding)
-    return steps.with_values(torch.cat([values, more], dim=1))
+    second = None if steps.second is None else padded_with(steps.second, padding, n_more=n_more)
+    return steps.with_values(torch.cat([values, more], dim=1), second=second)
 
 
 def single(steps: Steps, record: int) -> Steps:
     """Return one record in a batch of its own."""
     length = max(1, int(steps.lengths[record]))
     summary = None if steps.summary is None else steps.summary[record : record + 1]
-    return Steps(steps.values[record : record + 1, :length], steps.lengths[record : record + 1], summary=summary, state=None)
+    second = None if steps.second is None else single(steps.second, record)
+    return Steps(steps.values[record : record + 1, :length], steps.lengths[record : record + 1], summary=summary, second=second)
 
 
 def tracked(steps: Steps) -> tuple[Steps, Tensor]:

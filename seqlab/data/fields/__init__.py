@@ -6,6 +6,7 @@ from seqlab.data.fields.characters import CharacterField, Spellings
 from seqlab.data.fields.frames import EncodedFrames, FramesField, NumbersField
 from seqlab.data.fields.labels import LabelField, MultiLabelField
 from seqlab.data.fields.partial_tags import PartialTagField
+from seqlab.data.fields.scores import ScoreField
 from seqlab.data.fields.segments import SegmentBounds, SegmentBoundsField, SegmentLabelField
 from seqlab.data.fields.sequences import LabelSequenceField, LabelSequences
 from seqlab.data.fields.spans import EncodedSpans, LabelledSpan, LabelledSpans, SpanField
@@ -30,6 +31,7 @@ __all__ = [
     "MultiLabelField",
     "NumbersField",
     "PartialTagField",
+    "ScoreField",
     "SegmentBounds",
     "SegmentBoundsField",
     "SegmentLabelField",

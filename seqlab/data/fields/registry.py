@@ -10,19 +10,24 @@ from seqlab.config import build, locate
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields.base import Field
+from seqlab.data.sides import one_after_another, second_side
 
 
 class Fields:
-    """The distinct fields of a model by key; fields that agree in their config are one."""
+    """The distinct fields of a model by key; fields that agree in their config are one.
 
-    def __init__(self, fields: Mapping[str, Field]) -> None:
+    Where the model is `of_pairs`, records may have a second side (`seqlab.data.sides`), which the same fields read.
+    """
+
+    def __init__(self, fields: Mapping[str, Field], *, of_pairs: bool = False) -> None:
         self.by_key = dict(fields)
+        self.of_pairs = of_pairs
 
     @classmethod
     def from_config(cls, config: object, *, targets: frozenset[str]) -> "Fields":
-        """Return the fields that `config` describes at any depth, not fitted yet."""
+        """Return the fields that `config` describes at any depth, not fitted yet; of pairs, where one of its `heads` is."""
         found = (build(node, targets=targets, path=path) for path, node in _field_nodes(config, targets=targets, path=""))
-        return cls({field.key: field for field in found})
+        return cls({field.key: field for field in found}, of_pairs=_has_heads_of_pairs(config, targets=targets))
 
     def __iter__(self) -> Iterator[Field]:
         """Return each field once."""
@@ -30,16 +35,24 @@ class Fields:
 
     def fit(self, records: datasets.Dataset) -> None:
         """Let every field learn from the training records."""
-        columns = Columns(records)
+        sides = self.sides(records)
         for field in self:
-            field.fit(columns)
+            field.fit(Columns(one_after_another(sides, column=field.column)))
+
+    def sides(self, records: datasets.Dataset) -> list[datasets.Dataset]:
+        """Return the records and, where the model is of pairs and they have such, their second sides."""
+        second = second_side(records) if self.of_pairs else None
+        return [records] if second is None else [records, second]
 
     def encode(self, records: datasets.Dataset, *, without: frozenset[str] = frozenset()) -> EncodedRecords:
         """Return `records` encoded by every field whose column they have, but for those whose keys are in `without`."""
+        first, *second = (self._encoded(side, without=without) for side in self.sides(records))
+        return first.with_second(second[0]) if second and second[0].has_steps else first
+
+    def _encoded(self, records: datasets.Dataset, *, without: frozenset[str]) -> EncodedRecords:
         columns = Columns(records)
         fields = {key: field for key, field in self.by_key.items() if field.column in columns and key not in without}
-        encoded = {key: field.encode(columns) for key, field in fields.items()}
-        return EncodedRecords(encoded, columns=columns)
+        return EncodedRecords({key: field.encode(columns) for key, field in fields.items()}, columns=columns)
 
     def resolve(self, built: Any) -> Any:
         """Return the fitted twin of a field just built, and anything else as it is."""
@@ -74,3 +87,10 @@ def _field_nodes(node: object, *, targets: frozenset[str], path: str) -> Iterato
 
 def _is_field(target: Callable[..., Any]) -> bool:
     return isinstance(target, type) and issubclass(target, Field)
+
+
+def _has_heads_of_pairs(config: object, *, targets: frozenset[str]) -> bool:
+    heads = config.get("heads") if isinstance(config, Mapping) else None
+    named = {name: node["_target_"] for name, node in (heads or {}).items() if isinstance(node, Mapping) and "_target_" in node}
+    classes = (locate(target, targets=targets, path=f"heads.{name}") for name, target in named.items())
+    return any(getattr(one, "is_of_pairs", False) for one in classes)

@@ -8,6 +8,7 @@ from seqlab.data.readers.digit_strings import DigitStringsReader
 from seqlab.data.readers.hub import HubReader
 from seqlab.data.readers.jsonl import JsonlReader
 from seqlab.data.readers.lines import LinesReader
+from seqlab.data.readers.pairs import PairsReader
 from seqlab.data.readers.pronunciations import CmudictReader
 from seqlab.data.readers.table import TableReader
 
@@ -20,6 +21,7 @@ __all__ = [
     "HubReader",
     "JsonlReader",
     "LinesReader",
+    "PairsReader",
     "Reader",
     "TableReader",
 ]

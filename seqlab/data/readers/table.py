@@ -1,6 +1,5 @@
 """Tables of texts and labels: CSV, TSV and Parquet."""
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, final
@@ -10,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from seqlab.data.readers.base import Reader
+from seqlab.data.readers.cells import check_characters, text_rows
 from seqlab.data.readers.source import Report, Source, refuse
 from seqlab.data.readers.text import text_columns
 from seqlab.data.records import records_from_columns
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import DataError
 
 
 @final
@@ -36,9 +36,7 @@ class TableReader(Reader):
         quote: str | None,
         column_names: list[str] | None,
     ) -> None:
-        for name, value in (("separator", separator if separator != "auto" else ","), ("quote", quote or '"')):
-            if len(value) != 1:
-                raise ConfigError(f"{name} is {value!r}; expected one character; e.g. data.reader.{name}='|'")
+        check_characters(separator=separator, quote=quote)
         self._text_column = text_column
         self._label_column = label_column
         self._label_separator = label_separator
@@ -64,14 +62,14 @@ class TableReader(Reader):
         if path.suffix == ".parquet":
             names = pyarrow.parquet.read_schema(path).names
         else:
-            names = self._column_names or next(self._cells(source))[1]
+            names = self._column_names or next(text_rows(source, separator=self._separator, quote=self._quote))[1]
         return [f"column {name!r}" for name in names if name not in (self._text_column, self._label_column)]
 
     def _label(self, label: str) -> str | list[str]:
         return label if self._label_separator is None else [part.strip(" ") for part in label.split(self._label_separator)]
 
     def _text_rows(self, source: Source) -> Iterator[tuple[int, str, str | None]]:
-        rows = self._cells(source)
+        rows = text_rows(source, separator=self._separator, quote=self._quote)
         line, header = (0, self._column_names) if self._column_names else next(rows, (1, None))
         if header is None:
             source.fault(1, "the file is empty; expected a header and a row a record")
@@ -86,26 +84,6 @@ class TableReader(Reader):
                 yield line, cells[wanted[0]], None if self._label_column is None else cells[wanted[-1]]
         if not n_rows:
             source.fault(line or 1, "the file holds no records below its header; expected a row a record")
-
-    def _cells(self, source: Source) -> Iterator[tuple[int, list[str]]]:
-        """Yield the line where each row begins, and its cells; a row that breaks the quoting is a fault."""
-        separator = self._separator if self._separator != "auto" else "\t" if source.path.suffix == ".tsv" else ","
-        lines = (f"{line}\n" for line in source.lines())
-        if self._quote is None:
-            reader = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
-        else:
-            reader = csv.reader(lines, delimiter=separator, quotechar=self._quote, strict=True)
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                source.fault(line, f"row cannot be read: {error}; check its quotes, or set data.reader.quote=null")
-                continue
-            if cells:
-                yield line, cells
 
     def _wanted(self, names: list[str], *, source: Source, line: int) -> list[int] | None:
         wanted = [name for name in (self._text_column, self._label_column) if name is not None]

@@ -13,8 +13,10 @@ from seqlab.data.readers.source import Report
 from seqlab.data.sample.annotate import sentence_record, utterance_record
 from seqlab.data.sample.grammar import Grammar
 from seqlab.data.sample.ownership import Ownership
+from seqlab.data.sample.pairs import pair_record
 from seqlab.data.sample.sentiment import review_record
 from seqlab.data.sample.speech import Speech
+from seqlab.data.sides import SECOND
 from seqlab.data.splits import SPLITS, known_split
 from seqlab.errors import ConfigError
 
@@ -46,6 +48,14 @@ _CORPORA: dict[str, tuple[_Source, dict[str, Any]]] = {
         _grammatical(review_record, "reviews"),
         {"tokens": _STRINGS, "tree": _STRING, "segments": _CHUNKS, "label": _STRING, "structure": _STRING},
     ),
+    "pairs": (
+        _grammatical(pair_record, "reviews"),
+        {
+            **{f"{name}{side}": kind for name, kind in (("tokens", _STRINGS), ("tree", _STRING)) for side in ("", SECOND)},
+            "relatedness": Value("float32"),
+            "entailment": _STRING,
+        },
+    ),
     "frames": (
         lambda ownership: Speech(ownership).record,
         {"frames": List(List(Value("float32"))), "labels": _STRINGS},
@@ -57,7 +67,7 @@ _CORPORA: dict[str, tuple[_Source, dict[str, Any]]] = {
 class SampleReader(Reader):
     """Generates the records of one sample corpus, the same ones on every machine for the same seed.
 
-    `corpus` is tags, intents, trees or frames; `n_train`, `n_val` and `n_test` count records. A longer split begins
+    `corpus` is tags, intents, trees, pairs or frames; `n_train`, `n_val` and `n_test` count records. A longer split begins
     with the records of a shorter one.
 
     Raises:

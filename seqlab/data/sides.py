@@ -1,0 +1,36 @@
+"""Records of two sides, as two sentences that are compared: column `X_2` says of the second side what `X` says of the first."""
+
+from collections.abc import Sequence
+
+import datasets
+
+from seqlab.errors import DataError
+
+SECOND = "_2"
+"""How the columns of a second side end."""
+
+
+def second_side(records: datasets.Dataset) -> datasets.Dataset | None:
+    """Return the second sides as records of their own, under the columns' first names; None where there are none."""
+    names = [name for name in records.column_names if f"{name}{SECOND}" in records.column_names]
+    if not names:
+        return None
+    ids = [name for name in ("id",) if name in records.column_names and name not in names]
+    chosen = records.select_columns([*ids, *(f"{name}{SECOND}" for name in names)])
+    return chosen.rename_columns({f"{name}{SECOND}": name for name in names})
+
+
+def one_after_another(records: Sequence[datasets.Dataset], *, column: str) -> datasets.Dataset:
+    """Return the records that have `column`, one set after another, with the columns that are alike in all of them.
+
+    Raises: DataError where the column itself is not.
+    """
+    having = [one for one in records if column in one.column_names] or list(records[:1])
+    if len(having) == 1:
+        return having[0]
+    kinds = {str(one.features[column]): one.features[column] for one in having}
+    if len(kinds) > 1:
+        raise DataError(f"column {column!r} holds {' in one data set and '.join(kinds)} in another; expected the same in all")
+    first, *others = having
+    shared = [name for name, kind in first.features.items() if all(one.features.get(name) == kind for one in others)]
+    return datasets.concatenate_datasets([one.select_columns(shared) for one in having])
