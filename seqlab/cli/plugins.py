@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from seqlab.plugins import Discovery, Installed, Plugin
 
 KINDS = ("encoder", "head", "embedding", "reader", "field")
@@ -132,19 +134,52 @@ def _identity(one: "Installed") -> dict[str, Any]:
 
 
 def _print_table(found: "Discovery") -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
-    console = Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    if sys.stdout.isatty():
+        _print_by_plugin(found, Console())
+    else:
+        _print_rows(found, Console(width=_PLAIN_WIDTH))
+
+
+def _print_by_plugin(found: "Discovery", console: "Console") -> None:
+    """Print a heading for each plugin, and its options below it, as wide as the terminal is."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    width = max(len(group) for plugin in found.providers for group in _named_groups(plugin))
+    for plugin in found.providers:
+        console.print(Text.assemble(_heading(plugin), f"  {_origin(plugin)}"), overflow="fold")
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(min_width=width, no_wrap=True)
+        table.add_column()
+        for group, options in _named_groups(plugin).items():
+            table.add_row(Text(group), Text(", ".join(options)))
+        console.print(Padding(table, (0, 0, 1, 2)))
+    for one in found.left_out:
+        console.print(Text.assemble(_heading(one), "  left out"))
+        console.print(Padding(Text(one.reason), (0, 0, 1, 2)))
+
+
+def _heading(one: "Installed") -> tuple[str, str]:
+    distribution = "" if one.distribution == one.name else f" ({one.distribution})"
+    return f"{one.name} {one.version}{distribution}", "bold"
+
+
+def _print_rows(found: "Discovery", console: "Console") -> None:
+    """Print a line for each group of each plugin, for other programs to search."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
     for heading in ("name", "version", "distribution", "from", "adds", "options"):
         table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "version", "adds"))
     for plugin in found.providers:
         for group, options in _named_groups(plugin).items():
-            table.add_row(*_identity(plugin).values(), _origin(plugin), group, ", ".join(options))
+            table.add_row(*map(Text, (*_identity(plugin).values(), _origin(plugin), group, ", ".join(options))))
     for one in found.left_out:
-        table.add_row(*_identity(one).values(), "", "left out", one.reason)
+        table.add_row(*map(Text, (*_identity(one).values(), "", "left out", one.reason)))
     console.print(table)
 
 

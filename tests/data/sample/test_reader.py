@@ -14,7 +14,7 @@ import pytest
 from seqlab.data.sample import SampleReader
 from seqlab.errors import ConfigError, DataError
 
-CORPORA = ("tags", "intents", "trees", "frames")
+CORPORA = ("tags", "intents", "trees", "pairs", "frames")
 SPLITS = ("train", "val", "test")
 PINNED_SENTENCE = "Will the supplier Kellstone Systems default at the harbour in Nagara Island ?"
 PINNED_FRAMES = (list("sansilililo"), [-1.5683, 0.5864, -0.4507, 0.0796])
