@@ -116,12 +116,26 @@ def test_tree_field_counts_productions() -> None:
     restored = field_of(productions="label")
     restored.restore(other.state(), {})
     assert restored.known == other.known
-    with pytest.raises(ConfigError, match=r"productions is 'x'; expected one of none, label, rule"):
+    with pytest.raises(ConfigError, match=r"productions is 'x'; expected one of none, shape, label, rule"):
         field_of(productions="x")
 
 
+def test_shapes_are_the_same_whatever_the_labels() -> None:
+    field = field_of(productions="shape")
+    field.fit(columns_of())
+    assert field.known == ["phrase word", "made word word", "word phrase", "word word"]
+    other = [tree.translate(str.maketrans("SNPVDJ", "XYXYXY")) for tree in TREES]
+    assert field.encode(columns_of(other)).productions.values.tolist() == field.encode(columns_of()).productions.values.tolist()
+
+
+@pytest.mark.parametrize("productions", ["label", "rule"])
+def test_labels_to_learn_must_be_hidden_from_the_encoder(productions: str) -> None:
+    with pytest.raises(ConfigError, match=f"productions is '{productions}', so that the encoder reads the labels that heads"):
+        NodeLabelField(trees=brackets(), nodes="all", productions=productions)
+
+
 def test_node_labels_leave_out_what_has_none() -> None:
-    labels = NodeLabelField(trees=brackets(), nodes="inner")
+    labels = NodeLabelField(trees=brackets(), nodes="inner", productions="none")
     labels.fit(columns_of())
     assert labels.tags == ["NP", "S"]
     assert labels.gold(columns_of())[2] == ["", "", "", "", "NP", "", "S"]
@@ -129,9 +143,9 @@ def test_node_labels_leave_out_what_has_none() -> None:
     assert rows[2].tolist() == [NO_TARGET] * 4 + [0, NO_TARGET, 1]
     assert labels.readings("") == []
     with pytest.raises(ConfigError, match="nodes is 'leaves'; expected all or inner"):
-        NodeLabelField(trees=brackets(), nodes="leaves")
+        NodeLabelField(trees=brackets(), nodes="leaves", productions="none")
     with pytest.raises(DataError, match="column 'tree' has no label of a node"):
-        NodeLabelField(trees=brackets(), nodes="inner").fit(columns_of(["((_ a) (_ b))"], [["a", "b"]]))
+        NodeLabelField(trees=brackets(), nodes="inner", productions="none").fit(columns_of(["((_ a) (_ b))"], [["a", "b"]]))
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,8 @@ SMALL = [
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_train_and_label_nodes(tmp_path: Path, option: str) -> None:
-    run = seqlab.train([*SMALL, f"encoder={option}", "head=[nodes,sequence]", f"hydra.run.dir={tmp_path}"])
+    hidden = ["encoder.tree.productions=shape"]  # from the encoder: the labels
+    run = seqlab.train([*SMALL, f"encoder={option}", *hidden, "head=[nodes,sequence]", f"hydra.run.dir={tmp_path}"])
     tagger = seqlab.load(run.model)
     record = {"tokens": ["a", "dull", "film"], "tree": "(2 (2 a) (1 (1 dull) (2 film)))"}
     tagged = tagger.predict([record, {"tokens": ["fine"], "tree": ""}])
@@ -192,10 +193,16 @@ def test_train_and_label_nodes(tmp_path: Path, option: str) -> None:
     assert [span.text for span in tagged[0].spans["nodes"]][-2:] == ["dull film", "a dull film"]
 
 
+def test_labels_that_are_learned_are_refused_as_productions(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"encoder\.tree\.productions is 'label', so that the encoder reads the labels"):
+        seqlab.train([*SMALL, "encoder=recnn_untied", "head=[nodes]", f"hydra.run.dir={tmp_path}"])
+
+
 def test_tree_over_a_bilstm_is_a_chain(tmp_path: Path) -> None:
     chain = ["encoder=chain", "encoder@encoder.parts.output=treelstm", "encoder.parts.output.width=7"]
     small = [word for word in SMALL if not word.startswith("encoder.")]
-    head = ["head=[nodes]", "heads.nodes.target.trees=${encoder.parts.output.tree.trees}"]
+    names = ("trees", "productions")
+    head = ["head=[nodes]", *(f"heads.nodes.target.{name}=${{encoder.parts.output.tree.{name}}}" for name in names)]
     run = seqlab.train([*small, *chain, *head, f"hydra.run.dir={tmp_path}"])
     assert run.metrics["test"]["accuracy"] > 0
 

@@ -62,7 +62,7 @@ class UntiedComposition(PlainComposition):
     ) -> None:
         super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         if tree.productions == "none":
-            raise ConfigError("encoder.tree.productions is 'none', but matrices are untied by production; set label or rule")
+            raise ConfigError("encoder.tree.productions is 'none', but matrices are untied by production; set shape, label or rule")
         n_kinds = 1 + len(tree.known)
         self.weights = nn.ModuleList(PlaceWeights(width=width, output_width=width, n_places=n_places) for _ in range(n_kinds))
 

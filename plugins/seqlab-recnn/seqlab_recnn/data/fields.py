@@ -15,7 +15,9 @@ from seqlab_recnn.data.forest import TIED, EncodedTrees
 from seqlab_recnn.data.sources import Trees
 from seqlab_recnn.trees.tree import Tree
 
-PRODUCTIONS = ("none", "label", "rule")
+PRODUCTIONS = ("none", "shape", "label", "rule")
+LABELLED = ("label", "rule")
+"""Those that tell labels."""
 UNLABELLED = ""
 """What stands for the label of a node that has none, or whose label is not asked for."""
 
@@ -25,8 +27,8 @@ UNLABELLED = ""
 class TreeField(Field):
     """The trees of records, their inner nodes with the id of their production for encoders that weigh each by its own matrix.
 
-    `productions` is none (an encoder does not see labels), label (that of the node) or rule (with those of its children). Those
-    that training has less than `min_count` times share the id of none.
+    `productions` is none, shape (of words or phrases, whatever their labels), label (that of the node) or rule (with those of
+    its children). Those that training has less than `min_count` times share the id of none.
     """
 
     trees: Trees
@@ -58,6 +60,8 @@ class TreeField(Field):
         """Return the production of each node; empty where it has none."""
         if self.productions == "none":
             return [""] * len(tree)
+        if self.productions == "shape":
+            return tree.shapes
         if self.productions == "rule":
             return tree.rules
         return ["" if is_leaf else label for label, is_leaf in zip(tree.labels, tree.is_leaf.tolist(), strict=True)]
@@ -76,11 +80,13 @@ class TreeField(Field):
 class NodeLabelField(TagTargets):
     """The label of each node of a tree, in post-order, as a head over the nodes learns it.
 
-    `nodes` says which: all, or inner (leaves are left out). Nodes that binarisation put in have no label to learn.
+    `nodes` says which: all, or inner (leaves are left out). Nodes that binarisation put in have no label to learn. `productions`
+    is what the encoder sees of nodes (`TreeField`), of which labels must be no part.
     """
 
     trees: Trees
     nodes: str
+    productions: str
     tags: list[str] = field(init=False, repr=False)
     is_of_record_steps = False
 
@@ -88,6 +94,11 @@ class NodeLabelField(TagTargets):
         """Check the settings."""
         if self.nodes not in ("all", "inner"):
             raise ConfigError(f"heads.nodes.target.nodes is {self.nodes!r}; expected all or inner")
+        if self.productions in LABELLED:
+            raise ConfigError(
+                f"encoder.tree.productions is {self.productions!r}, so that the encoder reads the labels that heads.nodes is "
+                "to learn; set encoder.tree.productions=shape, or none where the composition needs no productions"
+            )
         self.column = self.trees.column
 
     def readings(self, tag: str) -> list[str]:

@@ -81,6 +81,15 @@ class Tree:
         pairs = zip(labels, self.children, strict=True)
         return [f"{label} -> {' '.join(labels[child] for child in below)}" if below else "" for label, below in pairs]
 
+    @property
+    def shapes(self) -> list[str]:
+        """What each inner node is made of, as `word phrase`, whatever the labels; `made` before it where binarisation put the
+        node there; empty for leaves.
+        """
+        kinds = ["word" if is_leaf else "phrase" for is_leaf in self.is_leaf.tolist()]
+        rows = zip(self.is_made.tolist(), self.children, strict=True)
+        return [" ".join([*["made"] * is_made, *(kinds[child] for child in below)]) if below else "" for is_made, below in rows]
+
 
 def from_children(
     children: Sequence[Sequence[int]], *, root: int, words: Sequence[int], labels: Sequence[str], is_made: Sequence[bool]
