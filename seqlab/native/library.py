@@ -96,7 +96,7 @@ def _key(source: Path, compiler: str, extras: tuple[str, ...]) -> str:
         sorted({line for line in described.splitlines() if line.startswith(("flags", "Features", "model name"))})
     )
     version = subprocess.run([compiler, "--version"], check=True, capture_output=True, timeout=_SECONDS).stdout
-    headers = [path.read_bytes() for path in sorted(HEADERS.glob("*.h"))]
+    headers = [path.read_bytes() for folder in (HEADERS, source.parent) for path in sorted(folder.glob("*.h"))]
     parts = [
         source.read_bytes(),
         *headers,

@@ -43,7 +43,7 @@ def by_levels(cell: Composition, trees: Sequence[Tree], inputs: Tensor) -> Loss:
 
     def loss() -> Tensor:
         forest = encoded.collate(rows)
-        states = cell.states(cell.leaf(inputs[forest.records, forest.words]), forest)
+        states = cell(inputs[forest.records, forest.words], forest)
         return states[:, : cell.width].sum()
 
     return loss

@@ -88,9 +88,8 @@ class TreeEncoder(Encoder):
 
     def _inside(self, steps: Steps, forest: Forest) -> Float[Tensor, "row unit"]:
         places = forest.records * steps.values.shape[1] + forest.words
-        leaves = self.composition.leaf(steps.values.flatten(0, 1).index_select(0, places))
-        leaves = leaves.to(next(self.composition.parameters()).dtype)  # as the weights, whatever the autocast
-        return self.composition.states(leaves, forest)[:, : self.composition.width]
+        states: Tensor = self.composition(steps.values.flatten(0, 1).index_select(0, places), forest)
+        return states[:, : self.composition.width]
 
 
 def _root_rows(forest: Forest) -> Tensor:

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 import torch
 from seqlab_recnn.compositions.base import Composition, PlaceWeights
+from seqlab_recnn.compositions.compiled import LSTM, RECURSIVE
 from seqlab_recnn.compositions.gru import ChildSumGru
 from seqlab_recnn.compositions.lstm import ChildSumLstm, NaryLstm, SequenceLstm
 from seqlab_recnn.compositions.recursive import MaxComposition, RecursiveComposition, TensorComposition, UntiedComposition
@@ -17,6 +18,7 @@ from seqlab_recnn.trees.tree import Tree, from_children
 from torch import Tensor
 
 from seqlab.errors import ConfigError
+from seqlab.native import without_libraries
 
 INPUT, WIDTH = 3, 5
 KNOWN = ["a", "b", "c"]
@@ -119,8 +121,7 @@ def batched(cell: Composition, trees: list[Tree], inputs: list[Tensor]) -> list[
     ]
     forest = EncodedTrees(trees, productions).collate(torch.arange(len(trees)).numpy())
     padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
-    leaves = cell.leaf(padded[forest.records, forest.words])
-    states = cell.states(leaves, forest)
+    states = cell(padded[forest.records, forest.words], forest)
     return [states[forest.rows[i, : len(tree)]] for i, tree in enumerate(trees)]
 
 
@@ -164,6 +165,75 @@ def test_binary_trees_and_single_words(name: str, grow: Callable[..., Tree]) -> 
     trees = [grow(random, n_words, most=2, unary_prob=0.0) for n_words in (1, 7, 2, 9)]
     assert_equal(name, trees, dtype=torch.float64, tolerance=1e-10)
     assert_equal(name, [trees[0]], dtype=torch.float64, tolerance=1e-10)
+
+
+COMPILED = {
+    "recnn": RECURSIVE,
+    "recnn-3": RECURSIVE,
+    "untied": RECURSIVE,
+    "max": RECURSIVE,
+    "child-sum": LSTM,
+    "n-ary": LSTM,
+    "n-ary-3": LSTM,
+}
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiled_equals_recursion(name: str, grow: Callable[..., Tree]) -> None:
+    if not COMPILED[name].is_usable:
+        pytest.skip("no C compiler here")
+    random = Random(7)
+    trees = [grow(random, random.randint(1, 12)) for _ in range(12)]
+    assert_equal(name, trees, dtype=torch.float32, tolerance=1e-5)
+    assert_equal(name, [grow(random, 1, unary_prob=0.0)], dtype=torch.float32, tolerance=1e-5)
+    with without_libraries():
+        assert_equal(name, trees, dtype=torch.float32, tolerance=1e-5)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiled_gives_the_same_bits_whatever_batch_and_threads(name: str, grow: Callable[..., Tree]) -> None:
+    if not COMPILED[name].is_usable:
+        pytest.skip("no C compiler here")
+    random, cell = Random(8), COMPOSITIONS[name]()
+    cell.inputs = torch.nn.Identity()  # torch's own products of words depend on how many there are
+    trees = [grow(random, random.randint(1, 20)) for _ in range(9)]
+    width = 3 * WIDTH if COMPILED[name] is LSTM else WIDTH
+    inputs = [torch.randn(tree.n_words, width).requires_grad_() for tree in trees]
+
+    def found(*chosen: int) -> list[Tensor]:
+        states = batched(cell, [trees[i] for i in chosen], [inputs[i] for i in chosen])
+        gradients = torch.autograd.grad(sum((one**2).sum() for one in states), [inputs[i] for i in chosen])
+        return [*states, *gradients]
+
+    n_threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one_thread, alone = found(*range(9)), [found(i) for i in range(9)]
+        torch.set_num_threads(3)
+        three_threads = found(*range(9))
+    finally:
+        torch.set_num_threads(n_threads)
+    for i in range(9):
+        for of_all, one in ((i, 0), (9 + i, 1)):  # states, and gradients of the words
+            assert torch.equal(one_thread[of_all], alone[i][one])
+            assert torch.equal(one_thread[of_all], three_threads[of_all])
+
+
+@pytest.mark.parametrize("name", ["recnn", "child-sum", "n-ary"])
+def test_compiled_gradients_go_through_dropped_candidates(name: str, grow: Callable[..., Tree]) -> None:
+    if not COMPILED[name].is_usable:
+        pytest.skip("no C compiler here")
+    cell, trees = COMPOSITIONS[name](), [grow(Random(9), 8)]
+    kept = torch.rand(2 * len(trees[0]), WIDTH).gt(0.4) / 0.6
+    cell.dropout.mask = lambda like, *, n_rows, width: kept[:n_rows].to(like.dtype)
+    inputs, step, probe = torch.randn(8, INPUT).requires_grad_(), 1e-2, torch.randn(8, INPUT)
+
+    def loss(values: Tensor) -> Tensor:
+        return batched(cell, trees, [values])[0].square().sum()
+
+    (gradient,) = torch.autograd.grad(loss(inputs), inputs)
+    along = (loss(inputs + step * probe) - loss(inputs - step * probe)) / (2 * step)
+    torch.testing.assert_close((gradient * probe).sum(), along, rtol=1e-2, atol=1e-3)
 
 
 def deep(n_words: int) -> Tree:

@@ -35,6 +35,10 @@ class Composition(nn.Module, ABC):
     def compose(self, children: Float[Tensor, "edge state"], level: Level) -> Float[Tensor, "node state"]:
         """Return the states of a level's nodes from those of their children, which stand edge by edge."""
 
+    def forward(self, inputs: Float[Tensor, "leaf feature"], forest: Forest) -> Float[Tensor, "row state"]:
+        """Return the states of all rows of the forest from the vectors of its words, of the weights' type."""
+        return self.states(self.leaf(inputs).to(next(self.parameters()).dtype), forest)
+
     def states(self, leaves: Float[Tensor, "leaf state"], forest: Forest) -> Float[Tensor, "row state"]:
         """Return the states of all rows of the forest, those of its leaves given."""
         levels = forest.levels()

@@ -15,15 +15,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqlab_recnn.compositions.base import CandidateDropout, Composition, PlaceWeights, sum_of_children
+from seqlab_recnn.compositions.compiled import LSTM, is_usable
+from seqlab_recnn.compositions.lstm_compiled import states_compiled
 from seqlab_recnn.compositions.lstm_levels import LstmWeights, states_of
 from seqlab_recnn.data.forest import Forest, Level
 
 
 class LstmComposition(Composition):
-    """States of hidden and cell values side by side."""
+    """States of hidden and cell values side by side. `n_places` is the number of places with weights of their own; 0: none has."""
 
-    def __init__(self, *, input_width: int, width: int, recurrent_drop_prob: float) -> None:
+    def __init__(self, *, input_width: int, width: int, n_places: int, recurrent_drop_prob: float) -> None:
         super().__init__(input_width=input_width, width=width, state_width=2 * width)
+        self.n_places = n_places
         self.inputs = nn.Linear(input_width, 3 * width)
         self.dropout = CandidateDropout(recurrent_drop_prob)
 
@@ -37,18 +40,29 @@ class LstmComposition(Composition):
         gates, forget = self._gates(hidden, level)
         return self._state(gates, sum_of_children(forget * cells, level))
 
+    def forward(self, inputs: Float[Tensor, "leaf feature"], forest: Forest) -> Float[Tensor, "row state"]:
+        """Return the states of all rows; in compiled C where there is a compiler."""
+        weights = self._weights()
+        if not is_usable(LSTM, weights.joint, forest):
+            return super().forward(inputs, forest)
+        mask = self.dropout.mask(weights.joint, n_rows=forest.n_rows, width=self.width)
+        products = self.inputs(inputs).to(weights.joint.dtype)
+        return states_compiled(forest, products, weights, n_places=self.n_places, mask=mask)
+
     def states(self, leaves: Float[Tensor, "leaf state"], forest: Forest) -> Float[Tensor, "row state"]:
         """Return the states of all rows, by a backward pass of their own where the forest allows it."""
-        weights = self._weights(forest)
-        if weights is None:
+        if self.n_places and forest.arity != (self.n_places, self.n_places):
             return super().states(leaves, forest)
         return states_of(
-            forest, leaves, weights, mask=self.dropout.mask(leaves, n_rows=forest.n_rows - len(leaves), width=self.width)
+            forest,
+            leaves,
+            self._weights(),
+            mask=self.dropout.mask(leaves, n_rows=forest.n_rows - len(leaves), width=self.width),
         )
 
     @abstractmethod
-    def _weights(self, forest: Forest) -> LstmWeights | None:
-        """Return the weights of its gates; None where the forest has nodes of other numbers of children than they take."""
+    def _weights(self) -> LstmWeights:
+        """Return the weights of its gates."""
 
     @abstractmethod
     def _gates(self, hidden: Tensor, level: Level) -> tuple[Float[Tensor, "node gate"], Float[Tensor, "edge unit"]]:
@@ -66,7 +80,7 @@ class ChildSumLstm(LstmComposition):
     """Any number of children, whose order does not matter. `forget_bias` is that of f at the start."""
 
     def __init__(self, *, input_width: int, width: int, forget_bias: float, recurrent_drop_prob: float) -> None:
-        super().__init__(input_width=input_width, width=width, recurrent_drop_prob=recurrent_drop_prob)
+        super().__init__(input_width=input_width, width=width, n_places=0, recurrent_drop_prob=recurrent_drop_prob)
         self.sums = nn.Linear(width, 3 * width)
         self.forget = nn.Linear(width, width)
         for linear in (self.sums, self.forget):
@@ -75,8 +89,8 @@ class ChildSumLstm(LstmComposition):
         nn.init.zeros_(self.sums.bias)
         nn.init.constant_(self.forget.bias, forget_bias)
 
-    def _weights(self, forest: Forest) -> LstmWeights:
-        return LstmWeights(self.sums.weight.T, self.sums.bias, self.forget.weight.T, self.forget.bias)
+    def _weights(self) -> LstmWeights:
+        return LstmWeights(self.sums.weight, self.sums.bias, self.forget.weight, self.forget.bias)
 
     def _gates(self, hidden: Tensor, level: Level) -> tuple[Tensor, Tensor]:
         return self.sums(sum_of_children(hidden, level)), torch.sigmoid(self.forget(hidden))
@@ -87,14 +101,11 @@ class NaryLstm(LstmComposition):
     """Children in their order, each of `n_places` with weights of its own; those beyond share those of the last place."""
 
     def __init__(self, *, input_width: int, width: int, n_places: int, forget_bias: float, recurrent_drop_prob: float) -> None:
-        super().__init__(input_width=input_width, width=width, recurrent_drop_prob=recurrent_drop_prob)
-        self.n_places = n_places
+        super().__init__(input_width=input_width, width=width, n_places=n_places, recurrent_drop_prob=recurrent_drop_prob)
         self.weights = PlaceWeights(width=width, output_width=(3 + n_places) * width, n_places=n_places)
         nn.init.constant_(self.weights.bias.detach()[3 * width :], forget_bias)
 
-    def _weights(self, forest: Forest) -> LstmWeights | None:
-        if forest.arity != (self.n_places, self.n_places):
-            return None
+    def _weights(self) -> LstmWeights:
         return LstmWeights(self.weights.weight.flatten(0, 1), self.weights.bias, None, None)
 
     def _gates(self, hidden: Tensor, level: Level) -> tuple[Tensor, Tensor]:

@@ -23,11 +23,11 @@ from seqlab_recnn.data.forest import Forest, Level
 class LstmWeights:
     """What gates see of the children.
 
-    Child-sum: `joint` of their sum (w, 3w) and `own` of each (w, w). N-ary: `joint` of them side by side (n w, (3 + n) w), in
-    which the forget gates come after i, o and u; no `own`.
+    Child-sum: `joint` of their sum and `own` of each, as linear layers keep them: (3w, w) and (w, w). N-ary: `joint` of them side
+    by side (n w, (3 + n) w), in which the forget gates come after i, o and u; no `own`.
     """
 
-    joint: Float[Tensor, "seen gate"]
+    joint: Float[Tensor, "_ _"]
     joint_bias: Float[Tensor, " gate"]
     own: Float[Tensor, "unit unit"] | None
     own_bias: Float[Tensor, " unit"] | None
@@ -40,7 +40,10 @@ def states_of(
 
     N-ary weights take forests whose inner nodes all have as many children as there are places.
     """
-    states: Tensor = apply(_States, forest, leaves, weights.joint, weights.joint_bias, weights.own, weights.own_bias, mask)
+    joint, own = weights.joint, weights.own
+    if own is not None:
+        joint, own = joint.T, own.T
+    states: Tensor = apply(_States, forest, leaves, joint, weights.joint_bias, own, weights.own_bias, mask)
     return states
 
 

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from seqlab.errors import ConfigError
 from seqlab.recurrence.activations import get_activation
 from seqlab_recnn.compositions.base import CandidateDropout, Composition, PlaceWeights
+from seqlab_recnn.compositions.compiled import RECURSIVE, is_usable
+from seqlab_recnn.compositions.recursive_compiled import states_compiled
 from seqlab_recnn.data.fields import TreeField
-from seqlab_recnn.data.forest import Level
+from seqlab_recnn.data.forest import Forest, Level
 
 
 class PlainComposition(Composition):
@@ -27,6 +29,21 @@ class PlainComposition(Composition):
         """Return f(W_x x + b_x)."""
         state: Tensor = self.activation(self.inputs(inputs))
         return state
+
+    def forward(self, inputs: Float[Tensor, "leaf feature"], forest: Forest) -> Float[Tensor, "row state"]:
+        """Return the states of all rows; in compiled C where there is a compiler, and for compositions that it knows."""
+        weights, biases, n_places = self._kinds()
+        if not weights or not is_usable(RECURSIVE, weights[0], forest):
+            return super().forward(inputs, forest)
+        mask = self.dropout.mask(weights[0], n_rows=forest.n_rows, width=self.width)
+        leaves, activation = self.leaf(inputs).to(weights[0].dtype), self.activation
+        return states_compiled(
+            forest, leaves, weights=weights, biases=biases, n_places=n_places, activation=activation, mask=mask
+        )
+
+    def _kinds(self) -> tuple[list[Tensor], list[Tensor], int]:
+        """Return weights and biases by kind, and the number of places, as `states_compiled` takes them; none: it cannot."""
+        return [], [], 0
 
     def compose(self, children: Float[Tensor, "edge state"], level: Level) -> Float[Tensor, "node state"]:
         """Return f of what subclasses make of the children."""
@@ -45,6 +62,9 @@ class RecursiveComposition(PlainComposition):
         super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         self.weights = PlaceWeights(width=width, output_width=width, n_places=n_places)
 
+    def _kinds(self) -> tuple[list[Tensor], list[Tensor], int]:
+        return [self.weights.weight], [self.weights.bias], len(self.weights.weight)
+
     def _joint(self, children: Tensor, level: Level) -> Tensor:
         joint: Tensor = self.weights(children, level)
         return joint
@@ -62,9 +82,14 @@ class UntiedComposition(PlainComposition):
     ) -> None:
         super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         if tree.productions == "none":
-            raise ConfigError("encoder.tree.productions is 'none', but matrices are untied by production; set shape, label or rule")
+            raise ConfigError(
+                "encoder.tree.productions is 'none', but matrices are untied by production; set shape, label or rule"
+            )
         n_kinds = 1 + len(tree.known)
         self.weights = nn.ModuleList(PlaceWeights(width=width, output_width=width, n_places=n_places) for _ in range(n_kinds))
+
+    def _kinds(self) -> tuple[list[Tensor], list[Tensor], int]:
+        return [one.weight for one in self.weights], [one.bias for one in self.weights], len(self.weights[0].weight)
 
     def _joint(self, children: Tensor, level: Level) -> Tensor:
         return torch.cat([self.weights[g.production](children[g.edges], level.part(g)) for g in level.groups])
@@ -106,6 +131,9 @@ class MaxComposition(PlainComposition):
     def __init__(self, *, input_width: int, width: int, activation: str, recurrent_drop_prob: float) -> None:
         super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         self.linear = nn.Linear(width, width)
+
+    def _kinds(self) -> tuple[list[Tensor], list[Tensor], int]:
+        return [self.linear.weight], [self.linear.bias], 0
 
     def _joint(self, children: Tensor, level: Level) -> Tensor:
         fewest, most = level.arity

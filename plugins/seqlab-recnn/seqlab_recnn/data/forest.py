@@ -92,6 +92,9 @@ class Forest:
     """The record of each leaf; leaves are the first rows."""
     words: Int[Tensor, " leaf"]
     """The word of each leaf."""
+    owners: Int[Tensor, " row"]
+    """The record of each row."""
+    productions: Int[Tensor, " row"]
     children: Int[Tensor, " edge"]
     parents: Int[Tensor, " edge"]
     """The row of each edge's parent."""
@@ -198,6 +201,8 @@ class EncodedTrees(EncodedColumn):
         return Forest(
             records=torch.from_numpy(records[order][is_leaf]),
             words=torch.from_numpy(words[order][is_leaf]),
+            owners=torch.from_numpy(records[order]),
+            productions=torch.from_numpy(productions[order]),
             children=torch.from_numpy(edges.children),
             parents=torch.from_numpy(edges.parents),
             places=torch.from_numpy(edges.places),

@@ -1,0 +1,86 @@
+"""Tree-LSTMs over whole forests by the functions compiled from `lstm.c`, which take each tree from its leaves to its root."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from seqlab.autograd import apply
+from seqlab_recnn.compositions.compiled import LSTM, run, structure
+from seqlab_recnn.compositions.lstm_levels import LstmWeights
+from seqlab_recnn.data.forest import Forest
+
+_LSTM = structure(
+    ("width", "n_places"),
+    (
+        *("leaves", "states", "squashed", "seen", "gates", "reads", "forget"),
+        *("joint", "joint_bias", "own", "own_bias", "mask"),
+        *("d_states", "d_leaves", "d_gates", "d_forget"),
+    ),
+)
+
+
+def states_compiled(
+    forest: Forest,
+    products: Float[Tensor, "leaf gate"],
+    weights: LstmWeights,
+    *,
+    n_places: int,
+    mask: Float[Tensor, "row unit"] | None,
+) -> Float[Tensor, "row state"]:
+    """Return the states of all rows; `products` of leaves, biases in them, are overwritten; `mask` scales the candidates.
+
+    `n_places` is 0 for child-sum; N-ary weights take forests of any arity here.
+    """
+    parts = weights.joint, weights.joint_bias, weights.own, weights.own_bias
+    states: Tensor = apply(_CompiledStates, forest, n_places, mask, products.contiguous(), *parts)
+    return states
+
+
+class _CompiledStates(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        forest: Forest,
+        n_places: int,
+        mask: Tensor | None,
+        leaves: Tensor,
+        joint: Tensor,
+        joint_bias: Tensor,
+        own: Tensor | None,
+        own_bias: Tensor | None,
+    ) -> Tensor:
+        width = leaves.shape[1] // 3
+        n_inner, n_edges = forest.n_rows - len(leaves), 0 if n_places else len(forest.children)
+        made = {
+            "states": leaves.new_empty(forest.n_rows, 2 * width),
+            "squashed": leaves.new_empty(forest.n_rows, width),
+            "seen": leaves.new_empty(n_inner, max(1, n_places) * width),
+            "gates": leaves.new_empty(n_inner, (3 + n_places) * width),
+            "reads": leaves.new_empty(n_edges, width),
+            "forget": leaves.new_empty(n_edges, width),
+        }
+        given = {"leaves": leaves, "joint": joint, "own": own, "mask": mask}
+        biases = {"joint_bias": joint_bias, "own_bias": own_bias}
+        ctx.shared = {"n_shares": min(torch.get_num_threads(), len(forest.lengths)), "forest": forest}
+        ctx.sizes = {"width": width, "n_places": n_places}
+        run(LSTM, "lstm_forward", _LSTM, **ctx.shared, values={**ctx.sizes, **made, **given, **biases})
+        ctx.tape = {**made, **given}
+        ctx.save_for_backward(joint, own)  # so that torch tells of weights that were changed in between
+        return made["states"]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_states: Tensor) -> tuple[Tensor | None, ...]:
+        assert all(one is None or one.numel() for one in ctx.saved_tensors)
+        tape = ctx.tape
+        d_states = d_states.contiguous().clone()
+        made = {"d_states": d_states, **{f"d_{name}": torch.empty_like(tape[name]) for name in ("leaves", "gates", "forget")}}
+        run(LSTM, "lstm_backward", _LSTM, **ctx.shared, values={**ctx.sizes, **tape, **made})
+        d_gates, d_forget = made["d_gates"], made["d_forget"]
+        if ctx.sizes["n_places"]:
+            return None, None, None, made["d_leaves"], tape["seen"].T @ d_gates, d_gates.sum(0), None, None
+        of_sums = d_gates.T @ tape["seen"], d_gates.sum(0)
+        return None, None, None, made["d_leaves"], *of_sums, d_forget.T @ tape["reads"], d_forget.sum(0)

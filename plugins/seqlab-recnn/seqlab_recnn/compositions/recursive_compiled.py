@@ -1,0 +1,99 @@
+"""Recursive networks over whole forests by the functions compiled from `recursive.c`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from seqlab.autograd import apply
+from seqlab.recurrence.activations import Activation
+from seqlab_recnn.compositions.compiled import RECURSIVE, run, structure
+from seqlab_recnn.data.forest import Forest
+
+FUNCTIONS = ("tanh", "sigmoid", "relu", "identity")
+_RECURSIVE = structure(
+    ("width", "n_places", "function", "n_kinds"),
+    (
+        *("states", "seen", "values", "kinds", "productions", "weights", "biases", "mask"),
+        *("d_states", "d_values"),
+    ),
+)
+
+
+def states_compiled(
+    forest: Forest,
+    leaves: Float[Tensor, "leaf unit"],
+    *,
+    weights: Sequence[Tensor],
+    biases: Sequence[Float[Tensor, " unit"]],
+    n_places: int,
+    activation: Activation,
+    mask: Float[Tensor, "row unit"] | None,
+) -> Float[Tensor, "row unit"]:
+    """Return the states of all rows. Weights and biases are those of each production, or of all nodes where there is one.
+
+    Weights are (place, unit, unit); where `n_places` is 0 they are those of linear layers, which see the largest of each unit.
+    """
+    assert weights
+    settings = {"n_places": n_places, "function": FUNCTIONS.index(activation.name), "n_kinds": len(weights)}
+    states: Tensor = apply(_CompiledStates, forest, settings, mask, leaves, *weights, *biases)
+    return states
+
+
+class _CompiledStates(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, forest: Forest, settings: dict[str, int], mask: Tensor | None, leaves: Tensor, *parameters: Tensor
+    ) -> Tensor:
+        n_kinds, width, n_inner = settings["n_kinds"], leaves.shape[1], forest.n_rows - len(leaves)
+        states = leaves.new_empty(forest.n_rows, width)
+        states[: len(leaves)] = leaves
+        ctx.tape = {
+            "states": states,
+            "seen": leaves.new_empty(n_inner, max(1, settings["n_places"]) * width),
+            "values": leaves.new_empty(n_inner, width),
+            "kinds": torch.empty(n_inner, dtype=torch.int64),
+            "productions": None if n_kinds == 1 else forest.productions,
+            "mask": mask,
+        }
+        ctx.shared = {"n_shares": min(torch.get_num_threads(), len(forest.lengths)), "forest": forest}
+        ctx.settings = {**settings, "width": width}
+        _call("recursive_forward", ctx, parameters)
+        ctx.save_for_backward(*parameters)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_states: Tensor) -> tuple[Tensor | None, ...]:
+        d_states = d_states.contiguous().clone()
+        d_values = torch.empty_like(ctx.tape["values"])
+        _call("recursive_backward", ctx, ctx.saved_tensors, d_states=d_states, d_values=d_values)
+        d_weights, d_biases = _of_kinds(ctx, d_values)
+        return None, None, None, d_states[: ctx.shared["forest"].level_ends[0]], *d_weights, *d_biases
+
+
+def _call(function: str, ctx: Any, parameters: Sequence[Tensor], **made: Tensor) -> None:
+    kept = [parameter.contiguous() for parameter in parameters]
+    addresses = torch.tensor([parameter.data_ptr() for parameter in kept])
+    weights, biases = addresses.tensor_split(2)
+    values = {**ctx.settings, **ctx.tape, "weights": weights, "biases": biases, **made}
+    run(RECURSIVE, function, _RECURSIVE, **ctx.shared, values=values)
+
+
+def _of_kinds(ctx: Any, d_values: Tensor) -> tuple[list[Tensor | None], list[Tensor | None]]:
+    """Return the gradients of the weights and of the biases of each kind; None for kinds that no node is of."""
+    seen, kinds, n_kinds = ctx.tape["seen"], ctx.tape["kinds"], ctx.settings["n_kinds"]
+    counts = [len(kinds)] if n_kinds == 1 else torch.bincount(kinds, minlength=n_kinds).tolist()
+    if n_kinds > 1:
+        order = kinds.argsort(stable=True)
+        seen, d_values = seen.index_select(0, order), d_values.index_select(0, order)
+    parts = list(zip(seen.split(counts), d_values.split(counts), strict=True))
+    if ctx.settings["n_places"]:
+        shape = ctx.settings["n_places"], ctx.settings["width"], ctx.settings["width"]
+        d_weights = [(one.T @ d).view(shape) if len(d) else None for one, d in parts]
+    else:
+        d_weights = [d.T @ one if len(d) else None for one, d in parts]
+    return d_weights, [d.sum(0) if len(d) else None for _, d in parts]
