@@ -31,6 +31,8 @@ def _add_check(actions: Any) -> None:
     parser.add_argument("--format", help="conll, conllu, jsonl, lines, csv or parquet (default: by content)")
     parser.add_argument("--scheme", help="span scheme that the tags should be in (default: detected)")
     _add_set(parser)
+    meant = "steps annotated in part (_, B-PER|B-ORG) are meant, as head=[crf_partial] learns from them"
+    parser.add_argument("--partial", action="store_true", help=meant)
     parser.add_argument("--all", action="store_true", help=f"all warnings, not {_N_WARNINGS_SHOWN} of each kind a file")
     parser.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
@@ -69,6 +71,7 @@ def check(arguments: argparse.Namespace) -> int:
             format_name=arguments.format or format_of(path),
             overrides=arguments.set,
             scheme=arguments.scheme,
+            is_partial=arguments.partial,
         )
         for given in arguments.paths
         for path in files_in(given)

@@ -17,6 +17,7 @@ from seqlab.data.doctor.checks import (
 )
 from seqlab.data.doctor.findings import Finding
 from seqlab.data.doctor.formats import open_reader
+from seqlab.data.doctor.partial import annotated_runs, closed, open_tags, partial_violations, told_as_partial
 from seqlab.data.readers.source import Fault
 from seqlab.data.schemes import SCHEME_NAMES, Detection, Scheme, detect_scheme, get_scheme
 
@@ -50,10 +51,13 @@ class FileReport:
         return sum(finding.severity == "error" for finding in self.findings)
 
 
-def examine(path: Path, *, format_name: str, overrides: Sequence[str], scheme: str | None) -> FileReport:
+def examine(
+    path: Path, *, format_name: str, overrides: Sequence[str], scheme: str | None, is_partial: bool = False
+) -> FileReport:
     """Return what is in `path` and what is wrong with it: every fault, not the first.
 
     `overrides` change the settings of the format's reader; `scheme` is what the tags should be in (None: detected).
+    Tags may leave open what is right (`partial`); unless the file `is_partial` on purpose, that is a finding.
 
     Raises:
         DataError: there is no such file.
@@ -62,18 +66,22 @@ def examine(path: Path, *, format_name: str, overrides: Sequence[str], scheme: s
     records = open_reader(format_name, path=path, overrides=overrides).read(path, report=faults.append)
     columns = {name: records[name][:] for name in _COLUMNS if name in records.column_names}
     rows = Rows(_text_path(path, format_name), columns, has_line_per_step=format_name == "conll")
-    detection = detect_scheme(columns.get("tags", []))
+    tags = columns.get("tags", [])
+    left_open = open_tags(tags)
+    detection = detect_scheme(_to_detect_by(tags, left_open))
     expected = get_scheme(scheme) if scheme is not None else _expected_scheme(detection)
+    if expected is None:  # of plain tags, what looks like a set of tags or none is one of them
+        left_open, detection = set(), detect_scheme(tags)
     parsed = [Finding("format", "error", fault.path, fault.line, fault.message) for fault in faults]
     return FileReport(
         path=path,
         format=format_name,
         n_records=len(records),
         n_tokens=sum(map(len, columns["tokens"])),
-        findings=sorted([*parsed, *_findings(rows, expected)], key=lambda finding: finding.line),
+        findings=sorted([*parsed, *_findings(rows, expected, left_open, is_partial=is_partial)], key=lambda finding: finding.line),
         scheme=None if expected is None else expected.name,
         scheme_note=detection.describe() if "tags" in columns else "There are no tags.",
-        counts=_counts(columns, expected),
+        counts=_counts(columns | {"tags": closed(tags, left_open)} if left_open else columns, expected),
         lengths=Counter(map(len, columns["tokens"])),
         lines={tuple(tokens): rows.line(record) for record, tokens in reversed(list(enumerate(columns["tokens"])))},
     )
@@ -83,11 +91,20 @@ def _text_path(path: Path, format_name: str) -> Path:
     return path / "seq.in" if format_name == "lines" else path
 
 
-def _findings(rows: Rows, scheme: Scheme | None) -> Iterator[Finding]:
+def _to_detect_by(tags: Sequence[Sequence[str]], left_open: set[str]) -> Sequence[Sequence[str]]:
+    """Return the records annotated in full or, without such, what is annotated of the others."""
+    full = [row for row in tags if left_open.isdisjoint(row)]
+    return full if any(full) else [run for row in tags for _, run in annotated_runs(row, left_open)]
+
+
+def _findings(rows: Rows, scheme: Scheme | None, left_open: set[str], *, is_partial: bool) -> Iterator[Finding]:
     checks = [odd_characters(rows), empty_records(rows), unaligned_texts(rows), duplicates(rows)]
     if scheme is not None and "tags" in rows.columns:
         tags_path = rows.path.with_name("seq.out") if rows.path.name == "seq.in" else rows.path
-        checks.append(tag_violations(rows._replace(path=tags_path), scheme))
+        of_tags = rows._replace(path=tags_path)
+        checks.append(tag_violations(of_tags, scheme, left_open=left_open))
+        checks.append(partial_violations(of_tags, scheme, left_open))
+        checks += [] if is_partial else [told_as_partial(of_tags, left_open)]
     return chain(*checks)
 
 

@@ -144,3 +144,32 @@ def test_format_of_refuses_what_it_does_not_know(tmp_path: Path) -> None:
         format_of(tmp_path)
     with pytest.raises(DataError, match="nowhere: cannot be read"):
         format_of(tmp_path / "nowhere")
+
+
+PARTIAL = "a B-X\nb _\nc I-X\nd O\ne I-Y\n\nf B-X|B-Y\ng I-Y\nh B-Y|NOUN\ni B-Y\nj I-X\n\nk B-X|S-Y\nl B-X\n\nm B-X\nn I-X\n\no O\np B-Y\n"
+
+
+def test_steps_annotated_in_part_are_told_once_and_what_is_there_is_checked(tmp_path: Path) -> None:
+    report = examined(tmp_path / "x", PARTIAL)
+    assert report.scheme == "BIO"
+    assert found(report, "partial") == [2]
+    (told,) = (finding for finding in report.findings if finding.kind == "partial")
+    assert "3 of 16 steps are annotated in part (B-X|B-Y, B-X|S-Y, _), from here on; head=[crf_partial] learns" in told.message
+    # I-Y after O; NOUN, which makes no set of span tags; I-X after B-Y; S-Y, which is none of BIO
+    assert found(report, "tags") == [5, 9, 11, 13]
+    assert report.counts["spans"]["X"] == 5
+
+
+def test_steps_annotated_in_part_may_be_meant(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("a B-X\nb _\nc I-X\nd B-X|B-Y\n", encoding="utf-8")
+    for scheme in (None, "BIO"):
+        report = examine(path, format_name="conll", overrides=[], scheme=scheme, is_partial=True)
+        assert report.findings == []
+        assert report.scheme == "BIO"
+
+
+def test_underscores_and_bars_among_plain_tags_are_tags(tmp_path: Path) -> None:
+    report = examined(tmp_path / "x", "a Case=Nom|Number=Sing\nb _\nc Mood=Ind\n")
+    assert report.findings == []
+    assert report.counts["tags"] == {"Case=Nom|Number=Sing": 1, "_": 1, "Mood=Ind": 1}
