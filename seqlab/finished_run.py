@@ -124,4 +124,5 @@ def _prediction(parts: Mapping[str, Any]) -> Prediction:
         parts["confidences"],
         bounds=None if bounds is None else [(start, end) for start, end in bounds],
         span_confidences=parts.get("span_confidences"),
+        value=parts.get("value"),
     )

@@ -12,6 +12,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
 
 from seqlab import __version__
 from seqlab.bundle import save_bundle
@@ -25,17 +26,19 @@ PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "datasets", "numpy", "sa
 
 
 class RunFolder:
-    """Writes what a run leaves below `path`."""
+    """Writes what a run leaves below `path`; of several processes that train together, the first one does."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @rank_zero_only
     def start(self, config: DictConfig) -> None:
         """Write the resolved config and the environment, before anything can fail."""
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
         self._write_json("environment.json", environment())
 
+    @rank_zero_only
     def save_metrics(self, metrics: Mapping[str, Any], *, trainer: pl.Trainer, monitor: str) -> None:
         """Write `metrics.json`: the scores by split, the monitored metric's best value and epochs run.
 
@@ -50,6 +53,7 @@ class RunFolder:
         }
         self._write_json("metrics.json", {**metrics, "training": training})
 
+    @rank_zero_only
     def save_predictions(
         self,
         split: str,
@@ -76,6 +80,12 @@ class RunFolder:
                 content = {"id": ids[row], "tokens": tokens[row], "gold": right, "predictions": heads}
                 file.write(json.dumps(content, ensure_ascii=False) + "\n")
 
+    @property
+    def model(self) -> Path:
+        """The folder of the bundle."""
+        return self.path / "model"
+
+    @rank_zero_only
     def save_model(
         self,
         labeler: Labeler,
@@ -84,14 +94,12 @@ class RunFolder:
         config: Mapping[str, Any],
         metrics: Mapping[str, Any],
         precision: Mapping[str, Any],
-    ) -> Path:
-        """Write the bundle with its card, and return its folder; `precision` is that of spans by head, type and confidence."""
-        folder = self.path / "model"
+    ) -> None:
+        """Write the bundle with its card; `precision` is that of spans by head, type and confidence."""
         facts = {"seed": config["seed"], "task": config["task_name"], "metrics": metrics, "data": config["data"]}
         facts["precision"] = precision
         card = model_card(labeler, config=config, metrics=metrics)
-        save_bundle(folder, labeler=labeler, fields=fields, config=config, facts=facts, card=card)
-        return folder
+        save_bundle(self.model, labeler=labeler, fields=fields, config=config, facts=facts, card=card)
 
     def _write_json(self, name: str, content: object) -> None:
         draft = self.path / f"{name}.new"

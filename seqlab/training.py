@@ -153,13 +153,13 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     elif not settings["ckpt_path"]:
         log.warning("train is false and ckpt_path is null: what is scored are weights that were never trained")
     metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
-    model = folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
+    folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
     folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
     if trainer.is_global_zero:
         log_results(trainer.loggers, folder.path)
     close(trainer.loggers)
     own = own_classes(settings, targets)
-    return Run(folder.path, model, metrics, _monitored(trainer), own)
+    return Run(folder.path, folder.model, metrics, _monitored(trainer), own)
 
 
 def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns: bool) -> pl.Trainer:
@@ -239,6 +239,7 @@ def _silence_lightning() -> None:
     for message in (
         r".*isinstance\(treespec, LeafSpec\).*",  # torch's deprecation, met inside Lightning
         r".*does not have many workers.*",  # records are encoded in memory; workers would only copy them
+        r".*sync_dist=True.*",  # each process scores all records, so they log the same
         r".*exists and is not empty.*",  # the checkpoint folder of a resumed run
         r".*The dirpath has changed.*",  # a run resumed into a folder of its own
         r".*configure_optimizers` returned `None`.*",  # a model that is counted, not optimised

@@ -1,5 +1,7 @@
 """Jobs of `seqlab train`: which one of a sweep failed, and a mistake in one line where Hydra would add its own."""
 
+import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -55,6 +57,29 @@ class Jobs:
                 raise
             numbers = ", ".join(map(str, self._failed))
             raise ConfigError(f"of the sweep, {len(self._failed)} jobs failed ({numbers}), for the reasons above") from error
+
+
+@contextmanager
+def processes_of(program: str) -> Iterator[None]:
+    """While a job runs, let `sys.argv` be what starts it once more: so `trainer=ddp` starts its other processes.
+
+    Those say nothing but what went wrong: the first one tells the rest.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    before = sys.argv
+    sys.argv = [program, "train", *HydraConfig.get().overrides.task]
+    if not is_first_process():
+        logging.getLogger().setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def is_first_process() -> bool:
+    """Return whether this is the first of the processes that train together, or the only one."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
 
 
 @final

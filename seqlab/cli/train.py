@@ -42,7 +42,7 @@ def run(words: Sequence[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from seqlab.cli.jobs import Jobs
+    from seqlab.cli.jobs import Jobs, processes_of
     from seqlab.config import register_search_path
     from seqlab.open_mappings import opened
     from seqlab.overrides import check_together, explain
@@ -54,8 +54,10 @@ def run(words: Sequence[str]) -> int:
     typed = typed_in(opened(with_suited(words)))
     jobs = Jobs(typed.words)
 
+    program = sys.argv[0]
+
     def task(config: Any) -> float | None:
-        with jobs.running():
+        with jobs.running(), processes_of(program):
             return _train(config, typed=typed)
 
     sys.argv = ["seqlab train", *_flags_first(typed.words)]
@@ -81,6 +83,7 @@ def _flags_first(words: Sequence[str]) -> list[str]:
 
 
 def _train(config: Any, *, typed: "Typed") -> float | None:
+    from seqlab.cli.jobs import is_first_process
     from seqlab.cli.repeats import print_repeats
     from seqlab.cli.results import print_run
     from seqlab.training import run as run_config
@@ -88,6 +91,6 @@ def _train(config: Any, *, typed: "Typed") -> float | None:
     result = run_config(config, typed=typed)
     if result.repeats is not None:
         print_repeats(result)
-    else:
+    elif is_first_process():
         print_run(result, n_examples=config.n_examples)
     return result.monitored
