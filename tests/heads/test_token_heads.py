@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from seqlab.config import build, compose, known_targets, plain
 from seqlab.data.columns import Columns, string_records
 from seqlab.data.fields import NO_TARGET, TagField
 from seqlab.data.records import records_from_columns
@@ -21,6 +22,7 @@ from seqlab.testing.records import bare_batch, batch_of, n_steps
 from seqlab.types import Span
 
 PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
+SIZES: dict[str, Any] = {"input_width": 4, "summary_width": 4}
 SCHEMES = ["BIO", "BIOES", "IOB1"]
 
 
@@ -220,3 +222,21 @@ def test_best_answers_begin_with_the_prediction(scheme: str | None) -> None:
 def test_steps_on_their_own_have_no_ranked_answers() -> None:
     steps = ragged_steps(4)
     assert softmax(target("BIO"), is_constrained=False).best(steps, bare_batch(steps), n=2) is None
+
+
+def test_softmax_as_configured_keeps_the_scheme_on_span_tasks() -> None:
+    """Without a CRF, decoding under the constraints of the scheme is what `head=[softmax]` does unless told otherwise."""
+    found = {}
+    for words in (["data.scheme=BIO"], ["data.scheme=BIO", "heads.tags.is_constrained=false"], ["data.scheme=null"]):
+        node = plain(compose(["head=[softmax]", *words]).heads.tags)
+        field = target(node["target"]["scheme"])
+        head = build(node, targets=known_targets(), resolve=lambda one, field=field: field if one == field else one, **SIZES)
+        head.target.tags = field.tags
+        assert isinstance(head, SoftmaxTokenHead)
+        torch.nn.init.zeros_(head.projection.weight)
+        with torch.no_grad():
+            head.projection.bias.copy_(torch.tensor([2.0 * (tag == "I-A") for tag in field.tags]))  # I-A wherever it may be
+        steps = Steps(torch.zeros(1, 3, 4), torch.tensor([3]))
+        found[words[-1]] = head.eval().predict(steps, bare_batch(steps), use_confidences=False)[0].labels
+    assert found["data.scheme=BIO"] == ["B-A", "I-A", "I-A"]
+    assert found["heads.tags.is_constrained=false"] == ["I-A"] * 3
