@@ -121,7 +121,7 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
     folder.start(config)
     Lock.of(settings, start.sets, allow=sorted(targets - known_targets())).write(folder.path)
-    regularizers = build(settings["regularizers"], targets=targets, path="regularizers").values()
+    regularizers = _parts(settings, "regularizers", targets=targets, group="regularizer")
     for regularizer in regularizers:
         regularizer.attach(labeler)
     module = LabelerModule(
@@ -131,7 +131,7 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
         scheduler=build(settings["scheduler"], targets=targets, path="scheduler"),
         loss_weights=settings["loss_weights"],
         seed=settings["seed"],
-        regularizers=list(regularizers),
+        regularizers=regularizers,
         parameter_groups=settings["parameter_groups"],
         heads=start.claims.heads,
     )
@@ -168,17 +168,32 @@ def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns:
     if has_turns and node.get("strategy") == "ddp":
         node["strategy"] = "ddp_find_unused_parameters_true"
     keep_to_itself()
-    callbacks = build(settings.get("callbacks") or {}, targets=targets, path="callbacks")
-    loggers = build(settings.get("logger") or {}, targets=targets, path="logger")
+    callbacks = _parts(settings, "callbacks", targets=targets, group="callbacks")
+    loggers = _parts(settings, "logger", targets=targets, group="logger")
     trainer: pl.Trainer = build(
         node,
         targets=targets,
         path="trainer",
-        callbacks=list(callbacks.values()),
-        logger=list(loggers.values()) or False,
+        callbacks=callbacks,
+        logger=loggers or False,
         reload_dataloaders_every_n_epochs=1,
     )
     return trainer
+
+
+def _parts(settings: Mapping[str, Any], key: str, *, targets: frozenset[str], group: str) -> list[Any]:
+    """Return what each entry of a mapping of the config describes.
+
+    Raises: ConfigError for one that is no class: options of what is not chosen, as an experiment may leave.
+    """
+    built = build(settings.get(key) or {}, targets=targets, path=key)
+    for name, part in built.items():
+        if isinstance(part, Mapping):
+            raise ConfigError(
+                f"{key}.{name} has options ({', '.join(part)}) but no class: it is not among those chosen by {group}=…; choose the"
+                f" option that brings it as well, or leave the options out with ~{key}.{name}"
+            )
+    return list(built.values())
 
 
 def _evaluate(

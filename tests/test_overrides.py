@@ -87,6 +87,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["~heads.tags"], r"heads is empty; choose at least one, as in head=crf"),
         (["encoder._target_=os.system"], r"encoder\._target_ is 'os\.system'"),
         (["+encoder.colour=red"], r"encoder\.colour is not an option of RecurrentEncoder"),
+        (["+callbacks.ema.decay=0.9"], r"callbacks\.ema has options \(decay\) but no class: .*~callbacks\.ema"),
+        (["+logger.none.name=x"], r"logger\.none has options \(name\) but no class"),
         (["~encoder.width"], r"encoder lacks width, .*set encoder\.width=…"),
         (["ckpt_path=nowhere.ckpt"], r"nowhere\.ckpt"),
         (["monitor=val/accuracyy"], r"val/accuracyy"),

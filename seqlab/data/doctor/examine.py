@@ -78,7 +78,9 @@ def examine(
         format=format_name,
         n_records=len(records),
         n_tokens=sum(map(len, columns["tokens"])),
-        findings=sorted([*parsed, *_findings(rows, expected, left_open, is_partial=is_partial)], key=lambda finding: finding.line),
+        findings=sorted(
+            [*parsed, *_findings(rows, expected, left_open, is_partial=is_partial)], key=lambda finding: finding.line
+        ),
         scheme=None if expected is None else expected.name,
         scheme_note=detection.describe() if "tags" in columns else "There are no tags.",
         counts=_counts(columns | {"tags": closed(tags, left_open)} if left_open else columns, expected),

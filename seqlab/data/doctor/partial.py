@@ -69,7 +69,9 @@ def partial_violations(rows: Rows, scheme: Scheme, left_open: set[str]) -> Itera
             for violation in scheme.violations(run):
                 is_known = split_tag(violation.tag)[0] in scheme.prefixes
                 after_open = first > 0 and violation.step == 0
-                before_open = first + len(run) < len(tags) and violation.step == len(run) - 1 and "still open" in violation.reason
+                before_open = (
+                    first + len(run) < len(tags) and violation.step == len(run) - 1 and "still open" in violation.reason
+                )
                 if is_known and not after_open and not before_open:
                     what = f"tag {violation.tag!r} breaks {scheme.name}: {violation.reason}"
                     yield rows.finding("tags", "error", rows.line(record, first + violation.step), what)
