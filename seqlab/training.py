@@ -190,8 +190,8 @@ def _parts(settings: Mapping[str, Any], key: str, *, targets: frozenset[str], gr
     for name, part in built.items():
         if isinstance(part, Mapping):
             raise ConfigError(
-                f"{key}.{name} has options ({', '.join(part)}) but no class: it is not among those chosen by {group}=…; choose the"
-                f" option that brings it as well, or leave the options out with ~{key}.{name}"
+                f"{key}.{name} has options ({', '.join(part)}) but no class: it is not among those chosen by {group}=…; choose"
+                f" the option that brings it as well, or leave the options out with ~{key}.{name}"
             )
     return list(built.values())
 

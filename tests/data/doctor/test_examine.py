@@ -146,7 +146,10 @@ def test_format_of_refuses_what_it_does_not_know(tmp_path: Path) -> None:
         format_of(tmp_path / "nowhere")
 
 
-PARTIAL = "a B-X\nb _\nc I-X\nd O\ne I-Y\n\nf B-X|B-Y\ng I-Y\nh B-Y|NOUN\ni B-Y\nj I-X\n\nk B-X|S-Y\nl B-X\n\nm B-X\nn I-X\n\no O\np B-Y\n"
+PARTIAL = (
+    "a B-X\nb _\nc I-X\nd O\ne I-Y\n\nf B-X|B-Y\ng I-Y\nh B-Y|NOUN\ni B-Y\nj I-X\n\nk B-X|S-Y\nl B-X\n\n"
+    "m B-X\nn I-X\n\no O\np B-Y\n"
+)
 
 
 def test_steps_annotated_in_part_are_told_once_and_what_is_there_is_checked(tmp_path: Path) -> None:
