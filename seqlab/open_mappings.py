@@ -49,7 +49,7 @@ def _first_choice(word: str) -> Iterator[str]:
         return
     override = OverridesParser.create().parse_override(word)
     if override.is_sweep_override():
-        yield f"{override.input_line.partition('=')[0]}={next(override.sweep_string_iterator())}"
+        yield f"{word.partition('=')[0]}={next(override.sweep_string_iterator())}"
     else:
         yield word
 

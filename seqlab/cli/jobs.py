@@ -86,11 +86,11 @@ def is_first_process() -> bool:
 class _WithoutHydrasLine:
     """A text stream but for the line that Hydra writes before it hands on the error of a job."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return len(text) if text.startswith(HYDRAS_LINE) else self._stream.write(text)
+        return len(text) if text.startswith(HYDRAS_LINE) else int(self._stream.write(text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
