@@ -80,7 +80,7 @@ class Columns:
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         if array.null_count:
             row = int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))
-            raise DataError(f"record {self.record_id(row)!r} has no value in column {name!r}")
+            raise DataError(f"{self.place(row)} has no value in column {name!r}")
         return array
 
     def strings(self, name: str) -> StringColumn:

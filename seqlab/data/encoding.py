@@ -122,7 +122,7 @@ class EncodedRecords:
             if (lengths != first).any():
                 row = int(np.argmax(lengths != first))
                 raise DataError(
-                    f"record {self.columns.record_id(row)!r} has {first[row]} steps by {first_key}"
+                    f"{self.columns.place(row)} has {first[row]} steps by {first_key}"
                     f" but {lengths[row]} by {key}; every column of a record needs one value a step"
                 )
         self._check_reach(first)

@@ -112,7 +112,7 @@ class FramesField(NumbersField):
         step = int(np.argmin(is_finite))
         row = int(np.searchsorted(frames.offsets, step, side="right")) - 1
         raise DataError(
-            f"record {columns.record_id(row)!r} has a frame in column {self.column!r} with {frames.values[step].tolist()};"
+            f"{columns.place(row)} has a frame in column {self.column!r} with {frames.values[step].tolist()};"
             " expected finite numbers"
         )
 

@@ -73,7 +73,7 @@ class LabelField(CollectedLabels):
         if (strings.codes.lengths != 1).any():
             row = int(np.argmax(strings.codes.lengths != 1))
             raise DataError(
-                f"record {columns.record_id(row)!r} has {strings.codes.lengths[row]} labels in column {self.column!r};"
+                f"{columns.place(row)} has {strings.codes.lengths[row]} labels in column {self.column!r};"
                 " expected one (for several use the multi-label head: head=multilabel)"
             )
         return EncodedLabels(self.ids(strings))

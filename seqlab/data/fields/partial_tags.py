@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class PartialTagField(TagTargets):
     """Between the tags of a step of which one is right: `B-PER|B-ORG`."""
     tags: list[str] = field(init=False, repr=False)
     sets: Sequence[list[int]] = field(init=False, repr=False)
+    knows_parts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("unannotated", "separator"):

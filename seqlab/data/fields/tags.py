@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -23,6 +23,8 @@ class TagTargets(Field):
     """The tags in the order of their ids."""
     sets: Sequence[list[int]] = ()
     """The sets of tags of which a step may have one, by their ids: set k is target n_tags + k."""
+    knows_parts: ClassVar[bool] = False
+    """Whether steps may be annotated in part."""
     is_of_record_steps: bool = True
     """Whether each step of a record has a tag; False: the steps that an encoder makes of them do."""
 
@@ -49,7 +51,9 @@ class TagTargets(Field):
             reason = next(filter(None, map(self._why_no_tag, self.readings(text))), None)
             if reason is not None:
                 place = columns.place_of(int(np.argmax(strings.codes.values == code)), strings.codes.offsets)
-                raise DataError(f"{place} has {text!r} in column {self.column!r}: {reason}")
+                is_partial = text == "_" or "|" in text
+                hint = "; head=[crf_partial] learns from what is annotated in part" * (is_partial and not self.knows_parts)
+                raise DataError(f"{place} has {text!r} in column {self.column!r}: {reason}{hint}")
         return strings
 
     def _why_no_tag(self, tag: str) -> str | None:

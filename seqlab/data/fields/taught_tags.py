@@ -101,7 +101,7 @@ class TaughtTagField(TagTargets):
             what = (
                 f"{probs.lengths[row]} steps in column {self.teacher_column!r}, but {ids.ids.lengths[row]} in {self.column!r}"
             )
-            raise DataError(f"record {columns.record_id(row)!r} has {what}; expected the same of both")
+            raise DataError(f"{columns.place(row)} has {what}; expected the same of both")
         return EncodedTaughtTags(ids, probs)
 
     def state(self) -> Mapping[str, Any]:

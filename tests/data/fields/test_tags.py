@@ -100,3 +100,11 @@ def test_what_is_no_tag_of_the_scheme_is_refused_by_record_and_line() -> None:
 def test_a_step_without_a_tag_is_refused_by_record() -> None:
     with pytest.raises(DataError, match=r"record '1', step 1, has an empty \(null\) value in column 'tags'"):
         TagField(column="tags", scheme=None).fit(Columns(records_from_columns({"tags": [["N"], ["N", None]]})))
+
+
+@pytest.mark.parametrize("tag", ["_", "B-A|B-B"])
+def test_what_looks_annotated_in_part_is_told_which_head_learns_from_it(tag: str) -> None:
+    with pytest.raises(
+        DataError, match=r"record '0', step 1, has .*; head=\[crf_partial\] learns from what is annotated in part"
+    ):
+        fitted(["B-A"]).encode(columns(["O", tag]))
