@@ -1,0 +1,132 @@
+"""`seqlab train repeat.…` and `seqlab compare` from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seqlab.cli import main
+from seqlab.testing.runs import SMALL, write_corpus
+
+FAST = [*SMALL, "trainer.max_epochs=1", "seed=7"]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "data")
+
+
+@pytest.fixture(scope="module")
+def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run with two seeds, started from the command line."""
+    folder = tmp_path_factory.mktemp("runs") / "repeated"
+    assert main(["train", *FAST, f"data.dir={corpus}", "repeat.seeds=2", f"hydra.run.dir={folder}"]) == 0
+    return folder
+
+
+def test_the_table_has_every_metric_with_spread_and_interval(
+    corpus: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *FAST, f"data.dir={corpus}", "repeat.seeds=2", f"hydra.run.dir={folder}"]) == 0
+    out = capsys.readouterr().out
+    assert "seed_7 is there already" in out
+    content = json.loads((folder / "repeats.json").read_text())
+    for name, found in content["metrics"].items():
+        low, high = (100 * end for end in found["interval"])
+        row = next(line for line in out.splitlines() if line.startswith(f"{name} "))
+        assert row.split() == [
+            name,
+            f"{100 * found['mean']:.2f}",
+            "±",
+            f"{100 * found['sd']:.2f}",
+            f"[{low:.2f},",
+            f"{high:.2f}]",
+        ]
+    assert "2 of 2 runs" in out
+    assert f"best run    {folder}/{content['best']}" in out
+
+
+def test_one_repetition_says_that_its_interval_is_undefined(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *FAST, f"data.dir={corpus}", "repeat.seeds=1", f"hydra.run.dir={tmp_path}"]) == 0
+    out = capsys.readouterr().out
+    assert "one run says nothing of the spread, so its standard deviation and interval are undefined" in out
+    assert all(line.split()[2:] == ["undefined"] for line in out.splitlines() if line.startswith(("val/", "test/")))
+
+
+def test_a_failed_repetition_is_named_and_the_status_is_not_zero(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seqlab import training
+
+    whole = training.run_once
+
+    def fragile(config, *, typed):  # type: ignore[no-untyped-def]
+        if config.seed == 8:
+            raise MemoryError("too little of it")
+        return whole(config, typed=typed)
+
+    monkeypatch.setattr(training, "run_once", fragile)
+    assert main(["train", *FAST, f"data.dir={corpus}", "repeat.seeds=2", f"hydra.run.dir={tmp_path}"]) == 2
+    captured = capsys.readouterr()
+    assert "1 of 2 runs" in captured.out
+    assert (
+        "1 of 2 repetitions failed: seed_8: MemoryError: too little of it; to try them again, add hydra.run.dir="
+        in captured.err
+    )
+
+
+def test_a_sweep_gets_the_mean(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "-m", *FAST, f"data.dir={corpus}", "repeat.seeds=2", "encoder.width=4,6", f"hydra.sweep.dir={tmp_path}"]
+    assert main(words) == 0
+    assert sorted(path.parent.name for path in tmp_path.glob("*/repeats.json")) == ["0", "1"]
+    assert sorted(path.name for path in (tmp_path / "1").glob("seed_*")) == ["seed_7", "seed_8"]
+
+
+def test_predict_takes_the_best(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "text.txt").write_text("Ada met Kiel\n")
+    best = json.loads((folder / "repeats.json").read_text())["best"]
+    outputs = []
+    for path in (folder, folder / best):
+        assert main(["predict", str(path), str(tmp_path / "text.txt"), "--format", "jsonl"]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+
+
+def test_compare_prints_table_and_sentences(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = folder / "seed_7", folder / "seed_8"
+    assert main(["compare", str(a), str(b), "--n-resamples", "50"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("over 4 records") + out.count("on 4 records") == 2
+    assert "note: one seed says nothing" in out
+
+
+def test_compare_as_json_is_the_same_for_the_same_seed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["compare", str(folder / "seed_7"), str(folder / "seed_8"), "--n-resamples", "50", "--format", "json"]
+    found = []
+    for _ in range(2):
+        assert main(words) == 0
+        found.append(capsys.readouterr().out)
+    assert found[0] == found[1]
+    content = json.loads(found[0], parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert [one["score"] for one in content["findings"]] == ["span F1", "accuracy"]
+    metrics = json.loads((folder / "seed_7" / "metrics.json").read_text())["test"]
+    assert content["findings"][0]["records"]["value_a"] == pytest.approx(metrics["span_f1"]["strict"])
+    assert content["findings"][1]["records"]["value_a"] == pytest.approx(metrics["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compare", "nowhere"], "one run, nowhere, was given; expected two or more"),
+        (["compare", "nowhere", "there"], "nowhere: no answers to compare"),
+        (["compare", "a", "b", "--n-resamples", "0"], "--n-resamples is 0"),
+        (["reproduce", "nowhere"], "lock.json is not there"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.splitlines()) == 1
