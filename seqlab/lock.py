@@ -140,6 +140,7 @@ def _sha256(path: Path) -> str:
 
 def _records(records: datasets.Dataset, *, name: str) -> Source:
     digest = hashlib.sha256()
-    for record in records:
-        digest.update(json.dumps(record, ensure_ascii=False, sort_keys=True, default=repr).encode())
+    for batch in records.with_format("arrow").iter(batch_size=1000):
+        for record in batch.to_pylist():
+            digest.update(json.dumps(record, ensure_ascii=False, sort_keys=True, default=repr).encode())
     return Source(name, digest.hexdigest(), len(records), is_file=False)

@@ -30,7 +30,7 @@ from seqlab.preparation import Start, prepare
 from seqlab.repeating import MONITORED, is_repeated, nested, repeat
 from seqlab.resuming import adopted, read_checkpoint
 from seqlab.run_folder import RunFolder
-from seqlab.tracking import close, keep_to_itself, log_config, log_results
+from seqlab.tracking import keep_to_itself, tracked
 from seqlab.typed import Typed, typed_in
 
 log = logging.getLogger(__name__)
@@ -143,8 +143,16 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
         turns=turns_of(settings["data"]),
     )
     trainer = _trainer(settings, targets=targets, has_turns=len(start.sets) > 1)
-    log_config(trainer.loggers, settings)
     _log_start(encoded, labeler)
+    with tracked(trainer.loggers, settings, folder=folder.path):
+        _train(trainer, module, data, settings=settings)
+        metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
+        folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
+        folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
+    return Run(folder.path, folder.model, metrics, _monitored(trainer), own_classes(settings, targets))
+
+
+def _train(trainer: pl.Trainer, module: LabelerModule, data: LabelingData, *, settings: Mapping[str, Any]) -> None:
     if settings["train"]:
         checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer, module=module)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
@@ -152,14 +160,6 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
             log.warning("nothing was left to train: %s is of a run that had ended; raise trainer.max_epochs", checkpoint)
     elif not settings["ckpt_path"]:
         log.warning("train is false and ckpt_path is null: what is scored are weights that were never trained")
-    metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
-    folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
-    folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
-    if trainer.is_global_zero:
-        log_results(trainer.loggers, folder.path)
-    close(trainer.loggers)
-    own = own_classes(settings, targets)
-    return Run(folder.path, folder.model, metrics, _monitored(trainer), own)
 
 
 def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns: bool) -> pl.Trainer:

@@ -23,7 +23,7 @@ Runs may be repeated ones (repeat.seeds, repeat.folds): then means are compared,
 
 The interval of the difference is that of a paired bootstrap over records; p is the share of random exchanges of the two answers
 to a record that make as large a difference (approximate randomisation; all exchanges, where few records differ). Accuracy has
-McNemar's test as well, over the records that are right throughout.
+McNemar's test as well, over the records that are right throughout. "Fewer errors" is the share of B's errors that A has not.
 """
 N_RESAMPLES = 10_000
 
@@ -86,7 +86,7 @@ def _print(found: "Comparison", sentences: list[str]) -> None:
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     for name in ("score", "A", "B"):
         table.add_column(name, overflow="fold")
-    for name in ("A %", "B %", "A - B", "95 % interval", "p", "p (seeds)", "McNemar"):
+    for name in ("A %", "B %", "A - B", "95 % interval", "fewer errors", "p", "p (seeds)", "McNemar"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in found.findings:
         test = one.records
@@ -96,7 +96,9 @@ def _print(found: "Comparison", sentences: list[str]) -> None:
         seeds = one.repetitions.p_value if one.repetitions else None
         of_decisions = one.decisions.p_value if one.decisions else None
         p_values = ("" if p is None else f"{p:.4f}" for p in (one.p_adjusted, seeds, of_decisions))
-        table.add_row(*map(escape, (where, one.a, one.b)), *numbers, *p_values)
+        saved = one.relative_error_reduction
+        fewer = "" if saved is None else f"{100 * saved:+.1f} %"
+        table.add_row(*map(escape, (where, one.a, one.b)), *numbers, fewer, *p_values)
     console.print(table)
     for line in ("", *sentences, *_notes(found)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

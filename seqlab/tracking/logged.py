@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from seqlab.tracking.plots import draw
 
@@ -22,32 +24,31 @@ def keep_to_itself() -> None:
         os.environ.setdefault(name, value)
 
 
-def log_config(loggers: Sequence[Logger], settings: Mapping[str, Any]) -> None:
-    """Give every tracker the resolved config; the CSV logger's folder has it already."""
-    for logger in _trackers(loggers):
-        logger.log_hyperparams(dict(_leaves(settings)))
+@contextmanager
+def tracked(loggers: Sequence[Logger], settings: Mapping[str, Any], *, folder: Path) -> Iterator[None]:
+    """Give every tracker the resolved config before a run, and after it its files, pictures (with matplotlib) and model.
 
-
-def log_results(loggers: Sequence[Logger], folder: Path) -> None:
-    """Give every tracker the run's files, pictures of it (where matplotlib is installed) and its model."""
-    trackers = list(_trackers(loggers))
-    if trackers:
-        pictures = draw(folder)
+    The CSV logger's folder has all of it already. A run that fails gives nothing more.
+    """
+    trackers = [logger for logger in loggers if not isinstance(logger, CSVLogger)]
+    try:
         for logger in trackers:
-            for kind, give in _GIVERS.items():
-                if isinstance(logger, kind):
-                    give(logger, folder, pictures)
+            logger.log_hyperparams(dict(_leaves(settings)))
+        yield
+        if trackers and rank_zero_only.rank == 0:
+            _give(trackers, folder)
+    finally:
+        for logger in trackers:
+            if isinstance(logger, WandbLogger):
+                logger.experiment.finish()  # the next run of this process would be taken for the same one
 
 
-def close(loggers: Sequence[Logger]) -> None:
-    """End what would otherwise be taken for the run of the next training in this process."""
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
-
-
-def _trackers(loggers: Sequence[Logger]) -> Iterator[Logger]:
-    return (logger for logger in loggers if not isinstance(logger, CSVLogger))
+def _give(trackers: Sequence[Logger], folder: Path) -> None:
+    pictures = draw(folder)
+    for logger in trackers:
+        for kind, give in _GIVERS.items():
+            if isinstance(logger, kind):
+                give(logger, folder, pictures)
 
 
 def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
