@@ -115,7 +115,7 @@ def _best_repetition(path: Path) -> Path:
         raise BundleError(f"{path / REPEATS_FILE}: not readable ({error}); name one of the run folders in {path}") from error
     if best is None:
         raise BundleError(f"{path}: a repeated run of which no repetition has ended; start it again in its folder")
-    log.info("%s is a repeated run: taking the model of %s, the best by validation", path, best)
+    log.warning("%s is a repeated run: taking the model of %s, the best by validation", path, best)
     return path / str(best)
 
 

@@ -97,7 +97,7 @@ def _repeated(config: DictConfig, *, typed: Typed) -> Run:
         raise SeqlabError(f"{errors[0]} (all {len(repeats['repetitions'])} repetitions failed; {folder}/*/error.txt tells how)")
     means = {name: found["mean"] for name, found in repeats["metrics"].items()}
     monitored = means.pop(MONITORED, None)
-    own = sorted(typed.targets)
+    own = own_classes(plain(config), known_targets() | typed.targets)
     return Run(folder, folder / repeats["best"] / "model", nested(means), monitored, own, repeats)
 
 

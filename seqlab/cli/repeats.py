@@ -33,10 +33,11 @@ def print_repeats(result: "Run") -> None:
     console.print(_table(repeats, console=console))
     console.print(_meaning(repeats, n_ended), highlight=False, markup=False, soft_wrap=True)
     folder = shlex.quote(shortest(result.folder))
+    allow = "".join(f" --allow {name}" for name in result.allow)
     last = [
         f"\nrun folder  {folder}",
         f"best run    {folder}/{repeats['best']} (by {repeats['monitor']}; its model stands for all of them)",
-        f"label text  seqlab predict {folder} FILE",
+        f"label text  seqlab predict {folder} FILE{allow}",
     ]
     last += [f"answers     {folder}/{name}" for files in repeats["out_of_fold"].values() for name in files]
     console.print("\n".join(last), soft_wrap=True, highlight=False, markup=False, emoji=False)

@@ -68,7 +68,7 @@ def _resolve(node: DictConfig) -> None:
         child = node._get_node(key)
         if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation() and not child._is_missing():
             _resolve(child)
-        elif _RESOLVER.search(str(OmegaConf.to_container(node, resolve=False)[key])):  # type: ignore[index,call-overload]
+        elif _RESOLVER.search(str(OmegaConf.to_container(node, resolve=False)[key])):  # type: ignore[index]
             node[key] = node[key]
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
@@ -64,7 +65,8 @@ def _run_alone(job: Job, *, run: Runner, typed: Typed) -> None:
 
 def _side_by_side(jobs: Sequence[Job], *, run: Runner, typed: Typed, n_workers: int) -> Iterator[Job]:
     context = multiprocessing.get_context("spawn")
-    waiting, running = list(reversed(jobs)), {}
+    waiting = list(reversed(jobs))
+    running: dict[Any, tuple[SpawnProcess, Job]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < n_workers:
@@ -75,7 +77,7 @@ def _side_by_side(jobs: Sequence[Job], *, run: Runner, typed: Typed, n_workers: 
                 process.start()
                 running[process.sentinel] = (process, job)
             for sentinel in connection.wait(list(running)):
-                process, job = running.pop(sentinel)  # type: ignore[arg-type]
+                process, job = running.pop(sentinel)
                 process.join()
                 if process.exitcode and not (job.folder / ERROR).exists():
                     job.folder.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ def fair_coin_tails(n_heads: int, n_tosses: int) -> float:
     if 2 * fewer == n_tosses:
         return 1.0
     if n_tosses <= 1000:
-        return min(1.0, 2 * sum(comb(n_tosses, k) for k in range(fewer + 1)) / 2**n_tosses)
+        return min(1.0, 2 * sum(comb(n_tosses, k) for k in range(fewer + 1)) / (1 << n_tosses))
     ks = np.arange(1, fewer + 1)
     logs = np.concatenate([[0.0], np.cumsum(np.log(n_tosses - ks + 1) - np.log(ks))]) - n_tosses * log(2)
     return min(1.0, 2 * float(np.exp(logs).sum()))

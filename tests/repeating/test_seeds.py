@@ -1,8 +1,10 @@
 """Runs repeated by seeds: the plain runs to the bit, a summary of them, and what was done is not done again."""
 
 import json
-import logging
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import seqlab
 from seqlab.bundle import find_bundle
 from seqlab.errors import BundleError, ConfigError, SeqlabError
 from seqlab.finished_repeat import FinishedRepeat
-from seqlab.testing.runs import train_small
+from seqlab.testing.runs import SMALL, train_small
 from seqlab.training import Run
 
 FAST = ["trainer.max_epochs=1", "seed=7"]
@@ -51,8 +53,7 @@ def test_the_run_has_means(by_seeds: Run) -> None:
 def test_the_model_is_that_of_the_best_by_validation(by_seeds: Run, caplog: pytest.LogCaptureFixture) -> None:
     monitored = FinishedRepeat(by_seeds.folder).values("monitored")
     best = max(monitored, key=monitored.__getitem__)
-    with caplog.at_level(logging.INFO):
-        assert find_bundle(by_seeds.folder) == by_seeds.folder / best / "model" == by_seeds.model
+    assert find_bundle(by_seeds.folder) == by_seeds.folder / best / "model" == by_seeds.model
     assert f"taking the model of {best}, the best by validation" in caplog.text
     assert seqlab.load(by_seeds.folder).predict([["Ada", "slept"]])
 
@@ -127,3 +128,33 @@ def test_processes_side_by_side_give_the_same_bits(by_seeds: Run, corpus: Path, 
     run = train_small(corpus, tmp_path, [*FAST, "repeat.seeds=2", "repeat.n_workers=2"])
     assert run.metrics == by_seeds.metrics
     assert [weights(run.folder / name) == weights(by_seeds.folder / name) for name in ("seed_7", "seed_8")] == [True, True]
+
+
+@pytest.mark.slow
+def test_killed_with_its_workers_and_started_again_it_ends_as_the_unbroken_one(
+    by_seeds: Run, corpus: Path, tmp_path: Path
+) -> None:
+    words = [*SMALL, *FAST, f"data.dir={corpus}", "repeat.seeds=2", "repeat.n_workers=2", f"hydra.run.dir={tmp_path}"]
+    command = [sys.executable, "-m", "seqlab", "train", *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not (tmp_path / "repeats.json").exists() and process.poll() is None:
+            time.sleep(0.1)
+        process.kill()
+    deadline = time.monotonic() + 60
+    while _of_folder(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _of_folder(tmp_path), "workers outlive the one that started them"
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert [weights(tmp_path / name) == weights(by_seeds.folder / name) for name in ("seed_7", "seed_8")] == [True, True]
+
+
+def _of_folder(folder: Path) -> list[Path]:
+    """Return the processes that have a file in `folder` open."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(link.readlink()).startswith(str(folder)) for link in (process / "fd").iterdir()):
+                found.append(process)
+        except OSError:
+            continue
+    return found

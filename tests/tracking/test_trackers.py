@@ -1,5 +1,6 @@
 """Trackers get config, metrics, pictures and model: read back from what each leaves in its offline or local mode."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from seqlab.finished_run import FinishedRun
 from seqlab.testing.runs import train_small, write_corpus
+from seqlab.tracking import keep_to_itself
 from seqlab.tracking.plots import MAX_LABELS, OTHERS, confusion, draw, label_pairs
 from seqlab.training import Run
 
@@ -87,6 +89,13 @@ def test_wandb_offline_keeps_all_in_the_run_folder(corpus: Path, tmp_path: Path)
         assert b"encoder.width" in content
         assert b"weights.safetensors" in content
         assert {path.name.split("_")[0] for path in (run.folder / "wandb").rglob("*.png")} == {"learning", "confusion"}
+
+
+def test_trackers_send_no_word_of_their_use_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "true")
+    keep_to_itself()
+    assert (os.environ["MLFLOW_DISABLE_TELEMETRY"], os.environ["WANDB_ERROR_REPORTING"]) == ("true", "true")
 
 
 def test_confusions_are_counted_from_answers(plain: Run) -> None:
