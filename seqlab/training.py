@@ -144,7 +144,7 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     )
     trainer = _trainer(settings, targets=targets, has_turns=len(start.sets) > 1)
     _log_start(encoded, labeler)
-    with tracked(trainer.loggers, settings, folder=folder.path):
+    with tracked(trainer.loggers, settings, folder=folder.path, is_first=trainer.is_global_zero):
         _train(trainer, module, data, settings=settings)
         metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
         folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)

@@ -64,7 +64,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _row(finding: "Finding") -> dict[str, Any]:
-    return _finite({**asdict(finding), "is_beyond_chance": finding.is_beyond_chance})
+    row: dict[str, Any] = _finite({**asdict(finding), "is_beyond_chance": finding.is_beyond_chance})
+    return row
 
 
 def _finite(value: Any) -> Any:

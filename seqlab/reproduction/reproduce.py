@@ -1,7 +1,7 @@
 """A run folder, run again from its config, its lock and its environment."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,6 +84,7 @@ class Original:
             raise ConfigError(f"{into} is not empty; choose a new folder for the second run")
         _ = self.run.metrics  # told before the training, where they are missing
         config = OmegaConf.create(self.run.config)
+        assert isinstance(config, DictConfig)
         config.paths.run_dir = str(into)
         _move(config, source=str(self.run.config["paths"]["run_dir"]), target=str(into))
         with _in_folder(Path(self.lock.working_dir)), _with_threads(self.run.environment.get("n_threads")):
@@ -130,12 +131,12 @@ def _move(node: DictConfig, *, source: str, target: str) -> None:
             node[key] = target + value[len(source) :]
 
 
-def _keys(node: Mapping[Any, Any] | DictConfig, path: str = "") -> Iterator[str]:
+def _keys(node: DictConfig, path: str = "") -> Iterator[str]:
     """Yield every key, dotted: all that the config says was settled by the first run."""
-    for key, value in node.items():
+    for key in map(str, node):
         yield f"{path}{key}"
-        if isinstance(value, DictConfig):
-            yield from _keys(value, f"{path}{key}.")
+        if isinstance(node[key], DictConfig):
+            yield from _keys(node[key], f"{path}{key}.")
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
-from pytorch_lightning.utilities import rank_zero_only
 
 from seqlab.tracking.plots import draw
 
@@ -25,17 +24,18 @@ def keep_to_itself() -> None:
 
 
 @contextmanager
-def tracked(loggers: Sequence[Logger], settings: Mapping[str, Any], *, folder: Path) -> Iterator[None]:
+def tracked(loggers: Sequence[Logger], settings: Mapping[str, Any], *, folder: Path, is_first: bool) -> Iterator[None]:
     """Give every tracker the resolved config before a run, and after it its files, pictures (with matplotlib) and model.
 
-    The CSV logger's folder has all of it already. A run that fails gives nothing more.
+    The CSV logger's folder has all of it already. A run that fails gives nothing more, and of several processes that train
+    together the one that `is_first` gives all.
     """
     trackers = [logger for logger in loggers if not isinstance(logger, CSVLogger)]
     try:
         for logger in trackers:
             logger.log_hyperparams(dict(_leaves(settings)))
         yield
-        if trackers and rank_zero_only.rank == 0:
+        if trackers and is_first:
             _give(trackers, folder)
     finally:
         for logger in trackers:
