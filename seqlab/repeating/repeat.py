@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.config import plain
+from seqlab.errors import ConfigError
 from seqlab.finished_run import CONFIG
 from seqlab.repeating.out_of_fold import join_answers
 from seqlab.repeating.outcome import has_ended, summary, write
@@ -21,7 +22,12 @@ log = logging.getLogger(__name__)
 
 
 def is_repeated(config: DictConfig) -> bool:
-    """Return whether `config` asks for several runs."""
+    """Return whether `config` asks for several runs.
+
+    Raises: ConfigError where `repeat` has a value of its own.
+    """
+    if not isinstance(config.repeat, DictConfig):
+        raise ConfigError(f"repeat is {config.repeat!r}; expected repeat.seeds={config.repeat} or repeat.folds={config.repeat}")
     return config.repeat.seeds is not None or config.repeat.folds is not None
 
 

@@ -109,6 +109,7 @@ def test_when_all_fail_it_is_told_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["repeat=5"], r"repeat is 5; expected repeat\.seeds=5 or repeat\.folds=5"),
         (["repeat.seeds=0"], r"repeat\.seeds is 0; expected how many, from 1, or a list"),
         (["repeat.seeds=[1,1]"], r"repeat\.seeds is \[1, 1\]; expected"),
         (["repeat.seeds=[]"], r"repeat\.seeds is \[\]; expected"),
