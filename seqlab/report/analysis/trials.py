@@ -68,8 +68,12 @@ def varying(trials: Sequence[Trial]) -> list[str]:
 
 
 def by_settings(trials: Sequence[Trial], names: Sequence[str]) -> list[list[Trial]]:
-    """Return groups of trials that agree in the settings `names`, in the order of their first."""
-    groups: dict[tuple[str, ...], list[Trial]] = {}
+    """Return groups of trials that agree in the settings `names`, in the order of their first.
+
+    Of trials that agree in their seed as well the first alone is taken: the others tell nothing of the noise.
+    """
+    groups: dict[tuple[str, ...], dict[str, Trial]] = {}
     for trial in trials:
-        groups.setdefault(tuple(repr(trial.settings.get(name)) for name in names), []).append(trial)
-    return list(groups.values())
+        group = groups.setdefault(tuple(repr(trial.settings.get(name)) for name in names), {})
+        group.setdefault(repr(trial.settings.get(SEED)), trial)
+    return [list(group.values()) for group in groups.values()]

@@ -9,6 +9,7 @@ from seqlab.errors import DataError
 from seqlab.report.analysis.trials import COMPLETE, PRUNED, Objective, Study, Trial
 
 FORMAT = "seqlab-sweep/1"
+MONITOR = "monitor"
 _HOW = "write it anew: seqlab sweep export STUDY -o trials.json"
 
 
@@ -31,7 +32,7 @@ def read_study(path: Path) -> Study:
 
 
 def _study(content: Mapping[str, Any]) -> Study:
-    objectives = [Objective(each["name"], each["direction"] == "maximize") for each in content["objectives"]]
+    objectives = [_objective(each, content["monitor"]) for each in content["objectives"]]
     counts = ", ".join(f"{n} {state}" for state, n in content["counts"].items() if n)
     facts = [
         ("study", content["study"]),
@@ -46,6 +47,12 @@ def _study(content: Mapping[str, Any]) -> Study:
     trials = [_trial(each, objectives) for each in content["trials"]]
     monitor = content["monitor"] or objectives[0].name
     return Study(content["study"], objectives, monitor, trials, facts, content["importance"])
+
+
+def _objective(content: Mapping[str, Any], monitor: str | None) -> Objective:
+    """Return an objective; the one named `monitor` is the metric that is monitored."""
+    is_monitor = content["name"] == MONITOR and monitor is not None
+    return Objective(str(monitor) if is_monitor else content["name"], content["direction"] == "maximize")
 
 
 def _trial(content: Mapping[str, Any], objectives: list[Objective]) -> Trial:

@@ -66,6 +66,7 @@ def test_trials_are_grouped_by_all_settings_but_the_seed() -> None:
         trial("0", 0.5, lr=1, seed=1, same=3),
         trial("1", 0.6, lr=1, seed=2, same=3),
         trial("2", 0.4, lr=2, seed=1, same=3),
+        trial("3", 0.5, lr=1, seed=1, same=3),  # the first once more, which is no news
     ]
     assert varying(trials) == ["lr"]
     assert [[each.name for each in group] for group in by_settings(trials, varying(trials))] == [["0", "1"], ["2"]]
