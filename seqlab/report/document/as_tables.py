@@ -3,7 +3,7 @@
 from functools import singledispatch
 
 from seqlab.report.document.charts import Chart, Curves, Matrix, Parallel, Reliability, Scatter, Strip, Tree
-from seqlab.report.document.model import Column, Table
+from seqlab.report.document.model import Column, Table, Value
 
 
 @singledispatch
@@ -22,7 +22,7 @@ def _curves(chart: Curves) -> Table:
 
 @as_table.register
 def _matrix(chart: Matrix) -> Table:
-    rows = [[label, *row] for label, row in zip(chart.labels, chart.counts, strict=True)]
+    rows: list[list[Value]] = [[label, *row] for label, row in zip(chart.labels, chart.counts, strict=True)]
     return Table([Column("gold \\ said"), *(Column(label, "count") for label in chart.labels)], rows)
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import final
 
 _STEPS = (1, 2, 2.5, 5, 10)
-_TINY, _HUGE = 0.001, 1_000_000
-"""Beyond these, numbers are written with an exponent."""
+_TINY = 0.001
+"""Smaller numbers are written with an exponent."""
 
 
 @final
@@ -57,7 +57,10 @@ class Scale:
 
 
 def tick_name(value: float) -> str:
-    """Return a short name of a value."""
-    if value == int(value) and abs(value) < 10_000:
+    """Return a short name of a value: 120k for 120,000."""
+    for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 10 * unit:
+            return f"{value / unit:.4g}{letter}"
+    if value == int(value):
         return str(int(value))
-    return f"{value:.1e}" if abs(value) < _TINY or abs(value) >= _HUGE else f"{value:.3g}"
+    return f"{value:.1e}" if abs(value) < _TINY else f"{value:.3g}"

@@ -8,7 +8,7 @@ from seqlab.report.analysis.counting import in_order, length_class
 from seqlab.report.analysis.edits import Pair, aligned
 from seqlab.report.analysis.suspects import Judgement
 from seqlab.report.document.charts import Strip
-from seqlab.report.document.model import Column, Example, Mark, Paragraph, Section, Status, Table
+from seqlab.report.document.model import Column, Example, Mark, Paragraph, Section, Status, Table, Value
 from seqlab.report.run.examples import cut_line, errors_in_words, worst_section
 from seqlab.report.run.tables import calibration_section, confusion_section, suspects_section
 
@@ -71,7 +71,7 @@ def _lengths(answers: Sequence[SequenceAnswer], pairs: Sequence[Sequence[Pair]])
         counts[length_class(len(answer.gold))].append((_n_errors(of_record), len(answer.gold)))
     columns = [Column("labels in gold"), Column("records", "count"), Column("records without error", "share")]
     columns += [Column("edits", "count"), Column("label error rate", "share")]
-    rows = []
+    rows: list[list[Value]] = []
     for name in in_order(counts):
         errors, totals = [n for n, _ in counts[name]], sum(total for _, total in counts[name])
         rows.append([name, len(errors), errors.count(0) / len(errors), sum(errors), sum(errors) / max(1, totals)])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from seqlab.report.analysis.answers import SetAnswer
 from seqlab.report.analysis.counting import in_order, length_class
-from seqlab.report.document.model import Column, Example, Paragraph, Section, Table
+from seqlab.report.document.model import Column, Example, Paragraph, Section, Table, Value
 from seqlab.report.run.examples import cut_line, worst_section
 from seqlab.report.run.tables import calibration_section, shares_table
 
@@ -25,7 +25,7 @@ def _errors(answers: Sequence[SetAnswer]) -> Section:
     missed = Counter(label for answer in answers for label in set(answer.gold) - set(answer.said))
     spurious = Counter(label for answer in answers for label in set(answer.said) - set(answer.gold))
     n_exact = sum(set(answer.gold) == set(answer.said) for answer in answers)
-    rows = [
+    rows: list[list[Value]] = [
         [label, missed[label], spurious[label]]
         for label in sorted(missed | spurious, key=lambda x: (-missed[x] - spurious[x], x))
     ]

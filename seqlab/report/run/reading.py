@@ -79,14 +79,18 @@ def _answer_of(head: Head, records: Sequence[AnsweredRecord], *, key: str) -> _R
     if isinstance(head, TagHead):
         left_open = open_tags([record.gold[key] for record in records], head.target)
         return _tag_spans(head, left_open) if head.target.span_scheme else _tags(head, left_open)
-    readers: dict[type[Head], _Reader] = {
-        SegmentHead: _segments,
-        BiaffineSpanHead: _spans,
-        SequenceHead: _label,
-        MultiLabelHead: _labels,
-        TemporalHead: _sequence,
-    }
-    return next((reader for kind, reader in readers.items() if isinstance(head, kind)), _unknown)
+    match head:
+        case SegmentHead():
+            return _segments
+        case BiaffineSpanHead():
+            return _spans
+        case SequenceHead():
+            return _label
+        case MultiLabelHead():
+            return _labels
+        case TemporalHead():
+            return _sequence
+    return _unknown
 
 
 def _unknown(record: AnsweredRecord, gold: Any, said: Prediction) -> None:

@@ -12,7 +12,7 @@ from seqlab.report.analysis.counting import Tally
 from seqlab.report.analysis.reliability import reliability_bins
 from seqlab.report.analysis.suspects import Judgement, suspects
 from seqlab.report.document.charts import Matrix, Reliability
-from seqlab.report.document.model import Block, Column, Figure, Paragraph, Section, Table
+from seqlab.report.document.model import Block, Column, Figure, Paragraph, Section, Table, Value
 
 MAX_LABELS = 80
 _MAX_CONFUSED, _MAX_SUSPECTS, _MAX_WORDS = 20, 20, 30
@@ -72,7 +72,7 @@ def tallies_table(tallies: Mapping[str, Tally], *, order: Iterable[str], what: s
 def shares_table(counts: Mapping[str, Sequence[bool]], *, order: Iterable[str], what: str, of: str, caption: str = "") -> Table:
     """Return the share of right ones in each class; classes without any are left out."""
     columns = [Column(what), Column(of, "count"), Column("right", "count"), Column("share", "share")]
-    rows = [[name, len(c), sum(c), sum(c) / len(c)] for name in order if (c := counts.get(name))]
+    rows: list[list[Value]] = [[name, len(c), sum(c), sum(c) / len(c)] for name in order if (c := counts.get(name))]
     return Table(columns, rows, caption=caption)
 
 
@@ -106,7 +106,7 @@ def suspects_section(judgements: Sequence[Judgement], answers: Sequence[Answer])
     shown = found[:_MAX_SUSPECTS]
     columns = [Column("record"), Column("where"), Column("gold"), Column("said"), Column("confidence", "number")]
     columns.append(Column("mean where both agree", "number"))
-    rows = [
+    rows: list[list[Value]] = [
         [answers[j.record].id, _context(answers[j.record].tokens, j), j.gold or NONE, j.said or NONE, j.sure, limit]
         for j, limit in shown
     ]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ def read_folder(path: Path) -> Study:
 
     Raises: DataError where there is no run.
     """
-    runs = {folder.relative_to(path).as_posix(): FinishedRun(folder) for folder in _run_folders(path)}
+    names = sorted((folder.relative_to(path).as_posix() for folder in _run_folders(path)), key=_by_number)
+    runs = {name: FinishedRun(path / name) for name in names}
     if not runs:
         raise DataError(f"{path}: no run here nor below; expected folders with {CONFIG}, as training leaves them")
     monitors = [str(run.config.get("monitor")) for run in runs.values()]
@@ -57,6 +59,11 @@ def _run_folders(path: Path) -> Iterator[Path]:
             and not (config.parent / REPEATS).is_file()
         ):
             yield config.parent
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """Return what sorts 10 after 9."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _trial(name: str, run: FinishedRun, *, monitor: str, is_other: bool) -> Trial:
@@ -124,6 +131,6 @@ def _n_parameters(path: Path) -> int | None:
     """Return how many numbers a model's weights are, read from the head of its file."""
     try:
         with safe_open(path, framework="numpy") as file:
-            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 — no mapping
+            return sum(int(math.prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118 — no mapping
     except (OSError, SafetensorError):
         return None
