@@ -75,7 +75,7 @@ def _cell(value: Value, column: Column) -> str:
     content = f"<bdi>{_text(shown(value, column.kind))}</bdi>" if column.kind == "text" else _text(shown(value, column.kind))
     if column.kind == "share" and isinstance(value, int | float):
         width = min(100.0, max(0.0, 100 * value))
-        content = f'<span class="meter"><span style="width:{width:.1f}%"></span></span>{content}'
+        content = f'<span class="meter"><span style="width:{width:.1f}%"></span></span><span class="value">{content}</span>'
     return f'<td class="{column.kind}"{sort}>{content}</td>'
 
 

@@ -17,14 +17,14 @@ def draw_matrix(chart: Matrix) -> str:
     names = [cut(label, _NAME) for label in chart.labels]
     width = CHARACTER * max((len(name) for name in names), default=1) * (1.0 if cell >= 18 else 0.78)
     left, top = width + 22, width * 0.9 + 30
-    parts = [text(4, 14, "gold ↓  said →", classes="name")]
+    parts = [text(4, 14, "gold ↓  said →", classes="name"), rect(left, top, n * cell, n * cell, classes="empty")]
     for i, name in enumerate(names):
         middle = (i + 0.5) * cell + 4
         parts.append(text(left - 6, top + middle, name, anchor="end", classes=f"tick{small}"))
         parts.append(text(left + middle, top - 6, name, classes=f"tick{small}", turned=_STEEP))
     for i, row in enumerate(chart.counts):
         total = sum(row)
-        parts += [_cell(chart, i, j, total=total, cell=cell, left=left, top=top) for j in range(n)]
+        parts += [_cell(chart, i, j, total=total, cell=cell, left=left, top=top) for j in range(n) if row[j]]
     size = left + n * cell + width * 0.6 + 10, top + n * cell + 10
     return svg(parts, width=size[0], height=size[1], label=f"confusion matrix of {n} labels")
 
@@ -32,8 +32,6 @@ def draw_matrix(chart: Matrix) -> str:
 def _cell(chart: Matrix, i: int, j: int, *, total: int, cell: float, left: float, top: float) -> str:
     count = chart.counts[i][j]
     x, y = left + j * cell, top + i * cell
-    if not count:
-        return rect(x + 0.5, y + 0.5, cell - 1, cell - 1, classes="empty")
     told = f"{chart.labels[i]} said to be {chart.labels[j]}: {count:,} of {total:,}"
     look = "heat" if i == j else "heat error"
     box = rect(x + 0.5, y + 0.5, cell - 1, cell - 1, classes=look, opacity=0.12 + 0.88 * count / total, title=told)
