@@ -6,7 +6,7 @@ returns is the exit status.
 
 import argparse
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -46,14 +46,16 @@ class Command:
         """
         if len(self.points) > 1:
             both = " and ".join(map(_who, self.points))
-            raise PluginError(f"the command {self.name} is brought by both {both}; leave one out with {WITHOUT}=…")
+            raise PluginError(
+                f"the command {self.name} is brought by both {both}; leave one out with {WITHOUT}={_names(self.points)}"
+            )
         return int(self._load()(list(parsed.words)))
 
     def _load(self) -> Callable[[list[str]], int]:
         (point,) = self.points
         try:
             loaded: Callable[[list[str]], int] = point.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a stranger's module raises)
+        except (Exception, SystemExit) as error:  # (whatever a stranger's module raises)
             reason = described(error, module=point.module)
             raise PluginError(
                 f"the command {self.name} of {_who(point)} ({point.value}) cannot be loaded: {reason}; mend or reinstall it"
@@ -62,13 +64,17 @@ class Command:
 
 
 def commands_of_plugins(built_in: Collection[str]) -> list[Command]:
-    """Return the commands that plugins bring, by name; names of `built_in` stay what they are, and `SEQLAB_WITHOUT` leaves out."""
+    """Return the commands that plugins bring, by name; those of `built_in` stay as they are, and `SEQLAB_WITHOUT` counts."""
     without = {name.strip() for name in os.environ.get(WITHOUT, "").split(",")}
     found: dict[str, list[EntryPoint]] = {}
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, _who(point))):
         if point.name not in built_in and not {point.name, point.dist.name if point.dist else ""} & without:
             found.setdefault(point.name, []).append(point)
     return [Command(name, tuple(points)) for name, points in found.items()]
+
+
+def _names(points: Iterable[EntryPoint]) -> str:
+    return f" or {WITHOUT}=".join(point.dist.name for point in points if point.dist)
 
 
 def _who(point: EntryPoint) -> str:

@@ -48,4 +48,4 @@ def test_wheel_says_what_it_is(distributions) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert "Apache License" in licence
     assert "seqlab = seqlab.cli:main" in entry_points
-    assert {"onnx", "serve", "sweep", "hub", "plots", "dev"} <= set(metadata.get_all("Provides-Extra"))
+    assert {"onnx", "serve", "hub", "plots", "dev"} <= set(metadata.get_all("Provides-Extra"))

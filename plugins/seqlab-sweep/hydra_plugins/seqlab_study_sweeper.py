@@ -1,4 +1,4 @@
-"""The sweeper that Hydra finds: it reads all modules of this name at every start, so the work is imported when a sweep begins."""
+"""The sweeper that Hydra finds. Every start of Hydra reads this, so the work is imported only when a sweep begins."""
 
 from typing import Any, final
 

@@ -1,1 +1,1 @@
-"""Sweeps for seqlab: trials in processes of their own, pruned by the epoch, in a study that outlives the command that runs it."""
+"""Sweeps for seqlab: trials in processes of their own, pruned by the epoch, in a study that outlives its command."""

@@ -67,7 +67,7 @@ class Claims:
         self.shared.study.set_user_attr(_heartbeat_of(self.runner), self._n_beats)
 
     def next(self) -> Claim | None:
-        """Return a trial to run: one that was interrupted, one that is queued, or a new one; None where there is none to claim."""
+        """Return a trial to run: one that was interrupted, one that is queued, or a new one; None: all are claimed."""
         with self.shared.store.held():
             trials = self.shared.trials()
             lost = next((trial for trial in trials if self.is_lost(trial)), None)

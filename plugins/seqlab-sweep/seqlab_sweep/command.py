@@ -21,7 +21,7 @@ from seqlab_sweep.finding import find
 from seqlab_sweep.records import INTERRUPTED, best_numbers, counts, export, trial_record
 from seqlab_sweep.study import SharedStudy
 
-DESCRIPTION = """Look into a study that `seqlab train -m hparams_search=…` made. STUDY is its folder, its file or the URL of its store.
+DESCRIPTION = """Look into a study of `seqlab train -m hparams_search=…`. STUDY is its folder, its file or the URL of its store.
 
   seqlab sweep status multiruns/mine          all trials, and what is left to do
   seqlab sweep best multiruns/mine            the best, and how to train it again

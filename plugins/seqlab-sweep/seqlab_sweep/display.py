@@ -99,8 +99,9 @@ def _best(shared: SharedStudy, trials: Sequence[FrozenTrial]) -> str:
 def _table(shared: SharedStudy, running: Collection[int], n_trials: int, facts: StudyFacts) -> Table:
     trials = shared.trials()
     counts = {state: sum(trial.state == state for trial in trials) for state in TrialState}
+    n_ended, n_all = sum(trial.state.is_finished() for trial in trials), n_trials + len(trials) - n_asked(trials)
     title = (
-        f"{shared.name}: {sum(trial.state.is_finished() for trial in trials)} of {n_trials + len(trials) - n_asked(trials)} ended"
+        f"{shared.name}: {n_ended} of {n_all} ended"
         f", {counts[TrialState.PRUNED]} pruned, {counts[TrialState.FAIL]} failed{_best(shared, trials)}"
     )
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -9,7 +9,7 @@ _MISTAKE = "error: "
 
 
 def failure(exit_code: int, log: Path) -> str:
-    """Return why: the traceback or the one line that tells a mistake; for a process that was killed, by what, and its last lines."""
+    """Return why: the traceback, or the line that tells a mistake; of a killed process, by what, and its last words."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     if exit_code < 0:
         return "\n".join([_killed(-exit_code), *lines[-_N_LINES:]])

@@ -19,7 +19,7 @@ class ProcessName:
     machine: str
     pid: int
     started: str
-    """When it started, as its machine says it; a later process of the same number differs. Empty where the machine is silent."""
+    """When it started, as its machine says it; a later process of its number differs. Empty where the machine is silent."""
 
     @property
     def is_here(self) -> bool:
@@ -46,11 +46,11 @@ def named(pid: int) -> ProcessName:
 
 @cache
 def this_machine() -> str:
-    """Return what tells this machine from others, and from itself before it was started anew; containers are machines of their own."""
+    """Return what tells this machine from others, and from itself before it was started anew; a container is one of its own."""
     parts = [platform.node()]
-    for path in (Path("/proc/sys/kernel/random/boot_id"),):
-        if path.exists():
-            parts.append(path.read_text(encoding="ascii").strip())
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    if boot.exists():
+        parts.append(boot.read_text(encoding="ascii").strip())
     namespace = Path("/proc/self/ns/pid")
     if namespace.is_symlink():
         parts.append(os.readlink(namespace))  # noqa: PTH115 (Path.readlink would make a path of `pid:[…]`)

@@ -162,4 +162,6 @@ def _values(key: str, distribution: BaseDistribution) -> list[Value]:
         n_steps = math.floor((distribution.high - distribution.low) / distribution.step + 1e-9)
         low, step = Decimal(str(distribution.low)), Decimal(str(distribution.step))
         return [float(low + i * step) for i in range(n_steps + 1)]
-    raise ConfigError(f"{key} is an interval, which no grid can go through; give it a range(…) or choice(…), or sample at random")
+    raise ConfigError(
+        f"{key} is an interval, which no grid can go through; give it a range(…) or choice(…), or sample at random"
+    )

@@ -28,7 +28,7 @@ _LOCKS = {
     "mysql": (f"SELECT GET_LOCK(:key, {_SECONDS_TO_WAIT})", "SELECT RELEASE_LOCK(:key)"),
     "mariadb": (f"SELECT GET_LOCK(:key, {_SECONDS_TO_WAIT})", "SELECT RELEASE_LOCK(:key)"),
 }
-"""By kind of server, how it lets one at a time through; it lets go when the connection ends, as a file does with its process."""
+"""By kind of server, how it lets one at a time through; it lets go with the connection, as a file does with its process."""
 
 warnings.filterwarnings("ignore", category=ExperimentalWarning)  # what we use of Optuna that it may still change
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -121,4 +121,3 @@ class Store:
 def names_in(storage: BaseStorage) -> list[str]:
     """Return the names of the studies there."""
     return sorted(optuna.get_all_study_names(storage))
-

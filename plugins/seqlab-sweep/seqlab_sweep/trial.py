@@ -44,7 +44,9 @@ class Check:
 class LiveTrial:
     """A claimed trial, seen from its own process."""
 
-    def __init__(self, shared: SharedStudy, *, number: int, token: str, pruner: Mapping[str, Any], metrics: Sequence[str]) -> None:
+    def __init__(
+        self, shared: SharedStudy, *, number: int, token: str, pruner: Mapping[str, Any], metrics: Sequence[str]
+    ) -> None:
         self.shared = shared
         self.number = number
         self.token = token

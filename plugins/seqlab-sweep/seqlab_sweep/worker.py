@@ -61,7 +61,7 @@ def run_trial(job: Job) -> None:
     _write_to(job.folder / LOG)
     try:
         status = _run(job)
-    except BaseException:  # noqa: B036, BLE001 (whatever it is belongs in the log, and the sweep goes on)
+    except BaseException:  # noqa: BLE001 (whatever it is belongs in the log, and the sweep goes on)
         traceback.print_exc()
         status = FAILED
     sys.stdout.flush()

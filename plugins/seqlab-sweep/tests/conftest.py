@@ -1,13 +1,26 @@
-"""The plugin's tests run under checked shapes and from fixed seeds, as seqlab's own do."""
+"""The plugin's tests run under checked shapes and from fixed seeds, as seqlab's own do; studies and whole sweeps to command."""
 
-from collections.abc import Iterator
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from jaxtyping import install_import_hook
 
 install_import_hook(["seqlab", "seqlab_sweep"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from seqlab_sweep.attributes import StudyFacts
+from seqlab_sweep.searching import Objective
+from seqlab_sweep.stores import Store
+from seqlab_sweep.study import SharedStudy, plain_space
 
 
 @pytest.fixture(autouse=True)
@@ -17,13 +30,6 @@ def _seeded() -> Iterator[None]:
         torch.manual_seed(0)
         yield
 
-
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-
-from seqlab_sweep.attributes import StudyFacts
-from seqlab_sweep.searching import Objective
-from seqlab_sweep.stores import Store
-from seqlab_sweep.study import SharedStudy, plain_space
 
 SPACE: dict[str, BaseDistribution] = {
     "optimizer.lr": FloatDistribution(1e-4, 1e-2, log=True),
@@ -59,3 +65,133 @@ def shared(store: Store) -> SharedStudy:
 def space() -> dict[str, BaseDistribution]:
     """Return what that study searches."""
     return SPACE
+
+
+TINY = (
+    *("data.reader.n_train=12", "data.reader.n_val=4", "data.reader.n_test=4", "embedding=[words]", "encoder.width=4"),
+    *("callbacks=none", "calibrate=false", "test=false", "n_examples=0", "trainer.max_epochs=1", "logger=none"),
+)
+
+BREAKING = '''
+import os
+import signal
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+
+class Breaking(pl.Callback):
+    """Notes every run that begins, and breaks those of some seeds, each in its own way."""
+
+    def __init__(self, seed: int, root: str) -> None:
+        self.seed = seed
+        self.root = root
+
+    def on_train_start(self, trainer, pl_module):
+        with (Path(self.root) / "begun").open("a") as file:
+            file.write(f"{self.seed}\\n")
+        if self.seed == 3:
+            raise RuntimeError("planned")
+        if self.seed == 8:
+            os._exit(7)
+        if self.seed == 13:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.seed == 20:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self.seed == 27:
+            raise MemoryError("planned")
+'''
+BROKEN = {
+    3: "RuntimeError: planned",
+    8: "status 7",
+    13: "killed by SIGKILL",
+    20: "killed by SIGSEGV",
+    27: "MemoryError: planned",
+}
+
+
+class Sweeping:
+    """Sweeps in a folder of their own."""
+
+    broken = BROKEN
+    """What is said of the trials that break, by seed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "breaking.py").write_text(BREAKING, encoding="utf-8")
+
+    def command(self, *words: str, study: str) -> list[str]:
+        """Return the command of a sweep."""
+        own = ["callbacks=none", "+callbacks.breaking._target_=breaking.Breaking", "+callbacks.breaking.seed=${seed}"]
+        own += [f"+callbacks.breaking.root={self.folder}", f"hydra.sweeper.study_name={study}"]
+        return [sys.executable, "-m", "seqlab", "train", "-m", *TINY, *own, *words]
+
+    def start(self, command: Sequence[str], *, log: str = "log") -> subprocess.Popen[bytes]:
+        """Start a sweep, in a group of processes of its own."""
+        with (self.folder / log).open("ab") as file:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                stdout=file,
+                stderr=file,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+                start_new_session=True,
+            )
+
+    def finish(self, command: Sequence[str], *, log: str = "log") -> None:
+        """Run a sweep to its end."""
+        process = self.start(command, log=log)
+        assert process.wait(timeout=600) == 0, self.said(log)
+
+    def kill_after(self, command: Sequence[str], *, n_more: int, study: str, seconds: float) -> None:
+        """Start a sweep, and kill its parent a moment after so many more trials have ended."""
+        n_before = self.n_ended(study)
+        process = self.start(command)
+        began = time.monotonic()
+        while self.n_ended(study) < n_before + n_more:
+            assert process.poll() is None, self.said("log")
+            assert time.monotonic() - began < 600, self.said("log")
+            time.sleep(0.05)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def n_ended(self, study: str) -> int:
+        """Return how many lines of ended trials the log has."""
+        return sum(line.startswith("[") for line in self.said("log").splitlines())
+
+    def said(self, log: str) -> str:
+        """Return what was printed."""
+        path = self.folder / log
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def plain(self, *words: str, tiny: bool = True) -> list[str]:
+        """Return the command of a sweep that is Hydra's own."""
+        return [sys.executable, "-m", "seqlab", "train", "-m", *(TINY if tiny else ()), *words]
+
+    def retry(self, study: str) -> None:
+        """Queue the failed trials again."""
+        subprocess.run([sys.executable, "-m", "seqlab", "sweep", "retry", study], cwd=self.folder, check=True)
+
+    def exported(self, *study: str) -> dict[str, Any]:
+        """Return the export of a study."""
+        done = subprocess.run(
+            [sys.executable, "-m", "seqlab", "sweep", "export", *study],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        content: dict[str, Any] = json.loads(done.stdout)
+        return content
+
+    def begun(self) -> list[int]:
+        """Return the seeds whose training began, in order."""
+        path = self.folder / "begun"
+        return [int(line) for line in path.read_text(encoding="utf-8").split()] if path.exists() else []
+
+
+@pytest.fixture
+def sweeping(tmp_path: Path) -> Sweeping:
+    """Return what runs sweeps in a folder of the test."""
+    return Sweeping(tmp_path)

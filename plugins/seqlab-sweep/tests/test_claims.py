@@ -13,7 +13,6 @@ import pytest
 from optuna.distributions import BaseDistribution
 from optuna.samplers import RandomSampler
 from optuna.trial import Trial, TrialState
-
 from seqlab_sweep.attributes import FAILURE, FAILURES, OWNER, RETRY_OF, Owner
 from seqlab_sweep.claims import Claims, owned
 from seqlab_sweep.processes import ProcessName, end, named

@@ -57,7 +57,10 @@ def test_mistakes_in_the_command_are_told(words: list[str], message: str, capsys
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["monitor=val/span_f1/strcit"], "monitor is 'val/span_f1/strcit', which nothing logs; did you mean val/span_f1/strict?"),
+        (
+            ["monitor=val/span_f1/strcit"],
+            "monitor is 'val/span_f1/strcit', which nothing logs; did you mean val/span_f1/strict?",
+        ),
         (
             ["hydra.sweeper.objectives={monitor: max, val/accuray: max}"],
             "an objective is 'val/accuray', which nothing logs; did you mean val/accuracy?",

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
-
-from seqlab.cli import main
 from seqlab_sweep.attributes import FAILURE, FOLDER
 from seqlab_sweep.claims import Claims
 from seqlab_sweep.failures import failure, headline
@@ -18,6 +16,8 @@ from seqlab_sweep.records import FORMAT, STATES, export
 from seqlab_sweep.searching import Objective, build_sampler
 from seqlab_sweep.stores import Store
 from seqlab_sweep.study import SharedStudy
+
+from seqlab.cli import main
 
 GONE = ProcessName(this_machine(), 1, "before")
 RANDOM = {"name": "random", "_target_": "optuna.samplers.RandomSampler"}
@@ -87,7 +87,13 @@ def test_status_has_a_line_a_trial_with_the_reason_of_a_failure(told: SharedStud
     assert main(["sweep", "status", folder_of(told)]) == 0
     lines = capsys.readouterr().out.splitlines()
     rows = [re.split(r"\s{2,}", line.strip()) for line in lines]
-    assert [row[:2] for row in rows[1:6]] == [["0", "complete"], ["1", "complete"], ["2", "pruned"], ["3", "failed"], ["4", "interrupted"]]
+    assert [row[:2] for row in rows[1:6]] == [
+        ["0", "complete"],
+        ["1", "complete"],
+        ["2", "pruned"],
+        ["3", "failed"],
+        ["4", "interrupted"],
+    ]
     assert rows[4][-1] == "RuntimeError: out of paper"
     assert lines[6] == "mine: 5 of 5 trials: 2 complete, 1 pruned, 1 failed, 1 interrupted"
 

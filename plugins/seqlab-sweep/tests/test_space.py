@@ -7,10 +7,10 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from seqlab_sweep.space import Space, described, read_space
 
 from seqlab.errors import ConfigError
 from seqlab.paths import config_dir
-from seqlab_sweep.space import Space, described, read_space
 
 
 def space_of(*arguments: str, **params: Any) -> Space:
@@ -95,7 +95,9 @@ def test_spaces_in_which_nothing_can_be_found_are_refused(said: str, message: st
 
 
 def test_a_grid_through_an_interval_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"b is an interval, which no grid can go through; give it a range\(…\) or choice\(…\)"):
+    with pytest.raises(
+        ConfigError, match=r"b is an interval, which no grid can go through; give it a range\(…\) or choice\(…\)"
+    ):
         space_of("a=1,2", "b=interval(0, 1)").grid()
 
 
@@ -105,7 +107,10 @@ def test_a_sweep_without_a_space_is_refused() -> None:
 
 
 def test_described_spaces_are_plain_values() -> None:
-    found = {key: described(one) for key, one in space_of("a=range(0, 4, 2)", "b=tag(log, interval(1, 2))", "c=x,y").parameters.items()}
+    found = {
+        key: described(one)
+        for key, one in space_of("a=range(0, 4, 2)", "b=tag(log, interval(1, 2))", "c=x,y").parameters.items()
+    }
     assert found == {
         "a": {"kind": "int", "low": 0, "high": 2, "step": 2, "log": False},
         "b": {"kind": "float", "low": 1.0, "high": 2.0, "step": None, "log": True},

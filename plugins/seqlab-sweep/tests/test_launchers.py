@@ -1,0 +1,33 @@
+"""Plain sweeps with the launchers of Hydra, which this plugin leaves as they are."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
+def test_plain_sweeps_run_under_every_launcher(launcher: str, sweeping: Any) -> None:
+    if launcher != "basic":
+        pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
+    words = [f"hydra/launcher={launcher}", "seed=1,2", f"hydra.sweep.dir=multiruns/{launcher}"]
+    done = subprocess.run(sweeping.plain(*words), cwd=sweeping.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for number, seed in enumerate((1, 2)):
+        folder = sweeping.folder / "multiruns" / launcher / str(number)
+        assert json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["training"]["epochs"] == 1
+        assert f"seed: {seed}\n" in (folder / "config.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("launcher", ["basic", "submitit_local"])
+def test_mistakes_in_a_plain_sweep_are_told_in_one_line(launcher: str, sweeping: Any) -> None:
+    if launcher != "basic":
+        pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    words = [f"hydra/launcher={launcher}", "data=conll", "data.dir=nowhere", "seed=1,2"]
+    done = subprocess.run(sweeping.plain(*words, tiny=False), cwd=sweeping.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: nowhere/train.conll: cannot be read")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,96 @@
+"""Commands that plugins bring, through entry points of distributions that lie in a folder on the path."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import invalidate_caches
+from pathlib import Path
+
+import pytest
+
+from seqlab.cli import main
+
+Bring = Callable[..., None]
+PRINTING = "def run(words):\n    print('words', words)\n    return 5\n"
+
+
+@pytest.fixture
+def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bring]:
+    """Return what installs a distribution with a command, for the time of a test."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def bring_one(
+        command: str, *, code: str = PRINTING, distribution: str = "seqlab-shouting", summary: str = "Shouts 100 %"
+    ) -> None:
+        module = f"brought_{command}_{distribution.rpartition('-')[2]}"
+        (tmp_path / f"{module}.py").write_text(code, encoding="utf-8")
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.2.dist-info"
+        info.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\nSummary: {summary}\n"
+        (info / "METADATA").write_text(metadata, encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[seqlab.commands]\n{command} = {module}:run\n", encoding="utf-8")
+        invalidate_caches()
+
+    yield bring_one
+    for module in [name for name in sys.modules if name.startswith("brought_")]:
+        del sys.modules[module]
+
+
+def test_a_command_gets_the_words_as_they_are_and_gives_the_status(bring: Bring, capsys: pytest.CaptureFixture[str]) -> None:
+    bring("shout")
+    assert main(["shout", "loud", "--help", "-x", "--option=1", "--version"]) == 5
+    assert capsys.readouterr().out == "words ['loud', '--help', '-x', '--option=1', '--version']\n"
+    assert main(["shout"]) == 5
+
+
+def test_help_lists_a_command_without_importing_it(bring: Bring, tmp_path: Path) -> None:
+    bring("shout", code="raise SystemExit('imported')")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from seqlab.cli import main; main(['--help'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "    shout     Shouts 100 %\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("def run(words:\n", "SyntaxError"),
+        ("raise SystemExit(1)", "SystemExit: 1"),
+        ("x = 1", "AttributeError: module 'brought_shout_shouting' has no attribute 'run'"),
+    ],
+)
+def test_a_broken_command_is_told_with_its_distribution(
+    code: str, message: str, bring: Bring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring("shout", code=code)
+    assert main(["shout"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: the command shout of seqlab-shouting 1.2 (brought_shout_shouting:run) cannot be loaded: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_command_of_two_distributions_is_refused(bring: Bring, capsys: pytest.CaptureFixture[str]) -> None:
+    bring("shout")
+    bring("shout", distribution="seqlab-crying")
+    assert main(["shout"]) == 2
+    err = capsys.readouterr().err
+    assert "brought by both seqlab-crying 1.2 and seqlab-shouting 1.2; leave one out with SEQLAB_WITHOUT=seqlab-crying" in err
+
+
+def test_built_in_commands_stay_what_they_are(bring: Bring, capsys: pytest.CaptureFixture[str]) -> None:
+    bring("describe")
+    with pytest.raises(SystemExit, match="0"):
+        main(["describe", "--help"])
+    assert capsys.readouterr().out.startswith("usage: seqlab describe")
+
+
+@pytest.mark.parametrize("name", ["shout", "seqlab-shouting"])
+def test_commands_are_left_out_as_plugins_are(
+    name: str, bring: Bring, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring("shout")
+    monkeypatch.setenv("SEQLAB_WITHOUT", name)
+    with pytest.raises(SystemExit, match="2"):
+        main(["shout"])
+    assert "invalid choice: 'shout'" in capsys.readouterr().err
