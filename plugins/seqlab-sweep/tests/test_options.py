@@ -1,0 +1,89 @@
+"""Every option composes, and builds what it describes."""
+
+from typing import Any
+
+import optuna
+import pytest
+from omegaconf import OmegaConf
+from seqlab_sweep.options import Options, words_of_runs
+from seqlab_sweep.searching import build_pruner, build_sampler, read_objectives
+
+from seqlab.config import plain
+from seqlab.errors import ConfigError
+from seqlab.plugins import discover
+
+(PLUGIN,) = (plugin for plugin in discover().plugins if plugin.name == "sweep")
+PRUNERS = {"none": "NopPruner", "asha": "SuccessiveHalvingPruner", "median": "MedianPruner", "hyperband": "HyperbandPruner"}
+SAMPLERS = dict(grid="GridSampler", random="RandomSampler", tpe="TPESampler", cmaes="CmaEsSampler", nsga2="NSGAIISampler")
+
+
+def sweeper_of(*overrides: str) -> dict[str, Any]:
+    """Return what Hydra would hand to the sweeper."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.utils import setup_globals
+
+    from seqlab.config import register_search_path
+    from seqlab.paths import config_dir
+
+    register_search_path()
+    setup_globals()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+        config = compose("train", overrides=list(overrides), return_hydra_config=True)
+    OmegaConf.set_struct(config, False)
+    found: dict[str, Any] = plain(config.hydra.sweeper)
+    return {key: value for key, value in found.items() if not key.startswith("_")}
+
+
+def test_every_option_is_covered() -> None:
+    groups = PLUGIN.groups()
+    assert groups["hydra/sweeper/pruner"] == sorted(PRUNERS)
+    assert groups["hydra/sweeper/sampler"] == sorted(SAMPLERS)
+    assert groups["hparams_search"] == ["cmaes", "grid", "pareto", "random", "tpe"]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_samplers_build_and_draw(name: str) -> None:
+    options = sweeper_of("hparams_search=tpe", f"hydra/sweeper/sampler={name}")
+    assert options["sampler"]["name"] == name
+    sampler = build_sampler(options["sampler"], seed=1, number=0, grid={"x": [1, 2]})
+    assert type(sampler).__name__ == SAMPLERS[name]
+    trial = optuna.create_study(sampler=sampler).ask({"x": optuna.distributions.CategoricalDistribution([1, 2])})
+    assert trial.params["x"] in (1, 2)
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_pruners_build(name: str) -> None:
+    options = sweeper_of("hparams_search=random", f"hydra/sweeper/pruner={name}", "trainer.max_epochs=7")
+    assert type(build_pruner(options["pruner"])).__name__ == PRUNERS[name]
+    assert options["pruner"].get("max_resource") in (None, 7)
+
+
+def test_options_of_every_search_are_complete() -> None:
+    for name in PLUGIN.groups()["hparams_search"]:
+        options = Options.checked(sweeper_of(f"hparams_search={name}", "monitor_mode=min", "seed=5"))
+        assert options.seed == 5
+        assert options.numbered_objectives[0].direction == "minimize"
+        assert (len(options.objectives) == 3) == (name == "pareto")
+
+
+@pytest.mark.parametrize(("direction", "expected"), [("max", "maximize"), ("minimize", "minimize")])
+def test_directions_have_two_spellings(direction: str, expected: str) -> None:
+    assert read_objectives({"monitor": direction})[0].direction == expected
+
+
+def test_unknown_keys_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.n_trails: there is no such key; hydra.sweeper has study_name"):
+        Options.checked(sweeper_of("hparams_search=tpe", "+hydra.sweeper.n_trails=4"))
+
+
+def test_a_trial_keeps_what_hydra_was_told_but_for_how_to_sweep() -> None:
+    typed = [
+        "hydra.job.chdir=true",
+        "hydra.sweeper.n_trials=4",
+        "hydra/sweeper/pruner=asha",
+        "hydra.mode=MULTIRUN",
+        "+hydra.sweeper.x=1",
+    ]
+    assert words_of_runs(["--config-dir", "mine"], typed) == ["--config-dir", "mine", "hydra.mode=RUN", "hydra.job.chdir=true"]
