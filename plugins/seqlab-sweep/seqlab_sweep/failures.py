@@ -14,8 +14,10 @@ def failure(exit_code: int, log: Path) -> str:
     if exit_code < 0:
         return "\n".join([_killed(-exit_code), *lines[-_N_LINES:]])
     begins = [i for i, line in enumerate(lines) if line.startswith((_TRACEBACK, _MISTAKE))]
-    told = lines[begins[-1] :] if begins else lines
-    return "\n".join(told[-_N_LINES:]) or f"its process ended with status {exit_code} and said nothing"
+    if not begins:
+        return "\n".join([f"its process ended with status {exit_code}", *lines[-_N_LINES:]])
+    told = lines[begins[-1] :]
+    return "\n".join(told if len(told) <= _N_LINES else [told[0], "  …", *told[-_N_LINES:]])
 
 
 def headline(text: str) -> str:

@@ -14,7 +14,8 @@ from seqlab.plugins import discover
 
 (PLUGIN,) = (plugin for plugin in discover().plugins if plugin.name == "sweep")
 PRUNERS = {"none": "NopPruner", "asha": "SuccessiveHalvingPruner", "median": "MedianPruner", "hyperband": "HyperbandPruner"}
-SAMPLERS = dict(grid="GridSampler", random="RandomSampler", tpe="TPESampler", cmaes="CmaEsSampler", nsga2="NSGAIISampler")
+SAMPLERS = {"grid": "GridSampler", "random": "RandomSampler", "tpe": "TPESampler", "cmaes": "CmaEsSampler"}
+SAMPLERS["nsga2"] = "NSGAIISampler"
 
 
 def sweeper_of(*overrides: str) -> dict[str, Any]:

@@ -170,10 +170,11 @@ def test_folders_of_another_study_are_refused(tmp_path: Path) -> None:
     ("status", "printed", "told_whole", "told_short"),
     [
         (1, "epoch 1\nTraceback (most recent call last):\n  File x\nValueError: bad\n", "Traceback", "ValueError: bad"),
+        (1, "Traceback (most recent call last):\n" + "  deep\n" * 100 + "ValueError: bad\n", "Traceback", "ValueError: bad"),
         (2, "epoch 1\nerror: data.dir is nowhere\n", "error: data.dir is nowhere", "error: data.dir is nowhere"),
         (-9, "epoch 1\n", "killed by SIGKILL", "killed by SIGKILL, as the system does when memory runs out"),
         (-11, "Fatal Python error: Segmentation fault\n", "killed by SIGSEGV\nFatal Python", "killed by SIGSEGV"),
-        (7, "", "its process ended with status 7 and said nothing", "its process ended with status 7 and said nothing"),
+        (7, "epoch 1\n", "its process ended with status 7\nepoch 1", "its process ended with status 7"),
     ],
 )
 def test_failures_say_why(status: int, printed: str, told_whole: str, told_short: str, tmp_path: Path) -> None:
