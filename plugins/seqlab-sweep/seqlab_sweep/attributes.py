@@ -1,7 +1,7 @@
 """What is written beside Optuna's own record of a study and of its trials."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from seqlab_sweep.processes import ProcessName
@@ -48,6 +48,10 @@ class Owner:
     runner: ProcessName
     process: ProcessName | None = None
     """Its process; None before that has said so."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return asdict(self)
 
     @classmethod
     def of(cls, attributes: Mapping[str, Any]) -> "Owner | None":

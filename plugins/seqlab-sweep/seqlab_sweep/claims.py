@@ -6,7 +6,8 @@ another must show a sign of life, a counter in the study that rises.
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -76,9 +77,9 @@ class Claims:
             is_queued = any(trial.state == TrialState.WAITING for trial in trials)
             if not is_queued and n_asked(trials) >= self.n_trials:
                 return None
-            self.shared.study.sampler = self.sampler(len(trials))
-            trial = self.shared.study.ask(dict(self.space))
-            return self._claimed(trial, attempt=1, goes_on=False)
+            with self._drawing(len(trials)):
+                number = self.shared.study.ask(dict(self.space)).number
+            return self._claimed(self.shared.trials()[number], attempt=1, goes_on=False)
 
     def failed(self, claim: Claim, failure: str) -> Claim | None:
         """Record that an attempt at a trial failed; return the claim on the next attempt, None where there is none.
@@ -90,11 +91,10 @@ class Claims:
             if trial is None:
                 return None
             earlier = trial.user_attrs.get(FAILURES, [])
-            live = self._as_live(trial)
             if len(earlier) < self.retries:
-                live.set_user_attr(FAILURES, [*earlier, failure])
-                return self._claimed(live, attempt=claim.attempt + 1, goes_on=False)
-            live.set_user_attr(FAILURE, failure)
+                self.shared.note(trial, **{FAILURES: [*earlier, failure]})
+                return self._claimed(trial, attempt=claim.attempt + 1, goes_on=False)
+            self.shared.note(trial, **{FAILURE: failure})
             self.shared.study.tell(claim.number, state=TrialState.FAIL)
             return None
 
@@ -129,21 +129,31 @@ class Claims:
             end(owner.process)  # it ends by itself when its sweep does, and must be gone before another writes in its folder
         attempt = int(trial.user_attrs.get(ATTEMPTS, 0)) + 1
         n_failures = len(trial.user_attrs.get(FAILURES, []))
-        self.shared.study.sampler = self.sampler(trial.number)
-        live = self._as_live(trial)
-        for name, distribution in self.space.items():
-            if name not in trial.params:
+        missing = {name: one for name, one in self.space.items() if name not in trial.params}
+        if missing:
+            self._complete(trial, missing)
+        return self._claimed(self.shared.trials()[trial.number], attempt=attempt, goes_on=attempt - 1 > n_failures)
+
+    def _complete(self, trial: FrozenTrial, missing: Mapping[str, BaseDistribution]) -> None:
+        """Draw what a trial lacks: its sweep was killed in the middle of asking for it."""
+        with self._drawing(trial.number):
+            live = Trial(self.shared.study, trial._trial_id)
+            for name, distribution in missing.items():
                 _suggest(live, name, distribution)
-        return self._claimed(live, attempt=attempt, goes_on=attempt - 1 > n_failures)
 
-    def _claimed(self, trial: Trial, *, attempt: int, goes_on: bool) -> Claim:
+    @contextmanager
+    def _drawing(self, number: int) -> Iterator[None]:
+        """Let the sampler of a trial draw, and take no part in what else happens to the study: a grid would stop it."""
+        self.shared.study.sampler, idle = self.sampler(number), self.shared.study.sampler
+        try:
+            yield
+        finally:
+            self.shared.study.sampler = idle
+
+    def _claimed(self, trial: FrozenTrial, *, attempt: int, goes_on: bool) -> Claim:
         owner = Owner(uuid.uuid4().hex, self.runner)
-        trial.set_user_attr(ATTEMPTS, attempt)
-        trial.set_user_attr(OWNER, {"token": owner.token, "runner": owner.runner.as_json(), "process": None})
+        self.shared.note(trial, **{ATTEMPTS: attempt, OWNER: owner.as_json()})
         return Claim(trial.number, owner.token, attempt, dict(trial.params), goes_on)
-
-    def _as_live(self, trial: FrozenTrial) -> Trial:
-        return Trial(self.shared.study, trial._trial_id)
 
 
 def owned(shared: SharedStudy, *, number: int, token: str) -> FrozenTrial | None:

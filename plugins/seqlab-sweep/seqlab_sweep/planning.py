@@ -105,7 +105,7 @@ def monitored(plan: Plan, *, context: ForkServerContext) -> str:
         receiver, sender = multiprocessing.Pipe(duplex=False)
         words = plan.command(plan.space.corners()[0], folder=Path(name) / "run")
         metrics = [one.name for one in plan.options.numbered_objectives]
-        process = context.Process(target=run_check, args=(words, metrics, Path(name), sender))
+        process = context.Process(target=run_check, args=(words, metrics, Path(name), sender), daemon=True)
         process.start()
         sender.close()
         try:

@@ -3,10 +3,9 @@
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 _STARTED = 19
 """Place of the start time among the fields of /proc/<pid>/stat that follow the name (field 22 of proc(5))."""
@@ -33,10 +32,6 @@ class ProcessName:
             return False
         state, started = _status(self.pid)
         return state != "Z" and started == self.started
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return asdict(self)
 
 
 def named(pid: int) -> ProcessName:

@@ -59,7 +59,7 @@ def read_space(params: Mapping[str, Any], arguments: Sequence[str], *, loader: C
     return Space(parameters, [_line(one) for one in found.values() if not one.is_sweep_override()])
 
 
-def spelt(value: Value | Sequence[Value]) -> str:
+def spelt(value: Any) -> str:
     """Return a value as an override has it; text stays as it is, for it is in that form already."""
     return value if isinstance(value, str) else str(Transformer.str(value))
 

@@ -21,10 +21,11 @@ from seqlab_sweep.stores import Store, names_in
 class SharedStudy:
     """The study `name` of a store; what must not be mixed up with others happens under `store.held()`."""
 
-    def __init__(self, store: Store, name: str, study: Study) -> None:
+    def __init__(self, store: Store, name: str, *, storage: BaseStorage) -> None:
         self.store = store
         self.name = name
-        self.study = study
+        self.storage = storage
+        self.study: Study = optuna.load_study(study_name=name, storage=storage, sampler=RandomSampler())
 
     @classmethod
     def started(cls, store: Store, name: str, *, objectives: Sequence[Objective]) -> "SharedStudy":
@@ -38,13 +39,12 @@ class SharedStudy:
                 optuna.create_study(
                     study_name=name, storage=storage, directions=[one.direction for one in objectives], sampler=RandomSampler()
                 )
-        return cls(store, name, optuna.load_study(study_name=name, storage=storage, sampler=RandomSampler()))
+        return cls(store, name, storage=storage)
 
     @classmethod
     def found(cls, store: Store, name: str, *, storage: BaseStorage | None = None) -> "SharedStudy":
         """Return a study that is there; `storage` is that of the store, where it is open already."""
-        study = optuna.load_study(study_name=name, storage=storage or store.open(), sampler=RandomSampler())
-        return cls(store, name, study)
+        return cls(store, name, storage=storage or store.open())
 
     @property
     def facts(self) -> StudyFacts:
@@ -61,6 +61,11 @@ class SharedStudy:
             for name, value in asdict(facts).items():
                 if value is not None:
                     self.study.set_user_attr(name, value)
+
+    def note(self, trial: FrozenTrial, **attributes: Any) -> None:
+        """Write something down about a trial that runs; Optuna's own `Trial` would draw parameters for it anew."""
+        for name, value in attributes.items():
+            self.storage.set_trial_user_attr(trial._trial_id, name, value)
 
     def trials(self) -> list[FrozenTrial]:
         """Return all trials, by number."""

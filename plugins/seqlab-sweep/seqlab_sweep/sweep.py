@@ -6,12 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
-from pathlib import Path
 from typing import Any, final
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
-from optuna.trial import Trial
 
 from seqlab_sweep.attributes import FOLDER
 from seqlab_sweep.claims import Claim, Claims
@@ -100,7 +98,7 @@ class _Sweep:
         folder = self.plan.folder / str(claim.number)
         earlier = make_folder(self.plan.folder, claim.number, attempt=claim.attempt)
         checkpoint = earlier / "checkpoints" / "last.ckpt" if earlier and claim.goes_on else None
-        self._note(claim, folder)
+        self.shared.note(self.shared.trials()[claim.number], **{FOLDER: str(folder)})
         if claim.attempt > 1:
             how = "goes on, it was interrupted" if claim.goes_on else "starts again"
             self.display.say(f"trial {claim.number}: {how} (attempt {claim.attempt})")
@@ -118,10 +116,6 @@ class _Sweep:
         process = self.context.Process(target=run_trial, args=(job,), name=f"trial {claim.number}")
         process.start()
         self.running[process] = (claim, job)
-
-    def _note(self, claim: Claim, folder: Path) -> None:
-        trial_id = self.shared.trials()[claim.number]._trial_id
-        Trial(self.shared.study, trial_id).set_user_attr(FOLDER, str(folder))
 
     def _beat(self) -> None:
         now = time.monotonic()

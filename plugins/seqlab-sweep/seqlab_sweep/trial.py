@@ -54,7 +54,7 @@ class LiveTrial:
         """What its values are, in order."""
         self.measures: dict[str, float] = {}
         study = optuna.load_study(
-            study_name=shared.name, storage=shared.study._storage, sampler=RandomSampler(), pruner=build_pruner(pruner)
+            study_name=shared.name, storage=shared.storage, sampler=RandomSampler(), pruner=build_pruner(pruner)
         )
         self._trial = Trial(study, shared.trials()[number]._trial_id)
 
@@ -68,10 +68,7 @@ class LiveTrial:
             owner = Owner.of(trial.user_attrs) if trial is not None else None
             if owner is None:
                 raise Superseded
-            named = replace(owner, process=process)
-            self._trial.set_user_attr(
-                OWNER, {"token": named.token, "runner": named.runner.as_json(), "process": process.as_json()}
-            )
+            self._trial.set_user_attr(OWNER, replace(owner, process=process).as_json())
 
     def report(self, value: float, *, epoch: int, is_last: bool) -> None:
         """Report the monitored metric of an epoch, counted from 1.

@@ -12,7 +12,7 @@ import optuna
 import pytest
 from optuna.distributions import BaseDistribution
 from optuna.samplers import RandomSampler
-from optuna.trial import Trial, TrialState
+from optuna.trial import TrialState
 from seqlab_sweep.attributes import FAILURE, FAILURES, OWNER, RETRY_OF, Owner
 from seqlab_sweep.claims import Claims, owned
 from seqlab_sweep.processes import ProcessName, end, named
@@ -79,8 +79,7 @@ def test_the_process_that_a_lost_trial_left_behind_is_ended_first(shared: Shared
     claim = claims_of(shared, space, runner=GONE).next()
     assert claim is not None
     orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    owner = {"token": claim.token, "runner": GONE.as_json(), "process": named(orphan.pid).as_json()}
-    Trial(shared.study, shared.trials()[0]._trial_id).set_user_attr(OWNER, owner)
+    shared.note(shared.trials()[0], **{OWNER: Owner(claim.token, GONE, named(orphan.pid)).as_json()})
     reaper = threading.Thread(target=orphan.wait)
     reaper.start()
     assert claims_of(again(shared), space).next() is not None
@@ -126,6 +125,19 @@ def test_failures_are_recorded_and_retried_as_often_as_said(shared: SharedStudy,
     assert trial.state == TrialState.FAIL
     assert trial.user_attrs[FAILURES] == ["first"]
     assert trial.user_attrs[FAILURE] == "second"
+
+
+def test_a_grid_ends_with_a_failure_as_with_a_success(shared: SharedStudy) -> None:
+    axis: Space = {"encoder": optuna.distributions.CategoricalDistribution(["lstm", "gru"])}
+    grid = {"name": "grid", "_target_": "optuna.samplers.GridSampler"}
+    claims = claims_of(shared, axis, n_trials=2)
+    claims.sampler = lambda number: build_sampler(grid, seed=0, number=number, grid={"encoder": ["lstm", "gru"]})
+    found = [claims.next(), claims.next()]
+    for claim in found:
+        assert claim is not None
+        assert claims.failed(claim, "broken") is None
+    assert {trial.params["encoder"] for trial in shared.trials()} == {"lstm", "gru"}
+    assert all(trial.state == TrialState.FAIL for trial in shared.trials())
 
 
 def test_queued_retries_come_on_top_of_the_number_wanted(shared: SharedStudy, space: Space) -> None:

@@ -1,5 +1,6 @@
 """`seqlab sweep`, on studies whose trials nobody ran."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
+from rich.console import Console
 from seqlab_sweep.attributes import FAILURE, FOLDER
 from seqlab_sweep.claims import Claims
+from seqlab_sweep.display import Display
 from seqlab_sweep.failures import failure, headline
 from seqlab_sweep.folders import check_unused, make_folder, note
 from seqlab_sweep.processes import ProcessName, this_machine
@@ -39,10 +42,10 @@ def told(shared: SharedStudy, space: dict[str, BaseDistribution]) -> SharedStudy
     found = [claims.next() for _ in range(5)]
     for claim, values in zip(found[:3], ([0.4, 0.6], [0.5, 0.8], [0.3]), strict=True):
         assert claim is not None
-        live = claims._as_live(shared.trials()[claim.number])
-        live.set_user_attr(FOLDER, f"/multiruns/mine/{claim.number}")
+        trial = shared.trials()[claim.number]
+        shared.note(trial, **{FOLDER: f"/multiruns/mine/{claim.number}"})
         for epoch, value in enumerate(values, start=1):
-            live.report(value, epoch)
+            shared.storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
         if len(values) == 2:
             shared.study.tell(claim.number, values[-1])
         else:
@@ -132,6 +135,16 @@ def test_mistakes_are_told_in_one_line(
     assert message in err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
+
+
+def test_the_table_of_a_terminal_has_what_runs(told: SharedStudy) -> None:
+    written = io.StringIO()
+    with Display(told, n_trials=5, console=Console(file=written, force_terminal=True, width=120)) as display:
+        display.refresh([4])
+        display.ended(1)
+    shown = written.getvalue()
+    assert "mine: 4 of 5 ended, 1 pruned, 1 failed; best 0.8 (trial 1)" in shown
+    assert "[4/5] trial 1: 0.8 after 2 epochs" in shown
 
 
 def test_a_front_has_every_trial_that_none_beats(tmp_path: Path) -> None:
