@@ -169,7 +169,7 @@ def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..
         )
     try:
         located = instantiate({"_target_": target, "_partial_": True})
-    except InstantiationException as error:
+    except (InstantiationException, SystemExit) as error:  # a module may want to leave when it is imported
         raise ConfigError(
             f"{path}._target_ is {target!r}, but {_why_not_there(target, error)}, or choose another option"
         ) from error
@@ -186,7 +186,7 @@ def _where_it_may_be(target: str, targets: frozenset[str]) -> str:
     return f"did you mean {' or '.join(near)}?" if near else "install the plugin that brings it"
 
 
-def _why_not_there(target: str, error: Exception) -> str:
+def _why_not_there(target: str, error: BaseException) -> str:
     """Return why a target of the allow-list is not found where it should be, and what to do."""
     module, _, name = target.rpartition(".")
     package = target.partition(".")[0]

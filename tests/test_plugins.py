@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -189,7 +190,10 @@ def test_a_plugin_without_conf_is_told_of_once_and_harms_nothing(install: Any, c
 
 def test_a_plugin_whose_package_is_gone_is_named(install: Any, tmp_path: Path) -> None:
     install("gone").rename(tmp_path / "elsewhere")
-    assert "package 'seqlab_gone' has no folder `conf` (looked in None)" in left_out("gone").reason
+    assert (
+        "there is no package 'seqlab_gone', which its entry point names; reinstall it, or silence this: SEQLAB_WITHOUT=gone"
+        in left_out("gone").reason
+    )
 
 
 def test_a_module_has_no_conf_beside_it(install: Any) -> None:
@@ -309,3 +313,45 @@ def test_a_mistake_in_a_constructor_is_told_by_its_line(install: Any) -> None:
     node = {"_target_": "seqlab_broken.Doubled", "factor": 1}
     with pytest.raises(ConfigError, match=rf"encoder: Doubled fails: {package}/__init__\.py:3: AttributeError: .*widht"):
         build(node, targets=known_targets(), path="encoder", input_width=3)
+
+
+def test_a_plugin_that_leaves_when_it_is_imported_is_told_by_its_line(install: Any) -> None:
+    package = install("leaving", code="raise SystemExit('bye')\n")
+    node = {"_target_": "seqlab_leaving.Doubled"}
+    with pytest.raises(
+        ConfigError, match=rf"importing seqlab_leaving fails: {re.escape(str(package))}/__init__\.py:1: SystemExit: bye"
+    ):
+        build(node, targets=known_targets(), path="encoder")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("METADATA", "", "METADATA of its installation has no name; reinstall it"),
+        ("METADATA", "Metadata-Version: 2.1\nName: seqlab-hurt\n", "METADATA of its installation has no version; reinstall it"),
+        (
+            "entry_points.txt",
+            "[seqlab.plugins]\nhurt\n",
+            r"entry_points\.txt of its installation cannot be read \(.*\); reinstall it",
+        ),
+    ],
+)
+def test_a_damaged_installation_is_named_and_harms_nothing(install: Any, file: str, content: str, reason: str) -> None:
+    install("twice")
+    install("hurt", options={"encoder/hurt": "_target_: {package}.Doubled\nfactor: 1\n"})
+    (install.folder / "seqlab_hurt-1.2.dist-info" / file).write_text(content, encoding="utf-8")
+    install.forget()
+    found = discover()
+    assert "twice" in [one.name for one in found.plugins]
+    (hurt,) = [one for one in found.left_out if one.name != "twice"]
+    assert re.fullmatch(reason, hurt.reason)
+
+
+def test_of_distributions_with_one_name_the_first_on_the_path_counts(
+    install: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("twice")
+    shutil.copytree(install.folder, tmp_path / "again")
+    monkeypatch.syspath_prepend(str(tmp_path / "again"))
+    install.forget()
+    assert [one.folder.parent for one in discover().plugins if one.name == "twice"] == [tmp_path / "again"]

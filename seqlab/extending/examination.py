@@ -86,6 +86,8 @@ def _of_plugin(plugin: Plugin) -> Iterator[Finding]:
     if failure is not None:
         yield Finding(f"importing {plugin.package} fails: {failure}")
         return
+    if not plugin.options():
+        yield Finding(f"it adds no option: {plugin.conf_dir} has no <group>/<option>.yaml", is_error=False)
     for message, is_error in option_faults(plugin):
         yield Finding(message, is_error=is_error)
 

@@ -10,13 +10,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint
 
 from seqlab.plugins.clashes import clashes
 from seqlab.plugins.examination import WITHOUT, built_in, examined, left_out
 from seqlab.plugins.plugin import LeftOut, Plugin
-
-ENTRY_POINT_GROUP = "seqlab.plugins"
+from seqlab.plugins.points import entry_points_found
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +76,12 @@ def discover() -> Discovery:
     """Return seqlab, the installed plugins that can be used, and those that cannot or that `SEQLAB_WITHOUT` names."""
     without = [name.strip() for name in os.environ.get(WITHOUT, "").split(",") if name.strip()]
     core = built_in()
-    points = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, str(point.dist and point.dist.name)))
-    found = [examined(point, without=without) for point in points]
+    there = list(entry_points_found())
+    points = sorted(
+        (one for one in there if isinstance(one, EntryPoint)), key=lambda one: (one.name, str(one.dist and one.dist.name))
+    )
+    damaged = [replace(one, is_wanted=one.name in without) for one in there if isinstance(one, LeftOut)]
+    found = [*(examined(point, without=without) for point in points), *damaged]
     plugins = [one for one in found if isinstance(one, Plugin)]
     reasons = clashes(plugins, core=core)
     unused = [one for one in found if isinstance(one, LeftOut)]

@@ -76,7 +76,10 @@ def _no_conf(name: str, package: str, *, folder: Path | None, home: Path | None)
     path = folder or module_path(package)
     if path and home and not _lies_in(Path(path), home):
         return f"package {package!r} (installed in {home}) is shadowed by {path}, which has no folder `conf`; rename that one"
-    return f"package {package!r} has no folder `conf` (looked in {path}); reinstall it, or silence this: {WITHOUT}={name}"
+    silence = f"reinstall it, or silence this: {WITHOUT}={name}"
+    if path is None:
+        return f"there is no package {package!r}, which its entry point names; {silence}"
+    return f"package {package!r} has no folder `conf` (looked in {path}); {silence}"
 
 
 def _lies_in(path: Path, folder: Path | None) -> bool:

@@ -1,5 +1,6 @@
 """`seqlab plugins`, and classes in bare Python files from the command line."""
 
+import io
 import json
 import re
 import subprocess
@@ -8,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from seqlab import __version__
 from seqlab.cli import main
 from seqlab.cli.plugins import KINDS as KINDS_SHOWN
+from seqlab.cli.plugins import _print_by_plugin
 from seqlab.extending import KINDS
 from seqlab.plugins import discover
 
@@ -243,3 +246,18 @@ def test_a_mistake_about_a_bare_file_is_told_in_a_line(
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert re.search(rf"^error: encoder\._target_ is .*{told}", errors[0])
+
+
+def test_on_a_terminal_the_list_is_as_wide_as_that_and_names_each_plugin_once(install: Any) -> None:
+    install("twice")
+    install("bare", options={})
+    out = io.StringIO()
+    _print_by_plugin(discover(), Console(file=out, width=60))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    assert [line for line in lines if line.startswith("twice 1.2 (seqlab-twice)")]
+    assert sum(line.startswith("seqlab 0.1.0") for line in lines) == 1
+    assert re.search(r"(?m)^  encoder +doubled", out.getvalue())
+    joined = " ".join(out.getvalue().split())
+    assert "chain, gru, gru_2014, identity, irnn, lstm, lstm_1997," in joined
+    assert "bare 1.2 (seqlab-bare) left out package 'seqlab_bare' has no folder `conf`" in joined

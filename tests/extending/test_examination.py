@@ -195,3 +195,11 @@ def test_the_built_in_parts_are_sound() -> None:
     report = report_on("seqlab")
     assert not report.is_broken, report.lines()
     assert all("pip install 'seqlab[" in line for line in report.lines())
+
+
+def test_a_plugin_without_options_is_a_warning(install: Any) -> None:
+    (install("hollow", options={}) / "conf").mkdir()
+    install.forget()
+    (report,) = examine(["hollow"])
+    assert not report.is_broken
+    assert [finding.message.split(":")[0] for finding in report.findings] == ["it adds no option"]
