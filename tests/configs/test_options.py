@@ -29,6 +29,7 @@ REQUIRED = {
     "hub": ["data.name=n"],
     "jsonl": ["data.dir=d"],
     "lines": ["data.dir=d"],
+    "pairs": ["data.dir=d"],
     "parquet": ["data.dir=d"],
     "spoken_digits": ["data.dir=d"],
 }
@@ -108,6 +109,7 @@ def test_encoders_build(option: str) -> None:
 @pytest.mark.parametrize("option", options_of("head"))
 def test_heads_build(option: str) -> None:
     corpus = "sample" if option in ("biaffine", "segment", "semi_markov") else "sample_intents"
+    corpus = "sample_pairs" if option in ("relatedness", "entailment") else corpus
     overrides = [f"data={corpus}", f"head=[{option}]"]
     if option in ("ctc", "hmm_hybrid"):
         overrides.append("heads.labels.target.column=tags")  # any lists of strings will do
