@@ -22,7 +22,7 @@ from seqlab_recnn.data.forest import Forest, Level
 
 
 class LstmComposition(Composition):
-    """States of hidden and cell values side by side. `n_places` is the number of places with weights of their own; 0: none has."""
+    """States of hidden and cell values side by side. `n_places` have weights of their own; 0: children are not told apart."""
 
     def __init__(self, *, input_width: int, width: int, n_places: int, recurrent_drop_prob: float) -> None:
         super().__init__(input_width=input_width, width=width, state_width=2 * width)

@@ -23,8 +23,8 @@ from seqlab_recnn.data.forest import Forest, Level
 class LstmWeights:
     """What gates see of the children.
 
-    Child-sum: `joint` of their sum and `own` of each, as linear layers keep them: (3w, w) and (w, w). N-ary: `joint` of them side
-    by side (n w, (3 + n) w), in which the forget gates come after i, o and u; no `own`.
+    Child-sum: `joint` of their sum and `own` of each, as linear layers keep them, (3w, w) and (w, w). N-ary: `joint` of them
+    side by side (n w, (3 + n) w), in which the forget gates come after i, o and u; no `own`.
     """
 
     joint: Float[Tensor, "_ _"]

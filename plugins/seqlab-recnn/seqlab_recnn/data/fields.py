@@ -80,8 +80,8 @@ class TreeField(Field):
 class NodeLabelField(TagTargets):
     """The label of each node of a tree, in post-order, as a head over the nodes learns it.
 
-    `nodes` says which: all, or inner (leaves are left out). Nodes that binarisation put in have no label to learn. `productions`
-    is what the encoder sees of nodes (`TreeField`), of which labels must be no part.
+    `nodes` says which: all, or inner (leaves are left out). Nodes that binarisation put in have no label to learn.
+    `productions` is what the encoder sees of nodes (`TreeField`), of which labels must be no part.
     """
 
     trees: Trees
