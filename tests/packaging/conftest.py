@@ -78,10 +78,12 @@ def installation(
 
 
 def _environment_with_dependencies(folder: Path) -> Path:
-    """Make an environment that sees the running one's packages after its own; return the folder of its own."""
+    """Make an environment that sees the running one's packages after its own, but no checkout; return the folder of its own."""
     _run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
     packages = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
+    # Beside the running environment's own folder there may be others that it builds on.
+    seen = dict.fromkeys([*site.getsitepackages(), *(path for path in sys.path if Path(path).name == "site-packages")])
+    (packages / "dependencies.pth").write_text("\n".join(seen))
     return packages
 
 

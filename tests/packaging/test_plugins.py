@@ -33,3 +33,40 @@ def test_trees_are_encoded(installation, repository: Path, tmp_path: Path) -> No
     records.write_text(json.dumps({"tokens": ["not", "bad"], "tree": "(3 (2 not) (1 bad))"}) + "\n")
     labelled = json.loads(installation.run("seqlab", "predict", "trees", str(records), "--input-format", "jsonl"))
     assert len(labelled["predictions"]["label"]["labels"]) == 1
+
+
+def test_scans_train(installation, repository: Path, tmp_path: Path) -> None:
+    installation.install(plugin(repository, "seqlab-scan", tmp_path))
+    folder = installation.folder / "scan"
+    installation.run("seqlab", "train", "encoder=min_gru", *SMALL, f"hydra.run.dir={folder}")
+    assert "f1" in json.loads((folder / "metrics.json").read_text())["test"]
+    text = installation.folder / "scan.txt"
+    text.write_text("It rained .\n")
+    labelled = json.loads(installation.run("seqlab", "predict", "scan", str(text)))
+    assert len(labelled["predictions"]["tags"]["labels"]) == 3
+
+
+TINY_BERT = """
+import sys
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+subwords = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "rain", "."])}
+tokenizer = Tokenizer(models.WordPiece(subwords, unk_token="[UNK]"))
+tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+special = dict(pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]")
+PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(sys.argv[1])
+widths = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, max_position_embeddings=96)
+BertModel(BertConfig(vocab_size=len(subwords), **widths)).save_pretrained(sys.argv[1])
+"""
+
+
+def test_transformers_are_read(installation, repository: Path, tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="third-party packages of seqlab-transformers are not installed here")
+    installation.install(plugin(repository, "seqlab-transformers", tmp_path))
+    folder, model = installation.folder / "transformer", installation.folder / "tiny"
+    installation.run("python", "-c", TINY_BERT, str(model))
+    part = "embedding.parts.transformer.field"
+    options = ["embedding=[transformer]", f"{part}.name={model}", f"{part}.overlap=8"]
+    installation.run("seqlab", "train", *options, *SMALL, f"hydra.run.dir={folder}")
+    assert "f1" in json.loads((folder / "metrics.json").read_text())["test"]
+    assert "teacher" in installation.run("seqlab-distill", "--help").lower()

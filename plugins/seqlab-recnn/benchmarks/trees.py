@@ -138,7 +138,9 @@ def main() -> None:
     shortest = {name: min(values) for name, values in times.items()}
     print(f"training, width {width}, {options.batch} trees of {options.words} words, {options.threads} threads")
     for name in runs:
-        shown = [f"{options.batch / kind[name]:8,.0f} trees/s {kind[SLOWEST] / kind[name]:6.2f} x" for kind in (medians, shortest)]
+        shown = [
+            f"{options.batch / kind[name]:8,.0f} trees/s {kind[SLOWEST] / kind[name]:6.2f} x" for kind in (medians, shortest)
+        ]
         print(f"{name:24} {shown[0]}   at best {shown[1]}")
 
 
