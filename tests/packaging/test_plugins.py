@@ -69,4 +69,4 @@ def test_transformers_are_read(installation, repository: Path, tmp_path: Path) -
     options = ["embedding=[transformer]", f"{part}.name={model}", f"{part}.overlap=8"]
     installation.run("seqlab", "train", *options, *SMALL, f"hydra.run.dir={folder}")
     assert "f1" in json.loads((folder / "metrics.json").read_text())["test"]
-    assert "teacher" in installation.run("seqlab-distill", "--help").lower()
+    assert "teacher" in installation.run("seqlab", "distill", "--help").lower()

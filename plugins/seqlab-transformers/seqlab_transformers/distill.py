@@ -1,22 +1,20 @@
-"""`seqlab-distill`: records as a teacher sees them, for a student to learn from."""
+"""`seqlab distill`: records as a teacher sees them, for a student to learn from."""
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.errors import ConfigError, DataError, SeqlabError
+from seqlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import torch
 
-EXIT_MISTAKE = 2
 DESCRIPTION = """Label FILE with a trained model, the teacher, and write what a student learns from: JSON lines with tokens,
 tags and `teacher`, how probable the teacher finds each tag at each token.
 
-  seqlab-distill runs/TEACHER unlabelled.txt -o distilled/train.jsonl
+  seqlab distill runs/TEACHER unlabelled.txt -o distilled/train.jsonl
   seqlab train experiment=distilled data.dir=distilled …
 
 FILE is a text a line or, with the ending .jsonl, an object a line with "text" or "tokens". Records with "tags" keep
@@ -24,23 +22,18 @@ them, in the teacher's scheme; the others get the teacher's own.
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line `arguments` (None: the process's own), and return the exit status."""
-    options = _parser().parse_args(arguments)
-    try:
-        _run(options)
-    except SeqlabError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_MISTAKE
-    except OSError as error:
-        sys.stderr.write(f"error: {error.filename or 'input or output'}: {error.strerror or error}\n")
-        return EXIT_MISTAKE
+def run(words: Sequence[str]) -> int:
+    """Run the command line `words`, and return the exit status.
+
+    Raises: SeqlabError for what its user has wrong.
+    """
+    _write(_parser().parse_args(words))
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="seqlab-distill", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="seqlab distill", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("teacher", metavar="TEACHER", type=Path, help="run folder, or the model folder in it")
     parser.add_argument("file", metavar="FILE", type=Path, help="texts or records")
@@ -52,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> None:
+def _write(options: argparse.Namespace) -> None:
     from seqlab.inference import Tagger
     from seqlab_transformers.teaching import Teacher
 

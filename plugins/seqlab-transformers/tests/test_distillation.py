@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from seqlab_transformers.distill import main
 
 import seqlab
+from seqlab.cli import main
 from seqlab.data.sample import SampleReader
 from seqlab.testing.runs import train_small, write_corpus
 
@@ -34,6 +34,10 @@ def teacher(
     return train_small(data, home, ["embedding=[words,char_cnn,transformer]", *given]).model
 
 
+def distil(words: list[str]) -> int:
+    return main(["distill", *words])
+
+
 def write(path: Path, lines: list[Any]) -> Path:
     texts = (line if isinstance(line, str) else json.dumps(line) for line in lines)
     path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
@@ -46,7 +50,8 @@ def records(path: Path) -> list[dict[str, Any]]:
 
 def test_answers_are_the_labels_and_probabilities_of_the_teacher(teacher: Path, tmp_path: Path) -> None:
     assert (
-        main([str(teacher), str(write(tmp_path / "texts.txt", TEXTS)), "-o", str(tmp_path / "new/out.jsonl"), "--least=0"]) == 0
+        distil([str(teacher), str(write(tmp_path / "texts.txt", TEXTS)), "-o", str(tmp_path / "new/out.jsonl"), "--least=0"])
+        == 0
     )
     found, tagger = records(tmp_path / "new/out.jsonl"), seqlab.load(teacher)
     head = tagger.bundle.labeler.heads["tags"]
@@ -68,7 +73,7 @@ def test_answers_are_the_labels_and_probabilities_of_the_teacher(teacher: Path, 
 def test_unlikely_tags_are_left_out(teacher: Path, tmp_path: Path) -> None:
     texts = write(tmp_path / "texts.txt", TEXTS)
     for least in ("0", "0.1"):
-        assert main([str(teacher), str(texts), "-o", str(tmp_path / f"{least}.jsonl"), "--least", least]) == 0
+        assert distil([str(teacher), str(texts), "-o", str(tmp_path / f"{least}.jsonl"), "--least", least]) == 0
     for full, short in zip(records(tmp_path / "0.jsonl"), records(tmp_path / "0.1.jsonl"), strict=True):
         expected = [{tag: prob for tag, prob in step.items() if prob >= 0.1} for step in full["teacher"]]
         assert short["teacher"] == expected
@@ -79,7 +84,7 @@ def test_records_keep_their_tags_and_all_else(teacher: Path, tmp_path: Path) -> 
         {"id": "a", "tokens": ["Ada", "slept"], "tags": ["O", "B-LOC"], "source": "mine"},
         {"id": "b", "tokens": ["Kiel"]},
     ]
-    assert main([str(teacher), str(write(tmp_path / "in.jsonl", given)), "-o", str(tmp_path / "out.jsonl")]) == 0
+    assert distil([str(teacher), str(write(tmp_path / "in.jsonl", given)), "-o", str(tmp_path / "out.jsonl")]) == 0
     first, second = records(tmp_path / "out.jsonl")
     assert {key: first[key] for key in given[0]} == given[0]
     assert (second["id"], len(second["tags"]), len(second["teacher"])) == ("b", 1, 1)
@@ -96,7 +101,7 @@ def test_records_keep_their_tags_and_all_else(teacher: Path, tmp_path: Path) -> 
 def test_records_that_the_teacher_cannot_take_are_told(
     teacher: Path, record: Mapping[str, Any], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(teacher), str(write(tmp_path / "in.jsonl", [record])), "-o", str(tmp_path / "out.jsonl")]) == 2
+    assert distil([str(teacher), str(write(tmp_path / "in.jsonl", [record])), "-o", str(tmp_path / "out.jsonl")]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -115,15 +120,15 @@ def test_options_that_cannot_be_are_told(
     teacher: Path, words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = write(tmp_path / "texts.txt", TEXTS)
-    assert main([str(teacher), str(texts), "-o", str(tmp_path / "out.jsonl"), *words]) == 2
+    assert distil([str(teacher), str(texts), "-o", str(tmp_path / "out.jsonl"), *words]) == 2
     assert message in capsys.readouterr().err
 
 
 def test_files_that_cannot_be_are_told(teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = write(tmp_path / "texts.txt", TEXTS)
-    assert main([str(teacher), str(texts), "-o", str(texts)]) == 2
-    assert main([str(teacher), str(tmp_path / "none.txt"), "-o", str(tmp_path / "out.jsonl")]) == 2
-    assert main([str(tmp_path), str(texts), "-o", str(tmp_path / "out.jsonl")]) == 2
+    assert distil([str(teacher), str(texts), "-o", str(texts)]) == 2
+    assert distil([str(teacher), str(tmp_path / "none.txt"), "-o", str(tmp_path / "out.jsonl")]) == 2
+    assert distil([str(tmp_path), str(texts), "-o", str(tmp_path / "out.jsonl")]) == 2
     told = capsys.readouterr().err
     assert "texts.txt, the input itself" in told
     assert "none.txt: cannot be read: No such file" in told
@@ -135,7 +140,7 @@ def test_files_that_cannot_be_are_told(teacher: Path, tmp_path: Path, capsys: py
 def test_a_student_is_a_model_of_seqlab_alone(
     teacher: Path, head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main([str(teacher), str(write(tmp_path / "texts.txt", TEXTS * 3)), "-o", str(tmp_path / "data/train.jsonl")]) == 0
+    assert distil([str(teacher), str(write(tmp_path / "texts.txt", TEXTS * 3)), "-o", str(tmp_path / "data/train.jsonl")]) == 0
     run = seqlab.train([*_student(tmp_path / "data"), "data.scheme=BIO", f"head=[{head}]", f"hydra.run.dir={tmp_path / 'run'}"])
     assert "seqlab_transformers" not in (run.model / "bundle.json").read_text()
     (record,) = seqlab.load(run.model).predict(["Ada met Kiel"])
@@ -171,7 +176,9 @@ def test_a_student_agrees_with_its_teacher(model_folder: ModelFolder, tmp_path: 
     teacher = seqlab.train([*tuned, *task, *sizes, *options])
     corpus = SampleReader(corpus="tags", n_train=200, n_val=1, n_test=40, seed=9)
     texts = [" ".join(tokens) for tokens in corpus.read(Path("train"))["tokens"]]
-    assert main([str(teacher.model), str(write(tmp_path / "texts.txt", texts)), "-o", str(tmp_path / "right/train.jsonl")]) == 0
+    assert (
+        distil([str(teacher.model), str(write(tmp_path / "texts.txt", texts)), "-o", str(tmp_path / "right/train.jsonl")]) == 0
+    )
     (tmp_path / "wrong").mkdir()
     write(tmp_path / "wrong/train.jsonl", [_shuffled(record) for record in records(tmp_path / "right/train.jsonl")])
 
