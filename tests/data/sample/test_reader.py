@@ -72,7 +72,7 @@ def test_sizes_are_those_of_the_splits() -> None:
 
 
 def test_reader_refuses_unknown_corpus() -> None:
-    with pytest.raises(ConfigError, match=r"corpus is 'poems'; expected one of tags, intents, trees, frames"):
+    with pytest.raises(ConfigError, match=r"corpus is 'poems'; expected one of tags, intents, trees, pairs, frames"):
         SampleReader(corpus="poems", n_train=1, n_val=1, n_test=1, seed=0)
 
 
