@@ -137,10 +137,7 @@ class Tagger:
             ConfigError, BundleError: as `MinPrecision`.
         """
         limit = None if min_precision is None else self.min_precision(min_precision)
-        for name in self.columns:
-            if name not in records.column_names:
-                has = ", ".join(records.column_names)
-                raise DataError(f"the records have no column {name!r}, which the model reads; they have {has}")
+        self._check_columns(records)
         has_others = set(records.column_names) != set(self.columns)
         encoded = self.bundle.fields.encode(records.select_columns(self.columns) if has_others else records)
         found = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best, use_entropy=use_entropy)
@@ -164,11 +161,12 @@ class Tagger:
         it is (`MinPrecision.score`). The other scores are of all spans.
 
         Raises:
-            DataError: the records have no column of any head.
+            DataError: the records lack a column that the model reads, or have none of any head.
             ConfigError, BundleError: as `MinPrecision`.
         """
         limit = None if min_precision is None else self.min_precision(min_precision)
         asked = {n: h for n, h in self.bundle.labeler.heads.items() if heads is None or n in heads}
+        self._check_columns(records)
         targets = {head.target.key for head in self.bundle.labeler.heads.values()}
         encoded = self.bundle.fields.encode(records, without=frozenset(targets - {h.target.key for h in asked.values()}))
         scored = {n: h for n, h in asked.items() if h.target.column in encoded.columns}
@@ -185,6 +183,12 @@ class Tagger:
             for n in scored.keys() & limit.thresholds.keys():
                 scores[n]["min_precision"] = limit.score(n, predictions[n], columns=encoded.columns)
         return next(iter(scores.values())) if len(self.heads) == 1 else scores
+
+    def _check_columns(self, records: datasets.Dataset) -> None:
+        for name in self.columns:
+            if name not in records.column_names:
+                has = ", ".join(records.column_names)
+                raise DataError(f"the records have no column {name!r}, which the model reads; they have {has}")
 
     def _records(self, records: Sequence[Mapping[str, Any]], *, columns: Sequence[str]) -> datasets.Dataset:
         return records_from_columns({name: _column(name, records, needed=columns) for name in columns})

@@ -104,7 +104,5 @@ def test_a_step_without_a_tag_is_refused_by_record() -> None:
 
 @pytest.mark.parametrize("tag", ["_", "B-A|B-B"])
 def test_what_looks_annotated_in_part_is_told_which_head_learns_from_it(tag: str) -> None:
-    with pytest.raises(
-        DataError, match=r"record '0', step 1, has .*; head=\[crf_partial\] learns from what"
-    ):
+    with pytest.raises(DataError, match=r"record '0', step 1, has .*; head=\[crf_partial\] learns from what"):
         fitted(["B-A"]).encode(columns(["O", tag]))
