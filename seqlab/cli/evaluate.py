@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,8 @@ def run(options: argparse.Namespace) -> int:
         scored = list(_scores_by_set(options, tagger, trained))
     else:
         path, records = _records(options, trained)
-        scored = [(str(path), tagger.evaluate(records, min_precision=options.min_precision))]
+        with _named(path):
+            scored = [(str(path), tagger.evaluate(records, min_precision=options.min_precision))]
     if options.json:
         print(json.dumps({name: value for _, scores in scored for name, value in scores.items()}, ensure_ascii=False, indent=2))
     else:
@@ -78,6 +80,15 @@ def run(options: argparse.Namespace) -> int:
             print_scores(scores, title=title, console=Console())
             print_min_precision(scores, title=title, console=Console())
     return 0
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the path in front of what is wrong with the records that were read from it."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _scores_by_set(
@@ -91,7 +102,8 @@ def _scores_by_set(
     for data_set in _chosen(options, sets):
         path, records = _records(options, sets[data_set])
         records = renamed(records, sets[data_set].get("columns") or {}, path=set_path(data_set))
-        scores = tagger.evaluate(records, heads=sets[data_set]["heads"], min_precision=options.min_precision)
+        with _named(path):
+            scores = tagger.evaluate(records, heads=sets[data_set]["heads"], min_precision=options.min_precision)
         is_alone = len(tagger.heads) == 1
         by_head = {tagger.heads[0]: scores} if is_alone else scores
         named = {names[data_set][head]: found for head, found in by_head.items()}
