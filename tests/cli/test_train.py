@@ -96,7 +96,7 @@ def test_train_tells_a_mistake_in_one_line(train: Train, capsys: pytest.CaptureF
     assert re.search(told, error[0])
 
 
-@pytest.mark.parametrize("word", ["heads.tags.omission_cost=-1", "data.scheme=BIOES", "data=conll"])
+@pytest.mark.parametrize("word", ["heads.tags.omission_cost=-1", "heads.tags.target.column=labels", "data=conll"])
 def test_hydra_says_nothing_in_front_of_a_mistake(train: Train, capsys: pytest.CaptureFixture[str], word: str) -> None:
     status, _ = train(*TINY, word)
     assert status == 2
