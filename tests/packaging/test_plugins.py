@@ -39,7 +39,7 @@ def test_scans_train(installation, repository: Path, tmp_path: Path) -> None:
     installation.install(plugin(repository, "seqlab-scan", tmp_path))
     folder = installation.folder / "scan"
     installation.run("seqlab", "train", "encoder=min_gru", *SMALL, f"hydra.run.dir={folder}")
-    assert "f1" in json.loads((folder / "metrics.json").read_text())["test"]
+    assert "span_f1" in json.loads((folder / "metrics.json").read_text())["test"]
     text = installation.folder / "scan.txt"
     text.write_text("It rained .\n")
     labelled = json.loads(installation.run("seqlab", "predict", "scan", str(text)))
@@ -68,5 +68,5 @@ def test_transformers_are_read(installation, repository: Path, tmp_path: Path) -
     part = "embedding.parts.transformer.field"
     options = ["embedding=[transformer]", f"{part}.name={model}", f"{part}.overlap=8"]
     installation.run("seqlab", "train", *options, *SMALL, f"hydra.run.dir={folder}")
-    assert "f1" in json.loads((folder / "metrics.json").read_text())["test"]
+    assert "span_f1" in json.loads((folder / "metrics.json").read_text())["test"]
     assert "teacher" in installation.run("seqlab", "distill", "--help").lower()

@@ -89,7 +89,8 @@ class UntiedComposition(PlainComposition):
         self.weights = nn.ModuleList(PlaceWeights(width=width, output_width=width, n_places=n_places) for _ in range(n_kinds))
 
     def _kinds(self) -> tuple[list[Tensor], list[Tensor], int]:
-        return [one.weight for one in self.weights], [one.bias for one in self.weights], len(self.weights[0].weight)
+        each = [one for one in self.weights if isinstance(one, PlaceWeights)]
+        return [one.weight for one in each], [one.bias for one in each], len(each[0].weight)
 
     def _joint(self, children: Tensor, level: Level) -> Tensor:
         return torch.cat([self.weights[g.production](children[g.edges], level.part(g)) for g in level.groups])
