@@ -110,6 +110,10 @@ BROKEN = {
 }
 
 
+PATIENCE = 1800
+"""Seconds after which a sweep counts as stuck, on a machine that is busy with much else."""
+
+
 class Sweeping:
     """Sweeps in a folder of their own."""
 
@@ -141,7 +145,7 @@ class Sweeping:
     def finish(self, command: Sequence[str], *, log: str = "log") -> None:
         """Run a sweep to its end."""
         process = self.start(command, log=log)
-        assert process.wait(timeout=600) == 0, self.said(log)
+        assert process.wait(timeout=PATIENCE) == 0, self.said(log)
 
     def kill_after(self, command: Sequence[str], *, n_more: int, study: str, seconds: float) -> None:
         """Start a sweep, and kill its parent a moment after so many more trials have ended."""
@@ -150,7 +154,7 @@ class Sweeping:
         began = time.monotonic()
         while self.n_ended(study) < n_before + n_more:
             assert process.poll() is None, self.said("log")
-            assert time.monotonic() - began < 600, self.said("log")
+            assert time.monotonic() - began < PATIENCE, self.said("log")
             time.sleep(0.05)
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)

@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 SNIPS = Path(__file__).resolve().parents[4] / "shared" / "data" / "snips" / "tokenised"
-N_RECORDS = {"train": 800, "dev": 200, "test": 50}
+N_RECORDS = {"train": 500, "dev": 150, "test": 50}
 N_TRIALS, N_EPOCHS = 16, 9
 
 
@@ -35,7 +35,7 @@ def test_asha_finds_as_good_a_model_in_two_fifths_of_the_epochs(sweeping: Any, d
     own += ["test=false", "calibrate=false", "n_examples=0", "logger=none", f"trainer.max_epochs={N_EPOCHS}", "max_tokens=512"]
     space = ["optimizer.lr=tag(log,interval(3e-4,5e-2))", "encoder.width=range(25,125,25)"]
     space += ["encoder.output_drop_prob=interval(0,0.5)"]
-    search = ["hparams_search=random", f"hydra.sweeper.n_trials={N_TRIALS}", *space]
+    search = ["hparams_search=random", "hydra.sweeper.n_workers=2", f"hydra.sweeper.n_trials={N_TRIALS}", *space]
 
     def swept(words: Sequence[str], name: str) -> dict[str, Any]:
         sweeping.finish(sweeping.plain(*own, *words, f"hydra.sweeper.study_name={name}", tiny=False))

@@ -51,7 +51,7 @@ def test_thirty_trials_survive_five_that_break_and_three_kills_of_the_parent(swe
 def test_two_parents_share_one_study(sweeping: Any) -> None:
     command = sweeping.command("hparams_search=grid", "hydra.sweeper.n_workers=1", "seed=range(30,38)", study="shared")
     parents = [sweeping.start(command, log=log) for log in ("first", "second")]
-    assert [parent.wait(timeout=600) for parent in parents] == [0, 0], sweeping.said("first") + sweeping.said("second")
+    assert [parent.wait(timeout=1800) for parent in parents] == [0, 0], sweeping.said("first") + sweeping.said("second")
     content = sweeping.exported("multiruns/shared")
     assert content["counts"]["complete"] == len(content["trials"]) == 8
     assert sorted(sweeping.begun()) == list(range(30, 38))
