@@ -4,6 +4,7 @@ import multiprocessing
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -88,9 +89,9 @@ def settled(plan: Plan, *, context: ForkServerContext) -> tuple[SharedStudy, str
     known = found.facts if found else StudyFacts()
     if not is_begun or known.overrides != facts.overrides:
         facts = StudyFacts(**(asdict(facts) | {"monitor": monitored(plan, context=context)}))
-    if found is None:
-        check_unused(plan.folder)
-    shared = SharedStudy.started(plan.store, plan.options.study_name, objectives=objectives)
+    # Another parent may have begun the study since we looked: whoever makes it looks at the folder.
+    check = partial(check_unused, plan.folder)
+    shared = SharedStudy.started(plan.store, plan.options.study_name, objectives=objectives, before=check)
     shared.settle(facts)
     note(plan.folder, store=plan.store, study=shared.name)
     return shared, _change(known.overrides, facts.overrides)

@@ -1,6 +1,6 @@
 """`SharedStudy`: a study that several processes and machines work on, and that must be the same search for all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, final
 
@@ -28,14 +28,15 @@ class SharedStudy:
         self.study: Study = optuna.load_study(study_name=name, storage=storage, sampler=RandomSampler())
 
     @classmethod
-    def started(cls, store: Store, name: str, *, objectives: Sequence[Objective]) -> "SharedStudy":
-        """Return the study, made where there is none of that name.
-
-        Raises: ConfigError where one of that name optimises something else.
-        """
+    def started(
+        cls, store: Store, name: str, *, objectives: Sequence[Objective], before: Callable[[], None] | None = None
+    ) -> "SharedStudy":
+        """Return the study, made where there is none of that name; `before` that, a check that may refuse it."""
         storage = store.open()
         with store.held():
             if name not in names_in(storage):
+                if before is not None:
+                    before()
                 optuna.create_study(
                     study_name=name, storage=storage, directions=[one.direction for one in objectives], sampler=RandomSampler()
                 )
