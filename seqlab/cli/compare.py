@@ -106,7 +106,7 @@ def _print(found: "Comparison", sentences: list[str]) -> None:
 
 
 def _notes(found: "Comparison") -> list[str]:
-    notes = [f"note: head {head} is annotated in part, or of a kind that is not compared" for head in found.left_out]
+    notes = [f"note: head {head} is of a kind that is not compared" for head in found.left_out]
     if any(1 in one.n_repetitions for one in found.findings):
         notes.append("note: one seed says nothing of how far seeds alone move a score; repeat.seeds=5 tells")
     return notes

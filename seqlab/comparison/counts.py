@@ -16,7 +16,8 @@ from seqlab.types import Prediction, Span
 
 Counter: TypeAlias = Callable[[Any, Prediction], tuple[float, ...]]
 """Counts of a record from what is right and what was said."""
-PARTIAL = "PartialTagField"
+Readings: TypeAlias = Callable[[str], list[str]]
+"""The tags that may be right where one stands: itself, where records are annotated in full."""
 
 SPAN_F1 = f1("span F1")
 LABEL_F1 = f1("micro F1")
@@ -34,26 +35,24 @@ class RecordCounts:
 
 
 def record_counts(
-    answers: Sequence[AnsweredRecord], *, head: str, scores: Mapping[str, Any], is_partial: bool = False
+    answers: Sequence[AnsweredRecord], *, head: str, scores: Mapping[str, Any], readings: Readings = lambda tag: [tag]
 ) -> list[RecordCounts]:
     """Return the counts of each score of a head; `scores` are those of the run, by which the kind of head is known.
 
-    Of a head whose records are annotated in part (`is_partial`) nothing is counted, nor of one of an unknown kind.
+    Of a head of an unknown kind nothing is counted.
     """
-    if is_partial:
-        return []
     rows = [(record.gold[head], record.predictions[head]) for record in answers]
     return [
         RecordCounts(score, np.array([count(*row) for row in rows], dtype=np.float64).reshape(len(rows), -1))
-        for score, count in _counters(scores)
+        for score, count in _counters(scores, readings)
     ]
 
 
-def _counters(scores: Mapping[str, Any]) -> list[tuple[Score, Counter]]:
+def _counters(scores: Mapping[str, Any], readings: Readings) -> list[tuple[Score, Counter]]:
     """Return the scores of a kind of head, the main one first."""
     if "per_tag" in scores:
-        spans = [(SPAN_F1, _of_tagged_spans(scores["scheme"]))] if scores.get("scheme") else []
-        return [*spans, (ACCURACY, _of_steps)]
+        spans = [(SPAN_F1, _of_tagged_spans(scores["scheme"], readings))] if scores.get("scheme") else []
+        return [*spans, (ACCURACY, _of_steps(readings))]
     if "label_error_rate" in scores:
         return [(LABEL_ERROR_RATE, _of_edits)]
     if "subset_accuracy" in scores:
@@ -65,14 +64,30 @@ def _counters(scores: Mapping[str, Any]) -> list[tuple[Score, Counter]]:
     return []
 
 
-def _of_tagged_spans(scheme_name: str) -> Counter:
+def _of_tagged_spans(scheme_name: str, readings: Readings) -> Counter:
+    """As the head's own score: records that are annotated in part have no part in it."""
     scheme = get_scheme(scheme_name)
 
     @cache  # right tags come again with every run, and those predicted are often the right ones
     def spans(tags: tuple[str, ...]) -> frozenset[Span]:
         return frozenset(scheme.spans(tags, is_strict=True))
 
-    return lambda gold, prediction: _overlap(spans(tuple(gold)), spans(tuple(prediction.labels)))
+    def count(gold: Sequence[str], prediction: Prediction) -> tuple[float, ...]:
+        if any(readings(tag) != [tag] for tag in set(gold)):
+            return 0.0, 0.0, 0.0
+        return _overlap(spans(tuple(gold)), spans(tuple(prediction.labels)))
+
+    return count
+
+
+def _of_steps(readings: Readings) -> Counter:
+    """As the head's own score: steps that are not annotated have no part in it, and what may be right is right."""
+
+    def count(gold: Sequence[str], prediction: Prediction) -> tuple[float, ...]:
+        pairs = [(readings(tag), guess) for tag, guess in zip(gold, prediction.labels, strict=True)]
+        return sum(guess in found for found, guess in pairs), sum(bool(found) for found, _ in pairs)
+
+    return count
 
 
 def _of_span_sets(gold: Sequence[Any], prediction: Prediction) -> tuple[float, ...]:
@@ -81,10 +96,6 @@ def _of_span_sets(gold: Sequence[Any], prediction: Prediction) -> tuple[float, .
     right = {(*bounds, label) for bounds, label in gold if label is not None}
     found = {(*bounds, label) for bounds, label in zip(prediction.bounds or [], prediction.labels, strict=True)}
     return _overlap(right, {span for span in found if span[:2] not in unlabelled})
-
-
-def _of_steps(gold: Sequence[str], prediction: Prediction) -> tuple[float, ...]:
-    return sum(tag == guess for tag, guess in zip(gold, prediction.labels, strict=True)), len(gold)
 
 
 def _of_labels(gold: str | Sequence[str | None], prediction: Prediction) -> tuple[float, ...]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from seqlab.comparison.counts import PARTIAL, RecordCounts, record_counts
+from seqlab.comparison.counts import Readings, RecordCounts, record_counts
+from seqlab.data.fields import PartialTagField
 from seqlab.errors import DataError
 from seqlab.finished_repeat import FinishedRepeat
 from seqlab.finished_run import AnsweredRecord, FinishedRun
@@ -81,8 +82,8 @@ def counts_of(answers: Answers, *, data_set: str, reference: Sequence[AnsweredRe
         check_same_records(reference, records, name=answers.name)
     heads = [head for head in records[0].predictions if head in records[0].gold] if records else []
     scores = _scores(answers.example.metrics.get(SPLIT, {}), heads=heads, data_set=data_set)
-    partial = {head: _is_partial(answers.example, head) for head in heads}
-    by_head = {head: record_counts(records, head=head, scores=scores[head], is_partial=partial[head]) for head in heads}
+    readings = {head: _readings(answers.example, head) for head in heads}
+    by_head = {head: record_counts(records, head=head, scores=scores[head], readings=readings[head]) for head in heads}
     return Counted(records, by_head)
 
 
@@ -134,6 +135,9 @@ def _scores(scores: Mapping[str, Any], *, heads: Sequence[str], data_set: str) -
     return {head: found if isinstance(found, Mapping) else scores for head, found in named.items()}
 
 
-def _is_partial(run: FinishedRun, head: str) -> bool:
-    target = run.config.get("heads", {}).get(head.partition("@")[0], {}).get("target") or {}
-    return str(target.get("_target_", "")).endswith(PARTIAL)
+def _readings(run: FinishedRun, head: str) -> Readings:
+    """Return what may be right where a gold tag stands: more than itself, in records that are annotated in part."""
+    target = dict(run.config.get("heads", {}).get(head.partition("@")[0], {}).get("target") or {})
+    if not str(target.pop("_target_", "")).endswith(PartialTagField.__name__):
+        return lambda tag: [tag]
+    return PartialTagField(**target).readings

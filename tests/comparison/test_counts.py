@@ -86,7 +86,17 @@ def test_nested_spans() -> None:
     assert values(gold, said, scores) == {"span F1": pytest.approx(scores["span_f1"]["strict"])}
 
 
-def test_what_is_annotated_in_part_and_unknown_kinds_are_left_out() -> None:
-    records = answered(TAGS, labelled(SAID))
-    assert record_counts(records, head="head", scores=tag_accuracy(TAGS, SAID), is_partial=True) == []
-    assert record_counts(records, head="head", scores={"roundness": 0.5}) == []
+def test_what_is_annotated_in_part_counts_where_it_is_annotated() -> None:
+    from seqlab.data.fields import PartialTagField
+
+    field = PartialTagField(column="tags", scheme="BIO", unannotated="_", separator="|")
+    gold = [["B-PER|B-ORG", "_", "O"], ["B-LOC", "O"]]
+    said = labelled([["B-ORG", "O", "B-LOC"], ["B-LOC", "B-PER"]])
+    scores = {"per_tag": {}, "scheme": "BIO"}
+    spans, steps = record_counts(answered(gold, said), head="head", scores=scores, readings=field.readings)
+    assert spans.counts.tolist() == [[0, 0, 0], [1, 2, 1]]
+    assert steps.counts.tolist() == [[1, 2], [1, 2]]
+
+
+def test_unknown_kinds_are_left_out() -> None:
+    assert record_counts(answered(TAGS, labelled(SAID)), head="head", scores={"roundness": 0.5}) == []
