@@ -31,12 +31,20 @@ def draw(folder: Path) -> list[Path]:
     history = run.history()
     if history:
         files.append(target / "learning_curves.png")
-        _draw_curves(history, monitor=run.metrics["training"]["monitor"], path=files[-1])
+        _draw_curves(while_training(history), monitor=run.metrics["training"]["monitor"], path=files[-1])
     for name, pairs in label_pairs(run).items():
         labels, counts = confusion(pairs)
         files.append(target / f"confusion_{name.replace('/', '_')}.png")
         _draw_confusion(labels, counts, path=files[-1])
     return files
+
+
+def while_training(history: Mapping[str, Sequence[tuple[int, float]]]) -> dict[str, Sequence[tuple[int, float]]]:
+    """Return the history without the last validation, which is that of the best model again, logged as one more epoch."""
+    last = max((epoch for epoch, _ in history.get("train/loss", ())), default=None)
+    return {
+        name: [(epoch, value) for epoch, value in values if last is None or epoch <= last] for name, values in history.items()
+    }
 
 
 def label_pairs(run: FinishedRun) -> dict[str, Counter[tuple[str, str]]]:
@@ -75,6 +83,7 @@ def _pairs(gold: Any, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _draw_curves(history: Mapping[str, Sequence[tuple[int, float]]], *, monitor: str, path: Path) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = {"loss": [name for name in history if name.endswith("/loss") and not name.startswith("test")], monitor: [monitor]}
@@ -82,6 +91,7 @@ def _draw_curves(history: Mapping[str, Sequence[tuple[int, float]]], *, monitor:
         for name in (name for name in names if name in history):
             axis.plot(*zip(*((epoch + 1, value) for epoch, value in history[name]), strict=True), marker=".", label=name)
         axis.set(title=title, xlabel="epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(names) > 1:
             axis.legend(frameon=False)
     figure.savefig(path, dpi=_DPI)

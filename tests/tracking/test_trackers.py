@@ -10,7 +10,7 @@ import pytest
 from seqlab.finished_run import FinishedRun
 from seqlab.testing.runs import train_small, write_corpus
 from seqlab.tracking import keep_to_itself
-from seqlab.tracking.plots import MAX_LABELS, OTHERS, confusion, draw, label_pairs
+from seqlab.tracking.plots import MAX_LABELS, OTHERS, confusion, draw, label_pairs, while_training
 from seqlab.training import Run
 
 FAST = ["trainer.max_epochs=1", "head=[crf,sequence]", "monitor=val/tags/span_f1/strict"]
@@ -107,6 +107,13 @@ def test_confusions_are_counted_from_answers(plain: Run) -> None:
         assert counts.sum() == n
         right = sum(int(counts[i, i]) for i in range(len(labels)))
         assert right / n == pytest.approx(plain.metrics["test"][head]["accuracy"])
+
+
+def test_curves_end_with_the_training(plain: Run) -> None:
+    history = FinishedRun(plain.folder).history()
+    assert [epoch for epoch, _ in history["val/loss"]] == [0, 1]
+    assert while_training(history)["val/loss"] == history["val/loss"][:1]
+    assert while_training({"val/loss": [(0, 1.0), (1, 2.0)]}) == {"val/loss": [(0, 1.0), (1, 2.0)]}
 
 
 def test_rare_labels_share_a_row() -> None:
