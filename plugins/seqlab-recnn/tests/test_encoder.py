@@ -1,5 +1,6 @@
 """The tree encoder: what every encoder promises, and what it makes of the trees of records."""
 
+import json
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -250,3 +251,21 @@ def test_inspect_draws_the_tree(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "tree-nodes.svg"}
     assert (tmp_path / "out" / "tree-nodes.svg").read_text().count("<rect") == 5
     assert "<svg" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_report_draws_trees_and_marks_wrong_nodes(tmp_path: Path) -> None:
+    run = seqlab.train([*SMALL, "encoder=treelstm", "head=[nodes]", f"hydra.run.dir={tmp_path / 'run'}"])
+    assert main(["report", str(run.folder), "--format", "json"]) == 0
+    (head,) = [
+        section
+        for section in json.loads((run.folder / "report.json").read_text())["sections"]
+        if section["title"] == "Head nodes"
+    ]
+    (worst,) = [section for section in head["sections"] if section["title"] == "Worst records"]
+    trees = [example["chart"] for example in worst["blocks"][0]["items"]]
+    assert trees
+    assert {tree["kind"] for tree in trees} == {"tree"}
+    n_wrong = [sum(gold != said for gold, said in zip(tree["gold"], tree["labels"], strict=True)) for tree in trees]
+    assert n_wrong == sorted(n_wrong, reverse=True)
+    assert main(["report", str(run.folder)]) == 0
+    assert (run.folder / "report.html").read_text().count('class="error"') == sum(n_wrong)

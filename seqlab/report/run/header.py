@@ -49,8 +49,7 @@ def _model(run: FinishedRun, bundle: Bundle) -> Iterator[tuple[str, Value]]:
 def _circumstances(run: FinishedRun) -> Iterator[tuple[str, Value]]:
     environment = run.environment
     yield "seed", run.config["seed"]
-    program, *words = map(str, environment.get("command") or [""])
-    yield "command", f"{program} {shlex.join(words)}"
+    yield "command", command_line(run)
     packages = {"seqlab": environment.get("seqlab"), "python": environment.get("python"), **environment.get("packages", {})}
     yield "versions", ", ".join(f"{name} {version}" for name, version in packages.items())
     yield (
@@ -60,6 +59,12 @@ def _circumstances(run: FinishedRun) -> Iterator[tuple[str, Value]]:
     if git := environment.get("git"):
         yield "git", f"{git['commit']}{'' if git['is_clean'] else ', with changes'}"
     yield "folder", str(run.path)
+
+
+def command_line(run: FinishedRun) -> str:
+    """Return what a run was started by, as it would be typed; "" where it did not keep it."""
+    program, *words = map(str, run.environment.get("command") or [""])
+    return f"{program} {shlex.join(words)}".strip()
 
 
 def counted(n: object, noun: str) -> str:

@@ -15,6 +15,7 @@ from seqlab.errors import DataError
 from seqlab.finished_run import CONFIG, FinishedRun
 from seqlab.module import flat_scores
 from seqlab.report.analysis.trials import COMPLETE, FAILED, SEED, Objective, Setting, Study, Trial, varying
+from seqlab.report.run.header import command_line
 from seqlab.report.run.learning import by_epoch
 
 REPEATS = "repeats.json"
@@ -44,9 +45,18 @@ def read_folder(path: Path) -> Study:
     mode = next(str(run.config.get("monitor_mode", "max")) for run in runs.values())
     trials = [_trial(name, run, monitor=monitor, is_other=name in others) for name, run in runs.items()]
     facts: list[tuple[str, Setting]] = [("folder", str(path)), ("runs", len(trials)), ("monitored", monitor)]
+    if command := _command(next(iter(runs.values()))):
+        facts.append(("command of the first", command))
     if others:
         facts.append(("left out of the ranking", f"{', '.join(sorted(others))}: they monitor another metric"))
     return Study(path.resolve().name, [Objective(monitor, mode == "max")], monitor, _distinct(trials), facts)
+
+
+def _command(run: FinishedRun) -> str:
+    """Return what a run was started by; nothing where it did not keep it."""
+    if not (run.path / "environment.json").is_file():
+        return ""
+    return command_line(run)
 
 
 def _run_folders(path: Path) -> Iterator[Path]:
