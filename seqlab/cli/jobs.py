@@ -36,7 +36,8 @@ class Jobs:
         except (SeqlabError, HydraException, OmegaConfBaseException) as error:
             if hydra.mode != RunMode.MULTIRUN:
                 raise
-            own = [word for word in hydra.overrides.task if word not in self._words]
+            given = {word.lower() for word in self._words}  # Hydra spells true as True
+            own = [word for word in hydra.overrides.task if word.lower() not in given]
             mistake = error if isinstance(error, SeqlabError) else explain(error, list(hydra.overrides.task))
             told = type(mistake)(f"job {hydra.job.num} ({' '.join(own)}): {mistake}")
             print(f"error: {told}", file=sys.stderr)
