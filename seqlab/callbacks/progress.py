@@ -58,7 +58,7 @@ class Progress(pl.Callback):
         """Take the bar away before the line is logged: handlers write past it."""
         self._close()
         seconds = time.perf_counter() - self._epoch_began
-        n_tokens = getattr(pl_module, "epoch_tokens", 0)
+        n_tokens = getattr(pl_module, "epoch_tokens", 0) or 0
         speed = n_tokens / (seconds - self._validation_seconds)
         if n_tokens:
             self._log(pl_module, seconds=seconds, speed=speed)

@@ -60,3 +60,10 @@ def test_progress_gives_the_terminal_back_on_an_error(module, fit, progress, mon
     with pytest.raises(SeqlabError, match="broken step"):
         fit(module, progress)
     assert "\x1b[?25h" in capsys.readouterr().out  # the cursor shows again
+
+
+def test_progress_hands_times_and_speed_to_loggers(module, fit, progress):
+    logged = fit(module, progress).callback_metrics
+    assert float(logged["train/seconds"]) > 0
+    assert float(logged["val/seconds"]) >= 0
+    assert float(logged["train/tokens_per_second"]) > 0
