@@ -1,5 +1,6 @@
 """The folders of a sweep: one a trial, named by its number, and never written over."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,14 @@ def check_unused(folder: Path) -> None:
 
 def make_folder(root: Path, number: int, *, attempt: int) -> Path | None:
     """Make the folder of a trial; what an earlier attempt left goes to `<number>.attempt-<k>`, which is returned."""
-    folder, earlier = root / str(number), None
-    if folder.exists():
-        k = max(1, attempt - 1)
-        while (earlier := root / f"{number}.attempt-{k}").exists():
-            k += 1
-        folder.rename(earlier)
-    folder.mkdir(parents=True)
+    folder = root / str(number)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        return None
+    names = (root / f"{number}.attempt-{k}" for k in itertools.count(max(1, attempt - 1)))
+    earlier = next(name for name in names if not name.exists())
+    folder.rename(earlier)
+    folder.mkdir()
     return earlier
 
 

@@ -7,7 +7,7 @@ from typing import Any, final
 import optuna
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from seqlab.errors import ConfigError
@@ -38,7 +38,10 @@ class SharedStudy:
                 if before is not None:
                     before()
                 optuna.create_study(
-                    study_name=name, storage=storage, directions=[one.direction for one in objectives], sampler=RandomSampler()
+                    study_name=name,
+                    storage=storage,
+                    directions=[StudyDirection[one.direction.upper()] for one in objectives],
+                    sampler=RandomSampler(),
                 )
         return cls(store, name, storage=storage)
 
