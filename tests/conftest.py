@@ -20,6 +20,9 @@ install_import_hook("seqlab", "beartype.beartype(conf=beartype.BeartypeConf(is_p
 
 import sys
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 
 import hypothesis
 import pytest
@@ -34,6 +37,20 @@ hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, 
 hypothesis.settings.load_profile("seqlab")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _keep_the_standard_library() -> None:
+    """Leave distributions to importlib.metadata where a tracker loads its backport: that puts its own classes in their place,
+    which are used alike, but are no instances of what our functions are checked to take.
+    """
+    kept = PathFinder.__dict__["find_distributions"]
+    backport = import_module("importlib_metadata") if find_spec("importlib_metadata") else None
+    if backport and "find_distributions" not in PathFinder.__dict__:
+        PathFinder.find_distributions = kept
+        sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != backport.__name__]
+
+
+_keep_the_standard_library()
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from seqlab.training import train
         ("optimizer=adamww", r"optimizer=adamww: .*did you mean optimizer=adamw\?"),
         (
             "head=[crff]",
-            r"head=crff: .*did you mean head=crf\?; head has biaffine, crf, .*ctc, hmm, .*softmax",
+            r"head=crff: .*did you mean head=crf\?; head has biaffine, crf, .*ctc, .*hmm, .*softmax",
         ),
         ("embedding=[words,charcnn]", r"embedding=charcnn: .*did you mean embedding=char_cnn\?"),
         ("experiment=wnut", r"experiment=wnut: .*did you mean experiment=wnut17\?"),

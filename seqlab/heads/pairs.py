@@ -157,6 +157,14 @@ class PairScoreHead(Head):
         rows = zip(places.tolist(), best.tolist(), (probs @ self.grades).tolist(), strict=True)
         return [Prediction([self.target.labels[i]], [p], value=value) for i, p, value in rows]
 
+    @property
+    def why_unranked(self) -> None:
+        """It ranks its answers."""
+
+    @property
+    def why_no_entropy(self) -> None:
+        """It knows the entropy of its answers."""
+
     def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
         """Return the `n` likeliest grades."""
         probs, places = self._logits(steps).softmax(1).topk(min(n, len(self.grades)), dim=1)
