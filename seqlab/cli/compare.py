@@ -87,7 +87,7 @@ def _print(found: "Comparison", sentences: list[str]) -> None:
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     for name in ("score", "A", "B"):
         table.add_column(name, overflow="fold")
-    for name in ("A %", "B %", "A - B", "95 % interval", "fewer errors", "p", "p (seeds)", "McNemar"):
+    for name in ("A %", "B %", "A - B", "95 % interval", "fewer errors", "p", "p (seeds)", "McNemar (records)"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in found.findings:
         test = one.records
