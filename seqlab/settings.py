@@ -8,6 +8,9 @@ from seqlab.errors import ConfigError
 
 _SMALLEST = {"seed": 0, "max_tokens": 1, "max_eval_tokens": 1, "n_threads": 1}
 _OPTIONAL = ("n_threads",)
+_OF_TRAINER = {"max_epochs": -1, "min_epochs": 0, "max_steps": -1, "min_steps": 0}
+"""Numbers that the trainer itself takes as they are, and stumbles over once it runs."""
+_MOST_RUNS = 1000
 _LARGEST = 2**32 - 1
 """What numpy's random generator takes for a seed."""
 
@@ -23,6 +26,10 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             continue
         if not _is_whole(value, smallest=smallest):
             raise ConfigError(f"{name} is {value!r}; expected a whole number from {smallest} to {_LARGEST:,}")
+    for name, smallest in _OF_TRAINER.items():
+        value = settings["trainer"].get(name)
+        if value is not None and not _is_whole(value, smallest=smallest):
+            raise ConfigError(f"trainer.{name} is {value!r}; expected a whole number from {smallest}")
     _check_fold(settings["fold"])
     checkpoint = settings["ckpt_path"]
     if checkpoint is not None and not Path(checkpoint).is_file():
@@ -51,11 +58,14 @@ def check_repeat(settings: Mapping[str, Any]) -> None:
     Raises: ConfigError for numbers out of range, and for settings that go with one run alone.
     """
     repeat = settings["repeat"]
-    seeds_of(settings)
+    seeds = seeds_of(settings)
     for name, smallest in (("folds", 2), ("n_workers", 1)):
         value = repeat[name]
         if not (value is None and name == "folds") and not _is_whole(value, smallest=smallest):
             raise ConfigError(f"repeat.{name} is {value!r}; expected a whole number from {smallest}")
+    n_runs = len(seeds) * (repeat["folds"] or 1)
+    if n_runs > _MOST_RUNS:
+        raise ConfigError(f"repeat asks for {n_runs:,} runs; expected at most {_MOST_RUNS:,}: fewer seeds or folds")
     if repeat["folds"] and settings["fold"]:
         raise ConfigError("fold goes with one run, and repeat.folds with all folds; leave one of them out")
     if settings["ckpt_path"] is not None:

@@ -107,6 +107,12 @@ def _print(found: "Comparison", sentences: list[str]) -> None:
 
 def _notes(found: "Comparison") -> list[str]:
     notes = [f"note: head {head} is of a kind that is not compared" for head in found.left_out]
+    if any(max(one.n_repetitions) > 1 for one in found.findings):
+        notes.append(
+            "note: the scores of a repeated run are those of all its answers together; repeats.json has the means over its runs"
+        )
+    same = sorted({one.b for one in found.findings if Path(one.a).resolve() == Path(one.b).resolve()})
+    notes += [f"note: {folder} is compared with itself" for folder in same]
     if any(1 in one.n_repetitions for one in found.findings):
         notes.append("note: one seed says nothing of how far seeds alone move a score; repeat.seeds=5 tells")
     return notes

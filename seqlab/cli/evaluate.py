@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,9 +78,20 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({name: value for _, scores in scored for name, value in scores.items()}, ensure_ascii=False, indent=2))
     else:
         for title, scores in scored:
+            _tell_unknown(scores, tagger)
             print_scores(scores, title=title, console=Console())
             print_min_precision(scores, title=title, console=Console())
     return 0
+
+
+def _tell_unknown(scores: Mapping[str, Any], tagger: "Tagger") -> None:
+    """Say which types of spans the data have that the model never gives."""
+    for name, layer in tagger.layers.items():
+        own = scores if len(tagger.heads) == 1 else scores.get(name, {})
+        unknown = [label for label, s in own.get("per_type", {}).items() if s["support"] and label not in layer.labels]
+        if unknown and layer.labels:
+            has = f"it has learnt {', '.join(layer.labels)}"
+            print(f"note: head {name} never says {', '.join(unknown)}, which the data have; {has}", file=sys.stderr)
 
 
 @contextmanager

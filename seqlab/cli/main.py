@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from seqlab import __version__
 from seqlab.allocation import keep_freed_memory
@@ -23,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words[:1] == ["train"]:
             return train.run(words[1:])
-        parsed = _parser().parse_args(words)
+        parser = _parser()
+        _check_command(words, parser)
+        parsed = parser.parse_args(words)
         status = int(parsed.run(parsed))
         sys.stdout.flush()
         return status
@@ -39,6 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
         return EXIT_MISTAKE
+
+
+def _check_command(words: Sequence[str], parser: argparse.ArgumentParser) -> None:
+    """Raise SeqlabError, with the nearest one there is, for a word that is no command."""
+    known = [name for action in parser._actions for name in action.choices or () if action.dest == "command"]
+    if words and not words[0].startswith("-") and words[0] not in known:
+        nearest = get_close_matches(words[0], known, n=1)
+        guess = f"; did you mean {nearest[0]}?" if nearest else ";"
+        raise SeqlabError(f"{words[0]}: there is no such command{guess} there are {', '.join(known)}")
 
 
 def _be_patient() -> None:

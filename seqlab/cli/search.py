@@ -74,9 +74,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigError(f"-k is {options.k}; expected at least 1")
     given = [name for name, value in (("--text", options.text), ("--queries", options.file), ("--row", options.row)) if value]
     if len(given) != 1:
-        raise ConfigError(
-            f"the query is given by {' and '.join(given) or 'nothing'}; expected one of --text, --queries and --row"
-        )
+        told = f"queries are given by {' and '.join(given)}" if given else "no query is given"
+        raise ConfigError(f"{told}; expected one of --text, --queries and --row")
     if not options.row and options.model is None:
         raise ConfigError(f"{given[0]} needs the model that made {options.vectors}; set --model")
 

@@ -101,7 +101,7 @@ def test_mistaken_searches_are_told(
 ) -> None:
     other = str(runs["tags"].folder)
     for words, message in (
-        ([], "the query is given by nothing; expected one of --text, --queries and --row"),
+        ([], "no query is given; expected one of --text, --queries and --row"),
         (["--text", "a", "--row", "1"], "given by --text and --row"),
         (["--text", "a"], "--text needs the model that made"),
         (["--text", "a", "--model", other], "its vectors are of model"),

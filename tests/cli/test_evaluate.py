@@ -45,6 +45,15 @@ def test_table_has_a_row_for_each_type(evaluate: Evaluate, lines_data: Path) -> 
     assert rows["all"][-1] == "5"
 
 
+def test_types_that_the_model_does_not_know_are_named(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.jsonl").write_text('{"tokens": ["Oslo", "Kiel"], "tags": ["B-town", "B-LOC"]}\n', encoding="utf-8")
+    assert main(["evaluate", model, str(tmp_path / "x.jsonl"), "--format", "jsonl", "--set", "scheme=BIO"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert len(told) == 1
+    assert "never says town, which the data have; it has learnt " in told[0]
+    assert "LOC" in told[0]
+
+
 def test_another_format_is_read_as_told(evaluate: Evaluate, conll_file: Path, lines_data: Path) -> None:
     expected = evaluate(lines_data / "test", "--json")
     assert evaluate(conll_file, "--format", "conll", "--json") == expected

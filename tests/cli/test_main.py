@@ -35,10 +35,17 @@ def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == f"seqlab {__version__}\n"
 
 
-def test_unknown_command_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["guess"])
-    assert "invalid choice: 'guess'" in capsys.readouterr().err.splitlines()[-1]
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("guess", "error: guess: there is no such command; there are train, "),
+        ("trian", "did you mean train? there are train, "),
+    ],
+)
+def test_unknown_command_is_told_in_one_line(word: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([word]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
 
 
 def test_user_mistakes_end_with_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:

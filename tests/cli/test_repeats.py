@@ -105,6 +105,14 @@ def test_compare_prints_table_and_sentences(folder: Path, capsys: pytest.Capture
     assert "note: one seed says nothing" in out
 
 
+def test_compare_says_what_it_is_given(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(folder), str(folder), "--n-resamples", "50"]) == 0
+    out = capsys.readouterr().out
+    assert f"note: {folder} is compared with itself" in out
+    assert "note: the scores of a repeated run are those of all its answers together" in out
+    assert "one seed" not in out
+
+
 def test_compare_as_json_is_the_same_for_the_same_seed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["compare", str(folder / "seed_7"), str(folder / "seed_8"), "--n-resamples", "50", "--format", "json"]
     found = []

@@ -86,6 +86,7 @@ def test_train_debug_options_run(train: Train) -> None:
         ("experiment=wnut", r"did you mean experiment=wnut17\?"),
         ("data=conll", r"data\.dir has no value; it has no default, so set data\.dir="),
         ("embedding.parts.words.width=wide", r"embedding\.parts\.words"),
+        ("trainer.max_epochs=two", r"trainer\.max_epochs is 'two'; expected a whole number from -1"),
     ],
 )
 def test_train_tells_a_mistake_in_one_line(train: Train, capsys: pytest.CaptureFixture[str], word: str, told: str) -> None:

@@ -114,6 +114,7 @@ def test_when_all_fail_it_is_told_once(tmp_path: Path) -> None:
         (["repeat.seeds=[1,1]"], r"repeat\.seeds is \[1, 1\]; expected"),
         (["repeat.seeds=[]"], r"repeat\.seeds is \[\]; expected"),
         (["repeat.folds=1"], r"repeat\.folds is 1; expected a whole number from 2"),
+        (["repeat.folds=500", "repeat.seeds=3"], r"repeat asks for 1,500 runs; expected at most 1,000"),
         (["repeat.seeds=2", "repeat.n_workers=0"], r"repeat\.n_workers is 0; expected"),
         (["repeat.folds=2", "fold={index:1,of:2}"], "leave one of them out"),
         (["fold={index:4,of:3}"], r"fold is .*; expected a fold from 1"),

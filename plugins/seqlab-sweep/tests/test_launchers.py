@@ -29,5 +29,6 @@ def test_mistakes_in_a_plain_sweep_are_told_in_one_line(launcher: str, sweeping:
     words = [f"hydra/launcher={launcher}", "data=conll", "data.dir=nowhere", "seed=1,2"]
     done = subprocess.run(sweeping.plain(*words, tiny=False), cwd=sweeping.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: nowhere/train.conll: cannot be read")
+    begin = "error: job 0 (seed=1): nowhere/train.conll: cannot be read"
+    assert [line for line in done.stderr.splitlines() if line.startswith(begin)], done.stderr
     assert "Traceback" not in done.stderr

@@ -48,6 +48,8 @@ def format_of(path: Path) -> str:
             lines = [line.rstrip(b"\r\n") for line in islice(file, _N_LINES_SNIFFED)]
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from error
+    if not head:
+        raise DataError(f"{path}: empty; expected records")
     if head == b"PAR1":
         return "parquet"
     text = (head + b"\n".join(lines)).decode("utf-8", errors="replace").removeprefix("\ufeff")

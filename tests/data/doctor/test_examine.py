@@ -140,6 +140,9 @@ def test_format_of_refuses_what_it_does_not_know(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("Some prose.\n\nMore of it, and more.\n", encoding="utf-8")
     with pytest.raises(DataError, match="x: format not recognised; give one with --format"):
         format_of(tmp_path / "x")
+    (tmp_path / "y.txt").write_bytes(b"")
+    with pytest.raises(DataError, match=r"y\.txt: empty; expected records"):
+        format_of(tmp_path / "y.txt")
     with pytest.raises(DataError, match=r"a folder without seq.in"):
         format_of(tmp_path)
     with pytest.raises(DataError, match="nowhere: cannot be read"):
