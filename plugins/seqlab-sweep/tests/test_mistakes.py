@@ -62,7 +62,7 @@ def test_mistakes_in_the_command_are_told(words: list[str], message: str, capsys
             "monitor is 'val/span_f1/strcit', which nothing logs; did you mean val/span_f1/strict?",
         ),
         (
-            ["hydra.sweeper.objectives={monitor: max, val/accuray: max}"],
+            ["+hydra.sweeper.objectives={val/accuray: max}"],
             "an objective is 'val/accuray', which nothing logs; did you mean val/accuracy?",
         ),
         (["data=conll", "data.dir=nowhere"], "nowhere/train.conll: cannot be read"),
