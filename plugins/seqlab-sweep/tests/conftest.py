@@ -114,6 +114,11 @@ PATIENCE = 1800
 """Seconds after which a sweep counts as stuck, on a machine that is busy with much else."""
 
 
+def _hear_interrupts() -> None:
+    """Take SIGINT as a terminal sends it: what a shell starts in the background ignores it, and hands that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Sweeping:
     """Sweeps in a folder of their own."""
 
@@ -140,6 +145,7 @@ class Sweeping:
                 stderr=file,
                 env=os.environ | {"OMP_NUM_THREADS": "1"},
                 start_new_session=True,
+                preexec_fn=_hear_interrupts,
             )
 
     def finish(self, command: Sequence[str], *, log: str = "log") -> None:
