@@ -78,9 +78,13 @@ class LiveTrial:
         known = owned(self.shared, number=self.number, token=self.token)
         if known is None:
             raise Superseded
-        if epoch not in known.intermediate_values:  # a trial that goes on from a checkpoint repeats its last epoch
+        is_single = len(self._trial.study.directions) == 1
+        is_new = epoch not in known.intermediate_values  # a trial that goes on from a checkpoint repeats its last epoch
+        if is_new and is_single:
             self._trial.report(value, step=epoch)
-        if not is_last and len(self._trial.study.directions) == 1 and self._trial.should_prune():
+        elif is_new:  # `Trial.report` is for pruners, which know one objective
+            self._trial.storage.set_trial_intermediate_value(self._trial._trial_id, epoch, value)
+        if not is_last and is_single and self._trial.should_prune():
             raise Pruned(f"pruned after epoch {epoch}, at {value:.4g}")
 
     def measure(self, **measures: float) -> None:
