@@ -116,7 +116,7 @@ def test_a_record_without_a_value_is_named() -> None:
 
 
 def test_a_null_inside_a_record_is_refused() -> None:
-    with pytest.raises(DataError, match=r"column 'tokens' holds an empty \(null\) value"):
+    with pytest.raises(DataError, match=r"record '0', step 1, has an empty \(null\) value in column 'tokens'"):
         string_records({"tokens": [["a", None]]}).strings("tokens")
 
 

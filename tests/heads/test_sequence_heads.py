@@ -59,7 +59,7 @@ def test_sequence_scores_gold_labels_as_right() -> None:
     assert scores["majority_accuracy"] == 0.6
 
 
-@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 1.1])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 1.0])
 def test_multilabel_predicts_what_reaches_the_threshold_likeliest_first(threshold: float) -> None:
     head = multilabel(threshold=threshold)
     torch.nn.init.normal_(head.scores.projection.weight, std=3.0)

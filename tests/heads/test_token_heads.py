@@ -230,7 +230,9 @@ def test_softmax_as_configured_keeps_the_scheme_on_span_tasks() -> None:
     for words in (["data.scheme=BIO"], ["data.scheme=BIO", "heads.tags.is_constrained=false"], ["data.scheme=null"]):
         node = plain(compose(["head=[softmax]", *words]).heads.tags)
         field = target(node["target"]["scheme"])
-        head = build(node, targets=known_targets(), resolve=lambda one, field=field: field if one == field else one, **SIZES)
+        head = build(
+            node, targets=known_targets(), resolve=lambda one, field=field: field if isinstance(one, TagField) else one, **SIZES
+        )
         head.target.tags = field.tags
         assert isinstance(head, SoftmaxTokenHead)
         torch.nn.init.zeros_(head.projection.weight)

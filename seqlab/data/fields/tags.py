@@ -11,6 +11,7 @@ from seqlab.data.columns import Columns, Ragged, StringColumn
 from seqlab.data.fields.base import NO_TARGET, Field
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.schemes import Scheme, get_scheme
+from seqlab.data.schemes.tags import split_tag
 from seqlab.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,14 @@ class TagTargets(Field):
                 self.span_scheme.transitions([tag])
         except DataError as error:
             return str(error)
+        if self.span_scheme is not None and _names_several(tag):
+            return "these are several tags; expected one"
         return None if tag else "a tag is empty; expected a word"
+
+
+def _names_several(tag: str) -> bool:
+    parts = tag.split("|")
+    return len(parts) > 1 and all(split_tag(part)[0] != "?" for part in parts)
 
 
 @final
