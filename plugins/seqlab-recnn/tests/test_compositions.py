@@ -167,7 +167,7 @@ def assert_equal(name: str, trees: list[Tree], *, dtype: torch.dtype, tolerance:
 
 
 def assert_as_exact_as_recursion(name: str, trees: list[Tree], *, tolerance: float) -> None:
-    """Check float32 against the recursion in float64: within `tolerance`, or twice what the recursion in float32 is off."""
+    """Check float32 against the recursion: within `tolerance`, or at most twice as far from that in float64."""
     cell = perturbed(name)
     exact = outcome(node_by_node, copy.deepcopy(cell).double(), trees, seed=7)
     found, recursion = (outcome(run, cell, trees, seed=7) for run in (batched, node_by_node))
@@ -176,8 +176,8 @@ def assert_as_exact_as_recursion(name: str, trees: list[Tree], *, tolerance: flo
             if truth is None:
                 continue
             scale = truth.abs().max().clamp(min=1)
-            off, own = ((values - truth).abs().max() / scale for values in (one, other))
-            assert off <= max(tolerance, 2 * own), (name, off, own)
+            off, own, apart = ((a - b).abs().max() / scale for a, b in ((one, truth), (other, truth), (one, other)))
+            assert apart <= tolerance or off <= 2 * own, (name, off, own, apart)
 
 
 def shaped(name: str, tree: Tree) -> Tree:
@@ -269,6 +269,14 @@ def test_compiled_gradients_go_through_dropped_candidates(name: str, grow: Calla
     torch.testing.assert_close((gradient * probe).sum(), along, rtol=1e-2, atol=1e-3)
 
 
+IN_FLOAT32 = {
+    # One unit in the last place of a gate that a thousand children share, times the sum of their cells.
+    "n-ary-3": 5e-5,
+    # Gradients of a tensor of products, summed over five thousand nodes in another order.
+    "rntn": 2e-5,
+}
+
+
 def deep(n_words: int) -> Tree:
     children: list[list[int]] = [[] for _ in range(n_words)]
     top = 0
@@ -301,7 +309,7 @@ def test_deep_and_wide_trees_equal_recursion(name: str) -> None:
     trees = [deep(5_000), shaped(name, wide(1_000)), deep(3)]
     assert_equal(name, trees, dtype=torch.float64, tolerance=1e-8)
     if name != "recnn-3":  # five thousand rectified units in a row overflow float32
-        assert_as_exact_as_recursion(name, trees, tolerance=1e-5)
+        assert_as_exact_as_recursion(name, trees, tolerance=IN_FLOAT32.get(name, 1e-5))
 
 
 def test_tensor_refuses_wide_nodes() -> None:
