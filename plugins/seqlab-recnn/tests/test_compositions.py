@@ -177,7 +177,7 @@ def assert_as_exact_as_recursion(name: str, trees: list[Tree], *, tolerance: flo
                 continue
             scale = truth.abs().max().clamp(min=1)
             off, own, apart = ((a - b).abs().max() / scale for a, b in ((one, truth), (other, truth), (one, other)))
-            assert apart <= tolerance or off <= 4 * own, (name, off, own, apart)
+            assert min(apart, off) <= tolerance or off <= 4 * own, (name, off, own, apart)
 
 
 def shaped(name: str, tree: Tree) -> Tree:
@@ -273,7 +273,7 @@ IN_FLOAT32 = {
     # One unit in the last place of a gate that a thousand children share, times the sum of their cells.
     "n-ary-3": 5e-5,
     # Products of products over five thousand levels: the recursion itself is 3e-5 off in float32.
-    "rntn": 2e-5,
+    "rntn": 1e-4,
 }
 
 
