@@ -4,6 +4,8 @@ Within a tile the steps are combined in parallel; the state at its end is carrie
 """
 
 import torch
+
+# Triton comes with torch on some machines only; where it is there, the ignores of its absence are unused.
 import triton  # type: ignore[import-not-found, unused-ignore]
 import triton.language as tl  # type: ignore[import-not-found, unused-ignore]
 from torch import Tensor
@@ -26,9 +28,9 @@ def linear_kernel(  # type: ignore[no-untyped-def]
     found,
     n_steps,
     n_units,
-    IS_REVERSED: tl.constexpr,  # noqa: N803
-    TILE_STEPS: tl.constexpr,  # noqa: N803
-    TILE_UNITS: tl.constexpr,  # noqa: N803
+    IS_REVERSED: tl.constexpr,  # noqa: N803 (a constant)
+    TILE_STEPS: tl.constexpr,  # noqa: N803 (a constant)
+    TILE_UNITS: tl.constexpr,  # noqa: N803 (a constant)
 ):
     """Write c of every step. Arrays are (direction, time, unit), contiguous, a unit being one of a record's."""
     direction, unit = tl.program_id(0).to(tl.int64), tl.program_id(1) * TILE_UNITS + tl.arange(0, TILE_UNITS)

@@ -98,9 +98,9 @@ def _run(job: Job) -> int:
         print(reason, flush=True)  # noqa: T201 (into the log)
         live.end(TrialState.PRUNED)
     except Superseded:
-        print("superseded: another sweep goes on with this trial", flush=True)  # noqa: T201
+        print("superseded: another sweep goes on with this trial", flush=True)  # noqa: T201 (into the log)
     except SeqlabError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 (into the log)
         return MISTAKEN
     else:
         live.end(TrialState.COMPLETE, finite(_values(job, live)))
