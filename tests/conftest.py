@@ -27,9 +27,11 @@ from importlib.util import find_spec
 import hypothesis
 import pytest
 import torch
+from hydra.errors import MissingConfigException
 
-from seqlab.config import known_targets
-from seqlab.plugins import discover
+from seqlab.config import compose, known_targets
+from seqlab.overrides import explain
+from seqlab.plugins import LeftOut, Plugin, discover
 from seqlab.plugins.discovery import _warn
 
 # Examples are the same in every run (a failure repeats), and no test depends on how fast the machine is.
@@ -119,6 +121,22 @@ class Installer:
         self.packages.append(package)
         self.forget()
         return folder
+
+    def found(self, name: str) -> Plugin:
+        """Return the plugin of that name."""
+        (found,) = [one for one in discover().plugins if one.name == name]
+        return found
+
+    def left_out(self, name: str) -> LeftOut:
+        """Return the plugin of that name, which is left out, and why."""
+        (found,) = [one for one in discover().left_out if one.name == name]
+        return found
+
+    def answer(self, override: str) -> str:
+        """Return what a user is told who asks for an option that is not there."""
+        with pytest.raises(MissingConfigException) as caught:
+            compose([override])
+        return str(explain(caught.value, [override]))
 
     def forget(self) -> None:
         """Let plugins be discovered anew."""

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqlab.encoders.cells import Cell, LstmCell, State
+from seqlab.errors import ConfigError
 from seqlab.recurrence import compiled
 
 
@@ -21,6 +22,8 @@ class RecurrentLayer(nn.Module):
 
     def __init__(self, cells: Sequence[Cell], *, learns_state: bool, bptt_steps: int | None) -> None:
         super().__init__()
+        if bptt_steps is not None and bptt_steps < 1:
+            raise ConfigError(f"encoder.bptt_steps is {bptt_steps}; expected at least 1 step, or null for no cut")
         self.cells = nn.ModuleList(cells)
         self.bptt_steps = bptt_steps
         self.learned_states = [name for name in cells[0].state_widths if learns_state and name not in cells[0].unread_states]

@@ -59,24 +59,21 @@ class RecurrentEncoder(Encoder):
             initial_state=initial_state,
             is_stateful=is_stateful,
             is_bidirectional=is_bidirectional,
-            bptt_steps=bptt_steps,
         )
         self.n_directions = 2 if is_bidirectional else 1
-        self.n_directions_apart = self.n_directions if merge == "none" else 1
         self.merge, self.merge_name = get_merge(merge), merge
         self.n_stacks = 1 if stacking == "interleaved" else self.n_directions
         self.is_stateful = is_stateful
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
-        top_width, of_top_layer = input_width, 0
+        top_width = input_width
         for layer_width in _widths(width, depth):
             cells = [cell(top_width, layer_width) for _ in range(self.n_directions)]
             self.layers.append(RecurrentLayer(cells, learns_state=initial_state == "learned", bptt_steps=bptt_steps))
-            of_top_layer = cells[0].width
-            top_width = self._connect(connection, input_width=top_width, layer_width=of_top_layer)
+            top_width = self._connect(connection, input_width=top_width, layer_width=cells[0].width)
         self.output_width = top_width if self.n_stacks == 1 else self._merged_width(top_width)
-        self.summary_width = self._merged_width(of_top_layer)
-        between = [get_dropout(dropout_kind, drop_prob=drop_prob) for _ in self.layers]
-        self.dropouts = nn.ModuleList([*between[1:], get_dropout(dropout_kind, drop_prob=output_drop_prob)])
+        self.summary_width = self._merged_width(cells[0].width)
+        drop_probs = [*[drop_prob] * (len(self.layers) - 1), output_drop_prob]
+        self.dropouts = nn.ModuleList(get_dropout(dropout_kind, drop_prob=prob) for prob in drop_probs)
 
     def _connect(self, connection: str, *, input_width: int, layer_width: int) -> int:
         """Lead around the layer just added, the first one apart; return the width that the next one reads."""
@@ -108,7 +105,7 @@ class RecurrentEncoder(Encoder):
             steps.lengths,
             summary=self._summary(hidden, steps),
             state=state or None,
-            n_directions=self.n_directions_apart,
+            n_directions=self.n_directions if self.merge_name == "none" else 1,
         )
 
     def _stages(self) -> Iterator[tuple[RecurrentLayer, Sequence[Connection], nn.Module]]:
@@ -158,7 +155,6 @@ def _check(
     initial_state: str,
     is_stateful: bool,
     is_bidirectional: bool,
-    bptt_steps: int | None,
 ) -> None:
     if connection not in CONNECTIONS:
         raise ConfigError(f"encoder.connection is {connection!r}; expected one of {', '.join(CONNECTIONS)}")
@@ -170,5 +166,3 @@ def _check(
         raise ConfigError(
             "encoder.is_stateful is true, but the backward direction starts at the end; set encoder.is_bidirectional=false"
         )
-    if bptt_steps is not None and bptt_steps < 1:
-        raise ConfigError(f"encoder.bptt_steps is {bptt_steps}; expected at least 1 step, or null for no cut")

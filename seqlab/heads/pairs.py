@@ -21,12 +21,11 @@ from seqlab.data.fields import LabelField, ScoreField
 from seqlab.data.sides import SECOND
 from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError, DataError
-from seqlab.heads.base import Head
 from seqlab.heads.pooling import get_pooling
-from seqlab.heads.sequence import LabelHead
+from seqlab.heads.sequence import ChoiceHead, LabelHead
 from seqlab.metrics import agreement_scores
 from seqlab.steps import Steps
-from seqlab.types import Alternative, Prediction
+from seqlab.types import Prediction
 
 FEATURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "difference": lambda first, second: (first - second).abs(),
@@ -103,7 +102,7 @@ class PairLabelHead(LabelHead):
 
 
 @final
-class PairScoreHead(Head):
+class PairScoreHead(ChoiceHead):
     """How much two sides have to do with each other, as a real number from the lowest to the highest grade.
 
     It gives each grade a probability, and answers with their mean. A target between two grades is a distribution over the two
@@ -125,9 +124,7 @@ class PairScoreHead(Head):
         width: int,
         drop_prob: float,
     ) -> None:
-        super().__init__()
-        self.target = target
-        self.scores = _PairClassifier(
+        scores = _PairClassifier(
             input_width=input_width,
             summary_width=summary_width,
             pooling=pooling,
@@ -136,6 +133,8 @@ class PairScoreHead(Head):
             drop_prob=drop_prob,
             n_labels=len(target.labels),
         )
+        super().__init__(scores=scores)
+        self.target = target
         self.register_buffer("grades", torch.arange(target.lowest, target.highest + 1.0), persistent=False)
 
     @property
@@ -156,29 +155,6 @@ class PairScoreHead(Head):
         best, places = probs.max(1)
         rows = zip(places.tolist(), best.tolist(), (probs @ self.grades).tolist(), strict=True)
         return [Prediction([self.target.labels[i]], [p], value=value) for i, p, value in rows]
-
-    @property
-    def why_unranked(self) -> None:
-        """It ranks its answers."""
-
-    @property
-    def why_no_entropy(self) -> None:
-        """It knows the entropy of its answers."""
-
-    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
-        """Return the `n` likeliest grades."""
-        probs, places = self._logits(steps).softmax(1).topk(min(n, len(self.grades)), dim=1)
-        rows = zip(places.tolist(), probs.tolist(), strict=True)
-        return [[Alternative([self.target.labels[i]], p) for i, p in zip(*row, strict=True)] for row in rows]
-
-    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
-        """Return the entropy of the distribution over grades."""
-        nats: Tensor = torch.special.entr(self._logits(steps).softmax(1)).sum(1)
-        return nats
-
-    def _logits(self, steps: Steps) -> Float[Tensor, "batch label"]:
-        logits: Tensor = self.scores(steps).float()
-        return logits
 
     def gold(self, columns: Columns) -> list[float]:
         """Return each record's number."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
-from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField
+from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField, ScoreField
 from seqlab.dropout import NaiveDropout
 from seqlab.heads.base import Head
 from seqlab.heads.pooling import get_pooling
@@ -34,33 +34,14 @@ class _Classifier(nn.Module):
         return logits
 
 
-class LabelHead(Head):
-    """One label a record, by softmax over the scores of all labels that `scores` gives it."""
+class ChoiceHead(Head):
+    """One of the target's labels a record, by softmax over the scores of all that `scores` gives it."""
 
-    target: LabelField
+    target: LabelField | ScoreField
 
-    def __init__(self, *, target: LabelField, scores: nn.Module) -> None:
+    def __init__(self, *, scores: nn.Module) -> None:
         super().__init__()
-        self.target = target
         self.scores = scores
-        self.temperature = Temperature()
-
-    @property
-    def main_metric(self) -> str:
-        """Accuracy."""
-        return "accuracy"
-
-    def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
-        """Return the mean cross-entropy of the records with a known label."""
-        labels: Int[Tensor, " batch"] = batch.tensor(self.target)
-        losses = nn.functional.cross_entropy(self._logits(steps), labels, ignore_index=NO_TARGET, reduction="sum")
-        return losses / (labels != NO_TARGET).sum().clamp(min=1)
-
-    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
-        """Return the likeliest label of each record with its probability."""
-        probs, labels = self._logits(steps).softmax(1).max(1)
-        names = self.target.labels
-        return [Prediction([names[i]], [p]) for i, p in zip(labels.tolist(), probs.tolist(), strict=True)]
 
     @property
     def why_unranked(self) -> None:
@@ -82,7 +63,39 @@ class LabelHead(Head):
         return nats
 
     def _logits(self, steps: Steps) -> Float[Tensor, "batch label"]:
-        logits: Tensor = self.temperature(self.scores(steps).float())
+        logits: Tensor = self.scores(steps).float()
+        return logits
+
+
+class LabelHead(ChoiceHead):
+    """One label a record, each as probable as it turns out to be right once the temperature is fitted."""
+
+    target: LabelField
+
+    def __init__(self, *, target: LabelField, scores: nn.Module) -> None:
+        super().__init__(scores=scores)
+        self.target = target
+        self.temperature = Temperature()
+
+    @property
+    def main_metric(self) -> str:
+        """Accuracy."""
+        return "accuracy"
+
+    def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
+        """Return the mean cross-entropy of the records with a known label."""
+        labels: Int[Tensor, " batch"] = batch.tensor(self.target)
+        losses = nn.functional.cross_entropy(self._logits(steps), labels, ignore_index=NO_TARGET, reduction="sum")
+        return losses / (labels != NO_TARGET).sum().clamp(min=1)
+
+    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
+        """Return the likeliest label of each record with its probability."""
+        probs, labels = self._logits(steps).softmax(1).max(1)
+        names = self.target.labels
+        return [Prediction([names[i]], [p]) for i, p in zip(labels.tolist(), probs.tolist(), strict=True)]
+
+    def _logits(self, steps: Steps) -> Float[Tensor, "batch label"]:
+        logits: Tensor = self.temperature(super()._logits(steps))
         return logits
 
     def gold(self, columns: Columns) -> list[str]:

@@ -169,6 +169,9 @@ def assert_equal(name: str, trees: list[Tree], *, dtype: torch.dtype, tolerance:
 def assert_as_exact_as_recursion(name: str, trees: list[Tree], *, tolerance: float) -> None:
     """Check float32 against the recursion: within `tolerance`, or at most four times as far from that in float64."""
     cell = perturbed(name)
+    if name == "recnn-3":  # five thousand rectified units in a row overflow float32 where they do not shrink what they read
+        for parameter in cell.parameters():
+            parameter.data /= 4
     exact = outcome(node_by_node, copy.deepcopy(cell).double(), trees, seed=7)
     found, recursion = (outcome(run, cell, trees, seed=7) for run in (batched, node_by_node))
     for ones, others, truths in zip(found, recursion, exact, strict=True):
@@ -308,8 +311,7 @@ def test_levels_equal_recursion_on_a_thousand_trees(name: str, grow: Callable[..
 def test_deep_and_wide_trees_equal_recursion(name: str) -> None:
     trees = [deep(5_000), shaped(name, wide(1_000)), deep(3)]
     assert_equal(name, trees, dtype=torch.float64, tolerance=1e-8)
-    if name != "recnn-3":  # five thousand rectified units in a row overflow float32
-        assert_as_exact_as_recursion(name, trees, tolerance=IN_FLOAT32.get(name, 1e-5))
+    assert_as_exact_as_recursion(name, trees, tolerance=IN_FLOAT32.get(name, 1e-5))
 
 
 def test_tensor_refuses_wide_nodes() -> None:
