@@ -72,8 +72,8 @@ class RecurrentEncoder(Encoder):
             top_width = self._connect(connection, input_width=top_width, layer_width=cells[0].width)
         self.output_width = top_width if self.n_stacks == 1 else self._merged_width(top_width)
         self.summary_width = self._merged_width(cells[0].width)
-        drop_probs = [*[drop_prob] * (len(self.layers) - 1), output_drop_prob]
-        self.dropouts = nn.ModuleList(get_dropout(dropout_kind, drop_prob=prob) for prob in drop_probs)
+        between = [get_dropout(dropout_kind, drop_prob=drop_prob) for _ in self.layers]
+        self.dropouts = nn.ModuleList([*between[1:], get_dropout(dropout_kind, drop_prob=output_drop_prob)])
 
     def _connect(self, connection: str, *, input_width: int, layer_width: int) -> int:
         """Lead around the layer just added, the first one apart; return the width that the next one reads."""
