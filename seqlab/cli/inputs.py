@@ -71,7 +71,7 @@ def input_format(options: argparse.Namespace, tagger: "Tagger", *, needed: Seque
     if form == "jsonl":
         return JsonlFormat(needed=needed)
     if form == "conllu":
-        return ConllFormat.conllu()
+        return ConllFormat.conllu(needed=needed)
     columns = parse_columns(options.columns) if options.columns else None
     reader = tagger.bundle.facts.get("data", {}).get("reader", {})
     layout = conll_format(reader, columns=columns, needed=needed)

@@ -1,12 +1,12 @@
 """CoNLL lines to label and to give back: every line of the input as it was, with labels behind the tokens."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import mode
 from typing import Any, final
 
-from seqlab.data.readers.conllu import WORD_COLUMNS
+from seqlab.data.readers.conllu import WORD_COLUMNS, head_numbers
 from seqlab.data.readers.source import is_blank
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference.inputs import ConllLine, InputFormat, Record, Stretch
@@ -24,18 +24,21 @@ class ConllFormat(InputFormat):
     `columns` maps record columns to column indices from 0, negative ones from the end. `separator` is auto (tabs if most
     lines of the first sentences have one, else spaces), tab, space (a run of them), or the separator itself. Lines that
     start with `comment_prefix` (None: there are none) are passed through. With `has_ids` the first column counts the words, and
-    lines where it is no plain number (8-9, 8.1) are not words: they get `_` for a label.
+    lines where it is no plain number (8-9, 8.1) are not words: they get `_` for a label. With `has_heads` the column `heads`
+    holds numbers.
     """
 
     columns: Mapping[str, int]
     separator: str
     comment_prefix: str | None
     has_ids: bool
+    has_heads: bool
 
     @classmethod
-    def conllu(cls) -> "ConllFormat":
-        """Return the format of Universal Dependencies."""
-        return cls(columns=CONLLU_COLUMNS, separator="tab", comment_prefix="#", has_ids=True)
+    def conllu(cls, *, needed: Collection[str]) -> "ConllFormat":
+        """Return the format of Universal Dependencies, whose heads count only where they are `needed`."""
+        has_heads = "heads" in needed
+        return cls(columns=CONLLU_COLUMNS, separator="tab", comment_prefix="#", has_ids=True, has_heads=has_heads)
 
     def stretches(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Stretch]:
         """Return the sentences that each stretch completes, the last one at the end of the stream."""
@@ -99,14 +102,22 @@ class ConllFormat(InputFormat):
             column = list(self.columns)[values.index("")]
             what = f"{column} (column {self.columns[column]}) is empty"
             raise DataError(f"{where}: {what}; expected a value in each column read")
+        if self.has_heads:
+            head = values[list(self.columns).index("heads")]
+            if not (head == "_" or head.isdecimal()):
+                raise DataError(f"{where}: heads is {head!r}; expected the number of a word, 0 for the root")
         return values
 
     def _record(self, rows: list[list[str]], *, line: int) -> Record:
-        values = zip(*rows, strict=True)
-        return {"line": line} | {name: list(column) for name, column in zip(self.columns, values, strict=True)}
+        values: dict[str, list[Any]] = {
+            name: list(column) for name, column in zip(self.columns, zip(*rows, strict=True), strict=True)
+        }
+        if self.has_heads:
+            values["heads"] = head_numbers(values["heads"])
+        return {"line": line, **values}
 
 
-def conll_format(reader: Mapping[str, Any], *, columns: Mapping[str, int] | None, needed: Iterable[str]) -> ConllFormat:
+def conll_format(reader: Mapping[str, Any], *, columns: Mapping[str, int] | None, needed: Collection[str]) -> ConllFormat:
     """Return the layout that `reader`, a reader's config, reads; where it reads no CoNLL, tokens in column 0.
 
     `columns` replaces its columns; of these, the tokens and those that are `needed` count.
@@ -118,6 +129,7 @@ def conll_format(reader: Mapping[str, Any], *, columns: Mapping[str, int] | None
         separator=known.get("separator", "auto"),
         comment_prefix=known.get("comment_prefix"),
         has_ids=False,
+        has_heads="heads" in chosen and "heads" in needed,
     )
 
 

@@ -1,6 +1,6 @@
 """`Tagger`: a trained model at work on raw text, tokens or records."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ import torch
 from seqlab.bundle import Bundle, load_bundle
 from seqlab.data.batching import sorted_batches
 from seqlab.data.encoding import Batch, EncodedRecords
+from seqlab.data.fields import Field
 from seqlab.data.records import records_from_columns
 from seqlab.data.sides import SECOND
 from seqlab.data.tokenization import tokenize
@@ -44,10 +45,10 @@ class Tagger:
         targets = {head.target.key for head in heads.values()}
         self.bundle = bundle
         self.heads = list(heads)
-        self.encoder_columns = sorted({field.column for field in bundle.fields if field.key in bundle.encoder_keys})
-        read = {field.column for field in bundle.fields if field.key not in targets or field.key in bundle.encoder_keys}
+        self.encoder_columns = _columns(field for field in bundle.fields if field.key in bundle.encoder_keys)
+        read = _columns(field for field in bundle.fields if field.key not in targets or field.key in bundle.encoder_keys)
         seconds = {f"{name}{SECOND}" for name in self.encoder_columns if bundle.fields.of_pairs}
-        self.columns = sorted(read | seconds)
+        self.columns = sorted({*read, *seconds})
         has_steps = bundle.labeler.encoder.keeps_steps
         self.layers = {name: _layer(head, has_steps=has_steps) for name, head in heads.items()}
 
@@ -192,6 +193,10 @@ class Tagger:
 
     def _records(self, records: Sequence[Mapping[str, Any]], *, columns: Sequence[str]) -> datasets.Dataset:
         return records_from_columns({name: _column(name, records, needed=columns) for name in columns})
+
+
+def _columns(fields: Iterable[Field]) -> list[str]:
+    return sorted({column for field in fields for column in field.columns})
 
 
 def _listed(inputs: Sequence[Input]) -> Sequence[Input]:

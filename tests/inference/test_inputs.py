@@ -8,7 +8,7 @@ from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
 from seqlab.inference.inputs import InputFormat, JsonlFormat, Record, Stretch, TextFormat
 from seqlab.inference.lines import line_stretches
 
-CONLL = ConllFormat(columns={"tokens": 0}, separator="auto", comment_prefix=None, has_ids=False)
+CONLL = ConllFormat(columns={"tokens": 0}, separator="auto", comment_prefix=None, has_ids=False, has_heads=False)
 
 
 def stretches_of(source: InputFormat, text: str) -> list[Stretch]:
@@ -104,7 +104,7 @@ def test_conllu_passes_ranges_and_comments_by() -> None:
         row.format(2, "n't"),
         row.format("2.1", "e"),
     ]
-    (stretch,) = stretches_of(ConllFormat.conllu(), "\n".join(lines))
+    (stretch,) = stretches_of(ConllFormat.conllu(needed=["tokens"]), "\n".join(lines))
     assert stretch.records[0]["tokens"] == ["do", "n't"]
     assert [(line.is_token, line.has_columns) for line in stretch.lines] == [
         (False, False),
@@ -115,6 +115,16 @@ def test_conllu_passes_ranges_and_comments_by() -> None:
     ]
 
 
+def test_conllu_heads_are_numbers_where_the_model_reads_them() -> None:
+    text = "1\tdo\t_\t_\t_\t_\t0\troot\t_\t_\n2\tit\t_\t_\t_\t_\t_\tobj\t_\t_\n"
+    (record,) = records_of(ConllFormat.conllu(needed=["heads", "tokens"]), text)
+    assert record["heads"] == [0, None]
+    wrong = text.replace("\t0\t", "\tzero\t")
+    with pytest.raises(DataError, match=r"^f:1: heads is 'zero'; expected the number of a word, 0 for the root"):
+        records_of(ConllFormat.conllu(needed=["heads", "tokens"]), wrong)
+    assert len(records_of(ConllFormat.conllu(needed=["tokens"]), wrong)) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -123,7 +133,9 @@ def test_conllu_passes_ranges_and_comments_by() -> None:
     ],
 )
 def test_conll_tells_the_line_that_is_wrong(text: str, message: str) -> None:
-    source = ConllFormat(columns={"tokens": 0, "upos": 1}, separator="auto", comment_prefix=None, has_ids=False)
+    source = ConllFormat(
+        columns={"tokens": 0, "upos": 1}, separator="auto", comment_prefix=None, has_ids=False, has_heads=False
+    )
     with pytest.raises(DataError, match=f"^{message}"):
         records_of(source, text)
 

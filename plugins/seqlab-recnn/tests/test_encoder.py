@@ -217,6 +217,30 @@ def test_leaves_are_tagged_in_the_context_of_the_tree(tmp_path: Path) -> None:
     assert len(tagged.predictions["tags"].labels) == 5
 
 
+CONLLU = (
+    "1\tShe\t_\tPRON\t_\t_\t2\tnsubj\t_\t_\n2\tsees\t_\tVERB\t_\t_\t0\troot\t_\t_\n3\tOslo\t_\tPROPN\t_\t_\t2\tobj\t_\t_\n\n"
+)
+
+
+def test_words_are_tagged_in_the_context_of_their_dependencies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.conllu").write_text(CONLLU * 4, encoding="utf-8")
+    overrides = ["encoder=treelstm", "encoder.is_two_way=true", "encoder.output=leaves", "encoder.width=8", "n_threads=1"]
+    overrides += ["encoder/trees@encoder.tree.trees=dependencies", "trainer.max_epochs=1", "head=[softmax]"]
+    run = seqlab.train(["data=conllu", f"data.dir={tmp_path}", *overrides, f"hydra.run.dir={tmp_path / 'run'}"])
+    tagger = seqlab.load(run.model)
+    assert tagger.columns == ["deprel", "heads", "tokens"]
+    record = {"tokens": ["She", "sees", "Oslo"], "heads": [2, 0, 2], "deprel": ["nsubj", "root", "obj"], "misc": ["_"] * 3}
+    (tagged,) = tagger.predict([record])
+    assert len(tagged.predictions["tags"].labels) == 3
+    (encoded,) = tagger.encode([record])
+    assert encoded.summary.shape == (8,)
+    capsys.readouterr()
+    assert main(["predict", str(run.folder), str(tmp_path / "test.conllu")]) == 0
+    lines = capsys.readouterr().out.split("\n")
+    assert [line.split("\t")[-1] for line in lines[:3]] == tagged.predictions["tags"].labels
+
+
 def test_segments_are_the_nodes_that_cover_them() -> None:
     head = SegmentHead.__new__(SegmentHead)
     torch.nn.Module.__init__(head)

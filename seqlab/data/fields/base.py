@@ -1,7 +1,7 @@
 """What a field is: one column turned into padded tensors and back, with the vocabulary that this takes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -46,6 +46,11 @@ class Field(ABC):
     def key(self) -> str:
         """What tells this field from others: two fields with one key share everything they learn from the data."""
         return repr(self)
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """All columns that it reads: `column`, and what others say of that."""
+        return (self.column,)
 
     @abstractmethod
     def fit(self, columns: Columns) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -113,6 +113,11 @@ def _document_keys(metadata: dict[str, str], document: dict[str, str]) -> dict[s
     return own if starts_document else document | own
 
 
+def head_numbers(cells: Sequence[str]) -> list[int | None]:
+    """Return the heads that the cells name, None where there is `_`."""
+    return [None if cell == "_" else int(cell) for cell in cells]
+
+
 def _words(sentence: _Sentence, *, source: Source, entities: EntityBrackets | None) -> dict[str, Any] | None:
     """Return the sentence's columns, or None where faults were reported."""
     if not _rows_sound(sentence, source=source):
@@ -120,7 +125,7 @@ def _words(sentence: _Sentence, *, source: Source, entities: EntityBrackets | No
     words = [cells for _, cells in sentence.rows if cells[0].isdecimal()]
     others = [cells for _, cells in sentence.rows if not cells[0].isdecimal()]
     values: dict[str, Any] = dict(zip(WORD_COLUMNS, list(zip(*words, strict=True))[1:], strict=True))
-    values["heads"] = [None if head == "_" else int(head) for head in values["heads"]]
+    values["heads"] = head_numbers(values["heads"])
     values["multiword"] = ["\t".join(cells) for cells in others if "-" in cells[0]]
     values["empty_nodes"] = ["\t".join(cells) for cells in others if "." in cells[0]]
     values["comments"] = sentence.comments

@@ -43,6 +43,11 @@ class TreeField(Field):
             raise ConfigError(f"encoder.tree.productions is {self.productions!r}; expected one of {', '.join(PRODUCTIONS)}")
         self.column = self.trees.column
 
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns that trees are read from."""
+        return self.trees.columns
+
     def fit(self, columns: Columns) -> None:
         """Count the productions of the training records."""
         self.known = []
@@ -100,6 +105,11 @@ class NodeLabelField(TagTargets):
                 "to learn; set encoder.tree.productions=shape, or none where the composition needs no productions"
             )
         self.column = self.trees.column
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns that trees are read from."""
+        return self.trees.columns
 
     def readings(self, tag: str) -> list[str]:
         """Return the label; none for a node without one."""

@@ -20,6 +20,11 @@ class Trees(ABC):
 
     column: str
 
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns that it reads."""
+        return (self.column,)
+
     @abstractmethod
     def read(self, columns: Columns) -> list[Tree]:
         """Return the tree of each record.
@@ -78,6 +83,11 @@ class BracketTrees(ShapedTrees):
         super().__post_init__()
         _check_shape("fallback", self.fallback)
 
+    @property
+    def columns(self) -> Sequence[str]:
+        """The trees and their words."""
+        return self.column, self.words
+
     def _read(self, columns: Columns) -> list[Tree]:
         strings = columns.strings(self.column)
         parsed = [_parsed(text) for text in strings.distinct]
@@ -109,6 +119,11 @@ class DependencyTrees(ShapedTrees):
 
     column: str
     relations: str
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The heads and their relations."""
+        return self.column, self.relations
 
     def _read(self, columns: Columns) -> list[Tree]:
         pairs = zip(columns.lists(self.column), columns.lists(self.relations), strict=True)
