@@ -16,6 +16,7 @@ FLOORS = (
     (
         "types",
         "paths",
+        "replacing",
         "arguments",
         "steps",
         "directions",

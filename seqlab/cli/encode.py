@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seqlab.cli.allowing import add_allow
 from seqlab.cli.inputs import STDIN, add_input_options, input_format, opened
 from seqlab.errors import ConfigError
+from seqlab.replacing import replacing
 
 if TYPE_CHECKING:
     from seqlab.inference import Tagger
@@ -70,20 +71,16 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _written(options: argparse.Namespace, tagger: "Tagger") -> Iterator["VectorFile"]:
-    """Open the output, which gets its name once it is whole; what was there before stays until then."""
+    """Open the output."""
     from seqlab.inference.vector_files import file_type, kind_of
 
     path: Path = options.output
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        out = file_type(path)(unfinished, kind=kind_of(tagger, use_steps=options.steps))
-    except OSError as error:
-        reason = error.strerror or f"no folder {path.parent}"  # Arrow says no more of it than a long line
-        what = f"--output {path} cannot be written: {reason}; give a file in a folder that exists"
-        raise ConfigError(what) from error
-    try:
+    with replacing(path) as unfinished:
+        try:
+            out = file_type(path)(unfinished, kind=kind_of(tagger, use_steps=options.steps))
+        except OSError as error:
+            reason = error.strerror or f"no folder {path.parent}"  # Arrow says no more of it than a long line
+            what = f"--output {path} cannot be written: {reason}; give a file in a folder that exists"
+            raise ConfigError(what) from error
         yield out
         out.close()
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

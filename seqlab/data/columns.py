@@ -1,9 +1,9 @@
 """Columns of records as flat arrays with offsets: read from Arrow once, then sliced and padded without a Python loop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import datasets
 import numpy as np
@@ -11,6 +11,8 @@ import pyarrow as pa
 from jaxtyping import Int
 
 from seqlab.errors import DataError
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Columns:
     def __init__(self, records: datasets.Dataset) -> None:
         self.records = records
         self._strings: dict[str, StringColumn] = {}
+        self._made: dict[str, Any] = {}
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -82,6 +85,13 @@ class Columns:
             row = int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))
             raise DataError(f"{self.place(row)} has no value in column {name!r}")
         return array
+
+    def made(self, key: str, make: Callable[["Columns"], Made]) -> Made:
+        """Return what `make` makes of the columns, once for each `key`: such as trees, which are slow to parse."""
+        if key not in self._made:
+            self._made[key] = make(self)
+        found: Made = self._made[key]
+        return found
 
     def strings(self, name: str) -> StringColumn:
         """Return column `name` of strings, or of lists of strings."""

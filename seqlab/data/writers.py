@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, final
 
 from seqlab.errors import DataError
+from seqlab.replacing import replacing
 
 Record: TypeAlias = Mapping[str, Any]
 Target: TypeAlias = Path | Callable[[str], object]
@@ -140,15 +141,11 @@ def _write_lines(lines: Iterable[str], target: Target) -> None:
         for line in lines:
             target(f"{line}\n")
         return
-    unfinished = target.with_name(f"{target.name}.part")
     try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+        with replacing(target) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(f"{line}\n" for line in lines)
-        unfinished.replace(target)
     except OSError as error:
         raise DataError(f"{target}: cannot be written: {error.strerror}; check its folder") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _comments(record: Record) -> Iterator[str]:

@@ -121,7 +121,7 @@ def test_convert_refuses_what_the_target_cannot_hold(tmp_path: Path, target: str
     with pytest.raises(DataError, match=message):
         convert_file(tmp_path / "x", tmp_path / "out", source_format="jsonl", target_format=target, **settings)
     assert not (tmp_path / "out").is_file()
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob("*.unfinished"))
 
 
 def test_convert_refuses_tags_that_it_cannot_read(tmp_path: Path) -> None:

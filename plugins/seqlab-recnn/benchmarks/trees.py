@@ -1,4 +1,4 @@
-"""Training steps of a child-sum Tree-LSTM over a batch of trees: by level, node after node, and by pytorch-tree-lstm.
+"""Training steps of Tree-LSTMs over a batch of trees: ours, all trees at once; node after node; and by pytorch-tree-lstm.
 
 All take turns in one process; a step is forward, backward and Adam's. Ratios are those of the medians, and of the shortest
 times, which other load on the machine lengthens least. Ours puts the forest of each batch together within the
@@ -123,8 +123,8 @@ def main() -> None:
     sums = ChildSumLstm(input_width=width, width=width, forget_bias=1.0, recurrent_drop_prob=0.0)
     pairs = NaryLstm(input_width=width, width=width, n_places=2, forget_bias=1.0, recurrent_drop_prob=0.0)
     runs = {
-        "by level": training_step(sums, by_levels(sums, trees, inputs)),
-        "by level, binary": training_step(pairs, by_levels(pairs, trees, inputs)),
+        "all at once": training_step(sums, by_levels(sums, trees, inputs)),
+        "all at once, binary": training_step(pairs, by_levels(pairs, trees, inputs)),
         SLOWEST: training_step(sums, by_nodes(sums, trees, inputs)),
         "pytorch-tree-lstm": training_step(*by_package(trees, inputs, width=width)),
     }

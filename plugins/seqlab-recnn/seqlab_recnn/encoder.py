@@ -1,4 +1,4 @@
-"""The tree encoder: states of all nodes of all trees of a batch, level by level."""
+"""The tree encoder: states of all nodes of all trees of a batch at once."""
 
 from collections.abc import Callable
 from typing import final

@@ -263,3 +263,9 @@ def test_gum_has_its_words(request: pytest.FixtureRequest) -> None:
     found = trees.read(string_records({"tree": records["tree"][:], "tokens": records["tokens"][:]}))
     assert sum(tree.n_words for tree in found) == 9_968
     assert max(len(below) for tree in found for below in tree.children) == 2
+
+
+def test_trees_of_the_same_columns_are_read_once_for_each_shape() -> None:
+    columns = columns_of()
+    assert brackets().read(columns) is brackets().read(columns)
+    assert [len(tree) for tree in brackets(binarize="none").read(columns)] != [len(tree) for tree in brackets().read(columns)]

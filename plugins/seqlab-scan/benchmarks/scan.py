@@ -2,18 +2,18 @@
 
 All take turns in one process, in a new order each time, so that other load on the machine falls on each; the ratios are those
 of the medians, and of the shortest times, which other load lengthens least.
-Run: python plugins/seqlab-scan/benchmarks/scan.py [--steps 2000] [--width 100] [--batch 8] [--threads 1 2] [--algorithms]
-[--both]
+Run: PYTHONPATH=benchmarks python plugins/seqlab-scan/benchmarks/scan.py [--steps 2000] [--width 100] [--batch 8] [--threads 1 2]
+[--algorithms] [--both]
 """
 
 import argparse
 import random
 import statistics
-import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from turns import seconds
 
 from seqlab.allocation import keep_freed_memory
 from seqlab.config import build, compose, known_targets, plain
@@ -57,12 +57,6 @@ def training_step(module: nn.Module, values: Tensor, weights: Tensor) -> Callabl
             torch.cuda.synchronize()
 
     return run
-
-
-def seconds(run: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def report(options: argparse.Namespace, *, n_threads: int, is_bidirectional: bool) -> None:

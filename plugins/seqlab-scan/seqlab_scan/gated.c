@@ -54,7 +54,7 @@ static void open_gates(
     float *RESTRICT new)
 {
     int64_t n = p->width, n_gates = gates_of(p);
-    float *RESTRICT g = x, *RESTRICT f = x + n, *RESTRICT i = x + 2 * n, *RESTRICT o = x + (1 + n_gates) * n;
+    float *g = x, *f = x + n, *i = x + 2 * n, *o = x + (1 + n_gates) * n; /* of one array: f is also written on into i */
     add(bias, x, p->n_columns);
     if (peepholes)
         EACH(j, n) {

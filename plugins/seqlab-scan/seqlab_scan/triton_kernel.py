@@ -33,7 +33,7 @@ def linear_kernel(  # type: ignore[no-untyped-def]
     TILE_UNITS: tl.constexpr,  # noqa: N803 (a constant)
 ):
     """Write c of every step. Arrays are (direction, time, unit), contiguous, a unit being one of a record's."""
-    direction, unit = tl.program_id(0).to(tl.int64), tl.program_id(1) * TILE_UNITS + tl.arange(0, TILE_UNITS)
+    unit, direction = tl.program_id(0) * TILE_UNITS + tl.arange(0, TILE_UNITS), tl.program_id(1).to(tl.int64)
     is_unit = unit < n_units
     state = tl.load(first + direction * n_units + unit, mask=is_unit, other=0.0)
     row = tl.arange(0, TILE_STEPS)
@@ -59,7 +59,7 @@ def run_kernel(keep: Tensor, entered: Tensor, first: Tensor, *, is_reversed: boo
     n_directions, n_steps, n_records, width = entered.shape
     n_units = n_records * width
     if found.numel():
-        linear_kernel[(n_directions, triton.cdiv(n_units, TILE_UNITS))](
+        linear_kernel[(triton.cdiv(n_units, TILE_UNITS), n_directions)](  # only the first axis takes more than 65,535
             keep, entered, first, found, n_steps, n_units, is_reversed, TILE_STEPS, TILE_UNITS
         )
     return found

@@ -21,9 +21,14 @@ from transformers.utils import logging
 
 from seqlab.errors import ConfigError
 
-KINDS = frozenset({*MODEL_FOR_MASKED_LM_MAPPING_NAMES, *MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES} - {"mra", "yoso"})
-"""Kinds of models that read text: of which transformers makes token classifiers or masked language models; but for two that
-fetch compiled code from the hub."""
+_UNFIT = frozenset(
+    {"mra", "yoso"}  # fetch compiled code from the hub
+    | {"fnet", "nystromformer"}  # let padding into the vectors of words, by a Fourier transform and by a convolution
+    | {"reformer"}  # gives vectors of twice its width
+    | {"bros", "layoutlmv2"}  # want the places of words on a page
+)
+KINDS = frozenset({*MODEL_FOR_MASKED_LM_MAPPING_NAMES, *MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES} - _UNFIT)
+"""Kinds of models that read text: of which transformers makes token classifiers or masked language models; but for `_UNFIT`."""
 
 _LEFT_OUT = frozenset(
     {"auto_map", "quantization_config", "attn_implementation", "experts_implementation", "transformers_weights"}

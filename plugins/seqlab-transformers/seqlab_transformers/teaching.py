@@ -29,16 +29,17 @@ class Teacher:
         self.labeler = tagger.bundle.labeler.to(device)
         self.head = _token_head(tagger, head)
 
-    def taught(self, records: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    def taught(self, records: Sequence[Mapping[str, Any]], *, first: int) -> Iterator[dict[str, Any]]:
         """Return the records with `tokens`, `tags` and `teacher`: an object a step, tag -> probability.
 
-        Records that have tags keep them; the others get the teacher's labels.
+        Records that have tags keep them; the others get the teacher's labels. `first` is the place of the first record in the
+        input, for messages.
 
         Raises: DataError for tags that the teacher does not know, or that are not one a step.
         """
         complete = [read_input(record) for record in records]
-        for i, (record, (labels, answers)) in enumerate(zip(complete, self._answers(complete), strict=True)):
-            tags = record.get("tags", labels)
+        for i, (record, (labels, answers)) in enumerate(zip(complete, self._answers(complete), strict=True), start=first):
+            tags = labels if record.get("tags") is None else record["tags"]
             self._check(tags, n_steps=len(labels), record=record.get("id", i))
             yield {**record, "tags": tags, "teacher": answers}
 
@@ -80,6 +81,8 @@ def _value(record: Mapping[str, Any], name: str) -> Any:
 
 
 def _token_head(tagger: Tagger, name: str | None) -> TokenHead:
+    if not tagger.bundle.labeler.encoder.keeps_steps:
+        raise ConfigError("the teacher labels nodes of trees, and a student learns tags of tokens; take a teacher of such")
     heads = tagger.bundle.labeler.heads
     able = {key: head for key, head in heads.items() if isinstance(head, TokenHead)}
     if name is None and len(able) == 1:

@@ -90,6 +90,27 @@ def test_records_keep_their_tags_and_all_else(teacher: Path, tmp_path: Path) -> 
     assert (second["id"], len(second["tags"]), len(second["teacher"])) == ("b", 1, 1)
 
 
+def test_a_record_without_tags_gets_those_of_the_teacher(teacher: Path, tmp_path: Path) -> None:
+    given = [{"tokens": ["Ada", "slept"], "tags": None}]
+    assert distil([str(teacher), str(write(tmp_path / "in.jsonl", given)), "-o", str(tmp_path / "out.jsonl")]) == 0
+    (found,) = records(tmp_path / "out.jsonl")
+    assert len(found["tags"]) == 2
+
+
+def test_column_files_are_read_as_predict_reads_them(teacher: Path, tmp_path: Path) -> None:
+    words = ["Ada\tB-PER", "slept\tO", "", "Kiel\tB-LOC"]
+    assert distil([str(teacher), str(write(tmp_path / "in.conll", words)), "-o", str(tmp_path / "out.jsonl")]) == 0
+    assert [record["tokens"] for record in records(tmp_path / "out.jsonl")] == [["Ada", "slept"], ["Kiel"]]
+
+
+def test_what_was_there_stays_where_a_record_cannot_be_taken(teacher: Path, tmp_path: Path) -> None:
+    out = write(tmp_path / "out.jsonl", ["before"])
+    wrong = write(tmp_path / "in.jsonl", [{"tokens": ["a"]}, {"tokens": ["a"], "tags": ["S-LOC"]}])
+    assert distil([str(teacher), str(wrong), "-o", str(out)]) == 2
+    assert out.read_text() == "before\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", "out.jsonl"}
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [
@@ -134,6 +155,15 @@ def test_files_that_cannot_be_are_told(teacher: Path, tmp_path: Path, capsys: py
     assert "none.txt: cannot be read: No such file" in told
     assert "no model here" in told
     assert texts.read_text() == "".join(f"{text}\n" for text in TEXTS)
+
+
+def test_a_teacher_of_nodes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("seqlab_recnn", reason="trees come with seqlab-recnn")
+    sizes = ["data.reader.n_train=20", "data.reader.n_val=4", "data.reader.n_test=4", "encoder.width=4", "trainer.max_epochs=1"]
+    run = seqlab.train(["data=sample_trees", "encoder=treelstm", "head=[nodes]", *sizes, f"hydra.run.dir={tmp_path / 'run'}"])
+    texts = write(tmp_path / "in.jsonl", [{"tokens": ["fine"], "tree": ""}])
+    assert distil([str(run.model), str(texts), "-o", str(tmp_path / "out.jsonl")]) == 2
+    assert "the teacher labels nodes of trees, and a student learns tags of tokens" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("head", ["crf_taught", "softmax_taught"])

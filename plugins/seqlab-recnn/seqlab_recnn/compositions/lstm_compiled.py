@@ -67,15 +67,18 @@ class _CompiledStates(torch.autograd.Function):
         ctx.shared = {"n_shares": min(torch.get_num_threads(), len(forest.lengths)), "forest": forest}
         ctx.sizes = {"width": width, "n_places": n_places}
         run(LSTM, "lstm_forward", _LSTM, **ctx.shared, values={**ctx.sizes, **made, **given, **biases})
+        states = made.pop("states")
         ctx.tape = {**made, **given}
-        ctx.save_for_backward(joint, own)  # so that torch tells of weights that were changed in between
-        return made["states"]
+        # The states, because an output kept on `ctx` itself would never be freed without the garbage collector; the weights, so
+        # that torch tells of those that were changed in between.
+        ctx.save_for_backward(states, joint, own)
+        return states
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_states: Tensor) -> tuple[Tensor | None, ...]:
-        assert all(one is None or one.numel() for one in ctx.saved_tensors)
-        tape = ctx.tape
+        states, *_ = ctx.saved_tensors
+        tape = {**ctx.tape, "states": states}
         d_states = d_states.contiguous().clone()
         made = {"d_states": d_states, **{f"d_{name}": torch.empty_like(tape[name]) for name in ("leaves", "gates", "forget")}}
         run(LSTM, "lstm_backward", _LSTM, **ctx.shared, values={**ctx.sizes, **tape, **made})

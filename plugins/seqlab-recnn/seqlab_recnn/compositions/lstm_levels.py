@@ -5,7 +5,7 @@ products, gates and what levels read stand in buffers for all levels, operations
 one product at the end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
@@ -85,7 +85,9 @@ class _States(torch.autograd.Function):
             torch.tanh(new[:, width:], out=at.squashed)
             torch.mul(out_gate, at.squashed, out=new[:, :width])
         ctx.save_for_backward(joint, own, mask)
-        ctx.forest, ctx.tape = forest, tape
+        # The backward pass asks for what the tape has read of the states, not for them: an output kept on `ctx` would wait for
+        # the garbage collector.
+        ctx.forest, ctx.tape = forest, tape.without_states()
         return tape.states
 
     @staticmethod
@@ -176,6 +178,10 @@ class _Tape:
             forget=leaves.new_empty(n_edges if has_own else 0, width),
             squashed=leaves.new_empty(n_inner, width),
         )
+
+    def without_states(self) -> "_Tape":
+        """Return the same buffers but for the states."""
+        return replace(self, states=self.states.new_empty(0, self.states.shape[1]))
 
     def inner(self, level: Level) -> slice:
         """Return the place of the level's nodes among the inner ones."""

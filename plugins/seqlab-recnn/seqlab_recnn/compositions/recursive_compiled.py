@@ -52,7 +52,6 @@ class _CompiledStates(torch.autograd.Function):
         states = leaves.new_empty(forest.n_rows, width)
         states[: len(leaves)] = leaves
         ctx.tape = {
-            "states": states,
             "seen": leaves.new_empty(n_inner, max(1, settings["n_places"]) * width),
             "values": leaves.new_empty(n_inner, width),
             "kinds": torch.empty(n_inner, dtype=torch.int64),
@@ -61,8 +60,8 @@ class _CompiledStates(torch.autograd.Function):
         }
         ctx.shared = {"n_shares": min(torch.get_num_threads(), len(forest.lengths)), "forest": forest}
         ctx.settings = {**settings, "width": width}
-        _call("recursive_forward", ctx, parameters)
-        ctx.save_for_backward(*parameters)
+        _call("recursive_forward", ctx, parameters, states=states)
+        ctx.save_for_backward(states, *parameters)  # an output kept on `ctx` itself would wait for the garbage collector
         return states
 
     @staticmethod
@@ -70,7 +69,8 @@ class _CompiledStates(torch.autograd.Function):
     def backward(ctx: Any, d_states: Tensor) -> tuple[Tensor | None, ...]:
         d_states = d_states.contiguous().clone()
         d_values = torch.empty_like(ctx.tape["values"])
-        _call("recursive_backward", ctx, ctx.saved_tensors, d_states=d_states, d_values=d_values)
+        states, *parameters = ctx.saved_tensors
+        _call("recursive_backward", ctx, parameters, states=states, d_states=d_states, d_values=d_values)
         d_weights, d_biases = _of_kinds(ctx, d_values)
         return None, None, None, d_states[: ctx.shared["forest"].level_ends[0]], *d_weights, *d_biases
 

@@ -25,12 +25,16 @@ class Trees(ABC):
         """The columns that it reads."""
         return (self.column,)
 
-    @abstractmethod
     def read(self, columns: Columns) -> list[Tree]:
-        """Return the tree of each record.
+        """Return the tree of each record, read once from the same columns.
 
         Raises: DataError naming the record whose tree is none.
         """
+        return columns.made(repr(self), self._read)
+
+    @abstractmethod
+    def _read(self, columns: Columns) -> list[Tree]:
+        """Return the tree of each record."""
 
 
 @dataclass
@@ -50,12 +54,11 @@ class ShapedTrees(Trees):
             if value not in known:
                 raise ConfigError(f"encoder.tree.trees.{name} is {value!r}; expected one of {', '.join(known)}")
 
-    def read(self, columns: Columns) -> list[Tree]:
-        """Return the tree of each record, shaped."""
-        return [self._shaped(tree) for tree in self._read(columns)]
+    def _read(self, columns: Columns) -> list[Tree]:
+        return [self._shaped(tree) for tree in self._written(columns)]
 
     @abstractmethod
-    def _read(self, columns: Columns) -> list[Tree]:
+    def _written(self, columns: Columns) -> list[Tree]:
         """Return the trees as they are written."""
 
     def _shaped(self, tree: Tree) -> Tree:
@@ -88,7 +91,7 @@ class BracketTrees(ShapedTrees):
         """The trees and their words."""
         return self.column, self.words
 
-    def _read(self, columns: Columns) -> list[Tree]:
+    def _written(self, columns: Columns) -> list[Tree]:
         strings = columns.strings(self.column)
         parsed = [_parsed(text) for text in strings.distinct]
         n_words = columns.strings(self.words).codes.lengths.tolist()
@@ -125,7 +128,7 @@ class DependencyTrees(ShapedTrees):
         """The heads and their relations."""
         return self.column, self.relations
 
-    def _read(self, columns: Columns) -> list[Tree]:
+    def _written(self, columns: Columns) -> list[Tree]:
         pairs = zip(columns.lists(self.column), columns.lists(self.relations), strict=True)
         return [self._tree(heads, relations, columns, row) for row, (heads, relations) in enumerate(pairs)]
 
@@ -148,8 +151,7 @@ class BranchingTrees(Trees):
         """Check the settings."""
         _check_shape("shape", self.shape)
 
-    def read(self, columns: Columns) -> list[Tree]:
-        """Return a tree for each record."""
+    def _read(self, columns: Columns) -> list[Tree]:
         return [branching(n, shape=self.shape) for n in columns.strings(self.column).codes.lengths.tolist()]
 
 
