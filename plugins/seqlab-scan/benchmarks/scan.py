@@ -2,8 +2,8 @@
 
 All take turns in one process, in a new order each time, so that other load on the machine falls on each; the ratios are those
 of the medians, and of the shortest times, which other load lengthens least.
-Run: PYTHONPATH=benchmarks python plugins/seqlab-scan/benchmarks/scan.py [--steps 2000] [--width 100] [--batch 8] [--threads 1 2]
-[--algorithms] [--both]
+Run: PYTHONPATH=benchmarks python plugins/seqlab-scan/benchmarks/scan.py [--steps 2000] [--width 100] [--batch 8]
+[--threads 1 2] [--algorithms] [--both]
 """
 
 import argparse
