@@ -72,6 +72,24 @@ def check_repeat(settings: Mapping[str, Any]) -> None:
         raise ConfigError(
             "ckpt_path goes with one run; leave it out, and start a repeated run again in its folder (hydra.run.dir)"
         )
+    _check_one_process(settings["trainer"])
+
+
+def _check_one_process(trainer: Mapping[str, Any]) -> None:
+    """Check that a run trains in the process that starts it: others would run the whole command, repetitions and all."""
+    devices, strategy = trainer.get("devices"), trainer.get("strategy")
+    kind = strategy.get("_target_") if isinstance(strategy, Mapping) else strategy
+    is_alone = {
+        "devices": devices in (None, 1, "1") or (isinstance(devices, list) and len(devices) == 1),
+        "num_nodes": trainer.get("num_nodes") in (None, 1),
+        "strategy": kind in (None, "auto") or "single" in str(kind).lower(),
+    }
+    for name in (name for name, holds in is_alone.items() if not holds):
+        raise ConfigError(
+            f"trainer.{name} is {trainer[name]!r}; expected one process for each repetition of a repeated run: "
+            "trainer.devices=1 and neither trainer=ddp, another strategy nor more nodes; "
+            "repeat.n_workers=… runs so many repetitions side by side"
+        )
 
 
 def _check_fold(fold: object) -> None:

@@ -12,8 +12,10 @@ import pytest
 
 import seqlab
 from seqlab.bundle import find_bundle
+from seqlab.config import compose, plain
 from seqlab.errors import BundleError, ConfigError, SeqlabError
 from seqlab.finished_repeat import FinishedRepeat
+from seqlab.settings import check_repeat
 from seqlab.testing.runs import SMALL, train_small
 from seqlab.training import Run
 
@@ -123,6 +125,34 @@ def test_when_all_fail_it_is_told_once(tmp_path: Path) -> None:
 def test_bad_numbers_are_told_before_anything_runs(tmp_path: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         train_small(Path("nowhere"), tmp_path, overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["trainer=ddp", "trainer.accelerator=cpu"], r"trainer\.devices is 2; expected one process for each repetition"),
+        (["trainer=ddp", "trainer.devices=1"], r"trainer\.strategy is 'ddp'; expected one process .* repeat\.n_workers=…"),
+        (["+trainer.strategy={_target_: pytorch_lightning.strategies.DDPStrategy}"], r"trainer\.strategy is .*DDPStrategy"),
+        (["+trainer.num_nodes=2"], r"trainer\.num_nodes is 2; expected one process"),
+        (["trainer.devices=[0,1]"], r"trainer\.devices is \[0, 1\]; expected one process"),
+        (["trainer.devices=auto"], r"trainer\.devices is 'auto'; expected one process"),
+    ],
+)
+def test_repetitions_of_several_processes_are_refused(tmp_path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train_small(Path("nowhere"), tmp_path, [*overrides, "repeat.seeds=2"])
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["trainer.devices=[0]", "+trainer.strategy=auto", "+trainer.num_nodes=1"],
+        ["+trainer.strategy={_target_: pytorch_lightning.strategies.SingleDeviceStrategy}"],
+    ],
+)
+def test_repetitions_of_one_process_each_are_not(overrides: list[str]) -> None:
+    check_repeat(plain(compose([*overrides, "repeat.seeds=2"])))
 
 
 @pytest.mark.slow
