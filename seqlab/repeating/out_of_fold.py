@@ -1,5 +1,6 @@
 """The answers of a cross-validation: every training record as the model says that was not trained on it."""
 
+import logging
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -8,27 +9,45 @@ from seqlab.data.folds import Fold
 from seqlab.finished_run import FinishedRun
 from seqlab.repeating.plan import Repetition
 
+log = logging.getLogger(__name__)
+
 SPLIT = "out_of_fold_seed_{}"
 """Name of the answers of the cross-validation with a seed, among those of splits."""
 
 
 def join_answers(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int) -> dict[str, list[str]]:
-    """Write the answers of each seed whose folds are all there, in the order of the data, and return their files by seed."""
+    """Write the answers of each seed whose folds are all there, in the order of the data, and return their files by seed.
+
+    Those of folds that have not answered all that they held out are left out, with a warning.
+    """
     written: dict[str, list[str]] = {}
     for seed in dict.fromkeys(one.seed for one in repetitions):
         folds = [folder / one.name for one in repetitions if one.seed == seed]
         if all((fold / "metrics.json").is_file() for fold in folds):
             data_sets = FinishedRun(folds[0]).data_sets("test")
-            written[str(seed)] = [_joined(folder, folds, seed=seed, n_folds=n_folds, data_set=name) for name in data_sets]
+            files = (_joined(folder, folds, seed=seed, n_folds=n_folds, data_set=name) for name in data_sets)
+            written[str(seed)] = [file for file in files if file is not None]
     return written
 
 
-def _joined(folder: Path, folds: Sequence[Path], *, seed: int, n_folds: int, data_set: str) -> str:
-    lines = [(fold / "predictions" / data_set / "test.jsonl").read_text(encoding="utf-8").splitlines() for fold in folds]
+def _joined(folder: Path, folds: Sequence[Path], *, seed: int, n_folds: int, data_set: str) -> str | None:
+    lines = [_lines(fold / "predictions" / data_set / "test.jsonl") for fold in folds]
     n_records = sum(map(len, lines))
     rows = [Fold(index, n_folds).rows(n_records, seed=seed).tolist() for index in range(1, n_folds + 1)]
-    in_order = sorted(zip(chain.from_iterable(rows), chain.from_iterable(lines), strict=True))
     path = Path("predictions", data_set, f"{SPLIT.format(seed)}.jsonl")
+    answered, held_out = ([len(of_fold) for of_fold in parts] for parts in (lines, rows))
+    if answered != held_out:
+        log.warning(
+            "%s is not written: the folds have %s answers, where folds of %d records have %s; let each answer all its records"
+            " (trainer.limit_test_batches)", folder / path, answered, n_records, held_out,
+        )  # fmt: skip
+        return None
+    in_order = sorted(zip(chain.from_iterable(rows), chain.from_iterable(lines), strict=True))
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_text("".join(f"{line}\n" for _, line in in_order), encoding="utf-8")
     return path.as_posix()
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file that ends in one; JSON leaves what else might cut them, as U+2028, as it is."""
+    return path.read_text(encoding="utf-8").split("\n")[:-1]

@@ -12,6 +12,8 @@ from seqlab.data.folds import Fold
 from seqlab.errors import SeqlabError
 from seqlab.finished_repeat import FinishedRepeat
 from seqlab.finished_run import FinishedRun
+from seqlab.repeating.out_of_fold import join_answers
+from seqlab.repeating.plan import Repetition
 from seqlab.testing.runs import SENTENCES, train_small
 from seqlab.training import Run
 
@@ -41,6 +43,31 @@ def test_an_answer_is_of_the_fold_that_was_not_trained_on_the_record(by_folds: R
     for index in (1, 2, 3):
         lines = (by_folds.folder / f"fold_{index}" / "predictions" / "test.jsonl").read_text().splitlines()
         assert lines == [joined[row] for row in Fold(index, 3).rows(len(SENTENCES), seed=7)]
+
+
+def _write_folds(folder: Path, answers: list[list[str]]) -> list[Repetition]:
+    """Write a fold for each list of answers, ended; return them as repetitions of seed 7."""
+    repetitions = [Repetition(7, index, f"fold_{index}") for index, _ in enumerate(answers, 1)]
+    for one, lines in zip(repetitions, answers, strict=True):
+        (folder / one.name / "predictions").mkdir(parents=True)
+        (folder / one.name / "metrics.json").write_text("{}")
+        (folder / one.name / "predictions" / "test.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return repetitions
+
+
+def test_answers_are_cut_at_line_ends_only(tmp_path: Path) -> None:
+    records = [f'{{"tokens": ["{i}\u0085\u2028\u2029\x0b"]}}' for i in range(5)]
+    answers = [[records[row] for row in Fold(index, 2).rows(5, seed=7)] for index in (1, 2)]
+    assert join_answers(tmp_path, _write_folds(tmp_path, answers), n_folds=2) == {"7": ["predictions/out_of_fold_seed_7.jsonl"]}
+    joined = (tmp_path / "predictions" / "out_of_fold_seed_7.jsonl").read_text(encoding="utf-8")
+    assert joined == "".join(f"{record}\n" for record in records)
+
+
+def test_folds_that_have_not_answered_all_are_not_joined(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    repetitions = _write_folds(tmp_path, [["{}"] * 3, ["{}"], ["{}"] * 3])
+    assert join_answers(tmp_path, repetitions, n_folds=3) == {"7": []}
+    assert not (tmp_path / "predictions").exists()
+    assert "the folds have [3, 1, 3] answers, where folds of 7 records have [3, 2, 2]" in caplog.text
 
 
 def test_a_fold_is_a_plain_run(by_folds: Run, corpus: Path, tmp_path: Path) -> None:
