@@ -97,7 +97,7 @@ class RunFolder:
     ) -> None:
         """Write the bundle with its card; `precision` is that of spans by head, type and confidence."""
         facts = {"seed": config["seed"], "task": config["task_name"], "metrics": metrics, "data": config["data"]}
-        facts["precision"] = precision
+        facts |= {"fold": config["fold"], "precision": precision}
         card = model_card(labeler, config=config, metrics=metrics)
         save_bundle(self.model, labeler=labeler, fields=fields, config=config, facts=facts, card=card)
 

@@ -14,13 +14,16 @@ from seqlab.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from seqlab.data.folds import Fold
+    from seqlab.data.readers import Reader
     from seqlab.inference import Tagger
 
 DESCRIPTION = """Score a trained model on labelled data, read as its training data was.
 
   seqlab evaluate runs/X path/to/test.conll             a file (or folder) in the format of the training data
   seqlab evaluate runs/X path/to/folder --split test    the folder's file of that split, named as in training
-  seqlab evaluate runs/X                                the test split that it was trained with
+  seqlab evaluate runs/X                                the test split that it was trained with; of a cross-validation, the
+                                                        training records that its fold held out
   seqlab evaluate runs/X other.jsonl --format jsonl     another format, with the defaults of conf/data/jsonl.yaml; found out
                                                         where ending and content both say it
   seqlab evaluate runs/X --min-precision 0.9            and what is left of each type, and how good it is, with the lowest
@@ -65,15 +68,16 @@ def run(options: argparse.Namespace) -> int:
     from seqlab.inference import Tagger
 
     tagger = Tagger.load(options.model, allow=options.allow)
-    trained = tagger.bundle.facts.get("data", {})
+    facts = tagger.bundle.facts
+    trained = facts.get("data", {})
     if options.data_set is not None and "sets" not in trained:
         raise ConfigError(f"--data-set is {options.data_set!r}, but the model was trained on one data set, which has no name")
     if "sets" in trained:
-        scored = list(_scores_by_set(options, tagger, trained))
+        scored = list(_scores_by_set(options, tagger, trained["sets"]))
     else:
-        path, records = _records(options, trained)
-        with _named(path):
-            scored = [(str(path), tagger.evaluate(records, min_precision=options.min_precision))]
+        source, records = _records(options, trained, facts, path="data")
+        with _named(source):
+            scored = [(source, tagger.evaluate(records, min_precision=options.min_precision))]
     if options.json:
         print(json.dumps({name: value for _, scores in scored for name, value in scores.items()}, ensure_ascii=False, indent=2))
     else:
@@ -95,34 +99,35 @@ def _tell_unknown(scores: Mapping[str, Any], tagger: "Tagger") -> None:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Put the path in front of what is wrong with the records that were read from it."""
+def _named(source: str) -> Iterator[None]:
+    """Put in front of what is wrong with records where they were read."""
     try:
         yield
     except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{source}: {error}") from error
 
 
 def _scores_by_set(
-    options: argparse.Namespace, tagger: "Tagger", trained: Mapping[str, Any]
+    options: argparse.Namespace, tagger: "Tagger", sets: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the path and the scores of each data set that is asked for, by the names that they have in training."""
+    """Yield the source and the scores of each data set that is asked for, by the names that they have in training."""
     from seqlab.data.sets import renamed, score_names, set_path
 
-    sets = trained["sets"]
+    facts = tagger.bundle.facts
     names = score_names({name: data["heads"] for name, data in sets.items()})
-    for data_set in _chosen(options, sets):
-        path, records = _records(options, sets[data_set])
-        records = renamed(records, sets[data_set].get("columns") or {}, path=set_path(data_set))
-        with _named(path):
+    for data_set in _chosen(options, sets, facts):
+        path = set_path(data_set)
+        source, records = _records(options, sets[data_set], facts, path=path)
+        records = renamed(records, sets[data_set].get("columns") or {}, path=path)
+        with _named(source):
             scores = tagger.evaluate(records, heads=sets[data_set]["heads"], min_precision=options.min_precision)
         is_alone = len(tagger.heads) == 1
         by_head = {tagger.heads[0]: scores} if is_alone else scores
         named = {names[data_set][head]: found for head, found in by_head.items()}
-        yield str(path), scores if is_alone and len(sets) == 1 else named
+        yield source, scores if is_alone and len(sets) == 1 else named
 
 
-def _chosen(options: argparse.Namespace, sets: Mapping[str, Any]) -> list[str]:
+def _chosen(options: argparse.Namespace, sets: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
     """Return the data sets that are scored: the one asked for, else each that has the split, on its own files."""
     if options.data_set is not None:
         if options.data_set not in sets:
@@ -133,13 +138,25 @@ def _chosen(options: argparse.Namespace, sets: Mapping[str, Any]) -> list[str]:
         raise ConfigError(
             f"the model was trained on several data sets; choose whose heads to score on {options.data}: {choices}"
         )
-    having = [name for name, data in sets.items() if options.data is not None or data["splits"].get(options.split or "test")]
+    has_all = options.data is not None or _fold(options, facts) is not None
+    having = [name for name, data in sets.items() if has_all or data["splits"].get(options.split or "test")]
     if not having:
         raise ConfigError(f"no data set has a split {options.split or 'test'}; give DATA, and --data-set NAME")
     return having
 
 
-def _records(options: argparse.Namespace, trained: Mapping[str, Any]) -> "tuple[Path, Dataset]":
+def _fold(options: argparse.Namespace, facts: Mapping[str, Any]) -> "Fold | None":
+    """Return the fold of the training that says which records are scored; None where they are those of a file."""
+    from seqlab.data.folds import Fold
+
+    is_of_fold = options.data is None and options.split in (None, "train", "test")
+    return Fold.from_settings(facts.get("fold")) if is_of_fold else None
+
+
+def _records(
+    options: argparse.Namespace, trained: Mapping[str, Any], facts: Mapping[str, Any], *, path: str
+) -> "tuple[str, Dataset]":
+    """Return the records that are scored, and where they are from; `path` is where the config of their data set stands."""
     from seqlab.admission import allowed
     from seqlab.config import build, known_targets
 
@@ -148,9 +165,15 @@ def _records(options: argparse.Namespace, trained: Mapping[str, Any]) -> "tuple[
     if "reader" not in data:
         raise ConfigError(f"{options.model} does not say what data it was trained on; set --format")
     reader = _changed(_as_trained(data["reader"], trained.get("reader", {})), options.set)
-    path = _path(options, trained)
     targets = known_targets(("data",)) | allowed(options.allow)
-    return path, build(reader, targets=targets, path="data.reader").read(path)
+    reads: Reader = build(reader, targets=targets, path="data.reader")
+    fold, split = _fold(options, facts), options.split or "test"
+    if fold is None:
+        file = _path(options, trained)
+        return str(file), reads.read(file)
+    file = _file_of_training("train", trained)
+    records = fold.split(reads.read(file), seed=facts["seed"], path=path)[split]
+    return f"{file} ({split} records of fold {fold.index} of {fold.of})", records
 
 
 def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None:
@@ -209,11 +232,11 @@ def _changed(reader: Mapping[str, Any], settings: Sequence[str]) -> Any:
 
 
 def _path(options: argparse.Namespace, trained: Mapping[str, Any]) -> Path:
-    splits: dict[str, str] = {name: file for name, file in trained.get("splits", {}).items() if file}
+    splits = _splits(trained)
     folder: Path | None = options.data
     split: str | None = options.split
     if folder is None:
-        return Path(trained.get("dir") or "") / splits.get(split or "test", split or "test")
+        return _file_of_training(split or "test", trained)
     if not folder.exists() and trained.get("dir"):
         raise DataError(f"{folder}: there is no such file or folder; the model was trained on {trained['dir']}")
     if split:
@@ -222,3 +245,11 @@ def _path(options: argparse.Namespace, trained: Mapping[str, Any]) -> Path:
     if folder.is_dir() and inside:
         raise DataError(f"{folder} is the folder of all splits; choose one: --split {' or --split '.join(inside)}")
     return folder
+
+
+def _file_of_training(split: str, trained: Mapping[str, Any]) -> Path:
+    return Path(trained.get("dir") or "") / _splits(trained).get(split, split)
+
+
+def _splits(trained: Mapping[str, Any]) -> dict[str, str]:
+    return {name: file for name, file in trained.get("splits", {}).items() if file}

@@ -1,6 +1,7 @@
 """Cross-validation: folds are a partition that the seed alone decides, and every record gets an answer out of its fold."""
 
 import json
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqlab.cli import main
 from seqlab.data.folds import Fold
 from seqlab.errors import SeqlabError
 from seqlab.finished_repeat import FinishedRepeat
 from seqlab.finished_run import FinishedRun
 from seqlab.repeating.out_of_fold import join_answers
 from seqlab.repeating.plan import Repetition
+from seqlab.report.run.training_data import training_records
 from seqlab.testing.runs import SENTENCES, train_small
 from seqlab.training import Run
 
@@ -79,6 +82,25 @@ def test_a_fold_is_a_plain_run(by_folds: Run, corpus: Path, tmp_path: Path) -> N
 def test_the_test_split_is_not_read(corpus: Path, tmp_path: Path) -> None:
     run = train_small(corpus, tmp_path, [*FAST, "fold={index:1,of:3}", "data.splits.test=nowhere"])
     assert len((run.folder / "predictions" / "test.jsonl").read_text().splitlines()) == 2
+
+
+def test_evaluate_without_data_scores_what_the_fold_held_out(by_folds: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = by_folds.folder / "fold_2"
+    assert main(["evaluate", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == FinishedRun(folder).metrics["test"]
+    assert main(["evaluate", str(folder), "--split", "train", "--json"]) == 0
+    tags = [SENTENCES[row][1] for index in (1, 3) for row in Fold(index, 3).rows(len(SENTENCES), seed=7)]
+    n_spans = sum(tag.startswith("B-") for tag in chain.from_iterable(tags))
+    assert json.loads(capsys.readouterr().out)["support"]["strict"] == n_spans
+    assert main(["evaluate", str(folder)]) == 0
+    assert "train (test records of fold 2 of 3)" in capsys.readouterr().out
+
+
+def test_a_report_takes_for_seen_what_the_fold_was_trained_on(by_folds: Run) -> None:
+    records = training_records(FinishedRun(by_folds.folder / "fold_2"), "", allow=())
+    assert not isinstance(records, str)
+    rows = sorted(row for index in (1, 3) for row in Fold(index, 3).rows(len(SENTENCES), seed=7).tolist())
+    assert list(records["tokens"]) == [SENTENCES[row][0] for row in rows]
 
 
 def test_seeds_and_folds_together_are_all_pairs(corpus: Path, tmp_path: Path) -> None:

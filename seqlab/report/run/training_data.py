@@ -10,6 +10,7 @@ from seqlab.bundle import Bundle
 from seqlab.config import known_targets
 from seqlab.data.columns import Columns
 from seqlab.data.datamodule import read_splits
+from seqlab.data.folds import Fold
 from seqlab.data.sets import renamed, set_configs, set_path
 from seqlab.errors import SeqlabError
 from seqlab.finished_run import FinishedRun
@@ -24,7 +25,8 @@ def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -
     targets = known_targets(("data",)) | allowed(allow)
     path = set_path(data_set)
     try:
-        splits = read_splits({**config, "splits": wanted}, targets=targets, seed=run.config["seed"], path=path)
+        fold, seed = Fold.from_settings(run.config.get("fold")), run.config["seed"]
+        splits = read_splits({**config, "splits": wanted}, targets=targets, seed=seed, path=path, fold=fold)
         return renamed(splits["train"], config.get("columns") or {}, path=path)
     except (SeqlabError, OSError, KeyError, ValueError) as error:
         return " ".join(str(error).split())
