@@ -1,6 +1,7 @@
 """Models of pairs: fields learn from both sides, batches carry both, and neither padding nor batch-mates change a thing."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,16 @@ ROWS: dict[str, list[Any]] = {
     "relatedness": [3.5, 1.0, 1.0, 4.5],
     "entailment": ["NEUTRAL", "NEUTRAL", "NEUTRAL", "ENTAILMENT"],
 }
+
+
+PAIRS = {
+    "_target_": "seqlab.data.readers.PairsReader",
+    "columns": {"text": "a", "text_2": "b", "relatedness": "near", "entailment": "is"},
+    "numbers": ["relatedness"],
+    "separator": "auto",
+    "quote": None,
+}
+"""A reader of objects such as {"a": "rain fell", "b": "it rained", "near": 4.5, "is": "ENTAILMENT"}."""
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +173,18 @@ def test_one_side_alone_is_told(
         seqlab.train(
             ["experiment=sample_pairs", "data=sample_trees", "head=[entailment]", "heads.entailment.target.column=label"]
         )
+
+
+def test_json_lines_are_scored_by_the_reader_of_a_training_on_json_lines(
+    run: seqlab.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = json.loads((run.model / "bundle.json").read_text(encoding="utf-8"))
+    splits = {split: f"{split}.jsonl" for split in ("train", "val", "test")}
+    bundle["facts"]["data"] = {"reader": PAIRS, "dir": str(tmp_path), "splits": splits}
+    shutil.copytree(run.model, tmp_path / "model")
+    (tmp_path / "model" / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
+    texts = ("Snow fell", "rain fell", "it is cold")
+    rows = [{"a": texts[i], "b": texts[i - 1], "near": 1.0 + i, "is": ("NEUTRAL", "ENTAILMENT")[i % 2]} for i in range(3)]
+    (tmp_path / "other.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    assert main(["evaluate", str(tmp_path / "model"), str(tmp_path / "other.jsonl"), "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"relatedness", "entailment"}

@@ -179,11 +179,14 @@ def _records(
 def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None:
     """Return the format of a file that is in another one than the training's reader reads; None = as in training.
 
-    That is so where the reader reads no files, and where both the file's ending and its content say so.
+    That is so where the reader reads no files, and where both the file's ending and its content say so, unless the files of
+    the training had that ending: whatever its reader is, it reads such files.
     """
     from seqlab.data.doctor.formats import format_by_suffix, format_of, format_read_by
 
     if path is None or not path.exists() or "reader" not in trained:
+        return None
+    if path.is_file() and path.suffix.lower() in {Path(file).suffix.lower() for file in _splits(trained).values()}:
         return None
     if trained.get("dir") is None:
         return format_of(path)
