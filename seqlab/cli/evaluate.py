@@ -90,11 +90,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _tell_unknown(scores: Mapping[str, Any], tagger: "Tagger") -> None:
     """Say which types of spans the data have that the model never gives."""
-    for name, layer in tagger.layers.items():
-        own = scores if len(tagger.heads) == 1 else scores.get(name, {})
-        unknown = [label for label, s in own.get("per_type", {}).items() if s["support"] and label not in layer.labels]
-        if unknown and layer.labels:
-            has = f"it has learnt {', '.join(layer.labels)}"
+    from seqlab.cli.score_tables import by_head
+
+    for scored_as, own in by_head(scores).items():
+        name = scored_as.partition("@")[0] or tagger.heads[0]
+        labels = tagger.layers[name].labels
+        unknown = [label for label, s in own.get("per_type", {}).items() if s["support"] and label not in labels]
+        if unknown and labels:
+            has = f"it has learnt {', '.join(labels)}"
             print(f"note: head {name} never says {', '.join(unknown)}, which the data have; {has}", file=sys.stderr)
 
 

@@ -1,6 +1,8 @@
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,15 @@ from seqlab.cli import main
 SMALL_MODEL = ("encoder.width=8", "trainer.max_epochs=2", "callbacks=none", "n_threads=1", "optimizer.lr=0.05")
 
 Evaluate = Callable[..., str]
+
+
+def changed_model(run: str | Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """Return `folder`, which gets the model of a run with the facts of its training changed."""
+    shutil.copytree(Path(run) / "model", folder)
+    bundle = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    change(bundle["facts"])
+    (folder / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
+    return folder
 
 
 @pytest.fixture
@@ -52,6 +63,21 @@ def test_types_that_the_model_does_not_know_are_named(model: str, tmp_path: Path
     assert len(told) == 1
     assert "never says town, which the data have; it has learnt " in told[0]
     assert "LOC" in told[0]
+
+
+def test_types_that_the_model_does_not_know_are_named_with_several_data_sets(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def in_two_sets(facts: dict[str, Any]) -> None:
+        facts["data"] = {"sets": {name: {**facts["data"], "heads": ["tags"]} for name in ("news", "mail")}}
+
+    folder = changed_model(model, tmp_path / "changed", in_two_sets)
+    (tmp_path / "x.jsonl").write_text('{"tokens": ["Oslo", "Kiel"], "tags": ["B-town", "B-LOC"]}\n', encoding="utf-8")
+    words = ["--data-set", "mail", "--format", "jsonl", "--set", "scheme=BIO"]
+    assert main(["evaluate", str(folder), str(tmp_path / "x.jsonl"), *words]) == 0
+    captured = capsys.readouterr()
+    assert "tags@mail" in captured.out
+    assert "note: head tags never says town, which the data have" in captured.err
 
 
 def test_another_format_is_read_as_told(evaluate: Evaluate, conll_file: Path, lines_data: Path) -> None:
