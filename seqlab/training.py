@@ -90,7 +90,6 @@ def run(config: DictConfig, *, typed: Typed) -> Run:
 
 def _repeated(config: DictConfig, *, typed: Typed) -> Run:
     folder = Path(config.paths.run_dir)
-    RunFolder(folder).start(config)
     repeats = repeat(config, typed=typed, run=run_once)
     if repeats["best"] is None:
         errors = list(dict.fromkeys(one["error"] for one in repeats["repetitions"]))

@@ -15,6 +15,7 @@ from seqlab.repeating.out_of_fold import join_answers
 from seqlab.repeating.outcome import has_ended, summary, write
 from seqlab.repeating.plan import Repetition, check_same, config_of, plan
 from seqlab.repeating.workers import Job, Runner, work_off
+from seqlab.run_folder import RunFolder
 from seqlab.settings import check_repeat, check_settings
 from seqlab.typed import Typed
 
@@ -34,7 +35,8 @@ def is_repeated(config: DictConfig) -> bool:
 def repeat(config: DictConfig, *, typed: Typed, run: Runner) -> Mapping[str, Any]:
     """Run each repetition that is not there yet with `run`, and return what `repeats.json` then says.
 
-    Raises: ConfigError for numbers out of range, and where a repetition that is there is of another config.
+    Raises: ConfigError for numbers out of range, and where a repetition that is there is of another config; the folder is then
+    left as it was.
     """
     settings = plain(config)
     check_settings(settings)
@@ -43,6 +45,7 @@ def repeat(config: DictConfig, *, typed: Typed, run: Runner) -> Mapping[str, Any
     repetitions, n_folds = plan(settings), settings["repeat"]["folds"]
     content = summary(folder, repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
     jobs = _still_to_do(config, repetitions, folder=folder)
+    RunFolder(folder).start(config)
     write(folder, content)
     for _ in work_off(jobs, run=run, typed=typed, n_workers=settings["repeat"]["n_workers"]):
         content = summary(folder, repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
@@ -67,5 +70,4 @@ def _still_to_do(config: DictConfig, repetitions: Sequence[Repetition], *, folde
         if (job.folder / CONFIG).is_file():
             log.info("%s had not ended: it starts anew", job.name)
             shutil.rmtree(job.folder)
-    folder.mkdir(parents=True, exist_ok=True)
     return jobs

@@ -73,8 +73,11 @@ def test_started_again_only_what_is_missing_runs(by_seeds: Run, corpus: Path, tm
 
 
 def test_a_folder_of_another_config_is_refused(by_seeds: Run, corpus: Path) -> None:
+    before = {path: path.read_bytes() for path in by_seeds.folder.iterdir() if path.is_file()}
+    assert {path.name for path in before} >= {"config.yaml", "environment.json", "repeats.json"}
     with pytest.raises(ConfigError, match=r"seed_7 is a run of another config: optimizer\.lr is .* there and 0\.5 here"):
         train_small(corpus, by_seeds.folder, [*FAST, "repeat.seeds=2", "optimizer.lr=0.5"])
+    assert {path: path.read_bytes() for path in by_seeds.folder.iterdir() if path.is_file()} == before
 
 
 def test_one_repetition_has_no_interval(corpus: Path, tmp_path: Path) -> None:
@@ -125,6 +128,7 @@ def test_when_all_fail_it_is_told_once(tmp_path: Path) -> None:
 def test_bad_numbers_are_told_before_anything_runs(tmp_path: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         train_small(Path("nowhere"), tmp_path, overrides)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
