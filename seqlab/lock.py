@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, final
 
 import datasets
-from pytorch_lightning.utilities import rank_zero_only
 
 from seqlab.data.sets import set_configs
 from seqlab.errors import DataError
@@ -59,9 +58,8 @@ class Lock:
         ]
         return cls(str(Path.cwd()), [*files, *records], list(allow))
 
-    @rank_zero_only
     def write(self, folder: Path) -> None:
-        """Write `lock.json` into a run folder; of several processes that train together, the first one does."""
+        """Write `lock.json` into a run folder."""
         content = json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False, indent=2)
         (folder / LOCK).write_text(f"{content}\n", encoding="utf-8")
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -19,6 +20,7 @@ from seqlab.bundle import save_bundle
 from seqlab.data.columns import Columns
 from seqlab.data.fields.registry import Fields
 from seqlab.labeler import Labeler
+from seqlab.lock import Lock
 from seqlab.model_card import model_card
 from seqlab.types import Prediction
 
@@ -37,6 +39,13 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
         self._write_json("environment.json", environment())
+
+    @rank_zero_only
+    def save_lock(
+        self, settings: Mapping[str, Any], sets: Mapping[str, Mapping[str, datasets.Dataset]], *, allow: Sequence[str]
+    ) -> None:
+        """Write `lock.json`, as `Lock.of` has it: all data are read for their hashes, which once is enough for."""
+        Lock.of(settings, sets, allow=allow).write(self.path)
 
     @rank_zero_only
     def save_metrics(self, metrics: Mapping[str, Any], *, trainer: pl.Trainer, monitor: str) -> None:

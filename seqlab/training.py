@@ -22,7 +22,6 @@ from seqlab.data.joining import Split
 from seqlab.data.sets import turns_of
 from seqlab.errors import ConfigError, SeqlabError
 from seqlab.labeler import Labeler
-from seqlab.lock import Lock
 from seqlab.module import LabelerModule
 from seqlab.open_mappings import opened
 from seqlab.overrides import check_together, explain
@@ -119,7 +118,7 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     settings, labeler = plain(config), start.labeler
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
     folder.start(config)
-    Lock.of(settings, start.sets, allow=sorted(targets - known_targets())).write(folder.path)
+    folder.save_lock(settings, start.sets, allow=sorted(targets - known_targets()))
     regularizers = _parts(settings, "regularizers", targets=targets, group="regularizer")
     for regularizer in regularizers:
         regularizer.attach(labeler)

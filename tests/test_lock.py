@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from pytorch_lightning.utilities import rank_zero_only
 
 from seqlab.errors import DataError
 from seqlab.lock import Lock
+from seqlab.run_folder import RunFolder
 from seqlab.testing.runs import train_small, write_corpus
 from seqlab.training import Run, train
 
@@ -57,6 +59,21 @@ def test_records_of_no_file_are_there_by_what_they_say(tmp_path: Path) -> None:
     ]
     assert locks[0] == locks[1]
     assert all(one.sha256 != other.sha256 for one, other in zip(locks[0], locks[2], strict=True))
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_of_several_processes_alone_reads_the_data_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: int
+) -> None:
+    (tmp_path / "train.conll").write_text("a\tO\n")
+    data = {"reader": {}, "dir": str(tmp_path), "splits": {"train": "train.conll"}}
+    settings = {"fold": None, "data": data, "embedding": {}, "vectors": [], "ckpt_path": None}
+    hashed: list[Path] = []
+    monkeypatch.setattr("seqlab.lock._sha256", lambda path: hashed.append(path) or "0")
+    monkeypatch.setattr(rank_zero_only, "rank", rank)
+    RunFolder(tmp_path).save_lock(settings, {}, allow=[])
+    assert hashed == [tmp_path / "train.conll"][rank:]
+    assert (tmp_path / "lock.json").exists() == (rank == 0)
 
 
 @pytest.mark.parametrize(
