@@ -9,7 +9,7 @@ from seqlab.heads.hybrid import HmmHybridHead
 from seqlab.heads.pairs import PairLabelHead, PairScoreHead
 from seqlab.heads.segment import SegmentHead
 from seqlab.heads.semi_markov import SemiMarkovHead
-from seqlab.heads.sequence import MultiLabelHead, SequenceHead
+from seqlab.heads.sequence import LabelHead, MultiLabelHead, SequenceHead
 from seqlab.heads.tags import TagHead
 from seqlab.heads.temporal import TemporalHead
 from seqlab.heads.token import SoftmaxTokenHead, TokenHead
@@ -21,6 +21,7 @@ __all__ = [
     "Head",
     "HmmHybridHead",
     "HmmTokenHead",
+    "LabelHead",
     "MultiLabelHead",
     "PairLabelHead",
     "PairScoreHead",

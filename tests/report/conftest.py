@@ -16,6 +16,7 @@ KINDS = {
     "segments": ("data=sample", "head=[segment]", "embedding=[words]"),
     "nested": ("data=sample", "head=[biaffine]", "embedding=[words]"),
     "temporal": ("data=sample_frames",),
+    "pairs": ("experiment=sample_pairs",),
 }
 
 

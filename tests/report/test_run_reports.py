@@ -31,6 +31,7 @@ SECTIONS = {
     "segments": [*ANALYSES, "Scores by label", "Seen and unseen words", "Labels that may be wrong"],
     "nested": [*ANALYSES, "Scores by type", "Errors by kind", "Seen and unseen spans"],
     "temporal": [*ANALYSES, "Errors by kind", "Labels that may be wrong"],
+    "pairs": [*ANALYSES, "Scores by label", "Seen and unseen words", "Labels that may be wrong"],
 }
 
 
@@ -117,6 +118,18 @@ def test_confusion_of_tags_has_every_step(run_of_kind: Mapping[str, Run]) -> Non
     }
     n_right = sum(row[i] for i, row in enumerate(figure.chart.counts))
     assert n_right / sum(map(sum, figure.chart.counts)) == pytest.approx(run.metrics["test"]["accuracy"])
+
+
+def test_a_head_whose_answers_cannot_be_shown_says_so(run_of_kind: Mapping[str, Run]) -> None:
+    found = sections(report(run_of_kind["pairs"]))
+    told = {name: [b.text for b in found[f"Head {name}"].blocks if isinstance(b, Paragraph)] for name in HEADS_OF_PAIRS}
+    assert told == {name: [f"{kind}, on 12 test records."] for name, kind in HEADS_OF_PAIRS.items()}
+    (of_scores,) = [each for each in found["Head relatedness"].sections if each.title == "Answers"]
+    assert "no side-by-side" in str(of_scores.blocks)
+    assert "Answers" not in {each.title for each in found["Head entailment"].sections}
+
+
+HEADS_OF_PAIRS = {"relatedness": "PairScoreHead", "entailment": "PairLabelHead"}
 
 
 def test_edits_are_those_of_the_label_error_rate(run_of_kind: Mapping[str, Run]) -> None:

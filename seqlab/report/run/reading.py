@@ -7,7 +7,7 @@ from typing import Any, final
 from seqlab.bundle import Bundle
 from seqlab.data.sets import score_names, set_configs
 from seqlab.finished_run import AnsweredRecord, FinishedRun
-from seqlab.heads import BiaffineSpanHead, Head, MultiLabelHead, SegmentHead, SequenceHead, TagHead, TemporalHead
+from seqlab.heads import BiaffineSpanHead, Head, LabelHead, MultiLabelHead, SegmentHead, TagHead, TemporalHead
 from seqlab.heads.spans import open_tags, spans_of
 from seqlab.metrics import closest_references
 from seqlab.report.analysis.answers import Answer, LabelAnswer, SequenceAnswer, SetAnswer, SpanAnswer
@@ -25,7 +25,10 @@ class HeadAnswers:
     name: str
     """As its scores are named."""
     data_set: str
-    answers: Sequence[Answer]
+    answers: Sequence[Answer] | None
+    """None for a head of a kind that reports cannot show beside what is right."""
+    n_records: int
+    """Records that its scores are of."""
     scores: Mapping[str, Any]
     n_partial: int
     """Records that are annotated in part only, which span analyses leave out."""
@@ -58,10 +61,12 @@ def _read(
     bundle: Bundle,
 ) -> HeadAnswers:
     answer_of = _answer_of(head, records, key=key)
+    is_of_nodes = isinstance(head, TagHead) and not bundle.labeler.encoder.keeps_steps
+    if answer_of is None:
+        return HeadAnswers(head, name, data_set, None, len(records), scores, 0, is_of_nodes)
     found = [answer_of(record, record.gold[key], record.predictions[key]) for record in records]
     answers = [answer for answer in found if answer is not None]
-    is_of_nodes = isinstance(head, TagHead) and not bundle.labeler.encoder.keeps_steps
-    return HeadAnswers(head, name, data_set, answers, scores, len(found) - len(answers), is_of_nodes)
+    return HeadAnswers(head, name, data_set, answers, len(answers), scores, len(found) - len(answers), is_of_nodes)
 
 
 def _scores(run: FinishedRun, name: str) -> Mapping[str, Any]:
@@ -74,8 +79,8 @@ def _scores(run: FinishedRun, name: str) -> Mapping[str, Any]:
 _Reader = Callable[[AnsweredRecord, Any, Prediction], Answer | None]
 
 
-def _answer_of(head: Head, records: Sequence[AnsweredRecord], *, key: str) -> _Reader:
-    """Return what makes an answer of a record, gold and prediction."""
+def _answer_of(head: Head, records: Sequence[AnsweredRecord], *, key: str) -> _Reader | None:
+    """Return what makes an answer of a record, gold and prediction; None for a head of a kind that reports do not know."""
     if isinstance(head, TagHead):
         left_open = open_tags([record.gold[key] for record in records], head.target)
         return _tag_spans(head, left_open) if head.target.span_scheme else _tags(head, left_open)
@@ -84,17 +89,13 @@ def _answer_of(head: Head, records: Sequence[AnsweredRecord], *, key: str) -> _R
             return _segments
         case BiaffineSpanHead():
             return _spans
-        case SequenceHead():
+        case LabelHead():
             return _label
         case MultiLabelHead():
             return _labels
         case TemporalHead():
             return _sequence
-    return _unknown
-
-
-def _unknown(record: AnsweredRecord, gold: Any, said: Prediction) -> None:
-    """Return nothing: a head of a kind that reports do not know."""
+    return None
 
 
 def _tag_spans(head: TagHead, left_open: set[str]) -> _Reader:

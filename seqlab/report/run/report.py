@@ -48,7 +48,7 @@ def _head_section(
     of_head: HeadAnswers, run: FinishedRun, bundle: Bundle, records: Dataset | str, *, n_examples: int
 ) -> Section:
     title = f"Head {of_head.name}"
-    blocks: list[Block] = [Paragraph(f"{type(of_head.head).__name__}, on {len(of_head.answers):,} test records.")]
+    blocks: list[Block] = [Paragraph(f"{type(of_head.head).__name__}, on {of_head.n_records:,} test records.")]
     if of_head.n_partial:
         blocks.append(Paragraph(f"{of_head.n_partial:,} records are annotated in part only, and left out below."))
     key = next((key for key in _PER_LABEL if key in of_head.scores), None)
@@ -67,6 +67,9 @@ def _training(head: Head, records: Dataset | str, bundle: Bundle) -> Training | 
 
 def _analyses(of_head: HeadAnswers, training: Training | str, *, n_examples: int, where: str) -> list[Section]:
     """Return the sections for the kind of the answers, which is that of the first."""
+    if of_head.answers is None:
+        told = "There is no side-by-side of right answers and its own for a head of this kind; its scores are above."
+        return [Section("Answers", [Paragraph(told)])]
     kind = type(next(iter(of_head.answers), None))
     if kind is SpanAnswer:
         spans = [answer for answer in of_head.answers if isinstance(answer, SpanAnswer)]
@@ -81,7 +84,7 @@ def _analyses(of_head: HeadAnswers, training: Training | str, *, n_examples: int
         return sequence_sections(
             [a for a in of_head.answers if isinstance(a, SequenceAnswer)], n_examples=n_examples, where=where
         )
-    return [Section("Answers", [Paragraph("Reports do not know heads of this kind; its scores are above.")])]
+    return [Section("Answers", [Paragraph("No record is annotated in full, so there is nothing to look into.")])]
 
 
 def _what(of_head: HeadAnswers) -> str:
