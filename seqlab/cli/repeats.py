@@ -1,7 +1,8 @@
-"""What a repeated run ends with: mean, spread and interval of every metric."""
+"""What a repeated run ends with: mean, spread and interval of its metrics."""
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from seqlab.cli.results import shortest
+from seqlab.cli.score_tables import by_head, shown
 from seqlab.errors import SeqlabError
+from seqlab.finished_repeat import REPEATS
 
 if TYPE_CHECKING:
     from seqlab.training import Run
+
+_OTHER_MODE = re.compile(r"/(span_f1|precision|recall)/(?!strict$)\w+$")
 
 
 def print_repeats(result: "Run") -> None:
@@ -30,9 +35,12 @@ def print_repeats(result: "Run") -> None:
     console.print(
         f"\n{n_ended} of {len(repeats['repetitions'])} runs, mean ± standard deviation", style="bold", highlight=False
     )
-    console.print(_table(repeats, console=console))
+    rows = _rows(result)
+    console.print(_table(repeats, rows=rows, console=console))
     console.print(_meaning(repeats, n_ended), highlight=False, markup=False, soft_wrap=True)
     folder = shlex.quote(shortest(result.folder))
+    n_metrics = len(repeats["metrics"])
+    console.print(f"all {n_metrics} metrics are in {folder}/{REPEATS}", highlight=False, markup=False, soft_wrap=True)
     allow = "".join(f" --allow {name}" for name in result.allow)
     last = [
         f"\nrun folder  {folder}",
@@ -44,27 +52,45 @@ def print_repeats(result: "Run") -> None:
     _tell_failures(repeats, folder=result.folder)
 
 
-def _table(repeats: Mapping[str, Any], *, console: Console) -> Table:
+def _rows(result: "Run") -> list[str]:
+    """Return the metrics that the table shows, by test where it was scored: the main score of each head, the others but for
+    other ways to count spans than strict, and what was monitored.
+    """
+    from seqlab.module import flat_scores
+    from seqlab.repeating import MONITORED
+
+    assert result.repeats is not None
+    split = next((name for name in ("test", "val") if result.metrics.get(name)), None)
+    scores = by_head(result.metrics[split]) if split else {}
+    of_heads = [
+        ["/".join(part for part in (split, head, name) if part) for name in flat_scores(found)]
+        for head, found in scores.items()
+    ]
+    main = [names[0] for names in of_heads if names]  # heads name their main score first
+    others = [name for names in of_heads for name in names[1:] if not _OTHER_MODE.search(name)]
+    return [*main, *others, *([MONITORED] if MONITORED in result.repeats["metrics"] else [])]
+
+
+def _table(repeats: Mapping[str, Any], *, rows: Sequence[str], console: Console) -> Table:
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     table.add_column("metric", no_wrap=True)
     for column in ("mean", "± sd", "95 % interval"):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, found in repeats["metrics"].items():
-        sd = "" if found["sd"] is None else f"± {100 * found['sd']:.2f}"
-        interval = (
-            "undefined" if found["interval"] is None else "[{:.2f}, {:.2f}]".format(*(100 * x for x in found["interval"]))
-        )
-        table.add_row(escape(name), f"{100 * found['mean']:.2f}", sd, interval)
+    for name in rows:
+        found, score = repeats["metrics"][name], name if "/" in name else repeats["monitor"]
+        sd = "" if found["sd"] is None else f"± {shown(score, found['sd'])}"
+        low_high = ", ".join(shown(score, end) for end in found["interval"] or ())
+        table.add_row(escape(name), shown(score, found["mean"]), sd, f"[{low_high}]" if low_high else "undefined")
     return table
 
 
 def _meaning(repeats: Mapping[str, Any], n_ended: int) -> str:
     if n_ended < 2:
-        return "all in per cent; one run says nothing of the spread, so its standard deviation and interval are undefined"
+        return "one run says nothing of the spread, so its standard deviation and interval are undefined"
     if repeats["folds"] is None:
-        return f"all in per cent; 95 % interval of the mean over seeds, by Student's t with {n_ended - 1} degrees of freedom"
+        return f"95 % interval of the mean over seeds, by Student's t with {n_ended - 1} degrees of freedom"
     return (
-        "all in per cent; 95 % interval of the mean over folds, by Student's t, widened because their training records overlap "
+        "95 % interval of the mean over folds, by Student's t, widened because their training records overlap "
         "(Nadeau and Bengio 2003)"
     )
 

@@ -21,7 +21,14 @@ _NAMES = {
     "spearman": "Spearman's correlation",
     "mse": "mean squared error",
 }
-_NO_SHARES = ("pearson", "spearman", "mse")
+_NO_SHARES = ("pearson", "spearman", "mse", "loss")
+
+
+def shown(name: str, value: float) -> str:
+    """Return a score, its name alone or a path that ends in it, as a person reads it: shares in per cent, counts in full."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4f}" if name.rpartition("/")[2] in _NO_SHARES else f"{100 * value:.2f} %"
 
 
 def by_head(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -101,9 +108,7 @@ def _totals(scores: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
 def _lines(scores: Mapping[str, Any]) -> Iterator[str]:
     numbers = {name: value for name, value in scores.items() if isinstance(value, int | float)}
     for name, value in numbers.items():
-        is_share = isinstance(value, float) and name not in _NO_SHARES
-        shown = f"{100 * value:.2f} %" if is_share else f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
-        yield f"{_NAMES.get(name, name.replace('_', ' '))}: {shown}"
+        yield f"{_NAMES.get(name, name.replace('_', ' '))}: {shown(name, value)}"
 
 
 def _percent(*values: float) -> list[str]:

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from seqlab.cli import main
+from seqlab.cli.repeats import print_repeats
+from seqlab.repeating import nested
 from seqlab.testing.runs import SMALL, write_corpus
+from seqlab.training import Run
 
 FAST = [*SMALL, "trainer.max_epochs=1", "seed=7"]
 
@@ -24,27 +27,25 @@ def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_table_has_every_metric_with_spread_and_interval(
+def test_the_table_has_the_test_metrics_with_spread_and_interval_the_main_one_first(
     corpus: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", *FAST, f"data.dir={corpus}", "repeat.seeds=2", f"hydra.run.dir={folder}"]) == 0
     out = capsys.readouterr().out
     assert "seed_7 is there already" in out
     content = json.loads((folder / "repeats.json").read_text())
-    for name, found in content["metrics"].items():
-        row = next(line for line in out.splitlines() if line.startswith(f"{name} "))
+    rows = [line.split() for line in out.splitlines() if line.startswith(("test/", "val/", "monitored"))]
+    assert [row[0] for row in rows if row[0] != "test/expected_calibration_error"] == [
+        *("test/span_f1/strict", "test/precision/strict", "test/recall/strict", "test/accuracy", "monitored"),
+    ]
+    for name, *row in rows:
+        found = content["metrics"][name]
         if found["n"] == 1:  # calibration of spans, where one of the runs found none
-            assert row.split() == [name, f"{100 * found['mean']:.2f}", "undefined"]
+            assert row == [f"{100 * found['mean']:.2f}", "%", "undefined"]
             continue
-        low, high = (100 * end for end in found["interval"])
-        assert row.split() == [
-            name,
-            f"{100 * found['mean']:.2f}",
-            "±",
-            f"{100 * found['sd']:.2f}",
-            f"[{low:.2f},",
-            f"{high:.2f}]",
-        ]
+        low, high = (f"{100 * end:.2f}" for end in found["interval"])
+        assert row == [f"{100 * found['mean']:.2f}", "%", "±", f"{100 * found['sd']:.2f}", "%", f"[{low}", "%,", high, "%]"]
+    assert f"all {len(content['metrics'])} metrics are in {folder}/repeats.json" in out
     assert "2 of 2 runs" in out
     assert f"best run    {folder}/{content['best']}" in out
 
@@ -55,7 +56,35 @@ def test_one_repetition_says_that_its_interval_is_undefined(
     assert main(["train", *FAST, f"data.dir={corpus}", "repeat.seeds=1", f"hydra.run.dir={tmp_path}"]) == 0
     out = capsys.readouterr().out
     assert "one run says nothing of the spread, so its standard deviation and interval are undefined" in out
-    assert all(line.split()[2:] == ["undefined"] for line in out.splitlines() if line.startswith(("val/", "test/")))
+    rows = [line.split() for line in out.splitlines() if line.startswith(("test/", "monitored"))]
+    assert len(rows) >= 5
+    assert all(row[2:] == ["%", "undefined"] for row in rows)
+
+
+def test_what_is_no_share_is_shown_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = {"test/near/pearson": 0.5, "test/near/mse": 1.25, "test/is/accuracy": 0.75, "test/is/macro_f1": 0.25}
+    values |= {"val/is/accuracy": 0.7, "monitored": 2.5}
+    repeats = {
+        "metrics": {name: {"n": 2, "mean": x, "sd": x / 5, "interval": (0.0, 2 * x)} for name, x in values.items()},
+        "repetitions": [{"name": f"seed_{i}", "status": "finished"} for i in (1, 2)],
+        "monitor": "val/loss",
+        "best": "seed_1",
+        "folds": None,
+        "out_of_fold": {},
+    }
+    means = nested({name: value for name, value in values.items() if name != "monitored"})
+    print_repeats(Run(tmp_path, tmp_path, means, 2.5, repeats=repeats))
+    out = capsys.readouterr().out
+    rows = [line.split(maxsplit=1) for line in out.splitlines() if line.startswith(("test/", "val/", "monitored"))]
+    assert [(name, " ".join(row.split())) for name, row in rows] == [
+        ("test/near/pearson", "0.5000 ± 0.1000 [0.0000, 1.0000]"),
+        ("test/is/accuracy", "75.00 % ± 15.00 % [0.00 %, 150.00 %]"),
+        ("test/near/mse", "1.2500 ± 0.2500 [0.0000, 2.5000]"),
+        ("test/is/macro_f1", "25.00 % ± 5.00 % [0.00 %, 50.00 %]"),
+        ("monitored", "2.5000 ± 0.5000 [0.0000, 5.0000]"),
+    ]
+    assert "all 6 metrics are in" in out
+    assert "per cent" not in out
 
 
 def test_a_failed_repetition_is_named_and_the_status_is_not_zero(
