@@ -26,7 +26,8 @@ from seqlab import __version__
 from seqlab.admission import allowed, own_file
 from seqlab.config import MODEL_GROUPS, known_targets
 from seqlab.data.fields.registry import Fields
-from seqlab.errors import BundleError, SeqlabError
+from seqlab.errors import BundleError, DataError, SeqlabError
+from seqlab.finished_repeat import FinishedRepeat
 from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
 from seqlab.plugins import targets_in
 
@@ -35,7 +36,6 @@ BUNDLE_FILE = "bundle.json"
 WEIGHTS_FILE = "weights.safetensors"
 ARRAYS_FILE = "arrays.safetensors"
 CARD_FILE = "README.md"
-REPEATS_FILE = "repeats.json"
 log = logging.getLogger(__name__)
 _DAMAGE = (
     SeqlabError, KeyError, OSError, SafetensorError, RuntimeError, TypeError, ValueError, AttributeError, ArithmeticError,
@@ -107,16 +107,16 @@ def find_bundle(path: Path) -> Path:
 
 def _best_repetition(path: Path) -> Path:
     """Return the folder of the repetition that a repeated run names as its best by validation; `path` where it is none."""
-    if not (path / REPEATS_FILE).is_file():
+    if not FinishedRepeat.is_at(path):
         return path
     try:
-        best = json.loads((path / REPEATS_FILE).read_text(encoding="utf-8"))["best"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{path / REPEATS_FILE}: not readable ({error}); name one of the run folders in {path}") from error
+        best = FinishedRepeat(path).best
+    except DataError as error:
+        raise BundleError(f"{error}; name one of the run folders in {path}") from error
     if best is None:
         raise BundleError(f"{path}: a repeated run of which no repetition has ended; start it again in its folder")
     log.warning("%s is a repeated run: taking the model of %s, the best by validation", path, best)
-    return path / str(best)
+    return path / best
 
 
 def load_bundle(path: Path, *, allow: Sequence[str] = ()) -> Bundle:

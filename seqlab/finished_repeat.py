@@ -11,6 +11,10 @@ from seqlab.errors import DataError
 from seqlab.finished_run import FinishedRun
 
 REPEATS = "repeats.json"
+FORMAT = 1
+_NAMED = {"name", "status"}
+OUT_OF_FOLD = "out_of_fold_seed_{}"
+"""Name of the answers of the cross-validation with a seed, among those of splits."""
 
 
 @final
@@ -38,9 +42,23 @@ class FinishedRepeat:
             raise DataError(f"{path} is not there; expected the folder of a run with repeat.seeds or repeat.folds") from error
         except json.JSONDecodeError as error:
             raise DataError(f"{path}:{error.lineno}: no JSON ({error.msg})") from error
-        if not isinstance(content, dict) or not isinstance(content.get("repetitions"), list):
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: no UTF-8 at byte {error.start}; expected what a repeated run leaves") from error
+        if not isinstance(content, dict):
+            raise DataError(f"{path}: {type(content).__name__}; expected what a repeated run leaves")
+        if content.get("format") != FORMAT:
+            found = content.get("format")
+            raise DataError(f"{path}: format is {found!r}; this seqlab reads format {FORMAT}; update seqlab")
+        repetitions = content.get("repetitions")
+        if not isinstance(repetitions, list) or not all(isinstance(one, dict) and one.keys() >= _NAMED for one in repetitions):
             raise DataError(f"{path}: no repetitions in it; expected what a repeated run leaves")
         return content
+
+    @property
+    def best(self) -> str | None:
+        """Name of the repetition that is the best by validation; None where none has ended."""
+        name = self.content.get("best")
+        return None if name is None else str(name)
 
     @property
     def names(self) -> list[str]:

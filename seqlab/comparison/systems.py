@@ -8,13 +8,12 @@ from typing import Any, final
 from seqlab.comparison.counts import Readings, RecordCounts, record_counts
 from seqlab.data.fields import PartialTagField
 from seqlab.errors import DataError
-from seqlab.finished_repeat import FinishedRepeat
+from seqlab.finished_repeat import OUT_OF_FOLD, FinishedRepeat
 from seqlab.finished_run import AnsweredRecord, FinishedRun
 from seqlab.statistics import Score
 
 SPLIT = "test"
 """The split whose answers runs keep."""
-OUT_OF_FOLD = "out_of_fold_seed_{}"
 
 
 @final

@@ -6,13 +6,12 @@ from itertools import chain
 from pathlib import Path
 
 from seqlab.data.folds import Fold
+from seqlab.finished_repeat import OUT_OF_FOLD
 from seqlab.finished_run import FinishedRun
+from seqlab.repeating.outcome import has_ended
 from seqlab.repeating.plan import Repetition
 
 log = logging.getLogger(__name__)
-
-SPLIT = "out_of_fold_seed_{}"
-"""Name of the answers of the cross-validation with a seed, among those of splits."""
 
 
 def join_answers(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int) -> dict[str, list[str]]:
@@ -23,7 +22,7 @@ def join_answers(folder: Path, repetitions: Sequence[Repetition], *, n_folds: in
     written: dict[str, list[str]] = {}
     for seed in dict.fromkeys(one.seed for one in repetitions):
         folds = [folder / one.name for one in repetitions if one.seed == seed]
-        if all((fold / "metrics.json").is_file() for fold in folds):
+        if all(map(has_ended, folds)):
             data_sets = FinishedRun(folds[0]).data_sets("test")
             files = (_joined(folder, folds, seed=seed, n_folds=n_folds, data_set=name) for name in data_sets)
             written[str(seed)] = [file for file in files if file is not None]
@@ -34,7 +33,7 @@ def _joined(folder: Path, folds: Sequence[Path], *, seed: int, n_folds: int, dat
     lines = [_lines(fold / "predictions" / data_set / "test.jsonl") for fold in folds]
     n_records = sum(map(len, lines))
     rows = [Fold(index, n_folds).rows(n_records, seed=seed).tolist() for index in range(1, n_folds + 1)]
-    path = Path("predictions", data_set, f"{SPLIT.format(seed)}.jsonl")
+    path = Path("predictions", data_set, f"{OUT_OF_FOLD.format(seed)}.jsonl")
     answered, held_out = ([len(of_fold) for of_fold in parts] for parts in (lines, rows))
     if answered != held_out:
         log.warning(

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqlab.errors import ConfigError
-from seqlab.finished_run import CONFIG
+from seqlab.finished_run import FinishedRun
 from seqlab.settings import seeds_of
 
 _AUTO = "auto"
@@ -75,11 +74,11 @@ def _resolve(node: DictConfig) -> None:
 def check_same(config: DictConfig, *, folder: Path) -> None:
     """Check that the run that ended in `folder` is the one that `config` describes.
 
-    Raises: ConfigError that names the first setting that differs.
+    Raises: ConfigError that names the first setting that differs; DataError where the config there is damaged.
     """
-    there = dict(_leaves(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))))
+    there = dict(_leaves(FinishedRun(folder).config))
     here = dict(_leaves(OmegaConf.to_container(_settled(config, there), resolve=True)))
-    moved = (str(there["paths.run_dir"]), str(folder))  # a folder may have been moved since
+    moved = (str(there.get("paths.run_dir")), str(folder))  # a folder may have been moved since
     for key in sorted(there.keys() | here.keys()):
         was = there.get(key)
         is_settled = key not in here and key.startswith("data.sets.") and key.endswith(".heads")

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqlab.errors import DataError
+from seqlab.finished_repeat import FinishedRepeat
 from seqlab.finished_run import CONFIG, FinishedRun
 from seqlab.report.document.model import Document
 from seqlab.report.run import run_report
 from seqlab.report.sweep import read_folder, read_study, study_report
-from seqlab.report.sweep.folder import REPEATS
 from seqlab.report.sweep.repeats import repeats_section
 
 
@@ -19,9 +19,9 @@ def report_of(path: Path, *, n_examples: int, allow: Sequence[str] = ()) -> Docu
     """
     if path.is_file():
         return study_report(read_study(path))
-    if (path / CONFIG).is_file() and not (path / REPEATS).is_file():
+    if (path / CONFIG).is_file() and not FinishedRepeat.is_at(path):
         return run_report(FinishedRun(path), n_examples=n_examples, allow=allow)
     if not path.is_dir():
         raise DataError(f"{path} is not there; expected a run, a folder of runs, or a study from `seqlab sweep export`")
-    repeats = [repeats_section(path / REPEATS)] if (path / REPEATS).is_file() else []
+    repeats = [repeats_section(FinishedRepeat(path))] if FinishedRepeat.is_at(path) else []
     return study_report(read_folder(path), first=repeats)

@@ -11,6 +11,7 @@ from typing import final
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from seqlab.bundle import WEIGHTS_FILE
 from seqlab.errors import ConfigError, DataError
 from seqlab.finished_repeat import FinishedRepeat
 from seqlab.finished_run import FinishedRun
@@ -19,8 +20,6 @@ from seqlab.reproduction.differences import Difference, metric_differences, sett
 from seqlab.run_folder import environment
 from seqlab.training import run_once
 from seqlab.typed import Typed
-
-_WEIGHTS = Path("model", "weights.safetensors")
 
 
 @final
@@ -95,7 +94,7 @@ class Original:
             metric_differences(self.run.metrics, second.metrics),
             setting_differences(self.run.environment, second.environment),
             _changes(self.lock.sources, Lock.read(into).sources),
-            (self.run.path / _WEIGHTS).read_bytes() == (into / _WEIGHTS).read_bytes(),
+            (self.run.model / WEIGHTS_FILE).read_bytes() == (second.model / WEIGHTS_FILE).read_bytes(),
         )
 
 

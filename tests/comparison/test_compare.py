@@ -42,7 +42,7 @@ def write_repeat(folder: Path, runs: dict[str, Sequence[str]]) -> Path:
     for name, said in runs.items():
         write_run(folder / name, said)
     states = [{"name": name, "status": "finished"} for name in runs]
-    content: dict[str, Any] = {"folds": None, "repetitions": states, "metrics": {}, "out_of_fold": {}}
+    content: dict[str, Any] = {"format": 1, "folds": None, "repetitions": states, "metrics": {}, "out_of_fold": {}}
     (folder / "repeats.json").write_text(json.dumps(content), encoding="utf-8")
     return folder
 
@@ -124,7 +124,7 @@ def test_folds_are_paired(tmp_path: Path) -> None:
             rows = Fold(index, 4).rows(N_RECORDS, seed=5).tolist()
             write_run(folder / f"fold_{index}", [said[row] for row in rows], gold=[GOLD[row] for row in rows])
         states = [{"name": f"fold_{index}", "status": "finished"} for index in range(1, 5)]
-        content = {"folds": 4, "repetitions": states, "metrics": {}, "out_of_fold": {"5": []}}
+        content = {"format": 1, "folds": 4, "repetitions": states, "metrics": {}, "out_of_fold": {"5": []}}
         (folder / "repeats.json").write_text(json.dumps(content), encoding="utf-8")
         right = np.array([s == g for s, g in zip(said, GOLD, strict=True)])
         values.append([float(right[Fold(index, 4).rows(N_RECORDS, seed=5)].mean()) for index in range(1, 5)])

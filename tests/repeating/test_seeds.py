@@ -13,7 +13,7 @@ import pytest
 import seqlab
 from seqlab.bundle import find_bundle
 from seqlab.config import compose, plain
-from seqlab.errors import BundleError, ConfigError, SeqlabError
+from seqlab.errors import BundleError, ConfigError, DataError, SeqlabError
 from seqlab.finished_repeat import FinishedRepeat
 from seqlab.settings import check_repeat
 from seqlab.testing.runs import SMALL, train_small
@@ -78,6 +78,15 @@ def test_a_folder_of_another_config_is_refused(by_seeds: Run, corpus: Path) -> N
     with pytest.raises(ConfigError, match=r"seed_7 is a run of another config: optimizer\.lr is .* there and 0\.5 here"):
         train_small(corpus, by_seeds.folder, [*FAST, "repeat.seeds=2", "optimizer.lr=0.5"])
     assert {path: path.read_bytes() for path in by_seeds.folder.iterdir() if path.is_file()} == before
+
+
+def test_a_repetition_whose_config_is_damaged_is_told(by_seeds: Run, corpus: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(by_seeds.folder, folder)
+    for text, message in (("a: [", "no YAML"), ("- a", "list; expected the config of a run")):
+        (folder / "seed_7" / "config.yaml").write_text(text)
+        with pytest.raises(DataError, match=rf"seed_7/config\.yaml: {message}"):
+            train_small(corpus, folder, [*FAST, "repeat.seeds=2"])
 
 
 def test_one_repetition_has_no_interval(corpus: Path, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_own_classes_ask_for_leave(run: Run, tmp_path: Path, monkeypatch: pytest
 def test_folders_that_cannot_be_are_told(run: Run, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"lock\.json is not there"):
         Original(tmp_path).changed_data()
-    (tmp_path / "repeats.json").write_text('{"repetitions": [{"name": "seed_1", "status": "finished"}]}')
+    (tmp_path / "repeats.json").write_text('{"format": 1, "repetitions": [{"name": "seed_1", "status": "finished"}]}')
     with pytest.raises(DataError, match=r"is a repeated run; reproduce one of its repetitions: .*/seed_1"):
         Original(tmp_path).changed_data()
     with pytest.raises(ConfigError, match="is not empty; choose a new folder"):

@@ -12,13 +12,13 @@ from safetensors import SafetensorError, safe_open
 
 from seqlab.bundle import WEIGHTS_FILE
 from seqlab.errors import DataError
+from seqlab.finished_repeat import FinishedRepeat
 from seqlab.finished_run import CONFIG, FinishedRun
 from seqlab.module import flat_scores
 from seqlab.report.analysis.trials import COMPLETE, FAILED, SEED, Objective, Setting, Study, Trial, varying
 from seqlab.report.run.header import command_line
 from seqlab.report.run.learning import by_epoch
 
-REPEATS = "repeats.json"
 _OVERRIDES = Path(".hydra", "overrides.yaml")
 _PLACES = ("paths.", "hydra.", "ckpt_path")
 """Settings that say where a run lies, not what it is."""
@@ -66,7 +66,7 @@ def _run_folders(path: Path) -> Iterator[Path]:
             config.parent != path
             and ".hydra" not in config.parts
             and not is_attempt
-            and not (config.parent / REPEATS).is_file()
+            and not FinishedRepeat.is_at(config.parent)
         ):
             yield config.parent
 

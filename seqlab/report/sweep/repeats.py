@@ -1,28 +1,22 @@
 """Repetitions of one run over seeds or folds, as `repeats.json` sums them up."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from seqlab.errors import DataError
+from seqlab.finished_repeat import REPEATS, FinishedRepeat
 from seqlab.report.document.model import Column, Paragraph, Section, Table
 
-FORMAT = 1
 
-
-def repeats_section(path: Path) -> Section:
+def repeats_section(repeat: FinishedRepeat) -> Section:
     """Return mean, spread and interval of every metric over the repetitions.
 
-    Raises: DataError for a file that is no such summary.
+    Raises: DataError for a summary that is damaged.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise DataError(f"{path}: format is {content['format']!r}; this seqlab reads format {FORMAT}; update seqlab")
-        return _section(content)
+        return _section(repeat.content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: damaged ({type(error).__name__}: {error}); repeat the run") from error
+        raise DataError(f"{repeat.path / REPEATS}: damaged ({type(error).__name__}: {error}); repeat the run") from error
 
 
 def _section(content: Mapping[str, Any]) -> Section:
