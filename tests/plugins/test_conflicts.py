@@ -97,3 +97,15 @@ def test_of_distributions_with_one_name_the_first_on_the_path_counts(
     monkeypatch.syspath_prepend(str(tmp_path / "again"))
     install.forget()
     assert [one.folder.parent for one in discover().plugins if one.name == "twice"] == [tmp_path / "again"]
+
+
+def test_a_distribution_without_points_hides_one_of_its_name_that_comes_later(
+    install: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("twice")
+    first = tmp_path / "again"
+    shutil.copytree(install.folder, first)
+    (first / "seqlab_twice-1.2.dist-info" / "entry_points.txt").unlink()
+    monkeypatch.syspath_prepend(str(first))
+    install.forget()
+    assert "twice" not in [one.name for one in (*discover().plugins, *discover().left_out)]

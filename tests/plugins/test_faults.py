@@ -153,3 +153,12 @@ def test_a_damaged_installation_is_named_and_harms_nothing(install: Any, file: s
     assert "twice" in [one.name for one in found.plugins]
     (hurt,) = [one for one in found.left_out if one.name != "twice"]
     assert re.fullmatch(reason, hurt.reason)
+
+
+def test_what_a_distribution_without_points_says_of_itself_is_not_read(install: Any) -> None:
+    install("twice")
+    info = install.folder / "elsewhere-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_bytes(b"Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.2\nSummary: caf\xe9\n")
+    install.forget()
+    assert install.found("twice").version == "1.2"
