@@ -1,5 +1,6 @@
 """Commands that plugins bring, through entry points of distributions that lie in a folder on the path."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -93,3 +94,45 @@ def test_commands_are_left_out_as_plugins_are(
     monkeypatch.setenv("SEQLAB_WITHOUT", name)
     assert main(["shout"]) == 2
     assert "shout: there is no such command" in capsys.readouterr().err
+
+
+DAMAGED = "[seqlab.commands]\nshout\n"
+
+
+@pytest.fixture
+def _damaged(bring: Bring, tmp_path: Path) -> None:
+    """Bring `whisper`, and `shout` of which the installation is damaged."""
+    bring("whisper", distribution="seqlab-whispering")
+    bring("shout")
+    (tmp_path / "seqlab_shouting-1.2.dist-info" / "entry_points.txt").write_text(DAMAGED, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("_damaged")
+def test_a_damaged_installation_is_warned_of_where_its_command_may_be_meant(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(["whisper"]) == 5
+    assert main(["shout"]) == 2
+    assert "shout: there is no such command" in capsys.readouterr().err
+    assert len(caplog.records) == 2
+    told = r"plugin 'seqlab-shouting' .* left out: entry_points\.txt of its installation cannot be read \(.*\); reinstall it"
+    assert all(re.search(told, record.getMessage()) for record in caplog.records)
+
+
+@pytest.mark.usefixtures("_damaged")
+def test_built_in_commands_do_not_look_at_damaged_installations(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(["plugins"]) == 0
+    assert capsys.readouterr().out.startswith("name ")
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("_damaged")
+def test_a_damaged_installation_that_is_left_out_is_not_warned_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SEQLAB_WITHOUT", "seqlab-shouting")
+    assert main(["whisper"]) == 5
+    assert capsys.readouterr().out == "words []\n"
+    assert not caplog.records

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words[:1] == ["train"]:
             return train.run(words[1:])
-        parser = _parser()
+        parser = _parser(words)
         _check_command(words, parser)
         parsed = parser.parse_args(words)
         status = int(parsed.run(parsed))
@@ -62,7 +62,8 @@ def _be_patient() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of `words`. It knows the commands of plugins where they may matter: to look for them takes time."""
     parser = argparse.ArgumentParser(
         prog="seqlab", description="Train, evaluate and use sequence labellers.", allow_abbrev=False
     )
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in (train, evaluate, predict, encode, search, compare, reproduce, report, data, describe, inspect, plugins):
         module.add_parser(commands)
-    for command in commands_of_plugins(commands.choices):
-        command.add_parser(commands)
+    if not words or words[0] not in commands.choices:
+        for command in commands_of_plugins(tuple(commands.choices)):
+            command.add_parser(commands)
     return parser

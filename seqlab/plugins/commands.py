@@ -5,16 +5,19 @@ returns is the exit status.
 """
 
 import argparse
-import os
+import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from seqlab.errors import PluginError
 from seqlab.importing import described
-from seqlab.plugins.examination import WITHOUT
+from seqlab.plugins.examination import WITHOUT, names_to_leave_out
+from seqlab.plugins.plugin import LeftOut
+from seqlab.plugins.points import entry_points_found
 
+log = logging.getLogger(__name__)
 ENTRY_POINT_GROUP = "seqlab.commands"
 _NO_PREFIX = "\0"
 """Begins no word of a command line, so that none is an option."""
@@ -64,11 +67,19 @@ class Command:
 
 
 def commands_of_plugins(built_in: Collection[str]) -> list[Command]:
-    """Return the commands that plugins bring, by name; those of `built_in` stay as they are, and `SEQLAB_WITHOUT` counts."""
-    without = {name.strip() for name in os.environ.get(WITHOUT, "").split(",")}
+    """Return the commands that plugins bring, by name; those of `built_in` stay as they are, and `SEQLAB_WITHOUT` counts.
+
+    A damaged distribution that would bring some is warned of.
+    """
+    without = set(names_to_leave_out())
+    there = list(entry_points_found(ENTRY_POINT_GROUP))
+    for one in there:
+        if isinstance(one, LeftOut) and not {one.name, one.distribution} & without:
+            log.warning(one)
+    points = [one for one in there if isinstance(one, EntryPoint) and one.name not in built_in]
     found: dict[str, list[EntryPoint]] = {}
-    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, _who(point))):
-        if point.name not in built_in and not {point.name, point.dist.name if point.dist else ""} & without:
+    for point in sorted(points, key=lambda point: (point.name, _who(point))):
+        if not {point.name, point.dist.name if point.dist else ""} & without:
             found.setdefault(point.name, []).append(point)
     return [Command(name, tuple(points)) for name, points in found.items()]
 

@@ -6,18 +6,18 @@ A plugin that cannot be used is left out and told of; it takes down nothing but 
 
 import difflib
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint
 
 from seqlab.plugins.clashes import clashes
-from seqlab.plugins.examination import WITHOUT, built_in, examined, left_out
+from seqlab.plugins.examination import WITHOUT, built_in, examined, left_out, names_to_leave_out
 from seqlab.plugins.plugin import LeftOut, Plugin
 from seqlab.plugins.points import entry_points_found
 
 log = logging.getLogger(__name__)
+ENTRY_POINT_GROUP = "seqlab.plugins"
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ def _warn(found: Discovery) -> None:
 @cache
 def discover() -> Discovery:
     """Return seqlab, the installed plugins that can be used, and those that cannot or that `SEQLAB_WITHOUT` names."""
-    without = [name.strip() for name in os.environ.get(WITHOUT, "").split(",") if name.strip()]
+    without = names_to_leave_out()
     core = built_in()
-    there = list(entry_points_found())
+    there = list(entry_points_found(ENTRY_POINT_GROUP))
     points = sorted(
         (one for one in there if isinstance(one, EntryPoint)), key=lambda one: (one.name, str(one.dist and one.dist.name))
     )

@@ -1,5 +1,6 @@
 """What an entry point leads to: a plugin that can be used, or the reason why it cannot. Nothing is imported."""
 
+import os
 from collections.abc import Collection
 from dataclasses import replace
 from importlib.metadata import Distribution, EntryPoint
@@ -22,6 +23,11 @@ from seqlab.plugins.plugin import LeftOut, Plugin
 
 WITHOUT = "SEQLAB_WITHOUT"
 """Environment variable: names of plugins, or of their distributions, to leave out; comma-separated."""
+
+
+def names_to_leave_out() -> list[str]:
+    """Return the names in `SEQLAB_WITHOUT`."""
+    return [name.strip() for name in os.environ.get(WITHOUT, "").split(",") if name.strip()]
 
 
 def built_in() -> Plugin:

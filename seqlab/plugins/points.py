@@ -7,24 +7,22 @@ from packaging.utils import canonicalize_name
 
 from seqlab.plugins.plugin import LeftOut
 
-ENTRY_POINT_GROUP = "seqlab.plugins"
 
-
-def entry_points_found() -> Iterator[EntryPoint | LeftOut]:
-    """Yield each entry point of a plugin; what a damaged distribution would bring is left out, with the reason.
+def entry_points_found(group: str) -> Iterator[EntryPoint | LeftOut]:
+    """Yield each entry point of `group`; what a damaged distribution would bring is left out, with the reason.
 
     Of distributions with one name, the first on the path counts. Names are read only where there are points: to parse the
     METADATA of all that is installed takes ten times as long as all the rest.
     """
     seen: set[str] = set()
     for dist in distributions():
-        points = list(_points(dist))
+        points = list(_points(dist, group=group))
         name = _name(dist) if points else None
         if name is None:
             yield from points
         elif canonicalize_name(name) not in seen:
             seen.add(canonicalize_name(name))
-            yield from _points(_first(name, default=dist))
+            yield from _points(_first(name, default=dist), group=group)
 
 
 def _first(name: str, *, default: Distribution) -> Distribution:
@@ -32,11 +30,11 @@ def _first(name: str, *, default: Distribution) -> Distribution:
     return next((dist for dist in distributions(name=name) if _name(dist)), default)
 
 
-def _points(dist: Distribution) -> Iterator[EntryPoint | LeftOut]:
+def _points(dist: Distribution, *, group: str) -> Iterator[EntryPoint | LeftOut]:
     try:
-        points = list(dist.entry_points.select(group=ENTRY_POINT_GROUP))
+        points = list(dist.entry_points.select(group=group))
     except (TypeError, ValueError, AttributeError) as error:
-        if ENTRY_POINT_GROUP in (_text(dist, "entry_points.txt") or ""):
+        if _may_have(dist, group):
             name = _name(dist)
             reason = f"entry_points.txt of its installation cannot be read ({error}); reinstall it"
             yield LeftOut(name or "?", name or "unknown distribution", "?", "", reason)
@@ -61,8 +59,8 @@ def _said(dist: Distribution, key: str) -> str | None:
         return None
 
 
-def _text(dist: Distribution, name: str) -> str | None:
+def _may_have(dist: Distribution, group: str) -> bool:
     try:
-        return dist.read_text(name)
+        return group in (dist.read_text("entry_points.txt") or "")
     except (OSError, UnicodeDecodeError):
-        return ENTRY_POINT_GROUP  # it may name one: better told in vain than not at all
+        return True  # better told in vain than not at all
