@@ -80,7 +80,10 @@ def processes_of(program: str) -> Iterator[None]:
 
 def is_first_process() -> bool:
     """Return whether this is the first of the processes that train together, or the only one."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+    from pytorch_lightning.utilities import rank_zero_only
+
+    # Lightning, asked before its trainer is there, takes the first process of each node for the first of all.
+    return bool(rank_zero_only.rank == 0) and os.environ.get("NODE_RANK", "0") == "0"
 
 
 @final
