@@ -57,9 +57,9 @@ def fields(*, of_pairs: bool) -> tuple[CategoryField, Fields]:
 
 
 def test_second_sides_are_records_of_their_own() -> None:
-    second = second_side(datasets.Dataset.from_dict(ROWS))
+    second = second_side(datasets.Dataset.from_dict({"line": [2, 3, 4, 7], **ROWS}))
     assert second is not None
-    assert second.to_dict() == {"id": ROWS["id"], "tokens": ROWS["tokens_2"]}
+    assert second.to_dict() == {"id": ROWS["id"], "line": [2, 3, 4, 7], "tokens": ROWS["tokens_2"]}
     assert second_side(datasets.Dataset.from_dict({"tokens": [["a"]], "label_2": ["x"]})) is None
 
 

@@ -132,8 +132,8 @@ class EncodedRecords:
         for key, column in self.encoded.items():
             if column.reach is not None and (column.reach > lengths).any():
                 row = int(np.argmax(column.reach > lengths))
-                name = self.columns.record_id(row)
-                raise DataError(f"record {name!r} has {lengths[row]} steps, but {key} goes to step {column.reach[row]}")
+                place = self.columns.place(row)
+                raise DataError(f"{place} has {lengths[row]} steps, but {key} goes to step {column.reach[row]}")
 
     def batch(self, rows: Int[np.ndarray, " batch"]) -> Batch:
         """Return the records in `rows` as padded tensors."""

@@ -15,8 +15,8 @@ def second_side(records: datasets.Dataset) -> datasets.Dataset | None:
     names = [name for name in records.column_names if f"{name}{SECOND}" in records.column_names]
     if not names:
         return None
-    ids = [name for name in ("id",) if name in records.column_names and name not in names]
-    chosen = records.select_columns([*ids, *(f"{name}{SECOND}" for name in names)])
+    place = [name for name in ("id", "line") if name in records.column_names and name not in names]
+    chosen = records.select_columns([*place, *(f"{name}{SECOND}" for name in names)])
     return chosen.rename_columns({f"{name}{SECOND}": name for name in names})
 
 

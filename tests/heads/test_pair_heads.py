@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from seqlab.data.columns import Columns
+from seqlab.data.columns import Columns, string_records
 from seqlab.data.encoding import Batch
 from seqlab.data.fields import Field, LabelField, ScoreField
 from seqlab.errors import ConfigError, DataError
@@ -118,6 +118,8 @@ def test_a_score_out_of_bounds_is_told() -> None:
     field = ScoreField("score", 1, 5)
     with pytest.raises(DataError, match=r"record 'one' has 5\.5 in column 'score'; expected 1 to 5; set lowest and highest"):
         field.fit(scored(labelled_columns(), 1.0, 5.5, 1.0, 1.0, 1.0))
+    with pytest.raises(DataError, match=r"record 'b' \(line 7\) has 0 in column 'score'; expected 1 to 5"):
+        field.fit(string_records({"id": ["a", "b"], "line": [6, 7], "score": [1.0, 0.0]}))
     with pytest.raises(DataError, match="column 'label' holds string; expected a number a record"):
         ScoreField("label", 1, 5).fit(labelled_columns())
     with pytest.raises(ConfigError, match="highest is 1 and lowest 1"):

@@ -54,7 +54,7 @@ class ScoreField(Field):
         if not is_within.all():
             row = int(np.argmin(is_within))
             raise DataError(
-                f"record {columns.record_id(row)!r} has {numbers[row]:g} in column {self.column!r}; expected {self.lowest} to"
+                f"{columns.place(row)} has {numbers[row]:g} in column {self.column!r}; expected {self.lowest} to"
                 f" {self.highest}; set lowest and highest of the head's target"
             )
         return numbers

@@ -17,6 +17,7 @@ from seqlab.types import Span
 
 _WORD_LISTS = ("tokens", "tags", "upos", "xpos", "lemma", "feats", "deprel", "deps", "misc", "labels", "alternatives")
 _NULLABLE = ("text", "offsets")
+_OBJECTS = '{"tokens": …} or {"text": …}'
 
 
 @final
@@ -46,7 +47,7 @@ class JsonlReader(Reader):
             source.fault(1, "the file holds no records; expected a JSON object a line")
         for index, (number, line) in enumerate(numbered, 1):
             try:
-                record = self._record(_object(line))
+                record = self._record(json_object(line, expected=_OBJECTS))
             except DataError as error:
                 source.fault(number, str(error))
                 continue
@@ -57,7 +58,7 @@ class JsonlReader(Reader):
 
     def unread(self, path: Path) -> list[str]:
         lines = [line for line in Source(path, report=refuse).lines() if not is_blank(line)]
-        keys = dict.fromkeys(key for line in lines for key in _object(line))
+        keys = dict.fromkeys(key for line in lines for key in json_object(line, expected=_OBJECTS))
         return [f"key {key!r}" for key in keys if key not in self._columns.values()]
 
     def _record(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -88,16 +89,20 @@ class JsonlReader(Reader):
         return record.get("tags", ()) is not None
 
 
-def _object(line: str) -> dict[str, Any]:
+def json_object(line: str, *, expected: str) -> dict[str, Any]:
+    """Return the object in a line; `expected` tells what users should write instead of another value.
+
+    Raises: DataError for what is no JSON, for another value, and for characters that no file can hold.
+    """
     try:
         row = json.loads(line)
         json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise DataError(f"{error.object[error.start]!r} is half a surrogate pair, which is no character") from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"not JSON: {error}") from error
+        raise DataError(f"not JSON: {error}; expected an object a line") from error
     if not isinstance(row, dict):
-        raise DataError(f'{line[:60]!r} is not an object; expected {{"tokens": …}} or {{"text": …}}')
+        raise DataError(f"{line[:60]!r} is not an object; expected {expected}")
     return row
 
 

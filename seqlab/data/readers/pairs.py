@@ -1,6 +1,5 @@
 """Pairs of sentences, and what they are to each other: tables with a header, or JSON lines."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
@@ -9,6 +8,7 @@ import datasets
 
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.cells import check_characters, text_rows
+from seqlab.data.readers.jsonl import json_object
 from seqlab.data.readers.source import Report, Source, is_blank, refuse, split_spaces
 from seqlab.data.readers.text import text_columns
 from seqlab.data.records import records_from_columns
@@ -77,18 +77,16 @@ class PairsReader(Reader):
                 source.fault(line, f"{len(cells)} column(s); expected {len(header)}, as {header}")
 
     def _objects(self, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        expected = f"one with the keys {', '.join(self._columns.values())}"
         for line, text in enumerate(source.lines(), 1):
             if is_blank(text):
                 continue
             try:
-                row = json.loads(text)
-            except (ValueError, RecursionError) as error:
-                source.fault(line, f"not JSON: {error}; expected an object a line")
+                row = json_object(text, expected=expected)
+            except DataError as error:
+                source.fault(line, str(error))
                 continue
-            if isinstance(row, dict):
-                yield line, row
-            else:
-                source.fault(line, f"the line is {text:.40}; expected an object")
+            yield line, row
 
     def _record(self, row: Mapping[str, Any]) -> dict[str, Any]:
         record: dict[str, Any] = {}

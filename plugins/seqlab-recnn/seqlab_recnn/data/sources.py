@@ -99,17 +99,20 @@ class BracketTrees(ShapedTrees):
         return [self._tree(parsed[code], n, columns, row) for row, (code, n) in enumerate(zip(codes, n_words, strict=True))]
 
     def _tree(self, found: Tree | str | None, n_words: int, columns: Columns, row: int) -> Tree:
-        where = f"record {columns.record_id(row)!r}, column {self.column!r}"
+        try:
+            return self._checked(found, n_words)
+        except DataError as error:
+            raise DataError(f"{columns.place(row)}, column {self.column!r}: {error}") from None
+
+    def _checked(self, found: Tree | str | None, n_words: int) -> Tree:
         if isinstance(found, str):
-            raise DataError(f"{where}: {found}")
+            raise DataError(found)
         if found is None:
             if self.fallback is None and n_words:
-                raise DataError(f"{where}: no tree; give one, or set encoder.tree.trees.fallback=balanced")
+                raise DataError("no tree; give one, or set encoder.tree.trees.fallback=balanced")
             return branching(n_words, shape=self.fallback or SHAPES[0])
         if found.n_words != n_words:
-            raise DataError(
-                f"{where}: the tree has {found.n_words} leaves for {n_words} words in {self.words!r}; expected as many"
-            )
+            raise DataError(f"the tree has {found.n_words} leaves for {n_words} words in {self.words!r}; expected as many")
         return found
 
 
@@ -136,7 +139,7 @@ class DependencyTrees(ShapedTrees):
         try:
             return from_heads(heads, relations)
         except DataError as error:
-            raise DataError(f"record {columns.record_id(row)!r}, column {self.column!r}: {error}") from None
+            raise DataError(f"{columns.place(row)}, column {self.column!r}: {error}") from None
 
 
 @final
