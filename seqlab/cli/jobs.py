@@ -83,7 +83,8 @@ def is_first_process() -> bool:
     from pytorch_lightning.utilities import rank_zero_only
 
     # Lightning, asked before its trainer is there, takes the first process of each node for the first of all.
-    return bool(rank_zero_only.rank == 0) and os.environ.get("NODE_RANK", "0") == "0"
+    is_first: bool = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # (Lightning sets it on the function)
+    return is_first and os.environ.get("NODE_RANK", "0") == "0"
 
 
 @final
