@@ -1,6 +1,5 @@
 """The biaffine head finds spans that may lie in each other, which no tags can spell (Yu, Bohnet and Poesio 2020)."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any, final
 
@@ -13,6 +12,7 @@ from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.fields import NO_TARGET, EncodedSpans, LabelledSpan, LabelledSpans, SpanField
 from seqlab.errors import ConfigError
 from seqlab.heads.base import Head
+from seqlab.heads.fitting import Misfits
 from seqlab.heads.ranges import check_at_least
 from seqlab.heads.span_choice import best_spans
 from seqlab.heads.span_scores import BiaffineSpanScores
@@ -21,8 +21,6 @@ from seqlab.heads.temperature import Temperature
 from seqlab.metrics import calibration_scores, span_set_scores
 from seqlab.steps import Steps, step_mask
 from seqlab.types import Prediction, Span
-
-log = logging.getLogger(__name__)
 
 
 @final
@@ -78,12 +76,9 @@ class BiaffineSpanHead(Head):
         assert isinstance(encoded, EncodedSpans), type(encoded)
         widths = encoded.bounds.ends.values - encoded.bounds.starts.values
         n_too_wide = 0 if self.max_width is None else int((widths > self.max_width).sum())
-        if n_too_wide:
-            log.warning(
-                "heads.spans: %s of %s spans of %s have more than %d steps and cannot be found; the widest has %d:"
-                " heads.spans.max_width",
-                *(f"{n_too_wide:,}", f"{len(widths):,}", split, self.max_width, widths.max()),
-            )
+        reason = f"have more than {self.max_width} steps"
+        remedy = f"with heads.spans.max_width={widths.max(initial=0)} all would fit"
+        Misfits("heads.spans", split, n_too_wide, len(widths), reason, remedy, unit="spans").tell(is_taught=is_taught)
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the negative log-likelihood of the labels of all spans, a step."""

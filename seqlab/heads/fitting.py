@@ -12,32 +12,32 @@ log = logging.getLogger(__name__)
 @final
 @dataclass(frozen=True)
 class Misfits:
-    """How many records of a `split` do not fit a head, of all that it could score."""
+    """How many records of a `split`, or what else a head labels, do not fit it, of all that it could score."""
 
     path: str
     """Where the head stands in the config."""
     split: str
     n_misfits: int
-    n_records: int
+    n_all: int
     reason: str
     """What such records have, as in `have a span of more than 8 steps`."""
     remedy: str
     """What to set."""
+    unit: str = "records"
+    """What is counted."""
 
     def tell(self, *, is_taught: bool) -> None:
         """Warn of them.
 
-        Raises: DataError where the head `is_taught` by these records and none of them fits.
+        Raises: DataError where the head `is_taught` by these and none of them fits.
         """
         if not self.n_misfits:
             return
-        if is_taught and self.n_misfits == self.n_records:
+        if is_taught and self.n_misfits == self.n_all:
             raise DataError(
-                f"{self.path}: nothing can be learned, for all {self.n_records:,} records of {self.split} {self.reason};"
+                f"{self.path}: nothing can be learned, for all {self.n_all:,} {self.unit} of {self.split} {self.reason};"
                 f" {self.remedy}"
             )
         fate = "are left out of the loss" if is_taught else "cannot be labelled right"
-        log.warning(
-            "%s: %s of %s records of %s %s and %s; %s",
-            *(self.path, f"{self.n_misfits:,}", f"{self.n_records:,}", self.split, self.reason, fate, self.remedy),
-        )
+        counted = f"{self.n_misfits:,} of {self.n_all:,} {self.unit} of {self.split}"
+        log.warning("%s: %s %s and %s; %s", self.path, counted, self.reason, fate, self.remedy)

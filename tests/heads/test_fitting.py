@@ -93,6 +93,8 @@ def test_training_on_nothing_is_refused() -> None:
         check(temporal(CtcHead, upsampling=1), rows=[1, 2])
     with pytest.raises(DataError, match=r"heads\.tags: nothing can be learned, for all 1 records .*heads\.tags\.max_length=3"):
         check(semi_markov(max_length=2), rows=[0])
+    with pytest.raises(DataError, match=r"heads\.spans: nothing can be learned, for all 1 spans .*heads\.spans\.max_width=3"):
+        check(biaffine(max_width=2), rows=[0, 3])
 
 
 def semi_markov(*, max_length: int) -> SemiMarkovHead:
@@ -115,4 +117,5 @@ def test_spans_that_are_too_long_are_counted(caplog: pytest.LogCaptureFixture) -
     of_records, of_spans = (record.getMessage() for record in caplog.records)
     assert "1 of 5 records of train have a span of more than 2 steps and are left out of the loss" in of_records
     assert "heads.tags.max_length=3" in of_records
-    assert "1 of 3 spans of test have more than 2 steps and cannot be found; the widest has 3" in of_spans
+    assert "heads.spans: 1 of 3 spans of test have more than 2 steps and cannot be labelled right" in of_spans
+    assert "heads.spans.max_width=3 all would fit" in of_spans
