@@ -46,10 +46,20 @@ class EncodedRecord:
 
     tokens: list[str]
     """Empty where the record has none, as records of frames."""
-    summary: Float[np.ndarray, " feature"]
-    """Last state, root …: what the encoder sums the record up in; of an empty record what it gives for none."""
+    summary: Float[np.ndarray, " feature"] | None
+    """Last state, root …: what the encoder sums the record up in; of an empty record what it gives for none. None where
+    the encoder sums nothing up, and steps were asked for.
+    """
     steps: StepVectors | None
     """None where they were not asked for."""
+
+    @property
+    def whole(self) -> Float[np.ndarray, " feature"]:
+        """The vector of the record: that of all its steps where they were asked for, else the summary."""
+        if self.steps is not None:
+            return self.steps.whole
+        assert self.summary is not None
+        return self.summary
 
 
 @torch.inference_mode()
@@ -63,16 +73,13 @@ def encode(
     for rows in sorted_batches(records.sizes, max_tokens=max_tokens):
         batch = records.batch(rows).to(device)
         encoded = labeler(batch)
+        if encoded.summary is None and not use_steps:
+            raise ConfigError("the encoder sums nothing up in one vector; encode steps instead: --steps, or use_steps=True")
+        summaries = [None] * len(rows) if encoded.summary is None else _numbers(encoded.summary)
         parts = _step_vectors(labeler, encoded, batch) if use_steps else [None] * len(rows)
-        for row, summary, steps in zip(rows.tolist(), _numbers(_summary(encoded)), parts, strict=True):
+        for row, summary, steps in zip(rows.tolist(), summaries, parts, strict=True):
             found[row] = EncodedRecord(tokens[row], summary, steps)
     return [found[row] for row in range(len(found))]
-
-
-def _summary(steps: Steps) -> Float[Tensor, "batch summary"]:
-    if steps.summary is None:
-        raise ConfigError("the encoder sums nothing up in one vector; encode steps instead: --steps, or use_steps=True")
-    return steps.summary
 
 
 def _step_vectors(labeler: Labeler, steps: Steps, batch: Batch) -> list[StepVectors]:

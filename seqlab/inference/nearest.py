@@ -76,7 +76,7 @@ class VectorSearch:
                 " made it, or encode its texts again"
             )
         encoded = tagger.encode(queries, use_steps=self.has_steps)
-        return np.stack([one.summary if one.steps is None else one.steps.whole for one in encoded])
+        return np.stack([one.whole for one in encoded])
 
     def vectors_at(self, places: Sequence[int]) -> Float[np.ndarray, "query feature"]:
         """Return the vectors of some rows of the file, as queries.

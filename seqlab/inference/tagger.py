@@ -106,7 +106,7 @@ class Tagger:
 
         Inputs are those of `predict`, and need the columns `encoder_columns` alone.
 
-        Raises: DataError as `predict` does; ConfigError where the encoder gives no summary.
+        Raises: DataError as `predict` does; ConfigError where the encoder gives no summary, and no steps are asked for.
         """
         records = [read_input(item) for item in _listed(inputs)]
         if not records:

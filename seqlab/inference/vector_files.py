@@ -84,7 +84,7 @@ class VectorFile(ABC):
         if encoded.steps is None:
             text = record.get("text")
             whole = text if isinstance(text, str) else " ".join(encoded.tokens)
-            return Part(row, name, {"text": [whole]}, encoded.summary[None])
+            return Part(row, name, {"text": [whole]}, encoded.whole[None])
         bounds = encoded.steps.bounds
         labels = {f"label_{head}": labels for head, labels in encoded.steps.labels.items()}
         texts = [" ".join(encoded.tokens[start:end]) for start, end in bounds]

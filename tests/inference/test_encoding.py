@@ -60,6 +60,10 @@ def test_an_encoder_without_a_summary_is_told(tagger: seqlab.Tagger, monkeypatch
     monkeypatch.setattr(Labeler, "forward", lambda self, batch: replace(forward(self, batch), summary=None))
     with pytest.raises(ConfigError, match="sums nothing up in one vector"):
         tagger.encode(["Ada"])
+    (found,) = tagger.encode(["Ada"], use_steps=True)
+    assert found.summary is None
+    assert found.steps is not None
+    assert found.whole.tolist() == found.steps.values[0].tolist()
 
 
 def test_without_a_step_that_covers_all_the_mean_stands_for_it() -> None:
