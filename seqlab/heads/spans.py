@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, compress
+from itertools import compress
 from typing import TypeAlias, final
 
 from seqlab.data.columns import Columns
 from seqlab.data.fields import TagTargets
 from seqlab.data.schemes import Scheme
+from seqlab.data.schemes.partial import open_tags
 from seqlab.types import Prediction, Span
 
 GoldSpans: TypeAlias = Mapping[tuple[int, int], str | None]
@@ -51,7 +52,7 @@ class TagSpans(SpanView):
     def gold(self, columns: Columns) -> list[GoldSpans | None]:
         """Return the spans that each record's tags spell."""
         rows = self._target.gold(columns)
-        left_open = open_tags(rows, self._target)
+        left_open = open_tags(rows, self._target.readings)
         return [None if left_open.intersection(tags) else self._spelt(tags) for tags in rows]
 
     def found(self, prediction: Prediction) -> FoundSpans:
@@ -125,8 +126,3 @@ class GivenSegments(BoundedSpans):
 def spans_of(prediction: Prediction) -> list[Span]:
     """Return the spans that labels and bounds are."""
     return [Span(start, end, label) for (start, end), label in zip(prediction.bounds or [], prediction.labels, strict=True)]
-
-
-def open_tags(rows: Sequence[Sequence[str]], target: TagTargets) -> set[str]:
-    """Return those gold tags of `rows` that leave open which tag is right."""
-    return {tag for tag in set(chain.from_iterable(rows)) if target.readings(tag) != [tag]}

@@ -5,9 +5,10 @@ from typing import Any
 
 from seqlab.data.columns import Columns
 from seqlab.data.fields import TagTargets
+from seqlab.data.schemes.partial import open_tags
 from seqlab.errors import DataError
 from seqlab.heads.base import Head
-from seqlab.heads.spans import TagSpans, open_tags
+from seqlab.heads.spans import TagSpans
 from seqlab.metrics import calibration_scores, span_scores, tag_accuracy
 from seqlab.types import Prediction
 
@@ -45,7 +46,7 @@ class TagHead(Head):
         Of what is annotated in part: accuracy over the steps that are annotated, the rest over the records that are so in full.
         """
         of_steps = gold, [prediction.labels for prediction in predictions]
-        left_open = open_tags(gold, self.target)
+        left_open = open_tags(gold, self.target.readings)
         if left_open:
             of_steps = self._annotated(*of_steps)
             full = [i for i, tags in enumerate(gold) if left_open.isdisjoint(tags)]

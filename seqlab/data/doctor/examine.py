@@ -17,7 +17,7 @@ from seqlab.data.doctor.checks import (
 )
 from seqlab.data.doctor.findings import Finding
 from seqlab.data.doctor.formats import open_reader
-from seqlab.data.doctor.partial import annotated_runs, closed, open_tags, partial_violations, told_as_partial
+from seqlab.data.doctor.partial import annotated_runs, closed, open_span_tags, partial_violations, told_as_partial
 from seqlab.data.readers.source import Fault
 from seqlab.data.schemes import SCHEME_NAMES, Detection, Scheme, detect_scheme, get_scheme
 
@@ -67,7 +67,7 @@ def examine(
     columns = {name: records[name][:] for name in _COLUMNS if name in records.column_names}
     rows = Rows(_text_path(path, format_name), columns, has_line_per_step=format_name == "conll")
     tags = columns.get("tags", [])
-    left_open = open_tags(tags)
+    left_open = open_span_tags(tags)
     detection = detect_scheme(_to_detect_by(tags, left_open))
     expected = get_scheme(scheme) if scheme is not None else _expected_scheme(detection)
     if expected is None:  # of plain tags, what looks like a set of tags or none is one of them

@@ -4,38 +4,24 @@ What stands for them is as `head=[crf_partial]`, which learns from such, has it 
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
-from itertools import chain
-
-from omegaconf import OmegaConf
+from functools import partial
 
 from seqlab.data.doctor.checks import Rows
 from seqlab.data.doctor.findings import Finding
 from seqlab.data.schemes import Scheme
+from seqlab.data.schemes.partial import SEPARATOR, UNANNOTATED, names_several, open_tags, readings
 from seqlab.data.schemes.tags import split_tag
-from seqlab.paths import config_dir
 
 Run = tuple[int, list[str]]
 """The first step of neighbours that are annotated, and their tags."""
 
 
-@cache
-def _marks() -> tuple[str, str]:
-    """Return what stands at a step without annotation, and between tags of which one is right."""
-    target = OmegaConf.load(config_dir() / "head" / "crf_partial.yaml").tags.target
-    return str(target.unannotated), str(target.separator)
+_readings = partial(readings, unannotated=UNANNOTATED, separator=SEPARATOR)
 
 
-def readings(tag: str) -> list[str]:
-    """Return the tags that a step may have; none where it is not annotated."""
-    unannotated, separator = _marks()
-    return [] if tag == unannotated else tag.split(separator)
-
-
-def open_tags(rows: Sequence[Sequence[str]]) -> set[str]:
+def open_span_tags(rows: Sequence[Sequence[str]]) -> set[str]:
     """Return those tags that leave open which one is right: of several, each must have the form of a span tag."""
-    distinct = set(chain.from_iterable(rows))
-    return {tag for tag in distinct if (found := readings(tag)) != [tag] and all(split_tag(one)[0] != "?" for one in found)}
+    return {tag for tag in open_tags(rows, _readings) if tag == UNANNOTATED or names_several(tag)}
 
 
 def annotated_runs(tags: Sequence[str], left_open: set[str]) -> list[Run]:
@@ -62,7 +48,7 @@ def partial_violations(rows: Rows, scheme: Scheme, left_open: set[str]) -> Itera
         if left_open.isdisjoint(tags):
             continue
         for step, tag in enumerate(tags):
-            for wrong in (one for one in readings(tag) if split_tag(one)[0] not in scheme.prefixes):
+            for wrong in (one for one in _readings(tag) if split_tag(one)[0] not in scheme.prefixes):
                 what = f"tag {wrong!r}{f' in {tag!r}' if tag in left_open else ''} is none of {scheme.name}"
                 yield rows.finding("tags", "error", rows.line(record, step), what)
         for first, run in annotated_runs(tags, left_open):

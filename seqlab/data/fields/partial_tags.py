@@ -12,6 +12,7 @@ from seqlab.data.fields.base import NO_TARGET
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.fields.tags import TagTargets, mended
 from seqlab.data.schemes import Scheme, get_scheme
+from seqlab.data.schemes.partial import readings
 from seqlab.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class PartialTagField(TagTargets):
 
     def readings(self, tag: str) -> list[str]:
         """Return the tags that a step may have, each once; none where it is not annotated."""
-        return [] if tag == self.unannotated else list(dict.fromkeys(tag.split(self.separator)))
+        return readings(tag, unannotated=self.unannotated, separator=self.separator)
 
     def fit(self, columns: Columns) -> None:
         """Collect the tags, `O` first, with a scheme every tag that it gives a label seen in training, and the sets of them.
@@ -92,8 +93,8 @@ class PartialTagField(TagTargets):
 
     def _ids(self, text: str) -> list[int]:
         """Return the ids of the tags that a step may have, in order; none where one of them is not known."""
-        readings = self.readings(text)
-        return sorted(map(self.tags.index, readings)) if all(tag in self.tags for tag in readings) else []
+        tags = self.readings(text)
+        return sorted(map(self.tags.index, tags)) if all(tag in self.tags for tag in tags) else []
 
     def _id(self, text: str, ids_by_set: Mapping[tuple[int, ...], int]) -> int:
         ids = self._ids(text)

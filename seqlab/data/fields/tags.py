@@ -11,7 +11,7 @@ from seqlab.data.columns import Columns, Ragged, StringColumn
 from seqlab.data.fields.base import NO_TARGET, Field
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.schemes import Scheme, get_scheme
-from seqlab.data.schemes.tags import split_tag
+from seqlab.data.schemes.partial import SEPARATOR, UNANNOTATED, names_several
 from seqlab.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class TagTargets(Field):
             reason = next(filter(None, map(self._why_no_tag, self.readings(text))), None)
             if reason is not None:
                 place = columns.place_of(int(np.argmax(strings.codes.values == code)), strings.codes.offsets)
-                is_partial = text == "_" or "|" in text
+                is_partial = text == UNANNOTATED or SEPARATOR in text
                 hint = "; head=[crf_partial] learns from what is annotated in part" * (is_partial and not self.knows_parts)
                 raise DataError(f"{place} has {text!r} in column {self.column!r}: {reason}{hint}")
         return strings
@@ -63,14 +63,9 @@ class TagTargets(Field):
                 self.span_scheme.transitions([tag])
         except DataError as error:
             return str(error)
-        if self.span_scheme is not None and _names_several(tag):
+        if self.span_scheme is not None and names_several(tag):
             return "these are several tags; expected one"
         return None if tag else "a tag is empty; expected a word"
-
-
-def _names_several(tag: str) -> bool:
-    parts = tag.split("|")
-    return len(parts) > 1 and all(split_tag(part)[0] != "?" for part in parts)
 
 
 @final

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from seqlab.bundle import Bundle
+from seqlab.data.schemes.partial import open_tags
 from seqlab.data.sets import score_names, set_configs
 from seqlab.finished_run import AnsweredRecord, FinishedRun
 from seqlab.heads import BiaffineSpanHead, Head, LabelHead, MultiLabelHead, SegmentHead, TagHead, TemporalHead
-from seqlab.heads.spans import open_tags, spans_of
+from seqlab.heads.spans import spans_of
 from seqlab.metrics import closest_references
 from seqlab.report.analysis.answers import Answer, LabelAnswer, SequenceAnswer, SetAnswer, SpanAnswer
 from seqlab.types import Prediction, Span
@@ -82,7 +83,7 @@ _Reader = Callable[[AnsweredRecord, Any, Prediction], Answer | None]
 def _answer_of(head: Head, records: Sequence[AnsweredRecord], *, key: str) -> _Reader | None:
     """Return what makes an answer of a record, gold and prediction; None for a head of a kind that reports do not know."""
     if isinstance(head, TagHead):
-        left_open = open_tags([record.gold[key] for record in records], head.target)
+        left_open = open_tags([record.gold[key] for record in records], head.target.readings)
         return _tag_spans(head, left_open) if head.target.span_scheme else _tags(head, left_open)
     match head:
         case SegmentHead():

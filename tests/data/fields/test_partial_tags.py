@@ -6,9 +6,11 @@ import re
 import numpy as np
 import pytest
 
+from seqlab.config import compose
 from seqlab.data.columns import Columns
 from seqlab.data.fields import NO_TARGET, PartialTagField
 from seqlab.data.records import records_from_columns
+from seqlab.data.schemes.partial import SEPARATOR, UNANNOTATED
 from seqlab.errors import ConfigError, DataError
 
 
@@ -25,6 +27,11 @@ def fitted(*rows: list[str], scheme: str | None = "BIO") -> PartialTagField:
 def ids(field: PartialTagField, *rows: list[str]) -> list[list[int]]:
     column = field.encode(columns(*rows))
     return [row[: len(tags)] for row, tags in zip(column.collate(np.arange(len(rows))).tolist(), rows, strict=True)]
+
+
+def test_the_option_has_what_is_told_of_elsewhere() -> None:
+    target = compose(["head=[crf_partial]"]).heads.tags.target
+    assert (target.unannotated, target.separator) == (UNANNOTATED, SEPARATOR)
 
 
 def test_tags_come_from_sets_too_and_sets_follow_the_tags() -> None:
