@@ -5,13 +5,15 @@ here. Only `words` that come from a command line, or from the caller of `seqlab.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+
+from seqlab.flattening import leaves
 
 _VALUE = re.compile(r"\+{0,2}([\w.-]+)=")
 """How an override of a value begins; a sign before it, or none."""
@@ -64,7 +66,7 @@ def _entries(word: str) -> Iterator[tuple[str, Any]]:
     try:
         override = parser.parse_override(word)
         for choice in _choices(override):
-            yield from _leaves(override.key_or_group, parser.parse_override(f"{override.key_or_group}={choice}").value())
+            yield from leaves(parser.parse_override(f"{override.key_or_group}={choice}").value(), override.key_or_group)
     except HydraException:  # Hydra itself tells what is wrong with it
         return
 
@@ -74,11 +76,3 @@ def _choices(override: Override) -> Iterator[str]:
         yield from override.sweep_string_iterator()
     elif not override.is_sweep_override():
         yield override.get_value_string()
-
-
-def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for name, child in value.items():
-            yield from _leaves(f"{key}.{name}", child)
-    else:
-        yield key, value

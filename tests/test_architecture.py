@@ -12,8 +12,9 @@ PLUGINS = PACKAGE.parent / "plugins"
 
 # From the ground up. A room may import itself and the rooms of the lines above its own.
 FLOORS = (
-    ("errors", "autograd", "allocation", "native", "importing", "typed"),
+    ("errors", "autograd", "allocation", "native", "importing", "flattening"),
     (
+        "typed",
         "types",
         "paths",
         "replacing",

@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqlab.errors import ConfigError
 from seqlab.finished_run import FinishedRun
+from seqlab.flattening import leaves
 from seqlab.settings import seeds_of
 
 _AUTO = "auto"
@@ -76,8 +77,8 @@ def check_same(config: DictConfig, *, folder: Path) -> None:
 
     Raises: ConfigError that names the first setting that differs; DataError where the config there is damaged.
     """
-    there = dict(_leaves(FinishedRun(folder).config))
-    here = dict(_leaves(OmegaConf.to_container(_settled(config, there), resolve=True)))
+    there = dict(leaves(FinishedRun(folder).config))
+    here = dict(leaves(OmegaConf.to_container(_settled(config, there), resolve=True)))
     moved = (str(there.get("paths.run_dir")), str(folder))  # a folder may have been moved since
     for key in sorted(there.keys() | here.keys()):
         was = there.get(key)
@@ -92,15 +93,7 @@ def check_same(config: DictConfig, *, folder: Path) -> None:
 def _settled(config: DictConfig, there: Mapping[str, Any]) -> DictConfig:
     """Return `config` with what it leaves to the data as the run found it."""
     own = copy.deepcopy(config)
-    for key, value in _leaves(OmegaConf.to_container(own)):
+    for key, value in leaves(OmegaConf.to_container(own)):
         if value == _AUTO and key in there:
             OmegaConf.update(own, key, there[key])
     return own
-
-
-def _leaves(node: object, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping) and node:
-        for key, value in node.items():
-            yield from _leaves(value, f"{path}.{key}".lstrip("."))
-    else:
-        yield path, node

@@ -1,8 +1,10 @@
 """What differs between two runs: their surroundings, and their metrics."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from seqlab.flattening import leaves
 
 _SURROUNDINGS = ("seqlab", "python", "platform", "cpu", "accelerator", "n_threads")
 
@@ -26,7 +28,9 @@ def setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> li
 
 def metric_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Difference]:
     """Return the numbers and words in two `metrics.json` that are not identical to the bit."""
-    flat = [dict(_leaves(side)) for side in (there, here)]
+    flat = [
+        {name: value for name, value in leaves(side, separator="/") if not isinstance(value, Mapping)} for side in (there, here)
+    ]
     names = [*flat[0], *(name for name in flat[1] if name not in flat[0])]
     found = [Difference(name, flat[0].get(name), flat[1].get(name)) for name in names]
     return [one for one in found if not _is_same(one.there, one.here)]
@@ -35,14 +39,6 @@ def metric_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> lis
 def _commit(environment: Mapping[str, Any]) -> str | None:
     git = environment.get("git")
     return None if not git else f"{git['commit'][:12]}{'' if git['is_clean'] else ' with changes'}"
-
-
-def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from _leaves(value, f"{path}/{key}".lstrip("/"))
-    else:
-        yield path, node
 
 
 def _is_same(there: Any, here: Any) -> bool:

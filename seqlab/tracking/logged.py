@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
+from seqlab.flattening import leaves
 from seqlab.tracking.plots import draw
 
 FILES = ("config.yaml", "environment.json", "lock.json", "metrics.json")
@@ -33,7 +34,7 @@ def tracked(loggers: Sequence[Logger], settings: Mapping[str, Any], *, folder: P
     trackers = [logger for logger in loggers if not isinstance(logger, CSVLogger)]
     try:
         for logger in trackers:
-            logger.log_hyperparams(dict(_leaves(settings)))
+            logger.log_hyperparams({name: _loggable(value) for name, value in leaves(settings)})
         yield
         if trackers and is_first:
             _give(trackers, folder)
@@ -51,12 +52,8 @@ def _give(trackers: Sequence[Logger], folder: Path) -> None:
                 give(logger, folder, pictures)
 
 
-def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping) and node:
-        for key, value in node.items():
-            yield from _leaves(value, f"{path}.{key}".lstrip("."))
-    else:
-        yield path, node if isinstance(node, bool | int | float | str) else str(node)
+def _loggable(value: Any) -> bool | int | float | str:
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def _to_tensorboard(logger: TensorBoardLogger, folder: Path, pictures: Sequence[Path]) -> None:

@@ -14,6 +14,7 @@ from seqlab.bundle import WEIGHTS_FILE
 from seqlab.errors import DataError
 from seqlab.finished_repeat import FinishedRepeat
 from seqlab.finished_run import CONFIG, FinishedRun
+from seqlab.flattening import leaves
 from seqlab.module import flat_scores
 from seqlab.report.analysis.trials import COMPLETE, FAILED, SEED, Objective, Setting, Study, Trial, varying
 from seqlab.report.run.header import command_line
@@ -98,7 +99,8 @@ def _settings(run: FinishedRun) -> dict[str, Setting]:
     """Return what was typed of a run; of one that was not started by the command, the whole config."""
     path = run.path / _OVERRIDES
     if not path.is_file():
-        return dict(_leaves(run.config))
+        found = ((name, value) for name, value in leaves(run.config) if not isinstance(value, Mapping))
+        return {name: _setting(value) for name, value in found if not name.startswith(_PLACES)}
     typed = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     pairs = (word.lstrip("+~").partition("=") for word in typed)
     return {name: _value(value) for name, _, value in pairs if not name.startswith(_PLACES)}
@@ -112,13 +114,8 @@ def _value(text: str) -> Setting:
     return value if isinstance(value, str | int | float | bool) else text
 
 
-def _leaves(node: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Setting]]:
-    for name, value in node.items():
-        place = f"{path}{name}"
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{place}.")
-        elif not place.startswith(_PLACES):
-            yield place, value if isinstance(value, str | int | float | bool) else json.dumps(value)
+def _setting(value: Any) -> Setting:
+    return value if isinstance(value, str | int | float | bool) else json.dumps(value)
 
 
 def _distinct(trials: Sequence[Trial]) -> list[Trial]:
