@@ -77,13 +77,12 @@ def _finite(value: Any) -> Any:
 
 def _print(found: "Comparison", sentences: list[str]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # what is written to a file is cut by no terminal
+    from seqlab.cli.consoles import table_console
+
+    console = table_console()
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     for name in ("score", "A", "B"):
         table.add_column(name, overflow="fold")

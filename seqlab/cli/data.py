@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 _N_WARNINGS_SHOWN = 5
-_PLAIN_WIDTH = 10_000
 
 
 def add_parser(commands: Any) -> None:
@@ -61,6 +60,7 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> int:
     """Examine the files; return 1 where there are errors (with --strict: findings), else 0."""
+    from seqlab.cli.consoles import table_console
     from seqlab.data.doctor import examine, find_leaks, format_of
     from seqlab.data.doctor.display import as_json, print_reports
     from seqlab.data.doctor.formats import files_in
@@ -80,18 +80,10 @@ def check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(as_json(reports, leaks), ensure_ascii=False, indent=2))
     else:
-        print_reports(reports, leaks, console=_console(), max_warnings=None if arguments.all else _N_WARNINGS_SHOWN)
+        print_reports(reports, leaks, console=table_console(), max_warnings=None if arguments.all else _N_WARNINGS_SHOWN)
     has_errors = any(report.n_errors for report in reports)
     has_findings = bool(leaks) or any(report.findings for report in reports)
     return int(has_errors or (arguments.strict and has_findings))
-
-
-def _console() -> Any:
-    """Return a console as wide as the terminal; elsewhere so wide that no table is cut."""
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=_PLAIN_WIDTH)
 
 
 def convert(arguments: argparse.Namespace) -> int:

@@ -1,7 +1,6 @@
 """`seqlab describe`: the parameters of a model, layer by layer."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,6 @@ from seqlab.cli.allowing import add_allow
 if TYPE_CHECKING:
     from torch import nn
 
-_WIDTH = 160
-"""Characters a line where the output is no terminal."""
 DESCRIPTION = """Show how many parameters a model has, layer by layer.
 
   seqlab describe runs/X                           a trained model
@@ -36,12 +33,12 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the table."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from seqlab.cli.consoles import table_console
     from seqlab.report import parameter_rows
 
-    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    console = table_console()
     rows = parameter_rows(_model(options.what, allow=options.allow))
     parts = ("input", "recurrent", "other", "total", "frozen")
     lines = [[row.name, row.kind, *(_count(getattr(row, f"n_{part}")) for part in parts)] for row in rows]

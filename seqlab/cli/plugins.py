@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from seqlab.plugins import Discovery, Installed, Plugin
 
 KINDS = ("encoder", "head", "embedding", "reader", "field")
-_PLAIN_WIDTH = 10_000
-"""Characters a line where the output is no terminal: a line a group, whatever its length."""
 DESCRIPTION = """Show what brings options to configs: seqlab itself, and the plugins that are installed.
 
   seqlab plugins                                name, version, what each adds and where it comes from
@@ -134,12 +132,10 @@ def _identity(one: "Installed") -> dict[str, Any]:
 
 
 def _print_table(found: "Discovery") -> None:
-    from rich.console import Console
+    from seqlab.cli.consoles import table_console
 
-    if sys.stdout.isatty():
-        _print_by_plugin(found, Console())
-    else:
-        _print_rows(found, Console(width=_PLAIN_WIDTH))
+    console = table_console()
+    (_print_by_plugin if console.is_terminal else _print_rows)(found, console)
 
 
 def _print_by_plugin(found: "Discovery", console: "Console") -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from seqlab.cli.consoles import table_console
 from seqlab.cli.results import shortest
 from seqlab.cli.score_tables import by_head, shown
 from seqlab.errors import SeqlabError
@@ -28,9 +29,7 @@ def print_repeats(result: "Run") -> None:
     Raises: SeqlabError naming the repetitions that failed.
     """
     assert result.repeats is not None
-    console, repeats = Console(), result.repeats
-    if not console.is_terminal:
-        console.width = 120  # what is written to a file is cut by no terminal
+    console, repeats = table_console(), result.repeats
     n_ended = sum(one["status"] == "finished" for one in repeats["repetitions"])
     console.print(
         f"\n{n_ended} of {len(repeats['repetitions'])} runs, mean ± standard deviation", style="bold", highlight=False

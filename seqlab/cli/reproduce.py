@@ -87,13 +87,12 @@ def _print(found: "Reproduction", *, first: Path) -> None:
 
 def _print_table(metrics: Sequence["Difference"]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120  # what is written to a file is cut by no terminal
+    from seqlab.cli.consoles import table_console
+
+    console = table_console()
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     table.add_column("metric", no_wrap=True)
     for column in ("then", "now", "difference"):

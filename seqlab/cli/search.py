@@ -110,11 +110,12 @@ def _encoded(options: argparse.Namespace, search: "VectorSearch") -> "tuple[list
 
 def _print_table(name: str, found: "Sequence[Neighbour]") -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console() if sys.stdout.isatty() else Console(width=160)
+    from seqlab.cli.consoles import table_console
+
+    console = table_console()
     columns = [key for key in (found[0].content if found else {}) if any(one.content[key] is not None for one in found)]
     table = Table(title=Text(name), title_justify="left", box=box.SIMPLE_HEAD if console.is_terminal else None)
     for heading in ("cosine", "place", *columns):
