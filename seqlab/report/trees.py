@@ -1,10 +1,9 @@
 """A tree drawn with its labels, as SVG that needs nothing else."""
 
-import html
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seqlab.report.document.text import visible
+from seqlab.report.document.text import escaped
 from seqlab.types import Prediction
 
 _CHARACTER, _GAP, _ROW, _PAD = 7.6, 22, 54, 16
@@ -49,7 +48,7 @@ def tree_svg(words: Sequence[str], prediction: Prediction, *, gold: Sequence[str
             lines.append(_line(node.x, y + _LOW, centres[start], bottom - 2))
         is_wrong = of_gold is not None and of_gold != label
         boxes.append(_box(node.x, y, label, sure, below=f"gold {of_gold}" if is_wrong else f"{sure:.2f}", is_wrong=is_wrong))
-    texts = [f'<text x="{x:.1f}" y="{bottom + 14}">{_text(word)}</text>' for x, word in zip(centres, words, strict=True)]
+    texts = [f'<text x="{x:.1f}" y="{bottom + 14}">{escaped(word)}</text>' for x, word in zip(centres, words, strict=True)]
     size = f'width="{width:.0f}" height="{bottom + 28}" viewBox="0 0 {width:.0f} {bottom + 28}"'
     parts = "".join([*lines, *boxes, *texts])
     return f'<svg xmlns="http://www.w3.org/2000/svg" class="tree" {size}><style>{_STYLE}</style>{parts}</svg>'
@@ -87,9 +86,5 @@ def _box(x: float, y: float, label: str, sure: float, *, below: str, is_wrong: b
     place = f'x="{x - width / 2:.1f}" y="{y}" width="{width:.1f}" height="18"'
     look = ' class="error"' if is_wrong else ""
     box = f'<rect {place} rx="4"{look} fill-opacity="{0.15 + 0.85 * sure:.2f}"/>'
-    text = f'<text x="{x:.1f}" y="{y + 13}">{_text(label)}</text>'
-    return f'{box}{text}<text class="sure" x="{x:.1f}" y="{y + 30}" dy="-1">{_text(below)}</text>'
-
-
-def _text(content: str) -> str:
-    return html.escape(visible(content))
+    text = f'<text x="{x:.1f}" y="{y + 13}">{escaped(label)}</text>'
+    return f'{box}{text}<text class="sure" x="{x:.1f}" y="{y + 30}" dy="-1">{escaped(below)}</text>'

@@ -1,12 +1,12 @@
 """A report as one HTML file that needs nothing else: no script to be read, no font, no picture from elsewhere."""
 
-import html
 from collections.abc import Iterator
 
+from seqlab.report.document.charts import Chart
 from seqlab.report.document.markup import marked_line
 from seqlab.report.document.model import Block, Column, Document, Example, Examples, Figure, Paragraph, Section, Table, Value
 from seqlab.report.document.page import SORTING, STYLE
-from seqlab.report.document.text import shown, visible
+from seqlab.report.document.text import escaped, shown
 from seqlab.report.drawing import draw
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -17,12 +17,12 @@ def as_html(document: Document) -> str:
     """Return the page."""
     sections = list(document.walk())
     contents = "".join(
-        f'<li class="depth{depth}"><a href="#s{i}">{_text(section.title)}</a></li>'
+        f'<li class="depth{depth}"><a href="#s{i}">{escaped(section.title)}</a></li>'
         for i, (depth, section) in enumerate(sections)
         if depth <= 2
     )
     body = "\n".join(part for i, (depth, section) in enumerate(sections) for part in _section(section, depth=depth, number=i))
-    title = _text(document.title)
+    title = escaped(document.title)
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -35,7 +35,7 @@ def as_html(document: Document) -> str:
 
 def _section(section: Section, *, depth: int, number: int) -> Iterator[str]:
     level = min(6, depth + 1)
-    yield f'<h{level} id="s{number}">{_text(section.title)}</h{level}>'
+    yield f'<h{level} id="s{number}">{escaped(section.title)}</h{level}>'
     for block in section.blocks:
         yield _block(block)
 
@@ -43,24 +43,24 @@ def _section(section: Section, *, depth: int, number: int) -> Iterator[str]:
 def _block(block: Block) -> str:
     match block:
         case Paragraph(text, is_note):
-            return f'<p class="{"note" if is_note else "text"}">{_text(text)}</p>'
+            return f'<p class="{"note" if is_note else "text"}">{escaped(text)}</p>'
         case Table():
             return _table(block)
         case Figure(chart, caption):
-            return _figure(draw(chart), caption)
+            return _figure(chart, caption)
         case Examples(items, left_out):
-            end = f'<p class="note">{_text(left_out)}</p>' if left_out else ""
+            end = f'<p class="note">{escaped(left_out)}</p>' if left_out else ""
             return "".join(map(_example, items)) + end
 
 
-def _figure(picture: str, caption: str) -> str:
-    kind = "fluid" if 'class="chart fluid"' in picture[:120] else "fixed"
-    return f'<figure class="{kind}"><div class="wide">{picture}</div><figcaption>{_text(caption)}</figcaption></figure>'
+def _figure(chart: Chart, caption: str) -> str:
+    kind = "fluid" if chart.is_fluid else "fixed"
+    return f'<figure class="{kind}"><div class="wide">{draw(chart)}</div><figcaption>{escaped(caption)}</figcaption></figure>'
 
 
 def _table(table: Table) -> str:
-    caption = f"<caption>{_text(table.caption)}</caption>" if table.caption else ""
-    heading = "".join(f'<th scope="col" class="{column.kind}">{_text(column.name)}</th>' for column in table.columns)
+    caption = f"<caption>{escaped(table.caption)}</caption>" if table.caption else ""
+    heading = "".join(f'<th scope="col" class="{column.kind}">{escaped(column.name)}</th>' for column in table.columns)
     rows = []
     for i, row in enumerate(table.rows):
         look = ' class="first"' if i in table.highlighted else ""
@@ -72,7 +72,8 @@ def _table(table: Table) -> str:
 
 def _cell(value: Value, column: Column) -> str:
     sort = f' data-value="{value!r}"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
-    content = f"<bdi>{_text(shown(value, column.kind))}</bdi>" if column.kind == "text" else _text(shown(value, column.kind))
+    text = escaped(shown(value, column.kind))
+    content = f"<bdi>{text}</bdi>" if column.kind == "text" else text
     if column.kind == "share" and isinstance(value, int | float):
         width = min(100.0, max(0.0, 100 * value))
         content = f'<span class="meter"><span style="width:{width:.1f}%"></span></span><span class="value">{content}</span>'
@@ -80,11 +81,7 @@ def _cell(value: Value, column: Column) -> str:
 
 
 def _example(example: Example) -> str:
-    note = f" <span>{_text(example.note)}</span>" if example.note else ""
-    lines = "".join(f'<div class="line"><b>{_text(line.name)}</b><p>{marked_line(line)}</p></div>' for line in example.lines)
+    note = f" <span>{escaped(example.note)}</span>" if example.note else ""
+    lines = "".join(f'<div class="line"><b>{escaped(line.name)}</b><p>{marked_line(line)}</p></div>' for line in example.lines)
     chart = f'<div class="wide">{draw(example.chart)}</div>' if example.chart is not None else ""
-    return f"<article><h5><bdi>{_text(example.id)}</bdi>{note}</h5>{lines}{chart}</article>"
-
-
-def _text(content: str) -> str:
-    return html.escape(visible(content))
+    return f"<article><h5><bdi>{escaped(example.id)}</bdi>{note}</h5>{lines}{chart}</article>"

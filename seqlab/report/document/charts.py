@@ -1,8 +1,11 @@
-"""Charts as the values that they show; `seqlab.report.drawing` makes pictures of them."""
+"""Charts as the values that they show; `seqlab.report.drawing` makes pictures of them.
+
+Those that are fluid are as wide as there is room, the others have a size of their own.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, final
+from typing import ClassVar, TypeAlias, final
 
 from seqlab.report.analysis.reliability import Bin
 
@@ -28,6 +31,7 @@ class Curves:
     series: Sequence[Series]
     marked: tuple[float, str] | None = None
     is_log: bool = False
+    is_fluid: ClassVar[bool] = True
 
 
 @final
@@ -37,6 +41,7 @@ class Matrix:
 
     labels: Sequence[str]
     counts: Sequence[Sequence[int]]
+    is_fluid: ClassVar[bool] = False
 
 
 @final
@@ -45,6 +50,7 @@ class Reliability:
     """Share of right answers by confidence, with the number of answers."""
 
     bins: Sequence[Bin]
+    is_fluid: ClassVar[bool] = True
 
 
 @final
@@ -66,6 +72,7 @@ class Scatter:
     x: str
     y: str
     points: Sequence[Point]
+    is_fluid: ClassVar[bool] = True
 
 
 @final
@@ -95,6 +102,7 @@ class Parallel:
 
     axes: Sequence[Axis]
     paths: Sequence[Path]
+    is_fluid: ClassVar[bool] = False
 
 
 @final
@@ -108,6 +116,7 @@ class Strip:
     places: Sequence[tuple[int, int]]
     sure: Sequence[float]
     is_right: Sequence[bool]
+    is_fluid: ClassVar[bool] = False
 
 
 @final
@@ -120,6 +129,7 @@ class Tree:
     labels: Sequence[str]
     sure: Sequence[float]
     gold: Sequence[str | None]
+    is_fluid: ClassVar[bool] = False
 
 
 Chart: TypeAlias = Curves | Matrix | Reliability | Scatter | Parallel | Strip | Tree

@@ -1,10 +1,9 @@
 """The tokens of a record with marks on them, as HTML."""
 
-import html
 from collections.abc import Sequence
 
 from seqlab.report.document.model import Line, Mark
-from seqlab.report.document.text import visible
+from seqlab.report.document.text import escaped
 
 
 def marked_line(line: Line) -> str:
@@ -21,8 +20,8 @@ def marked_line(line: Line) -> str:
     words = []
     for i, token in enumerate(line.tokens):
         before = "".join(f'<mark class="{mark.status}">' for mark in opening[i])
-        after = "".join(f"<small>{_text(mark.label)}</small></mark>" for mark in closing[i + 1])
-        words.append(f"{before}<bdi>{_text(token)}</bdi>{after}")
+        after = "".join(f"<small>{escaped(mark.label)}</small></mark>" for mark in closing[i + 1])
+        words.append(f"{before}<bdi>{escaped(token)}</bdi>{after}")
     rest = [_apart(mark, line.tokens) for mark in crossing]
     return " ".join([*words, *rest])
 
@@ -41,9 +40,5 @@ def _nested(marks: Sequence[Mark]) -> tuple[list[Mark], list[Mark]]:
 
 
 def _apart(mark: Mark, tokens: Sequence[str]) -> str:
-    words = " ".join(f"<bdi>{_text(token)}</bdi>" for token in tokens[mark.start : mark.end])
-    return f'· <mark class="{mark.status}">{words}<small>{_text(mark.label)}</small></mark>'
-
-
-def _text(content: str) -> str:
-    return html.escape(visible(content))
+    words = " ".join(f"<bdi>{escaped(token)}</bdi>" for token in tokens[mark.start : mark.end])
+    return f'· <mark class="{mark.status}">{words}<small>{escaped(mark.label)}</small></mark>'

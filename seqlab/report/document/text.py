@@ -1,5 +1,6 @@
 """Text of records made fit to be shown: nothing in it is invisible, and nothing turns what stands around it."""
 
+import html
 import unicodedata
 
 _PICTURES = 0x2400
@@ -16,6 +17,11 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(map(_visible, text))
+
+
+def escaped(text: str) -> str:
+    """Return `text` made `visible`, as it stands in HTML or SVG, within an attribute too."""
+    return html.escape(visible(text))
 
 
 def _visible(character: str) -> str:

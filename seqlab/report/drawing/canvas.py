@@ -1,26 +1,25 @@
 """The elements that charts are drawn with, as SVG text."""
 
-import html
 from collections.abc import Iterable, Sequence
 
-from seqlab.report.document.text import visible
+from seqlab.report.document.text import escaped
 
 CHARACTER = 7.0
 """About the width of a character of 12 pixels."""
 
 
-def svg(parts: Iterable[str], *, width: float, height: float, label: str, is_fluid: bool = False) -> str:
+def svg(parts: Iterable[str], *, width: float, height: float, label: str, is_fluid: bool) -> str:
     """Return a picture with a name for those who cannot see it; fluid: as wide as there is room, else in its own size."""
     size = "" if is_fluid else f' width="{width:.0f}" height="{height:.0f}"'
     kind = "fluid" if is_fluid else "fixed"
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart {kind}" role="img" aria-label="{_attribute(label)}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart {kind}" role="img" aria-label="{escaped(label)}"'
     return f'{head} viewBox="0 0 {width:.0f} {height:.0f}"{size}>{"".join(parts)}</svg>'
 
 
 def text(x: float, y: float, content: str, *, anchor: str = "start", classes: str = "", turned: float | None = None) -> str:
     """Return text whose base line is at `y`; `turned` degrees about its start."""
     turn = "" if turned is None else f' transform="rotate({turned:.0f} {x:.1f} {y:.1f})"'
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{classes}"{turn}>{_text(content)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{classes}"{turn}>{escaped(content)}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, *, classes: str = "grid") -> str:
@@ -36,29 +35,21 @@ def rect(
     box = (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(0.0, width):.1f}" height="{max(0.0, height):.1f}" class="{classes}"{shade}'
     )
-    return f"{box}><title>{_text(title)}</title></rect>" if title else f"{box}/>"
+    return f"{box}><title>{escaped(title)}</title></rect>" if title else f"{box}/>"
 
 
 def dot(x: float, y: float, *, classes: str, title: str = "", radius: float = 3.5) -> str:
     """Return a point."""
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" class="{classes}"><title>{_text(title)}</title></circle>'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" class="{classes}"><title>{escaped(title)}</title></circle>'
 
 
 def path(points: Sequence[tuple[float, float]], *, classes: str, title: str = "", shade: float | None = None) -> str:
     """Return a line through points; `shade` from 0 to 1 is mixed from the colours of worst and best."""
     places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     colour = "" if shade is None else f' style="--shade:{100 * shade:.0f}%"'
-    return f'<polyline points="{places}" class="{classes}"{colour}><title>{_text(title)}</title></polyline>'
+    return f'<polyline points="{places}" class="{classes}"{colour}><title>{escaped(title)}</title></polyline>'
 
 
 def cut(content: str, n_characters: int) -> str:
     """Return text that is at most so long, ending in … where something is left out."""
     return content if len(content) <= n_characters else f"{content[: n_characters - 1]}…"
-
-
-def _text(content: str) -> str:
-    return html.escape(visible(content), quote=False)
-
-
-def _attribute(content: str) -> str:
-    return html.escape(visible(content), quote=True)

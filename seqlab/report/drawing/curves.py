@@ -31,7 +31,11 @@ def draw_curves(chart: Curves) -> str:
     named = [(s.name, look) for s, look in zip(chart.series, classes, strict=True)] if len(chart.series) <= _MAX_NAMES else []
     key, bottom = legend(named, top=HEIGHT + 14.0)
     return svg(
-        [*parts, *key], width=WIDTH, height=bottom if named else HEIGHT, label=f"{chart.y} over {chart.x}", is_fluid=True
+        [*parts, *key],
+        width=WIDTH,
+        height=bottom if named else HEIGHT,
+        label=f"{chart.y} over {chart.x}",
+        is_fluid=chart.is_fluid,
     )
 
 
@@ -64,7 +68,7 @@ def draw_scatter(chart: Scatter) -> str:
         if point.is_front:
             anchor, shift = ("end", -6) if place[0] > WIDTH / 2 else ("start", 6)
             parts.append(text(place[0] + shift, place[1] + 12, point.name, anchor=anchor, classes="tick"))
-    return svg(parts, width=WIDTH, height=HEIGHT, label=f"{chart.y} against {chart.x}", is_fluid=True)
+    return svg(parts, width=WIDTH, height=HEIGHT, label=f"{chart.y} against {chart.x}", is_fluid=chart.is_fluid)
 
 
 def draw_reliability(chart: Reliability) -> str:
@@ -80,7 +84,7 @@ def draw_reliability(chart: Reliability) -> str:
     parts.append(path([(x.place(v), y.place(v)) for v in (0.0, 1.0)], classes="line faint dashed", title="as sure as right"))
     parts += [dot(x.place(b.confidence), y.place(b.accuracy), classes="point front") for b in chart.bins if b.n]
     parts += _numbers([(x.place(b.low), x.place(b.high), b.n) for b in chart.bins])
-    return svg(parts, width=WIDTH, height=HEIGHT + _COUNTS + 12, label="reliability diagram", is_fluid=True)
+    return svg(parts, width=WIDTH, height=HEIGHT + _COUNTS + 12, label="reliability diagram", is_fluid=chart.is_fluid)
 
 
 def _numbers(columns: Sequence[tuple[float, float, int]]) -> list[str]:

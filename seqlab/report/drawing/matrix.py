@@ -26,7 +26,7 @@ def draw_matrix(chart: Matrix) -> str:
         total = sum(row)
         parts += [_cell(chart, i, j, total=total, cell=cell, left=left, top=top) for j in range(n) if row[j]]
     size = left + n * cell + width * 0.6 + 10, top + n * cell + 10
-    return svg(parts, width=size[0], height=size[1], label=f"confusion matrix of {n} labels")
+    return svg(parts, width=size[0], height=size[1], label=f"confusion matrix of {n} labels", is_fluid=chart.is_fluid)
 
 
 def _cell(chart: Matrix, i: int, j: int, *, total: int, cell: float, left: float, top: float) -> str:

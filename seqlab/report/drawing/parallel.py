@@ -28,7 +28,7 @@ def draw_parallel(chart: Parallel) -> str:
             )
         )
         parts += [text(x + 5, _y(place) + 4, cut(name, _TICK), classes="tick halo") for place, name in axis.ticks]
-    return svg(parts, width=xs[-1] + 130, height=_HEIGHT, label="trials across settings and scores")
+    return svg(parts, width=xs[-1] + 130, height=_HEIGHT, label="trials across settings and scores", is_fluid=chart.is_fluid)
 
 
 def _y(place: float) -> float:

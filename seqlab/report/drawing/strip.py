@@ -30,7 +30,9 @@ def draw_strip(chart: Strip) -> str:
     ]
     if not any(chart.steps):
         parts += _ruler(n_steps, step=step, top=base)
-    return svg(parts, width=n_steps * step + 2 * _PAD, height=base + 24, label="labels in their places")
+    return svg(
+        parts, width=n_steps * step + 2 * _PAD, height=base + 24, label="labels in their places", is_fluid=chart.is_fluid
+    )
 
 
 def _longest(chart: Strip) -> int:
