@@ -75,7 +75,3 @@ class FinishedRepeat:
     def runs(self) -> dict[str, FinishedRun]:
         """The repetitions that have ended, by name."""
         return {name: FinishedRun(self.path / name) for name in self.names}
-
-    def values(self, metric: str) -> dict[str, float]:
-        """Return a metric by repetition, its path as in `test/span_f1/strict`; nothing where no repetition has it."""
-        return dict(self.content["metrics"].get(metric, {}).get("values", {}))

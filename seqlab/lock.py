@@ -67,11 +67,13 @@ class Lock:
     def read(cls, folder: Path) -> "Lock":
         """Return the lock of a run folder.
 
-        Raises: DataError where there is none, or it is damaged.
+        Raises: DataError where there is none, or it is damaged or of another format.
         """
         path = folder / LOCK
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
+            if content["format"] != FORMAT:
+                raise DataError(f"{path}: format is {content['format']!r}; this seqlab reads format {FORMAT}; update seqlab")
             return cls(content["working_dir"], [Source(**one) for one in content["sources"]], content["allow"])
         except OSError as error:
             raise DataError(f"{path} is not there; expected the folder of a run, of this seqlab or a newer one") from error

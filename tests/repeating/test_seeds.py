@@ -39,7 +39,7 @@ def test_repeats_say_values_mean_spread_and_interval(by_seeds: Run) -> None:
     found = FinishedRepeat(by_seeds.folder)
     values = {name: run.metrics["test"]["span_f1"]["partial"] for name, run in found.runs.items()}
     assert found.names == ["seed_7", "seed_8"]
-    assert found.values(METRIC) == values
+    assert found.content["metrics"][METRIC]["values"] == values
     summary = found.content["metrics"][METRIC]
     assert summary["mean"] == pytest.approx(np.mean(list(values.values())))
     assert summary["sd"] == pytest.approx(np.std(list(values.values()), ddof=1))
@@ -53,7 +53,7 @@ def test_the_run_has_means(by_seeds: Run) -> None:
 
 
 def test_the_model_is_that_of_the_best_by_validation(by_seeds: Run, caplog: pytest.LogCaptureFixture) -> None:
-    monitored = FinishedRepeat(by_seeds.folder).values("monitored")
+    monitored = FinishedRepeat(by_seeds.folder).content["metrics"]["monitored"]["values"]
     best = max(monitored, key=monitored.__getitem__)
     assert find_bundle(by_seeds.folder) == by_seeds.folder / best / "model" == by_seeds.model
     assert f"taking the model of {best}, the best by validation" in caplog.text

@@ -38,11 +38,6 @@ class LabelAnswer:
     said: Sequence[str]
     sure: Sequence[float]
 
-    def text(self, place: int) -> str:
-        """Return the tokens of a place."""
-        start, end = self.places[place]
-        return " ".join(self.tokens[start:end])
-
 
 @final
 @dataclass(frozen=True, slots=True)

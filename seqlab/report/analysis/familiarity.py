@@ -18,8 +18,6 @@ class Training:
 
     words: set[str] = field(default_factory=set)
     forms: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
-    word_labels: dict[str, set[str]] = field(default_factory=dict)
-    """Labels of single words, where a head labels those."""
 
     def add(self, tokens: Sequence[str], spans: Mapping[tuple[int, int], str | None]) -> None:
         """Take a training record in."""

@@ -11,7 +11,7 @@ def draw_strip(chart: Strip) -> str:
     """Return a row of labels, the fainter the less sure, above the steps; labels of one step take turns in two rows."""
     n_steps = max([len(chart.steps), *(end for _, end in chart.places), 1])
     longest = max((len(label) for label in chart.labels), default=1)
-    step = min(_MAX_STEP, max(_MIN_STEP, _WIDEST / n_steps, 0.0)) if not any(chart.steps) else max(22.0, 8.0 * _longest(chart))
+    step = min(_MAX_STEP, max(_MIN_STEP, _WIDEST / n_steps)) if not any(chart.steps) else max(22.0, 8.0 * _longest(chart))
     is_narrow = longest * 7.5 > step * 1.5
     parts = []
     for i, (label, (start, end), sure, right) in enumerate(

@@ -13,7 +13,6 @@ from seqlab.report.run.examples import cut_line, errors_in_words, worst_section
 from seqlab.report.run.tables import calibration_section, confusion_section, shares_table, suspects_section
 
 MAX_TREE_WORDS = 24
-_MAX_WORDS = 12
 _NEW_WORDS = ("no new word", "up to a tenth", "up to a quarter", "more than a quarter")
 _LIMITS = (0.0, 0.1, 0.25)
 

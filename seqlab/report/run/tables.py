@@ -57,7 +57,7 @@ def confusion_section(pairs: Sequence[tuple[str | None, str | None]], *, told: s
     return Section("Confusion", blocks)
 
 
-def tallies_table(tallies: Mapping[str, Tally], *, order: Iterable[str], what: str, caption: str = "") -> Table:
+def tallies_table(tallies: Mapping[str, Tally], *, order: Iterable[str], what: str) -> Table:
     """Return precision, recall and F1 of each class of what was counted; classes without anything are left out."""
     columns = [Column(what), Column("gold", "count"), Column("said", "count"), Column("right", "count")]
     columns += [Column("precision", "share"), Column("recall", "share"), Column("F1", "share")]
@@ -66,14 +66,14 @@ def tallies_table(tallies: Mapping[str, Tally], *, order: Iterable[str], what: s
         for name in order
         if (t := tallies.get(name)) is not None
     ]
-    return Table(columns, rows, caption=caption)
+    return Table(columns, rows)
 
 
-def shares_table(counts: Mapping[str, Sequence[bool]], *, order: Iterable[str], what: str, of: str, caption: str = "") -> Table:
+def shares_table(counts: Mapping[str, Sequence[bool]], *, order: Iterable[str], what: str, of: str) -> Table:
     """Return the share of right ones in each class; classes without any are left out."""
     columns = [Column(what), Column(of, "count"), Column("right", "count"), Column("share", "share")]
     rows: list[list[Value]] = [[name, len(c), sum(c), sum(c) / len(c)] for name in order if (c := counts.get(name))]
-    return Table(columns, rows, caption=caption)
+    return Table(columns, rows)
 
 
 def calibration_section(sure: Sequence[float], is_right: Sequence[bool], *, what: str) -> Section:

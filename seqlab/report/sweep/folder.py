@@ -26,11 +26,6 @@ _PLACES = ("paths.", "hydra.", "ckpt_path")
 PARAMETERS = "n_parameters"
 
 
-def is_folder_of_runs(path: Path) -> bool:
-    """Return whether runs lie below `path`, and `path` is none itself."""
-    return path.is_dir() and next(_run_folders(path), None) is not None
-
-
 def read_folder(path: Path) -> Study:
     """Return the runs below a folder as a study whose objective is the metric that most of them monitor.
 

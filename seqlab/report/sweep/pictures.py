@@ -14,7 +14,8 @@ _MAX_AXES = 9
 _MAX_LEVELS = 12
 _LOG_RATIO = 50
 """Positive settings that differ by more are laid out by their logs."""
-_COSTS = {"latency_ms": "latency, ms", "n_parameters": "parameters", "seconds": "seconds of training"}
+COSTS = {"latency_ms": "latency, ms", "n_parameters": "parameters", "seconds": "seconds of training"}
+"""What trials cost, and what charts call it."""
 
 
 def importance_section(study: Study) -> Section:
@@ -112,7 +113,7 @@ def fronts_section(study: Study) -> Section | None:
     if len(study.objectives) > 1:
         figures = [_front(study, study.objectives, study.objectives[1], study.objectives[0])]
     else:
-        costs = [Objective(name, is_high=False) for name in _COSTS if name != study.main.name]
+        costs = [Objective(name, is_high=False) for name in COSTS if name != study.main.name]
         figures = [_front(study, [study.main, cost], cost, study.main) for cost in costs]
     found = [figure for figure in figures if figure is not None]
     return Section("Pareto front", found) if found else None
@@ -127,7 +128,7 @@ def _front(study: Study, objectives: Sequence[Objective], x: Objective, y: Objec
     points = [Point(t.name, t.values[x.name], t.values[y.name], front) for t, front in zip(trials, best, strict=True)]
     over = " and ".join(f"{'high' if objective.is_high else 'low'} {objective.name}" for objective in objectives)
     told = f"Named: the trials that no other beats in {over} at once."
-    return Figure(Scatter(_COSTS.get(x.name, x.name), _COSTS.get(y.name, y.name), points), told)
+    return Figure(Scatter(COSTS.get(x.name, x.name), COSTS.get(y.name, y.name), points), told)
 
 
 def curves_section(study: Study) -> Section | None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from seqlab.report.analysis.noise import LEVEL, Standing, standings
 from seqlab.report.analysis.trials import COMPLETE, FAILED, PRUNED, SEED, Setting, Study, Trial, by_settings, varying
 from seqlab.report.document.model import Block, Column, Kind, Paragraph, Section, Table
+from seqlab.report.sweep.pictures import COSTS
 
-_COSTS = ("seconds", "n_parameters", "latency_ms")
 _REASON = 400
 """Characters of a failure that are shown; the end tells most."""
 
@@ -71,7 +71,7 @@ def _trial_row(trial: Trial, settings: Sequence[str], values: Sequence[str]) -> 
 def _value_names(study: Study) -> list[str]:
     """Return the objectives, the same metrics on test, and costs, as far as any trial has them."""
     of_test = [objective.name.replace("val/", "test/", 1) for objective in study.objectives]
-    wanted = dict.fromkeys([*(objective.name for objective in study.objectives), *of_test, *_COSTS])
+    wanted = dict.fromkeys([*(objective.name for objective in study.objectives), *of_test, *reversed(COSTS)])
     return [name for name in wanted if any(name in trial.values for trial in study.trials)]
 
 
