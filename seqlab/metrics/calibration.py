@@ -1,6 +1,7 @@
 """Expected calibration error: how far confidences are from the accuracy they promise."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,11 +17,31 @@ def calibration_scores(confidences: Sequence[float], is_correct: Sequence[bool])
     return {"expected_calibration_error": expected_calibration_error(within, is_correct, n_bins=N_BINS)}
 
 
-def expected_calibration_error(confidences: Sequence[float], is_correct: Sequence[bool], *, n_bins: int) -> float:
-    """Return the mean gap between confidence and accuracy over bins of equal width, weighted by their sizes.
+class Bin(NamedTuple):
+    """Answers with a confidence above `low`, up to `high`."""
 
-    Bins are open below and closed above, the first closed on both sides. 0.0 without predictions.
-    Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3.
+    low: float
+    high: float
+    n: int
+    confidence: float
+    """Mean; the middle of the bin where it is empty."""
+    accuracy: float
+    """Share that is right; 0.0 where it is empty."""
+
+
+def expected_calibration_error(confidences: Sequence[float], is_correct: Sequence[bool], *, n_bins: int) -> float:
+    """Return the mean gap between confidence and accuracy over `reliability_bins`, weighted by their sizes.
+
+    0.0 without predictions. Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3.
+
+    Raises: as `reliability_bins` does.
+    """
+    bins = reliability_bins(confidences, is_correct, n_bins=n_bins)
+    return sum(each.n * abs(each.confidence - each.accuracy) for each in bins) / max(1, len(confidences))
+
+
+def reliability_bins(confidences: Sequence[float], is_correct: Sequence[bool], *, n_bins: int) -> list[Bin]:
+    """Return bins of equal width, open below and closed above, the first closed on both sides.
 
     Raises:
         DataError: the lengths differ, or a confidence is outside [0, 1].
@@ -35,6 +56,13 @@ def expected_calibration_error(confidences: Sequence[float], is_correct: Sequenc
     is_outside = ~((confidence >= 0) & (confidence <= 1))
     if is_outside.any():
         raise DataError(f"confidence is {confidence[is_outside][0]}; expected a probability in [0, 1]")
-    bins = np.searchsorted(np.linspace(0, 1, n_bins + 1)[1:-1], confidence, side="left")
-    gaps = np.bincount(bins, weights=confidence - correct, minlength=n_bins)
-    return float(np.abs(gaps).sum() / max(1, len(confidence)))
+    edges = np.linspace(0, 1, n_bins + 1)
+    index = np.searchsorted(edges[1:-1], confidence, side="left")
+    counts = np.bincount(index, minlength=n_bins)
+    sums = np.bincount(index, weights=confidence, minlength=n_bins)
+    rights = np.bincount(index, weights=correct, minlength=n_bins)
+    columns = (column.tolist() for column in (edges[:-1], edges[1:], counts, sums, rights))
+    return [
+        Bin(low, high, n, confidence=total / n if n else (low + high) / 2, accuracy=right / n if n else 0.0)
+        for low, high, n, total, right in zip(*columns, strict=True)
+    ]

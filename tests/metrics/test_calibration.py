@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from seqlab.errors import ConfigError, DataError
 from seqlab.metrics import expected_calibration_error
+from seqlab.metrics.calibration import Bin, reliability_bins
 
 
 @given(rows=st.lists(st.tuples(st.integers(0, 40), st.booleans()), min_size=1), n_bins=st.sampled_from([1, 2, 5, 8]))
@@ -26,6 +27,21 @@ def test_expected_calibration_error_by_hand() -> None:
     confidences, is_correct = [0.9, 0.7, 0.2, 0.2], [True, False, False, True]
     assert expected_calibration_error(confidences, is_correct, n_bins=2) == pytest.approx(0.5 * 0.3 + 0.5 * 0.3)
     assert expected_calibration_error(confidences, is_correct, n_bins=1) == pytest.approx(0.0)
+
+
+def test_reliability_bins_by_hand() -> None:
+    found = reliability_bins([1.0, 0.75, 0.25, 0.0], [True, False, True, False], n_bins=4)
+    assert found == [
+        Bin(0.0, 0.25, 2, confidence=0.125, accuracy=0.5),
+        Bin(0.25, 0.5, 0, confidence=0.375, accuracy=0.0),
+        Bin(0.5, 0.75, 1, confidence=0.75, accuracy=0.0),
+        Bin(0.75, 1.0, 1, confidence=1.0, accuracy=1.0),
+    ]
+
+
+@given(st.lists(st.floats(0, 1), max_size=30))
+def test_reliability_bins_lose_no_answer(confidences: list[float]) -> None:
+    assert sum(each.n for each in reliability_bins(confidences, [True] * len(confidences), n_bins=10)) == len(confidences)
 
 
 def test_expected_calibration_error_of_sure_and_right_or_wrong() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias, final
 
-from seqlab.report.analysis.reliability import Bin
+from seqlab.metrics.calibration import Bin
 
 
 @final

@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from seqlab.metrics import expected_calibration_error
-from seqlab.metrics.calibration import N_BINS
+from seqlab.metrics.calibration import N_BINS, expected_calibration_error, reliability_bins
 from seqlab.module import flat_scores
 from seqlab.report.analysis.answers import Answer
 from seqlab.report.analysis.confusion import NONE, Confusion
 from seqlab.report.analysis.counting import Tally
-from seqlab.report.analysis.reliability import reliability_bins
 from seqlab.report.analysis.suspects import Judgement, suspects
 from seqlab.report.document.charts import Matrix, Reliability
 from seqlab.report.document.model import Block, Column, Figure, Paragraph, Section, Table, Value

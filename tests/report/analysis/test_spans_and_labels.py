@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqlab.metrics import expected_calibration_error, label_error_rate, span_set_scores
+from seqlab.metrics import label_error_rate, span_set_scores
 from seqlab.report.analysis.answers import SpanAnswer
 from seqlab.report.analysis.confusion import NONE, OTHERS, Confusion
 from seqlab.report.analysis.counting import Tally, in_order, length_class
 from seqlab.report.analysis.edits import aligned
 from seqlab.report.analysis.familiarity import NEW_FORM, NEW_WORDS, OTHER_LABEL, SAME_LABEL, Training
-from seqlab.report.analysis.reliability import reliability_bins
 from seqlab.report.analysis.span_cases import BOTH, BOUNDARY, CORRECT, MISSED, SPURIOUS, TYPE, span_cases
 from seqlab.report.analysis.suspects import Judgement, suspects
 from seqlab.types import Span
@@ -85,15 +84,6 @@ def test_confusion_of_too_many_labels_loses_no_count(pairs: list[tuple[str, str 
     n_labels = len({label or NONE for pair in pairs for label in pair})
     assert (OTHERS in confusion.labels) == (n_labels > max_labels)
     assert len(confusion.labels) <= max(max_labels, n_labels if n_labels <= max_labels else max_labels)
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30))
-def test_bins_give_the_calibration_error_that_runs_report(answers: list[tuple[float, bool]]) -> None:
-    sure, right = [list(column) for column in zip(*answers, strict=True)]
-    bins = reliability_bins(sure, right, n_bins=10)
-    assert sum(b.n for b in bins) == len(answers)
-    by_hand = sum(b.n * abs(b.confidence - b.accuracy) for b in bins) / len(answers)
-    assert by_hand == pytest.approx(expected_calibration_error(sure, right, n_bins=10), abs=1e-12)
 
 
 @given(st.text("abc", max_size=7), st.text("abc", max_size=7))

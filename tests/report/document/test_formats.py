@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from seqlab.report.analysis.reliability import Bin
+from seqlab.metrics.calibration import Bin
 from seqlab.report.document.charts import Axis, Curves, Matrix, Parallel, Path, Point, Reliability, Scatter, Series, Strip, Tree
 from seqlab.report.document.model import Column, Document, Example, Examples, Figure, Line, Mark, Paragraph, Section, Table
 from seqlab.report.document.text import shown, visible
