@@ -25,6 +25,10 @@ class Head(nn.Module, ABC):
     """Whether it gives each of the encoder's steps a label."""
     is_of_pairs: bool = False
     """Whether it reads records of two sides (`Steps.second`)."""
+    why_unranked: str | None = "it does not rank its answers"
+    """Why `best` ranks no answers, in words for the user; None: it does."""
+    why_no_entropy: str | None = "it does not know how probable all its answers are"
+    """Why `entropy` is not known, in words for the user; None: it is."""
 
     @property
     def is_of_record_steps(self) -> bool | None:
@@ -69,16 +73,6 @@ class Head(nn.Module, ABC):
         if ranked is None:
             return found
         return [replace(one, alternatives=answers) for one, answers in zip(found, ranked, strict=True)]
-
-    @property
-    def why_unranked(self) -> str | None:
-        """Why `best` ranks no answers, in words for the user; None: it does."""
-        return "it does not rank its answers"
-
-    @property
-    def why_no_entropy(self) -> str | None:
-        """Why `entropy` is not known, in words for the user; None: it is."""
-        return "it does not know how probable all its answers are"
 
     def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]] | None:
         """Return the `n` likeliest answers for each record, the best first, fewer where there are no more; None: not ranked."""

@@ -34,6 +34,7 @@ class BiaffineSpanHead(Head):
     """
 
     target: SpanField
+    why_unranked = why_no_entropy = "it says how probable each span is by itself, not all of a record together"
 
     def __init__(
         self,
@@ -105,16 +106,6 @@ class BiaffineSpanHead(Head):
         for record, start, width, gain, label, prob in zip(*(column.tolist() for column in columns), strict=True):
             found[record].append(((start, start + width + 1), gain, label, prob))
         return [self._prediction(spans, use_confidences=use_confidences) for spans in found]
-
-    @property
-    def why_unranked(self) -> str:
-        """It knows probabilities of single spans."""
-        return "it says how probable each span is by itself, not all of a record together"
-
-    @property
-    def why_no_entropy(self) -> str:
-        """It knows probabilities of single spans."""
-        return self.why_unranked
 
     def gold(self, columns: Columns) -> list[list[LabelledSpan]]:
         """Return the bounds and labels of each record's spans, None for one that nobody has labelled."""

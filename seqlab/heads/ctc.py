@@ -41,6 +41,8 @@ class CtcHead(TemporalHead):
     probability after the labels before it, by n-grams of that order counted in the first pass over the training records.
     """
 
+    why_unranked = None
+
     def __init__(
         self,
         *,
@@ -87,10 +89,6 @@ class CtcHead(TemporalHead):
         if self.beam_width == 1:
             return [path.labels for path in ctc_best_path(log_probs, lengths, blank=self.blank)]
         return [row[0][0] for row in self._ranked(log_probs, lengths, n=1)]
-
-    @property
-    def why_unranked(self) -> None:
-        """It ranks its answers."""
 
     def answer(self, steps: Steps, batch: Batch, *, use_confidences: bool, n_best: int = 0) -> list[Prediction]:
         """Return `predict`; with `n_best`, the first of them as the answer, which the same search has found."""

@@ -37,6 +37,8 @@ class HmmHybridHead(TemporalHead):
     nats.
     """
 
+    why_unranked = "its decoding keeps the best path alone; ctc ranks"
+
     log_prior: Tensor
     """(unit): 0 for the most likely one."""
 
@@ -79,11 +81,6 @@ class HmmHybridHead(TemporalHead):
         self.log_prior.copy_(((counts + 1) / (counts.max() + 1)).log())
         counts.zero_()
         super().end_epoch()
-
-    @property
-    def why_unranked(self) -> str:
-        """Its decoding has one path alone."""
-        return "its decoding keeps the best path alone; ctc ranks"
 
     def _losses(
         self,

@@ -33,6 +33,8 @@ class SegmentHead(Head):
     """
 
     target: SegmentLabelField
+    why_unranked = None
+    why_no_entropy = None
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class SegmentHead(Head):
                 label_smoothing=0.0,
                 focal_gamma=0.0,
             )
+            self.why_unranked = "it labels each segment by itself; heads.segments.has_transitions=true ranks"
 
     @property
     def main_metric(self) -> str:
@@ -85,16 +88,6 @@ class SegmentHead(Head):
             replace(prediction, bounds=[(start, end) for start, end in row[: len(prediction.labels)]])
             for prediction, row in zip(found, pairs, strict=True)
         ]
-
-    @property
-    def why_unranked(self) -> str | None:
-        """Without transitions, segments are independent of each other."""
-        has_transitions = isinstance(self.labels, CrfTokenHead)
-        return None if has_transitions else "it labels each segment by itself; heads.segments.has_transitions=true ranks"
-
-    @property
-    def why_no_entropy(self) -> None:
-        """It knows the entropy of its answers."""
 
     def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]] | None:
         """Return the `n` likeliest sequences of labels; None where segments are labelled each by itself."""

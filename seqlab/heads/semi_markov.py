@@ -31,6 +31,9 @@ class SemiMarkovHead(TagHead):
     out of the loss; the former are told with their number before training.
     """
 
+    why_unranked = None
+    why_no_entropy = None
+
     def __init__(self, *, target: TagField, input_width: int, summary_width: int, max_length: int) -> None:
         super().__init__(target=target)
         if target.span_scheme is None:
@@ -81,14 +84,6 @@ class SemiMarkovHead(TagHead):
             Prediction(self._spelled(segments), [] if probs is None else _by_step(segments, probs[i]))
             for i, segments in enumerate(found)
         ]
-
-    @property
-    def why_unranked(self) -> None:
-        """It ranks its answers."""
-
-    @property
-    def why_no_entropy(self) -> None:
-        """It knows the entropy of its answers."""
 
     def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
         """Return the tags of the `n` likeliest segmentations."""

@@ -38,18 +38,12 @@ class ChoiceHead(Head):
     """One of the target's labels a record, by softmax over the scores of all that `scores` gives it."""
 
     target: LabelField | ScoreField
+    why_unranked: str | None = None
+    why_no_entropy: str | None = None
 
     def __init__(self, *, scores: nn.Module) -> None:
         super().__init__()
         self.scores = scores
-
-    @property
-    def why_unranked(self) -> None:
-        """It ranks its answers."""
-
-    @property
-    def why_no_entropy(self) -> None:
-        """It knows the entropy of its answers."""
 
     def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
         """Return the `n` likeliest labels."""
@@ -130,6 +124,8 @@ class MultiLabelHead(Head):
     """Any number of labels a record: each whose probability reaches `threshold`."""
 
     target: MultiLabelField
+    why_unranked = "it decides on each label by itself"
+    why_no_entropy = None
 
     def __init__(
         self,
@@ -172,15 +168,6 @@ class MultiLabelHead(Head):
         probs = torch.sigmoid(self.scores(steps).float())
         nats: Tensor = torch.special.entr(torch.stack([probs, 1 - probs])).sum((0, 2))
         return nats
-
-    @property
-    def why_unranked(self) -> str:
-        """Its labels are independent of each other."""
-        return "it decides on each label by itself"
-
-    @property
-    def why_no_entropy(self) -> None:
-        """It knows the entropy of its answers."""
 
     def _prediction(self, probs: list[float]) -> Prediction:
         chosen = sorted(((p, i) for i, p in enumerate(probs) if p >= self.threshold), reverse=True)

@@ -34,6 +34,7 @@ class TemporalHead(Head):
     """
 
     target: LabelSequenceField
+    why_no_entropy = "the probabilities of all sequences of labels cannot be summed up"
 
     def __init__(
         self, *, target: LabelSequenceField, input_width: int, n_units: int, upsampling: int, drop_prob: float
@@ -102,11 +103,6 @@ class TemporalHead(Head):
         """
         log_probs, lengths = self._log_probs(steps), self._lengths(steps)
         return self._predictions(self._decode(log_probs, lengths), log_probs, lengths, use_confidences=use_confidences)
-
-    @property
-    def why_no_entropy(self) -> str:
-        """It would be a sum over all sequences of labels."""
-        return "the probabilities of all sequences of labels cannot be summed up"
 
     def _predictions(
         self,

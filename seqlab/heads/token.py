@@ -29,6 +29,9 @@ from seqlab.types import Alternative, Prediction
 class TokenHead(TagHead):
     """A score for every tag at every step, and what its subclasses make of them."""
 
+    why_unranked: str | None = None
+    why_no_entropy: str | None = None
+
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss a step; of records with a teacher's probabilities, as `TaughtTagField` weighs it."""
         scores, targets = self._scores(steps), batch.tensors(self.target)
@@ -65,15 +68,6 @@ class TokenHead(TagHead):
             return None
         paths, scores = linear_chain.best_paths(chain, n)
         return self._ranked(paths, scores - linear_chain.log_partition(chain).unsqueeze(1), steps)
-
-    @property
-    def why_unranked(self) -> str | None:
-        """None: it ranks its answers."""
-        return None
-
-    @property
-    def why_no_entropy(self) -> None:
-        """It knows the entropy of its answers."""
 
     def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
         """Return the entropy of the distribution over sequences of tags."""
@@ -162,6 +156,8 @@ class SoftmaxTokenHead(LinearTokenHead):
     tags may be right counts once, with the probability of them all.
     """
 
+    why_unranked = "softmax says how probable each tag is by itself; crf ranks sequences of tags"
+
     weights: Tensor | None
 
     def __init__(
@@ -182,11 +178,6 @@ class SoftmaxTokenHead(LinearTokenHead):
         self.register_buffer("weights", _weights(class_weights, target.tags), persistent=False)
         self.constraints = SchemeConstraints(target) if is_constrained and target.span_scheme else None
         self.readings = Readings(target)
-
-    @property
-    def why_unranked(self) -> str:
-        """Its steps are independent of each other."""
-        return "softmax says how probable each tag is by itself; crf ranks sequences of tags"
 
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
