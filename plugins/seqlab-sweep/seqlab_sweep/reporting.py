@@ -4,7 +4,7 @@ import copy
 import itertools
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast, final
 
 import pytorch_lightning as pl
@@ -15,7 +15,7 @@ from seqlab.automatic import check_metric, metric_names
 from seqlab.data.datamodule import evaluation_loader
 from seqlab.data.encoding import Batch
 from seqlab.labeler import labels_of
-from seqlab.module import LabelerModule
+from seqlab.module import MEAN_SCORE, LabelerModule
 from seqlab_sweep import trial as trials
 from seqlab_sweep.searching import MONITOR
 from seqlab_sweep.trial import Check, Checked, LiveTrial
@@ -33,26 +33,34 @@ class Reporting(pl.Callback):
     In a process without a trial it does nothing.
     """
 
-    def __init__(self, *, monitor: str) -> None:
+    def __init__(self, *, monitor: str, is_tested: bool) -> None:
         self.monitor = monitor
+        self.is_tested = is_tested
         self._is_validated = False
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """End the run here where it is a check alone.
 
         Raises:
-            ConfigError: an objective is a metric that no head gives.
+            ConfigError: an objective is a number that the run does not give.
             Checked: all is well.
         """
         if isinstance(trials.current, Check):
-            _check(trials.current, cast(LabelerModule, pl_module))
+            known = logged(cast(LabelerModule, pl_module), is_tested=self.is_tested)
+            _check(trials.current, known, monitor=self.monitor)
             raise Checked(self.monitor)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._is_validated = not trainer.sanity_checking
+        if self._is_validated:
+            _keep(trainer)
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        _keep(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Report the epoch; may raise what ends the trial."""
+        _keep(trainer)
         live, is_validated = trials.current, self._is_validated
         self._is_validated = False
         value = trainer.callback_metrics.get(self.monitor)
@@ -95,10 +103,25 @@ def _spread(loader: DataLoader[Batch]) -> Iterator[Batch]:
     return itertools.islice(loader, 0, None, max(1, len(loader) // _N_TIMED))
 
 
-def _check(check: Check, module: LabelerModule) -> None:
+def logged(module: LabelerModule, *, is_tested: bool) -> list[str]:
+    """Return the numbers that a run logs: of the splits that it has and scores, and its training loss."""
     named = {scored_as: head for own in module.score_names.values() for head, scored_as in own.items()}
     known = metric_names(module.labeler, named)
-    known += [name.replace("val/", "test/", 1) for name in known]
+    if is_tested:
+        known += [name.replace("val/", "test/", 1) for name in known if name.startswith("val/") and name != MEAN_SCORE]
+    return [name for name in known if name.partition("/")[0] in {"train", *module.splits}]
+
+
+def _check(check: Check, known: Sequence[str], *, monitor: str) -> None:
     for name in check.metrics:
-        if name != MONITOR and name not in MEASURED:
+        if name == MONITOR:
+            check_metric(monitor, known, said="monitor")
+        elif name not in MEASURED:
             check_metric(name, [*MEASURED, *known], said="an objective")
+
+
+def _keep(trainer: pl.Trainer) -> None:
+    """Let the trial know what was logged last."""
+    live = trials.current
+    if isinstance(live, LiveTrial):
+        live.logged |= {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -53,6 +53,8 @@ class LiveTrial:
         self.metrics = metrics
         """What its values are, in order."""
         self.measures: dict[str, float] = {}
+        self.logged: dict[str, float] = {}
+        """What its run logged last, by name: of `val` the scores of the best checkpoint, once that is scored."""
         study = optuna.load_study(
             study_name=shared.name, storage=shared.storage, sampler=RandomSampler(), pruner=build_pruner(pruner)
         )

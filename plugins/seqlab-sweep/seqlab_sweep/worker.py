@@ -22,7 +22,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from seqlab.cli import train
-from seqlab.errors import SeqlabError
+from seqlab.errors import ConfigError, SeqlabError
 from seqlab.importing import described
 from seqlab_sweep import trial as trials
 from seqlab_sweep.processes import named
@@ -94,6 +94,7 @@ def _run(job: Job) -> int:
         live.begin(named(os.getpid()))
         goes_on = [f"ckpt_path='{job.checkpoint}'"] if job.checkpoint and zipfile.is_zipfile(job.checkpoint) else []
         train.run([*job.words, *goes_on])
+        live.end(TrialState.COMPLETE, finite(_values(job, live)))
     except Pruned as reason:
         print(reason, flush=True)  # noqa: T201 (into the log)
         live.end(TrialState.PRUNED)
@@ -102,26 +103,28 @@ def _run(job: Job) -> int:
     except SeqlabError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 (into the log)
         return MISTAKEN
-    else:
-        live.end(TrialState.COMPLETE, finite(_values(job, live)))
     return 0
 
 
 def _values(job: Job, live: LiveTrial) -> dict[str, float]:
-    """Return the objectives of a run that has ended, from what it left."""
+    """Return the objectives of a run that has ended: what was measured, what its folder says, and else what it logged last.
+
+    Raises: ConfigError for one that it has not given.
+    """
+    from seqlab.module import flat_scores  # not above: the sweep itself, which reads this file as well, does without torch
+
     scores = json.loads((job.folder / "metrics.json").read_text(encoding="utf-8"))
-    return {name: _value(name, scores, live) for name in job.metrics}
+    training = scores.pop("training")
+    known = live.logged | flat_scores(scores) | live.measures
+    best = training["best"] if training["best"] is not None else known.get(training["monitor"])
+    values = {name: best if name == MONITOR else known.get(name) for name in job.metrics}
+    return {name: _given(name, value) for name, value in values.items()}
 
 
-def _value(name: str, scores: Mapping[str, Any], live: LiveTrial) -> float:
-    if name in live.measures:
-        return float(live.measures[name])
-    if name == MONITOR and scores["training"]["best"] is not None:
-        return float(scores["training"]["best"])
-    node: Any = scores
-    for part in (scores["training"]["monitor"] if name == MONITOR else name).split("/"):
-        node = node[part]
-    return float(node)
+def _given(name: str, value: float | None) -> float:
+    if value is None:
+        raise ConfigError(f"the run has ended without {name}: it logged none in this attempt; `seqlab sweep retry` starts anew")
+    return value
 
 
 def _stay_with_parent() -> None:

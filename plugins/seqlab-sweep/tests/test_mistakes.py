@@ -65,6 +65,11 @@ def test_mistakes_in_the_command_are_told(words: list[str], message: str, capsys
             ["+hydra.sweeper.objectives={val/accuray: max}"],
             "an objective is 'val/accuray', which nothing logs; did you mean val/accuracy?",
         ),
+        (
+            ["test=false", "+hydra.sweeper.objectives={test/accuracy: max}"],
+            "an objective is 'test/accuracy', which nothing logs",
+        ),
+        (["+hydra.sweeper.objectives={test/mean: max}"], "an objective is 'test/mean', which nothing logs"),
         (["data=conll", "data.dir=nowhere"], "nowhere/train.conll: cannot be read"),
     ],
 )

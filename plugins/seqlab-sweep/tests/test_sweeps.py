@@ -1,5 +1,6 @@
 """Whole sweeps: broken trials, killed parents, several parents, pruning, retries."""
 
+import json
 import random
 import signal
 import time
@@ -123,6 +124,22 @@ def test_a_front_weighs_score_latency_and_size(sweeping: Any) -> None:
         assert latency > 0
         assert size == trial["measures"]["n_parameters"]
     assert len(sizes) == 1 or sizes[4] < sizes[64]
+
+
+def test_whatever_a_run_logs_may_be_an_objective(sweeping: Any) -> None:
+    names = ["monitor", "val/loss", "train/loss", "test/loss", "val/mean", "val/label/accuracy"]
+    objectives = f"+hydra.sweeper.objectives={{{','.join(f'{name}: min' for name in names[1:])}}}"
+    words = ["hparams_search=grid", "seed=90,91", "head=[crf,sequence]", "test=true", "monitor=val/loss", objectives]
+    sweeping.finish(sweeping.command(*words, study="logged"))
+    content = sweeping.exported("multiruns/logged")
+    assert content["counts"]["complete"] == 2, sweeping.said("log")
+    assert [one["name"] for one in content["objectives"]] == names
+    for trial in content["trials"]:
+        values = dict(zip(names, trial["values"], strict=True))
+        scores = json.loads((Path(trial["folder"]) / "metrics.json").read_text(encoding="utf-8"))
+        assert values["val/label/accuracy"] == scores["val"]["label"]["accuracy"]
+        assert values["monitor"] == values["val/loss"]
+        assert len({values["val/loss"], values["train/loss"], values["test/loss"]}) == 3
 
 
 def test_another_search_under_the_same_name_is_refused(sweeping: Any) -> None:
