@@ -57,7 +57,7 @@ def plan(given: Mapping[str, Any], arguments: Sequence[str], *, config: DictConf
     grid = space.grid() if options.sampler["name"] == GRID else {}
     build_sampler(options.sampler, seed=options.seed, number=0, grid=grid)
     for corner in space.corners():
-        loader.load_sweep_config(config, [*space.fixed, *space.overrides(corner), REPORTING])
+        _check_is_one_run(loader.load_sweep_config(config, [*space.fixed, *space.overrides(corner), REPORTING]))
     folder = Path(config.hydra.sweep.dir).absolute()
     if "'" in str(folder):
         raise ConfigError(f"hydra.sweep.dir is {folder}, whose name has a quotation mark in it; choose another folder")
@@ -135,6 +135,16 @@ def _check_launcher(config: DictConfig) -> None:
             f"hydra/launcher is {launcher}, and a study starts its own processes; leave it out, and start the same command"
             " on every machine that is to join (hydra.sweeper.storage)"
         )
+
+
+def _check_is_one_run(config: DictConfig) -> None:
+    for key in ("repeat.seeds", "repeat.folds"):
+        value = OmegaConf.select(config, key)
+        if value is not None:
+            raise ConfigError(
+                f"{key} is {value}, and a trial of a study is one run; leave it out, and repeat the best trial when the study"
+                f" is complete: `seqlab sweep best` says its command, to which {key}={value} may be added"
+            )
 
 
 def _flags(config: DictConfig) -> list[str]:
