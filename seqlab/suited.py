@@ -19,6 +19,12 @@ def with_suited(overrides: Sequence[str]) -> list[str]:
     return [*overrides, *(f"{group}={_spelt(options)}" for group, options in suits.items() if group not in chosen)]
 
 
+def without_suited(overrides: Sequence[str]) -> list[str]:
+    """Return what `with_suited` has made `overrides` of; what was typed last and is what it would have added goes as well."""
+    typed = (list(overrides[:n]) for n in range(len(overrides)))
+    return next((words for words in typed if with_suited(words) == list(overrides)), list(overrides))
+
+
 def _suits(option: str) -> dict[str, Any]:
     contents = (provider.contents.get(f"data/{option}") for provider in providers())
     content: Mapping[str, Any] = next((one for one in contents if one is not None), {})

@@ -3,7 +3,7 @@
 import pytest
 
 from seqlab.config import compose
-from seqlab.suited import with_suited
+from seqlab.suited import with_suited, without_suited
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ from seqlab.suited import with_suited
 )
 def test_with_suited(overrides: list[str], added: list[str]) -> None:
     assert with_suited(overrides) == [*overrides, *added]
+    assert without_suited([*overrides, *added]) == overrides
 
 
 def test_compose_takes_them() -> None:

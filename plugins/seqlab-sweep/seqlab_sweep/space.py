@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seqlab.errors import ConfigError
+from seqlab.suited import without_suited
 
 Value: TypeAlias = str | int | float | bool | None
 LOG = "log"
@@ -43,14 +44,21 @@ class Space:
 
 
 def read_space(params: Mapping[str, Any], arguments: Sequence[str], *, loader: ConfigLoader) -> Space:
-    """Return what `params` of a config and the overrides `arguments` search and fix; what is typed comes first.
+    """Return what `params` of a config and the overrides `arguments` search and fix.
+
+    What is typed comes first, then `params`, then what suits the data set.
 
     Raises: ConfigError for a space in which nothing can be found.
     """
     parser = OverridesParser.create(config_loader=loader)
-    lines = [f"{key}={spelt(value)}" for key, value in params.items()]
-    found = {override.get_key_element(): override for override in parser.parse_overrides([*lines, *arguments])}
-    parameters = {key: _distribution(key, one) for key, one in found.items() if one.is_sweep_override()}
+    searched = parser.parse_overrides([f"{key}={spelt(value)}" for key, value in params.items()])
+    overrides = parser.parse_overrides(list(arguments))
+    n_typed = len(without_suited(arguments))
+    keys = {one.key_or_group for one in searched}
+    suited = [one for one in overrides[n_typed:] if one.key_or_group not in keys]
+    found = {_place(one): one for one in [*searched, *overrides[:n_typed], *suited]}
+    named = {one.get_key_element(): one for one in found.values()}
+    parameters = {key: _distribution(key, one) for key, one in named.items() if one.is_sweep_override()}
     if not parameters:
         raise ConfigError(
             "nothing to search: hydra.sweeper.params is empty and no override is a range; add one, as in"
@@ -72,6 +80,11 @@ def described(distribution: BaseDistribution) -> dict[str, Any]:
     kind = "float" if isinstance(distribution, FloatDistribution) else "int"
     ends = {"low": distribution.low, "high": distribution.high}
     return {"kind": kind, **ends, "step": None if distribution.log else distribution.step, "log": distribution.log}
+
+
+def _place(override: Override) -> tuple[str, str | None, bool]:
+    """Return what an override is about, whichever sign stands before it."""
+    return override.key_or_group, override.package, override.is_delete()
 
 
 def _line(override: Override) -> str:

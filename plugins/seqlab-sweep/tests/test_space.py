@@ -11,6 +11,7 @@ from seqlab_sweep.space import Space, described, read_space
 
 from seqlab.errors import ConfigError
 from seqlab.paths import config_dir
+from seqlab.suited import with_suited
 
 
 def space_of(*arguments: str, **params: Any) -> Space:
@@ -53,6 +54,27 @@ def test_what_is_typed_comes_before_the_config_and_the_rest_is_fixed() -> None:
     space = space_of("optimizer.lr=0.1", "encoder=lstm,gru", "~callbacks.early_stopping", optimizer__lr="interval(0, 1)")
     assert list(space.parameters) == ["encoder"]
     assert space.fixed == ["optimizer.lr=0.1", "~callbacks.early_stopping"]
+
+
+def test_what_is_typed_comes_first_whatever_sign_it_has() -> None:
+    space = space_of("++encoder.width=100", "seed=1,2", encoder__width="range(50, 200, 50)")
+    assert list(space.parameters) == ["seed"]
+    assert space.fixed == ["++encoder.width=100"]
+    assert list(space_of("+data.extra=1,2", data__extra="choice(3, 4)").parameters) == ["+data.extra"]
+
+
+def test_a_deletion_is_not_what_is_set_in_its_place() -> None:
+    assert space_of("~scheduler", "+scheduler={}", "seed=1,2").fixed == ["~scheduler", "+scheduler={}"]
+
+
+def test_what_suits_a_data_set_comes_after_the_config_and_after_what_is_typed() -> None:
+    suited = with_suited(["data=sample_frames", "seed=1,2"])
+    assert suited[2:] == ["embedding=[frames]", "head=[ctc]"]
+    space = space_of(*suited, head="choice([ctc], [hmm_hybrid])")
+    assert list(space.parameters) == ["head", "seed"]
+    assert space.fixed == ["data=sample_frames", "embedding=[frames]"]
+    typed = with_suited(["data=sample_frames", "head=[hmm_hybrid]", "seed=1,2"])
+    assert "head=[hmm_hybrid]" in space_of(*typed, head="choice([ctc], [hmm_hybrid])").fixed
 
 
 def test_every_value_is_spelt_so_that_it_reads_back() -> None:
