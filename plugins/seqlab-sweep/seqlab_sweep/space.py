@@ -11,8 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from seqlab.config import known_targets
 from seqlab.errors import ConfigError
 from seqlab.suited import without_suited
+from seqlab.typed import typed_in
 
 Value: TypeAlias = str | int | float | bool | None
 LOG = "log"
@@ -48,10 +50,12 @@ def read_space(params: Mapping[str, Any], arguments: Sequence[str], *, loader: C
 
     What is typed comes first, then `params`, then what suits the data set.
 
-    Raises: ConfigError for a space in which nothing can be found.
+    Raises: ConfigError for a space in which nothing can be found, and for one of a config that names a class of its own.
     """
     parser = OverridesParser.create(config_loader=loader)
-    searched = parser.parse_overrides([f"{key}={spelt(value)}" for key, value in params.items()])
+    lines = [f"{key}={spelt(value)}" for key, value in params.items()]
+    _check_targets(lines)
+    searched = parser.parse_overrides(lines)
     overrides = parser.parse_overrides(list(arguments))
     n_typed = len(without_suited(arguments))
     keys = {one.key_or_group for one in searched}
@@ -80,6 +84,16 @@ def described(distribution: BaseDistribution) -> dict[str, Any]:
     kind = "float" if isinstance(distribution, FloatDistribution) else "int"
     ends = {"low": distribution.low, "high": distribution.high}
     return {"kind": kind, **ends, "step": None if distribution.log else distribution.step, "log": distribution.log}
+
+
+def _check_targets(lines: Sequence[str]) -> None:
+    """Refuse classes that no config file describes: a trial takes them for typed, and would import them."""
+    strangers = sorted(typed_in(lines).targets - known_targets())
+    if strangers:
+        raise ConfigError(
+            f"hydra.sweeper.params names {strangers[0]}, which no installed plugin brings; type it as an override, beside or"
+            " instead of hydra.sweeper.params: what a config file says is not imported"
+        )
 
 
 def _place(override: Override) -> tuple[str, str | None, bool]:

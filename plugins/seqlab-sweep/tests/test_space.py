@@ -77,6 +77,25 @@ def test_what_suits_a_data_set_comes_after_the_config_and_after_what_is_typed() 
     assert "head=[hmm_hybrid]" in space_of(*typed, head="choice([ctc], [hmm_hybrid])").fixed
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("encoder._target_", "mine.Encoder"),
+        ("++encoder._target_", "seqlab.encoders.LstmCell,mine.Encoder"),
+        ("encoder", "choice({_target_: mine.Encoder}, {width: 4})"),
+        ("+callbacks.x", {"inner": {"_target_": "mine.Encoder"}}),
+    ],
+)
+def test_a_config_searches_no_class_of_its_own(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.params names mine\.Encoder, which no installed plugin brings"):
+        space_of("seed=1,2", **{key: value})
+
+
+def test_a_config_searches_classes_that_plugins_bring_and_a_user_types_others() -> None:
+    space = space_of("+callbacks.x._target_=mine.A,mine.B", encoder___target_="choice(seqlab.encoders.LstmCell)")
+    assert list(space.parameters) == ["encoder._target_", "+callbacks.x._target_"]
+
+
 def test_every_value_is_spelt_so_that_it_reads_back() -> None:
     space = space_of("+a=1,2.5,true,null,'x, y',{p:[1,2]}", "b=interval(0, 1)")
     parser = OverridesParser.create()
