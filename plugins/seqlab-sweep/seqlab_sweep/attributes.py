@@ -28,6 +28,8 @@ class StudyFacts:
     space: dict[str, Any] | None = None
     objectives: list[dict[str, str]] | None = None
     overrides: list[str] | None = None
+    words: list[str] | None = None
+    """What the command of every trial has in common: those overrides, Hydra's own and flags."""
     sampler: str | None = None
     pruner: str | None = None
     n_trials: int | None = None

@@ -130,9 +130,8 @@ def _row(trial: dict[str, Any], *, objectives: Sequence[str], params: Sequence[s
 
 
 def _typed(shared: SharedStudy, trial: dict[str, Any]) -> str:
-    """Return the overrides of a trial as a shell takes them."""
-    fixed = [word for word in shared.facts.overrides or [] if not word.startswith("hparams_search=")]
-    return shlex.join([*fixed, *trial["overrides"]])
+    """Return the words of a trial as a shell takes them."""
+    return shlex.join([*(shared.facts.words or []), *trial["overrides"]])
 
 
 def _console() -> Console:

@@ -77,6 +77,7 @@ def settled(plan: Plan, *, context: ForkServerContext) -> tuple[SharedStudy, str
         space=plain_space(plan.space.parameters),
         objectives=[asdict(one) for one in objectives],
         overrides=list(plan.space.fixed),
+        words=list(plan.words),
         sampler=plan.options.sampler["name"],
         pruner=plan.options.pruner["name"],
         n_trials=plan.n_trials,

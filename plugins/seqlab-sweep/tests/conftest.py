@@ -51,6 +51,7 @@ def shared(store: Store) -> SharedStudy:
         space=plain_space(SPACE),
         objectives=[{"name": "monitor", "direction": "maximize"}],
         overrides=["hparams_search=tpe", "data=sample"],
+        words=["--config-dir", "/my conf", "hydra.mode=RUN", "hparams_search=tpe", "data=sample", "n_threads=2"],
         sampler="tpe",
         pruner="none",
         n_trials=5,
@@ -182,6 +183,11 @@ class Sweeping:
     def retry(self, study: str) -> None:
         """Queue the failed trials again."""
         subprocess.run([sys.executable, "-m", "seqlab", "sweep", "retry", study], cwd=self.folder, check=True)
+
+    def best(self, study: str) -> str:
+        """Return what is said of the best trial."""
+        words = [sys.executable, "-m", "seqlab", "sweep", "best", study]
+        return subprocess.run(words, cwd=self.folder, capture_output=True, text=True, check=True).stdout
 
     def exported(self, *study: str) -> dict[str, Any]:
         """Return the export of a study."""

@@ -106,7 +106,8 @@ def test_best_says_how_to_train_it_again(told: SharedStudy, capsys: pytest.Captu
     out = capsys.readouterr().out
     params = told.trials()[1].params
     assert out.startswith("trial 1: monitor 0.8\n")
-    assert f"seqlab train data=sample optimizer.lr={params['optimizer.lr']} encoder={params['encoder']}\n" in out
+    words = "--config-dir '/my conf' hydra.mode=RUN hparams_search=tpe data=sample n_threads=2"
+    assert f"seqlab train {words} optimizer.lr={params['optimizer.lr']} encoder={params['encoder']}\n" in out
 
 
 def test_retry_queues_each_failed_trial_once(told: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,15 @@
 
 import json
 import random
+import shlex
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.slow
 GRID = ("hparams_search=grid", "hydra.sweeper.n_workers=2")
@@ -140,6 +143,28 @@ def test_whatever_a_run_logs_may_be_an_objective(sweeping: Any) -> None:
         assert values["val/label/accuracy"] == scores["val"]["label"]["accuracy"]
         assert values["monitor"] == values["val/loss"]
         assert len({values["val/loss"], values["train/loss"], values["test/loss"]}) == 3
+
+
+def test_the_command_of_the_best_trial_trains_it_again(sweeping: Any) -> None:
+    folder = sweeping.folder / "my conf" / "hparams_search"
+    folder.mkdir(parents=True)
+    content = (
+        "# @package _global_\ndefaults: [random]\nencoder: {width: 6}\nhydra: {sweeper: {params: {seed: 'choice(100)'}}}\n"
+    )
+    (folder / "mine.yaml").write_text(content, encoding="utf-8")
+    command = sweeping.command("hparams_search=mine", "hydra.sweeper.n_trials=1", "encoder=gru", study="again")
+    command = [word for word in command if not word.startswith("encoder.width=")]
+    command[4:4] = ["--config-dir", "my conf"]  # behind `python -m seqlab train`
+    sweeping.finish(command)
+    (trial,) = sweeping.exported("multiruns/again")["trials"]
+    words = shlex.split(sweeping.best("multiruns/again").rpartition("again   seqlab ")[2])
+    sweeping.finish([sys.executable, "-m", "seqlab", *words, "hydra.run.dir=same"])
+    runs = [Path(trial["folder"]), sweeping.folder / "same"]
+    metrics, again = [json.loads((run / "metrics.json").read_text(encoding="utf-8")) for run in runs]
+    assert metrics == again
+    ours, theirs = [yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")) for run in runs]
+    assert ours["encoder"] == theirs["encoder"]
+    assert ours["n_threads"] == theirs["n_threads"]
 
 
 def test_another_search_under_the_same_name_is_refused(sweeping: Any) -> None:
