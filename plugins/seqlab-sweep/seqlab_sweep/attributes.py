@@ -9,6 +9,8 @@ from seqlab_sweep.processes import ProcessName
 OWNER = "owner"
 """Of a trial: who runs it. A token that is drawn anew with every claim, the sweep, and the process of the trial."""
 ATTEMPTS = "attempts"
+FIRST = "first"
+"""Of a trial: the first attempt since the last that failed, 1 where none did; those from it on go on from one another."""
 FAILURE = "failure"
 FAILURES = "failures"
 """Why a trial failed, and why earlier attempts at it did."""

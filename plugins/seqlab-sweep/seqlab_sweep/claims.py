@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from seqlab_sweep.attributes import ATTEMPTS, FAILURE, FAILURES, HEARTBEAT, OWNER, Owner
+from seqlab_sweep.attributes import ATTEMPTS, FAILURE, FAILURES, FIRST, HEARTBEAT, OWNER, Owner
 from seqlab_sweep.processes import ProcessName, end
 from seqlab_sweep.study import SharedStudy, n_asked
 
@@ -29,8 +29,13 @@ class Claim:
     attempt: int
     """1 for the first."""
     params: Mapping[str, Any]
-    goes_on: bool = False
-    """Whether an earlier attempt was interrupted, and did not fail."""
+    first: int = 1
+    """The attempt that began from zero: those between were interrupted, and did not fail."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is an earlier attempt to go on from."""
+        return self.attempt > self.first
 
 
 @final
@@ -79,7 +84,7 @@ class Claims:
                 return None
             with self._drawing(len(trials)):
                 number = self.shared.study.ask(dict(self.space)).number
-            return self._claimed(self.shared.trials()[number], attempt=1, goes_on=False)
+            return self._claimed(self.shared.trials()[number], attempt=1, first=1)
 
     def failed(self, claim: Claim, failure: str) -> Claim | None:
         """Record that an attempt at a trial failed; return the claim on the next attempt, None where there is none.
@@ -93,7 +98,7 @@ class Claims:
             earlier = trial.user_attrs.get(FAILURES, [])
             if len(earlier) < self.retries:
                 self.shared.note(trial, **{FAILURES: [*earlier, failure]})
-                return self._claimed(trial, attempt=claim.attempt + 1, goes_on=False)
+                return self._claimed(trial, attempt=claim.attempt + 1, first=claim.attempt + 1)
             self.shared.note(trial, **{FAILURE: failure})
             self.shared.study.tell(claim.number, state=TrialState.FAIL)
             return None
@@ -128,11 +133,11 @@ class Claims:
         if owner and owner.process and owner.process.is_here:
             end(owner.process)  # it ends by itself when its sweep does, and must be gone before another writes in its folder
         attempt = int(trial.user_attrs.get(ATTEMPTS, 0)) + 1
-        n_failures = len(trial.user_attrs.get(FAILURES, []))
+        first = int(trial.user_attrs.get(FIRST, attempt))  # nobody has claimed it where there is none
         missing = {name: one for name, one in self.space.items() if name not in trial.params}
         if missing:
             self._complete(trial, missing)
-        return self._claimed(self.shared.trials()[trial.number], attempt=attempt, goes_on=attempt - 1 > n_failures)
+        return self._claimed(self.shared.trials()[trial.number], attempt=attempt, first=first)
 
     def _complete(self, trial: FrozenTrial, missing: Mapping[str, BaseDistribution]) -> None:
         """Draw what a trial lacks: its sweep was killed in the middle of asking for it."""
@@ -150,10 +155,10 @@ class Claims:
         finally:
             self.shared.study.sampler = idle
 
-    def _claimed(self, trial: FrozenTrial, *, attempt: int, goes_on: bool) -> Claim:
+    def _claimed(self, trial: FrozenTrial, *, attempt: int, first: int) -> Claim:
         owner = Owner(uuid.uuid4().hex, self.runner)
-        self.shared.note(trial, **{ATTEMPTS: attempt, OWNER: owner.as_json()})
-        return Claim(trial.number, owner.token, attempt, dict(trial.params), goes_on)
+        self.shared.note(trial, **{ATTEMPTS: attempt, FIRST: first, OWNER: owner.as_json()})
+        return Claim(trial.number, owner.token, attempt, dict(trial.params), first)
 
 
 def owned(shared: SharedStudy, *, number: int, token: str) -> FrozenTrial | None:

@@ -25,17 +25,23 @@ def check_unused(folder: Path) -> None:
         )
 
 
-def make_folder(root: Path, number: int, *, attempt: int) -> Path | None:
-    """Make the folder of a trial; what an earlier attempt left goes to `<number>.attempt-<k>`, which is returned."""
+def make_folder(root: Path, number: int, *, attempt: int) -> Path:
+    """Make the folder of a trial; what an earlier attempt left goes to `<number>.attempt-<k>`."""
     folder = root / str(number)
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        return None
-    names = (root / f"{number}.attempt-{k}" for k in itertools.count(max(1, attempt - 1)))
-    earlier = next(name for name in names if not name.exists())
-    folder.rename(earlier)
-    folder.mkdir()
-    return earlier
+    if folder.exists():
+        names = (_attempt_folder(root, number, k) for k in itertools.count(max(1, attempt - 1)))
+        folder.rename(next(name for name in names if not name.exists()))
+    folder.mkdir(parents=True)
+    return folder
+
+
+def earlier_folders(root: Path, number: int, *, attempts: range) -> list[Path]:
+    """Return the folders of earlier attempts at a trial, the latest first."""
+    return [_attempt_folder(root, number, k) for k in reversed(attempts)]
+
+
+def _attempt_folder(root: Path, number: int, attempt: int) -> Path:
+    return root / f"{number}.attempt-{attempt}"
 
 
 def note(folder: Path, *, store: Store, study: str) -> None:

@@ -15,7 +15,7 @@ from seqlab_sweep.attributes import FOLDER
 from seqlab_sweep.claims import Claim, Claims
 from seqlab_sweep.display import Display
 from seqlab_sweep.failures import failure, headline
-from seqlab_sweep.folders import make_folder
+from seqlab_sweep.folders import earlier_folders, make_folder
 from seqlab_sweep.planning import Plan, plan, settled
 from seqlab_sweep.processes import named
 from seqlab_sweep.searching import build_sampler
@@ -95,9 +95,8 @@ class _Sweep:
         return bool(self.running) or self.claims.seconds_to_wait() > 0
 
     def _start(self, claim: Claim) -> None:
-        folder = self.plan.folder / str(claim.number)
-        earlier = make_folder(self.plan.folder, claim.number, attempt=claim.attempt)
-        checkpoint = earlier / "checkpoints" / "last.ckpt" if earlier and claim.goes_on else None
+        folder = make_folder(self.plan.folder, claim.number, attempt=claim.attempt)
+        earlier = earlier_folders(self.plan.folder, claim.number, attempts=range(claim.first, claim.attempt))
         self.shared.note(self.shared.trials()[claim.number], **{FOLDER: str(folder)})
         if claim.attempt > 1:
             how = "goes on, it was interrupted" if claim.goes_on else "starts again"
@@ -111,7 +110,7 @@ class _Sweep:
             token=claim.token,
             pruner=self.plan.options.pruner,
             metrics=[one.name for one in self.plan.options.numbered_objectives],
-            checkpoint=checkpoint,
+            earlier=earlier,
         )
         process = self.context.Process(target=run_trial, args=(job,), name=f"trial {claim.number}")
         process.start()

@@ -51,8 +51,8 @@ class Job:
     token: str
     pruner: Mapping[str, Any]
     metrics: Sequence[str]
-    checkpoint: Path | None
-    """Of an earlier attempt that was interrupted, to go on from."""
+    earlier: Sequence[Path]
+    """The folders of attempts that were interrupted, to go on from, the latest first."""
 
 
 def run_trial(job: Job) -> None:
@@ -92,8 +92,8 @@ def _run(job: Job) -> int:
     trials.current = live
     try:
         live.begin(named(os.getpid()))
-        goes_on = [f"ckpt_path='{job.checkpoint}'"] if job.checkpoint and zipfile.is_zipfile(job.checkpoint) else []
-        train.run([*job.words, *goes_on])
+        checkpoint = last_checkpoint(job.earlier)
+        train.run([*job.words, *([f"ckpt_path='{checkpoint}'"] if checkpoint else [])])
         live.end(TrialState.COMPLETE, finite(_values(job, live)))
     except Pruned as reason:
         print(reason, flush=True)  # noqa: T201 (into the log)
@@ -104,6 +104,14 @@ def _run(job: Job) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 (into the log)
         return MISTAKEN
     return 0
+
+
+def last_checkpoint(folders: Sequence[Path]) -> Path | None:
+    """Return the checkpoint of the first of `folders` that has a whole one: an attempt may be killed before it writes any."""
+    from seqlab.resuming import LAST  # not above, as in `_values`
+
+    paths = [folder / "checkpoints" / LAST for folder in folders]
+    return next((path for path in paths if zipfile.is_zipfile(path)), None)
 
 
 def _values(job: Job, live: LiveTrial) -> dict[str, float]:

@@ -127,6 +127,22 @@ def test_failures_are_recorded_and_retried_as_often_as_said(shared: SharedStudy,
     assert trial.user_attrs[FAILURE] == "second"
 
 
+def test_attempts_since_the_last_failure_go_on_from_one_another(shared: SharedStudy, space: Space) -> None:
+    found = [claims_of(shared, space, runner=GONE, retries=1).next()]
+    found.append(claims_of(again(shared), space, runner=GONE, retries=1).next())
+    assert found[1] is not None
+    found.append(claims_of(shared, space, runner=GONE, retries=1).failed(found[1], "broken"))
+    found += [claims_of(again(shared), space, runner=GONE, retries=1).next() for _ in range(2)]
+    claims = [claim for claim in found if claim is not None]
+    assert [(claim.number, claim.attempt, claim.first, claim.goes_on) for claim in claims] == [
+        (0, 1, 1, False),
+        (0, 2, 1, True),
+        (0, 3, 3, False),
+        (0, 4, 3, True),
+        (0, 5, 3, True),
+    ]
+
+
 def test_a_grid_ends_with_a_failure_as_with_a_success(shared: SharedStudy) -> None:
     axis: Space = {"encoder": optuna.distributions.CategoricalDistribution(["lstm", "gru"])}
     grid = {"name": "grid", "_target_": "optuna.samplers.GridSampler"}

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 from rich.console import Console
@@ -13,12 +14,13 @@ from seqlab_sweep.attributes import FAILURE, FOLDER
 from seqlab_sweep.claims import Claims
 from seqlab_sweep.display import Display
 from seqlab_sweep.failures import failure, headline
-from seqlab_sweep.folders import check_unused, make_folder, note
+from seqlab_sweep.folders import check_unused, earlier_folders, make_folder, note
 from seqlab_sweep.processes import ProcessName, this_machine
 from seqlab_sweep.records import FORMAT, STATES, export
 from seqlab_sweep.searching import Objective, build_sampler
 from seqlab_sweep.stores import Store
 from seqlab_sweep.study import SharedStudy
+from seqlab_sweep.worker import last_checkpoint
 
 from seqlab.cli import main
 
@@ -166,12 +168,32 @@ def test_journals_hold_studies_as_files_of_sqlite_do(tmp_path: Path) -> None:
 
 
 def test_folders_of_earlier_attempts_are_kept(tmp_path: Path) -> None:
-    assert make_folder(tmp_path, 3, attempt=1) is None
+    assert make_folder(tmp_path, 3, attempt=1) == tmp_path / "3"
     (tmp_path / "3" / "kept").touch()
-    assert make_folder(tmp_path, 3, attempt=2) == tmp_path / "3.attempt-1"
-    assert make_folder(tmp_path, 3, attempt=2) == tmp_path / "3.attempt-2"
+    for expected in ("3.attempt-1", "3.attempt-2"):
+        assert not (tmp_path / expected).exists()
+        assert make_folder(tmp_path, 3, attempt=2) == tmp_path / "3"
+        assert (tmp_path / expected).is_dir()
     assert (tmp_path / "3.attempt-1" / "kept").exists()
     assert not list((tmp_path / "3").iterdir())
+
+
+def test_the_latest_checkpoint_that_is_whole_is_gone_on_from(tmp_path: Path) -> None:
+    def write(attempt: int, content: bytes | None) -> Path:
+        path = make_folder(tmp_path, 7, attempt=attempt) / "checkpoints" / "last.ckpt"
+        path.parent.mkdir()
+        if content is None:
+            torch.save({"state_dict": {}}, path)
+        else:
+            path.write_bytes(content)
+        return tmp_path / f"7.attempt-{attempt}" / "checkpoints" / "last.ckpt"
+
+    whole = [write(1, None), write(2, None)]
+    write(3, whole[0].read_bytes()[:-100])  # killed while it copied the checkpoint
+    make_folder(tmp_path, 7, attempt=4)  # killed before
+    make_folder(tmp_path, 7, attempt=5)
+    assert last_checkpoint(earlier_folders(tmp_path, 7, attempts=range(1, 5))) == whole[1]
+    assert last_checkpoint(earlier_folders(tmp_path, 7, attempts=range(3, 5))) is None
 
 
 def test_folders_of_another_study_are_refused(tmp_path: Path) -> None:
