@@ -23,12 +23,9 @@ JOURNAL = "journal:"
 SQLITE = "sqlite:///"
 _SECONDS_TO_WAIT = 120
 """For another process to leave a SQLite file alone."""
-_LOCKS = {
-    "postgresql": ("SELECT pg_advisory_lock(:key)", "SELECT pg_advisory_unlock(:key)"),
-    "mysql": (f"SELECT GET_LOCK(:key, {_SECONDS_TO_WAIT})", "SELECT RELEASE_LOCK(:key)"),
-    "mariadb": (f"SELECT GET_LOCK(:key, {_SECONDS_TO_WAIT})", "SELECT RELEASE_LOCK(:key)"),
-}
-"""By kind of server, how it lets one at a time through; it lets go with the connection, as a file does with its process."""
+STORES = "null (SQLite), sqlite:///FILE, journal:FILE, or a database of PostgreSQL: postgresql://user@host/database"
+_TAKE, _LEAVE = "SELECT pg_advisory_lock(:key)", "SELECT pg_advisory_unlock(:key)"
+"""How PostgreSQL lets one at a time through; it lets go with the connection, as a file does with its process."""
 
 warnings.filterwarnings("ignore", category=ExperimentalWarning)  # what we use of Optuna that it may still change
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -36,7 +33,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 @dataclass(frozen=True)
 class Store:
-    """A place for studies: `sqlite:///file`, `journal:file`, or the URL of a PostgreSQL or MySQL database."""
+    """A place for studies: `sqlite:///file`, `journal:file`, or the URL of a PostgreSQL database."""
 
     url: str
 
@@ -78,32 +75,26 @@ class Store:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
             return
-        take, leave = _LOCKS[self._kind()]
         engine = create_engine(self._driven(), poolclass=NullPool)
         key = int.from_bytes(hashlib.sha256(b"seqlab-sweep").digest()[:4], "big")
         with engine.connect() as connection:
-            connection.execute(text(take), {"key": key})
+            connection.execute(text(_TAKE), {"key": key})
             try:
                 yield
             finally:
-                connection.execute(text(leave), {"key": key})
-
-    def _kind(self) -> str:
-        kind = re.split(r"[+:]", self.url, maxsplit=1)[0]
-        if kind not in _LOCKS:
-            raise ConfigError(
-                f"storage is {self}; expected null (SQLite), sqlite:///FILE, journal:FILE, or the URL of a database:"
-                " postgresql://user@host/database, mysql://user@host/database"
-            )
-        return kind
+                connection.execute(text(_LEAVE), {"key": key})
 
     def _driven(self) -> str:
-        """Return the URL with the driver that is installed: SQLAlchemy's default changes with its version."""
+        """Return the URL with the driver that is installed: SQLAlchemy's default changes with its version.
+
+        Raises: ConfigError for a server that is no PostgreSQL.
+        """
         kind, _, rest = self.url.partition("://")
-        if self._kind() == "postgresql" and "+" not in kind:
-            driver = "psycopg2" if find_spec("psycopg2") else "psycopg"
-            return f"postgresql+{driver}://{rest}"
-        return self.url
+        if kind.partition("+")[0] != "postgresql":
+            raise ConfigError(f"storage is {self}; expected {STORES}")
+        if "+" in kind:
+            return self.url
+        return f"postgresql+{'psycopg2' if find_spec('psycopg2') else 'psycopg'}://{rest}"
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -20,6 +20,8 @@ from seqlab_sweep.searching import build_sampler
 from seqlab_sweep.stores import Store
 from seqlab_sweep.study import SharedStudy
 
+from seqlab.errors import ConfigError
+
 Space = dict[str, BaseDistribution]
 HERE = named(os.getpid())
 GONE = replace(HERE, started="before")  # a process of our number that is no more
@@ -201,6 +203,17 @@ def test_processes_are_told_from_later_ones_of_their_number() -> None:
     assert not process.is_alive()  # though nobody has waited for it yet
     child.wait()
     assert not process.is_alive()
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://me:secret@host/db", "mysql+pymysql://me:secret@host/db", "mariadb://me:secret@host/db"]
+)
+def test_servers_that_are_no_postgresql_are_refused_with_what_works(url: str) -> None:
+    works = (
+        r"expected null \(SQLite\), sqlite:///FILE, journal:FILE, or a database of PostgreSQL: postgresql://user@host/database"
+    )
+    with pytest.raises(ConfigError, match=rf"storage is [\w+]+://me:\*\*\*@host/db; {works}"):
+        Store(url).open()
 
 
 @pytest.mark.parametrize(
