@@ -10,11 +10,22 @@ from typing import Any
 from seqlab.errors import ConfigError
 from seqlab_sweep.searching import GRID, Objective, check_pruner, read_objectives
 from seqlab_sweep.space import Space
-from seqlab_sweep.stores import SQLITE, Store
+from seqlab_sweep.stores import SQLITE, STORES, Store
 
 STUDY_FILE = "study.db"
 _SMALLEST = {"n_trials": 1, "n_workers": 1, "threads_per_trial": 1, "seed": 0, "retries": 0}
 _OPTIONAL = ("n_trials", "threads_per_trial")
+_GROUPS = ("sampler", "pruner")
+_KINDS: Mapping[str, tuple[Any, str]] = {
+    "study_name": (str | int | float, "the name of a folder"),
+    "storage": (str | None, STORES),
+    "params": (Mapping, "what to search by key, as in {encoder.width: 'range(50, 225, 25)'}"),
+    "objectives": (Mapping, "a direction by name, as in {monitor: max}"),
+    "heartbeat_seconds": (int | float, "a number of seconds"),
+    "lost_after_seconds": (int | float, "a number of seconds"),
+    **{name: (Mapping, f"the options of one; choose it with hydra/sweeper/{name}=…") for name in _GROUPS},
+}
+"""What each value is, and how to say so."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,7 @@ class Options:
     n_workers: int
     threads_per_trial: int | None
     params: Mapping[str, Any]
-    objectives: Mapping[str, str]
+    objectives: Mapping[str, Any]
     seed: int
     retries: int
     heartbeat_seconds: float
@@ -42,10 +53,9 @@ class Options:
         Raises: ConfigError for one that cannot work.
         """
         known = [field.name for field in fields(cls)]
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            raise ConfigError(f"hydra.sweeper.{unknown[0]}: there is no such key; hydra.sweeper has {', '.join(known)}")
-        options = cls(**given)
+        _check_keys(given, known)
+        _check_values(given)
+        options = cls(**{**given, "study_name": str(given["study_name"])})
         options._check()
         return options
 
@@ -77,22 +87,41 @@ class Options:
         return min(n_points, self.n_trials or n_points)
 
     def _check(self) -> None:
-        for name, smallest in _SMALLEST.items():
-            value = getattr(self, name)
-            if value is None and name in _OPTIONAL:
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
-                raise ConfigError(f"hydra.sweeper.{name} is {value!r}; expected a whole number from {smallest} on")
-        if not re.fullmatch(r"[\w.+-]+", str(self.study_name)) or str(self.study_name).startswith("."):
+        if not re.fullmatch(r"[\w+-][\w.+-]*", self.study_name):
             raise ConfigError(
                 f"hydra.sweeper.study_name is {self.study_name!r}, which cannot name a folder; use letters, digits, _, - and ."
             )
         if not 0 < self.heartbeat_seconds < self.lost_after_seconds:
             raise ConfigError(
                 f"hydra.sweeper.lost_after_seconds is {self.lost_after_seconds:g}; expected more than"
-                f" heartbeat_seconds ({self.heartbeat_seconds:g})"
+                f" heartbeat_seconds ({self.heartbeat_seconds:g}), and that above 0"
             )
         check_pruner(self.pruner, self.numbered_objectives)
+
+
+def _check_keys(given: Mapping[str, Any], known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"hydra.sweeper.{name}: there is no such key; hydra.sweeper has {', '.join(known)}")
+    for name in known:
+        if name not in given:
+            raise ConfigError(f"hydra.sweeper.{name} is not there; hydra.sweeper has {', '.join(known)}")
+
+
+def _check_values(given: Mapping[str, Any]) -> None:
+    for name, smallest in _SMALLEST.items():
+        value = given[name]
+        if value is None and name in _OPTIONAL:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
+            raise ConfigError(f"hydra.sweeper.{name} is {value!r}; expected a whole number from {smallest} on")
+    for name, (kind, expected) in _KINDS.items():
+        value = given[name]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ConfigError(f"hydra.sweeper.{name} is {value!r}; expected {expected}")
+    for name in _GROUPS:
+        if "name" not in given[name]:
+            raise ConfigError(f"hydra.sweeper.{name} has no name; give it one, as the files of hydra/sweeper/{name} have")
 
 
 def n_cores() -> int:

@@ -27,7 +27,7 @@ class Objective:
     direction: str
 
 
-def read_objectives(node: Mapping[str, str]) -> list[Objective]:
+def read_objectives(node: Mapping[str, Any]) -> list[Objective]:
     """Return the objectives of a config.
 
     Raises: ConfigError for none, and for a direction that is none.
@@ -35,7 +35,7 @@ def read_objectives(node: Mapping[str, str]) -> list[Objective]:
     if not node:
         raise ConfigError("hydra.sweeper.objectives is empty; name one at least, as in {monitor: max}")
     for name, direction in node.items():
-        if direction not in DIRECTIONS:
+        if not isinstance(direction, str) or direction not in DIRECTIONS:
             raise ConfigError(f"hydra.sweeper.objectives.{name} is {direction!r}; expected max or min")
     return [Objective(name, DIRECTIONS[direction]) for name, direction in node.items()]
 

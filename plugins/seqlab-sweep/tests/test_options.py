@@ -1,5 +1,6 @@
 """Every option composes, and builds what it describes."""
 
+import re
 from typing import Any
 
 import optuna
@@ -77,6 +78,47 @@ def test_directions_have_two_spellings(direction: str, expected: str) -> None:
 def test_unknown_keys_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"hydra.sweeper.n_trails: there is no such key; hydra.sweeper has study_name"):
         Options.checked(sweeper_of("hparams_search=tpe", "+hydra.sweeper.n_trails=4"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"heartbeat_seconds": "abc"}, "hydra.sweeper.heartbeat_seconds is 'abc'; expected a number of seconds"),
+        ({"lost_after_seconds": None}, "hydra.sweeper.lost_after_seconds is None; expected a number of seconds"),
+        ({"heartbeat_seconds": True}, "hydra.sweeper.heartbeat_seconds is True; expected a number of seconds"),
+        ({"heartbeat_seconds": 90}, "hydra.sweeper.lost_after_seconds is 90; expected more than heartbeat_seconds (90)"),
+        (
+            {"objectives": "monitor"},
+            "hydra.sweeper.objectives is 'monitor'; expected a direction by name, as in {monitor: max}",
+        ),
+        ({"objectives": ["monitor"]}, "hydra.sweeper.objectives is ['monitor']; expected a direction by name"),
+        ({"objectives": {"monitor": ["max"]}}, "hydra.sweeper.objectives.monitor is ['max']; expected max or min"),
+        ({"objectives": {}}, "hydra.sweeper.objectives is empty"),
+        ({"storage": 3}, "hydra.sweeper.storage is 3; expected null (SQLite), sqlite:///FILE"),
+        ({"params": ["seed=1,2"]}, "hydra.sweeper.params is ['seed=1,2']; expected what to search by key"),
+        ({"params": None}, "hydra.sweeper.params is None; expected what to search by key"),
+        (
+            {"sampler": "tpe"},
+            "hydra.sweeper.sampler is 'tpe'; expected the options of one; choose it with hydra/sweeper/sampler=…",
+        ),
+        ({"pruner": {"min_resource": 1}}, "hydra.sweeper.pruner has no name; give it one"),
+        ({"study_name": None}, "hydra.sweeper.study_name is None; expected the name of a folder"),
+    ],
+)
+def test_options_of_another_kind_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        Options.checked(sweeper_of("hparams_search=tpe") | change)
+
+
+def test_options_that_are_left_out_are_missed() -> None:
+    given = sweeper_of("hparams_search=tpe")
+    del given["retries"]
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.retries is not there; hydra\.sweeper has study_name"):
+        Options.checked(given)
+
+
+def test_numbers_name_studies() -> None:
+    assert Options.checked(sweeper_of("hparams_search=tpe", "hydra.sweeper.study_name=2024")).study_name == "2024"
 
 
 def test_a_trial_keeps_what_hydra_was_told_but_for_how_to_sweep() -> None:
