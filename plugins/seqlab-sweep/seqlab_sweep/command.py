@@ -4,11 +4,11 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -72,18 +72,22 @@ def best(shared: SharedStudy, options: argparse.Namespace) -> None:
 
 def retry(shared: SharedStudy, options: argparse.Namespace) -> None:
     """Queue trials that failed once more, with the same parameters under new numbers."""
-    trials = shared.trials()
-    failed = {trial.number: trial for trial in trials if trial.state == TrialState.FAIL}
-    queued = {trial.user_attrs.get(RETRY_OF) for trial in trials}
-    wrong = [number for number in options.trials if number not in failed]
-    if wrong:
-        there = ", ".join(map(str, failed)) or "none"
-        raise ConfigError(f"trial {wrong[0]} has not failed, so there is nothing to retry; failed have {there}")
-    chosen = options.trials or [number for number in failed if number not in queued]
-    with shared.store.held():
+    with shared.store.held():  # from the first look on: another may be queuing them
+        trials = shared.trials()
+        failed = {trial.number: trial for trial in trials if trial.state == TrialState.FAIL}
+        chosen = options.trials or _not_queued(failed, trials)
+        for number in chosen:
+            if number not in failed:
+                there = ", ".join(map(str, failed)) or "none"
+                raise ConfigError(f"trial {number} has not failed, so there is nothing to retry; failed have {there}")
         for number in chosen:
             shared.study.enqueue_trial(failed[number].params, user_attrs={RETRY_OF: number})
     _say(f"queued {len(chosen)} trials; the command of the sweep runs them" if chosen else "no trial failed, or all are queued")
+
+
+def _not_queued(failed: Iterable[int], trials: Sequence[FrozenTrial]) -> list[int]:
+    queued = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+    return [number for number in failed if number not in queued]
 
 
 def write_export(shared: SharedStudy, options: argparse.Namespace) -> None:

@@ -1,8 +1,11 @@
 """`seqlab sweep`, on studies whose trials nobody ran."""
 
+import argparse
 import io
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,9 @@ import torch
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 from rich.console import Console
-from seqlab_sweep.attributes import FAILURE, FOLDER
+from seqlab_sweep.attributes import FAILURE, FOLDER, RETRY_OF
 from seqlab_sweep.claims import Claims
+from seqlab_sweep.command import retry
 from seqlab_sweep.display import Display
 from seqlab_sweep.failures import failure, headline
 from seqlab_sweep.folders import check_unused, earlier_folders, make_folder, note
@@ -118,6 +122,21 @@ def test_retry_queues_each_failed_trial_once(told: SharedStudy, capsys: pytest.C
         assert capsys.readouterr().out.startswith(expected)
     assert len(told.trials()) == 6
     assert export(told)["trials"][5]["retry_of"] == 3
+
+
+def test_two_retries_at_once_queue_each_failed_trial_once(told: SharedStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Store.held
+
+    @contextmanager
+    def held_after_another(store: Store) -> Iterator[None]:
+        """Let another retry come first, where one waits for the store."""
+        with held(store):
+            told.study.enqueue_trial(told.trials()[3].params, user_attrs={RETRY_OF: 3})
+            yield
+
+    monkeypatch.setattr(Store, "held", held_after_another)
+    retry(told, argparse.Namespace(trials=[]))
+    assert [trial["retry_of"] for trial in export(told)["trials"][5:]] == [3]
 
 
 @pytest.mark.parametrize(
