@@ -104,11 +104,11 @@ class LiveTrial:
 def finite(values: Mapping[str, float]) -> list[float]:
     """Return the values of objectives.
 
-    Raises: ValueError for one that is no number.
+    Raises: ValueError for one that is no finite number: no search can go by it.
     """
     for name, value in values.items():
-        if math.isnan(value):
-            raise ValueError(f"{name} is not a number")
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}; expected a finite number")
     return list(values.values())
 
 

@@ -1,5 +1,6 @@
 """Every option composes, and builds what it describes."""
 
+import math
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 from seqlab_sweep.options import Options, words_of_runs
 from seqlab_sweep.searching import build_pruner, build_sampler, read_objectives
+from seqlab_sweep.trial import finite
 
 from seqlab.config import plain
 from seqlab.errors import ConfigError
@@ -73,6 +75,13 @@ def test_options_of_every_search_are_complete() -> None:
 @pytest.mark.parametrize(("direction", "expected"), [("max", "maximize"), ("minimize", "minimize")])
 def test_directions_have_two_spellings(direction: str, expected: str) -> None:
     assert read_objectives({"monitor": direction})[0].direction == expected
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_objectives_are_finite(value: float) -> None:
+    assert finite({"monitor": 0.5, "latency_ms": 2.0}) == [0.5, 2.0]
+    with pytest.raises(ValueError, match=rf"val/loss is {value}; expected a finite number"):
+        finite({"monitor": 0.5, "val/loss": value})
 
 
 def test_unknown_keys_are_refused() -> None:
