@@ -10,12 +10,11 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from seqlab.errors import ConfigError
 from seqlab_sweep.attributes import RETRY_OF
-from seqlab_sweep.display import shown
+from seqlab_sweep.display import console_of, shown
 from seqlab_sweep.failures import headline
 from seqlab_sweep.finding import find
 from seqlab_sweep.records import INTERRUPTED, best_numbers, counts, export, trial_record
@@ -29,7 +28,6 @@ DESCRIPTION = """Look into a study of `seqlab train -m hparams_search=…`. STUD
   seqlab sweep export multiruns/mine          all that is known, as JSON
   seqlab sweep best postgresql://user@host/database --name mine
 """
-_PLAIN_WIDTH = 10_000
 
 
 def run(words: Sequence[str]) -> int:
@@ -43,7 +41,7 @@ def status(shared: SharedStudy, options: argparse.Namespace) -> None:
     """Print all trials, and what is left to do."""
     trials = [trial_record(trial) for trial in shared.trials()]
     facts = shared.facts
-    console = _console()
+    console = console_of()
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     objectives = [one["name"] for one in facts.objectives or []]
     for heading in ("trial", "state", "epochs", *objectives, "seconds", *(facts.space or {}), "remark"):
@@ -136,10 +134,6 @@ def _row(trial: dict[str, Any], *, objectives: Sequence[str], params: Sequence[s
 def _typed(shared: SharedStudy, trial: dict[str, Any]) -> str:
     """Return the words of a trial as a shell takes them."""
     return shlex.join([*(shared.facts.words or []), *trial["overrides"]])
-
-
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
 
 
 def _say(text: str) -> None:

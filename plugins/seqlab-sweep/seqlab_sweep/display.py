@@ -1,6 +1,6 @@
 """How a sweep shows what happens: a table that stays up to date on a terminal, a line an event elsewhere."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import final
 
 from optuna.trial import FrozenTrial, TrialState
@@ -11,10 +11,17 @@ from rich.table import Table
 
 from seqlab_sweep.attributes import FAILURE, StudyFacts
 from seqlab_sweep.failures import headline
+from seqlab_sweep.records import best_numbers
 from seqlab_sweep.study import SharedStudy, n_asked
 
 _PLAIN_WIDTH = 10_000
 """Characters a line where the output is no terminal: a line an event, whatever its length."""
+
+
+def console_of(found: Console | None = None) -> Console:
+    """Return `found`, else a console of this process; where that is no terminal, one that breaks no line."""
+    found = found or Console()
+    return found if found.is_terminal else Console(file=found.file, width=_PLAIN_WIDTH)
 
 
 @final
@@ -25,8 +32,7 @@ class Display:
         self.shared = shared
         self.n_trials = n_trials
         self.facts: StudyFacts = shared.facts
-        found = console or Console()
-        self.console = found if found.is_terminal else Console(file=found.file, width=_PLAIN_WIDTH)
+        self.console = console_of(console)
         self._live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
 
     def __enter__(self) -> "Display":
@@ -47,7 +53,7 @@ class Display:
         trials = self.shared.trials()
         n_ended = sum(trial.state.is_finished() for trial in trials)
         total = self.n_trials + len(trials) - n_asked(trials)
-        self.say(f"[{n_ended}/{total}] {outcome(trials[number], self.facts)}{_best(self.shared, trials)}")
+        self.say(f"[{n_ended}/{total}] {outcome(trials[number], self.facts)}{_best(self.shared)}")
 
     def refresh(self, running: Collection[int]) -> None:
         """Draw the table anew; `running` are the trials of this sweep."""
@@ -87,13 +93,13 @@ def _last(trial: FrozenTrial) -> str:
     return f"{trial.intermediate_values[trial.last_step]:.4g}" if trial.last_step is not None else "nothing yet"
 
 
-def _best(shared: SharedStudy, trials: Sequence[FrozenTrial]) -> str:
-    if len(shared.study.directions) > 1:
-        return f"; the front has {len(shared.study.best_trials)} trials"
-    if not any(trial.state == TrialState.COMPLETE for trial in trials):
+def _best(shared: SharedStudy) -> str:
+    numbers = best_numbers(shared)
+    if not numbers:
         return ""
-    best = shared.study.best_trial
-    return f"; best {best.value:.4g} (trial {best.number})"
+    if len(shared.study.directions) > 1:
+        return f"; the front has {len(numbers)} trials"
+    return f"; best {shared.trials()[numbers[0]].value:.4g} (trial {numbers[0]})"
 
 
 def _table(shared: SharedStudy, running: Collection[int], n_trials: int, facts: StudyFacts) -> Table:
@@ -102,7 +108,7 @@ def _table(shared: SharedStudy, running: Collection[int], n_trials: int, facts: 
     n_ended, n_all = sum(trial.state.is_finished() for trial in trials), n_trials + len(trials) - n_asked(trials)
     title = (
         f"{shared.name}: {n_ended} of {n_all} ended"
-        f", {counts[TrialState.PRUNED]} pruned, {counts[TrialState.FAIL]} failed{_best(shared, trials)}"
+        f", {counts[TrialState.PRUNED]} pruned, {counts[TrialState.FAIL]} failed{_best(shared)}"
     )
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("trial", "epoch", facts.monitor or "last", "parameters"):

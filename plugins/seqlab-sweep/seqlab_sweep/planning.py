@@ -72,10 +72,9 @@ def settled(plan: Plan, *, context: ForkServerContext) -> tuple[SharedStudy, str
 
     Raises: ConfigError where it is another search, or where its first trial could not begin.
     """
-    objectives = plan.options.numbered_objectives
     facts = StudyFacts(
         space=plain_space(plan.space.parameters),
-        objectives=[asdict(one) for one in objectives],
+        objectives=[asdict(one) for one in plan.options.numbered_objectives],
         overrides=list(plan.space.fixed),
         words=list(plan.words),
         sampler=plan.options.sampler["name"],
@@ -90,9 +89,7 @@ def settled(plan: Plan, *, context: ForkServerContext) -> tuple[SharedStudy, str
     known = found.facts if found else StudyFacts()
     if not is_begun or known.overrides != facts.overrides:
         facts = StudyFacts(**(asdict(facts) | {"monitor": monitored(plan, context=context)}))
-    # Another parent may have begun the study since we looked: whoever makes it looks at the folder.
-    check = partial(check_unused, plan.folder)
-    shared = SharedStudy.started(plan.store, plan.options.study_name, objectives=objectives, before=check)
+    shared = found or _started(plan)
     shared.settle(facts)
     note(plan.folder, store=plan.store, study=shared.name)
     return shared, _change(known.overrides, facts.overrides)
@@ -127,6 +124,12 @@ def _found(plan: Plan) -> SharedStudy | None:
     storage = plan.store.open()
     is_there = plan.options.study_name in names_in(storage)
     return SharedStudy.found(plan.store, plan.options.study_name, storage=storage) if is_there else None
+
+
+def _started(plan: Plan) -> SharedStudy:
+    # Another parent may have begun the study since we looked: whoever makes it looks at the folder.
+    check, objectives = partial(check_unused, plan.folder), plan.options.numbered_objectives
+    return SharedStudy.started(plan.store, plan.options.study_name, objectives=objectives, before=check)
 
 
 def _check_launcher(config: DictConfig) -> None:

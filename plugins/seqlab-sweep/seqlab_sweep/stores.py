@@ -41,11 +41,6 @@ class Store:
         return re.sub(r"(//[^:/@]+):[^@]*@", r"\1:***@", self.url)
 
     @property
-    def has_password(self) -> bool:
-        """Whether its URL says one."""
-        return str(self) != self.url
-
-    @property
     def path(self) -> Path | None:
         """Its file; None for a database server."""
         for prefix in (SQLITE, JOURNAL):

@@ -8,7 +8,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from seqlab.errors import ConfigError
 from seqlab_sweep.attributes import RETRY_OF, StudyFacts
@@ -93,11 +93,6 @@ class SharedStudy:
 def n_asked(trials: Sequence[FrozenTrial]) -> int:
     """Return how many trials count towards `n_trials`: all but those queued by `seqlab sweep retry`, which come on top."""
     return sum(RETRY_OF not in trial.user_attrs for trial in trials)
-
-
-def is_open(trial: FrozenTrial) -> bool:
-    """Return whether a trial has not ended."""
-    return trial.state in (TrialState.RUNNING, TrialState.WAITING)
 
 
 def plain_space(parameters: Mapping[str, Any]) -> dict[str, Any]:
