@@ -70,6 +70,7 @@ def test_options_of_every_search_are_complete() -> None:
         assert options.seed == 5
         assert options.numbered_objectives[0].direction == "minimize"
         assert (len(options.objectives) == 3) == (name == "pareto")
+        assert options.sampler["name"] == ("tpe" if name == "pareto" else name)
 
 
 @pytest.mark.parametrize(("direction", "expected"), [("max", "maximize"), ("minimize", "minimize")])
