@@ -13,6 +13,8 @@ import yaml
 from seqlab.errors import DataError
 from seqlab.types import Prediction
 
+METRICS = "metrics.json"
+"""The last file that a run writes."""
 CONFIG = "config.yaml"
 
 
@@ -64,7 +66,7 @@ class FinishedRun:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Nested scores by split, and under `training` the monitored metric, its best value, and epochs."""
-        return self._json("metrics.json")
+        return self._json(METRICS)
 
     def history(self) -> dict[str, list[tuple[int, float]]]:
         """Return what was logged, by name: the epoch, counted from 0, and the value; nothing where no CSV was kept."""

@@ -1,6 +1,7 @@
 """Running a config: read, fit, train, score, and leave a run folder behind."""
 
 import logging
+import signal
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,13 +22,14 @@ from seqlab.data.datamodule import LabelingData
 from seqlab.data.joining import Split
 from seqlab.data.sets import turns_of
 from seqlab.errors import ConfigError, SeqlabError
+from seqlab.finished_repeat import REPEATS
 from seqlab.labeler import Labeler
 from seqlab.module import LabelerModule
 from seqlab.open_mappings import opened
 from seqlab.overrides import check_together, explain
 from seqlab.preparation import Start, prepare
 from seqlab.repeating import MONITORED, is_repeated, nested, repeat
-from seqlab.resuming import adopted, read_checkpoint
+from seqlab.resuming import LAST, adopted, read_checkpoint
 from seqlab.run_folder import RunFolder
 from seqlab.tracking import keep_to_itself, tracked
 from seqlab.typed import Typed, typed_in
@@ -84,15 +86,24 @@ def run(config: DictConfig, *, typed: Typed) -> Run:
 
     Raises: SeqlabError where all repetitions fail; those of some that fail are named in the log and in `Run.repeats`.
     """
-    return _repeated(config, typed=typed) if is_repeated(config) else run_once(config, typed=typed)
+    if is_repeated(config):
+        return _repeated(config, typed=typed)
+    if (Path(config.paths.run_dir) / REPEATS).exists():
+        raise ConfigError(f"{config.paths.run_dir} is the folder of a repeated run; choose another one (hydra.run.dir)")
+    return run_once(config, typed=typed)
 
 
 def _repeated(config: DictConfig, *, typed: Typed) -> Run:
     folder = Path(config.paths.run_dir)
-    repeats = repeat(config, typed=typed, run=run_once)
+    try:
+        repeats = repeat(config, typed=typed, run=run_once)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the same command with hydra.run.dir={folder} goes on") from None
     if repeats["best"] is None:
-        errors = list(dict.fromkeys(one["error"] for one in repeats["repetitions"]))
-        raise SeqlabError(f"{errors[0]} (all {len(repeats['repetitions'])} repetitions failed; {folder}/*/error.txt tells how)")
+        errors = [one["error"] for one in repeats["repetitions"] if one["status"] == "failed"]
+        n_left = len(repeats["repetitions"]) - len(errors)
+        failed = f"{len(errors)} failed alike, and {n_left} were left out" if n_left else f"all {len(errors)} failed"
+        raise SeqlabError(f"{errors[0]} ({failed}; {folder}/*/error.txt tells how)")
     means = {name: found["mean"] for name, found in repeats["metrics"].items()}
     monitored = means.pop(MONITORED, None)
     own = own_classes(plain(config), known_targets() | typed.targets)
@@ -153,7 +164,15 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
 def _train(trainer: pl.Trainer, module: LabelerModule, data: LabelingData, *, settings: Mapping[str, Any]) -> None:
     if settings["train"]:
         checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer, module=module)
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit:  # Lightning's answer to an interrupt
+            if not trainer.interrupted:
+                raise
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # which it has ignored since
+            last = Path(settings["paths"]["run_dir"]) / "checkpoints" / LAST
+            goes_on = f"the same command with ckpt_path={last} goes on" if last.is_file() else ""
+            raise KeyboardInterrupt(goes_on) from None
         if checkpoint and not module.epoch_tokens:
             log.warning("nothing was left to train: %s is of a run that had ended; raise trainer.max_epochs", checkpoint)
     elif not settings["ckpt_path"]:

@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SeqlabError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_MISTAKE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print("; ".join(["interrupted", *filter(None, map(str, interrupt.args))]), file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our output, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.finished_repeat import FORMAT, REPEATS
-from seqlab.finished_run import FinishedRun
+from seqlab.finished_run import METRICS, FinishedRun
 from seqlab.module import flat_scores
 from seqlab.repeating.plan import Repetition
 from seqlab.repeating.workers import ERROR
 from seqlab.statistics import summarise
 
-METRICS = "metrics.json"
 MONITORED = "monitored"
 """Name of the best value of the monitored metric, which a sweep goes by."""
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from seqlab.config import plain
 from seqlab.errors import ConfigError
-from seqlab.finished_run import CONFIG
+from seqlab.finished_run import CONFIG, METRICS
 from seqlab.repeating.out_of_fold import join_answers
 from seqlab.repeating.outcome import has_ended, summary, write
 from seqlab.repeating.plan import Repetition, check_same, config_of, plan
@@ -45,15 +45,33 @@ def repeat(config: DictConfig, *, typed: Typed, run: Runner) -> Mapping[str, Any
     repetitions, n_folds = plan(settings), settings["repeat"]["folds"]
     content = summary(folder, repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
     jobs = _still_to_do(config, repetitions, folder=folder)
+    _tell_others(repetitions, folder=folder)
     RunFolder(folder).start(config)
     write(folder, content)
     for _ in work_off(jobs, run=run, typed=typed, n_workers=settings["repeat"]["n_workers"]):
         content = summary(folder, repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
         write(folder, content)
+        if _is_hopeless(content):
+            break
     if n_folds is not None:
         content["out_of_fold"] = join_answers(folder, repetitions, n_folds=n_folds)
         write(folder, content)
     return content
+
+
+def _tell_others(repetitions: Sequence[Repetition], *, folder: Path) -> None:
+    """Say which runs lie in the folder that are none of the repetitions, as those of seeds that were asked for before."""
+    named = {one.name for one in repetitions}
+    others = sorted(path.parent.name for path in folder.glob(f"*/{METRICS}") if path.parent.name not in named)
+    if others:
+        log.warning("%s lies in %s too, and is not counted", ", ".join(others), folder)
+
+
+def _is_hopeless(content: Mapping[str, Any]) -> bool:
+    """Return whether no repetition has ended well, and several have failed all alike."""
+    states = [one["status"] for one in content["repetitions"]]
+    errors = [one["error"] for one in content["repetitions"] if one["status"] == "failed"]
+    return "finished" not in states and len(errors) > 1 and len(set(errors)) == 1
 
 
 def _still_to_do(config: DictConfig, repetitions: Sequence[Repetition], *, folder: Path) -> list[Job]:

@@ -32,6 +32,8 @@ def draw(folder: Path) -> list[Path]:
     if history:
         files.append(target / "learning_curves.png")
         _draw_curves(while_training(history), monitor=run.metrics["training"]["monitor"], path=files[-1])
+    else:
+        log.info("trackers get no picture of the learning curves, which is drawn from metrics.csv: add csv to logger=[csv,…]")
     for name, pairs in label_pairs(run).items():
         labels, counts = confusion(pairs)
         files.append(target / f"confusion_{name.replace('/', '_')}.png")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -114,10 +115,41 @@ def test_a_repetition_that_fails_keeps_the_others(corpus: Path, tmp_path: Path, 
 
 
 def test_when_all_fail_it_is_told_once(tmp_path: Path) -> None:
-    with pytest.raises(SeqlabError, match=r"nowhere.*\(all 2 repetitions failed"):
+    with pytest.raises(SeqlabError, match=r"nowhere.*\(all 2 failed"):
         train_small(Path("nowhere"), tmp_path, ["repeat.seeds=2"])
     with pytest.raises(BundleError, match="of which no repetition has ended"):
         find_bundle(tmp_path)
+
+
+def test_what_cannot_work_is_not_tried_to_the_end(tmp_path: Path) -> None:
+    with pytest.raises(SeqlabError, match=r"nowhere.*\(2 failed alike, and 48 were left out; "):
+        train_small(Path("nowhere"), tmp_path, ["repeat.seeds=50"])
+    assert sorted(path.parent.name for path in tmp_path.glob("*/error.txt")) == ["seed_12345", "seed_12346"]
+
+
+def test_a_plain_run_stays_out_of_the_folder_of_a_repeated_one(corpus: Path, by_seeds: Run) -> None:
+    before = (by_seeds.folder / "config.yaml").read_text()
+    with pytest.raises(ConfigError, match="is the folder of a repeated run; choose another one"):
+        train_small(corpus, by_seeds.folder, FAST)
+    assert (by_seeds.folder / "config.yaml").read_text() == before
+
+
+def test_runs_that_are_not_counted_are_told(
+    corpus: Path, by_seeds: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(by_seeds.folder, tmp_path / "again")
+    train_small(corpus, tmp_path / "again", [*FAST, "repeat.seeds=1"])
+    assert f"seed_8 lies in {tmp_path / 'again'} too, and is not counted" in caplog.text
+
+
+def test_an_interrupt_says_how_to_go_on(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seqlab.module.LabelerModule.on_validation_epoch_end", interrupted)
+    with pytest.raises(KeyboardInterrupt, match=f"the same command with hydra.run.dir={tmp_path} goes on"):
+        train_small(corpus, tmp_path, [*FAST, "repeat.seeds=2"])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def test_mlflow_keeps_metrics_and_files_in_one_local_store(corpus: Path, tmp_pat
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     (experiment,) = [one for one in client.search_experiments() if one.name == "train"]
     (found,) = client.search_runs([experiment.experiment_id])
+    assert found.info.run_name == str(run.folder)
     assert found.data.metrics["test/tags/span_f1/strict"] == run.metrics["test"]["tags"]["span_f1"]["strict"]
     assert (found.data.params["seed"], found.data.params["encoder.width"]) == ("12345", "8")
     kept = Path(client.download_artifacts(found.info.run_id, "."))

@@ -17,7 +17,7 @@ from seqlab_sweep.attributes import RETRY_OF
 from seqlab_sweep.display import console_of, shown
 from seqlab_sweep.failures import headline
 from seqlab_sweep.finding import find
-from seqlab_sweep.records import INTERRUPTED, best_numbers, counts, export, trial_record
+from seqlab_sweep.records import INTERRUPTED, best_numbers, counts, export, states, trial_record
 from seqlab_sweep.study import SharedStudy
 
 DESCRIPTION = """Look into a study of `seqlab train -m hparams_search=…`. STUDY is its folder, its file or the URL of its store.
@@ -49,10 +49,9 @@ def status(shared: SharedStudy, options: argparse.Namespace) -> None:
     for trial in trials:
         table.add_row(*_row(trial, objectives=objectives, params=list(facts.space or {})))
     console.print(table)
-    found = {state: n for state, n in counts(trials).items() if n}
     total = facts.n_trials if facts.n_trials is not None else "?"
-    _say(f"{shared.name}: {len(trials)} of {total} trials: {', '.join(f'{n} {state}' for state, n in found.items()) or 'none'}")
-    if found.get(INTERRUPTED):
+    _say(f"{shared.name}: {len(trials)} of {total} trials: {states(shared)}")
+    if counts(trials)[INTERRUPTED]:
         _say("the same command goes on with what was interrupted")
 
 
@@ -60,7 +59,7 @@ def best(shared: SharedStudy, options: argparse.Namespace) -> None:
     """Print the best trial, of several objectives the front, and how to train it again."""
     numbers = best_numbers(shared)
     if not numbers:
-        raise ConfigError(f"study {shared.name!r} has no trial that is complete yet")
+        raise ConfigError(f"study {shared.name!r} has no trial that is complete: {states(shared)}")
     names = [one["name"] for one in shared.facts.objectives or []] or ["value"] * len(shared.study.directions)
     for number in numbers:
         trial = trial_record(shared.trials()[number])

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from seqlab_sweep.attributes import FAILURE, StudyFacts
 from seqlab_sweep.failures import headline
-from seqlab_sweep.records import best_numbers
+from seqlab_sweep.records import best_numbers, seconds_of
 from seqlab_sweep.study import SharedStudy, n_asked
 
 _PLAIN_WIDTH = 10_000
@@ -64,7 +64,8 @@ class Display:
 def outcome(trial: FrozenTrial, facts: StudyFacts) -> str:
     """Return what became of a trial, in a line."""
     params = " ".join(f"{key}={shown(value)}" for key, value in trial.params.items())
-    seconds = f" in {trial.duration.total_seconds():.1f} s" if trial.duration else ""
+    spent = seconds_of(trial)
+    seconds = f" in {spent:.1f} s" if spent is not None else ""
     epochs = len(trial.intermediate_values)
     said = {
         TrialState.COMPLETE: f"{values_of(trial, facts)} after {epochs} epochs{seconds}",

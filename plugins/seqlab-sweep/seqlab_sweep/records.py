@@ -7,7 +7,7 @@ from typing import Any
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from seqlab_sweep.attributes import ATTEMPTS, FAILURE, FAILURES, FOLDER, MEASURES, RETRY_OF, Owner
+from seqlab_sweep.attributes import ATTEMPTS, FAILURE, FAILURES, FOLDER, MEASURES, RETRY_OF, SPENT, Owner
 from seqlab_sweep.space import spelt
 from seqlab_sweep.study import SharedStudy
 
@@ -61,13 +61,21 @@ def trial_record(trial: FrozenTrial) -> dict[str, Any]:
         "folder": attributes.get(FOLDER),
         "started": _time(trial.datetime_start),
         "ended": _time(trial.datetime_complete),
-        "seconds": trial.duration.total_seconds() if trial.duration else None,
+        "seconds": seconds_of(trial),
         "failure": attributes.get(FAILURE),
         "failures": attributes.get(FAILURES, []),
         "attempts": attributes.get(ATTEMPTS, 0),
         "retry_of": attributes.get(RETRY_OF),
         "measures": attributes.get(MEASURES, {}),
     }
+
+
+def seconds_of(trial: FrozenTrial) -> float | None:
+    """Return for how long the trial ran, without the time between its attempts; None before it has ended."""
+    if trial.duration is None:
+        return None
+    spent: float | None = trial.user_attrs.get(SPENT)
+    return spent if spent is not None else trial.duration.total_seconds()
 
 
 def state_of(trial: FrozenTrial) -> str:
@@ -102,6 +110,12 @@ def importance(shared: SharedStudy) -> dict[str, float] | None:
 def counts(trials: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return how many trials are in each state."""
     return {state: sum(trial["state"] == state for trial in trials) for state in STATES}
+
+
+def states(shared: SharedStudy) -> str:
+    """Return how many trials are in which state, as in `3 pruned, 1 failed`."""
+    found = counts([trial_record(trial) for trial in shared.trials()])
+    return ", ".join(f"{n} {state}" for state, n in found.items() if n) or "none"
 
 
 def _time(moment: datetime | None) -> str | None:

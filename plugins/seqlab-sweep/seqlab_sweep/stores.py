@@ -66,7 +66,8 @@ class Store:
     def held(self) -> Iterator[None]:
         """Keep every other process that asks, on any machine, waiting outside."""
         if self.path is not None:
-            with self.path.with_name(f"{self.path.name}.lock").open("w") as file:
+            # Not `.lock`: that is the name of Optuna's own lock on a journal, which waits 30 seconds for one that is there.
+            with self.path.with_name(f"{self.path.name}.held").open("w") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
             return

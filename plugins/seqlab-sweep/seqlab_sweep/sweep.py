@@ -10,6 +10,7 @@ from typing import Any, final
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
+from optuna.trial import TrialState
 
 from seqlab_sweep.attributes import FOLDER
 from seqlab_sweep.claims import Claim, Claims
@@ -18,6 +19,7 @@ from seqlab_sweep.failures import failure, headline
 from seqlab_sweep.folders import earlier_folders, make_folder
 from seqlab_sweep.planning import Plan, plan, settled
 from seqlab_sweep.processes import named
+from seqlab_sweep.records import best_numbers, states
 from seqlab_sweep.searching import build_sampler
 from seqlab_sweep.study import SharedStudy
 from seqlab_sweep.worker import LOG, Job, run_trial
@@ -155,4 +157,11 @@ class _Sweep:
 
     def _conclude(self) -> None:
         name = self.plan.folder
-        self.display.say(f"the study is complete; `seqlab sweep best {name}` shows the best, `seqlab sweep status {name}` all")
+        if best_numbers(self.shared):
+            shows = f"`seqlab sweep best {name}` shows the best, `seqlab sweep status {name}` all"
+            self.display.say(f"the study is complete; {shows}")
+            return
+        more = "raise hydra.sweeper.n_trials to go on"
+        if any(trial.state == TrialState.PRUNED for trial in self.shared.trials()):
+            more += ", or prune less (hydra/sweeper/pruner=none, of asha pruner.bootstrap_count=0 or a higher min_resource)"
+        self.display.say(f"the study has ended, and no trial of it is complete: {states(self.shared)}; {more}")

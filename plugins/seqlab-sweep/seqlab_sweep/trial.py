@@ -1,6 +1,7 @@
 """The trial that this process runs: what it tells the study, and what the study tells it."""
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -9,7 +10,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import Trial, TrialState
 
-from seqlab_sweep.attributes import MEASURES, OWNER, Owner
+from seqlab_sweep.attributes import MEASURES, OWNER, SPENT, Owner
 from seqlab_sweep.claims import owned
 from seqlab_sweep.processes import ProcessName
 from seqlab_sweep.searching import build_pruner
@@ -60,8 +61,8 @@ class LiveTrial:
         )
         self._trial = Trial(study, shared.trials()[number]._trial_id)
 
-    def begin(self, process: ProcessName) -> None:
-        """Say which process runs it.
+    def begin(self, process: ProcessName, *, goes_on: bool) -> None:
+        """Say which process runs it, and whether it goes on from an earlier attempt.
 
         Raises: Superseded.
         """
@@ -71,6 +72,7 @@ class LiveTrial:
             if owner is None:
                 raise Superseded
             self._trial.set_user_attr(OWNER, replace(owner, process=process).as_json())
+            self._began = time.monotonic() - (trial.user_attrs.get(SPENT, 0.0) if goes_on and trial is not None else 0.0)
 
     def report(self, value: float, *, epoch: int, is_last: bool) -> None:
         """Report the monitored metric of an epoch, counted from 1.
@@ -80,6 +82,7 @@ class LiveTrial:
         known = owned(self.shared, number=self.number, token=self.token)
         if known is None:
             raise Superseded
+        self._spend()
         is_single = len(self._trial.study.directions) == 1
         is_new = epoch not in known.intermediate_values  # a trial that goes on from a checkpoint repeats its last epoch
         if is_new and is_single:
@@ -88,6 +91,9 @@ class LiveTrial:
             self._trial.storage.set_trial_intermediate_value(self._trial._trial_id, epoch, value)
         if not is_last and is_single and self._trial.should_prune():
             raise Pruned(f"pruned after epoch {epoch}, at {value:.4g}")
+
+    def _spend(self) -> None:
+        self._trial.set_user_attr(SPENT, time.monotonic() - self._began)
 
     def measure(self, **measures: float) -> None:
         """Record numbers of the trial's model."""
@@ -98,6 +104,7 @@ class LiveTrial:
         """Record how it ended, unless somebody else has claimed it since."""
         with self.shared.store.held():
             if owned(self.shared, number=self.number, token=self.token) is not None:
+                self._spend()
                 self._trial.study.tell(self.number, values, state=state)
 
 

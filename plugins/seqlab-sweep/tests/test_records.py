@@ -6,23 +6,25 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
 from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from rich.console import Console
-from seqlab_sweep.attributes import FAILURE, FOLDER, RETRY_OF
+from seqlab_sweep.attributes import FAILURE, FOLDER, RETRY_OF, SPENT
 from seqlab_sweep.claims import Claims
 from seqlab_sweep.command import retry
 from seqlab_sweep.display import Display
 from seqlab_sweep.failures import failure, headline
 from seqlab_sweep.folders import check_unused, earlier_folders, make_folder, note
 from seqlab_sweep.processes import ProcessName, this_machine
-from seqlab_sweep.records import FORMAT, STATES, export
+from seqlab_sweep.records import FORMAT, STATES, export, seconds_of, trial_record
 from seqlab_sweep.searching import Objective, build_sampler
-from seqlab_sweep.stores import Store
+from seqlab_sweep.stores import Store, names_in
 from seqlab_sweep.study import SharedStudy
 from seqlab_sweep.worker import last_checkpoint
 
@@ -243,3 +245,29 @@ def test_failures_say_why(status: int, printed: str, told_whole: str, told_short
 def test_failed_trials_keep_their_reason(told: SharedStudy) -> None:
     assert told.trials()[3].state == TrialState.FAIL
     assert told.trials()[3].user_attrs[FAILURE].startswith("Traceback")
+
+
+def test_time_between_attempts_is_not_time_of_a_trial(told: SharedStudy) -> None:
+    trial = told.trials()[0]
+    assert trial.duration is not None
+    assert seconds_of(trial) == trial.duration.total_seconds()
+    trial.user_attrs[SPENT] = 12.5
+    trial.datetime_complete = trial.datetime_start + timedelta(days=1)
+    assert seconds_of(trial) == trial_record(trial)["seconds"] == 12.5
+
+
+def test_a_study_without_a_complete_trial_says_what_it_has(
+    shared: SharedStudy, space: dict[str, BaseDistribution], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared.study.tell(shared.study.ask(space).number, state=TrialState.PRUNED)
+    assert main(["sweep", "best", str(shared.facts.folder)]) == 2
+    assert "study 'mine' has no trial that is complete: 1 pruned" in capsys.readouterr().err
+
+
+def test_a_journal_does_not_take_our_lock_for_its_own(tmp_path: Path) -> None:
+    store = Store(f"journal:{tmp_path}/studies.log")
+    storage = store.open()
+    with store.held():
+        assert not (tmp_path / "studies.log.lock").exists()
+        storage.create_new_study([StudyDirection.MAXIMIZE], "mine")
+    assert names_in(storage) == ["mine"]
