@@ -241,7 +241,8 @@ def test_a_mistake_about_a_bare_file_is_told_in_a_line(
     (tmp_path / "my_file.py").write_text(OWN, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delitem(sys.modules, "my_file", raising=False)
+    monkeypatch.setitem(sys.modules, "my_file", sys)  # so that it is taken away again
+    del sys.modules["my_file"]
     assert main(["train", word, *TINY]) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
