@@ -24,12 +24,18 @@ PARTIAL = "seqlab.data.fields.PartialTagField"
 def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, datasets.Dataset]]) -> None:
     """Replace `scheme=auto` of every data set, and of several together by the one that they agree on, null for none.
 
-    Raises: ConfigError when tags fit several schemes, break them all, or are annotated in part: that is for the user to decide.
+    Raises: ConfigError when a head reads tags that fit several schemes, break them all, or are annotated in part: that is for
+    the user to decide.
     """
-    is_partial = any(OmegaConf.select(head, "target._target_") == PARTIAL for head in config.heads.values())
+    kinds = {
+        (OmegaConf.select(head, "target.column"), OmegaConf.select(head, "target._target_")) for head in config.heads.values()
+    }
+    is_partial = PARTIAL in {kind for _, kind in kinds}
     for name, node in set_configs(config.data).items():
         renames = node.get("columns") or {}
         column = next((new for new, old in renames.items() if old == TAGS), TAGS)
+        if node.scheme == AUTO and column not in {column for column, _ in kinds}:
+            node.scheme = None
         _settle_scheme(node, sets[name]["train"], column=column, path=set_path(name), is_partial=is_partial)
     if config.data.scheme == AUTO:
         schemes = {node.scheme for node in set_configs(config.data).values() if node.scheme}

@@ -1,5 +1,6 @@
 """What records that training did not learn from tell of confidences: temperatures (Guo et al. 2017), and precision at each."""
 
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,10 +10,12 @@ from torch import Tensor
 
 from seqlab.data.columns import Columns
 from seqlab.data.encoding import Batch
-from seqlab.heads.spans import FoundSpans
+from seqlab.heads.spans import FoundSpans, count_labels
 from seqlab.heads.temperature import Temperature
 from seqlab.labeler import Labeler, labels_of
 from seqlab.metrics import precision_curves
+
+log = logging.getLogger(__name__)
 
 LIMITS = (0.05, 20.0)
 N_COARSE, N_FINE = 11, 9
@@ -24,21 +27,20 @@ def fit_temperatures(labeler: Labeler, batches: Iterable[Batch]) -> dict[str, fl
     """Set the temperature of every head that has one, and whose target the batches have, to that of the lowest mean loss.
 
     Labels do not change, only how sure they are. `batches` are gone through twice. Returns the temperatures by head: 1 where
-    there is no record.
+    there is no record, and, with a warning, where the loss is lowest at one of the limits. There the records set no bound to
+    how sure the head should be, as a handful does that are all right.
     """
     labeler.eval()
     modules = [(name, module) for name, head in labeler.heads.items() for module in head.modules()]
     found = {name: module for name, module in modules if isinstance(module, Temperature)}
-    coarse = torch.linspace(math.log(LIMITS[0]), math.log(LIMITS[1]), N_COARSE)
-    around = float(coarse[1] - coarse[0])
+    coarse = torch.linspace(math.log(LIMITS[0]), math.log(LIMITS[1]), N_COARSE, dtype=torch.float64)
     logs = dict.fromkeys(found, coarse)
     losses = _measured(labeler, batches, found, logs)
-    logs = {name: _best(coarse, losses[name]) + torch.linspace(-around, around, N_FINE) for name in found}
+    logs = {name: _around(coarse, losses[name]) for name in found}
     losses = _measured(labeler, batches, found, logs)
     fitted = {}
     for name, temperature in found.items():
-        is_measured = bool(losses[name].isfinite().all()) and bool(losses[name].any())
-        fitted[name] = math.exp(_lowest(logs[name], losses[name])) if is_measured else 1.0
+        fitted[name] = _fitted(logs[name], losses[name], path=f"heads.{name}")
         temperature.value.fill_(fitted[name])
     return fitted
 
@@ -63,9 +65,16 @@ def measure_precision(
                 found.setdefault(name, {}).update(zip(places, spans, strict=True))
     curves = {}
     for name, of_head in found.items():
-        gold = {data_set: views[name].gold(columns[data_set]) for data_set in {data_set for data_set, _ in of_head}}
+        view = views[name]
+        gold = {data_set: view.gold(columns[data_set]) for data_set in {data_set for data_set, _ in of_head}}
         pairs = [(own, spans) for (data_set, row), spans in of_head.items() if (own := gold[data_set][row]) is not None]
-        by_type = precision_curves([own for own, _ in pairs], [spans for _, spans in pairs])
+        judged = [
+            (span.label, sure, is_right)
+            for own, spans in pairs
+            for (span, sure), is_right in zip(spans, view.judge(own, spans), strict=True)
+            if is_right is not None
+        ]
+        by_type = precision_curves(judged, n_gold=count_labels(own for own, _ in pairs))
         curves[name] = {label: curve.content() for label, curve in by_type.items()}
     return curves
 
@@ -77,21 +86,37 @@ def _device(labeler: Labeler) -> torch.device:
 def _measured(
     labeler: Labeler, batches: Iterable[Batch], found: Mapping[str, Temperature], logs: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Return the loss of each head, summed over steps, at each of its log temperatures."""
+    """Return the loss of each head, summed over its targets, at each of its log temperatures."""
     losses = {name: torch.zeros(len(values), dtype=torch.float64) for name, values in logs.items()}
     for batch in (batch.to(_device(labeler)) for batch in batches):
-        steps, weight = labeler(batch), int(batch.lengths.sum())
+        steps = labeler(batch)
         for name, temperature in found.items():
             head = labeler.heads[name]
             if head.target in batch:
+                weight = head.n_targets(steps, batch)
                 for i, log_value in enumerate(logs[name].tolist()):
                     temperature.value.fill_(math.exp(log_value))
                     losses[name][i] += weight * head.loss(steps, batch).double().cpu()
     return losses
 
 
-def _best(logs: Tensor, losses: Tensor) -> float:
-    return float(logs[losses.argmin()])
+def _around(coarse: Tensor, losses: Tensor) -> Tensor:
+    """Return the log temperatures to try around the best of `coarse`, none beyond the first and last of these."""
+    best = int(losses.argmin())
+    return torch.linspace(
+        float(coarse[max(best - 1, 0)]), float(coarse[min(best + 1, len(coarse) - 1)]), N_FINE, dtype=torch.float64
+    )
+
+
+def _fitted(logs: Tensor, losses: Tensor, *, path: str) -> float:
+    """Return the temperature of the lowest loss, 1 where there is none within the limits."""
+    if not (losses.isfinite().all() and losses.any()):
+        return 1.0
+    lowest = _lowest(logs, losses)
+    if math.log(LIMITS[0]) < lowest < math.log(LIMITS[1]):
+        return math.exp(lowest)
+    log.warning("%s: the validation records set no bound to its confidences, which stay uncalibrated; give more of them", path)
+    return 1.0
 
 
 def _lowest(logs: Tensor, losses: Tensor) -> float:

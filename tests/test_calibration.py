@@ -69,6 +69,37 @@ def test_batches_count_by_their_steps() -> None:
     assert fit_temperatures(labeler, loader)["tags"] == pytest.approx(whole["tags"], rel=1e-3)
 
 
+def test_records_count_once_each_where_a_head_labels_records() -> None:
+    labeler, records = made("head=[sequence]")
+    whole = fit_temperatures(labeler, [records.batch(np.arange(len(records)))])
+    rows = np.argsort(records.lengths)  # short ones together: by steps, the long ones would decide
+    assert fit_temperatures(labeler, [records.batch(rows[:30]), records.batch(rows[30:])])["label"] == pytest.approx(
+        whole["label"], rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    "option", ["heads.tags.label_smoothing=0.3", "heads.tags.focal_gamma=2.0", "+heads.tags.class_weights.O=0.05"]
+)
+def test_temperatures_are_those_of_the_likelihood_whatever_is_trained_by(option: str) -> None:
+    labeler, records = made("head=[softmax]")
+    plain = fit_temperatures(labeler, [records.batch(np.arange(len(records)))])
+    other, _ = made("head=[softmax]", option)
+    other.load_state_dict(labeler.state_dict())
+    assert fit_temperatures(other, [records.batch(np.arange(len(records)))]) == plain
+
+
+def test_where_nothing_is_wrong_confidences_stay_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
+    labeler, records = made("head=[sequence]")
+    batch = records.batch(np.arange(len(records)))
+    (said,) = labeler.predict(batch, use_confidences=False).values()
+    right = [
+        row for row, (one, label) in enumerate(zip(said, records.columns.lists("label"), strict=True)) if one.labels == [label]
+    ]
+    assert fit_temperatures(labeler, [records.batch(np.asarray(right[:3]))]) == {"label": 1.0}
+    assert "heads.label: the validation records set no bound to its confidences" in caplog.text
+
+
 def test_without_records_nothing_is_fitted() -> None:
     labeler, _ = made("head=[crf]")
     assert fit_temperatures(labeler, []) == {"tags": 1.0}
@@ -94,12 +125,12 @@ def test_precision_is_that_of_the_spans_of_each_type(head: str) -> None:
         gold = view.gold(records.columns)
         for label, curve in found[name].items():
             rights = [
-                gold[i].get((span.start, span.end)) == label
+                ((span.start, span.end), label) in gold[i]
                 for i, prediction in enumerate(labeler.predict(batch, use_confidences=True)[name])
                 for span, _ in view.found(prediction)
                 if span.label == label
             ]
-            assert curve["n_gold"] == sum(row == label for rows in gold for row in rows.values())
+            assert curve["n_gold"] == sum(row == label for rows in gold for _, row in rows)
             assert curve["points"][:1] == ([[0.0, len(rights), sum(rights)]] if rights else [])
 
 

@@ -30,7 +30,7 @@ def module(*, loss_weights: Mapping[str, float] | None = None, seed: int = 0, co
     embedding = EmbeddingLayer(parts={"words": CategoryEmbedding(field=WORDS, width=4, unknown_alpha=0.0)}, dropout={})
     heads = {
         "tags": SoftmaxTokenHead(target=TAGS, input_width=4, summary_width=4, is_constrained=False, **PLAIN),
-        "label": SequenceHead(target=LABEL, input_width=4, summary_width=4, pooling="mean", drop_prob=0.0),
+        "label": SequenceHead(target=LABEL, input_width=4, summary_width=4, pooling="mean", drop_prob=0.0, **PLAIN),
     }
     encoded = fields.encode((columns or labelled_columns()).records)
     made = LabelerModule(

@@ -20,6 +20,7 @@ from seqlab.labeler import Labeler, check_steps, labels_of
 from seqlab.steps import Steps
 from seqlab.testing import labelled_columns
 
+PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
 WIDTH = 3
 
 
@@ -74,9 +75,7 @@ def softmax(target: TagTargets) -> SoftmaxTokenHead:
         input_width=WIDTH,
         summary_width=WIDTH,
         is_constrained=False,
-        class_weights={},
-        label_smoothing=0.0,
-        focal_gamma=0.0,
+        **PLAIN,
     )
 
 
@@ -115,7 +114,7 @@ def test_labels_of_records_have_no_places() -> None:
 
     target = LabelField("label")
     target.fit(labelled_columns())
-    head = SequenceHead(target=target, input_width=WIDTH, summary_width=WIDTH, pooling="mean", drop_prob=0.0)
+    head = SequenceHead(target=target, input_width=WIDTH, summary_width=WIDTH, pooling="mean", drop_prob=0.0, **PLAIN)
     steps = Pairs(input_width=WIDTH)(steps_of([1, 1]))
     found = labels_of({"label": head}, steps, batch_of([1, 1]), use_confidences=True)["label"]
     assert [prediction.bounds for prediction in found] == [None, None]

@@ -95,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
                     n_best=options.n_best,
                     use_entropy=options.entropy,
                     min_precision=options.min_precision,
+                    lines=stretch.numbers,
                 )
                 output.write(stretch, tagged)
                 out.flush()

@@ -81,9 +81,15 @@ def _check_steps(columns: Columns) -> None:
     for name in present[1:]:
         for index, (first, second) in enumerate(zip(columns[present[0]], columns[name], strict=True)):
             if first is not None and second is not None and len(first) != len(second):
-                raise DataError(
-                    f"record {index}: {name} has {len(second)} values, {present[0]} {len(first)}; expected one per step"
-                )
+                what = f"{name} has {len(second)} values, {present[0]} {len(first)}"
+                raise DataError(f"{_place(columns, index)}: {what}; expected one per step")
+
+
+def _place(columns: Columns, index: int) -> str:
+    """Return what messages call a record: its id, or else its index, and its line of a file where that is known."""
+    name = repr(columns["id"][index]) if "id" in columns else str(index)
+    line = f" (line {columns['line'][index]})" if "line" in columns else ""
+    return f"record {name}{line}"
 
 
 def _array(name: str, values: list[Any]) -> pa.Array:

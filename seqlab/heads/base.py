@@ -47,7 +47,15 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
-        """Return the mean loss of the batch in nats, over what has a target."""
+        """Return the mean loss of the batch in nats, over what has a target.
+
+        What makes training better but confidences worse, such as smoothed labels, belongs in it while training alone: else
+        temperatures are fitted to that.
+        """
+
+    def n_targets(self, steps: Steps, batch: Batch) -> int:
+        """Return over how many targets `loss` is the mean: steps, unless a head says otherwise."""
+        return int(steps.lengths.sum())
 
     def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
         """Tell, before anything runs, which records of a split the head cannot label right, whatever it learns: none.

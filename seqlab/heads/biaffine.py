@@ -16,7 +16,7 @@ from seqlab.heads.fitting import Misfits
 from seqlab.heads.ranges import check_at_least
 from seqlab.heads.span_choice import best_spans
 from seqlab.heads.span_scores import BiaffineSpanScores
-from seqlab.heads.spans import FoundStretches, GoldSpans, spans_of
+from seqlab.heads.spans import FoundStretches, spans_of
 from seqlab.heads.temperature import Temperature
 from seqlab.metrics import calibration_scores, span_set_scores
 from seqlab.steps import Steps, step_mask
@@ -113,11 +113,8 @@ class BiaffineSpanHead(Head):
 
     @property
     def spans(self) -> FoundStretches:
-        """Its labels are of spans; of two labels of one span one counts."""
-        return FoundStretches(self._gold_spans)
-
-    def _gold_spans(self, columns: Columns) -> list[GoldSpans]:
-        return [dict(spans) for spans in self.gold(columns)]
+        """Its labels are of spans."""
+        return FoundStretches(self.target.labels, self.gold)
 
     def score(self, gold: Sequence[Sequence[LabelledSpan]], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Return precision, recall and F1 of spans, also of those that lie in others; spans without a label are left out."""

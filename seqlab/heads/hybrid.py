@@ -116,9 +116,10 @@ class HmmHybridHead(TemporalHead):
         )
 
     def _decode(self, log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"]) -> list[list[int]]:
-        chain = self._loop(self._scores(log_probs), lengths)
-        units = linear_chain.viterbi(chain)[0].tolist()
-        return [self._labels(row[:length]) for row, length in zip(units, lengths.tolist(), strict=True)]
+        """Return the labels that the best path of each record enters: none where it is too short for any path."""
+        units, scores = linear_chain.viterbi(self._loop(self._scores(log_probs), lengths))
+        rows = zip(units.tolist(), lengths.tolist(), scores.isfinite().tolist(), strict=True)
+        return [self._labels(row[:length]) if has_path else [] for row, length, has_path in rows]
 
     def _labels(self, units: list[int]) -> list[int]:
         """Return the labels that a path through the units enters."""

@@ -8,7 +8,7 @@ With u and v for the two sides in one vector each,
 themselves beside them (Mou et al. 2016).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -21,6 +21,7 @@ from seqlab.data.fields import LabelField, ScoreField
 from seqlab.data.sides import SECOND
 from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError, DataError
+from seqlab.heads.cross_entropy import CrossEntropy
 from seqlab.heads.pooling import get_pooling
 from seqlab.heads.sequence import ChoiceHead, LabelHead
 from seqlab.metrics import agreement_scores
@@ -74,7 +75,7 @@ class _PairClassifier(nn.Module):
 
 @final
 class PairLabelHead(LabelHead):
-    """One label a pair, by softmax, such as entailment."""
+    """One label a pair, by softmax, such as entailment; the loss is `CrossEntropy` over pairs."""
 
     is_of_pairs = True
 
@@ -88,6 +89,9 @@ class PairLabelHead(LabelHead):
         features: Sequence[str],
         width: int,
         drop_prob: float,
+        class_weights: Mapping[str, float],
+        label_smoothing: float,
+        focal_gamma: float,
     ) -> None:
         scores = _PairClassifier(
             input_width=input_width,
@@ -98,7 +102,14 @@ class PairLabelHead(LabelHead):
             drop_prob=drop_prob,
             n_labels=len(target.labels),
         )
-        super().__init__(target=target, scores=scores)
+        cross_entropy = CrossEntropy(
+            target.labels,
+            class_weights=class_weights,
+            label_smoothing=label_smoothing,
+            focal_gamma=focal_gamma,
+            path="heads.entailment",
+        )
+        super().__init__(target=target, scores=scores, cross_entropy=cross_entropy)
 
 
 @final

@@ -79,6 +79,10 @@ class SegmentHead(Head):
         """Return the loss a segment with a label; by a CRF, a segment."""
         return self.labels.loss(self._segments(steps, batch), batch)
 
+    def n_targets(self, steps: Steps, batch: Batch) -> int:
+        """Return the number of segments with a label; by a CRF, of segments."""
+        return self.labels.n_targets(Steps(steps.values, self._bounds(batch).counts), batch)
+
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return one label a segment, in the order given; its confidence is its probability."""
         found = self.labels.predict(self._segments(steps, batch), batch, use_confidences=use_confidences)
@@ -114,12 +118,12 @@ class SegmentHead(Head):
     @property
     def spans(self) -> GivenSegments:
         """A segment with its label is a span."""
-        return GivenSegments(self._gold_spans)
+        return GivenSegments(self.target.tags, self._gold_spans)
 
     def _gold_spans(self, columns: Columns) -> list[GoldSpans]:
         rows = self.bounds.read(columns)
         bounds = list(zip(rows.starts.tolist(), rows.ends.tolist(), strict=True))
-        return [dict(zip(bounds[rows.of(i)], labels, strict=True)) for i, labels in enumerate(self.gold(columns))]
+        return [list(zip(bounds[rows.of(i)], labels, strict=True)) for i, labels in enumerate(self.gold(columns))]
 
     def _bounds(self, batch: Batch) -> SegmentBounds:
         bounds = batch.tensors(self.bounds)

@@ -13,7 +13,7 @@ from seqlab.data.fields import TagField
 from seqlab.data.schemes import Scheme
 from seqlab.errors import ConfigError
 from seqlab.heads.fitting import Misfits
-from seqlab.heads.tags import OUTSIDE, TagHead
+from seqlab.heads.tags import TagHead
 from seqlab.heads.temperature import Temperature
 from seqlab.lattices import semi_markov
 from seqlab.lattices.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
@@ -41,9 +41,9 @@ class SemiMarkovHead(TagHead):
         if max_length < 1:
             raise ConfigError(f"heads.tags.max_length is {max_length}; expected at least 1 step")
         spans = (span for tag in target.tags for span in target.span_scheme.spans([tag]))
-        self.labels = [OUTSIDE, *dict.fromkeys(span.label for span in spans)]
+        self.labels = list(dict.fromkeys(span.label for span in spans))
         self.max_length = max_length
-        n_labels = len(self.labels)
+        n_labels = 1 + len(self.labels)  # the first is no span's: a step outside all
         self.projection = nn.Linear(input_width, 3 * n_labels)
         self.length_scores = nn.Parameter(torch.zeros(max_length, n_labels))
         self.transitions = nn.Parameter(torch.empty(n_labels, n_labels).uniform_(-0.1, 0.1))
@@ -59,15 +59,19 @@ class SemiMarkovHead(TagHead):
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the negative log-likelihood a step of the records with a segmentation."""
-        golds = [self._gold_segments(row) for row in self._tags(batch.tensor(self.target), steps)]
-        rows = [i for i, segments in enumerate(golds) if segments is not None and self._fits(segments)]
-        model = self._model(steps)
+        golds, model = self._golds(steps, batch), self._model(steps)
+        rows = list(golds)
         chosen = SemiMarkov(model.scores[rows], model.lengths[rows], model.transitions, model.start, model.end)
-        gold = Segments.of([golds[i] or [] for i in rows], device=steps.values.device)
+        gold = Segments.of(list(golds.values()), device=steps.values.device)
         return semi_markov.negative_log_likelihood(chosen, gold).sum() / chosen.lengths.sum().clamp(min=1)
 
+    def n_targets(self, steps: Steps, batch: Batch) -> int:
+        """Return the number of steps of the records with a segmentation."""
+        return sum(segments[-1][1] for segments in self._golds(steps, batch).values() if segments)
+
     def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
-        """Tell of the records with a longer span than may be."""
+        """Tell of the records with a longer span than may be, beside what any head of tags refuses."""
+        super().check_records(records, split=split, is_taught=is_taught)
         spans = [self.scheme.spans(tags) for tags in self.target.gold(records.columns)]
         longest = [max((span.end - span.start for span in row), default=0) for row in spans]
         n_misfits = sum(length > self.max_length for length in longest)
@@ -107,10 +111,15 @@ class SemiMarkovHead(TagHead):
         firsts = torch.stack([pad(first, (0, 0, d, 0))[:, : first.shape[1]] for d in range(self.max_length)], 2)
         scores = segment_sums(each, self.max_length) + firsts + last.unsqueeze(2) + self.length_scores
         is_long = torch.arange(self.max_length, device=scores.device) > 0
-        is_outside = torch.arange(len(self.labels), device=scores.device) == 0
+        is_outside = torch.arange(1 + len(self.labels), device=scores.device) == 0
         scores = scores.masked_fill(is_long[:, None] & is_outside, -torch.inf)  # outside, every step stands alone
         scores, *others = (self.temperature(part) for part in (scores, self.transitions, self.start, self.end))
         return SemiMarkov(scores, steps.lengths, *others)
+
+    def _golds(self, steps: Steps, batch: Batch) -> dict[int, Segmentation]:
+        """Return the segmentation of each record that has one with no span too long."""
+        golds = enumerate(map(self._gold_segments, self._tags(batch.tensor(self.target), steps)))
+        return {row: segments for row, segments in golds if segments is not None and self._fits(segments)}
 
     def _tags(self, ids: Tensor, steps: Steps) -> list[list[str] | None]:
         """Return each record's tags, None where one is unknown."""
@@ -125,14 +134,14 @@ class SemiMarkovHead(TagHead):
         found: Segmentation = []
         for start, end, label in self.scheme.spans(tags):
             found += [(step, step + 1, 0) for step in range(found[-1][1] if found else 0, start)]
-            found.append((start, end, self.labels.index(label)))
+            found.append((start, end, 1 + self.labels.index(label)))
         return found + [(step, step + 1, 0) for step in range(found[-1][1] if found else 0, len(tags))]
 
     def _fits(self, segments: Segmentation) -> bool:
         return all(end - start <= self.max_length for start, end, _ in segments)
 
     def _spelled(self, segments: Segmentation) -> list[str]:
-        spans = [Span(start, end, self.labels[label]) for start, end, label in segments if label]
+        spans = [Span(start, end, self.labels[label - 1]) for start, end, label in segments if label]
         return self.scheme.encode(spans, n_steps=segments[-1][1] if segments else 0)
 
 

@@ -1,6 +1,6 @@
 """Sequence heads: one label a record, or any number of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -12,6 +12,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField, ScoreField
 from seqlab.dropout import NaiveDropout
 from seqlab.heads.base import Head
+from seqlab.heads.cross_entropy import CrossEntropy, mean
 from seqlab.heads.pooling import get_pooling
 from seqlab.heads.ranges import check_probability
 from seqlab.heads.temperature import Temperature
@@ -66,9 +67,10 @@ class LabelHead(ChoiceHead):
 
     target: LabelField
 
-    def __init__(self, *, target: LabelField, scores: nn.Module) -> None:
+    def __init__(self, *, target: LabelField, scores: nn.Module, cross_entropy: CrossEntropy) -> None:
         super().__init__(scores=scores)
         self.target = target
+        self.cross_entropy = cross_entropy
         self.temperature = Temperature()
 
     @property
@@ -79,8 +81,11 @@ class LabelHead(ChoiceHead):
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean cross-entropy of the records with a known label."""
         labels: Int[Tensor, " batch"] = batch.tensor(self.target)
-        losses = nn.functional.cross_entropy(self._logits(steps), labels, ignore_index=NO_TARGET, reduction="sum")
-        return losses / (labels != NO_TARGET).sum().clamp(min=1)
+        return mean(*self.cross_entropy(self._logits(steps), labels))
+
+    def n_targets(self, steps: Steps, batch: Batch) -> int:
+        """Return the number of records with a known label."""
+        return int((batch.tensor(self.target) != NO_TARGET).sum())
 
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return the likeliest label of each record with its probability."""
@@ -106,9 +111,20 @@ class LabelHead(ChoiceHead):
 
 @final
 class SequenceHead(LabelHead):
-    """One label a record, from its steps pooled in one vector."""
+    """One label a record, from its steps pooled in one vector; the loss is `CrossEntropy` over records."""
 
-    def __init__(self, *, target: LabelField, input_width: int, summary_width: int, pooling: str, drop_prob: float) -> None:
+    def __init__(
+        self,
+        *,
+        target: LabelField,
+        input_width: int,
+        summary_width: int,
+        pooling: str,
+        drop_prob: float,
+        class_weights: Mapping[str, float],
+        label_smoothing: float,
+        focal_gamma: float,
+    ) -> None:
         scores = _Classifier(
             input_width=input_width,
             summary_width=summary_width,
@@ -116,7 +132,14 @@ class SequenceHead(LabelHead):
             n_labels=len(target.labels),
             drop_prob=drop_prob,
         )
-        super().__init__(target=target, scores=scores)
+        cross_entropy = CrossEntropy(
+            target.labels,
+            class_weights=class_weights,
+            label_smoothing=label_smoothing,
+            focal_gamma=focal_gamma,
+            path="heads.label",
+        )
+        super().__init__(target=target, scores=scores, cross_entropy=cross_entropy)
 
 
 @final

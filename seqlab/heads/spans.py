@@ -1,7 +1,8 @@
 """What labels say of spans, however a head writes them: those of gold, those found, and what is left without some of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import compress
 from typing import TypeAlias, final
@@ -12,8 +13,8 @@ from seqlab.data.schemes import Scheme
 from seqlab.data.schemes.partial import open_tags
 from seqlab.types import Prediction, Span
 
-GoldSpans: TypeAlias = Mapping[tuple[int, int], str | None]
-"""Label of the span of a record that begins and ends there; None where it has one that nobody wrote down."""
+GoldSpans: TypeAlias = Sequence[tuple[tuple[int, int], str | None]]
+"""Bounds and label of each span of a record, also of several with the same bounds; None where nobody wrote the label down."""
 FoundSpans: TypeAlias = Sequence[tuple[Span, float]]
 """Spans of a record with their confidences."""
 
@@ -23,7 +24,12 @@ LEFT_OUT = "_"
 
 
 class SpanView(ABC):
-    """The spans in a head's targets and predictions."""
+    """The spans in a head's targets and predictions.
+
+    `labels` are those that its spans may have.
+    """
+
+    labels: Sequence[str]
 
     @abstractmethod
     def gold(self, columns: Columns) -> list[GoldSpans | None]:
@@ -32,6 +38,12 @@ class SpanView(ABC):
     @abstractmethod
     def found(self, prediction: Prediction) -> FoundSpans:
         """Return the spans of a prediction that has confidences."""
+
+    def judge(self, gold: GoldSpans, found: FoundSpans) -> list[bool | None]:
+        """Return whether each span found is right: one of `gold`; None where nobody wrote down what there is."""
+        spans, unknown = set(gold), {bounds for bounds, label in gold if label is None}
+        places = (((span.start, span.end), span.label) for span, _ in found)
+        return [None if bounds in unknown else (bounds, label) in spans for bounds, label in places]
 
     @abstractmethod
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
@@ -46,6 +58,7 @@ class TagSpans(SpanView):
     """The spans that tags spell in `scheme`."""
 
     def __init__(self, target: TagTargets, scheme: Scheme) -> None:
+        self.labels = list(dict.fromkeys(span.label for tag in target.tags for span in scheme.spans([tag])))
         self._target = target
         self._scheme = scheme
 
@@ -77,13 +90,14 @@ class TagSpans(SpanView):
         )
 
     def _spelt(self, tags: Sequence[str]) -> GoldSpans:
-        return {(span.start, span.end): span.label for span in self._scheme.spans(tags)}
+        return [((span.start, span.end), span.label) for span in self._scheme.spans(tags)]
 
 
 class BoundedSpans(SpanView):
     """Spans with bounds of their own (`Prediction.bounds`); `read_gold` tells those that records should have."""
 
-    def __init__(self, read_gold: Callable[[Columns], list[GoldSpans]]) -> None:
+    def __init__(self, labels: Sequence[str], read_gold: Callable[[Columns], Iterable[GoldSpans]]) -> None:
+        self.labels = labels
         self._read_gold = read_gold
 
     def gold(self, columns: Columns) -> list[GoldSpans | None]:
@@ -113,6 +127,11 @@ class FoundStretches(BoundedSpans):
 class GivenSegments(BoundedSpans):
     """Segments that the input gives: each stays, in its place, whatever becomes of its label."""
 
+    def judge(self, gold: GoldSpans, found: FoundSpans) -> list[bool | None]:
+        """Return whether each segment has its own label, also where another has the same bounds."""
+        pairs = zip(gold, found, strict=True)
+        return [None if label is None else label == span.label for (_, label), (span, _) in pairs]
+
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
         """Return `LEFT_OUT` in place of the labels that are not kept, with the probability that the label is not right."""
         pairs = list(zip(prediction.labels, prediction.confidences, is_kept, strict=True))
@@ -121,6 +140,11 @@ class GivenSegments(BoundedSpans):
             labels=[label if kept else LEFT_OUT for label, _, kept in pairs],
             confidences=[p if kept else 1 - p for _, p, kept in pairs],
         )
+
+
+def count_labels(gold: Iterable[GoldSpans]) -> Counter[str]:
+    """Return how many spans of each label there should be."""
+    return Counter(label for spans in gold for _, label in spans if label is not None)
 
 
 def spans_of(prediction: Prediction) -> list[Span]:

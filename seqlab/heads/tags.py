@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from seqlab.data.columns import Columns
+from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields import TagTargets
 from seqlab.data.schemes.partial import open_tags
 from seqlab.errors import DataError
@@ -31,6 +34,25 @@ class TagHead(Head):
         """As its target says."""
         return self.target.is_of_record_steps
 
+    def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
+        """Refuse records that are to be scored, but whose spans cannot be, for none is annotated in full.
+
+        Raises: DataError.
+        """
+        strings = records.columns.strings(self.target.column)
+        is_open = np.asarray([self.target.readings(tag) != [tag] for tag in strings.distinct], dtype=bool)
+        if is_taught or self.target.span_scheme is None or not is_open.any() or not len(records):
+            return
+        n_open = np.cumsum([0, *is_open[strings.codes.values]])
+        if (np.diff(n_open[strings.codes.offsets]) > 0).all():
+            raise self._no_full_record(split)
+
+    def _no_full_record(self, split: str) -> DataError:
+        return DataError(
+            f"column {self.target.column!r}: no record of {split} is annotated in full, so spans cannot be scored; "
+            "give a split that is (data.splits.val, data.splits.test)"
+        )
+
     @property
     def main_metric(self) -> str:
         """Strict span F1 with a span scheme, else accuracy."""
@@ -51,10 +73,7 @@ class TagHead(Head):
             of_steps = self._annotated(*of_steps)
             full = [i for i, tags in enumerate(gold) if left_open.isdisjoint(tags)]
             if self.target.span_scheme and not full:
-                raise DataError(
-                    f"column {self.target.column!r}: no record of the split is annotated in full, so spans cannot be scored; "
-                    "give a split that is (data.splits.val, data.splits.test)"
-                )
+                raise self._no_full_record("the split")
             gold, predictions = [gold[i] for i in full], [predictions[i] for i in full]
         predicted = [prediction.labels for prediction in predictions]
         scheme = self.target.span_scheme

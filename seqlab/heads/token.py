@@ -16,7 +16,7 @@ from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets, TaughtTagField, TaughtTags
 from seqlab.errors import ConfigError
 from seqlab.heads.constraints import Readings, SchemeConstraints
-from seqlab.heads.ranges import check_at_least, check_share
+from seqlab.heads.cross_entropy import CrossEntropy, mean
 from seqlab.heads.tags import TagHead
 from seqlab.heads.teaching import teaching_loss
 from seqlab.heads.temperature import Temperature
@@ -33,14 +33,19 @@ class TokenHead(TagHead):
     why_no_entropy: str | None = None
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
-        """Return the loss a step; of records with a teacher's probabilities, as `TaughtTagField` weighs it."""
+        """Return the loss a step; while training with a teacher's probabilities, as `TaughtTagField` weighs it."""
         scores, targets = self._scores(steps), batch.tensors(self.target)
-        if not isinstance(targets, TaughtTags):
-            return self._loss(scores, batch.tensor(self.target), steps)
+        loss = self._loss(scores, self._tags(batch), steps)
+        if not self.training or not isinstance(targets, TaughtTags):
+            return loss
         assert isinstance(self.target, TaughtTagField)
         weight, temperature = self.target.weight, self.target.temperature
         taught = teaching_loss(self._log_probabilities(scores, steps), targets.probs, temperature=temperature)
-        return weight * taught + (1 - weight) * self._loss(scores, targets.tags, steps)
+        return weight * taught + (1 - weight) * loss
+
+    def _tags(self, batch: Batch) -> Int[Tensor, "batch time"]:
+        targets = batch.tensors(self.target)
+        return targets.tags if isinstance(targets, TaughtTags) else batch.tensor(self.target)
 
     def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
         """Return one tag a step; its confidence is its probability given the record."""
@@ -150,15 +155,11 @@ class LinearTokenHead(TokenHead):
 class SoftmaxTokenHead(LinearTokenHead):
     """Each step on its own; with a span scheme, the best sequence of tags that the scheme allows.
 
-    Steps weigh in the loss as `class_weights` say of their tags (1 for one that is not there). `label_smoothing` is the share
-    of the target that goes to all tags alike (Szegedy et al. 2016). With a `focal_gamma` above 0 a step's loss is multiplied
-    with (1 - its probability)^gamma, so that steps that are sure already count less (Lin et al. 2017). A step of which several
-    tags may be right counts once, with the probability of them all.
+    The loss is `CrossEntropy` over steps. A step of which several tags may be right counts once, with the probability of them
+    all.
     """
 
     why_unranked = "softmax says how probable each tag is by itself; crf ranks sequences of tags"
-
-    weights: Tensor | None
 
     def __init__(
         self,
@@ -172,36 +173,31 @@ class SoftmaxTokenHead(LinearTokenHead):
         focal_gamma: float,
     ) -> None:
         super().__init__(target=target, input_width=input_width, summary_width=summary_width)
-        check_share(label_smoothing, path="heads.tags.label_smoothing")
-        check_at_least(focal_gamma, 0, path="heads.tags.focal_gamma")
-        self.label_smoothing, self.focal_gamma = label_smoothing, focal_gamma
-        self.register_buffer("weights", _weights(class_weights, target.tags), persistent=False)
+        self.cross_entropy = CrossEntropy(
+            target.tags,
+            class_weights=class_weights,
+            label_smoothing=label_smoothing,
+            focal_gamma=focal_gamma,
+            path="heads.tags",
+        )
         self.constraints = SchemeConstraints(target) if is_constrained and target.span_scheme else None
         self.readings = Readings(target)
+
+    def n_targets(self, steps: Steps, batch: Batch) -> int:
+        """Return the number of steps of which something is known."""
+        return int((self._tags(batch) != NO_TARGET).sum())
 
     def _loss(
         self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
     ) -> Float[Tensor, ""]:
-        flat, targets = scores.flatten(0, 1), self.readings.single(tags.flatten())
-        loss = nn.functional.cross_entropy(
-            flat,
-            targets,
-            weight=self.weights,
-            ignore_index=NO_TARGET,
-            reduction="none" if self.focal_gamma else "sum",
-            label_smoothing=self.label_smoothing,
-        )
-        is_known = targets != NO_TARGET
-        if self.focal_gamma:
-            probs = flat.softmax(1).gather(1, targets.clamp(min=0)[:, None])[:, 0]
-            loss = ((1 - probs).clamp(min=0) ** self.focal_gamma * loss)[is_known].sum()
-        total = is_known.sum() if self.weights is None else self.weights[targets[is_known]].sum()
-        is_open = tags.flatten() >= len(self.target.tags)
+        flat, targets = scores.flatten(0, 1), tags.flatten()
+        loss, weight = self.cross_entropy(flat, self.readings.single(targets))
+        is_open = targets >= len(self.target.tags)
         if is_open.any():
-            logs = self._log_probability_of_any(flat[is_open], self.readings.allowed(tags.flatten()[is_open]))
-            loss = loss + ((1 - logs.exp()).clamp(min=0) ** self.focal_gamma * -logs).sum()
-            total = total + is_open.sum()
-        return loss / total.clamp(min=1 if self.weights is None else 1e-9)
+            logs = self._log_probability_of_any(flat[is_open], self.readings.allowed(targets[is_open]))
+            loss = loss + self.cross_entropy.focused(-logs, logs.exp()).sum()
+            weight = weight + is_open.sum()
+        return mean(loss, weight)
 
     @staticmethod
     def _log_probability_of_any(scores: Float[Tensor, "step tag"], allowed: Bool[Tensor, "step tag"]) -> Float[Tensor, " step"]:
@@ -218,17 +214,6 @@ class SoftmaxTokenHead(LinearTokenHead):
 
     def _log_probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
         return scores.float().log_softmax(2)
-
-
-def _weights(by_tag: Mapping[str, float], tags: Sequence[str]) -> Tensor | None:
-    """Return the weight of each tag; None where all weigh the same."""
-    for tag, weight in by_tag.items():
-        if tag not in tags:
-            raise ConfigError(f"heads.tags.class_weights has {tag!r}, which is no tag; expected some of {', '.join(tags)}")
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise ConfigError(f"heads.tags.class_weights.{tag} is {weight!r}; expected a number")
-        check_at_least(weight, 0, path=f"heads.tags.class_weights.{tag}")
-    return torch.tensor([float(by_tag.get(tag, 1.0)) for tag in tags]) if by_tag else None
 
 
 def _predictions(

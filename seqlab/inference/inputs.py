@@ -35,6 +35,8 @@ class Stretch:
     lines: Sequence[ConllLine] = ()
     separator: str = "\t"
     """What stands between the columns of `lines`."""
+    numbers: Sequence[int] | None = None
+    """The line of each record, where it has one of its own."""
 
 
 class InputFormat(ABC):
@@ -84,8 +86,9 @@ class JsonlFormat(InputFormat):
     def stretches(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Stretch]:
         """Return a record an object."""
         for stretch in lines:
-            texts = ((line.number, without_mark(line)) for line in stretch)
-            yield Stretch([self._record(text, where=f"{name}:{number}") for number, text in texts if text.strip()])
+            texts = {line.number: text for line in stretch if (text := without_mark(line)).strip()}
+            records = [self._record(text, where=f"{name}:{number}") for number, text in texts.items()]
+            yield Stretch(records, numbers=list(texts))
 
     def _record(self, text: str, *, where: str) -> Record:
         record = _json_object(text, where=where)

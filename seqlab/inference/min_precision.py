@@ -10,8 +10,8 @@ from typing import Any, final
 from seqlab.bundle import Bundle
 from seqlab.data.columns import Columns
 from seqlab.errors import BundleError, ConfigError
-from seqlab.heads.spans import FoundSpans
-from seqlab.metrics import PrecisionCurve, gold_counts, judge_spans, precision_recall_f1
+from seqlab.heads.spans import FoundSpans, count_labels
+from seqlab.metrics import CurvePoint, PrecisionCurve, precision_recall_f1
 from seqlab.types import Prediction
 
 
@@ -19,8 +19,8 @@ from seqlab.types import Prediction
 class MinPrecision:
     """Keeps the spans of a model that are of a precision of `value` at least; what labels whole records it leaves alone.
 
-    `curves` has the precision at each confidence, and `thresholds` the lowest confidence that is kept, both by head and type;
-    a threshold of None keeps nothing.
+    `curves` has the precision at each confidence of what the validation records had, and `thresholds` the lowest confidence
+    that is kept of every type that the model may say, both by head and type; a threshold of None keeps nothing.
 
     Raises:
         ConfigError: `value` is no precision, or no head finds spans.
@@ -33,10 +33,10 @@ class MinPrecision:
         self.value = value
         self.views = {name: view for name, head in bundle.labeler.heads.items() if (view := head.spans) is not None}
         self.curves = _curves(bundle, self.views)
-        points = {name: {label: curve.at(value) for label, curve in curves.items()} for name, curves in self.curves.items()}
         self.thresholds = {
-            name: {label: point.threshold if point else None for label, point in of_label.items()}
-            for name, of_label in points.items()
+            name: dict.fromkeys(view.labels)
+            | {label: _threshold(curve.at(value)) for label, curve in self.curves[name].items()}
+            for name, view in self.views.items()
         }
 
     def keep(self, predictions: Mapping[str, list[Prediction]]) -> dict[str, list[Prediction]]:
@@ -57,9 +57,13 @@ class MinPrecision:
         view = self.views[name]
         pairs = zip(view.gold(columns), map(view.found, predictions), strict=True)
         known = [(own, spans) for own, spans in pairs if own is not None]
-        gold, found = [own for own, _ in known], [spans for _, spans in known]
-        kept = [[span for span, is_kept in zip(row, self._is_kept(name, row), strict=True) if is_kept] for row in found]
-        n_gold, judged = gold_counts(gold), [(label, right) for label, _, right in judge_spans(gold, kept)]
+        n_gold = count_labels(own for own, _ in known)
+        judged = [
+            (span.label, is_right)
+            for own, spans in known
+            for (span, _), is_right, is_kept in zip(spans, view.judge(own, spans), self._is_kept(name, spans), strict=True)
+            if is_kept and is_right is not None
+        ]
         per_type = {}
         for label in sorted(self.curves[name].keys() | n_gold.keys()):
             rights = [right for said, right in judged if said == label]
@@ -79,7 +83,7 @@ class MinPrecision:
         curve = self.curves[name].get(label, PrecisionCurve(0, []))
         point = curve.at(self.value)
         return {
-            "threshold": point.threshold if point else None,
+            "threshold": _threshold(point),
             "val_precision": point.precision if point else None,
             "val_recall": curve.recall(point),
             "val_kept": point.n_kept if point else 0,
@@ -92,6 +96,10 @@ class MinPrecision:
     def _is_kept(self, name: str, spans: FoundSpans) -> list[bool]:
         thresholds = (self.thresholds[name].get(span.label) for span, _ in spans)
         return [least is not None and sure >= least for least, (_, sure) in zip(thresholds, spans, strict=True)]
+
+
+def _threshold(point: CurvePoint | None) -> float | None:
+    return point.threshold if point else None
 
 
 def _curves(bundle: Bundle, views: Collection[str]) -> dict[str, dict[str, PrecisionCurve]]:

@@ -28,6 +28,8 @@ from seqlab.types import Prediction
 Input: TypeAlias = str | Sequence[str] | Mapping[str, Any]
 """Raw text, tokens, or a record: `text` or `tokens`, and any other column that the model reads."""
 
+_PLACE = ("id", "line")
+"""Columns by which messages call a record."""
 MAX_TOKENS = 4096
 """Steps of a prediction batch: the CPU is fastest near here, and larger batches gain nothing."""
 
@@ -66,7 +68,13 @@ class Tagger:
         return cls(load_bundle(Path(path), allow=allow))
 
     def predict(
-        self, inputs: Sequence[Input], *, n_best: int = 0, use_entropy: bool = False, min_precision: float | None = None
+        self,
+        inputs: Sequence[Input],
+        *,
+        n_best: int = 0,
+        use_entropy: bool = False,
+        min_precision: float | None = None,
+        lines: Sequence[int] | None = None,
     ) -> list[TaggedRecord]:
         """Return each input labelled, in order; with `n_best`, so many likeliest answers of each head that ranks them.
 
@@ -77,7 +85,8 @@ class Tagger:
         (`MinPrecision`); steps outside them are tagged `O`, and segments that were given are labelled `_`.
 
         A string is tokenised and keeps its character offsets; a list is tokens; a mapping is a record with `text` or
-        `tokens` (with `offsets` into the text, where it has all three) and the other columns that the model reads.
+        `tokens` (with `offsets` into the text, where it has all three) and the other columns that the model reads. Messages
+        call it by its `id`, where all have one, and by its line of a file, where `lines` has that of each.
 
         Raises:
             DataError: an input is none of these, or a record lacks a column that the model reads.
@@ -86,7 +95,7 @@ class Tagger:
         records = [read_input(item) for item in _listed(inputs)]
         if not records:
             return []
-        asked = self._records(records, columns=self.columns)
+        asked = self._records(records, columns=self.columns, lines=lines)
         predictions = self.predict_records(asked, n_best=n_best, use_entropy=use_entropy, min_precision=min_precision)
         rows = zip(*predictions.values(), strict=True)
         return [
@@ -139,8 +148,8 @@ class Tagger:
         """
         limit = None if min_precision is None else self.min_precision(min_precision)
         self._check_columns(records)
-        has_others = set(records.column_names) != set(self.columns)
-        encoded = self.bundle.fields.encode(records.select_columns(self.columns) if has_others else records)
+        read = [name for name in records.column_names if name in {*self.columns, *_PLACE}]
+        encoded = self.bundle.fields.encode(records if read == records.column_names else records.select_columns(read))
         found = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best, use_entropy=use_entropy)
         return limit.keep(found) if limit else found
 
@@ -191,8 +200,15 @@ class Tagger:
                 has = ", ".join(records.column_names)
                 raise DataError(f"the records have no column {name!r}, which the model reads; they have {has}")
 
-    def _records(self, records: Sequence[Mapping[str, Any]], *, columns: Sequence[str]) -> datasets.Dataset:
-        return records_from_columns({name: _column(name, records, needed=columns) for name in columns})
+    def _records(
+        self, records: Sequence[Mapping[str, Any]], *, columns: Sequence[str], lines: Sequence[int] | None = None
+    ) -> datasets.Dataset:
+        place: dict[str, list[Any]] = {}
+        if all(isinstance(record.get("id"), str | int) for record in records):
+            place["id"] = [str(record["id"]) for record in records]
+        if lines is not None:
+            place["line"] = list(lines)
+        return records_from_columns(place | {name: _column(name, records, needed=columns) for name in columns})
 
 
 def _columns(fields: Iterable[Field]) -> list[str]:
@@ -220,11 +236,10 @@ def _layer(head: Head, *, has_steps: bool) -> Layer:
         return Layer(is_per_step=False, scheme=None, labels=head.target.tags)
     if not isinstance(head, TagHead):
         return Layer(is_per_step=False, scheme=None, labels=getattr(head.target, "labels", []))
-    scheme = head.target.span_scheme
-    if scheme is None:
+    spans, scheme = head.spans, head.target.span_scheme
+    if spans is None or scheme is None:
         return Layer(is_per_step=has_steps, scheme=None, labels=head.target.tags, is_of_nodes=not has_steps)
-    labels = dict.fromkeys(span.label for tag in head.target.tags for span in scheme.spans([tag]))
-    return Layer(is_per_step=has_steps, scheme=scheme.name, labels=list(labels))
+    return Layer(is_per_step=has_steps, scheme=scheme.name, labels=spans.labels)
 
 
 def read_input(item: object) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from seqlab.metrics.agreement import agreement_scores
 from seqlab.metrics.calibration import calibration_scores, expected_calibration_error
 from seqlab.metrics.classification import classification_scores, multilabel_scores, tag_accuracy
 from seqlab.metrics.edit_distance import closest_references, label_error_rate
-from seqlab.metrics.precision_curve import CurvePoint, PrecisionCurve, gold_counts, judge_spans, precision_curves
+from seqlab.metrics.precision_curve import CurvePoint, PrecisionCurve, precision_curves
 from seqlab.metrics.precision_recall import precision_recall_f1
 from seqlab.metrics.span_matches import Matches, match_spans
 from seqlab.metrics.span_sets import span_set_scores
@@ -19,8 +19,6 @@ __all__ = [
     "classification_scores",
     "closest_references",
     "expected_calibration_error",
-    "gold_counts",
-    "judge_spans",
     "label_error_rate",
     "match_spans",
     "multilabel_scores",

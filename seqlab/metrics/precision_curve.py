@@ -1,13 +1,11 @@
 """How precise spans are from each confidence on: what a threshold for a wanted precision is chosen by."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
 import numpy as np
 from jaxtyping import Float
-
-from seqlab.types import Span
 
 
 class CurvePoint(NamedTuple):
@@ -67,40 +65,19 @@ class PrecisionCurve:
         return cls(int(content["n_gold"]), points)
 
 
-def precision_curves(
-    gold: Sequence[Mapping[tuple[int, int], str | None]], found: Sequence[Sequence[tuple[Span, float]]]
-) -> dict[str, PrecisionCurve]:
-    """Return the curve of each type in gold or found, sorted by type, over all records together.
+def precision_curves(judged: Iterable[tuple[str, float, bool]], *, n_gold: Mapping[str, int]) -> dict[str, PrecisionCurve]:
+    """Return the curve of each type, sorted by type.
 
-    `gold` has the labels by bounds; where a label is None, nobody knows it, and what was found there does not count.
+    `judged` has type, confidence and rightness of every span found, `n_gold` how many of each type there should have been.
     """
-    judged = list(judge_spans(gold, found))
-    n_gold = gold_counts(gold)
+    by_label: dict[str, list[tuple[float, bool]]] = {label: [] for label in n_gold}
+    for label, sure, is_right in judged:
+        by_label.setdefault(label, []).append((sure, is_right))
     curves = {}
-    for label in sorted(n_gold.keys() | {label for label, _, _ in judged}):
-        of_label = [(sure, is_right) for name, sure, is_right in judged if name == label]
+    for label, of_label in sorted(by_label.items()):
         confidences, is_correct = [sure for sure, _ in of_label], [is_right for _, is_right in of_label]
         curves[label] = PrecisionCurve.of(confidences, is_correct, n_gold=n_gold.get(label, 0))
     return curves
-
-
-def judge_spans(
-    gold: Sequence[Mapping[tuple[int, int], str | None]], found: Sequence[Sequence[tuple[Span, float]]]
-) -> Iterator[tuple[str, float, bool]]:
-    """Return label, confidence and rightness of every found span where gold is known."""
-    for labels, spans in zip(gold, found, strict=True):
-        for (start, end, label), sure in spans:
-            right = labels.get((start, end), "")
-            if right is not None:
-                yield label, sure, right == label
-
-
-def gold_counts(gold: Sequence[Mapping[tuple[int, int], str | None]]) -> dict[str, int]:
-    """Return how many spans of each label there should be."""
-    counts: dict[str, int] = {}
-    for label in (label for labels in gold for label in labels.values() if label is not None):
-        counts[label] = counts.get(label, 0) + 1
-    return counts
 
 
 def _between(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:

@@ -205,6 +205,31 @@ def test_mistakes_in_data_are_told_by_line(mistake: Callable[..., str], tmp_path
     assert mistake("--input-format", "conll", data=b"a\tO\n\tO\n").startswith("<stdin>:2: tokens (column 0) is empty")
 
 
+def test_a_record_that_contradicts_itself_is_told_by_its_id_and_line(
+    mistake: Callable[..., str], lines_data: Path, tmp_path: Path
+) -> None:
+    data = ["data=lines", f"data.dir={lines_data}", "data.splits={train: train, val: test, test: null}"]
+    bounds = ["heads.segments.bounds.column=tags", "heads.segments.bounds.scheme=BIO"]
+    labels = ["heads.segments.target.column=tags", "heads.segments.target.scheme=BIO"]
+    run = seqlab.train(
+        [
+            *data,
+            "embedding=[words]",
+            "encoder.width=4",
+            "head=[segment]",
+            *bounds,
+            *labels,
+            "trainer.max_epochs=1",
+            f"paths.root_dir={tmp_path}",
+        ]
+    )
+    rows = [{"id": "a", "tokens": ["x"], "tags": ["O"]}, {"id": "b", "tokens": ["x"], "tags": ["O", "O", "B-LOC"]}]
+    told = mistake(
+        "--input-format", "jsonl", data="".join(f"{json.dumps(row)}\n\n" for row in rows).encode(), run=str(run.folder)
+    )
+    assert told == "record 'b' (line 3): tags has 3 values, tokens 1; expected one per step"
+
+
 def test_mistakes_in_options_are_told(mistake: Callable[..., str], runs: Mapping[str, seqlab.Run], tmp_path: Path) -> None:
     assert (
         mistake("missing.txt") == "missing.txt: cannot be read: No such file or directory; give a file, or - for standard input"

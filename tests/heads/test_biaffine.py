@@ -175,7 +175,7 @@ def test_spans_that_nobody_labelled_are_neither_right_nor_wrong() -> None:
     scores = made.score(gold, [found, nothing, nothing])
     assert scores["precision"]["strict"] == 0.5
     assert scores["recall"]["strict"] == 1.0
-    assert made.spans.gold(columns_of([[(0, 4, "X"), (1, 3, None)], [], []]))[0] == {(0, 4): "X", (1, 3): None}
+    assert made.spans.gold(columns_of([[(0, 4, "X"), (1, 3, None)], [], []]))[0] == [((0, 4), "X"), ((1, 3), None)]
 
 
 def test_scores_need_no_confidences() -> None:

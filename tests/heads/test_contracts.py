@@ -135,7 +135,7 @@ class TestSequenceHead(HeadContract):
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
         return SequenceHead(
-            target=target, input_width=input_width, summary_width=summary_width, pooling=self.pooling, drop_prob=0.5
+            target=target, input_width=input_width, summary_width=summary_width, pooling=self.pooling, drop_prob=0.5, **PLAIN
         )
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from seqlab.testing.ragged import ragged_steps
 from seqlab.testing.records import bare_batch
 
 SIZES = {"input_width": 4, "summary_width": 4}
+PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
 POOLED = {**SIZES, "pooling": "mean", "drop_prob": 0.0}
 
 
@@ -58,8 +60,7 @@ def test_of_lattices_it_is_that_of_all_ranked_answers(kind: str, tags: TagField)
 
 def test_of_independent_steps_it_is_their_sum(tags: TagField) -> None:
     torch.manual_seed(0)
-    plain = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
-    head = SoftmaxTokenHead(target=tags, is_constrained=False, **SIZES, **plain).eval()
+    head = SoftmaxTokenHead(target=tags, is_constrained=False, **SIZES, **PLAIN).eval()
     steps = ragged_steps(4, lengths=[3, 0])
     probs = head.projection(steps.values[0]).softmax(1).double()
     paths = itertools.product(range(len(tags.tags)), repeat=3)
@@ -71,7 +72,7 @@ def test_of_labels_of_records() -> None:
     torch.manual_seed(0)
     field = LabelField(column="label")
     field.fit(labelled_columns())
-    head = SequenceHead(target=field, **POOLED)
+    head = SequenceHead(target=field, **POOLED, **PLAIN)
     steps = ragged_steps(4, lengths=[2, 1])
     ranked = head.eval().best(steps, bare_batch(steps), n=100)
     expected = [-sum(a.probability * math.log(a.probability) for a in row) for row in ranked]

@@ -16,6 +16,7 @@ from seqlab.testing import FieldContract, PairHeadContract, labelled_columns, st
 from seqlab.testing.ragged import ragged_steps
 
 SYMMETRIC: dict[str, Any] = {"features": ["difference", "product"], "width": 6, "drop_prob": 0.0}
+PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
 DIRECTED: dict[str, Any] = {"features": ["difference", "product", "first", "second"], "width": 6, "drop_prob": 0.0}
 
 
@@ -39,7 +40,9 @@ class TestPairLabelHead(PairHeadContract):
         return LabelField("label")
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
-        return PairLabelHead(target=target, input_width=input_width, summary_width=summary_width, pooling="last", **DIRECTED)
+        return PairLabelHead(
+            target=target, input_width=input_width, summary_width=summary_width, pooling="last", **DIRECTED, **PLAIN
+        )
 
 
 class TestAttentivePairLabelHead(PairHeadContract):
@@ -48,7 +51,7 @@ class TestAttentivePairLabelHead(PairHeadContract):
 
     def make(self, target: Field, *, input_width: int, summary_width: int) -> Head:
         return PairLabelHead(
-            target=target, input_width=input_width, summary_width=summary_width, pooling="attention", **DIRECTED
+            target=target, input_width=input_width, summary_width=summary_width, pooling="attention", **DIRECTED, **PLAIN
         )
 
 

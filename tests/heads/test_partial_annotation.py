@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqlab.data.columns import Columns
+from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields import PartialTagField
 from seqlab.data.records import records_from_columns
 from seqlab.errors import DataError
@@ -108,9 +109,18 @@ def test_spans_need_a_record_annotated_in_full(field: PartialTagField) -> None:
         head_of(CrfTokenHead, field).score([["_", "B-A"]], [Prediction(["O", "B-A"], [])])
 
 
+def test_records_without_spans_to_score_are_refused_before_anything_runs(field: PartialTagField) -> None:
+    head = head_of(CrfTokenHead, field)
+    partial, mixed = (EncodedRecords({}, columns=columns(rows)) for rows in ([["_", "B-A"], ["O|B-A"]], [["_", "B-A"], ["O"]]))
+    with pytest.raises(DataError, match="no record of test is annotated in full"):
+        head.check_records(partial, split="test", is_taught=False)
+    head.check_records(partial, split="train", is_taught=True)
+    head.check_records(mixed, split="test", is_taught=False)
+
+
 def test_gold_spans_are_those_of_records_annotated_in_full(field: PartialTagField) -> None:
     head = head_of(CrfTokenHead, field)
-    assert head.spans.gold(columns([["B-A", "I-A", "O"], ["_", "B-A"], []])) == [{(0, 2): "A"}, None, {}]
+    assert head.spans.gold(columns([["B-A", "I-A", "O"], ["_", "B-A"], []])) == [[((0, 2), "A")], None, []]
 
 
 def test_gradients_reach_steps_around_what_is_not_annotated(field: PartialTagField) -> None:

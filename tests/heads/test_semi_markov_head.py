@@ -44,7 +44,7 @@ def test_loss_is_that_of_the_segments_that_tags_spell() -> None:
     gold = semi_markov.Segments.of([[(0, 3, 1), (3, 4, 0)], [(0, 1, 0), (1, 2, 2)], []])
     expected = semi_markov.negative_log_likelihood(made._model(steps), gold).sum() / 6
     batch = batch_of([made.target], COLUMNS, rows=[0, 1, 2], lengths=LENGTHS.numpy())
-    assert made.labels == ["O", "X", "Y"]
+    assert made.labels == ["X", "Y"]
     assert made.loss(steps, batch).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
@@ -55,7 +55,7 @@ def test_a_tag_is_as_probable_as_its_segment(scheme: str) -> None:
     probs = semi_markov.marginals(model)
     for i, prediction in enumerate(made.predict(steps, bare_batch(steps), use_confidences=True)):
         (segments,) = semi_markov.viterbi(model)[0][i : i + 1]
-        spans = [(start, end, made.labels[label]) for start, end, label in segments if label]
+        spans = [(start, end, made.labels[label - 1]) for start, end, label in segments if label]
         assert [tuple(span) for span in made.scheme.spans(prediction.labels)] == spans
         for start, end, label in segments:
             expected = float(probs[i, end - 1, end - start - 1, label].detach())
@@ -68,6 +68,15 @@ def test_records_with_a_longer_span_are_left_out() -> None:
     others = Steps(steps.values[1:], LENGTHS[1:])
     rest = batch_of([made.target], COLUMNS, rows=[1, 2], lengths=LENGTHS.numpy())
     assert made.loss(steps, batch).item() == pytest.approx(made.loss(others, rest).item(), rel=1e-6)
+
+
+def test_a_type_called_like_what_is_outside_is_a_type() -> None:
+    target = TagField(column="tags", scheme="BIO")
+    columns = string_records({"tags": [["B-O", "I-O", "O"]]})
+    target.fit(columns)
+    made = SemiMarkovHead(target=target, input_width=WIDTH, summary_width=1, max_length=3)
+    assert made._gold_segments(["B-O", "I-O", "O"]) == [(0, 2, 1), (2, 3, 0)]
+    assert made._spelled([(0, 2, 1), (2, 3, 0)]) == ["B-O", "I-O", "O"]
 
 
 def test_tags_without_spans_are_refused() -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional
@@ -12,12 +14,13 @@ from seqlab.testing.records import bare_batch, batch_of
 from seqlab.types import Prediction
 
 STEPS = ragged_steps(4)
+PLAIN: dict[str, Any] = {"class_weights": {}, "label_smoothing": 0.0, "focal_gamma": 0.0}
 
 
 def sequence(*, drop_prob: float = 0.0) -> SequenceHead:
     field = LabelField(column="label")
     field.fit(labelled_columns())
-    return SequenceHead(target=field, input_width=4, summary_width=4, pooling="mean", drop_prob=drop_prob)
+    return SequenceHead(target=field, input_width=4, summary_width=4, pooling="mean", drop_prob=drop_prob, **PLAIN)
 
 
 def multilabel(*, threshold: float = 0.5) -> MultiLabelHead:

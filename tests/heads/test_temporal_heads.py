@@ -144,6 +144,15 @@ def test_hybrid_decoding_is_the_best_of_all_paths(can_skip: bool, has_silence: b
         assert head._decode(scores, torch.tensor([5])) == [head._labels(list(best))]
 
 
+@pytest.mark.parametrize("lengths", [[2, 3, 0], [2, 1, 0]])
+def test_a_record_too_short_for_any_label_has_none(lengths: list[int]) -> None:
+    head = hybrid(states_per_label=3, has_silence=False).eval()
+    steps = Steps(torch.randn(3, 3, WIDTH, generator=torch.Generator().manual_seed(2)), torch.tensor(lengths))
+    found = head.predict(steps, bare_batch(steps), use_confidences=True)
+    assert [len(prediction.labels) for prediction in found] == [int(length >= 3) for length in lengths]
+    assert [prediction.bounds for prediction in found] == [[(0, 3)] if length >= 3 else [] for length in lengths]
+
+
 def test_priors_are_the_share_of_each_unit_in_the_last_pass() -> None:
     head = hybrid(prior_scale=1.0).train()
     steps = some_steps()

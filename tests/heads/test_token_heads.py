@@ -193,7 +193,7 @@ def test_softmax_losses_follow_their_definitions(options: Any, weight: Any, smoo
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"class_weights": {"B-Q": 1.0}}, "class_weights has 'B-Q', which is no tag; expected some of O, "),
+        ({"class_weights": {"B-Q": 1.0}}, "class_weights has 'B-Q', which is no label; expected some of O, "),
         ({"class_weights": {"O": -1.0}}, r"class_weights\.O is -1.0"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0"),
         ({"focal_gamma": -1.0}, "focal_gamma is -1.0"),

@@ -46,6 +46,14 @@ def test_of_a_type_that_never_reached_it_nothing_is_kept(tagger: seqlab.Tagger) 
     assert spans_of(with_curves(tagger, {"tags": {"PER": curve((0.0, 1, 1))}}), 0.9) == ["PER"]
 
 
+def test_types_that_validation_never_had_are_named(tagger: seqlab.Tagger) -> None:
+    only_persons = with_curves(tagger, {"tags": {"PER": curve((0.0, 1, 1))}}).min_precision(0.9)
+    assert only_persons.thresholds == {"tags": {"LOC": None, "PER": 0.0}}
+    assert list(only_persons.unreachable()) == ["LOC"]
+    of_another_head = with_curves(tagger, {"chunks": {"NP": curve((0.0, 1, 1))}}).min_precision(0.9)
+    assert sorted(of_another_head.unreachable()) == ["LOC", "PER"]
+
+
 def test_tags_and_confidences_agree_with_what_is_left(tagger: seqlab.Tagger) -> None:
     whole, left = (with_curves(tagger, CURVES).predict([TEXT], min_precision=p)[0].predictions["tags"] for p in (None, 0.8))
     assert whole.labels == ["B-PER", "O", "B-LOC", "O"]

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqlab.metrics import CurvePoint, PrecisionCurve, precision_curves
-from seqlab.types import Span
 
 SPANS = st.lists(st.tuples(st.integers(0, 12).map(lambda n: n / 12), st.booleans()), max_size=14)
 
@@ -61,10 +60,9 @@ def test_a_threshold_between_neighbouring_floats_parts_them() -> None:
     assert low < point.threshold <= high
 
 
-def test_what_nobody_knows_does_not_count() -> None:
-    gold = [{(0, 1): "PER", (1, 2): None}, {(0, 2): "LOC"}]
-    found = [[(Span(0, 1, "PER"), 0.9), (Span(1, 2, "PER"), 0.8)], [(Span(0, 2, "PER"), 0.7), (Span(3, 4, "PER"), 0.6)]]
-    curves = precision_curves(gold, found)
+def test_each_type_has_a_curve() -> None:
+    judged = [("PER", 0.9, True), ("PER", 0.7, False), ("PER", 0.6, False)]
+    curves = precision_curves(judged, n_gold={"PER": 1, "LOC": 1})
     assert list(curves) == ["LOC", "PER"]
     assert curves["LOC"] == PrecisionCurve(1, [])
     assert curves["PER"].n_gold == 1
@@ -72,4 +70,4 @@ def test_what_nobody_knows_does_not_count() -> None:
 
 
 def test_without_records_there_are_no_types() -> None:
-    assert precision_curves([], []) == {}
+    assert precision_curves([], n_gold={}) == {}

@@ -1,6 +1,6 @@
 """How much of a span or a word training has shown: what is learned by heart against what is understood."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -19,10 +19,10 @@ class Training:
     words: set[str] = field(default_factory=set)
     forms: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
 
-    def add(self, tokens: Sequence[str], spans: Mapping[tuple[int, int], str | None]) -> None:
+    def add(self, tokens: Sequence[str], spans: Iterable[tuple[tuple[int, int], str | None]]) -> None:
         """Take a training record in."""
         self.words.update(tokens)
-        for (start, end), label in spans.items():
+        for (start, end), label in spans:
             if label is not None:
                 self.forms.setdefault(tuple(tokens[start:end]), set()).add(label)
 

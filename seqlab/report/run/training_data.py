@@ -1,7 +1,6 @@
 """What training has shown of words and spans, read again from where it was."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from datasets import Dataset
 
@@ -15,6 +14,7 @@ from seqlab.data.sets import renamed, set_configs, set_path
 from seqlab.errors import SeqlabError
 from seqlab.finished_run import FinishedRun
 from seqlab.heads import Head, TagHead
+from seqlab.heads.spans import GoldSpans
 from seqlab.report.analysis.familiarity import Training
 
 
@@ -38,21 +38,19 @@ def training_of(head: Head, records: Dataset, *, bundle: Bundle) -> Training | N
     if "tokens" not in columns:
         return None
     training = Training()
-    rows: Sequence[Mapping[tuple[int, int], str | None]] = _labelled(
-        head, columns, keeps_steps=bundle.labeler.encoder.keeps_steps
-    )
+    rows = _labelled(head, columns, keeps_steps=bundle.labeler.encoder.keeps_steps)
     for tokens, spans in zip(columns.lists("tokens"), rows, strict=True):
         training.add(tokens, spans)
     return training
 
 
-def _labelled(head: Head, columns: Columns, *, keeps_steps: bool) -> list[Any]:
+def _labelled(head: Head, columns: Columns, *, keeps_steps: bool) -> list[GoldSpans]:
     """Return the labelled places of each record; nothing for heads that label no places, or those of trees."""
-    empty: list[Any] = [{}] * len(columns)
+    empty: list[GoldSpans] = [[]] * len(columns)
     if head.target.column not in columns or not keeps_steps:
         return empty
     if head.spans is not None:
-        return [spans or {} for spans in head.spans.gold(columns)]
+        return [spans or [] for spans in head.spans.gold(columns)]
     if isinstance(head, TagHead):
-        return [{(i, i + 1): tag for i, tag in enumerate(tags)} for tags in head.gold(columns)]
+        return [[((i, i + 1), tag) for i, tag in enumerate(tags)] for tags in head.gold(columns)]
     return empty

@@ -98,7 +98,7 @@ def test_alignments_have_the_fewest_edits(gold: str, said: str) -> None:
 
 def test_familiarity_is_that_of_the_spelt_words() -> None:
     training = Training()
-    training.add(["New", "York", "is", "Ada"], {(0, 2): "LOC", (3, 4): "PER"})
+    training.add(["New", "York", "is", "Ada"], [((0, 2), "LOC"), ((3, 4), "PER")])
     assert training.familiarity(["New", "York"], "LOC") == SAME_LABEL
     assert training.familiarity(["New", "York"], "ORG") == OTHER_LABEL
     assert training.familiarity(["York"], "LOC") == NEW_FORM
