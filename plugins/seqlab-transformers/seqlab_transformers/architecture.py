@@ -27,6 +27,10 @@ _UNFIT = frozenset(
     | {"reformer"}  # gives vectors of twice its width
     | {"bros", "layoutlmv2"}  # want the places of words on a page
 )
+_FIXED: Mapping[str, Mapping[str, Any]] = {"big_bird": {"attention_type": "original_full"}}
+"""Values that kinds have whatever their configurations say: sparse attention, of the same weights, gives way for good to the
+full one at a first short text.
+"""
 KINDS = frozenset({*MODEL_FOR_MASKED_LM_MAPPING_NAMES, *MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES} - _UNFIT)
 """Kinds of models that read text: of which transformers makes token classifiers or masked language models; but for `_UNFIT`."""
 
@@ -69,7 +73,7 @@ def configuration(architecture: Mapping[str, Any]) -> Any:
             f"of the kinds that transformers has code for ({len(KINDS)} of them: seqlab_transformers.architecture.KINDS)"
         )
     try:
-        made = CONFIG_MAPPING[kind].from_dict(_plain(architecture))
+        made = CONFIG_MAPPING[kind].from_dict(_plain({**architecture, **_FIXED.get(str(kind), {})}))
     except (StrictDataclassError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"transformers does not take this {kind}: {_reason(error)}; check its values") from error
     missing = [name for name in _NEEDED if not isinstance(getattr(made, name, None), int)]

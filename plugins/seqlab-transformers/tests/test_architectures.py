@@ -1,0 +1,35 @@
+"""Kinds of models that are built, or refused, with a care of their own."""
+
+from typing import Any
+
+import torch
+from seqlab_transformers.architecture import new_encoder
+from torch import Tensor, nn
+
+SIZES = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "vocab_size": 100}
+
+
+def architecture_of(kind: str, **values: Any) -> dict[str, Any]:
+    return {"model_type": kind, **SIZES, "max_position_embeddings": 64, **values}
+
+
+def encoder_of(architecture: dict[str, Any]) -> nn.Module:
+    """Return the encoder, weights so large that its layers do something."""
+    encoder = new_encoder(architecture).eval()
+    for parameter in encoder.parameters():
+        parameter.data.mul_(3.0) if parameter.dim() > 1 else None
+    return encoder
+
+
+@torch.no_grad()
+def read(encoder: nn.Module, ids: Tensor) -> Tensor:
+    states: Tensor = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+    return states
+
+
+def test_big_bird_reads_a_text_alike_whatever_it_read_before() -> None:
+    encoder = encoder_of(architecture_of("big_bird", attention_type="block_sparse", block_size=2, num_random_blocks=1))
+    long, short = torch.arange(3, 51)[None], torch.arange(3, 8)[None]
+    before = read(encoder, long)
+    read(encoder, short)
+    torch.testing.assert_close(read(encoder, long), before, rtol=0, atol=0)
