@@ -23,7 +23,7 @@ from seqlab.errors import ConfigError
 
 _UNFIT = frozenset(
     {"mra", "yoso"}  # fetch compiled code from the hub
-    | {"fnet", "nystromformer"}  # let padding into the vectors of words, by a Fourier transform and by a convolution
+    | {"fnet", "nystromformer", "convbert"}  # let padding into the vectors of words, by a Fourier transform or a convolution
     | {"reformer"}  # gives vectors of twice its width
     | {"bros", "layoutlmv2"}  # want the places of words on a page
 )

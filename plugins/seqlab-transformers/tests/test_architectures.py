@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import pytest
 import torch
-from seqlab_transformers.architecture import new_encoder
+from seqlab_transformers.architecture import configuration, new_encoder
 from torch import Tensor, nn
+
+from seqlab.errors import ConfigError
 
 SIZES = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "vocab_size": 100}
 
@@ -33,3 +36,9 @@ def test_big_bird_reads_a_text_alike_whatever_it_read_before() -> None:
     before = read(encoder, long)
     read(encoder, short)
     torch.testing.assert_close(read(encoder, long), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["convbert", "fnet", "nystromformer"])
+def test_kinds_that_let_padding_in_are_refused(kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"model_type is '{kind}'; expected one model that reads text"):
+        configuration(architecture_of(kind))
