@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from torch import nn
+from torch import Tensor, nn
 from transformers import CONFIG_MAPPING, AutoModel
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
@@ -33,6 +33,9 @@ full one at a first short text.
 """
 KINDS = frozenset({*MODEL_FOR_MASKED_LM_MAPPING_NAMES, *MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES} - _UNFIT)
 """Kinds of models that read text: of which transformers makes token classifiers or masked language models; but for `_UNFIT`."""
+
+_ALWAYS_POOLED = frozenset({"squeezebert", "layoutlm"})
+"""Kinds that cannot do without a pooler."""
 
 _LEFT_OUT = frozenset(
     {"auto_map", "quantization_config", "attn_implementation", "experts_implementation", "transformers_weights"}
@@ -100,9 +103,17 @@ def text_encoder(model: Any) -> nn.Module:
     """Return the part of `model` that reads text, without a layer that pools whole texts: nothing is to learn there."""
     encoder: Any = model.get_encoder() if model.config.is_encoder_decoder else model
     if getattr(encoder, "pooler", None) is not None:
-        encoder.pooler = None
+        encoder.pooler = _NoPooler() if model.config.model_type in _ALWAYS_POOLED else None
     assert isinstance(encoder, nn.Module)
     return encoder
+
+
+@final
+class _NoPooler(nn.Module):
+    """Pools nothing, for models that ask for it without a look whether there is a pooler."""
+
+    def forward(self, states: Tensor) -> None:
+        """Return None, whatever the states."""
 
 
 def position_limit(architecture: Mapping[str, Any]) -> int | None:

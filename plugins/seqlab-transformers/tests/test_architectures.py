@@ -42,3 +42,10 @@ def test_big_bird_reads_a_text_alike_whatever_it_read_before() -> None:
 def test_kinds_that_let_padding_in_are_refused(kind: str) -> None:
     with pytest.raises(ConfigError, match=f"model_type is '{kind}'; expected one model that reads text"):
         configuration(architecture_of(kind))
+
+
+@pytest.mark.parametrize("kind", ["bert", "squeezebert", "layoutlm"])
+def test_encoders_read_text_without_a_pooler(kind: str) -> None:
+    encoder = encoder_of(architecture_of(kind, embedding_size=24))
+    assert not [name for name, _ in encoder.named_parameters() if "pooler" in name]
+    assert read(encoder, torch.arange(3, 9)[None]).shape == (1, 6, 24)
