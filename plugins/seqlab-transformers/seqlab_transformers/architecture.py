@@ -82,8 +82,16 @@ def configuration(architecture: Mapping[str, Any]) -> Any:
     missing = [name for name in _NEEDED if not isinstance(getattr(made, name, None), int)]
     if missing:
         raise ConfigError(f"this {kind} has no {', '.join(missing)}; expected a model with layers of one width over subwords")
+    _check_language(made)
     made.use_cache = False
     return made
+
+
+def _check_language(made: Any) -> None:
+    """Refuse a model with adapters by language (X-MOD) that does not say which of them to read with."""
+    if hasattr(made, "default_language") and made.default_language not in made.languages:
+        known = ", ".join(made.languages)
+        raise ConfigError(f"default_language is {made.default_language!r}; expected one of {known}: write it there")
 
 
 def new_encoder(architecture: Mapping[str, Any]) -> nn.Module:

@@ -1,10 +1,12 @@
 """Kinds of models that are built, or refused, with a care of their own."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from seqlab_transformers.architecture import configuration, new_encoder
+from seqlab_transformers.architecture import configuration, new_encoder, read_architecture
 from torch import Tensor, nn
 
 from seqlab.errors import ConfigError
@@ -48,4 +50,15 @@ def test_kinds_that_let_padding_in_are_refused(kind: str) -> None:
 def test_encoders_read_text_without_a_pooler(kind: str) -> None:
     encoder = encoder_of(architecture_of(kind, embedding_size=24))
     assert not [name for name, _ in encoder.named_parameters() if "pooler" in name]
+    assert read(encoder, torch.arange(3, 9)[None]).shape == (1, 6, 24)
+
+
+@pytest.mark.parametrize("language", [None, "xx_XX"])
+def test_an_xmod_must_say_its_language(tmp_path: Path, language: str | None) -> None:
+    architecture = architecture_of("xmod", languages=["en_XX", "de_DE"], default_language=language)
+    (tmp_path / "config.json").write_text(json.dumps(architecture))
+    message = rf"config\.json: default_language is {language!r}; expected one of en_XX, de_DE: write it there"
+    with pytest.raises(ConfigError, match=message):
+        read_architecture(tmp_path / "config.json")
+    encoder = encoder_of({**architecture, "default_language": "de_DE"})
     assert read(encoder, torch.arange(3, 9)[None]).shape == (1, 6, 24)
