@@ -69,7 +69,7 @@ def configuration(architecture: Mapping[str, Any]) -> Any:
     Raises: ConfigError for another kind of model than text models, and for values that it cannot have.
     """
     kind = architecture.get("model_type")
-    is_composed = any(isinstance(value, dict) and "model_type" in value for value in architecture.values())
+    is_composed = any(_is_model(value) for value in architecture.values())
     if kind not in KINDS or is_composed or not CONFIG_MAPPING[kind].__module__.startswith("transformers."):
         raise ConfigError(
             f"model_type is {kind!r}{', a model made of several' if is_composed else ''}; expected one model that reads text, "
@@ -85,6 +85,11 @@ def configuration(architecture: Mapping[str, Any]) -> Any:
     _check_language(made)
     made.use_cache = False
     return made
+
+
+def _is_model(value: object) -> bool:
+    """Return whether `value` describes a model of its own, and not a few settings of this one, as `attn_config` of MPT."""
+    return isinstance(value, dict) and value.get("model_type") in tuple(CONFIG_MAPPING)
 
 
 def _check_language(made: Any) -> None:

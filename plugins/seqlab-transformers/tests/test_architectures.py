@@ -62,3 +62,9 @@ def test_an_xmod_must_say_its_language(tmp_path: Path, language: str | None) -> 
         read_architecture(tmp_path / "config.json")
     encoder = encoder_of({**architecture, "default_language": "de_DE"})
     assert read(encoder, torch.arange(3, 9)[None]).shape == (1, 6, 24)
+
+
+def test_settings_of_attention_are_no_model_of_their_own() -> None:
+    sizes = {"d_model": 24, "n_heads": 2, "n_layers": 2, "vocab_size": 100}
+    encoder = encoder_of({"model_type": "mpt", **sizes, "attn_config": {"model_type": "", "alibi": True}})
+    assert read(encoder, torch.arange(3, 9)[None]).shape == (1, 6, 24)
