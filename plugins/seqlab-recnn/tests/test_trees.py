@@ -102,6 +102,13 @@ def test_brackets_come_back(grow: Callable[..., Tree]) -> None:
         assert (again.labels, again.parents.tolist()) == (tree.labels, tree.parents.tolist())
 
 
+@pytest.mark.parametrize("shape", ["balanced", "left", "right"])
+def test_leaves_without_labels_come_back_without(shape: str) -> None:
+    tree = branching(5, shape=shape)
+    again = tree_of(shown(tree))
+    assert (again.labels, again.parents.tolist()) == ([""] * 9, tree.parents.tolist())
+
+
 def test_brackets_in_words_are_written_as_treebanks_do() -> None:
     tree = tree_of("(X (Y a) (Y b))")
     assert to_brackets(tree, ["(", "a)"]) == "(X (Y -LRB-) (Y a-RRB-))"

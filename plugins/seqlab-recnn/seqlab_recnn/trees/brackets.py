@@ -1,7 +1,7 @@
 """Trees as brackets: `(S (NP (DT the) (NN cat)) (VP (VBZ sleeps)))`, over as many lines as one likes.
 
-`(NN cat)` is a leaf with a label. Words side by side, `(NP the cat)`, are leaves without labels. A bracket that holds others
-may lack its label: `( (S …))`. Parsing keeps a stack of its own, so trees may be of any depth.
+`(NN cat)` is a leaf with a label. Words side by side, `(NP the cat)`, are leaves without labels, and so is `(_ cat)`. A bracket
+that holds others may lack its label: `( (S …))`. Parsing keeps a stack of its own, so trees may be of any depth.
 """
 
 import re
@@ -175,7 +175,7 @@ class _Parser:
         closed = (
             self.builder.add_inner(node.children, label=label)
             if node.word is None
-            else self.builder.add_leaf(node.word, label=label)
+            else self.builder.add_leaf(node.word, label="" if label == UNLABELLED else label)
         )
         if self.opened:
             self.opened[-1].children.append(closed)
