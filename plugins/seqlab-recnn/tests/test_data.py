@@ -187,6 +187,25 @@ def test_dependency_trees_name_the_record() -> None:
         trees.read(string_records(records))
 
 
+@pytest.mark.parametrize(
+    ("heads", "relations", "message"),
+    [
+        ([2, 0], ["x", None], "word 2 has relation None in 'deprel'; expected a string"),
+        ([2, 0], [1, 2], "word 1 has relation 1 in 'deprel'; expected a string"),
+        ([2, 0], ["x"], "1 relations in 'deprel' for 2 heads; expected as many"),
+        ([2, 0], ["x", "y", "z"], "3 relations in 'deprel' for 2 heads; expected as many"),
+        ([2, 0], "xy", "'deprel' is 'xy'; expected a list, with a value for each word"),
+        (2, ["x", "y"], "'heads' is 2; expected a list, with a value for each word"),
+        (["2", "0"], ["x", "y"], "word 1 has head '2'; expected an integer from 0 to 2"),
+        ([2.0, 0.0], ["x", "y"], r"word 1 has head 2\.0; expected an integer from 0 to 2"),
+    ],
+)
+def test_dependency_trees_tell_what_is_no_head_and_no_relation(heads: object, relations: object, message: str) -> None:
+    trees = DependencyTrees(column="heads", relations="deprel", unary="join", binarize="none")
+    with pytest.raises(DataError, match=f"record 'b', column 'heads': {message}"):
+        trees.read(string_records({"id": ["b"], "heads": [heads], "deprel": [relations]}))
+
+
 def test_bracket_reader_gives_all_columns(tmp_path: Path) -> None:
     path = tmp_path / "train.ptb"
     path.write_text(PTB)

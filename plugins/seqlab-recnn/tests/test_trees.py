@@ -221,9 +221,16 @@ def test_from_heads_joins_several_roots() -> None:
 
 @pytest.mark.parametrize(
     ("heads", "message"),
-    [([2, 1, 0], "go in a circle"), ([0, 5], "word 2 has head 5; expected 0 to 2"), ([None], "word 1 has head None")],
+    [
+        ([2, 1, 0], "go in a circle"),
+        ([0, 5], "word 2 has head 5; expected an integer from 0 to 2"),
+        ([None], "word 1 has head None"),
+        (["0"], "word 1 has head '0'; expected an integer"),
+        ([0.0], r"word 1 has head 0\.0; expected an integer"),
+        ([0, True], "word 2 has head True; expected an integer"),
+    ],
 )
-def test_from_heads_refuses_what_is_no_tree(heads: list[int | None], message: str) -> None:
+def test_from_heads_refuses_what_is_no_tree(heads: list[object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         from_heads(heads, ["x"] * len(heads))
 

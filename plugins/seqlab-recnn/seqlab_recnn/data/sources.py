@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from seqlab.data.columns import Columns
 from seqlab.errors import ConfigError, DataError
@@ -135,11 +135,19 @@ class DependencyTrees(ShapedTrees):
         pairs = zip(columns.lists(self.column), columns.lists(self.relations), strict=True)
         return [self._tree(heads, relations, columns, row) for row, (heads, relations) in enumerate(pairs)]
 
-    def _tree(self, heads: Sequence[int | None], relations: Sequence[str], columns: Columns, row: int) -> Tree:
+    def _tree(self, heads: object, relations: object, columns: Columns, row: int) -> Tree:
         try:
-            return from_heads(heads, relations)
+            return self._checked(_listed(heads, name=self.column), _listed(relations, name=self.relations))
         except DataError as error:
             raise DataError(f"{columns.place(row)}, column {self.column!r}: {error}") from None
+
+    def _checked(self, heads: list[object], relations: list[Any]) -> Tree:
+        if len(relations) != len(heads):
+            raise DataError(f"{len(relations)} relations in {self.relations!r} for {len(heads)} heads; expected as many")
+        for word, relation in enumerate(relations, start=1):
+            if not isinstance(relation, str):
+                raise DataError(f"word {word} has relation {relation!r} in {self.relations!r}; expected a string")
+        return from_heads(heads, relations)
 
 
 @final
@@ -156,6 +164,12 @@ class BranchingTrees(Trees):
 
     def _read(self, columns: Columns) -> list[Tree]:
         return [branching(n, shape=self.shape) for n in columns.strings(self.column).codes.lengths.tolist()]
+
+
+def _listed(given: object, *, name: str) -> list[Any]:
+    if not isinstance(given, list):
+        raise DataError(f"{name!r} is {given!r}; expected a list, with a value for each word")
+    return given
 
 
 def _check_shape(name: str, value: str | None) -> None:
