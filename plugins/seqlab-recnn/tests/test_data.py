@@ -162,6 +162,13 @@ def test_bracket_trees_tell_faults(tree: str, message: str) -> None:
         brackets().read(columns_of([tree], [["a"]]))
 
 
+@pytest.mark.parametrize("trees", [[[], ["(R (x c) (y d))", "(S (x c) (y d))"]], [["(S (x a) (y b))"]] * 2, [[], []]])
+def test_bracket_trees_are_a_string_a_record(trees: list[list[str]]) -> None:
+    columns = string_records({"id": ["r0", "r1"], "tree": trees, "tokens": [["a", "b"], ["c", "d"]]})
+    with pytest.raises(DataError, match="record 'r0': column 'tree' holds lists; expected a string a record"):
+        brackets(fallback="balanced").read(columns)
+
+
 def test_bracket_trees_fall_back() -> None:
     (tree,) = brackets(fallback="left").read(columns_of([""], [["a", "b", "c"]]))
     assert tree.parents.tolist() == [2, 2, 4, 4, -1]

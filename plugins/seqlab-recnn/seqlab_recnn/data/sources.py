@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+import pyarrow as pa
+
 from seqlab.data.columns import Columns
 from seqlab.errors import ConfigError, DataError
 from seqlab_recnn.trees.brackets import parse_trees
@@ -92,6 +94,7 @@ class BracketTrees(ShapedTrees):
         return self.column, self.words
 
     def _written(self, columns: Columns) -> list[Tree]:
+        _check_single(columns, self.column)
         strings = columns.strings(self.column)
         parsed = [_parsed(text) for text in strings.distinct]
         n_words = columns.strings(self.words).codes.lengths.tolist()
@@ -164,6 +167,12 @@ class BranchingTrees(Trees):
 
     def _read(self, columns: Columns) -> list[Tree]:
         return [branching(n, shape=self.shape) for n in columns.strings(self.column).codes.lengths.tolist()]
+
+
+def _check_single(columns: Columns, name: str) -> None:
+    kind = columns.arrow(name).type
+    if len(columns) and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        raise DataError(f"{columns.place(0)}: column {name!r} holds lists; expected a string a record")
 
 
 def _listed(given: object, *, name: str) -> list[Any]:
