@@ -2,9 +2,13 @@
 
 import keyword
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 from seqlab import __version__
 from seqlab.config import options_of
@@ -54,11 +58,20 @@ def start_plugin(name: str, *, kind: str, folder: Path) -> Path:
 def _check_name(name: str, *, group: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise ConfigError(f"name is {name!r}; expected lower-case letters, digits and single _, as in my_encoder")
+    taken_for = next((value for value in _readings(name) if value != name), name)
+    if taken_for != name:
+        raise ConfigError(f"name is {name!r}, which configs take for the value {taken_for!r}; choose another, as my_{name}")
     if name in options_of(group):
         raise ConfigError(f"name is {name!r}, but {group}={name} is there already; choose another")
     taken = module_path(f"seqlab_{name}")
     if taken is not None:
         raise ConfigError(f"name is {name!r}, but there is a package seqlab_{name} already ({taken}); choose another")
+
+
+def _readings(name: str) -> Iterator[object]:
+    """Yield what the name of an option is taken for in a config file, and in an override."""
+    yield OmegaConf.create(f"option: {name}").option
+    yield OverridesParser.create().parse_override(f"option={name}").value()
 
 
 def _words(name: str, *, kind: str) -> dict[str, str]:

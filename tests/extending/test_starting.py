@@ -95,6 +95,25 @@ def test_a_name_that_cannot_be_one_is_refused(name: str, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("null", None),
+        ("true", True),
+        ("false", False),
+        ("yes", True),
+        ("no", False),
+        ("on", True),
+        ("off", False),
+        ("nan", "nan"),
+    ],
+)
+def test_a_name_that_configs_take_for_a_value_is_refused(name: str, value: object, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"name is '{name}', which configs take for the value .*{value}.*; choose another"):
+        start_plugin(name, kind="encoder", folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_taken_is_refused(tmp_path: Path, install: Any) -> None:
     package = install("taken", options={"head/other": "x: 1\n"})
     with pytest.raises(ConfigError, match=rf"name is 'taken', but there is a package seqlab_taken already \({package}"):
