@@ -1,9 +1,11 @@
 """Mistyped overrides told in one message: what was wrong, the nearest right one, and what there is."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterator, Sequence
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -16,6 +18,8 @@ N_LISTED = 40
 _FULL_KEY = re.compile(r"is not in struct\s+full_key: (\S+)")
 _INTERPOLATION = re.compile(r"Interpolation key '([^']+)' not found\s+full_key: (\S+)")
 _PART = re.compile(r"embedding\.parts\.(\w+)\.")
+_CHOICE = re.compile(r"\+{0,2}([\w/-]+)(?:@[\w.]*)?=")
+"""An override of a group, or of a key at the top."""
 _LIST = re.compile(r"^\+*(head|embedding)=\[(.*)\]$", re.MULTILINE)
 """Groups whose options stand side by side, by names of their own."""
 _KEY = re.compile(
@@ -41,6 +45,35 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     if key:
         return _unknown_key(key.split("@")[0].removeprefix("+").removeprefix("~"), overrides)
     return ConfigError(_first_lines(error, message))
+
+
+def check_choices(overrides: Sequence[str]) -> None:
+    """Refuse values of config groups that are no name of an option: null, true, numbers.
+
+    Raises: ConfigError that lists the options.
+    """
+    for word in overrides:
+        chosen = _CHOICE.match(word)
+        options = options_of(chosen[1]) if chosen else []
+        wrong = [name for name in _names(word) if not isinstance(name, str | dict)] if options else []
+        if chosen and wrong:
+            none = f" ({chosen[1]}=identity is for none)" if "identity" in options else ""
+            raise ConfigError(
+                f"{chosen[1]}={word[chosen.end() :]}: {json.dumps(wrong[0])} is no name of an option; "
+                f"{chosen[1]} has {', '.join(options)}{none}"
+            )
+
+
+def _names(word: str) -> Iterator[object]:
+    """Yield what an override of a group chooses, of a sweep each in turn; a mapping sets keys."""
+    parser = OverridesParser.create()
+    try:
+        override = parser.parse_override(word)
+        choices = override.sweep_string_iterator() if override.is_choice_sweep() else [word.partition("=")[2]]
+        for value in (parser.parse_override(f"group={choice}").value() for choice in choices):
+            yield from value if isinstance(value, list) else [value]
+    except HydraException:  # Hydra itself tells what is wrong with it
+        return
 
 
 def check_together(overrides: Sequence[str]) -> None:

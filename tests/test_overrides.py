@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from seqlab.errors import ConfigError, SeqlabError
-from seqlab.overrides import check_together
+from seqlab.overrides import check_choices, check_together
 from seqlab.testing.runs import train_small, write_corpus
-from seqlab.training import train
+from seqlab.training import train, untrained
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,33 @@ def test_two_mistyped_keys_are_told_one_by_one() -> None:
         train(["max_token=3", "encoder.widht=4"])
     with pytest.raises(ConfigError, match=r"encoder\.widht: .*did you mean encoder\.width\?"):
         train(["encoder.widht=4", "max_token=3"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "encoder=null",
+            r"encoder=null: null is no name of an option; encoder has chain, .* \(encoder=identity is for none\)$",
+        ),
+        ("+encoder=true", r"^encoder=true: true is no name of an option; encoder has chain"),
+        ("optimizer=3", r"optimizer=3: 3 is no name of an option; optimizer has .*adamw.*, soap$"),
+        ("head=[crf,null]", r"head=\[crf,null\]: null is no name of an option; head has biaffine, crf"),
+        ("encoder=lstm,null", r"encoder=lstm,null: null is no name of an option; encoder has chain"),
+        ("logger@logger=nan", r"logger=nan: NaN is no name of an option; logger has csv"),
+    ],
+)
+def test_a_value_that_names_no_option_is_told_with_the_list(override: str, message: str) -> None:
+    for start in (train, untrained, check_choices):
+        with pytest.raises(ConfigError, match=message):
+            start([override])
+
+
+@pytest.mark.parametrize(
+    "override", ["encoder=lstm", "head=[crf,softmax]", "encoder={width: 3}", "seed=3", "~regularizer", "-m"]
+)
+def test_values_that_name_options_and_those_of_keys_are_let_through(override: str) -> None:
+    check_choices([override])
 
 
 @pytest.mark.parametrize("override", ["encoder.width", "encoder.width=[", "a=b=c{"])

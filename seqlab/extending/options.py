@@ -11,7 +11,7 @@ from seqlab.arguments import UNKNOWN, check_arguments
 from seqlab.config import compose, known_targets, locate
 from seqlab.errors import ConfigError
 from seqlab.importing import module_path
-from seqlab.overrides import explain
+from seqlab.overrides import check_choices, explain
 from seqlab.plugins import Plugin, providers, targets_in
 from seqlab.roles import PLACE_OF_GROUP, is_at, role_at
 
@@ -39,7 +39,11 @@ def _faults(plugin: Plugin, option: str) -> Iterator[Fault]:
         return
     override = f"{'' if group in _groups_of_defaults() else '+'}{group}={name}"
     try:
+        check_choices([override])
         config = OmegaConf.to_container(compose([override, "paths.run_dir=."]), resolve=False)
+    except ConfigError as error:
+        yield f"no override can choose it: {error}; give it another name", True
+        return
     except (HydraException, OmegaConfBaseException) as error:
         yield f"it does not compose: {explain(error, [override])}", True
         return

@@ -82,6 +82,7 @@ def test_train_debug_options_run(train: Train) -> None:
     [
         ("encoder.widht=3", r"encoder\.widht: there is no such key; did you mean encoder\.width\?; encoder has .*depth"),
         ("encoder=lstn", r"encoder=lstn: there is no such option; did you mean encoder=lstm\?; encoder has chain, gru"),
+        ("encoder=null", r"encoder=null: null is no name of an option; encoder has chain, gru"),
         ("encodr=lstm", r"encodr: there is no such key; did you mean encoder\?"),
         ("experiment=wnut", r"did you mean experiment=wnut17\?"),
         ("data=conll", r"data\.dir has no value; it has no default, so set data\.dir="),

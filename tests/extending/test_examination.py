@@ -52,6 +52,7 @@ def test_a_sound_plugin_has_no_finding(install: Any) -> None:
         ({"encoder/base/x": "_target_: {package}.Dubled\n"}, None, r"encoder/base/x: .*has no Dubled"),
         ({"encoder/doubled": SOUND + "colour: red\n"}, None, r"encoder\.colour is not an option of Doubled .*it takes factor"),
         ({"encoder/doubled": "_target_: {package}.Doubled\n"}, None, r"encoder lacks factor, which Doubled needs"),
+        ({"encoder/null": SOUND}, None, r"encoder/null: no override can choose it: encoder=null: null is no name of an option"),
         ({"encoder/doubled": "defaults: [nowhere]\n"}, None, r"encoder/doubled: it does not compose: .*nowhere"),
         ({"encoder/doubled": "factor: 3\n"}, None, r"encoder/doubled: it puts nothing at encoder, where a run looks for it$"),
         (
