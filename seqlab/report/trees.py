@@ -1,16 +1,20 @@
 """A tree drawn with its labels, as SVG that needs nothing else."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from seqlab.report.document.text import escaped
 from seqlab.types import Prediction
 
 _CHARACTER, _GAP, _ROW, _PAD = 7.6, 22, 54, 16
+_NOTE_CHARACTER = 6.8
 _LOW = 33
 """From the top of a box to where lines leave it, below its confidence."""
+_NOTE = "Branches cross: lines join what lies within a span, and some true parents are others."
 _STYLE = (
     ".tree text{font:13px ui-monospace,SFMono-Regular,Menlo,monospace;text-anchor:middle;fill:var(--tree-ink,#1b1f24)}"
+    ".tree .note{font-size:11px;text-anchor:start;fill:var(--tree-soft,#57606a)}"
     ".tree .sure{font-size:10px;fill:var(--tree-soft,#57606a)}.tree line{stroke:var(--tree-line,#8c959f)}"
     ".tree rect{fill:var(--tree-fill,#ddf4ff);stroke:var(--tree-edge,#54aeff)}"
     ".tree .error{fill:var(--tree-error,#ffd8d3);stroke:var(--tree-error-edge,#cf222e)}"
@@ -29,7 +33,8 @@ def tree_svg(words: Sequence[str], prediction: Prediction, *, gold: Sequence[str
     """Return a picture of the nodes that `prediction` labels, in post-order, above their `words`.
 
     A node's parent is the first one after it whose words include its own. Labels stand in boxes, the fainter the less sure,
-    with their confidence below; where `gold` has another label, that is given instead, and the box is red.
+    with their confidence below; where `gold` has another label, that is given instead, and the box is red. Spans do not tell
+    the parents where branches cross (dependencies that are not projective): the picture then says so.
     """
     assert prediction.bounds is not None
     centres, width = _centres(words)
@@ -49,7 +54,11 @@ def tree_svg(words: Sequence[str], prediction: Prediction, *, gold: Sequence[str
         is_wrong = of_gold is not None and of_gold != label
         boxes.append(_box(node.x, y, label, sure, below=f"gold {of_gold}" if is_wrong else f"{sure:.2f}", is_wrong=is_wrong))
     texts = [f'<text x="{x:.1f}" y="{bottom + 14}">{escaped(word)}</text>' for x, word in zip(centres, words, strict=True)]
-    size = f'width="{width:.0f}" height="{bottom + 28}" viewBox="0 0 {width:.0f} {bottom + 28}"'
+    height = bottom + 28
+    if _is_crossing(prediction.bounds):
+        height, width = height + 18, max(width, len(_NOTE) * _NOTE_CHARACTER + 2 * _PAD)
+        texts.append(f'<text class="note" x="{_PAD}" y="{height - 12}">{_NOTE}</text>')
+    size = f'width="{width:.0f}" height="{height}" viewBox="0 0 {width:.0f} {height}"'
     parts = "".join([*lines, *boxes, *texts])
     return f'<svg xmlns="http://www.w3.org/2000/svg" class="tree" {size}><style>{_STYLE}</style>{parts}</svg>'
 
@@ -75,6 +84,11 @@ def _placed(bounds: Sequence[tuple[int, int]], centres: Sequence[float]) -> list
         depths[node] = depths[parents[node]] + 1 if parents[node] >= 0 else 0
     middles = [(centres[start] + centres[end - 1]) / 2 for start, end in bounds]
     return [_Node(x, depth, parent) for x, depth, parent in zip(middles, depths, parents, strict=True)]
+
+
+def _is_crossing(bounds: Sequence[tuple[int, int]]) -> bool:
+    """Return whether leaves come in another order than their words: in post-order, ends of spans then fall."""
+    return any(later < end for (_, end), (_, later) in pairwise(bounds))
 
 
 def _line(x: float, y: float, to_x: float, to_y: float) -> str:
