@@ -27,8 +27,8 @@ def fit_temperatures(labeler: Labeler, batches: Iterable[Batch]) -> dict[str, fl
     """Set the temperature of every head that has one, and whose target the batches have, to that of the lowest mean loss.
 
     Labels do not change, only how sure they are. `batches` are gone through twice. Returns the temperatures by head: 1 where
-    there is no record, and, with a warning, where the loss is lowest at one of the limits. There the records set no bound to
-    how sure the head should be, as a handful does that are all right.
+    there is no record, and, with a warning, where the loss is lowest at the lower limit. There the records set no bound to
+    how sure the head should be, as a handful does that are all right. A head that is at the upper limit knows nothing.
     """
     labeler.eval()
     modules = [(name, module) for name, head in labeler.heads.items() for module in head.modules()]
@@ -109,11 +109,11 @@ def _around(coarse: Tensor, losses: Tensor) -> Tensor:
 
 
 def _fitted(logs: Tensor, losses: Tensor, *, path: str) -> float:
-    """Return the temperature of the lowest loss, 1 where there is none within the limits."""
+    """Return the temperature of the lowest loss, 1 where that is the lower limit."""
     if not (losses.isfinite().all() and losses.any()):
         return 1.0
     lowest = _lowest(logs, losses)
-    if math.log(LIMITS[0]) < lowest < math.log(LIMITS[1]):
+    if lowest > math.log(LIMITS[0]):
         return math.exp(lowest)
     log.warning("%s: the validation records set no bound to its confidences, which stay uncalibrated; give more of them", path)
     return 1.0

@@ -14,7 +14,7 @@ from seqlab.testing import PluginContract
 
 SOUND = "_target_: {package}.Doubled\nfactor: 2.0\n"
 HEAD = "_target_: seqlab.heads.SequenceHead\n  target: {{_target_: seqlab.data.fields.LabelField, column: label}}\n"
-HEAD += "  pooling: mean\n  drop_prob: 0.0\n"
+HEAD += "  pooling: mean\n  drop_prob: 0.0\n  class_weights: {{}}\n  label_smoothing: 0.0\n  focal_gamma: 0.0\n"
 
 
 def report_on(name: str) -> Report:
