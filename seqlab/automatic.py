@@ -27,27 +27,24 @@ def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, datasets.
     Raises: ConfigError when a head reads tags that fit several schemes, break them all, or are annotated in part: that is for
     the user to decide.
     """
-    kinds = {
-        (OmegaConf.select(head, "target.column"), OmegaConf.select(head, "target._target_")) for head in config.heads.values()
-    }
-    is_partial = PARTIAL in {kind for _, kind in kinds}
+    read = {OmegaConf.select(head, "target.column") for head in config.heads.values()}
+    is_partial = any(OmegaConf.select(head, "target._target_") == PARTIAL for head in config.heads.values())
     for name, node in set_configs(config.data).items():
         renames = node.get("columns") or {}
         column = next((new for new, old in renames.items() if old == TAGS), TAGS)
-        if node.scheme == AUTO and column not in {column for column, _ in kinds}:
-            node.scheme = None
-        _settle_scheme(node, sets[name]["train"], column=column, path=set_path(name), is_partial=is_partial)
+        records = sets[name]["train"]
+        _settle_scheme(node, records, column=column if column in read else None, path=set_path(name), is_partial=is_partial)
     if config.data.scheme == AUTO:
         schemes = {node.scheme for node in set_configs(config.data).values() if node.scheme}
         config.data.scheme = next(iter(schemes)) if len(schemes) == 1 else None
 
 
-def _settle_scheme(data: DictConfig, records: datasets.Dataset, *, column: str, path: str, is_partial: bool) -> None:
-    """Replace `scheme=auto` by the span scheme of the training records' tags, null where they spell no spans."""
+def _settle_scheme(data: DictConfig, records: datasets.Dataset, *, column: str | None, path: str, is_partial: bool) -> None:
+    """Replace `scheme=auto` by the span scheme of `column`, null where that spells no spans, or no head reads it (None)."""
     if data.scheme != AUTO:
         return
     data.scheme = None
-    if column not in records.column_names:
+    if column is None or column not in records.column_names:
         return
     if is_partial:
         raise ConfigError(f"{path}.scheme is auto, but tags are annotated in part; set {path}.scheme to theirs, or to null")

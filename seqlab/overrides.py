@@ -20,6 +20,8 @@ _INTERPOLATION = re.compile(r"Interpolation key '([^']+)' not found\s+full_key: 
 _PART = re.compile(r"embedding\.parts\.(\w+)\.")
 _CHOICE = re.compile(r"\+{0,2}([\w/-]+)(?:@[\w.]*)?=")
 """An override of a group, or of a key at the top."""
+_NO_NAME = re.compile(r"(?<![\w./-])(?:null|true|false|nan|[-+]?(?:inf|\.?\d))", re.IGNORECASE)
+"""How what is no string begins; whether it is one, Hydra's parser says, which takes its time."""
 _LIST = re.compile(r"^\+*(head|embedding)=\[(.*)\]$", re.MULTILINE)
 """Groups whose options stand side by side, by names of their own."""
 _KEY = re.compile(
@@ -47,6 +49,15 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     return ConfigError(_first_lines(error, message))
 
 
+def check_overrides(overrides: Sequence[str]) -> None:
+    """Refuse choices of config groups that cannot be meant, before Hydra composes them.
+
+    Raises: ConfigError.
+    """
+    check_choices(overrides)
+    check_together(overrides)
+
+
 def check_choices(overrides: Sequence[str]) -> None:
     """Refuse values of config groups that are no name of an option: null, true, numbers.
 
@@ -54,9 +65,11 @@ def check_choices(overrides: Sequence[str]) -> None:
     """
     for word in overrides:
         chosen = _CHOICE.match(word)
-        options = options_of(chosen[1]) if chosen else []
+        if chosen is None or not _NO_NAME.search(word, chosen.end()):
+            continue
+        options = options_of(chosen[1])
         wrong = [name for name in _names(word) if not isinstance(name, str | dict)] if options else []
-        if chosen and wrong:
+        if wrong:
             none = f" ({chosen[1]}=identity is for none)" if "identity" in options else ""
             raise ConfigError(
                 f"{chosen[1]}={word[chosen.end() :]}: {json.dumps(wrong[0])} is no name of an option; "

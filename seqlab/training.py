@@ -26,7 +26,7 @@ from seqlab.finished_repeat import REPEATS
 from seqlab.labeler import Labeler
 from seqlab.module import LabelerModule
 from seqlab.open_mappings import opened
-from seqlab.overrides import check_choices, check_together, explain
+from seqlab.overrides import check_overrides, explain
 from seqlab.preparation import Start, prepare
 from seqlab.repeating import MONITORED, is_repeated, nested, repeat
 from seqlab.resuming import LAST, adopted, read_checkpoint
@@ -60,8 +60,7 @@ def train(overrides: Sequence[str]) -> Run:
     """
     if isinstance(overrides, str):
         raise ConfigError(f"overrides is {overrides!r}; expected a list of them: [{overrides!r}]")
-    check_choices(overrides)
-    check_together(overrides)
+    check_overrides(overrides)
     typed = typed_in(opened(overrides))
     try:
         return run(compose(typed.words), typed=typed)
@@ -71,8 +70,7 @@ def train(overrides: Sequence[str]) -> Run:
 
 def untrained(overrides: Sequence[str]) -> Labeler:
     """Return the labeler that training would start from, its fields fitted on the training data."""
-    check_choices(overrides)
-    check_together(overrides)
+    check_overrides(overrides)
     typed = typed_in(opened(overrides))
     try:
         config = compose(typed.words)

@@ -45,13 +45,12 @@ def run(words: Sequence[str]) -> int:
     from seqlab.cli.jobs import Jobs, processes_of
     from seqlab.config import register_search_path
     from seqlab.open_mappings import opened
-    from seqlab.overrides import check_choices, check_together, explain
+    from seqlab.overrides import check_overrides, explain
     from seqlab.paths import config_dir
     from seqlab.suited import with_suited
     from seqlab.typed import typed_in
 
-    check_choices(words)
-    check_together(words)
+    check_overrides(words)
     typed = typed_in(opened(with_suited(words)))
     jobs = Jobs(typed.words)
 

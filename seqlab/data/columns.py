@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Int
 
+from seqlab.data.records import place_of_record
 from seqlab.errors import DataError
 
 Made = TypeVar("Made")
@@ -127,8 +128,7 @@ class Columns:
 
     def place(self, row: int) -> str:
         """Return what messages call the record in `row`: its id, and the line of its file where that is known."""
-        line = self.records[row].get("line")
-        return f"record {self.record_id(row)!r}{'' if line is None else f' (line {line})'}"
+        return place_of_record(repr(self.record_id(row)), line=self.records[row].get("line"))
 
     def place_of(self, position: int, offsets: Int[np.ndarray, " offset"]) -> str:
         """Return the record, and the step or item in it from 0, of a position in the flat values of a column."""

@@ -82,14 +82,14 @@ def _check_steps(columns: Columns) -> None:
         for index, (first, second) in enumerate(zip(columns[present[0]], columns[name], strict=True)):
             if first is not None and second is not None and len(first) != len(second):
                 what = f"{name} has {len(second)} values, {present[0]} {len(first)}"
-                raise DataError(f"{_place(columns, index)}: {what}; expected one per step")
+                name = repr(columns["id"][index]) if "id" in columns else str(index)
+                line = columns["line"][index] if "line" in columns else None
+                raise DataError(f"{place_of_record(name, line=line)}: {what}; expected one per step")
 
 
-def _place(columns: Columns, index: int) -> str:
-    """Return what messages call a record: its id, or else its index, and its line of a file where that is known."""
-    name = repr(columns["id"][index]) if "id" in columns else str(index)
-    line = f" (line {columns['line'][index]})" if "line" in columns else ""
-    return f"record {name}{line}"
+def place_of_record(name: str, *, line: int | None) -> str:
+    """Return what messages call a record: by its name, and its line of a file where that is known."""
+    return f"record {name}{'' if line is None else f' (line {line})'}"
 
 
 def _array(name: str, values: list[Any]) -> pa.Array:

@@ -21,7 +21,6 @@ from seqlab.data.fields import LabelField, ScoreField
 from seqlab.data.sides import SECOND
 from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError, DataError
-from seqlab.heads.cross_entropy import CrossEntropy
 from seqlab.heads.pooling import get_pooling
 from seqlab.heads.sequence import ChoiceHead, LabelHead
 from seqlab.metrics import agreement_scores
@@ -102,14 +101,14 @@ class PairLabelHead(LabelHead):
             drop_prob=drop_prob,
             n_labels=len(target.labels),
         )
-        cross_entropy = CrossEntropy(
-            target.labels,
+        super().__init__(
+            target=target,
+            scores=scores,
             class_weights=class_weights,
             label_smoothing=label_smoothing,
             focal_gamma=focal_gamma,
             path="heads.entailment",
         )
-        super().__init__(target=target, scores=scores, cross_entropy=cross_entropy)
 
 
 @final

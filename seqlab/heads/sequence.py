@@ -67,10 +67,21 @@ class LabelHead(ChoiceHead):
 
     target: LabelField
 
-    def __init__(self, *, target: LabelField, scores: nn.Module, cross_entropy: CrossEntropy) -> None:
+    def __init__(
+        self,
+        *,
+        target: LabelField,
+        scores: nn.Module,
+        class_weights: Mapping[str, float],
+        label_smoothing: float,
+        focal_gamma: float,
+        path: str,
+    ) -> None:
         super().__init__(scores=scores)
         self.target = target
-        self.cross_entropy = cross_entropy
+        self.cross_entropy = CrossEntropy(
+            target.labels, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma, path=path
+        )
         self.temperature = Temperature()
 
     @property
@@ -132,14 +143,14 @@ class SequenceHead(LabelHead):
             n_labels=len(target.labels),
             drop_prob=drop_prob,
         )
-        cross_entropy = CrossEntropy(
-            target.labels,
+        super().__init__(
+            target=target,
+            scores=scores,
             class_weights=class_weights,
             label_smoothing=label_smoothing,
             focal_gamma=focal_gamma,
             path="heads.label",
         )
-        super().__init__(target=target, scores=scores, cross_entropy=cross_entropy)
 
 
 @final

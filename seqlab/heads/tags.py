@@ -39,9 +39,11 @@ class TagHead(Head):
 
         Raises: DataError.
         """
+        if is_taught or self.target.span_scheme is None:
+            return
         strings = records.columns.strings(self.target.column)
         is_open = np.asarray([self.target.readings(tag) != [tag] for tag in strings.distinct], dtype=bool)
-        if is_taught or self.target.span_scheme is None or not is_open.any() or not len(records):
+        if not is_open.any():
             return
         n_open = np.cumsum([0, *is_open[strings.codes.values]])
         if (np.diff(n_open[strings.codes.offsets]) > 0).all():

@@ -4,49 +4,46 @@ Within a tile the steps are combined in parallel; the state at its end is carrie
 """
 
 import torch
-
-# Triton comes with torch on some machines only; where it is there, the ignores of its absence are unused.
-import triton  # type: ignore[import-not-found, unused-ignore]
-import triton.language as tl  # type: ignore[import-not-found, unused-ignore]
+import triton
+import triton.language as tl
 from torch import Tensor
 
 TILE_STEPS, TILE_UNITS = 64, 32
 
 
-# What a kernel is given has no types: Triton compiles annotations, too.
-@triton.jit  # type: ignore[untyped-decorator, unused-ignore]
-def _then(keep, entered, later_keep, later_entered):  # type: ignore[no-untyped-def]
+@triton.jit
+def _then(keep, entered, later_keep, later_entered):
     """Two steps as one."""
     return keep * later_keep, later_keep * entered + later_entered
 
 
-@triton.jit  # type: ignore[untyped-decorator, unused-ignore]
-def linear_kernel(  # type: ignore[no-untyped-def]
+@triton.jit
+def linear_kernel(
     keep,
     entered,
     first,
     found,
     n_steps,
     n_units,
-    IS_REVERSED: tl.constexpr,  # noqa: N803 (a constant)
-    TILE_STEPS: tl.constexpr,  # noqa: N803 (a constant)
-    TILE_UNITS: tl.constexpr,  # noqa: N803 (a constant)
+    is_reversed: tl.constexpr,
+    tile_steps: tl.constexpr,
+    tile_units: tl.constexpr,
 ):
     """Write c of every step. Arrays are (direction, time, unit), contiguous, a unit being one of a record's."""
-    unit, direction = tl.program_id(0) * TILE_UNITS + tl.arange(0, TILE_UNITS), tl.program_id(1).to(tl.int64)
+    unit, direction = tl.program_id(0) * tile_units + tl.arange(0, tile_units), tl.program_id(1).to(tl.int64)
     is_unit = unit < n_units
     state = tl.load(first + direction * n_units + unit, mask=is_unit, other=0.0)
-    row = tl.arange(0, TILE_STEPS)
-    last_row = 0 if IS_REVERSED else TILE_STEPS - 1
-    n_tiles = tl.cdiv(n_steps, TILE_STEPS)
+    row = tl.arange(0, tile_steps)
+    last_row = 0 if is_reversed else tile_steps - 1
+    n_tiles = tl.cdiv(n_steps, tile_steps)
     for i in range(n_tiles):
-        tile = n_tiles - 1 - i if IS_REVERSED else i
-        step = tile * TILE_STEPS + row
+        tile = n_tiles - 1 - i if is_reversed else i
+        step = tile * tile_steps + row
         place = (direction * n_steps + step)[:, None] * n_units + unit[None, :]
         is_there = (step < n_steps)[:, None] & is_unit[None, :]
         share = tl.load(keep + place, mask=is_there, other=1.0)  # beyond the end, a step that changes nothing
         fresh = tl.load(entered + place, mask=is_there, other=0.0)
-        share, fresh = tl.associative_scan((share, fresh), 0, _then, reverse=IS_REVERSED)
+        share, fresh = tl.associative_scan((share, fresh), 0, _then, reverse=is_reversed)
         states = fresh + share * state[None, :]
         tl.store(found + place, states, mask=is_there)
         state = tl.sum(tl.where(row[:, None] == last_row, states, 0.0), 0)

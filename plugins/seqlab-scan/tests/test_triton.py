@@ -37,7 +37,7 @@ from triton.compiler import ASTSource
 pointers = dict.fromkeys(["keep", "entered", "first", "found"], "*fp32")
 numbers = dict.fromkeys(["n_steps", "n_units"], "i32")
 for is_reversed in (False, True):
-    fixed = {"IS_REVERSED": is_reversed, "TILE_STEPS": TILE_STEPS, "TILE_UNITS": TILE_UNITS}
+    fixed = {"is_reversed": is_reversed, "tile_steps": TILE_STEPS, "tile_units": TILE_UNITS}
     source = ASTSource(linear_kernel, {**pointers, **numbers, **dict.fromkeys(fixed, "constexpr")}, fixed)
     made = triton.compile(source, target=GPUTarget("cuda", 80, 32))
     assert "linear_kernel" in made.asm["ptx"]

@@ -48,7 +48,7 @@ def this_machine() -> str:
         parts.append(boot.read_text(encoding="ascii").strip())
     namespace = Path("/proc/self/ns/pid")
     if namespace.is_symlink():
-        parts.append(os.readlink(namespace))  # noqa: PTH115 (Path.readlink would make a path of `pid:[…]`)
+        parts.append(str(namespace.readlink()))
     return " ".join(parts)
 
 
