@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 from turns import seconds
 
-from seqlab.allocation import keep_freed_memory
-from seqlab.config import build, compose, known_targets, options_of, plain
+from seqlab.cli.process import keep_freed_memory
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import compose, options_of, plain
 from seqlab.encoders import RecurrentEncoder
-from seqlab.native import without_libraries
+from seqlab.functional.native import without_libraries
 from seqlab.steps import Steps
 
 TORCH = {"nn.LSTM": nn.LSTM, "nn.GRU": nn.GRU, "nn.RNN": nn.RNN}

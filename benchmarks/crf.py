@@ -13,7 +13,7 @@ from torch import Tensor
 from torchcrf import CRF
 from turns import compare
 
-from seqlab.lattices.linear_chain import Chain, negative_log_likelihood, viterbi
+from seqlab.functional.linear_chain import Chain, negative_log_likelihood, viterbi
 
 SIZES = [(32, 40, 9), (32, 40, 18), (32, 40, 50), (128, 40, 18), (1, 25, 18)]
 """Batch, steps, tags."""

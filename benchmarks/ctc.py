@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from turns import compare
 
-from seqlab.lattices.alignment import ctc_loss, ctc_topology, log_sum
+from seqlab.functional.alignment import ctc_loss, ctc_topology, log_sum
 
 SIZES = [(32, 100, 10, 30), (32, 200, 40, 60), (8, 500, 60, 60), (1, 200, 40, 60)]
 """Batch, steps, labels, units."""

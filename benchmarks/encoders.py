@@ -24,8 +24,9 @@ import torch
 from experiment import Experiment, settings_of
 from torch import nn
 
-from seqlab.allocation import keep_freed_memory
-from seqlab.config import build, options_of
+from seqlab.cli.process import keep_freed_memory
+from seqlab.config.build import build
+from seqlab.config.compose import options_of
 
 WIDTHS_A_STEP = {"lstm_blocks": 4}
 MAX_WIDTH = 2048

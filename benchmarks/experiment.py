@@ -6,13 +6,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from seqlab.config import build, compose, known_targets, plain
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import MODEL_KEYS, compose, plain
+from seqlab.data.batch import Batch
 from seqlab.data.batching import shuffled_batches
-from seqlab.data.datamodule import read_splits
-from seqlab.data.encoding import Batch
 from seqlab.data.fields.registry import Fields
-from seqlab.labeler import MODEL_KEYS, Labeler, build_labeler
-from seqlab.module import clip_to_norm_
+from seqlab.data.splits import read_splits
+from seqlab.model.labeler import Labeler, build_labeler
+from seqlab.training.module import clip_to_norm_
 
 
 def settings_of(overrides: Sequence[str]) -> dict[str, Any]:

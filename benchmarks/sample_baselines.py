@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from seqeval.metrics import f1_score
 
+from seqlab.config.paths import config_dir
 from seqlab.data.sample import SampleReader
-from seqlab.paths import config_dir
 
 Scores = dict[str, float]
 

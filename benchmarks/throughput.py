@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from experiment import Experiment
 
-from seqlab.allocation import keep_freed_memory
+from seqlab.cli.process import keep_freed_memory
 from seqlab.inference.tagger import predict
-from seqlab.labeler import Labeler
+from seqlab.model.labeler import Labeler
 from seqlab.steps import Steps
 
 N_PREDICTIONS = 5

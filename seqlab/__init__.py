@@ -11,7 +11,7 @@ from seqlab.errors import BundleError, ConfigError, DataError, PluginError, Seql
 if TYPE_CHECKING:
     from seqlab.inference import Tagger
     from seqlab.steps import Steps
-    from seqlab.training import Run, train
+    from seqlab.training.train import Run, train
     from seqlab.types import Prediction, Span
 
     load = Tagger.load
@@ -36,11 +36,11 @@ __all__ = [
 
 _LAZY = {
     "Prediction": "seqlab.types",
-    "Run": "seqlab.training",
+    "Run": "seqlab.training.train",
     "Span": "seqlab.types",
     "Steps": "seqlab.steps",
     "Tagger": "seqlab.inference",
-    "train": "seqlab.training",
+    "train": "seqlab.training.train",
 }
 
 

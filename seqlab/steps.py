@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from seqlab.functional.padding import step_mask
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,3 @@ class Steps:
         if self.is_full:
             return self
         return replace(self, values=self.values.masked_fill(~self.mask.unsqueeze(2), 0.0))
-
-
-def step_mask(lengths: Int[Tensor, " batch"], n_steps: int) -> Bool[Tensor, "batch time"]:
-    """Return True for each real step of sequences of `lengths`, padded to `n_steps`."""
-    return torch.arange(n_steps, device=lengths.device) < lengths[:, None]

@@ -29,10 +29,11 @@ import pytest
 import torch
 from hydra.errors import MissingConfigException
 
-from seqlab.config import compose, known_targets
-from seqlab.overrides import explain
-from seqlab.plugins import LeftOut, Plugin, discover
-from seqlab.plugins.discovery import _warn
+from seqlab.config.build import known_targets
+from seqlab.config.compose import compose
+from seqlab.config.mistakes import explain
+from seqlab.config.plugins import LeftOut, Plugin, discover
+from seqlab.config.plugins.discovery import _warn
 
 # Examples are the same in every run (a failure repeats), and no test depends on how fast the machine is.
 hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None)

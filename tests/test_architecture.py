@@ -10,42 +10,28 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "seqlab"
 PLUGINS = PACKAGE.parent / "plugins"
 
-# From the ground up. A room may import itself and the rooms of the lines above its own.
-FLOORS = (
-    ("errors", "autograd", "allocation", "native", "importing", "flattening"),
-    (
-        "typed",
-        "types",
-        "paths",
-        "replacing",
-        "arguments",
-        "steps",
-        "directions",
-        "dropout",
-        "schedules",
-        "settings",
-        "parameter_groups",
-        "statistics",
-    ),
-    ("plugins", "finished_run"),
-    ("suited", "finished_repeat"),
-    ("config",),
-    ("data", "lattices", "recurrence", "overrides", "open_mappings"),
-    ("metrics",),
-    ("embeddings", "encoders", "heads"),
-    ("labeler", "roles"),
-    ("module", "admission", "regularizers", "calibration"),
-    ("bundle", "callbacks", "model_card", "automatic", "resuming", "lock"),
-    ("run_folder", "preparation"),
-    ("repeating", "comparison", "tracking"),
-    ("training", "inference", "extending"),
-    ("reproduction",),
-    ("report", "serving", "testing"),
-    ("cli",),
-    ("__main__",),
+ROOMS = (
+    "errors",
+    "types",
+    "functional",
+    "steps",
+    "config",
+    "data",
+    "metrics",
+    "embeddings",
+    "encoders",
+    "heads",
+    "model",
+    "runs",
+    "training",
+    "inference",
+    "report",
+    "testing",
+    "cli",
 )
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+"""The rooms from the ground up: each may import itself and the rooms before it."""
 ROOT = ""  # seqlab/__init__.py: hands the public names on
+OUTSIDE = (ROOT, "__main__")  # these two import from any room
 ROOT_NAMES = {"seqlab.__version__"}  # what a room may take from there
 
 HYDRA_ENTRIES = {"hydra.compose", "hydra.utils.instantiate", "hydra.utils.call", "hydra._internal.instantiate"}
@@ -61,13 +47,19 @@ class Use(NamedTuple):
 
 
 def imports(tree: ast.AST) -> Iterator[Use]:
-    """Yield what is imported anywhere in `tree`, in functions too; relative imports come out as a lone dot."""
+    """Yield what is imported anywhere in `tree`, in functions and by name too; relative imports come out as a lone dot."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (Use(node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             module = "." if node.level else node.module
             yield from (Use(node.lineno, f"{module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("import_module", "__import__"):
+            yield from (Use(node.lineno, arg.value) for arg in node.args if _is_string(arg))
+
+
+def _is_string(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def uses(tree: ast.AST) -> Iterator[Use]:
@@ -86,12 +78,10 @@ def room_of(path: Path) -> str:
 
 def upward(room: str, names: Iterable[Use]) -> Iterator[Use]:
     """Yield the imports that a file of `room` must not have."""
+    allowed = {room, *ROOMS[: ROOMS.index(room)]}
     for use in names:
         top, _, rest = use.name.partition(".")
-        if top != "seqlab" or use.name in ROOT_NAMES:
-            continue
-        target = rest.split(".")[0]
-        if target != room and not FLOOR.get(target, len(FLOORS)) < FLOOR.get(room, -1):
+        if top == "seqlab" and use.name not in ROOT_NAMES and rest.split(".")[0] not in allowed:
             yield use
 
 
@@ -128,30 +118,32 @@ PLUGIN_FILES = [path for path in python_files(PLUGINS) if "tests" not in path.pa
 
 
 def test_every_file_is_in_a_known_room() -> None:
-    homeless = [path for path in package_files(without=[ROOT]) if room_of(path) not in FLOOR]
-    assert not homeless, f"files in no known room: {told_paths(homeless)}; give the room its place in FLOORS"
+    homeless = [path for path in package_files(without=OUTSIDE) if room_of(path) not in ROOMS]
+    assert not homeless, f"files in no known room: {told_paths(homeless)}; give the room its place in ROOMS"
 
 
 def test_rooms_import_downward_only() -> None:
     offences = [
-        line for path in package_files(without=[ROOT]) for line in told(path, upward(room_of(path), imports(parsed(path))))
+        line for path in package_files(without=OUTSIDE) for line in told(path, upward(room_of(path), imports(parsed(path))))
     ]
-    assert not offences, f"imports of the same floor or of one above: {offences}"
+    assert not offences, f"imports of rooms that come later: {offences}"
 
 
 @pytest.mark.parametrize(
     ("room", "source", "n_offences"),
     [
-        ("lattices", "from seqlab.errors import DataError", 0),
-        ("lattices", "from seqlab import errors, __version__", 0),
-        ("lattices", "from seqlab.lattices.chain import Chain", 0),
-        ("lattices", "from seqlab.data.columns import Columns", 1),
-        ("lattices", "import seqlab.heads", 1),
-        ("lattices", "def f():\n    from seqlab import heads, errors, labeler", 2),
+        ("functional", "from seqlab.errors import DataError", 0),
+        ("functional", "from seqlab import errors, __version__", 0),
+        ("functional", "from seqlab.functional.linear_chain.chain import Chain", 0),
+        ("functional", "from seqlab.data.columns import Columns", 1),
+        ("functional", "import seqlab.heads", 1),
+        ("functional", "import_module('seqlab.heads')", 1),
+        ("steps", "importlib.import_module('seqlab.functional.padding')", 0),
+        ("functional", "def f():\n    from seqlab import heads, errors, model", 2),
         ("errors", "from seqlab.nowhere import x", 1),
         ("errors", "from seqlab import train", 1),
         ("encoders", "from seqlab.heads import Head", 1),
-        ("cli", "from seqlab.training import train\nfrom torch import nn", 0),
+        ("cli", "from seqlab.training.train import train\nfrom torch import nn", 0),
     ],
 )
 def test_upward_finds_what_climbs(room: str, source: str, n_offences: int) -> None:
@@ -162,8 +154,9 @@ def test_hydra_composes_and_instantiates_in_config_only() -> None:
     offences = [
         line for path in package_files(without=["config"]) for line in told(path, below(uses(parsed(path)), HYDRA_ENTRIES))
     ]
-    assert not offences, f"only seqlab/config.py composes and instantiates: {offences}"
-    assert list(below(uses(parsed(PACKAGE / "config.py")), HYDRA_ENTRIES)), "config.py is found to do neither"
+    assert not offences, f"only seqlab/config/compose.py composes and instantiates: {offences}"
+    for name in ("build", "compose"):
+        assert list(below(uses(parsed(PACKAGE / "config" / f"{name}.py")), HYDRA_ENTRIES)), f"config/{name}.py calls no Hydra"
 
 
 def test_plugins_do_without_hydra() -> None:
@@ -176,7 +169,7 @@ def test_plugins_do_without_hydra() -> None:
 
 def test_plugins_leave_composing_and_building_to_the_core() -> None:
     offences = [line for path in PLUGIN_FILES for line in told(path, below(uses(parsed(path)), HYDRA_ENTRIES))]
-    assert not offences, f"seqlab.config composes and builds for plugins, too: {offences}"
+    assert not offences, f"seqlab.config.compose composes and builds for plugins, too: {offences}"
 
 
 @pytest.mark.parametrize(
@@ -192,15 +185,15 @@ def test_plugins_leave_composing_and_building_to_the_core() -> None:
     ids=lambda value: next(iter(sorted(value))) if isinstance(value, set) else "",
 )
 def test_banned_names_are_nowhere(banned: set[str], reason: str) -> None:
-    # Lightning's checkpoints are torch files; resuming.py reads them with weights_only, which runs nothing.
-    exempt = {PACKAGE / "resuming.py"} if banned is PICKLES else set()
+    # Lightning's checkpoints are torch files; training/checkpoints.py reads them with weights_only, which runs nothing.
+    exempt = {PACKAGE / "training" / "checkpoints.py"} if banned is PICKLES else set()
     files = [path for path in (*package_files(), *PLUGIN_FILES) if path not in exempt]
     offences = [line for path in files for line in told(path, below(uses(parsed(path)), banned))]
     assert not offences, f"{reason}: {offences}"
 
 
 def test_checkpoints_are_read_as_data() -> None:
-    calls = [node for node in ast.walk(parsed(PACKAGE / "resuming.py")) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(parsed(PACKAGE / "training" / "checkpoints.py")) if isinstance(node, ast.Call)]
     loads = [call for call in calls if ast.unparse(call.func) == "torch.load"]
     assert loads
     assert all("weights_only=True" in ast.unparse(call) for call in loads)
@@ -219,15 +212,15 @@ def test_below_finds_what_is_banned(source: str) -> None:
     assert list(below(uses(ast.parse(source)), PICKLES))
 
 
-def test_lattices_are_functions_on_tensors() -> None:
-    files = [path for path in package_files() if room_of(path) == "lattices"]
+def test_functional_holds_no_modules_but_the_layers_of_dropout() -> None:
+    files = [path for path in package_files() if room_of(path) == "functional" and path.name != "dropout.py"]
     offences = [
         line
         for path in files
         for line in told(path, (use for use in uses(parsed(path)) if use.name in {"torch.nn", "torch.nn.Module"}))
     ]
     assert files
-    assert not offences, f"lattices hold no modules; torch.nn.functional is what they may use: {offences}"
+    assert not offences, f"functional/ holds pure functions; use torch.nn.functional: {offences}"
 
 
 def test_no_file_is_named_for_nothing() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from seqlab.comparison import Comparison, Finding
+    from seqlab.runs.comparison import Comparison, Finding
 
 DESCRIPTION = """Compare the first run with each other one on the test records that all of them answered.
 
@@ -46,7 +46,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the comparison."""
-    from seqlab.comparison import compare, sentence
+    from seqlab.runs.comparison import compare, sentence
 
     if options.n_resamples < 1:
         raise ConfigError(f"--n-resamples is {options.n_resamples}; expected at least 1")
@@ -80,7 +80,7 @@ def _print(found: "Comparison", sentences: list[str]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from seqlab.cli.consoles import table_console
+    from seqlab.cli.score_tables import table_console
 
     console = table_console()
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)

@@ -60,7 +60,7 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> int:
     """Examine the files; return 1 where there are errors (with --strict: findings), else 0."""
-    from seqlab.cli.consoles import table_console
+    from seqlab.cli.score_tables import table_console
     from seqlab.data.doctor import examine, find_leaks, format_of
     from seqlab.data.doctor.display import as_json, print_reports
     from seqlab.data.doctor.formats import files_in
@@ -88,7 +88,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 def convert(arguments: argparse.Namespace) -> int:
     """Convert one file, and tell what was lost."""
-    from seqlab.data.conversion import convert_file
+    from seqlab.data.convert import convert_file
     from seqlab.data.doctor import format_of
     from seqlab.errors import ConfigError
 

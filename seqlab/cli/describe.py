@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.allowing import add_allow
+from seqlab.cli.inputs import add_allow
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from rich import box
     from rich.table import Table
 
-    from seqlab.cli.consoles import table_console
+    from seqlab.cli.score_tables import table_console
     from seqlab.report import parameter_rows
 
     console = table_console()
@@ -59,8 +59,9 @@ def _count(number: int) -> str:
 
 
 def _model(words: list[str], *, allow: list[str]) -> "nn.Module":
-    from seqlab.bundle import load_bundle
-    from seqlab.training import untrained
+    from seqlab.model.bundle import load_bundle
+    from seqlab.runs.find_model import find_bundle
+    from seqlab.training.train import untrained
 
     is_model = len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists())
-    return load_bundle(Path(words[0]), allow=allow).labeler if is_model else untrained(words)
+    return load_bundle(find_bundle(Path(words[0])), allow=allow).labeler if is_model else untrained(words)

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.allowing import add_allow
-from seqlab.cli.inputs import STDIN, add_input_options, input_format, opened
+from seqlab.cli.inputs import STDIN, add_allow, add_input_options, input_format, opened
+from seqlab.data.atomic_write import replacing
 from seqlab.errors import ConfigError
-from seqlab.replacing import replacing
 
 if TYPE_CHECKING:
     from seqlab.inference import Tagger
-    from seqlab.inference.vector_files import VectorFile
+    from seqlab.inference.vectors.files import VectorFile
 
 DESCRIPTION = """Write the vectors of the records of FILE, or standard input: what the model's encoder sums each up in.
 
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     with opened(options.file) as stream:
         from seqlab.inference.lines import line_stretches
         from seqlab.inference.tagger import Tagger
-        from seqlab.inference.vector_files import file_type
+        from seqlab.inference.vectors.files import file_type
 
         file_type(options.output)
         tagger = Tagger.load(options.model, allow=options.allow)
@@ -72,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 @contextmanager
 def _written(options: argparse.Namespace, tagger: "Tagger") -> Iterator["VectorFile"]:
     """Open the output."""
-    from seqlab.inference.vector_files import file_type, kind_of
+    from seqlab.inference.vectors.files import file_type, kind_of
 
     path: Path = options.output
     with replacing(path) as unfinished:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.allowing import add_allow
+from seqlab.cli.inputs import add_allow
 from seqlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _scores_by_set(
     options: argparse.Namespace, tagger: "Tagger", sets: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the source and the scores of each data set that is asked for, by the names that they have in training."""
-    from seqlab.data.sets import renamed, score_names, set_path
+    from seqlab.data.multitask.data_sets import renamed, score_names, set_path
 
     facts = tagger.bundle.facts
     names = score_names({name: data["heads"] for name, data in sets.items()})
@@ -160,8 +160,8 @@ def _records(
     options: argparse.Namespace, trained: Mapping[str, Any], facts: Mapping[str, Any], *, path: str
 ) -> "tuple[str, Dataset]":
     """Return the records that are scored, and where they are from; `path` is where the config of their data set stands."""
-    from seqlab.admission import allowed
-    from seqlab.config import build, known_targets
+    from seqlab.config.build import build, known_targets
+    from seqlab.config.user_classes import allowed
 
     name = options.format or _format_of_file(options.data, trained)
     data = _data_config(name) if name else trained
@@ -211,7 +211,7 @@ def _as_trained(reader: Mapping[str, Any], trained: Mapping[str, Any]) -> Mappin
 
 
 def _data_config(name: str) -> Mapping[str, Any]:
-    from seqlab.config import compose, options_of, plain
+    from seqlab.config.compose import compose, options_of, plain
     from seqlab.data.doctor.formats import FORMATS
 
     if name not in options_of("data"):
@@ -227,7 +227,7 @@ def _changed(reader: Mapping[str, Any], settings: Sequence[str]) -> Any:
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    from seqlab.config import plain
+    from seqlab.config.compose import plain
 
     if any(setting.startswith("_target_") for setting in settings):
         raise ConfigError(f"--set is {settings}; another reader is chosen by --format")

@@ -76,3 +76,15 @@ def input_format(options: argparse.Namespace, tagger: "Tagger", *, needed: Seque
     reader = tagger.bundle.facts.get("data", {}).get("reader", {})
     layout = conll_format(reader, columns=columns, needed=needed)
     return replace(layout, comment_prefix=options.comment_prefix) if options.comment_prefix else layout
+
+
+def add_allow(parser: argparse.ArgumentParser) -> None:
+    """Add the option."""
+    parser.add_argument(
+        "--allow",
+        metavar="FILE.CLASS",
+        action="append",
+        default=[],
+        help="import a class that the model is made of, though no plugin brings it, from FILE.py in the working folder;"
+        " only for files that you trust; may be repeated",
+    )

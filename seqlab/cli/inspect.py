@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.allowing import add_allow
+from seqlab.cli.inputs import add_allow
 from seqlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ class Jobs:
         from hydra.types import RunMode
         from omegaconf.errors import OmegaConfBaseException
 
-        from seqlab.overrides import explain
+        from seqlab.config.mistakes import explain
 
         hydra = HydraConfig.get()
         try:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from seqlab import __version__
-from seqlab.allocation import keep_freed_memory
 from seqlab.cli import compare, data, describe, encode, evaluate, inspect, plugins, predict, report, reproduce, search, train
+from seqlab.cli.process import keep_freed_memory
+from seqlab.config.plugins.commands import commands_of_plugins
 from seqlab.errors import SeqlabError
-from seqlab.plugins.commands import commands_of_plugins
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from seqlab.plugins import Discovery, Installed, Plugin
+    from seqlab.config.plugins import Discovery, Installed, Plugin
 
 KINDS = ("encoder", "head", "embedding", "reader", "field")
 DESCRIPTION = """Show what brings options to configs: seqlab itself, and the plugins that are installed.
@@ -61,7 +61,7 @@ def _add_new(actions: Any) -> None:
 
 def show(options: argparse.Namespace) -> int:
     """Print what is installed."""
-    from seqlab.plugins import discover
+    from seqlab.config.plugins import discover
 
     found = discover()
     if options.json:
@@ -74,8 +74,8 @@ def show(options: argparse.Namespace) -> int:
 
 def doctor(options: argparse.Namespace) -> int:
     """Print what the examination finds; return 1 where something is broken, else 0."""
-    from seqlab.extending import examine
-    from seqlab.plugins import discover
+    from seqlab.config.plugins import discover
+    from seqlab.config.plugins.authoring import examine
 
     with _without_warnings():
         reports = examine(options.names)
@@ -92,7 +92,7 @@ def doctor(options: argparse.Namespace) -> int:
 
 def new(options: argparse.Namespace) -> int:
     """Write the plugin, and print what to do next."""
-    from seqlab.extending import start_plugin
+    from seqlab.config.plugins.authoring import start_plugin
 
     root = start_plugin(options.name, kind=options.kind, folder=options.dir)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
@@ -132,7 +132,7 @@ def _identity(one: "Installed") -> dict[str, Any]:
 
 
 def _print_table(found: "Discovery") -> None:
-    from seqlab.cli.consoles import table_console
+    from seqlab.cli.score_tables import table_console
 
     console = table_console()
     (_print_by_plugin if console.is_terminal else _print_rows)(found, console)

@@ -8,8 +8,7 @@ from io import TextIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from seqlab.cli.allowing import add_allow
-from seqlab.cli.inputs import STDIN, add_input_options, input_format, opened
+from seqlab.cli.inputs import STDIN, add_allow, add_input_options, input_format, opened
 from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -11,14 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from seqlab.cli.consoles import table_console
 from seqlab.cli.results import shortest
-from seqlab.cli.score_tables import by_head, shown
+from seqlab.cli.score_tables import by_head, shown, table_console
 from seqlab.errors import SeqlabError
-from seqlab.finished_repeat import REPEATS
+from seqlab.runs.repeated_run import REPEATS
 
 if TYPE_CHECKING:
-    from seqlab.training import Run
+    from seqlab.training.train import Run
 
 _OTHER_MODE = re.compile(r"/(span_f1|precision|recall)/(?!strict$)\w+$")
 
@@ -55,8 +54,8 @@ def _rows(result: "Run") -> list[str]:
     """Return the metrics that the table shows, by test where it was scored: the main score of each head, the others but for
     other ways to count spans than strict, and what was monitored.
     """
-    from seqlab.module import flat_scores
-    from seqlab.repeating import MONITORED
+    from seqlab.metrics.flat_scores import flat_scores
+    from seqlab.training.repeats import MONITORED
 
     assert result.repeats is not None
     split = next((name for name in ("test", "val") if result.metrics.get(name)), None)

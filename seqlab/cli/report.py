@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seqlab.cli.allowing import add_allow
+from seqlab.cli.inputs import add_allow
 from seqlab.errors import ConfigError
 
 FORMATS = {"html": ".html", "markdown": ".md", "json": ".json"}

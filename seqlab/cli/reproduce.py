@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.allowing import add_allow
+from seqlab.cli.inputs import add_allow
 
 if TYPE_CHECKING:
-    from seqlab.reproduction import Difference, Reproduction
+    from seqlab.training.reproduce import Difference, Reproduction
 
 DESCRIPTION = """Train again as a run folder says (config, data, seed, threads), and compare with what it left.
 
@@ -46,7 +46,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train again and print what differs."""
-    from seqlab.reproduction import Original
+    from seqlab.training.reproduce import Original
 
     original = Original(options.folder)
     changed = original.changed_data()
@@ -90,7 +90,7 @@ def _print_table(metrics: Sequence["Difference"]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from seqlab.cli.consoles import table_console
+    from seqlab.cli.score_tables import table_console
 
     console = table_console()
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)

@@ -13,7 +13,7 @@ from seqlab.cli.score_tables import by_head, print_scores
 
 if TYPE_CHECKING:
     from seqlab.inference import Layer, TaggedRecord
-    from seqlab.training import Run
+    from seqlab.training.train import Run
 
 N_LOOKED_AT = 2000
 """Test records among which examples are looked for."""

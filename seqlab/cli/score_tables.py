@@ -117,3 +117,13 @@ def _percent(*values: float) -> list[str]:
 
 def _support(labels: Mapping[str, Mapping[str, Any]]) -> int:
     return int(sum(scores["support"] for scores in labels.values()))
+
+
+_PLAIN_WIDTH = 10_000
+"""Characters a line where the output is no terminal: a line a row, whatever its length."""
+
+
+def table_console() -> Console:
+    """Return a console as wide as the terminal; elsewhere so wide that no table is wrapped."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PLAIN_WIDTH)

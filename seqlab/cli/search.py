@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.allowing import add_allow
-from seqlab.cli.inputs import add_input_options, input_format, opened
+from seqlab.cli.inputs import add_allow, add_input_options, input_format, opened
 from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from seqlab.inference.nearest import Neighbour, VectorSearch
+    from seqlab.inference.vectors.search import Neighbour, VectorSearch
 
 FORMATS = ("table", "jsonl")
 DESCRIPTION = """Find the rows of VECTORS, a Parquet file of `seqlab encode`, that are nearest to a query by cosine, exactly.
@@ -54,7 +53,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the nearest rows."""
     _check(options)
-    from seqlab.inference.nearest import VectorSearch
+    from seqlab.inference.vectors.search import VectorSearch
 
     search = VectorSearch(options.vectors)
     names, queries = _by_row(options, search) if options.row else _encoded(options, search)
@@ -113,7 +112,7 @@ def _print_table(name: str, found: "Sequence[Neighbour]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from seqlab.cli.consoles import table_console
+    from seqlab.cli.score_tables import table_console
 
     console = table_console()
     columns = [key for key in (found[0].content if found else {}) if any(one.content[key] is not None for one in found)]

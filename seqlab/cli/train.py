@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqlab.typed import Typed
+    from seqlab.config.overrides import Typed
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """With this set Hydra hands its errors on, instead of printing them and leaving; a user who sets it wants tracebacks."""
@@ -43,12 +43,12 @@ def run(words: Sequence[str]) -> int:
     from omegaconf.errors import OmegaConfBaseException
 
     from seqlab.cli.jobs import Jobs, processes_of
-    from seqlab.config import register_search_path
-    from seqlab.open_mappings import opened
-    from seqlab.overrides import check_overrides, explain
-    from seqlab.paths import config_dir
-    from seqlab.suited import with_suited
-    from seqlab.typed import typed_in
+    from seqlab.config.compose import register_search_path
+    from seqlab.config.data_defaults import with_suited
+    from seqlab.config.mistakes import check_overrides, explain
+    from seqlab.config.open_mappings import opened
+    from seqlab.config.overrides import typed_in
+    from seqlab.config.paths import config_dir
 
     check_overrides(words)
     typed = typed_in(opened(with_suited(words)))
@@ -86,7 +86,7 @@ def _train(config: Any, *, typed: "Typed") -> float | None:
     from seqlab.cli.jobs import is_first_process
     from seqlab.cli.repeats import print_repeats
     from seqlab.cli.results import print_run
-    from seqlab.training import run as run_config
+    from seqlab.training.train import run as run_config
 
     result = run_config(config, typed=typed)
     if result.repeats is not None:

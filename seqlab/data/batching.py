@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Int
 from torch.utils.data import Dataset, Sampler, SequentialSampler
 
-from seqlab.data.encoding import Batch
-from seqlab.data.joining import Split
+from seqlab.data.batch import Batch
+from seqlab.data.multitask.joined import Split
 from seqlab.errors import ConfigError
 
 N_BUCKET_BATCHES = 16

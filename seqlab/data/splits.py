@@ -1,12 +1,24 @@
-"""Train, val and test: their names, and which of them owns what, where the data comes without an official split."""
+"""Train, val and test: reading them, and which of them owns what, where the data comes without an official split."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import isclose
-from typing import final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
 
+import datasets
+import numpy as np
+
+from seqlab.config.build import build
+from seqlab.data.folds import Fold
 from seqlab.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from seqlab.data.readers import Reader
+
+log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
 
@@ -49,3 +61,43 @@ class HashedSplits:
             if point < total:
                 return split
         return SPLITS[-1]
+
+
+def read_splits(
+    config: Mapping[str, Any], *, targets: frozenset[str], seed: int, path: str = "data", fold: Fold | None = None
+) -> dict[str, datasets.Dataset]:
+    """Return the records of each split that the data config names; without `val`, `holdout` of `train` becomes it.
+
+    `path` is where `config` stands, for messages. With a `fold`, that part of `train` takes the place of `test`, which is
+    not read.
+
+    Raises: DataError for files that are missing or wrong; ConfigError for a split of another name.
+    """
+    reader: Reader = build(config["reader"], targets=targets, path=f"{path}.reader")
+    unknown = set(config["splits"]) - set(SPLITS)
+    if unknown:
+        raise ConfigError(f"{path}.splits has {', '.join(sorted(unknown))}; expected {', '.join(SPLITS)}")
+    folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
+    wanted = {split: name for split, name in config["splits"].items() if name and not (fold and split == "test")}
+    paths = {split: folder / name for split, name in wanted.items()}
+    records = {split: reader.read(path) for split, path in paths.items()}
+    for split, found in records.items():
+        if not len(found):
+            without = f", or leave it out with {path}.splits.{split}=null" if split != "train" else ""
+            raise DataError(f"{paths[split]}: no record to read as split {split}; choose another file{without}")
+    if fold is not None and "train" in records:
+        records |= fold.split(records["train"], seed=seed, path=path)
+    if "train" in records and "val" not in records:
+        records |= _held_out(records["train"], share=config["holdout"], seed=seed, path=path)
+    return records
+
+
+def _held_out(records: datasets.Dataset, *, share: float, seed: int, path: str) -> dict[str, datasets.Dataset]:
+    if not 0 < share < 1:
+        raise ConfigError(f"{path}.holdout is {share}; expected a share of the training records between 0 and 1")
+    n_val = max(1, round(share * len(records)))
+    if n_val >= len(records):
+        raise DataError(f"{len(records)} training records are too few to hold {n_val} out; set {path}.splits.val")
+    rows = np.random.default_rng(seed).permutation(len(records))
+    log.info("no validation split: holding out %d of %d training records (%s.holdout=%s)", n_val, len(records), path, share)
+    return {"train": records.select(np.sort(rows[n_val:])), "val": records.select(np.sort(rows[:n_val]))}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, final
 
+from seqlab.data.atomic_write import replacing
 from seqlab.errors import DataError
-from seqlab.replacing import replacing
 
 Record: TypeAlias = Mapping[str, Any]
 Target: TypeAlias = Path | Callable[[str], object]

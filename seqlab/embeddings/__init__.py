@@ -3,8 +3,8 @@
 from seqlab.embeddings.base import Embedding
 from seqlab.embeddings.categories import CategoryEmbedding, CategoryIds
 from seqlab.embeddings.characters import CharCnnEmbedding, CharLstmEmbedding
+from seqlab.embeddings.concat import EmbeddingLayer
 from seqlab.embeddings.frames import FrameEmbedding
-from seqlab.embeddings.layer import EmbeddingLayer
 from seqlab.embeddings.vectors import VectorEmbedding
 
 __all__ = [

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqlab.data.encoding import Batch
+from seqlab.data.batch import Batch
 from seqlab.data.fields import Field
 
 

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqlab.data.encoding import Batch
+from seqlab.data.batch import Batch
 from seqlab.data.fields import CategoryField
 from seqlab.data.vocabulary import N_RESERVED, PADDING, UNKNOWN
-from seqlab.dropout import bernoulli_mask
 from seqlab.embeddings.base import Embedding
 from seqlab.errors import ConfigError
+from seqlab.functional.dropout import bernoulli_mask
 
 
 @final

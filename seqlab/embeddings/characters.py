@@ -8,14 +8,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqlab.data.encoding import Batch
+from seqlab.data.batch import Batch
 from seqlab.data.fields import CharacterField, Spellings
 from seqlab.data.vocabulary import PADDING
-from seqlab.directions import last_steps, reverse_steps
-from seqlab.dropout import get_dropout
 from seqlab.embeddings.base import Embedding
 from seqlab.errors import ConfigError
-from seqlab.steps import step_mask
+from seqlab.functional.dropout import get_dropout
+from seqlab.functional.padding import last_steps, reverse_steps, step_mask
 
 N_GROUPS = 4
 """Words come sorted by length; cut into four groups they need a third of the padding, and the group overhead is still small."""

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqlab.data.encoding import Batch
+from seqlab.data.batch import Batch
 from seqlab.data.fields import VectorField
 from seqlab.data.vocabulary import N_RESERVED, UNKNOWN
-from seqlab.dropout import bernoulli_mask
 from seqlab.embeddings.base import Embedding
+from seqlab.functional.dropout import bernoulli_mask
 
 
 @final

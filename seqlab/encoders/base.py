@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 from torch import nn
 
-from seqlab.data.encoding import Batch
+from seqlab.data.batch import Batch
 from seqlab.steps import Steps
 
 

@@ -6,10 +6,10 @@ from typing import final
 import torch
 from torch import nn
 
-from seqlab.data.encoding import Batch
+from seqlab.data.batch import Batch
 from seqlab.encoders.base import Encoder
 from seqlab.errors import ConfigError
-from seqlab.recurrence.activations import get_activation
+from seqlab.functional.recurrence.activations import get_activation
 from seqlab.steps import Steps
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqlab.encoders.cells import Cell, LstmCell, State
 from seqlab.errors import ConfigError
-from seqlab.recurrence import compiled
+from seqlab.functional.recurrence import compiled
 
 
 @final

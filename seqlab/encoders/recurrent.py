@@ -10,14 +10,14 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from seqlab.directions import ReadingOrder
-from seqlab.dropout import get_dropout
 from seqlab.encoders.base import Encoder
 from seqlab.encoders.cells import Cell, State
 from seqlab.encoders.connections import CONNECTIONS, Connection
 from seqlab.encoders.layer import RecurrentLayer, last_states
 from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
 from seqlab.errors import ConfigError
+from seqlab.functional.dropout import get_dropout
+from seqlab.functional.padding import ReadingOrder
 from seqlab.steps import Steps
 
 

@@ -5,14 +5,15 @@ from seqlab.heads.biaffine import BiaffineSpanHead
 from seqlab.heads.crf import CrfTokenHead, SecondOrderCrfTokenHead
 from seqlab.heads.ctc import CtcHead
 from seqlab.heads.hmm import HmmTokenHead
-from seqlab.heads.hybrid import HmmHybridHead
+from seqlab.heads.hmm_hybrid import HmmHybridHead
 from seqlab.heads.pairs import PairLabelHead, PairScoreHead
 from seqlab.heads.segment import SegmentHead
 from seqlab.heads.semi_markov import SemiMarkovHead
 from seqlab.heads.sequence import LabelHead, MultiLabelHead, SequenceHead
-from seqlab.heads.tags import TagHead
+from seqlab.heads.softmax import SoftmaxTokenHead
+from seqlab.heads.tag import TagHead
 from seqlab.heads.temporal import TemporalHead
-from seqlab.heads.token import SoftmaxTokenHead, TokenHead
+from seqlab.heads.token import TokenHead
 
 __all__ = [
     "BiaffineSpanHead",

@@ -8,10 +8,10 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.fields import Field
-from seqlab.heads.spans import SpanView
+from seqlab.heads.parts.span_views import SpanView
 from seqlab.steps import Steps
 from seqlab.types import Alternative, Prediction
 

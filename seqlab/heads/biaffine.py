@@ -7,19 +7,20 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.fields import NO_TARGET, EncodedSpans, LabelledSpan, LabelledSpans, SpanField
 from seqlab.errors import ConfigError
+from seqlab.functional.padding import step_mask
 from seqlab.heads.base import Head
-from seqlab.heads.fitting import Misfits
-from seqlab.heads.ranges import check_at_least
-from seqlab.heads.span_choice import best_spans
-from seqlab.heads.span_scores import BiaffineSpanScores
-from seqlab.heads.spans import FoundStretches, spans_of
-from seqlab.heads.temperature import Temperature
+from seqlab.heads.parts.misfits import Misfits
+from seqlab.heads.parts.non_crossing import best_spans
+from seqlab.heads.parts.ranges import check_at_least
+from seqlab.heads.parts.span_scorer import BiaffineSpanScores
+from seqlab.heads.parts.span_views import FoundStretches, spans_of
+from seqlab.heads.parts.temperature import Temperature
 from seqlab.metrics import calibration_scores, span_set_scores
-from seqlab.steps import Steps, step_mask
+from seqlab.steps import Steps
 from seqlab.types import Prediction, Span
 
 

@@ -7,16 +7,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from seqlab.data.encoding import Batch
+from seqlab.data.batch import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.errors import ConfigError
-from seqlab.heads.constraints import Readings, SchemeConstraints
-from seqlab.heads.ranges import check_at_least
-from seqlab.heads.tags import OUTSIDE
+from seqlab.functional import linear_chain
+from seqlab.functional.linear_chain import Chain, second_order
+from seqlab.functional.linear_chain.second_order import SecondOrderChain
+from seqlab.heads.parts.constraints import Readings, SchemeConstraints
+from seqlab.heads.parts.ranges import check_at_least
+from seqlab.heads.tag import OUTSIDE
 from seqlab.heads.token import LinearTokenHead
-from seqlab.lattices import linear_chain, second_order
-from seqlab.lattices.linear_chain import Chain
-from seqlab.lattices.second_order import SecondOrderChain
 from seqlab.steps import Steps
 from seqlab.types import Alternative
 

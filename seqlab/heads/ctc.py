@@ -9,14 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seqlab.data.encoding import Batch
+from seqlab.data.batch import Batch
 from seqlab.data.fields import LabelSequenceField, LabelSequences
 from seqlab.errors import ConfigError
-from seqlab.heads.label_counts import LabelCounts
-from seqlab.heads.processes import add_up_processes_
-from seqlab.heads.ranges import check_at_least, check_finite
-from seqlab.heads.temporal import TemporalHead
-from seqlab.lattices.alignment import (
+from seqlab.functional.alignment import (
     Hypothesis,
     LabelPrior,
     Topology,
@@ -25,6 +21,9 @@ from seqlab.lattices.alignment import (
     ctc_prefix_beam_search,
     ctc_topology,
 )
+from seqlab.heads.parts.bigram_counts import LabelCounts, add_up_processes_
+from seqlab.heads.parts.ranges import check_at_least, check_finite
+from seqlab.heads.temporal import TemporalHead
 from seqlab.steps import Steps
 from seqlab.types import Alternative, Prediction
 

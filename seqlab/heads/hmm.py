@@ -6,15 +6,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqlab.data.encoding import Batch
+from seqlab.data.batch import Batch
 from seqlab.data.fields import NO_TARGET, CategoryField, TagTargets
 from seqlab.data.vocabulary import N_RESERVED, PADDING, UNKNOWN
 from seqlab.errors import ConfigError
-from seqlab.heads.constraints import Readings, SchemeConstraints
-from seqlab.heads.processes import add_up_processes_
+from seqlab.functional import linear_chain
+from seqlab.functional.linear_chain import Chain
+from seqlab.heads.parts.bigram_counts import add_up_processes_
+from seqlab.heads.parts.constraints import Readings, SchemeConstraints
 from seqlab.heads.token import TokenHead
-from seqlab.lattices import linear_chain
-from seqlab.lattices.linear_chain import Chain
 from seqlab.steps import Steps
 
 ESTIMATES = ("counts", "em")

@@ -15,13 +15,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
 from seqlab.data.fields import LabelField, ScoreField
-from seqlab.data.sides import SECOND
-from seqlab.dropout import NaiveDropout
+from seqlab.data.pairs import SECOND
 from seqlab.errors import ConfigError, DataError
-from seqlab.heads.pooling import get_pooling
+from seqlab.functional.dropout import NaiveDropout
+from seqlab.heads.parts.pooling import get_pooling
 from seqlab.heads.sequence import ChoiceHead, LabelHead
 from seqlab.metrics import agreement_scores
 from seqlab.steps import Steps

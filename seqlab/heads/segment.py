@@ -8,18 +8,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
 from seqlab.data.fields import SegmentBounds, SegmentBoundsField, SegmentLabelField
-from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError
+from seqlab.functional.dropout import NaiveDropout
+from seqlab.functional.padding import step_mask
 from seqlab.heads.base import Head
 from seqlab.heads.crf import CrfTokenHead
-from seqlab.heads.pooling import get_pooling
-from seqlab.heads.spans import GivenSegments, GoldSpans
-from seqlab.heads.token import SoftmaxTokenHead
+from seqlab.heads.parts.pooling import get_pooling
+from seqlab.heads.parts.span_views import GivenSegments, GoldSpans
+from seqlab.heads.softmax import SoftmaxTokenHead
 from seqlab.metrics import classification_scores
-from seqlab.steps import Steps, step_mask
+from seqlab.steps import Steps
 from seqlab.types import Alternative, Prediction
 
 

@@ -8,15 +8,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from seqlab.data.encoding import Batch, EncodedRecords
+from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.fields import TagField
 from seqlab.data.schemes import Scheme
 from seqlab.errors import ConfigError
-from seqlab.heads.fitting import Misfits
-from seqlab.heads.tags import TagHead
-from seqlab.heads.temperature import Temperature
-from seqlab.lattices import semi_markov
-from seqlab.lattices.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
+from seqlab.functional import semi_markov
+from seqlab.functional.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
+from seqlab.heads.parts.misfits import Misfits
+from seqlab.heads.parts.temperature import Temperature
+from seqlab.heads.tag import TagHead
 from seqlab.steps import Steps
 from seqlab.types import Alternative, Prediction, Span
 

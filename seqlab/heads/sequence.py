@@ -7,15 +7,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
 from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField, ScoreField
-from seqlab.dropout import NaiveDropout
+from seqlab.functional.dropout import NaiveDropout
 from seqlab.heads.base import Head
-from seqlab.heads.cross_entropy import CrossEntropy, mean
-from seqlab.heads.pooling import get_pooling
-from seqlab.heads.ranges import check_probability
-from seqlab.heads.temperature import Temperature
+from seqlab.heads.parts.cross_entropy import CrossEntropy, mean
+from seqlab.heads.parts.pooling import get_pooling
+from seqlab.heads.parts.ranges import check_probability
+from seqlab.heads.parts.temperature import Temperature
 from seqlab.metrics import calibration_scores, classification_scores, multilabel_scores
 from seqlab.steps import Steps
 from seqlab.types import Alternative, Prediction

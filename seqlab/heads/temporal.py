@@ -9,16 +9,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.fields import LabelSequenceField, LabelSequences
-from seqlab.dropout import NaiveDropout
 from seqlab.errors import ConfigError
+from seqlab.functional.alignment import Topology, best_alignment, label_spans, min_steps
+from seqlab.functional.dropout import NaiveDropout
+from seqlab.functional.padding import step_mask
 from seqlab.heads.base import Head
-from seqlab.heads.fitting import Misfits
-from seqlab.lattices.alignment import Topology, best_alignment, label_spans, min_steps
+from seqlab.heads.parts.misfits import Misfits
 from seqlab.metrics import closest_references, label_error_rate
-from seqlab.steps import Steps, step_mask
+from seqlab.steps import Steps
 from seqlab.types import Prediction
 
 N_CHECKED = 1024

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, final
 
-from seqlab.data.sides import SECOND
+from seqlab.data.pairs import SECOND
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference.lines import Line, without_mark
 

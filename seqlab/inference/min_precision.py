@@ -7,11 +7,11 @@ did, or no span of the type was found there, nothing vouches for it, and none of
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, final
 
-from seqlab.bundle import Bundle
 from seqlab.data.columns import Columns
 from seqlab.errors import BundleError, ConfigError
-from seqlab.heads.spans import FoundSpans, count_labels
+from seqlab.heads.parts.span_views import FoundSpans, count_labels
 from seqlab.metrics import CurvePoint, PrecisionCurve, precision_recall_f1
+from seqlab.model.bundle import Bundle
 from seqlab.types import Prediction
 
 

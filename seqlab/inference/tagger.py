@@ -10,19 +10,20 @@ import datasets
 import numpy as np
 import torch
 
-from seqlab.bundle import Bundle, load_bundle
+from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.batching import sorted_batches
-from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.data.fields import Field
+from seqlab.data.pairs import SECOND
 from seqlab.data.records import records_from_columns
-from seqlab.data.sides import SECOND
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import DataError
 from seqlab.heads import Head, SegmentHead, TagHead
-from seqlab.inference.encoding import EncodedRecord, encode
 from seqlab.inference.min_precision import MinPrecision
 from seqlab.inference.records import Layer, TaggedRecord
-from seqlab.labeler import Labeler
+from seqlab.inference.vectors.encode import EncodedRecord, encode
+from seqlab.model.bundle import Bundle, load_bundle
+from seqlab.model.labeler import Labeler
+from seqlab.runs.find_model import find_bundle
 from seqlab.types import Prediction
 
 Input: TypeAlias = str | Sequence[str] | Mapping[str, Any]
@@ -65,7 +66,7 @@ class Tagger:
             BundleError: there is no model, or it cannot be loaded.
             ConfigError: a class in `allow` is not there, or no part of a model.
         """
-        return cls(load_bundle(Path(path), allow=allow))
+        return cls(load_bundle(find_bundle(Path(path)), allow=allow))
 
     def predict(
         self,

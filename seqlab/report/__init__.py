@@ -1,6 +1,6 @@
 """Reading models and results: what a model is made of, and what it does inside."""
 
-from seqlab.report.inspection import Inspection, inspect, mean_gates, write_inspection
-from seqlab.report.parameters import ParameterRow, parameter_rows
+from seqlab.report.model.inspection import Inspection, inspect, mean_gates, write_inspection
+from seqlab.report.model.parameters import ParameterRow, parameter_rows
 
 __all__ = ["Inspection", "ParameterRow", "inspect", "mean_gates", "parameter_rows", "write_inspection"]

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqlab.errors import DataError
-from seqlab.finished_repeat import FinishedRepeat
-from seqlab.finished_run import CONFIG, FinishedRun
 from seqlab.report.document.model import Document
 from seqlab.report.run import run_report
 from seqlab.report.sweep import read_folder, read_study, study_report
 from seqlab.report.sweep.repeats import repeats_section
+from seqlab.runs.repeated_run import FinishedRepeat
+from seqlab.runs.run import CONFIG, FinishedRun
 
 
 def report_of(path: Path, *, n_examples: int, allow: Sequence[str] = ()) -> Document:

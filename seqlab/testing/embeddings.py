@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
 from seqlab.data.fields import Field
 from seqlab.embeddings import Embedding
 from seqlab.steps import Steps

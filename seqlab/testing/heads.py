@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
 from seqlab.data.fields import Field
 from seqlab.heads import Head
 from seqlab.steps import Steps

@@ -1,6 +1,6 @@
 """What every plugin promises."""
 
-from seqlab.extending import examine
+from seqlab.config.plugins.authoring import examine
 
 
 class PluginContract:

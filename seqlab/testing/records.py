@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
 from seqlab.data.fields import Field
 from seqlab.data.records import records_from_columns
 from seqlab.steps import Steps

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqlab.training import Run, train
+from seqlab.training.train import Run, train
 
 SENTENCES = (
     (["Ada", "met", "Kiel"], ["B-PER", "O", "B-LOC"], "ask"),

@@ -15,8 +15,8 @@ from seqlab import __version__
 from seqlab.cli import main
 from seqlab.cli.plugins import KINDS as KINDS_SHOWN
 from seqlab.cli.plugins import _print_by_plugin
-from seqlab.extending import KINDS
-from seqlab.plugins import discover
+from seqlab.config.plugins import discover
+from seqlab.config.plugins.authoring import KINDS
 
 FAULTY = {"encoder/doubled": "_target_: {package}.Doubled\ncolour: red\n"}
 

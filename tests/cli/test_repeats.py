@@ -7,9 +7,9 @@ import pytest
 
 from seqlab.cli import main
 from seqlab.cli.repeats import print_repeats
-from seqlab.repeating import nested
 from seqlab.testing.runs import SMALL, write_corpus
-from seqlab.training import Run
+from seqlab.training.repeats import nested
+from seqlab.training.train import Run
 
 FAST = [*SMALL, "trainer.max_epochs=1", "seed=7"]
 
@@ -90,7 +90,7 @@ def test_what_is_no_share_is_shown_as_it_is(tmp_path: Path, capsys: pytest.Captu
 def test_a_failed_repetition_is_named_and_the_status_is_not_zero(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seqlab import training
+    from seqlab.training import train as training
 
     whole = training.run_once
 

@@ -11,7 +11,7 @@ from seqlab.encoders import Cell, GruCell, LstmCell, RnnCell
 from seqlab.encoders.cells.base import draw_noise
 from seqlab.encoders.cells.initialisation import INITIALISATIONS, initialise
 from seqlab.errors import ConfigError
-from seqlab.recurrence.noise import Noise
+from seqlab.functional.recurrence.noise import Noise
 
 INPUTS, WIDTH = 3, 4
 LSTM: dict[str, Any] = {

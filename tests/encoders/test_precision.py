@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from seqlab.config import build, compose, known_targets, options_of, plain
-from seqlab.native import without_libraries
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import compose, options_of, plain
+from seqlab.functional.native import without_libraries
 from seqlab.steps import Steps
 
 QUIET = ["encoder.width=8", "encoder.depth=2", "encoder.drop_prob=0", "encoder.output_drop_prob=0", "paths.run_dir=."]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from seqlab.config import build, compose, known_targets, plain
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import compose, plain
 from seqlab.encoders import Encoder, RecurrentEncoder
 from seqlab.errors import ConfigError
 from seqlab.steps import Steps

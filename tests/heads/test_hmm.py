@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 import seqlab
+from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import Batch
 from seqlab.data.fields import CategoryField, TagField
 from seqlab.data.records import records_from_columns
 from seqlab.data.vocabulary import UNKNOWN

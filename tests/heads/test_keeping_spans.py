@@ -11,7 +11,7 @@ from seqlab.data.fields import SegmentBoundsField, SegmentLabelField, TagField
 from seqlab.data.records import records_from_columns
 from seqlab.data.schemes import SCHEME_NAMES, get_scheme
 from seqlab.heads import SegmentHead, SoftmaxTokenHead
-from seqlab.heads.spans import FoundStretches, count_labels
+from seqlab.heads.parts.span_views import FoundStretches, count_labels
 from seqlab.types import Prediction, Span
 
 SPANS = [Span(0, 2, "a"), Span(2, 3, "b"), Span(3, 4, "a"), Span(4, 6, "a"), Span(7, 8, "b")]

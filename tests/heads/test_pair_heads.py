@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns, string_records
-from seqlab.data.encoding import Batch
 from seqlab.data.fields import Field, LabelField, ScoreField
 from seqlab.errors import ConfigError, DataError
 from seqlab.heads import Head, PairLabelHead, PairScoreHead

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqlab.data.batch import EncodedRecords
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields import PartialTagField
 from seqlab.data.records import records_from_columns
 from seqlab.errors import DataError

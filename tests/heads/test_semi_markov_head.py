@@ -4,8 +4,8 @@ import torch
 from seqlab.data.columns import string_records
 from seqlab.data.fields import TagField
 from seqlab.errors import ConfigError
+from seqlab.functional import semi_markov
 from seqlab.heads import SemiMarkovHead
-from seqlab.lattices import semi_markov
 from seqlab.steps import Steps
 from seqlab.testing.records import bare_batch, batch_of
 

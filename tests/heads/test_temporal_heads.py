@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 import torch
 
+from seqlab.data.batch import Batch
 from seqlab.data.columns import string_records
-from seqlab.data.encoding import Batch
 from seqlab.data.fields import LabelSequenceField
 from seqlab.errors import ConfigError
+from seqlab.functional.alignment import LabelPrior
 from seqlab.heads import CtcHead, HmmHybridHead
-from seqlab.lattices.alignment import LabelPrior
 from seqlab.steps import Steps
 from seqlab.testing.records import bare_batch, batch_of
 from seqlab.types import Prediction

@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from seqlab.config import build, compose, known_targets, plain
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import compose, plain
 from seqlab.data.columns import Columns, string_records
 from seqlab.data.fields import NO_TARGET, TagField
 from seqlab.data.records import records_from_columns
 from seqlab.data.schemes import get_scheme
 from seqlab.errors import ConfigError
+from seqlab.functional import linear_chain
 from seqlab.heads import CrfTokenHead, SoftmaxTokenHead, TokenHead
-from seqlab.lattices import linear_chain
 from seqlab.steps import Steps
 from seqlab.testing import labelled_columns
 from seqlab.testing.ragged import ragged_steps

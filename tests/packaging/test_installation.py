@@ -5,7 +5,7 @@ import json
 import pytest
 
 import seqlab
-from seqlab.recurrence.compiled import LIBRARY
+from seqlab.functional.recurrence.compiled import LIBRARY
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +15,7 @@ def test_package_comes_from_the_installation(installation) -> None:
 
 
 def test_default_configurations_are_found(installation) -> None:
-    found = installation.run("python", "-c", "from seqlab.paths import config_dir; print(config_dir())")
+    found = installation.run("python", "-c", "from seqlab.config.paths import config_dir; print(config_dir())")
     assert found.strip() == str(installation.config_dir)
     assert (installation.config_dir / "train.yaml").is_file()
 

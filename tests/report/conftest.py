@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqlab.testing.runs import SMALL, train_small, write_corpus
-from seqlab.training import Run, train
+from seqlab.training.train import Run, train
 
 SAMPLE = (
     *("data.reader.n_train=40", "data.reader.n_val=10", "data.reader.n_test=12"),

@@ -4,7 +4,7 @@ from torch import nn
 
 from seqlab.encoders import GruCell, LstmCell, RnnCell
 from seqlab.report import ParameterRow, parameter_rows
-from seqlab.training import untrained
+from seqlab.training.train import untrained
 
 SMALL = ["data.reader.n_train=20", "data.reader.n_val=5", "data.reader.n_test=5", "paths.run_dir=."]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from seqlab.errors import DataError
-from seqlab.finished_run import FinishedRun
 from seqlab.report.document.charts import Curves, Matrix, Reliability, Strip
 from seqlab.report.document.model import Document, Examples, Figure, Paragraph, Section, Table
 from seqlab.report.document.writing import written
 from seqlab.report.run import run_report
 from seqlab.report.subject import report_of
-from seqlab.training import Run
+from seqlab.runs.run import FinishedRun
+from seqlab.training.train import Run
 
 ANALYSES = ["Confusion", "By length", "Worst records", "Calibration"]
 SECTIONS = {

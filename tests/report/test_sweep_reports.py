@@ -15,7 +15,7 @@ from seqlab.report.document.charts import Curves, Parallel, Scatter
 from seqlab.report.document.model import Document, Figure, Paragraph, Section, Table
 from seqlab.report.document.writing import written
 from seqlab.report.subject import report_of
-from seqlab.training import Run
+from seqlab.training.train import Run
 
 MONITOR = "val/accuracy"
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqlab.config import build, compose, known_targets, options_of, plain
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import compose, options_of, plain
 from seqlab.encoders import Cell, Encoder, RecurrentEncoder
 from seqlab.encoders.cells.base import draw_noise
-from seqlab.report.traces import MAX_MATRIX_STEPS, CellTrace, trace_cell, trace_encoder
+from seqlab.report.model.traces import MAX_MATRIX_STEPS, CellTrace, trace_cell, trace_encoder
 from seqlab.steps import Steps
 
 INPUT_WIDTH = 3

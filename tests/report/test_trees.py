@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seqlab.report.trees import tree_svg
+from seqlab.report.model.trees import tree_svg
 from seqlab.types import Prediction
 
 SVG = "{http://www.w3.org/2000/svg}"

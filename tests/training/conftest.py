@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from seqlab.testing.runs import train_small, write_corpus
-from seqlab.training import Run
+from seqlab.training.train import Run
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import torch
 
 from seqlab.errors import ConfigError
 from seqlab.testing.runs import train_small, write_corpus
-from seqlab.training import Run
+from seqlab.training.train import Run
 
 Weights: TypeAlias = Callable[[Run], bytes]
 

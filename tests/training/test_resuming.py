@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import pytest
 import torch
 
-from seqlab.module import LabelerModule
 from seqlab.testing.runs import SMALL, train_small, write_corpus
-from seqlab.training import Run, train
+from seqlab.training.module import LabelerModule
+from seqlab.training.train import Run, train
 
 DROPOUT = ["+embedding.dropout.step=0.1", "encoder.depth=2", "encoder.drop_prob=0.3"]
 """Every part that draws random numbers."""
@@ -91,8 +91,8 @@ def test_a_process_that_dies_leaves_a_checkpoint_to_go_on_from(
     overrides = [*SMALL, *DROPOUT, f"data.dir={data}", "trainer.max_epochs=4", "seed=3"]
     script = f"""
 import os, sys
-from seqlab.module import LabelerModule
-from seqlab.training import train
+from seqlab.training.module import LabelerModule
+from seqlab.training.train import train
 step = LabelerModule.training_step
 def training_step(self, batch, batch_idx):
     if self.current_epoch == 2 and batch_idx == 1:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from seqlab.errors import ConfigError
 from seqlab.testing.runs import SENTENCES, train_small
-from seqlab.training import Run, train
+from seqlab.training.train import Run, train
 
 JsonOf: TypeAlias = Callable[[Path], Any]
 

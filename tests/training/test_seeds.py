@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import torch
 
 from seqlab.testing.runs import train_small
-from seqlab.training import Run
+from seqlab.training.train import Run
 
 Weights: TypeAlias = Callable[[Run], bytes]
 JsonOf: TypeAlias = Callable[[Path], Any]

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import pytest
 
 from seqlab.testing.runs import train_small
-from seqlab.training import Run
+from seqlab.training.train import Run
 
 Logged: TypeAlias = Callable[[Run, str], list[float]]
 STRANGE = {

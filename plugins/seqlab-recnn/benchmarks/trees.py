@@ -20,7 +20,7 @@ from seqlab_recnn.trees.tree import Tree, from_children
 from torch import Tensor, nn
 from turns import seconds
 
-from seqlab.allocation import keep_freed_memory
+from seqlab.cli.process import keep_freed_memory
 
 SLOWEST = "node by node"
 Loss = Callable[[], Tensor]

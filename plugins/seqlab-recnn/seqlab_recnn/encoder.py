@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqlab.data.encoding import Batch
-from seqlab.dropout import NaiveDropout
+from seqlab.data.batch import Batch
 from seqlab.encoders import Encoder
 from seqlab.errors import ConfigError, DataError
+from seqlab.functional.dropout import NaiveDropout
 from seqlab.steps import Steps
 from seqlab_recnn.compositions.base import Composition
 from seqlab_recnn.data.fields import TreeField

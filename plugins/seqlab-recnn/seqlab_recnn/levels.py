@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from seqlab.autograd import apply
+from seqlab.functional.autograd import apply
 
 Step: TypeAlias = Callable[[Tensor, Tensor | None, int], Tensor]
 """(states read, inputs of the level's rows, level) -> states of the level's rows."""

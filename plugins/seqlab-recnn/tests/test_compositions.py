@@ -20,7 +20,7 @@ from seqlab_recnn.trees.tree import Tree, from_children
 from torch import Tensor
 
 from seqlab.errors import ConfigError
-from seqlab.native import without_libraries
+from seqlab.functional.native import without_libraries
 
 INPUT, WIDTH = 3, 5
 KNOWN = ["a", "b", "c"]

@@ -16,9 +16,10 @@ from seqlab_recnn.outside import OutsidePass
 
 import seqlab
 from seqlab.cli import main
-from seqlab.config import build, compose, known_targets, plain
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import compose, plain
+from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.columns import string_records
-from seqlab.data.encoding import Batch, EncodedRecords
 from seqlab.errors import ConfigError, DataError
 from seqlab.heads import SegmentHead
 from seqlab.steps import Steps

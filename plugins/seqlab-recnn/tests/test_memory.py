@@ -13,7 +13,7 @@ from seqlab_recnn.compositions.recursive import RecursiveComposition
 from seqlab_recnn.data.forest import EncodedTrees
 from seqlab_recnn.trees.tree import Tree
 
-from seqlab.native import without_libraries
+from seqlab.functional.native import without_libraries
 
 
 @pytest.mark.parametrize("is_compiled", [True, False])

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from turns import seconds
 
-from seqlab.allocation import keep_freed_memory
-from seqlab.config import build, compose, known_targets, plain
+from seqlab.cli.process import keep_freed_memory
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import compose, plain
 from seqlab.steps import Steps
 
 TORCH = {"nn.LSTM": nn.LSTM, "nn.GRU": nn.GRU}

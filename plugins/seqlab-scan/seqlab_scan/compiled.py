@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqlab.autograd import apply
-from seqlab.native import NUMBER, POINTER, POINTER_OR_REAL, REAL, Library, Structure, fields_of
-from seqlab.recurrence.buffers import buffer_from
+from seqlab.functional.autograd import apply
+from seqlab.functional.native import NUMBER, POINTER, POINTER_OR_REAL, REAL, Library, Structure, fields_of
+from seqlab.functional.recurrence.buffers import buffer_from
 from seqlab_scan.form import ACTIVATIONS, MIXES, OUTPUTS, GatedForm
 
 LIBRARY = Library(Path(__file__).with_name("gated.c"))

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqlab.autograd import apply
+from seqlab.functional.autograd import apply
 from seqlab_scan.blocks import run_blocks
 from seqlab_scan.triton_runs import is_usable, run_triton
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from seqlab.encoders.cells import Cell, State
 from seqlab.encoders.cells.base import draw_noise, stacked
 from seqlab.errors import ConfigError
-from seqlab.recurrence.noise import Noise
+from seqlab.functional.recurrence.noise import Noise
 from seqlab_scan.form import GatedForm, check_activation
 from seqlab_scan.gated import check_algorithm, project, scan_gated
 

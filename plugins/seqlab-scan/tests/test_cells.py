@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from seqlab.encoders import Cell
 from seqlab.encoders.cells.base import draw_noise
 from seqlab.errors import ConfigError
-from seqlab.recurrence.noise import Noise
+from seqlab.functional.recurrence.noise import Noise
 
 INPUTS, WIDTH, N_STEPS, N_RECORDS = 3, 4, 6, 2
 MINIMAL: dict[str, Any] = {

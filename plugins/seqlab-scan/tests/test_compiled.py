@@ -10,7 +10,7 @@ from seqlab_scan.form import GatedForm
 from seqlab_scan.gated import scan_gated
 from torch import Tensor
 
-from seqlab.native import library
+from seqlab.functional.native import library
 
 N_RECORDS, WIDTH = 5, 19
 needs_compiler = pytest.mark.skipif(not compiled.LIBRARY.is_usable, reason="no C compiler here")

@@ -8,10 +8,11 @@ import torch
 from hydra.errors import ConfigCompositionException
 from torch import Tensor, nn
 
-from seqlab.config import build, compose, known_targets, plain
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import compose, plain
+from seqlab.config.mistakes import explain
 from seqlab.encoders import Encoder, RecurrentEncoder
 from seqlab.errors import ConfigError
-from seqlab.overrides import explain
 from seqlab.steps import Steps
 from seqlab.testing import EncoderContract
 

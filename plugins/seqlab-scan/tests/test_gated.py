@@ -11,7 +11,7 @@ from seqlab_scan.form import ACTIVATIONS, GatedForm, log_positive, positive
 from seqlab_scan.gated import ALGORITHMS, scan_gated
 from torch import Tensor
 
-from seqlab.native import without_libraries
+from seqlab.functional.native import without_libraries
 
 N_DIRECTIONS, N_RECORDS, WIDTH = 2, 5, 19
 FORMS = {

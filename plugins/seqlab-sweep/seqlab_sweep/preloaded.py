@@ -2,7 +2,8 @@
 
 from importlib import import_module
 
-from seqlab.config import known_targets, register_search_path
+from seqlab.config.build import known_targets
+from seqlab.config.compose import register_search_path
 
 for name in ("callbacks", "cli.results", "data.readers", "inference", "training"):
     import_module(f"seqlab.{name}")

@@ -11,11 +11,11 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from seqlab.automatic import check_metric, metric_names
-from seqlab.data.datamodule import evaluation_loader
-from seqlab.data.encoding import Batch
-from seqlab.labeler import labels_of
-from seqlab.module import MEAN_SCORE, LabelerModule
+from seqlab.data.batch import Batch
+from seqlab.model.labeler import labels_of
+from seqlab.training.datamodule import evaluation_loader
+from seqlab.training.module import MEAN_SCORE, LabelerModule
+from seqlab.training.setup import check_metric, metric_names
 from seqlab_sweep import trial as trials
 from seqlab_sweep.searching import MONITOR
 from seqlab_sweep.trial import Check, Checked, LiveTrial

@@ -8,7 +8,7 @@ import numpy as np
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 
-from seqlab.config import build, known_targets
+from seqlab.config.build import build, known_targets
 from seqlab.errors import ConfigError
 from seqlab_sweep.space import Value
 

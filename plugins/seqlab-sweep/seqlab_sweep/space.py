@@ -11,10 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from seqlab.config import known_targets
+from seqlab.config.build import known_targets
+from seqlab.config.data_defaults import without_suited
+from seqlab.config.overrides import typed_in
 from seqlab.errors import ConfigError
-from seqlab.suited import without_suited
-from seqlab.typed import typed_in
 
 Value: TypeAlias = str | int | float | bool | None
 LOG = "log"

@@ -22,8 +22,8 @@ from typing import Any
 from optuna.trial import TrialState
 
 from seqlab.cli import train
+from seqlab.config.imports import described
 from seqlab.errors import ConfigError, SeqlabError
-from seqlab.importing import described
 from seqlab_sweep import trial as trials
 from seqlab_sweep.processes import named
 from seqlab_sweep.searching import MONITOR
@@ -108,7 +108,7 @@ def _run(job: Job) -> int:
 
 def last_checkpoint(folders: Sequence[Path]) -> Path | None:
     """Return the checkpoint of the first of `folders` that has a whole one: an attempt may be killed before it writes any."""
-    from seqlab.resuming import LAST  # not above, as in `_values`
+    from seqlab.training.checkpoints import LAST
 
     paths = [folder / "checkpoints" / LAST for folder in folders]
     return next((path for path in paths if zipfile.is_zipfile(path)), None)
@@ -119,7 +119,7 @@ def _values(job: Job, live: LiveTrial) -> dict[str, float]:
 
     Raises: ConfigError for one that it has not given.
     """
-    from seqlab.module import flat_scores  # not above: the sweep itself, which reads this file as well, does without torch
+    from seqlab.metrics.flat_scores import flat_scores
 
     scores = json.loads((job.folder / "metrics.json").read_text(encoding="utf-8"))
     training = scores.pop("training")

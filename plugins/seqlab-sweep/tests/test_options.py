@@ -11,9 +11,9 @@ from seqlab_sweep.options import Options, words_of_runs
 from seqlab_sweep.searching import build_pruner, build_sampler, read_objectives
 from seqlab_sweep.trial import finite
 
-from seqlab.config import plain
+from seqlab.config.compose import plain
+from seqlab.config.plugins import discover
 from seqlab.errors import ConfigError
-from seqlab.plugins import discover
 
 (PLUGIN,) = (plugin for plugin in discover().plugins if plugin.name == "sweep")
 PRUNERS = {"none": "NopPruner", "asha": "SuccessiveHalvingPruner", "median": "MedianPruner", "hyperband": "HyperbandPruner"}
@@ -27,8 +27,8 @@ def sweeper_of(*overrides: str) -> dict[str, Any]:
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.utils import setup_globals
 
-    from seqlab.config import register_search_path
-    from seqlab.paths import config_dir
+    from seqlab.config.compose import register_search_path
+    from seqlab.config.paths import config_dir
 
     register_search_path()
     setup_globals()

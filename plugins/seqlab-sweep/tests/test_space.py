@@ -9,9 +9,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from seqlab_sweep.space import Space, described, read_space
 
+from seqlab.config.data_defaults import with_suited
+from seqlab.config.paths import config_dir
 from seqlab.errors import ConfigError
-from seqlab.paths import config_dir
-from seqlab.suited import with_suited
 
 
 def space_of(*arguments: str, **params: Any) -> Space:

@@ -15,12 +15,13 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 from turns import compare
 
-from seqlab.config import compose, known_targets
-from seqlab.data.encoding import EncodedRecords
+from seqlab.config.build import known_targets
+from seqlab.config.compose import compose
+from seqlab.data.batch import EncodedRecords
 from seqlab.data.sample import SampleReader
 from seqlab.inference.tagger import MAX_TOKENS, predict
-from seqlab.labeler import Labeler
-from seqlab.preparation import prepare
+from seqlab.model.labeler import Labeler
+from seqlab.training.setup import prepare
 
 SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
 

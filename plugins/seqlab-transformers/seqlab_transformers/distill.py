@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqlab.cli.allowing import add_allow
-from seqlab.cli.inputs import STDIN, add_input_options, input_format, opened
+from seqlab.cli.inputs import STDIN, add_allow, add_input_options, input_format, opened
+from seqlab.data.atomic_write import replacing
 from seqlab.errors import ConfigError
-from seqlab.replacing import replacing
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqlab.data.encoding import Batch
+from seqlab.data.batch import Batch
 from seqlab.embeddings import Embedding
 from seqlab_transformers.architecture import configuration, new_encoder
 from seqlab_transformers.field import SubwordField, Subwords

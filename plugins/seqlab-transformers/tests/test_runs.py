@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from seqlab_transformers import TransformerEmbedding
 
 import seqlab
-from seqlab.config import compose, plain
+from seqlab.config.compose import compose, plain
 from seqlab.errors import BundleError, ConfigError
 from seqlab.testing.runs import train_small, write_corpus
 

@@ -10,11 +10,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # OmegaConf lets those of its parser through
 
-from seqlab.config import build, known_targets, plain
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import plain
+from seqlab.config.paths import config_dir
 from seqlab.data.readers import Reader
 from seqlab.data.readers.source import is_blank, split_spaces
 from seqlab.errors import ConfigError, DataError
-from seqlab.paths import config_dir
 
 _SUFFIXES = {
     ".conllu": "conllu",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqlab.data.columns import Columns, Ragged
 from seqlab.data.fields.base import EncodedColumn, Field
-from seqlab.data.views import get_view
+from seqlab.data.fields.word_views import get_view
 from seqlab.data.vocabulary import PADDING, Vocabulary
 
 
@@ -32,7 +32,7 @@ class EncodedIds(EncodedColumn):
 @final
 @dataclass
 class CategoryField(Field):
-    """Ids of what `view` shows of each string: the string itself, lower-cased, its shape, a suffix … (`seqlab.data.views`)."""
+    """Ids of what `view` shows of each string: the string itself, lower-cased, its shape, a suffix … (`word_views`)."""
 
     column: str
     view: str

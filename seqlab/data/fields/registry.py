@@ -6,17 +6,17 @@ from typing import Any
 import datasets
 import numpy as np
 
-from seqlab.config import build, locate
+from seqlab.config.build import build, locate
+from seqlab.data.batch import EncodedRecords
 from seqlab.data.columns import Columns
-from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields.base import Field
-from seqlab.data.sides import one_after_another, second_side
+from seqlab.data.pairs import one_after_another, second_side
 
 
 class Fields:
     """The distinct fields of a model by key; fields that agree in their config are one.
 
-    Where the model is `of_pairs`, records may have a second side (`seqlab.data.sides`), which the same fields read.
+    Where the model is `of_pairs`, records may have a second side (`seqlab.data.pairs`), which the same fields read.
     """
 
     def __init__(self, fields: Mapping[str, Field], *, of_pairs: bool = False) -> None:

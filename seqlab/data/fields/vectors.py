@@ -12,8 +12,8 @@ from jaxtyping import Float
 from seqlab.data.columns import Columns, Ragged
 from seqlab.data.fields.base import Field
 from seqlab.data.fields.categories import EncodedIds
-from seqlab.data.vectors import read_vectors
-from seqlab.data.views import get_view
+from seqlab.data.fields.word_views import get_view
+from seqlab.data.pretrained.vectors import read_vectors
 from seqlab.data.vocabulary import N_RESERVED, PADDING, Vocabulary
 
 log = logging.getLogger(__name__)

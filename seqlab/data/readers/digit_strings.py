@@ -10,10 +10,10 @@ import pyarrow as pa
 from datasets import Dataset
 from jaxtyping import Float
 
-from seqlab.data.acoustics import AcousticFeatures
+from seqlab.data.audio.mel import AcousticFeatures
+from seqlab.data.audio.wav import read_wav
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.source import Report, Source
-from seqlab.data.recordings import read_wav
 from seqlab.data.records import nested_frames
 from seqlab.data.splits import SPLITS, known_split
 from seqlab.errors import ConfigError, DataError

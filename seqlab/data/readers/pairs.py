@@ -6,13 +6,13 @@ from typing import Any, final
 
 import datasets
 
+from seqlab.data.pairs import SECOND
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.cells import check_characters, text_rows
 from seqlab.data.readers.jsonl import json_object
 from seqlab.data.readers.source import Report, Source, is_blank, refuse, split_spaces
 from seqlab.data.readers.text import text_columns
 from seqlab.data.records import records_from_columns
-from seqlab.data.sides import SECOND
 from seqlab.errors import ConfigError, DataError
 
 

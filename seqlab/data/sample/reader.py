@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, final
 
 from datasets import Dataset, Features, List, Value
 
+from seqlab.data.pairs import SECOND
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.source import Report
 from seqlab.data.sample.annotate import sentence_record, utterance_record
@@ -16,7 +17,6 @@ from seqlab.data.sample.ownership import Ownership
 from seqlab.data.sample.pairs import pair_record
 from seqlab.data.sample.sentiment import review_record
 from seqlab.data.sample.speech import Speech
-from seqlab.data.sides import SECOND
 from seqlab.data.splits import SPLITS, known_split
 from seqlab.errors import ConfigError
 

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqlab.dropout import bernoulli_mask
 from seqlab.encoders.cells.initialisation import initialise
 from seqlab.errors import ConfigError
-from seqlab.recurrence.noise import Noise
+from seqlab.functional.dropout import bernoulli_mask
+from seqlab.functional.recurrence.noise import Noise
 
 State: TypeAlias = tuple[Tensor, ...]
 """The hidden state first; then others, such as the cell state of an LSTM."""

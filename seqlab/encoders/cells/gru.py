@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, stacked
 from seqlab.errors import ConfigError
-from seqlab.recurrence.activations import get_activation
-from seqlab.recurrence.gru import scan_gru
-from seqlab.recurrence.gru_loop import GruForm
-from seqlab.recurrence.noise import Noise
+from seqlab.functional.recurrence.activations import get_activation
+from seqlab.functional.recurrence.gru import scan_gru
+from seqlab.functional.recurrence.gru_steps import GruForm
+from seqlab.functional.recurrence.noise import Noise
 
 
 @final

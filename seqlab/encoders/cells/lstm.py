@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, stacked
 from seqlab.errors import ConfigError
-from seqlab.recurrence.activations import get_activation
-from seqlab.recurrence.lstm import scan_lstm
-from seqlab.recurrence.lstm_form import LstmForm, LstmWeights
-from seqlab.recurrence.noise import Noise
+from seqlab.functional.recurrence.activations import get_activation
+from seqlab.functional.recurrence.lstm import scan_lstm
+from seqlab.functional.recurrence.lstm_variant import LstmForm, LstmWeights
+from seqlab.functional.recurrence.noise import Noise
 
 _EPSILON = 1e-5
 

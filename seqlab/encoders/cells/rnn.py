@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, stacked
-from seqlab.recurrence.activations import get_activation
-from seqlab.recurrence.noise import Noise
-from seqlab.recurrence.rnn import scan_rnn
+from seqlab.functional.recurrence.activations import get_activation
+from seqlab.functional.recurrence.noise import Noise
+from seqlab.functional.recurrence.rnn import scan_rnn
 
 
 @final

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from seqlab.metrics.significance import Summary, holm, summarise, welch_test
 from seqlab.report.analysis.trials import Objective, Trial
-from seqlab.statistics import Summary, holm, summarise, welch_test
 
 LEVEL = 0.05
 BEST, WITHIN, WORSE, UNKNOWN = "best", "within noise of the best", "worse than the best", "one run: not known"

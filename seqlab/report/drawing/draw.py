@@ -7,7 +7,7 @@ from seqlab.report.drawing.curves import draw_curves, draw_reliability, draw_sca
 from seqlab.report.drawing.matrix import draw_matrix
 from seqlab.report.drawing.parallel import draw_parallel
 from seqlab.report.drawing.strip import draw_strip
-from seqlab.report.trees import tree_svg
+from seqlab.report.model.trees import tree_svg
 from seqlab.types import Prediction
 
 

@@ -4,10 +4,10 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seqlab.bundle import Bundle
-from seqlab.data.sets import set_configs
-from seqlab.finished_run import FinishedRun
+from seqlab.data.multitask.data_sets import set_configs
+from seqlab.model.bundle import Bundle
 from seqlab.report.document.model import Column, Section, Table, Value
+from seqlab.runs.run import FinishedRun
 
 _SIZES = ("width", "depth", "is_bidirectional")
 

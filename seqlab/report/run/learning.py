@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from seqlab.callbacks.gradient_flow import PARAMETERS_FILE, STEPS_FILE
 from seqlab.errors import DataError
-from seqlab.finished_run import FinishedRun
 from seqlab.report.document.charts import Curves, Series
 from seqlab.report.document.model import Block, Column, Figure, Paragraph, Section, Table
 from seqlab.report.run.header import counted
+from seqlab.runs.run import FinishedRun
+from seqlab.training.callbacks.gradient_flow import PARAMETERS_FILE, STEPS_FILE
 
 History: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
 _SECONDS, _SPEED, _VAL_SECONDS = "train/seconds", "train/tokens_per_second", "val/seconds"

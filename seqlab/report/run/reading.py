@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from seqlab.bundle import Bundle
+from seqlab.data.multitask.data_sets import score_names, set_configs
 from seqlab.data.schemes.partial import open_tags
-from seqlab.data.sets import score_names, set_configs
-from seqlab.finished_run import AnsweredRecord, FinishedRun
 from seqlab.heads import BiaffineSpanHead, Head, LabelHead, MultiLabelHead, SegmentHead, TagHead, TemporalHead
-from seqlab.heads.spans import spans_of
+from seqlab.heads.parts.span_views import spans_of
 from seqlab.metrics import closest_references
+from seqlab.model.bundle import Bundle
 from seqlab.report.analysis.answers import Answer, LabelAnswer, SequenceAnswer, SetAnswer, SpanAnswer
+from seqlab.runs.run import AnsweredRecord, FinishedRun
 from seqlab.types import Prediction, Span
 
 SPLIT = "test"

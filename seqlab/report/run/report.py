@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from datasets import Dataset
 
-from seqlab.bundle import Bundle, load_bundle
-from seqlab.data.sets import set_configs
-from seqlab.finished_run import FinishedRun
+from seqlab.data.multitask.data_sets import set_configs
 from seqlab.heads import Head, SegmentHead
+from seqlab.model.bundle import Bundle, load_bundle
 from seqlab.report.analysis.answers import LabelAnswer, SequenceAnswer, SetAnswer, SpanAnswer
 from seqlab.report.analysis.familiarity import Training
 from seqlab.report.document.model import Block, Document, Paragraph, Section
@@ -20,6 +19,7 @@ from seqlab.report.run.of_spans import span_sections
 from seqlab.report.run.reading import SPLIT, HeadAnswers, head_answers
 from seqlab.report.run.tables import per_label_section, scores_section
 from seqlab.report.run.training_data import training_of, training_records
+from seqlab.runs.run import FinishedRun
 
 _PER_LABEL = {"per_type": "type", "per_label": "label", "per_tag": "tag"}
 """Scores of single labels; of several the first is shown: those of spans, say, and not of the tags that spell them."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from seqlab.metrics.calibration import N_BINS, expected_calibration_error, reliability_bins
-from seqlab.module import flat_scores
+from seqlab.metrics.flat_scores import flat_scores
 from seqlab.report.analysis.answers import Answer
 from seqlab.report.analysis.confusion import NONE, Confusion
 from seqlab.report.analysis.counting import Tally

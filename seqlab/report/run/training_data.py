@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 from datasets import Dataset
 
-from seqlab.admission import allowed
-from seqlab.bundle import Bundle
-from seqlab.config import known_targets
+from seqlab.config.build import known_targets
+from seqlab.config.user_classes import allowed
 from seqlab.data.columns import Columns
-from seqlab.data.datamodule import read_splits
 from seqlab.data.folds import Fold
-from seqlab.data.sets import renamed, set_configs, set_path
+from seqlab.data.multitask.data_sets import renamed, set_configs, set_path
+from seqlab.data.splits import read_splits
 from seqlab.errors import SeqlabError
-from seqlab.finished_run import FinishedRun
 from seqlab.heads import Head, TagHead
-from seqlab.heads.spans import GoldSpans
+from seqlab.heads.parts.span_views import GoldSpans
+from seqlab.model.bundle import Bundle
 from seqlab.report.analysis.familiarity import Training
+from seqlab.runs.run import FinishedRun
 
 
 def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -> Dataset | str:

@@ -10,15 +10,15 @@ from typing import Any
 import yaml
 from safetensors import SafetensorError, safe_open
 
-from seqlab.bundle import WEIGHTS_FILE
+from seqlab.config.tree import leaves
 from seqlab.errors import DataError
-from seqlab.finished_repeat import FinishedRepeat
-from seqlab.finished_run import CONFIG, FinishedRun
-from seqlab.flattening import leaves
-from seqlab.module import flat_scores
+from seqlab.metrics.flat_scores import flat_scores
+from seqlab.model.bundle import WEIGHTS_FILE
 from seqlab.report.analysis.trials import COMPLETE, FAILED, SEED, Objective, Setting, Study, Trial, varying
 from seqlab.report.run.header import command_line
 from seqlab.report.run.learning import by_epoch
+from seqlab.runs.repeated_run import FinishedRepeat
+from seqlab.runs.run import CONFIG, FinishedRun
 
 _OVERRIDES = Path(".hydra", "overrides.yaml")
 _PLACES = ("paths.", "hydra.", "ckpt_path")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqlab.errors import DataError
-from seqlab.finished_repeat import REPEATS, FinishedRepeat
 from seqlab.report.document.model import Column, Paragraph, Section, Table
+from seqlab.runs.repeated_run import REPEATS, FinishedRepeat
 
 
 def repeats_section(repeat: FinishedRepeat) -> Section:

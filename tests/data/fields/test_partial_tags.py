@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from seqlab.config import compose
+from seqlab.config.compose import compose
 from seqlab.data.columns import Columns
 from seqlab.data.fields import NO_TARGET, PartialTagField
 from seqlab.data.records import records_from_columns

@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
+from seqlab.data.batch import EncodedRecords
 from seqlab.data.columns import Columns, string_records
-from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields import CategoryField, SegmentBounds, SegmentBoundsField, SegmentLabelField
 from seqlab.data.records import records_from_columns
 from seqlab.errors import DataError

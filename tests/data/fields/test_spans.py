@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from seqlab.data.batch import EncodedRecords
 from seqlab.data.columns import Columns, string_records
-from seqlab.data.encoding import EncodedRecords
 from seqlab.data.fields import NO_TARGET, CategoryField, LabelledSpans, SpanField
 from seqlab.errors import DataError
 from seqlab.testing import labelled_columns, strange_columns

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from seqlab.config import build, known_targets
+from seqlab.config.build import build, known_targets
+from seqlab.config.paths import config_dir
 from seqlab.data.readers import Reader
-from seqlab.paths import config_dir
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from seqlab.data.acoustics import AcousticFeatures
+from seqlab.data.audio.mel import AcousticFeatures
 from seqlab.data.columns import Columns
 from seqlab.data.fields import FramesField, LabelSequenceField
 from seqlab.data.readers import DigitStringsReader, Reader

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from seqlab.config import compose, known_targets, plain
-from seqlab.data.datamodule import read_splits
+from seqlab.config.build import known_targets
+from seqlab.config.compose import compose, plain
 from seqlab.data.readers import CmudictReader, Reader
 from seqlab.data.readers.source import Fault
+from seqlab.data.splits import read_splits
 from seqlab.errors import ConfigError, DataError
 from seqlab.testing import ReaderContract
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seqlab.training import Run, train
+from seqlab.training.train import Run, train
 
 TINY = (
     "embedding=[words]",

@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 import pytest
 import torch
 
-from seqlab.config import compose, known_targets
-from seqlab.module import LabelerModule
-from seqlab.preparation import prepare
-from seqlab.training import Run
+from seqlab.config.build import known_targets
+from seqlab.config.compose import compose
+from seqlab.training.module import LabelerModule
+from seqlab.training.setup import prepare
+from seqlab.training.train import Run
 
 Train: TypeAlias = Callable[..., Run]
 Weights: TypeAlias = Callable[[Run], bytes]

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 
 from seqlab.errors import ConfigError, DataError, SeqlabError
-from seqlab.training import Run
+from seqlab.training.train import Run
 
 Train: TypeAlias = Callable[..., Run]
 

@@ -2,7 +2,7 @@
 
 from seqlab.report.document.model import Section, Table
 from seqlab.report.subject import report_of
-from seqlab.training import Run
+from seqlab.training.train import Run
 
 
 def table(section: Section) -> list[dict[str, object]]:

@@ -9,8 +9,8 @@ import pytest
 
 from seqlab.cli import main
 from seqlab.cli.results import print_run
-from seqlab.module import flat_scores
-from seqlab.training import Run
+from seqlab.metrics.flat_scores import flat_scores
+from seqlab.training.train import Run
 
 Train: TypeAlias = Callable[..., Run]
 

@@ -7,8 +7,8 @@ import pytest
 import seqlab
 from seqlab.cli import main
 from seqlab.cli.results import print_run
-from seqlab.labeler import Labeler
-from seqlab.training import Run
+from seqlab.model.labeler import Labeler
+from seqlab.training.train import Run
 
 
 def lines_of(finished: Run, name: str) -> list[str]:

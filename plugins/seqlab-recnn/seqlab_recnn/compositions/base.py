@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqlab.dropout import bernoulli_mask
 from seqlab.errors import ConfigError
+from seqlab.functional.dropout import bernoulli_mask
 from seqlab_recnn.data.forest import Forest, Level
 from seqlab_recnn.levels import by_level
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from seqlab.native import NUMBER, POINTER, Library, Structure, fields_of
+from seqlab.functional.native import NUMBER, POINTER, Library, Structure, fields_of
 from seqlab_recnn.data.forest import Forest
 
 _HERE = Path(__file__).parent

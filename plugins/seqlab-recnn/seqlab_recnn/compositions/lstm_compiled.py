@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqlab.autograd import apply
+from seqlab.functional.autograd import apply
 from seqlab_recnn.compositions.compiled import LSTM, run, structure
 from seqlab_recnn.compositions.lstm_levels import LstmWeights
 from seqlab_recnn.data.forest import Forest

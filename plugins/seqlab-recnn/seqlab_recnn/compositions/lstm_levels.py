@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqlab.autograd import apply
+from seqlab.functional.autograd import apply
 from seqlab_recnn.compositions.base import of_parents, sum_of_children
 from seqlab_recnn.data.forest import Forest, Level
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqlab.errors import ConfigError
-from seqlab.recurrence.activations import get_activation
+from seqlab.functional.recurrence.activations import get_activation
 from seqlab_recnn.compositions.base import CandidateDropout, Composition, PlaceWeights
 from seqlab_recnn.compositions.compiled import RECURSIVE, is_usable
 from seqlab_recnn.compositions.recursive_compiled import states_compiled

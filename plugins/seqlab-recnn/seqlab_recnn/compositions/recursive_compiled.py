@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqlab.autograd import apply
-from seqlab.recurrence.activations import Activation
+from seqlab.functional.autograd import apply
+from seqlab.functional.recurrence.activations import Activation
 from seqlab_recnn.compositions.compiled import RECURSIVE, run, structure
 from seqlab_recnn.data.forest import Forest
 

@@ -1,0 +1,152 @@
+"""Build what a config describes: the only caller of Hydra's `instantiate`."""
+
+import difflib
+import re
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from importlib.metadata import metadata, requires
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+
+from seqlab.config.arguments import check_arguments, name_of
+from seqlab.config.imports import described, failure_of_import, module_path
+from seqlab.config.moved_targets import current_target
+from seqlab.config.plugins import discover, providers
+from seqlab.errors import ConfigError
+
+
+@cache
+def known_targets(groups: tuple[str, ...] | None = None) -> frozenset[str]:
+    """Return every `_target_` written in the config files of seqlab and its plugins: the exact allow-list of `build`.
+
+    `groups` keeps those in the folders of some config groups, and those under keys of the same names; None = all.
+    """
+    providers()  # so that what is left out is told of
+    return frozenset(current_target(target) for builder in discover().builders for target in builder.targets(groups))
+
+
+def unchanged(built: Any) -> Any:
+    """Return `built`: the `resolve` of a build without stand-ins."""
+    return built
+
+
+def build(
+    node: object,
+    *,
+    targets: frozenset[str],
+    resolve: Callable[[Any], Any] = unchanged,
+    path: str = "",
+    **arguments: object,
+) -> Any:
+    """Return what `node` describes: a mapping with `_target_` is constructed, innermost first; other containers are kept.
+
+    `targets` is the exact allow-list. Each constructed object passes through `resolve`, which may hand back another in its
+    place (a fitted field for an unfitted one). `path` is where the node stands in the config, for messages. `arguments` are
+    passed to the outermost target.
+
+    Raises: ConfigError for a target outside the list, and for arguments that it does not take or lacks.
+    """
+    if isinstance(node, list):
+        return [build(child, targets=targets, resolve=resolve, path=f"{path}.{i}") for i, child in enumerate(node)]
+    if not isinstance(node, Mapping):
+        return node
+    children = {
+        key: build(child, targets=targets, resolve=resolve, path=f"{path}.{key}".lstrip("."))
+        for key, child in node.items()
+        if not str(key).startswith("_")
+    }
+    if "_target_" not in node:
+        return children
+    factory = locate(node["_target_"], targets=targets, path=path)
+    is_partial = bool(node.get("_partial_"))
+    check_arguments(factory, children | arguments, given=arguments, path=path, is_partial=is_partial)
+    if is_partial:
+        return partial(_construct, factory, path, **children, **arguments)
+    return resolve(_construct(factory, path, **children, **arguments))
+
+
+def _construct(factory: Callable[..., Any], path: str, /, *arguments: object, **options: object) -> Any:
+    try:
+        return factory(*arguments, **options)
+    except ConfigError as error:
+        top = path.partition(".")[0]
+        if not path or f"{top}." in str(error) or str(error).startswith(top):
+            raise
+        raise ConfigError(f"{path}: {error}") from error
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        reason = " ".join(str(error).split()) if _is_ours(factory) else described(error, module=factory.__module__)
+        raise ConfigError(f"{path}: {name_of(factory)} does not take these options: {reason}") from error
+    except (AttributeError, LookupError, NameError) as error:
+        if _is_ours(factory):
+            raise
+        raise ConfigError(f"{path}: {name_of(factory)} fails: {described(error, module=factory.__module__)}") from error
+    except ImportError as error:
+        reason, extra = " ".join(str(error).split()), path.rpartition(".")[2]
+        install = f"`pip install 'seqlab[{extra}]'`" if extra in _extras() else "install it"
+        raise ConfigError(
+            f"{path}: {name_of(factory)} needs a package that is not installed ({reason}); {install}, or choose another option"
+        ) from error
+
+
+def _is_ours(factory: Callable[..., Any]) -> bool:
+    """Return whether a class is of seqlab, or of a package that its own config files name."""
+    ours = {target.partition(".")[0] for target in discover().providers[0].targets(None)}
+    return factory.__module__.partition(".")[0] in ours
+
+
+def _extras() -> list[str]:
+    return metadata("seqlab").get_all("Provides-Extra") or []
+
+
+def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..., Any]:
+    """Return the class or function that `target` names, if it is in the allow-list; it may be the path of an older version."""
+    if isinstance(target, str):
+        target = current_target(target)
+    if not isinstance(target, str) or target not in targets:
+        raise ConfigError(
+            f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here;"
+            f" {_where_it_may_be(str(target), targets)}"
+        )
+    try:
+        located = instantiate({"_target_": target, "_partial_": True})
+    except (InstantiationException, SystemExit) as error:  # a module may want to leave when it is imported
+        raise ConfigError(
+            f"{path}._target_ is {target!r}, but {_why_not_there(target, error)}, or choose another option"
+        ) from error
+    factory: Callable[..., Any] = located.func
+    return factory
+
+
+def _where_it_may_be(target: str, targets: frozenset[str]) -> str:
+    package = target.partition(".")[0]
+    unused = next((one for one in discover().left_out if one.package == package), None)
+    if unused is not None:
+        return str(unused)
+    near = difflib.get_close_matches(target, targets, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else "install the plugin that brings it"
+
+
+def _why_not_there(target: str, error: BaseException) -> str:
+    """Return why a target of the allow-list is not found where it should be, and what to do."""
+    module, _, name = target.rpartition(".")
+    package = target.partition(".")[0]
+    if module_path(package) is None:
+        return f"{package} cannot be imported; {_how_to_install(package)}"
+    failure = failure_of_import(module)
+    if failure is not None:
+        return f"importing {module} fails: {failure}; mend it"
+    if hasattr(sys.modules[module], name):  # Hydra has targets that it refuses
+        return " ".join(str(error).split())
+    return f"{module} has no {name}; reinstall what brings it"
+
+
+def _how_to_install(package: str) -> str:
+    """Return what installs `package`: the extra of seqlab that asks for it, where there is one."""
+    for requirement in requires("seqlab") or []:
+        found = re.match(r"([\w.-]+).*; extra == ['\"]([\w-]+)['\"]", requirement)
+        if found and found[1].replace("-", "_").lower() == package.lower() and found[2] != "dev":
+            return f"`pip install 'seqlab[{found[2]}]'`"
+    return "install the package that has it"

@@ -1,0 +1,71 @@
+"""Composing configs and building what they describe: the only callers of Hydra's `compose` and `instantiate`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from seqlab.config.data_defaults import with_suited
+from seqlab.config.paths import config_dir
+from seqlab.config.plugins import providers
+
+MODEL_GROUPS = ("embedding", "encoder", "head", "heads")
+"""The config groups, and the keys of a config, whose targets a bundle may name."""
+
+
+class SeqlabSearchPath(SearchPathPlugin):
+    """Appends the `conf` folder of every installed plugin to Hydra's search path."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append each plugin's folder, named after its distribution."""
+        for plugin in providers()[1:]:
+            search_path.append(provider=plugin.distribution, path=f"file://{plugin.conf_dir}")
+
+
+def register_search_path() -> None:
+    """Make Hydra see the plugins' options; safe to call again."""
+    if SeqlabSearchPath not in Plugins.instance().discover(SearchPathPlugin):
+        Plugins.instance().register(SeqlabSearchPath)
+
+
+def compose(overrides: Sequence[str], *, config_name: str = "train") -> DictConfig:
+    """Return the config that `seqlab train` would run with `overrides`, its run folder filled in.
+
+    Raises: ConfigError that names the nearest key or option for a mistyped override.
+    """
+    register_search_path()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+        config = hydra_compose(config_name, overrides=with_suited(overrides), return_hydra_config=True)
+        run_dir = config.hydra.run.dir
+    with open_dict(config):
+        config.pop("hydra")
+        config.paths.run_dir = str(Path(run_dir).absolute())
+    return config
+
+
+def options_of(group: str) -> list[str]:
+    """Return the options of config group `group`, from seqlab and its plugins."""
+    return sorted({option for provider in providers() for option in provider.groups().get(group, ())})
+
+
+def names_in(group: str, option: str) -> list[str]:
+    """Return the names that an option gives to what it describes: the top-level keys of its file."""
+    contents = [provider.contents.get(f"{group}/{option}", {}) for provider in providers()]
+    return [name for content in contents for name in content if name != "defaults"]
+
+
+def plain(config: object) -> Any:
+    """Return `config` with interpolations resolved, as dicts, lists and scalars."""
+    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True) if OmegaConf.is_config(config) else config
+
+
+MODEL_KEYS = ("embedding", "encoder", "heads")
+"""The parts of a config that make a labeler: what a bundle keeps of it."""

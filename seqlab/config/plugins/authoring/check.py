@@ -1,0 +1,111 @@
+"""The examination of providers: does everything that they promise hold? It imports them, unlike discovery."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import Distribution
+from typing import Any
+
+from seqlab.config.imports import failure_of_import
+from seqlab.config.plugins import Installed, LeftOut, Plugin, discover
+from seqlab.config.plugins.authoring.check_options import option_faults
+from seqlab.config.plugins.distributions import installed, is_core, requirements_of, unmet
+from seqlab.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with a provider, or odd: an error breaks something, a warning may."""
+
+    message: str
+    is_error: bool = True
+
+    @property
+    def severity(self) -> str:
+        """What it is called."""
+        return "error" if self.is_error else "warning"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the examination of one provider found."""
+
+    subject: Installed
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether there is an error."""
+        return any(finding.is_error for finding in self.findings)
+
+    @property
+    def who(self) -> str:
+        """Name, distribution and version."""
+        return f"{self.subject.name} ({self.subject.distribution} {self.subject.version})"
+
+    def lines(self) -> list[str]:
+        """Return a line for each finding: which plugin, how bad, what."""
+        return [f"{self.who}: {found.severity}: {found.message}" for found in self.findings]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        findings = [{"severity": found.severity, "message": found.message} for found in self.findings]
+        return {"name": self.subject.name, "version": self.subject.version, "broken": self.is_broken, "findings": findings}
+
+
+def examine(names: Sequence[str] = ()) -> list[Report]:
+    """Return a report on each provider in `names`; without names, on each plugin that `SEQLAB_WITHOUT` does not leave out.
+
+    Raises: ConfigError for a name that no provider has.
+    """
+    found = discover()
+    subjects = [*found.providers, *found.left_out]
+    for name in names:
+        if name not in [subject.name for subject in subjects]:
+            raise ConfigError(f"there is no plugin {name!r}; installed: {', '.join(subject.name for subject in subjects)}")
+    unnamed = [*found.plugins, *(one for one in found.left_out if not one.is_wanted)]
+    chosen = [subject for subject in subjects if subject.name in names] if names else unnamed
+    return [Report(subject, tuple(_findings(subject))) for subject in sorted(chosen, key=lambda subject: subject.name)]
+
+
+def _findings(subject: Installed) -> Iterator[Finding]:
+    if isinstance(subject, LeftOut):
+        yield Finding(f"left out: {subject.reason}", is_error=not subject.is_wanted)
+    if isinstance(subject, Plugin):
+        yield from _of_plugin(subject)
+
+
+def _of_plugin(plugin: Plugin) -> Iterator[Finding]:
+    yield from _of_name(plugin)
+    dist = installed(plugin.distribution)
+    if dist is not None:
+        yield from _of_requirements(dist)
+    if plugin.installed_at is not None:
+        shadowed = f"package {plugin.package} is that in {plugin.folder}, not the one installed in {plugin.installed_at}"
+        yield Finding(f"{shadowed}: something on the path shadows it", is_error=False)
+    failure = failure_of_import(plugin.package)
+    if failure is not None:
+        yield Finding(f"importing {plugin.package} fails: {failure}")
+        return
+    if not plugin.options():
+        yield Finding(f"it adds no option: {plugin.conf_dir} has no <group>/<option>.yaml", is_error=False)
+    for message, is_error in option_faults(plugin):
+        yield Finding(message, is_error=is_error)
+
+
+def _of_name(plugin: Plugin) -> Iterator[Finding]:
+    found = discover()
+    namesakes = [other for other in (*found.providers, *found.left_out) if other.name == plugin.name]
+    others = sorted({other.distribution for other in namesakes} - {plugin.distribution})
+    if others:
+        name = plugin.distribution
+        yield Finding(f"{', '.join(others)} names a plugin {plugin.name} as well; SEQLAB_WITHOUT={name} leaves this one out")
+
+
+def _of_requirements(dist: Distribution) -> Iterator[Finding]:
+    requirements = requirements_of(dist)
+    if dist.name != "seqlab" and not any(map(is_core, requirements)):
+        yield Finding("it does not say which seqlab it needs; add one to its dependencies", is_error=False)
+    for requirement in requirements:
+        instead = unmet(requirement)
+        if instead is not None:
+            yield Finding(f"it needs {requirement}, which is {instead}; pip install '{requirement}'")

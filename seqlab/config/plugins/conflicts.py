@@ -1,0 +1,44 @@
+"""Options that several providers bring: nobody wins in silence.
+
+What seqlab itself brings stays. Of plugins with an option in common none comes first by right, so the options of all of them
+are left out until the user leaves out one of the plugins.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from seqlab.config.plugins.plugin import Plugin
+
+USERS_OWN = ("local/default",)
+"""Options that `train.yaml` reads where they are there: a user's own defaults, and no plugin's."""
+
+
+def clashes(plugins: Sequence[Plugin], *, core: Plugin) -> dict[Plugin, str]:
+    """Return why the options of some plugins are left out: those with an option that another one brings as well."""
+    owners: dict[str, list[Plugin]] = {option: [core] for option in (*core.options(), *USERS_OWN)}
+    for plugin in plugins:
+        for option in plugin.options():
+            owners.setdefault(option, []).append(plugin)
+    shared = {option: found for option, found in owners.items() if len(found) > 1}
+    return {plugin: _reason(plugin, shared) for plugin in plugins if any(plugin in found for found in shared.values())}
+
+
+def _reason(plugin: Plugin, shared: Mapping[str, Sequence[Plugin]]) -> str:
+    mine = [option for option, found in shared.items() if plugin in found]
+    option = mine[0]
+    more = f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""
+    first, *others = (other for other in shared[option] if other is not plugin)
+    path = plugin.options()[option]
+    if option in USERS_OWN:
+        return f"option {option!r} ({path}) would be part of every run, which is for users to say; rename it"
+    if not others and first.name == first.distribution == "seqlab":
+        return f"option {option!r} is added by both {first} and {plugin} ({path}){more}; rename that of the plugin"
+    rivals = [other for other in (first, *others) if other.distribution != "seqlab"]
+    all_of_it = (plugin, *rivals)
+    choices = " or ".join(f"SEQLAB_WITHOUT={_unique_name(one, all_of_it)}" for one in all_of_it)
+    both = " and ".join(map(str, all_of_it))
+    return f"option {option!r} is added by both {both} ({path}){more}; leave one out with {choices}"
+
+
+def _unique_name(plugin: Plugin, among: Sequence[Plugin]) -> str:
+    is_alone = sum(other.name == plugin.name for other in among) == 1
+    return plugin.name if is_alone else plugin.distribution

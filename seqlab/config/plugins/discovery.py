@@ -1,0 +1,94 @@
+"""Discovery of plugins: distributions with an entry point in group `seqlab.plugins` that names a package with a `conf` folder.
+
+Nothing here imports a plugin: a package is found by its spec, and is run only when a config that names its classes is built.
+A plugin that cannot be used is left out and told of; it takes down nothing but what asks for it.
+"""
+
+import difflib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import EntryPoint
+
+from seqlab.config.plugins.conflicts import clashes
+from seqlab.config.plugins.entry_points import entry_points_found
+from seqlab.config.plugins.inspection import WITHOUT, built_in, examined, left_out, names_to_leave_out
+from seqlab.config.plugins.plugin import LeftOut, Plugin
+
+log = logging.getLogger(__name__)
+ENTRY_POINT_GROUP = "seqlab.plugins"
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What is installed: seqlab and the plugins that can be used, and those that are left out."""
+
+    providers: tuple[Plugin, ...]
+    left_out: tuple[LeftOut, ...]
+    unknown_names: tuple[str, ...]
+    """Names in `SEQLAB_WITHOUT` that no plugin has."""
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The plugins that can be used."""
+        return self.providers[1:]
+
+    @property
+    def builders(self) -> tuple[Plugin, ...]:
+        """All whose classes may be built: the providers, and plugins of which only the options are in doubt."""
+        return *self.providers, *(one.plugin for one in self.left_out if one.plugin and one.has_classes)
+
+    def leaving_out(self, option: str) -> LeftOut | None:
+        """Return the plugin that would bring `group/option`, were it not left out."""
+        return next((one for one in self.left_out if one.plugin and option in one.plugin.options()), None)
+
+    def warnings(self) -> Iterator[str]:
+        """Yield a line for each plugin that is left out though nobody asked for it, and for names that nobody has."""
+        yield from (str(one) for one in self.left_out if not one.is_wanted)
+        yield from self.strange_names()
+
+    def strange_names(self) -> Iterator[str]:
+        """Yield a line for each name in `SEQLAB_WITHOUT` that no plugin has."""
+        names = [one.name for one in (*self.plugins, *self.left_out)]
+        for name in self.unknown_names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?; " if near else ""
+            there = f"installed: {', '.join(sorted(names))}" if names else "no plugin is installed"
+            yield f"{WITHOUT} names {name!r}, which is no plugin that could be left out; {hint}{there}"
+
+
+def providers() -> tuple[Plugin, ...]:
+    """Return what brings options: seqlab, then the plugins. Those left out are warned of, once."""
+    found = discover()
+    _warn(found)
+    return found.providers
+
+
+@cache
+def _warn(found: Discovery) -> None:
+    for line in found.warnings():
+        log.warning(line)
+
+
+@cache
+def discover() -> Discovery:
+    """Return seqlab, the installed plugins that can be used, and those that cannot or that `SEQLAB_WITHOUT` names."""
+    without = names_to_leave_out()
+    core = built_in()
+    there = list(entry_points_found(ENTRY_POINT_GROUP))
+    points = sorted(
+        (one for one in there if isinstance(one, EntryPoint)), key=lambda one: (one.name, str(one.dist and one.dist.name))
+    )
+    damaged = [replace(one, is_wanted=one.name in without) for one in there if isinstance(one, LeftOut)]
+    found = [*(examined(point, without=without) for point in points), *damaged]
+    plugins = [one for one in found if isinstance(one, Plugin)]
+    reasons = clashes(plugins, core=core)
+    unused = [one for one in found if isinstance(one, LeftOut)]
+    unused += [replace(left_out(plugin, reason), has_classes=True) for plugin, reason in reasons.items()]
+    names = {name for one in found for name in (one.name, one.distribution)}
+    return Discovery(
+        providers=(core, *(plugin for plugin in plugins if plugin not in reasons)),
+        left_out=tuple(sorted(unused, key=lambda one: (one.name, one.distribution))),
+        unknown_names=tuple(name for name in without if name not in names),
+    )

@@ -1,0 +1,108 @@
+"""What an entry point leads to: a plugin that can be used, or the reason why it cannot. Nothing is imported."""
+
+import os
+from collections.abc import Collection
+from dataclasses import replace
+from importlib.metadata import Distribution, EntryPoint
+from pathlib import Path
+
+from seqlab import __version__
+from seqlab.config.imports import module_path, package_folder
+from seqlab.config.paths import config_dir
+from seqlab.config.plugins.distributions import (
+    CORE,
+    editable_project,
+    installed,
+    is_core,
+    requirements_of,
+    unmet,
+    where_installed,
+)
+from seqlab.config.plugins.plugin import LeftOut, Plugin
+from seqlab.errors import PluginError
+
+WITHOUT = "SEQLAB_WITHOUT"
+"""Environment variable: names of plugins, or of their distributions, to leave out; comma-separated."""
+
+
+def names_to_leave_out() -> list[str]:
+    """Return the names in `SEQLAB_WITHOUT`."""
+    return [name.strip() for name in os.environ.get(WITHOUT, "").split(",") if name.strip()]
+
+
+def built_in() -> Plugin:
+    """Return seqlab itself, which brings its options as a plugin does."""
+    folder, conf_dir, dist = Path(__file__).resolve().parents[1], config_dir(), installed(CORE)
+    is_of_dist = dist is not None and _lies_in(folder, where_installed(dist, CORE))
+    origin = ("editable" if dist and editable_project(dist) else "installed") if is_of_dist else "checkout"
+    return Plugin(CORE, CORE, __version__, CORE, conf_dir=conf_dir, folder=folder, origin=origin)
+
+
+def examined(point: EntryPoint, *, without: Collection[str]) -> Plugin | LeftOut:
+    """Return the plugin that an entry point names, or why it is left out; `without` has the names that users leave out."""
+    plugin = _plugin(point)
+    if isinstance(plugin, LeftOut):
+        is_wanted = plugin.name in without or plugin.distribution in without
+        return replace(plugin, is_wanted=is_wanted)
+    if plugin.name in without or plugin.distribution in without:
+        return replace(left_out(plugin, f"{WITHOUT} names it"), is_wanted=True)
+    reason = _strange_version(point.dist) or _unreadable(plugin)
+    return plugin if reason is None else left_out(plugin, reason)
+
+
+def _plugin(point: EntryPoint) -> Plugin | LeftOut:
+    distribution, version = (point.dist.name, point.dist.version) if point.dist else ("unknown distribution", "?")
+    package = point.value
+    folder = package_folder(package) if package.isidentifier() else None
+    home = where_installed(point.dist, package) if point.dist else None
+    if folder is None or not (folder / "conf").is_dir():
+        reason = _no_conf(point.name, package, folder=folder, home=home)
+        return LeftOut(point.name, distribution, version, package, reason)
+    return Plugin(
+        name=point.name,
+        distribution=distribution,
+        version=version,
+        package=package,
+        conf_dir=folder / "conf",
+        folder=folder,
+        origin="editable" if point.dist and editable_project(point.dist) else "installed",
+        installed_at=None if home is None or _lies_in(folder, home) else home,
+    )
+
+
+def left_out(plugin: Plugin, reason: str) -> LeftOut:
+    """Return the plugin as left out for `reason`."""
+    return LeftOut(plugin.name, plugin.distribution, plugin.version, plugin.package, reason, plugin)
+
+
+def _no_conf(name: str, package: str, *, folder: Path | None, home: Path | None) -> str:
+    """Return why there is no folder `conf`, and what to do."""
+    if not package.isidentifier():
+        return f"its entry point names {package!r}; expected a package at the top, as seqlab_{name}; mend its pyproject.toml"
+    path = folder or module_path(package)
+    if path and home and not _lies_in(Path(path), home):
+        return f"package {package!r} (installed in {home}) is shadowed by {path}, which has no folder `conf`; rename that one"
+    silence = f"reinstall it, or silence this: {WITHOUT}={name}"
+    if path is None:
+        return f"there is no package {package!r}, which its entry point names; {silence}"
+    return f"package {package!r} has no folder `conf` (looked in {path}); {silence}"
+
+
+def _lies_in(path: Path, folder: Path | None) -> bool:
+    return folder is not None and path.resolve().is_relative_to(folder.resolve())
+
+
+def _strange_version(dist: Distribution | None) -> str | None:
+    """Return why a distribution does not go with this seqlab; None where it does."""
+    for requirement in requirements_of(dist) if dist else ():
+        if is_core(requirement) and unmet(requirement):
+            return f"it is built for {requirement}, and this is seqlab {__version__}; upgrade one of the two"
+    return None
+
+
+def _unreadable(plugin: Plugin) -> str | None:
+    try:
+        plugin.contents  # noqa: B018 (read here so that no later command fails over it)
+    except PluginError as error:
+        return str(error)
+    return None

@@ -1,0 +1,134 @@
+"""Which heads each data set serves: their labels are learned from its records alone, and scored on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+import datasets
+
+from seqlab.config.build import build
+from seqlab.data.batch import EncodedRecords
+from seqlab.data.columns import Columns
+from seqlab.data.fields.base import Field
+from seqlab.data.fields.registry import Fields
+from seqlab.data.multitask.data_sets import UNNAMED, set_path
+from seqlab.data.multitask.joined import JoinedRecords, Split
+from seqlab.data.pairs import one_after_another
+from seqlab.errors import ConfigError, DataError
+
+Splits: TypeAlias = Mapping[str, datasets.Dataset]
+"""Records of a data set by split."""
+
+
+@final
+@dataclass(frozen=True)
+class Claims:
+    """The heads that each data set serves, and the targets of heads; of a run without named sets, no targets."""
+
+    heads: Mapping[str, Sequence[str]]
+    """By data set."""
+    targets: Mapping[str, Field]
+    """By head, not fitted."""
+
+    def fit(self, fields: Fields, sets: Mapping[str, Splits]) -> None:
+        """Let every field learn from the training records of all sets that have its column and may show it."""
+        for field in fields:
+            own = [splits["train"] for name, splits in sets.items() if field.key not in self.withheld(name)]
+            sides = [side for records in own for side in fields.sides(records)]
+            field.fit(Columns(one_after_another(sides, column=field.column)))
+
+    def encode(self, fields: Fields, sets: Mapping[str, Splits]) -> dict[str, Split]:
+        """Return the encoded records by split; a set's lack the targets of heads that it does not serve."""
+        if UNNAMED in sets:
+            return {split: fields.encode(records) for split, records in sets[UNNAMED].items()}
+        by_split: dict[str, dict[str, EncodedRecords]] = {}
+        for name, splits in sets.items():
+            for split, records in splits.items():
+                encoded = fields.encode(records, without=self.withheld(name))
+                by_split.setdefault(split, {})[name] = encoded
+        return {split: JoinedRecords(parts) for split, parts in by_split.items()}
+
+    def withheld(self, data_set: str) -> frozenset[str]:
+        """Return the keys of the fields that only heads of other sets learn."""
+        own = {self.targets[head].key for head in self.heads[data_set] if head in self.targets}
+        return frozenset(target.key for target in self.targets.values()) - own
+
+
+def claims_of(
+    heads: Mapping[str, Any], configs: Mapping[str, Any], sets: Mapping[str, Splits], *, targets: frozenset[str]
+) -> Claims:
+    """Return which of `heads`, the configs of heads by name, each data set serves: `heads` of its config, else all that fit.
+
+    Raises: ConfigError for a head that no set serves or that is not there, for heads of different sets that cannot be told
+        apart, and for span schemes that differ; DataError for a set that lacks the column of a head that it claims.
+    """
+    if UNNAMED in sets:
+        return Claims({UNNAMED: list(heads)}, {})
+    learned = {name: _target(node, targets=targets, path=f"heads.{name}") for name, node in heads.items()}
+    claimed = {name: _claimed(name, configs[name], sets[name]["train"], learned) for name in sets}
+    for name, own in claimed.items():
+        for head in own:
+            _check_scheme(head, learned[head], configs[name], path=set_path(name))
+    _check_served(claimed, learned)
+    _check_apart(claimed, learned)
+    return Claims(claimed, learned)
+
+
+def _target(node: Mapping[str, Any], *, targets: frozenset[str], path: str) -> Field:
+    target = build(node.get("target"), targets=targets, path=f"{path}.target")
+    if not isinstance(target, Field):
+        raise ConfigError(f"{path} has no target field; with several data sets, each head learns {path}.target")
+    return target
+
+
+def _claimed(name: str, config: Mapping[str, Any], train: datasets.Dataset, learned: Mapping[str, Field]) -> list[str]:
+    chosen = config.get("heads")
+    if chosen is None:
+        return [head for head, target in learned.items() if target.column in train.column_names]
+    for head in chosen:
+        if head not in learned:
+            raise ConfigError(f"{set_path(name)}.heads names {head!r}; expected some of {', '.join(learned)}")
+        column = learned[head].column
+        if column not in train.column_names:
+            has = ", ".join(train.column_names)
+            what = f"{set_path(name)}.heads names {head!r}, which learns column {column!r}"
+            raise DataError(f"{what}, but the training records have {has}; set heads.{head}.target.column=…")
+    return list(chosen)
+
+
+def _check_served(claimed: Mapping[str, Sequence[str]], learned: Mapping[str, Field]) -> None:
+    served = {head for own in claimed.values() for head in own}
+    for head, target in learned.items():
+        if head not in served:
+            names = ", ".join(f"{set_path(name)}.heads" for name in claimed)
+            raise ConfigError(f"heads.{head} learns column {target.column!r}, but no data set serves it; add it to {names}")
+    for name, own in claimed.items():
+        if not own:
+            raise ConfigError(f"{set_path(name)} serves no head; expected some of {', '.join(learned)} in its heads")
+
+
+def _check_apart(claimed: Mapping[str, Sequence[str]], learned: Mapping[str, Field]) -> None:
+    """Refuse two heads that share a target and no data sets: both would learn from the records of either."""
+    owners = {head: [name for name, own in claimed.items() if head in own] for head in learned}
+    seen: dict[str, str] = {}
+    for head, target in learned.items():
+        other = seen.setdefault(target.key, head)
+        if owners[other] != owners[head]:
+            path, column = set_path(owners[head][0]), target.column
+            raise ConfigError(
+                f"heads.{other} of {', '.join(owners[other])} and heads.{head} of {', '.join(owners[head])} learn the same"
+                f" column {column!r}; give one a column of its own: +{path}.columns={{{head}: {column}}}"
+                f" heads.{head}.target.column={head}"
+            )
+
+
+def _check_scheme(head: str, target: Field, config: Mapping[str, Any], *, path: str) -> None:
+    """Refuse a head that reads the set's tags in another span scheme than they are in."""
+    renames = config.get("columns") or {}
+    tags = next((new for new, old in renames.items() if old == "tags"), "tags")
+    if target.column == tags and hasattr(target, "scheme") and target.scheme != config["scheme"]:
+        here, there = target.scheme or "null", config["scheme"] or "null"
+        raise ConfigError(
+            f"heads.{head}.target.scheme is {here}, but {path}.scheme is {there}; set heads.{head}.target.scheme={there},"
+            f" or convert the tags: {path}.reader.target_scheme={here} {path}.scheme={here}"
+        )

@@ -1,0 +1,49 @@
+"""Records of several data sets as one split, from which every batch is cut out of one set."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import TypeAlias, final
+
+import numpy as np
+from jaxtyping import Int
+
+from seqlab.data.batch import Batch, EncodedRecords
+
+
+@final
+class JoinedRecords:
+    """The records of `parts`, by data set; rows count through, set after set."""
+
+    def __init__(self, parts: Mapping[str, EncodedRecords]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return int(self.starts[-1])
+
+    @cached_property
+    def starts(self) -> Int[np.ndarray, " part"]:
+        """First row of each set, and the number of all rows."""
+        return np.cumsum([0, *map(len, self.parts.values())])
+
+    @cached_property
+    def lengths(self) -> Int[np.ndarray, " row"]:
+        """Steps of each record."""
+        return np.concatenate([part.lengths for part in self.parts.values()])
+
+    @property
+    def n_steps(self) -> int:
+        """Real steps of all records, of all sides."""
+        return sum(part.n_steps for part in self.parts.values())
+
+    def batch(self, rows: Int[np.ndarray, " batch"]) -> Batch:
+        """Return the records in `rows`, all of one set, as padded tensors; the batch names the set and counts rows in it."""
+        first, last = np.searchsorted(self.starts, [rows.min(), rows.max()], side="right").tolist()
+        assert first == last, f"rows {rows.min()} to {rows.max()} are of several data sets"
+        name = list(self.parts)[first - 1]
+        return replace(self.parts[name].batch(rows - self.starts[first - 1]), data_set=name)
+
+
+Split: TypeAlias = EncodedRecords | JoinedRecords
+"""The encoded records of a split: of one data set without a name, or of several."""

@@ -1,0 +1,81 @@
+"""Pretrained word vectors: several files in, distinct words and one matrix out."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from jaxtyping import Float
+
+from seqlab.data.pretrained.formats import read_entries
+from seqlab.errors import DataError
+
+_LOG = logging.getLogger(__name__)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WordVectors:
+    """Distinct words, in the order of the files, and a float32 vector for each."""
+
+    words: list[str]
+    matrix: Float[np.ndarray, "word feature"]
+
+    @property
+    def width(self) -> int:
+        """Number of features of a vector."""
+        return int(self.matrix.shape[1])
+
+
+def read_vectors(paths: Sequence[Path]) -> WordVectors:
+    r"""Return the word vectors of all files; a word's first vector wins, in the order of the files.
+
+    GloVe text, word2vec text and binary, and fastText `.vec` are told apart by content, each also gzipped.
+    Words with several different vectors are counted in a logged warning, and so are those that are not valid UTF-8;
+    the latter get their odd bytes written out (`\xe9`).
+
+    Raises:
+        DataError: a file is missing, empty, damaged, of no known format, holds a value that is not a finite number,
+            or disagrees with another file about the width.
+    """
+    if not paths:
+        raise DataError("paths is empty; expected at least one file of word vectors")
+    rows: dict[str, int] = {}
+    matrix = bytearray()  # grows in place, so that the matrix is never held twice
+    width = 0
+    with np.errstate(over="ignore", invalid="ignore"):  # the reader finds what is not finite
+        for path in paths:
+            width = _add_file(path, rows, matrix, width=width, first_path=paths[0])
+    return WordVectors(list(rows), np.frombuffer(matrix, dtype=np.float32).reshape(len(rows), width))
+
+
+def _add_file(path: Path, rows: dict[str, int], matrix: bytearray, *, width: int, first_path: Path) -> int:
+    """Append the new words of one file to `rows` and their vectors to `matrix`; return the width (0 = unknown)."""
+    n_before = len(rows)
+    counts: Counter[str] = Counter()
+    with closing(read_entries(path)) as entries:
+        for raw_word, vector in entries:
+            if width and len(vector) != width:
+                raise DataError(
+                    f"{path}: vectors have width {len(vector)}, those of {first_path} have width {width}; "
+                    "expected one width; leave one of the two files out"
+                )
+            width = len(vector)
+            word = raw_word.decode("utf-8", errors="backslashreplace")
+            if not raw_word.isascii() and word.encode() != raw_word:
+                counts["are not valid UTF-8 and match no token"] += 1
+            row = rows.setdefault(word, len(rows))
+            raw = vector.tobytes()
+            begin = row * len(raw)
+            if begin == len(matrix):
+                matrix += raw
+            elif matrix[begin : begin + len(raw)] != raw:
+                place = "an earlier file" if row < n_before else "the same file"
+                counts[f"have another vector earlier in {place}; the first is kept"] += 1
+    for fault, n_words in counts.items():
+        _LOG.warning("%s: %d words %s", path, n_words, fault)
+    return width

@@ -1,0 +1,41 @@
+"""The embedding layer of a model: any number of embeddings side by side."""
+
+from collections.abc import Mapping
+from typing import final
+
+import torch
+from torch import nn
+
+from seqlab.data.batch import Batch
+from seqlab.embeddings.base import Embedding
+from seqlab.errors import ConfigError
+from seqlab.functional.dropout import get_dropout
+from seqlab.steps import Steps
+
+
+@final
+class EmbeddingLayer(nn.Module):
+    """Concatenates the vectors of its parts, then drops some of the features or of whole steps."""
+
+    def __init__(self, *, parts: Mapping[str, Embedding | Mapping[str, object]], dropout: Mapping[str, float]) -> None:
+        super().__init__()
+        if not parts:
+            raise ConfigError("embedding.parts is empty; choose at least one, as in embedding=[words,char_cnn]")
+        embeddings = {name: _checked(part, name=name) for name, part in parts.items()}
+        self.parts = nn.ModuleDict(embeddings)
+        self.dropouts = nn.Sequential(*(get_dropout(kind, drop_prob=prob) for kind, prob in dropout.items()))
+        self.output_width = sum(part.output_width for part in embeddings.values())
+
+    def forward(self, batch: Batch) -> Steps:
+        """Return the steps of the batch."""
+        values = torch.cat([part(batch) for part in self.parts.values()], dim=2)
+        return Steps(self.dropouts(values), batch.lengths)
+
+
+def _checked(part: object, *, name: str) -> Embedding:
+    if isinstance(part, Embedding):
+        return part
+    raise ConfigError(
+        f"embedding.parts.{name} is {part}, without _target_; expected an embedding; choose the option that brings it "
+        f"in embedding=[…], or leave it out with ~embedding.parts.{name}"
+    )

@@ -1,6 +1,0 @@
-"""For those who write plugins: a new one from a template, and the examination of those that are installed."""
-
-from seqlab.extending.examination import Finding, Report, examine
-from seqlab.extending.starting import KINDS, start_plugin
-
-__all__ = ["KINDS", "Finding", "Report", "examine", "start_plugin"]

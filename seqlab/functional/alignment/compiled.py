@@ -1,0 +1,85 @@
+"""Calling the sums over alignments compiled from `alignments.c`. Its structure stands here as it has it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqlab.functional.alignment.topology import Topology
+from seqlab.functional.native import NUMBER, POINTER, Library, Structure, fields_of
+
+LIBRARY = Library(Path(__file__).with_name("alignments.c"))
+_PROBLEM = Structure(
+    4,
+    [
+        *fields_of(NUMBER, "n_columns", "is_single"),
+        *fields_of(POINTER, "scores", "lengths", "n_states", "units"),
+        *fields_of(POINTER, "starts", "ends", "enters_by_skip", "is_unlabelled"),
+        *fields_of(POINTER, "log_sum", "posteriors", "unit_posteriors"),
+    ],
+)
+
+
+class Sums(NamedTuple):
+    """What the sums say; a record without an allowed alignment has -inf, and posteriors of 0."""
+
+    log_sum: Float[Tensor, " batch"]
+    posteriors: Float[Tensor, "batch time state"] | None
+    unit_posteriors: Float[Tensor, "batch time unit"] | None
+
+
+def is_usable(scores: Tensor) -> bool:
+    """Return whether the library takes `scores`: on a CPU, where the library could be made."""
+    return scores.device.type == "cpu" and LIBRARY.is_usable
+
+
+def sums(
+    scores: Float[Tensor, "batch time unit"],
+    lengths: Int[Tensor, " batch"],
+    topology: Topology,
+    *,
+    of_states: bool = False,
+    of_units: bool = False,
+) -> Sums:
+    """Return the log sums (float64) and the posteriors asked for, of states in float64, of units in the type of `scores`.
+
+    Raises: ValueError for a unit or state that there is not, for lengths beyond the scores, and for other numbers of records.
+    """
+    given = scores.detach() if scores.dtype in (torch.float32, torch.float64) else scores.detach().double()
+    n_records, n_steps, n_units = given.shape
+    n_columns = topology.units.shape[1]
+    _check(topology.units, (n_records, n_columns), n_units - 1, "units")
+    _check(topology.n_states, (n_records,), n_columns, "n_states")
+    _check(lengths, (n_records,), n_steps, "lengths")
+    found = Sums(
+        log_sum=given.new_empty(n_records, dtype=torch.float64),
+        posteriors=given.new_empty(n_records, n_steps, n_columns, dtype=torch.float64) if of_states else None,
+        unit_posteriors=torch.empty_like(given, memory_format=torch.contiguous_format) if of_units else None,
+    )
+    packed, _kept = _PROBLEM.pack(
+        [*given.shape, torch.get_num_threads()],
+        {
+            "n_columns": n_columns,
+            "is_single": given.dtype == torch.float32,
+            "scores": given,
+            "lengths": lengths.long(),
+            "n_states": topology.n_states.long(),
+            "units": topology.units.long(),
+            **{name: getattr(topology, name) for name in ("starts", "ends", "enters_by_skip", "is_unlabelled")},
+            **found._asdict(),
+        },
+    )
+    LIBRARY.call("seqlab_alignment_sums", packed)
+    return found
+
+
+def _check(values: Tensor, shape: tuple[int, ...], limit: int, name: str) -> None:
+    """Raise ValueError where the compiled code would read what is not there."""
+    if tuple(values.shape) != shape:
+        raise ValueError(f"{name} has the shape {tuple(values.shape)}; expected {shape}")
+    if values.numel():
+        least, most = map(int, values.aminmax())
+        if least < 0 or most > limit:
+            raise ValueError(f"{name} are from {least} to {most}; expected at least 0 and at most {limit}")

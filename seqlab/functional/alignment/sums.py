@@ -1,0 +1,123 @@
+"""Sums over all alignments with their own backward: the gradient, posteriors, is found in the forward.
+
+From both ends (see `alignment_scan`), P(state s at step t) ∝ exp(u_t(s) + b_t(s)), where b is a over the reversed states
+and steps (Graves et al. 2006, eq. 14; Rabiner 1989, eq. 27).
+"""
+
+import math
+from typing import Any, NamedTuple, cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from seqlab.functional.alignment import compiled as alignment_compiled
+from seqlab.functional.alignment.scan import StepScores, at_end, log_of, scan, score_dtype, steps_of
+from seqlab.functional.alignment.topology import Topology
+from seqlab.functional.autograd import apply
+from seqlab.functional.padding import step_mask
+
+
+def log_sum(
+    scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], topology: Topology
+) -> Float[Tensor, " batch"]:
+    """Return the log of the sum over all alignments of exp(sum of their scores): -inf where no alignment is allowed.
+
+    Scores are log-probabilities, or any real numbers or -inf; at or beyond a record's length they are padding. A record of
+    length 0 has 0 without labels, else -inf. Sums run in float64. Differentiable once; the gradient is
+    `unit_posteriors`, 0 where no alignment is allowed.
+    """
+    if torch.is_grad_enabled() and scores.requires_grad:
+        return cast(Tensor, apply(_LogSum, scores, lengths, topology))
+    if alignment_compiled.is_usable(scores):
+        return alignment_compiled.sums(scores, lengths, topology).log_sum.to(score_dtype(scores))
+    steps = steps_of(scores, lengths, topology)
+    return _total(scan(steps, torch.logaddexp)[1], steps.peaks, lengths, topology).to(score_dtype(scores))
+
+
+def posteriors(
+    scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], topology: Topology
+) -> Float[Tensor, "batch time state"]:
+    """Return P(state at step): 0 at padding and where no alignment is allowed. No gradient."""
+    if alignment_compiled.is_usable(scores):
+        found = alignment_compiled.sums(scores, lengths, topology, of_states=True).posteriors
+        assert found is not None
+        return found.to(score_dtype(scores))
+    return _sums(scores, lengths, topology).posteriors.to(score_dtype(scores))
+
+
+def unit_posteriors(
+    scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], topology: Topology
+) -> Float[Tensor, "batch time unit"]:
+    """Return P(unit at step): 0 at padding and where no alignment is allowed. No gradient."""
+    return _unit_sums(scores, lengths, topology)[1].to(score_dtype(scores))
+
+
+def _unit_sums(scores: Tensor, lengths: Tensor, topology: Topology) -> tuple[Tensor, Tensor]:
+    """Return the log sums (float64) and the posteriors of units."""
+    if alignment_compiled.is_usable(scores):
+        log_sum, _, units = alignment_compiled.sums(scores, lengths, topology, of_units=True)
+        assert units is not None
+        return log_sum, units
+    log_sum, states = _sums(scores, lengths, topology)
+    return log_sum, _by_unit(states, topology.units, scores.shape[2])
+
+
+class _Sums(NamedTuple):
+    """Both in float64."""
+
+    log_sum: Float[Tensor, " batch"]
+    posteriors: Float[Tensor, "batch time state"]
+
+
+def _sums(scores: Tensor, lengths: Tensor, topology: Topology) -> _Sums:
+    """Return the sums from both ends, side by side in one scan."""
+    n_records, n_steps, _ = scores.shape
+    steps = steps_of(scores, lengths, topology)
+    order = torch.arange(n_steps, device=lengths.device)[:, None]
+    order = torch.where(order < lengths, lengths - 1 - order, order)[:, None].expand_as(steps.emissions)
+    mirror = topology.reversed()
+    backward = StepScores(
+        steps.emissions.flip(1).gather(0, order),
+        log_of(mirror.starts),
+        log_of(mirror.enters_by_skip),
+        steps.peaks,
+    )
+    both = StepScores(*(torch.cat(pair, -1) for pair in zip(steps, backward, strict=True)))
+    incoming, outgoing = scan(both, torch.logaddexp)
+    joint = outgoing[:, 2:, n_records:].gather(0, order).flip(1) + incoming[..., :n_records]
+    total = _total(outgoing[..., :n_records], steps.peaks, lengths, topology)
+    is_defined = (step_mask(lengths, n_steps) & (total > -math.inf)[:, None]).T
+    scale = joint.logsumexp(1, keepdim=True).masked_fill_(~is_defined[:, None], math.inf)
+    return _Sums(total, (joint - scale).exp_().permute(2, 0, 1))
+
+
+def _total(outgoing: Tensor, peaks: Tensor, lengths: Tensor, topology: Topology) -> Float[Tensor, " batch"]:
+    """Return the log of the sum that the scan has come to."""
+    empty = outgoing.new_zeros(len(lengths)).masked_fill_(~topology.is_unlabelled, -math.inf)
+    if not len(outgoing):
+        return empty
+    return torch.where(lengths == 0, empty, at_end(outgoing, peaks, lengths, topology).logsumexp(1))
+
+
+def _by_unit(states: Tensor, units: Tensor, n_units: int) -> Float[Tensor, "batch time unit"]:
+    """Return the sums of `states` over those that read the same unit."""
+    columns = units.long()[:, None].expand(-1, states.shape[1], -1)
+    return states.new_zeros(*states.shape[:2], n_units).scatter_add_(2, columns, states)
+
+
+class _LogSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, lengths: Tensor, topology: Topology) -> Tensor:
+        log_sum, units = _unit_sums(scores, lengths, topology)
+        ctx.save_for_backward(log_sum, units)
+        ctx.dtype = scores.dtype
+        return log_sum.to(score_dtype(scores))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        log_sum, units = ctx.saved_tensors
+        weights = grad.to(units.dtype).masked_fill(log_sum == -math.inf, 0.0)
+        return (units * weights[:, None, None]).to(ctx.dtype), None, None

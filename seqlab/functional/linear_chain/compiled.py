@@ -1,0 +1,130 @@
+"""Calling the sums and the best path compiled from `chains.c`. Its structures stand here as it has them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seqlab.functional.linear_chain.chain import Chain
+from seqlab.functional.linear_chain.scaled import DROPPED, NEGLIGIBLE, SCALING_PERIOD
+from seqlab.functional.native import NUMBER, POINTER, REAL, Library, Structure, fields_of
+
+LIBRARY = Library(Path(__file__).with_name("chains.c"))
+_N_SIZES = 4
+_SCORES = fields_of(POINTER, "emissions", "lengths", "transitions", "start", "end")
+_SUMS = Structure(
+    _N_SIZES,
+    [
+        *fields_of(NUMBER, "scaling_period"),
+        *fields_of(REAL, "dropped", "negligible"),
+        *_SCORES,
+        *fields_of(POINTER, "log_partition", "is_exact", "marginals", "sources", "targets"),
+        *fields_of(POINTER, "tags", "path_score", "factors"),
+    ],
+)
+_COUNTS = Structure(
+    _N_SIZES,
+    [
+        *fields_of(POINTER, "lengths", "tags", "weights", "marginals", "sources", "targets", "factors"),
+        *fields_of(POINTER, "emissions", "transitions", "start", "end"),
+    ],
+)
+_BEST = Structure(_N_SIZES, [*_SCORES, *fields_of(POINTER, "tags", "score")])
+_RULES = {"scaling_period": SCALING_PERIOD, "dropped": DROPPED, "negligible": NEGLIGIBLE}
+
+
+class Sums(NamedTuple):
+    """The sums of `chain_scaled` and what they say of steps and edges, 0 in what is not `is_exact` and at padding."""
+
+    log_partition: Float[Tensor, " batch"]
+    is_exact: Bool[Tensor, " batch"]
+    marginals: Float[Tensor, "batch time tag"]
+    sources: Float[Tensor, "batch time_minus_1 tag"]
+    targets: Float[Tensor, "batch time_minus_1 tag"]
+    factors: Float[Tensor, "prev_tag tag"]
+    path_score: Float[Tensor, " batch"]
+
+
+def is_usable(chain: Chain) -> bool:
+    """Return whether the library takes `chain`: on a CPU, where the library could be made."""
+    return chain.emissions.device.type == "cpu" and LIBRARY.is_usable
+
+
+def partition(chain: Chain) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
+    """Return the log partition of `chain` (float64, at least one step), and for which records it is exact."""
+    log_partition, is_exact = chain.start.new_empty(len(chain.lengths)), chain.start.new_empty(len(chain.lengths))
+    _call("seqlab_chain_sums", _SUMS, chain, **_RULES, log_partition=log_partition, is_exact=is_exact)
+    return log_partition, is_exact.bool()
+
+
+def sums(chain: Chain, tags: Int[Tensor, "batch time"] | None = None) -> Sums:
+    """Return the sums of `chain` (float64, at least one step).
+
+    Where `tags` are given, 1 is taken off the marginals that are theirs, and the score of their path is found (else 0). A
+    record with tags that the chain does not have is not exact.
+    """
+    n_records, n_steps, n_tags = chain.emissions.shape
+    empty = chain.start.new_empty
+    found = Sums(
+        log_partition=empty(n_records),
+        is_exact=empty(n_records),
+        marginals=empty(n_records, n_steps, n_tags),
+        sources=empty(n_records, n_steps - 1, n_tags),
+        targets=empty(n_records, n_steps - 1, n_tags),
+        factors=empty(n_tags, n_tags),
+        path_score=empty(n_records) if tags is not None else chain.start.new_zeros(n_records),
+    )
+    _call("seqlab_chain_sums", _SUMS, chain, **_RULES, **found._asdict(), tags=tags)
+    return found._replace(is_exact=found.is_exact.bool())
+
+
+def counts(
+    sums: Sums, lengths: Int[Tensor, " batch"], tags: Int[Tensor, "batch time"], weights: Float[Tensor, " batch"]
+) -> list[Tensor]:
+    """Return how often emissions, transitions, start and end are expected, each record's times its weight, less those of
+    `tags`.
+
+    `sums` are those of a chain with `tags`, all of them exact.
+    """
+    empty, (n_tags, _) = weights.new_empty, sums.factors.shape
+    found = [torch.empty_like(sums.marginals), empty(n_tags, n_tags), empty(n_tags), empty(n_tags)]
+    given = {"lengths": lengths, "tags": tags, "weights": weights}
+    read = {name: getattr(sums, name) for name in ("marginals", "sources", "targets", "factors")}
+    written = dict(zip(("emissions", "transitions", "start", "end"), found, strict=True))
+    _run("seqlab_chain_counts", _COUNTS, sums.marginals, **given, **read, **written)
+    return found
+
+
+def best_path(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " batch"]]:
+    """Return the best tags of `chain` (float64, at least one step), and their scores."""
+    tags, score = chain.lengths.new_empty(chain.emissions.shape[:2]), chain.start.new_empty(len(chain.lengths))
+    _call("seqlab_chain_best", _BEST, chain, tags=tags, score=score)
+    return tags, score
+
+
+def _call(function: str, structure: Structure, chain: Chain, **values: Tensor | float | None) -> None:
+    _check_shapes(chain, values.get("tags"))
+    if len(chain.lengths):
+        least, most = chain.lengths.aminmax()
+        if least < 0 or most > chain.emissions.shape[1]:
+            raise ValueError(f"lengths from {least} to {most} of {chain.emissions.shape[1]} steps: must lie between")
+    _run(function, structure, chain.emissions, **{field: getattr(chain, field) for field, _ in _SCORES}, **values)
+
+
+def _check_shapes(chain: Chain, tags: Tensor | float | None) -> None:
+    """Raise ValueError where an array is not as large as the compiled code takes it to be."""
+    n_records, n_steps, n_tags = chain.emissions.shape
+    expected = {"lengths": (n_records,), "transitions": (n_tags, n_tags), "start": (n_tags,), "end": (n_tags,)}
+    found = {name: tuple(getattr(chain, name).shape) for name in expected}
+    if isinstance(tags, Tensor):
+        expected["tags"], found["tags"] = (n_records, n_steps), tuple(tags.shape)
+    for name, shape in found.items():
+        if shape != expected[name]:
+            raise ValueError(f"{name} has the shape {shape}; expected {expected[name]}, by the emissions")
+
+
+def _run(function: str, structure: Structure, like: Tensor, **values: Tensor | float | None) -> None:
+    packed, _kept = structure.pack([*like.shape, torch.get_num_threads()], values)
+    LIBRARY.call(function, packed)

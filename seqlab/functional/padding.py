@@ -1,0 +1,124 @@
+"""Reading padded sequences forwards and backwards: each is reversed within its own length, so that padding comes last."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seqlab.functional.autograd import apply
+
+
+@final
+@dataclass(frozen=True)
+class ReadingOrder:
+    """How padded sequences are read by one direction, or by two: forwards, and each record from its last real step back."""
+
+    lengths: Int[Tensor, " batch"]
+    n_steps: int
+    n_directions: int
+    is_full: bool = False
+    """Whether no step is known to be padding: then reading backwards is a flip."""
+
+    @property
+    def n_records(self) -> int:
+        """Number of records."""
+        return len(self.lengths)
+
+    @cached_property
+    def steps(self) -> Int[Tensor, "direction time batch"]:
+        """Where each step that is read stands in the batch: record * n_steps + its time."""
+        return torch.stack([(time + self._records * self.n_steps).t() for time in self._times])
+
+    @cached_property
+    def back(self) -> Int[Tensor, "batch time direction"]:
+        """Where each step of the batch stands among those read: (direction * n_steps + time) * n_records + record."""
+        places = [(i * self.n_steps + time) * self.n_records + self._records for i, time in enumerate(self._times)]
+        return torch.stack(places, dim=2)
+
+    @cached_property
+    def _records(self) -> Int[Tensor, "batch 1"]:
+        return torch.arange(self.n_records, device=self.lengths.device)[:, None]
+
+    @cached_property
+    def _times(self) -> list[Int[Tensor, "batch time"]]:
+        """The time of each step that a direction reads, and so that of each step among those read: it is its own inverse."""
+        step = torch.arange(self.n_steps, device=self.lengths.device)
+        last = self.lengths[:, None] - 1
+        return [step.expand(self.n_records, -1), torch.where(step <= last, last - step, step)][: self.n_directions]
+
+    def read(self, values: Sequence[Float[Tensor, "batch time feature"]]) -> Float[Tensor, "direction time batch feature"]:
+        """Return the steps in the order of reading; `values` are the same for both directions, or one each."""
+        if self.n_directions == 1:
+            return values[0].transpose(0, 1).unsqueeze(0)
+        if self.is_full:
+            forwards, backwards = values[0].transpose(0, 1), values[-1].transpose(0, 1)
+            return torch.stack((forwards, backwards.flip(0)))
+        n_rows = self.n_records * self.n_steps
+        rows = torch.cat([one.flatten(0, 1) for one in values]) if len(values) > 1 else values[0].flatten(0, 1)
+        steps, back = self.steps.flatten(1), self.back.flatten(0, 1).t()
+        if len(values) == 1:  # a row is read by each direction, and gets the sum of their gradients
+            return _moved(rows, steps.flatten(), back).view(*self.steps.shape, -1)
+        steps = steps + n_rows * torch.arange(self.n_directions, device=steps.device).unsqueeze(1)
+        return _moved(rows, steps.flatten(), back.flatten().unsqueeze(0)).view(*self.steps.shape, -1)
+
+    def write(self, values: Float[Tensor, "direction time batch feature"]) -> Float[Tensor, "batch time direction feature"]:
+        """Return the steps in the order of the batch, from that of reading."""
+        if self.n_directions == 1:
+            return values.permute(2, 1, 0, 3)
+        if self.is_full:
+            forwards, backwards = values.unbind()
+            return torch.stack((forwards, backwards.flip(0)), 2).transpose(0, 1)
+        n_rows = self.n_records * self.n_steps
+        offsets = torch.arange(self.n_directions, device=self.steps.device).unsqueeze(1)
+        forth = self.steps.flatten(1) * self.n_directions + offsets
+        moved = _moved(values.reshape(self.n_directions * n_rows, -1), self.back.flatten(), forth.flatten().unsqueeze(0))
+        return moved.view(self.n_records, self.n_steps, self.n_directions, -1)
+
+
+def reverse_steps(
+    values: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"]
+) -> Float[Tensor, "batch time feature"]:
+    """Return `values` with the real steps of each sequence in reverse order; padding stays where it is."""
+    n_records, n_steps, _ = values.shape
+    order = ReadingOrder(lengths, n_steps, n_directions=2)
+    rows = order.steps[1].t().flatten()
+    return _moved(values.flatten(0, 1), rows, rows.unsqueeze(0)).view(n_records, n_steps, -1)
+
+
+def last_steps(values: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"]) -> Float[Tensor, "batch feature"]:
+    """Return the last real step of each sequence; zeros for an empty one."""
+    index = torch.clamp(lengths - 1, min=0)[:, None, None].expand(-1, 1, values.shape[2])
+    return values.gather(1, index)[:, 0] * (lengths > 0).unsqueeze(1)
+
+
+class _MovedRows(torch.autograd.Function):
+    """Gathers rows, and gathers their gradients from where each went: index_select's own backward is a slow sum."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, rows: Tensor, back: Tensor) -> Tensor:
+        ctx.save_for_backward(back)
+        return values.index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (back,) = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        total = gradient.index_select(0, back[0])
+        for places in back[1:]:
+            total += gradient.index_select(0, places)
+        return total, None, None
+
+
+def _moved(values: Tensor, rows: Tensor, back: Tensor) -> Tensor:
+    """Return the `rows` of `values`; row r of these went to the places back[:, r]."""
+    moved: Tensor = apply(_MovedRows, values, rows, back)
+    return moved
+
+
+def step_mask(lengths: Int[Tensor, " batch"], n_steps: int) -> Bool[Tensor, "batch time"]:
+    """Return True for each real step of sequences of `lengths`, padded to `n_steps`."""
+    return torch.arange(n_steps, device=lengths.device) < lengths[:, None]

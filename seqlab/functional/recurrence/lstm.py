@@ -1,0 +1,195 @@
+"""The LSTM over whole sequences, with a backward pass of its own.
+
+    i_t = s(x_t + W h_{t-1} + p_i c_{t-1})        f_t = s(x_t + W h_{t-1} + p_f c_{t-1})
+    g_t = a(x_t + W h_{t-1})                      c_t = f_t c_{t-1} + i_t g_t
+    o_t = s(x_t + W h_{t-1} + p_o c_t)            h_t = P (o_t b(c_t))
+
+where x_t are the projected inputs, biases added (Hochreiter and Schmidhuber 1997; Gers et al. 2000 for f; Gers and Schmidhuber
+2000 for the peepholes p; Sak et al. 2014 for the projection P). Normalised (Ba et al. 2016), x and W h are each scaled to mean
+0 and deviation 1 and multiplied by a gain, and a bias is added; so is c before b. Gates may be shared by the cells of a block
+(Graves 2012, §4.5).
+
+Both directions of a layer run side by side, on a leading axis. Where the machine has a compiler, `compiled` takes a batch
+through its steps, else `lstm_loop` and `lstm_loop_backward` do.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from seqlab.functional.autograd import apply
+from seqlab.functional.recurrence import compiled
+from seqlab.functional.recurrence.activations import Activation
+from seqlab.functional.recurrence.buffers import buffer_from, summed_products
+from seqlab.functional.recurrence.lstm_backward import unroll_tape
+from seqlab.functional.recurrence.lstm_forward import fill_tape
+from seqlab.functional.recurrence.lstm_variant import LstmForm, LstmGradients, LstmTape, LstmWeights
+from seqlab.functional.recurrence.noise import Noise
+
+
+def scan_lstm(
+    inputs: Float[Tensor, "direction time batch gate"],
+    hidden: Float[Tensor, "direction batch hidden"],
+    cell: Float[Tensor, "direction batch cell"],
+    weights: LstmWeights,
+    *,
+    form: LstmForm,
+    noise: Noise,
+) -> tuple[Float[Tensor, "direction time batch hidden"], Float[Tensor, "direction time batch cell"]]:
+    """Return h and c of every step, from the initial `hidden` and `cell`; `inputs` are overwritten (by the gates)."""
+    found: tuple[Tensor, Tensor] = apply(
+        _LstmScan, form, noise, inputs, hidden, cell, *(getattr(weights, field.name) for field in fields(weights))
+    )
+    return found
+
+
+class _LstmScan(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, form: LstmForm, noise: Noise, inputs: Tensor, hidden: Tensor, cell: Tensor, *tensors: Any
+    ) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        weights = LstmWeights(*tensors)
+        tape = _forward(inputs, hidden, cell, weights, form=form, noise=noise)
+        ctx.form, ctx.noise = form, noise
+        ctx.n_weights = len(tensors)
+        ctx.save_for_backward(*tensors, *(getattr(tape, field.name) for field in fields(tape)))
+        return tape.hidden[:, 1:], tape.cell[:, 1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        saved = ctx.saved_tensors
+        weights, tape = LstmWeights(*saved[: ctx.n_weights]), LstmTape(*saved[ctx.n_weights :])
+        return None, None, *_backward(tape, weights, *gradients, form=ctx.form, noise=ctx.noise)
+
+
+def _forward(inputs: Tensor, hidden: Tensor, cell: Tensor, w: LstmWeights, *, form: LstmForm, noise: Noise) -> LstmTape:
+    lead, n_steps = inputs.shape[:3], inputs.shape[1]
+    hiddens, cells = buffer_from(hidden, n_steps), buffer_from(cell, n_steps)
+    tape = LstmTape(
+        gates=inputs,
+        hidden=hiddens,
+        read=noise.read_states(hiddens),
+        cell=cells,
+        fresh=cells[:, 1:] if noise.cell_zone is None else inputs.new_empty(*lead, form.width),
+        squashed=inputs.new_empty(*lead, form.width),
+        normal=None if w.gain is None else torch.empty_like(inputs),
+        scale=None if w.gain is None else inputs.new_empty(lead),
+        normal_input=None if w.gain is None else torch.empty_like(inputs),
+        input_scale=None if w.gain is None else inputs.new_empty(lead),
+        normal_cell=None if w.cell_gain is None else inputs.new_empty(*lead, form.width),
+        cell_scale=None if w.cell_gain is None else inputs.new_empty(lead),
+    )
+    if compiled.is_usable(inputs):
+        compiled.run("lstm_forward", inputs, **_compiled_fields(tape, w, form=form, noise=noise))
+    else:
+        fill_tape(tape, w, form=form, noise=noise)
+    return tape
+
+
+def _compiled_fields(
+    tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise
+) -> dict[str, Tensor | Activation | float | None]:
+    """Return what the library wants to know for either pass."""
+    return {
+        "n_blocks": form.n_blocks,
+        "cells_per_block": form.cells_per_block,
+        "hidden_width": tape.hidden.shape[-1],
+        "n_input_gates": form.n_input_gates,
+        "has_forget_gate": form.has_forget_gate,
+        "is_coupled": form.is_coupled,
+        "gate": form.gate,
+        "candidate": form.candidate,
+        "output": form.output,
+        "epsilon": form.epsilon,
+        "gates": tape.gates,
+        "hidden": tape.hidden,
+        "read": tape.read,
+        "cell": tape.cell,
+        "fresh": None if noise.cell_zone is None else tape.fresh,  # else a view of `cell`
+        "squashed": tape.squashed,
+        "normal": tape.normal,
+        "scale": tape.scale,
+        "normal_input": tape.normal_input,
+        "input_scale": tape.input_scale,
+        "normal_cell": tape.normal_cell,
+        "cell_scale": tape.cell_scale,
+        **{field.name: getattr(w, field.name) for field in fields(w)},
+        "mask": noise.recurrent,
+        "hidden_zone": noise.hidden_zone,
+        "cell_zone": noise.cell_zone,
+    }
+
+
+def _backward(
+    tape: LstmTape, w: LstmWeights, d_hidden: Tensor | None, d_cell: Tensor | None, *, form: LstmForm, noise: Noise
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of inputs, initial states and weights; `d_…` are those of the outputs, None = zero."""
+    d_gates = torch.empty_like(tape.gates)
+    made = LstmGradients(
+        gates=d_gates,
+        products=d_gates if w.gain is None else torch.empty_like(d_gates),
+        inputs=d_gates if w.gain is None or w.peepholes is None else torch.empty_like(d_gates),  # peepholes read `gates` later
+        emitted=None if w.projection is None else torch.empty_like(tape.hidden[:, 1:]).contiguous(),
+    )
+    if compiled.is_usable(tape.gates):
+        d_first, d_first_cell, d_gains = _compiled_backward(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
+    else:
+        d_first, d_first_cell, d_gains = unroll_tape(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
+    d_projection = None
+    if made.emitted is not None:
+        emitted = form.parts(tape.gates)[2] * form.cells(tape.squashed)
+        d_projection = summed_products(made.emitted, emitted.flatten(3))
+    d_weights = LstmWeights(
+        recurrent=summed_products(made.products, tape.read[:, :-1]),
+        peepholes=None if w.peepholes is None else _peephole_gradients(tape, made.gates, form=form),
+        projection=d_projection,
+        **d_gains,
+    )
+    return made.inputs, d_first, d_first_cell, *(getattr(d_weights, field.name) for field in fields(d_weights))
+
+
+def _compiled_backward(
+    tape: LstmTape,
+    w: LstmWeights,
+    made: LstmGradients,
+    d_hidden: Tensor | None,
+    d_cell: Tensor | None,
+    *,
+    form: LstmForm,
+    noise: Noise,
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Fill `made`; return the gradients of the initial states, and those of gains and biases, each record's summed here."""
+    first = torch.empty_like(tape.hidden[:, 0]), torch.empty_like(tape.cell[:, 0])
+    by_record = {}
+    if w.gain is not None:
+        n_directions, _, n_records, n_gates = tape.gates.shape
+        widths = {"gain": n_gates, "input_gain": n_gates, "bias": n_gates, "cell_gain": form.width, "cell_bias": form.width}
+        by_record = {name: tape.gates.new_zeros(n_directions, n_records, width) for name, width in widths.items()}
+    compiled.run(
+        "lstm_backward",
+        tape.gates,
+        **_compiled_fields(tape, w, form=form, noise=noise),
+        **{f"d_{name}": values for name, values in by_record.items()},
+        d_hidden=d_hidden,
+        d_cell=d_cell,
+        d_gates=made.gates,
+        d_products=made.products,
+        d_inputs=made.inputs,
+        d_emitted=made.emitted,
+        d_first=first[0],
+        d_first_cell=first[1],
+    )
+    return *first, {name: values.sum(1) for name, values in by_record.items()}
+
+
+def _peephole_gradients(tape: LstmTape, d_gates: Tensor, *, form: LstmForm) -> Tensor:
+    d_in, _, d_out = form.parts(d_gates)
+    old, fresh = form.cells(tape.cell[:, :-1]), form.cells(tape.fresh)
+    rows = [(d_in[:, :, :, gate] * old).sum((1, 2)) for gate in range(form.n_input_gates)]
+    return torch.stack([*rows, (d_out * fresh).sum((1, 2))], 1).flatten(2)

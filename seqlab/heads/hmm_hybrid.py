@@ -1,0 +1,156 @@
+"""The hybrid of hidden Markov models and a network as a head (Bourlard and Morgan 1994)."""
+
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from seqlab.data.fields import NO_TARGET, LabelSequenceField, LabelSequences
+from seqlab.errors import ConfigError
+from seqlab.functional import linear_chain
+from seqlab.functional.alignment import Topology, best_alignment, hmm_topology, log_sum, min_steps
+from seqlab.functional.linear_chain import Chain
+from seqlab.functional.padding import step_mask
+from seqlab.heads.parts.bigram_counts import add_up_processes_
+from seqlab.heads.parts.ranges import check_at_least, check_finite
+from seqlab.heads.temporal import TemporalHead
+
+TRAININGS = ("full_sum", "viterbi")
+
+
+@final
+class HmmHybridHead(TemporalHead):
+    """Each label is a left-to-right chain of `states_per_label` states; the network says how likely each is at each emission.
+
+    What the network gives is divided by the states' priors to the power `prior_scale`: then it stands for how likely the input
+    is given the state. Priors are how probable the network found each state in the pass before. An alignment may stay in a
+    state, go on, and with `can_skip` leave out one within a label; with `has_silence` one more state may stand before, between
+    and after labels.
+
+    - `full_sum`: the loss is -log of the sum over all alignments (Zeyer et al. 2017)
+    - `viterbi`: the cross-entropy of the best alignment, found anew for every batch by the network as it is; in the first pass,
+      of the alignment that gives each state equally many emissions
+
+    Decoding finds the best path through the states of all labels, any label after any; entering one adds `insertion_bonus`
+    nats.
+    """
+
+    why_unranked = "its decoding keeps the best path alone; ctc ranks"
+
+    log_prior: Tensor
+    """(unit): 0 for the most likely one."""
+
+    def __init__(
+        self,
+        *,
+        target: LabelSequenceField,
+        input_width: int,
+        summary_width: int,
+        upsampling: int,
+        drop_prob: float,
+        states_per_label: int,
+        can_skip: bool,
+        has_silence: bool,
+        training: str,
+        prior_scale: float,
+        insertion_bonus: float,
+    ) -> None:
+        if training not in TRAININGS:
+            raise ConfigError(f"heads.labels.training is {training!r}; expected one of {', '.join(TRAININGS)}")
+        if states_per_label < 1:
+            raise ConfigError(f"heads.labels.states_per_label is {states_per_label}; expected at least 1")
+        check_at_least(prior_scale, 0, path="heads.labels.prior_scale")
+        check_finite(insertion_bonus, path="heads.labels.insertion_bonus")
+        n_units = states_per_label * len(target.labels) + has_silence
+        super().__init__(target=target, input_width=input_width, n_units=n_units, upsampling=upsampling, drop_prob=drop_prob)
+        self.states_per_label = states_per_label
+        self.can_skip = can_skip
+        self.silence = n_units - 1 if has_silence else None
+        self.is_realigned = training == "viterbi"
+        self.prior_scale = prior_scale
+        self.insertion_bonus = insertion_bonus
+        self.register_buffer("log_prior", torch.zeros(n_units))
+        self.register_buffer("unit_counts", torch.zeros(n_units, dtype=torch.float64), persistent=False)
+
+    def end_epoch(self) -> None:
+        """Estimate the priors."""
+        counts = self.get_buffer("unit_counts")
+        add_up_processes_(counts)
+        self.log_prior.copy_(((counts + 1) / (counts.max() + 1)).log())
+        counts.zero_()
+        super().end_epoch()
+
+    def _losses(
+        self,
+        log_probs: Float[Tensor, "batch time unit"],
+        lengths: Int[Tensor, " batch"],
+        sequences: LabelSequences,
+        is_known: Bool[Tensor, " batch"],
+    ) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
+        topology = self._topology(sequences.labels.clamp(min=0), torch.where(is_known, sequences.n_labels, 0))
+        fits = is_known & (min_steps(topology) <= lengths)
+        is_step = step_mask(lengths, log_probs.shape[1])
+        if self.training:
+            self.get_buffer("unit_counts").add_(log_probs.detach().exp()[is_step].sum(0))
+        scores = self._scores(log_probs)
+        if not self.is_realigned:
+            totals = log_sum(scores, lengths, topology)
+            return torch.where(fits, -totals, 0.0), fits
+        if self.training and self.is_first_pass:
+            states = _even_alignment(topology, lengths, n_steps=log_probs.shape[1])
+        else:
+            states = best_alignment(scores, lengths, topology)[1]
+        units = topology.units.gather(1, states.clamp(min=0)).masked_fill((states < 0) | ~is_step, NO_TARGET)
+        losses = cross_entropy(log_probs.transpose(1, 2), units, ignore_index=NO_TARGET, reduction="none")
+        return torch.where(fits, losses.sum(1), 0.0), fits
+
+    def _scores(self, log_probs: Float[Tensor, "batch time unit"]) -> Float[Tensor, "batch time unit"]:
+        scaled = -self.prior_scale * self.log_prior
+        return log_probs + (scaled - scaled.max())
+
+    def _topology(self, labels: Int[Tensor, "batch label"], n_labels: Int[Tensor, " batch"]) -> Topology:
+        return hmm_topology(
+            labels, n_labels, states_per_label=self.states_per_label, can_skip=self.can_skip, silence=self.silence
+        )
+
+    def _decode(self, log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"]) -> list[list[int]]:
+        """Return the labels that the best path of each record enters: none where it is too short for any path."""
+        units, scores = linear_chain.viterbi(self._loop(self._scores(log_probs), lengths))
+        rows = zip(units.tolist(), lengths.tolist(), scores.isfinite().tolist(), strict=True)
+        return [self._labels(row[:length]) if has_path else [] for row, length, has_path in rows]
+
+    def _labels(self, units: list[int]) -> list[int]:
+        """Return the labels that a path through the units enters."""
+        n = self.states_per_label
+        entered = [unit for before, unit in zip([None, *units], units, strict=False) if unit != before]
+        return [unit // n for unit in entered if unit != self.silence and not unit % n]
+
+    def _loop(self, scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"]) -> Chain:
+        """Return the chain over all units in which a path may pass through any labels, and end where a label does."""
+        n, n_units = self.states_per_label, self.n_units
+        unit = torch.arange(n_units, device=scores.device)
+        is_silence = unit == (-1 if self.silence is None else self.silence)
+        is_first, is_last = (unit % n == 0) & ~is_silence, (unit % n == n - 1) & ~is_silence
+        before = unit[:, None]
+        is_same_label = (unit // n == before // n) & ~is_silence & ~is_silence[:, None]
+        farthest = 2 if self.can_skip else 1
+        is_inside = is_same_label & (unit >= before) & (unit <= before + farthest)
+        is_between = (is_last | is_silence)[:, None] & (is_first | is_silence)
+        is_allowed = is_inside | is_between
+        is_entry = is_between & is_first & (unit != before)
+        moves = torch.zeros(n_units, n_units, device=scores.device).masked_fill(~is_allowed, -torch.inf)
+        starts = torch.zeros(n_units, device=scores.device).masked_fill(~(is_first | is_silence), -torch.inf)
+        ends = torch.zeros(n_units, device=scores.device).masked_fill(~(is_last | is_silence), -torch.inf)
+        return Chain(scores, lengths, moves + self.insertion_bonus * is_entry, starts + self.insertion_bonus * is_first, ends)
+
+
+def _even_alignment(topology: Topology, lengths: Int[Tensor, " batch"], *, n_steps: int) -> Int[Tensor, "batch time"]:
+    """Return the alignment that gives each state of a label equally many steps, and silence none; -1 without labels."""
+    is_state = topology.label_of_state >= 0
+    order = torch.sort(is_state.int(), dim=1, descending=True, stable=True).indices  # states of labels first, in their order
+    counts = is_state.sum(1, keepdim=True)
+    rank = torch.arange(n_steps, device=lengths.device) * counts // lengths.clamp(min=1)[:, None]
+    states = order.gather(1, rank.clamp(max=order.shape[1] - 1)) if order.shape[1] else rank - 1
+    return torch.where((counts > 0) & (rank < counts), states, -1)

@@ -1,0 +1,64 @@
+"""How often labels follow each other in training: what a prior of label sequences is made from."""
+
+import torch
+import torch.distributed
+from jaxtyping import Bool, Int
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from seqlab.errors import ConfigError
+from seqlab.functional.alignment import LabelPrior
+from seqlab.functional.alignment.prior import END, START
+
+MAX_NUMBERS = 10_000_000
+
+
+class LabelCounts(nn.Module):
+    """Counts of all n-grams of labels, of sequences begun by starts and closed by an end; a buffer, so kept with the model."""
+
+    counts: Tensor
+    """(label or start or end, …), `order` axes: labels 0 to n - 1, the start n, the end n + 1."""
+
+    def __init__(self, *, n_labels: int, order: int) -> None:
+        super().__init__()
+        if order < 1:
+            raise ConfigError(f"heads.labels.prior_order is {order}; expected at least 1, or 0 for no prior")
+        if (n_labels + 2) ** order > MAX_NUMBERS:
+            raise ConfigError(
+                f"heads.labels.prior_order is {order}: {n_labels} labels make too many n-grams of that order; lower it"
+            )
+        self.n_labels, self.order = n_labels, order
+        self.register_buffer("counts", torch.zeros([n_labels + 2] * order))
+
+    def add(
+        self, labels: Int[Tensor, "batch label"], n_labels: Int[Tensor, " batch"], is_known: Bool[Tensor, " batch"]
+    ) -> None:
+        """Count the sequences of the records that are known."""
+        rows, sizes = labels[is_known], n_labels[is_known]
+        width = rows.shape[1]
+        place = torch.arange(width + 1, device=labels.device)
+        closed = torch.where(place == sizes[:, None], self.n_labels + 1, pad(rows, (0, 1)))
+        begun = pad(closed, (self.order - 1, 0), value=self.n_labels)
+        grams = begun.unfold(1, self.order, 1)[place <= sizes[:, None]]
+        index = torch.zeros(len(grams), dtype=torch.long, device=labels.device)
+        for column in grams.T:
+            index = index * (self.n_labels + 2) + column
+        self.counts += torch.bincount(index, minlength=self.counts.numel()).view_as(self.counts)
+
+    def prior(self) -> LabelPrior:
+        """Return the smoothed n-gram model that the counts make."""
+        names = {self.n_labels: START, self.n_labels + 1: END}
+        followers: dict[tuple[int, ...], dict[int, int]] = {}
+        for gram in self.counts.nonzero().tolist():
+            count = int(self.counts[tuple(gram)])
+            *history, label = (names.get(item, item) for item in gram)
+            for oldest in range(self.order):
+                after = followers.setdefault(tuple(history[oldest:]), {})
+                after[label] = after.get(label, 0) + count
+        return LabelPrior(self.order, self.n_labels, followers)
+
+
+def add_up_processes_(counts: Tensor) -> None:
+    """Replace the counts by those of all processes that train together; nothing where there is one."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(counts)

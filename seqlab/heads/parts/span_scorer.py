@@ -1,0 +1,66 @@
+"""Scores of spans: biaffine by their ends (Yu, Bohnet and Poesio 2020), and by what is within (Lee et al. 2017)."""
+
+import math
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from seqlab.functional.dropout import NaiveDropout
+
+N_WIDTHS = 32
+"""Widths told apart; wider spans share the score of the last."""
+TINY = 1e-6
+"""Least gate of a step, so that no span has none."""
+PRIOR = 0.03
+"""Share of spans that have a label, as a new model guesses: else they drown in the first losses of those that have none
+(Lin et al. 2017, Focal Loss for Dense Object Detection, section 3.3)."""
+
+
+@final
+class BiaffineSpanScores(nn.Module):
+    """Scores every label for each span of neighbouring steps, label 0 standing for none.
+
+    score(i, j, label) = s_i^T P_label e_j + f_label · s_i + g_label · e_j + w_label(j - i) + Σ_t a_t c_label · h_t / Σ_t a_t,
+    where s and e are what two layers make of the steps i and j, the span's first and last, t goes from i to j, and the gates
+    0 < a_t < 1 tell which steps h_t matter: the heads of noun phrases, say.
+    """
+
+    def __init__(self, *, input_width: int, hidden_width: int, n_labels: int, drop_prob: float) -> None:
+        super().__init__()
+        self.start, self.end = (nn.Linear(input_width, hidden_width) for _ in range(2))
+        self.dropout = NaiveDropout(drop_prob=drop_prob)
+        self.products = nn.Parameter(torch.randn(hidden_width, n_labels, hidden_width) / hidden_width)
+        self.first = nn.Linear(hidden_width, n_labels)
+        self.last = nn.Linear(hidden_width, n_labels, bias=False)
+        self.gate = nn.Linear(input_width, 1)
+        self.within = nn.Linear(input_width, n_labels, bias=False)
+        self.widths = nn.Parameter(torch.zeros(N_WIDTHS, n_labels))
+        with torch.no_grad():
+            self.first.bias.zero_()[0] = math.log((1 - PRIOR) / PRIOR * (n_labels - 1))
+
+    def forward(
+        self, values: Float[Tensor, "batch time feature"], *, max_width: int
+    ) -> Float[Tensor, "batch time width label"]:
+        """Return the scores of the spans of 1 to `max_width` steps from each step; those beyond the last step are of no use."""
+        starts, ends = (self.dropout(layer(values).relu()) for layer in (self.start, self.end))
+        products = (starts @ self.products.flatten(1)).unflatten(2, self.products.shape[1:])
+        pairs = products @ _band(ends, max_width)
+        widths = self.widths[torch.arange(max_width, device=values.device).clamp(max=N_WIDTHS - 1)]
+        scores = (pairs + _band(self.last(ends), max_width)).transpose(2, 3)
+        total: Tensor = scores + self.first(starts).unsqueeze(2) + widths + self._within(values, max_width)
+        return total
+
+    def _within(self, values: Float[Tensor, "batch time feature"], max_width: int) -> Float[Tensor, "batch time width label"]:
+        """Return the mean of what the steps of each span score, weighted by their gates."""
+        gates = self.gate(values).float().sigmoid() + TINY
+        scores, weights = (_band(part, max_width).cumsum(3) for part in (gates * self.within(values).float(), gates))
+        mean: Tensor = (scores / weights).transpose(2, 3)
+        return mean
+
+
+def _band(values: Float[Tensor, "batch time feature"], max_width: int) -> Float[Tensor, "batch time feature width"]:
+    """Return for each step the values of itself and the steps after it."""
+    return pad(values, (0, 0, 0, max_width - 1)).unfold(1, max_width, 1)

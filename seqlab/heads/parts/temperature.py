@@ -1,0 +1,24 @@
+"""Temperature: one number that makes the probabilities of a trained head as sure as they are right."""
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+
+@final
+class Temperature(nn.Module):
+    """Divides scores by a temperature when training is over: what is best stays best, less or more sure (Guo et al. 2017).
+
+    1 until `seqlab.training.calibration` fits it to validation records.
+    """
+
+    value: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("value", torch.ones(()))
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """Return the scores, in evaluation divided by the temperature."""
+        return scores if self.training else scores / self.value

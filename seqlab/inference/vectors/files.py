@@ -1,0 +1,198 @@
+"""Files of vectors, written stretch by stretch so that an input of any size fits: Parquet, JSON lines and NumPy.
+
+Parquet has a row a record, or a row a step: `row` (of the record in the input, from 0), `id` (that of the input, else null),
+of a step `start` and `end` (tokens, end exclusive) and `label_HEAD` for each head that labels steps, then `text` and `vector`.
+Its metadata, under the key `seqlab`, say which model they are of, and what. A row group is a stretch of the input.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from jaxtyping import Float
+from numpy.lib import format as npy
+
+from seqlab import __version__
+from seqlab.errors import ConfigError
+from seqlab.inference.inputs import Record
+from seqlab.inference.tagger import Tagger
+from seqlab.inference.vectors.encode import EncodedRecord
+
+KEY = b"seqlab"
+"""Of what Parquet's metadata hold."""
+RECORDS, STEPS = "records", "steps"
+N_DECIMALS = 6
+"""Of vectors in JSON."""
+
+
+@final
+@dataclass(frozen=True)
+class VectorKind:
+    """What the vectors of a file are."""
+
+    model: str
+    """Fingerprint of the model that made them."""
+    vectors: str
+    """records or steps."""
+    width: int
+    heads: tuple[str, ...]
+    """Those that label the steps."""
+
+    def schema(self) -> pa.Schema:
+        """Return the columns of a Parquet file."""
+        bounds, labels = [("start", pa.int32()), ("end", pa.int32())], [(f"label_{head}", pa.string()) for head in self.heads]
+        of_steps = [*bounds, *labels] if self.vectors == STEPS else []
+        vector = pa.list_(pa.float32(), self.width)
+        fields = [("row", pa.int64()), ("id", pa.string()), *of_steps, ("text", pa.string()), ("vector", vector)]
+        return pa.schema(fields, metadata={KEY: json.dumps({"seqlab_version": __version__, **asdict(self)}).encode()})
+
+
+class Part(NamedTuple):
+    """The rows of one record."""
+
+    row: int
+    id: str | None
+    columns: Mapping[str, list[Any]]
+    """Those that differ from row to row, but for the vectors."""
+    vectors: Float[np.ndarray, "row feature"]
+
+
+class VectorFile(ABC):
+    """Takes the vectors of one stretch of records after another; `close` makes the file whole."""
+
+    def __init__(self, path: Path, *, kind: VectorKind) -> None:
+        self.path = path
+        self.kind = kind
+        self.n_records = 0
+
+    def write(self, records: Sequence[Record], encoded: Sequence[EncodedRecord]) -> None:
+        """Add the records, which came as `records`."""
+        pairs = zip(records, encoded, strict=True)
+        parts = [self._part(row, *pair) for row, pair in enumerate(pairs, start=self.n_records)]
+        self.n_records += len(parts)
+        self.add(parts)
+
+    def _part(self, row: int, record: Record, encoded: EncodedRecord) -> Part:
+        name = None if record.get("id") is None else str(record["id"])
+        if encoded.steps is None:
+            text = record.get("text")
+            whole = text if isinstance(text, str) else " ".join(encoded.tokens)
+            return Part(row, name, {"text": [whole]}, encoded.whole[None])
+        bounds = encoded.steps.bounds
+        labels = {f"label_{head}": labels for head, labels in encoded.steps.labels.items()}
+        texts = [" ".join(encoded.tokens[start:end]) for start, end in bounds]
+        starts, ends = [start for start, _ in bounds], [end for _, end in bounds]
+        return Part(row, name, {"start": starts, "end": ends, **labels, "text": texts}, encoded.steps.values)
+
+    @abstractmethod
+    def add(self, parts: Sequence[Part]) -> None:
+        """Add the rows of each record."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is left to write."""
+
+
+@final
+class ParquetVectors(VectorFile):
+    """A row group a stretch."""
+
+    def __init__(self, path: Path, *, kind: VectorKind) -> None:
+        super().__init__(path, kind=kind)
+        self._schema = kind.schema()
+        self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
+
+    def add(self, parts: Sequence[Part]) -> None:
+        """Write a row group."""
+        if not parts:
+            return
+        sizes = [len(part.vectors) for part in parts]
+        rows = {"row": np.repeat([part.row for part in parts], sizes)}
+        ids = {"id": [part.id for part, size in zip(parts, sizes, strict=True) for _ in range(size)]}
+        others = {name: list(chain.from_iterable(part.columns[name] for part in parts)) for name in parts[0].columns}
+        numbers = np.concatenate([part.vectors for part in parts]).astype(np.float32).reshape(-1)
+        vectors = {"vector": pa.FixedSizeListArray.from_arrays(pa.array(numbers), self.kind.width)}
+        self._writer.write_table(pa.table({**rows, **ids, **others, **vectors}, schema=self._schema))
+
+    def close(self) -> None:
+        """Write the footer."""
+        self._writer.close()
+
+
+@final
+class JsonlVectors(VectorFile):
+    """An object a record; of steps, with a list of them under `steps`."""
+
+    def __init__(self, path: Path, *, kind: VectorKind) -> None:
+        super().__init__(path, kind=kind)
+        self._stream = path.open("w", encoding="utf-8", newline="")
+
+    def add(self, parts: Sequence[Part]) -> None:
+        """Write a line a record."""
+        for part in parts:
+            columns = {**part.columns, "vector": np.round(part.vectors.astype(np.float64), N_DECIMALS).tolist()}
+            rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+            content = rows[0] if self.kind.vectors == RECORDS else {"steps": rows}
+            self._stream.write(json.dumps({"row": part.row, "id": part.id, **content}, ensure_ascii=False) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+@final
+class NpyVectors(VectorFile):
+    """The vectors alone, float32, a row each in the order of the input."""
+
+    def __init__(self, path: Path, *, kind: VectorKind) -> None:
+        super().__init__(path, kind=kind)
+        self._stream = path.open("wb")
+        self._n_rows = 0
+        self._write_header()
+
+    def add(self, parts: Sequence[Part]) -> None:
+        """Write the rows."""
+        for part in parts:
+            self._n_rows += len(part.vectors)
+            self._stream.write(np.ascontiguousarray(part.vectors, dtype="<f4").tobytes())
+
+    def close(self) -> None:
+        """Write the header anew: NumPy leaves it room for a number of rows that grows."""
+        start = self._start
+        self._stream.seek(0)
+        self._write_header()
+        assert self._start == start, f"a header of {self._start} bytes over one of {start}"
+        self._stream.close()
+
+    def _write_header(self) -> None:
+        shape = (self._n_rows, self.kind.width)
+        npy.write_array_header_1_0(self._stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        self._start = self._stream.tell()
+
+
+_FILES: dict[str, type[VectorFile]] = {".parquet": ParquetVectors, ".jsonl": JsonlVectors, ".npy": NpyVectors}
+
+
+def file_type(path: Path) -> type[VectorFile]:
+    """Return what writes a file of vectors with the ending of `path`.
+
+    Raises: ConfigError for another ending.
+    """
+    if path.suffix not in _FILES:
+        raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; vectors are written to {', '.join(_FILES)}")
+    return _FILES[path.suffix]
+
+
+def kind_of(tagger: Tagger, *, use_steps: bool) -> VectorKind:
+    """Return what the vectors of a model are."""
+    labeler = tagger.bundle.labeler
+    heads = tuple(name for name, head in labeler.heads.items() if head.is_per_step) if use_steps else ()
+    width = labeler.encoder.output_width if use_steps else labeler.encoder.summary_width
+    return VectorKind(tagger.bundle.fingerprint, STEPS if use_steps else RECORDS, width, heads)

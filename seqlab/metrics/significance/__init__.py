@@ -1,0 +1,24 @@
+"""Statistics on numpy arrays: the spread of repeated runs, and whether the difference of two systems is chance."""
+
+from seqlab.metrics.significance.mcnemar import McNemar, mcnemar
+from seqlab.metrics.significance.multiplicity import holm
+from seqlab.metrics.significance.repetitions import MeanTest, Summary, corrected_paired_test, summarise, welch_test
+from seqlab.metrics.significance.resampling import PairedTest, paired_test
+from seqlab.metrics.significance.scores import Score, f1, per_label, share
+
+__all__ = [
+    "McNemar",
+    "MeanTest",
+    "PairedTest",
+    "Score",
+    "Summary",
+    "corrected_paired_test",
+    "f1",
+    "holm",
+    "mcnemar",
+    "paired_test",
+    "per_label",
+    "share",
+    "summarise",
+    "welch_test",
+]

@@ -1,0 +1,146 @@
+"""What a run leaves for use: one folder of safetensors and JSON. No code, no pickle; loading runs nothing the files name.
+
+bundle.json          format, seqlab version, model config, what the fields learned, facts about the training
+weights.safetensors  parameters
+arrays.safetensors   the fields' arrays (pretrained vectors), where there are any
+README.md            model card
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file as load_weights
+from safetensors.torch import save_file as save_weights
+
+from seqlab import __version__
+from seqlab.config.build import known_targets
+from seqlab.config.compose import MODEL_GROUPS, MODEL_KEYS
+from seqlab.config.plugins import targets_in
+from seqlab.config.user_classes import allowed, own_file
+from seqlab.data.fields.registry import Fields
+from seqlab.errors import BundleError, SeqlabError
+from seqlab.model.labeler import Labeler, build_labeler
+
+FORMAT = 1
+BUNDLE_FILE = "bundle.json"
+WEIGHTS_FILE = "weights.safetensors"
+ARRAYS_FILE = "arrays.safetensors"
+CARD_FILE = "README.md"
+log = logging.getLogger(__name__)
+_DAMAGE = (
+    SeqlabError, KeyError, OSError, SafetensorError, RuntimeError, TypeError, ValueError, AttributeError, ArithmeticError,
+)  # fmt: skip
+"""What building a model from a damaged or doctored file may raise."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded model: the labeler, its fitted fields, and the facts that its training left."""
+
+    labeler: Labeler
+    fields: Fields
+    facts: Mapping[str, Any]
+    encoder_keys: frozenset[str]
+    """Keys of the fields that embedding and encoder read; the others are the heads'."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the weights and of what the fields learned: vectors can be compared where it is the same."""
+        digest = sha256(json.dumps(self.fields.state(), sort_keys=True).encode())
+        tensors = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in self.labeler.state_dict().items()}
+        for name, array in sorted({**tensors, **self.fields.arrays()}.items()):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def save_bundle(
+    folder: Path,
+    *,
+    labeler: Labeler,
+    fields: Fields,
+    config: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    card: str,
+) -> None:
+    """Write the bundle into `folder`; of `config`, the parts that make the model are kept. `facts` are any JSON values."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "format": FORMAT,
+        "seqlab_version": __version__,
+        "config": {key: config[key] for key in MODEL_KEYS},
+        "fields": fields.state(),
+        "facts": dict(facts),
+    }
+    (folder / BUNDLE_FILE).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in labeler.state_dict().items()}
+    save_weights(weights, folder / WEIGHTS_FILE)
+    arrays = {name: np.ascontiguousarray(array) for name, array in fields.arrays().items()}
+    if arrays:
+        save_arrays(arrays, folder / ARRAYS_FILE)
+    (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors makes files that only their owner may read
+
+
+def load_bundle(folder: Path, *, allow: Sequence[str] = ()) -> Bundle:
+    """Return the model of a bundle's `folder`, ready to predict.
+
+    `allow` names classes, as in `my_file.MyEncoder`, that the caller trusts though no installed plugin brings them: they are
+    imported, from the working folder if they lie there, and the model may be made of them.
+
+    Raises:
+        BundleError: files are missing, damaged, of a newer format, or name parts that are not installed.
+        ConfigError: a class in `allow` is not there, or no part of a model.
+    """
+    content = _read_content(folder / BUNDLE_FILE)
+    targets = known_targets(MODEL_GROUPS) | allowed(allow)
+    try:
+        fields = Fields.from_config(content["config"], targets=targets)
+        fields.restore(content["fields"], _read_arrays(folder / ARRAYS_FILE))
+        labeler = build_labeler(content["config"], fields=fields, targets=targets)
+        labeler.load_state_dict(load_weights(folder / WEIGHTS_FILE))
+        encoding = {key: content["config"][key] for key in ("embedding", "encoder")}
+        encoder_keys = frozenset(Fields.from_config(encoding, targets=targets).by_key)
+    except _DAMAGE as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        hint = _how_to_allow(content, targets)
+        raise BundleError(
+            f"{folder}: made by seqlab {content.get('seqlab_version')}, cannot be loaded: {reason}{hint}"
+        ) from error
+    labeler.eval()
+    return Bundle(labeler=labeler, fields=fields, facts=content.get("facts", {}), encoder_keys=encoder_keys)
+
+
+def _how_to_allow(content: Mapping[str, Any], targets: frozenset[str]) -> str:
+    """Return how to allow the classes of the bundle that lie in files of the working folder; nothing where none does."""
+    own = [target for target in targets_in(content.get("config")) if target not in targets and own_file(target) is not None]
+    if not own:
+        return ""
+    flags = " ".join(f"--allow {target}" for target in own)
+    return f"; {own_file(own[0])} may be it: if you trust that file, allow it by {flags}, or seqlab.load(…, allow={own})"
+
+
+def _read_content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: not a readable bundle ({error}); copy the whole folder again") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise BundleError(f"{path}: bundle format is {found!r}; this seqlab reads format {FORMAT}; update seqlab")
+    return content
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    return load_arrays(path) if path.exists() else {}

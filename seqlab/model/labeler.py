@@ -1,0 +1,124 @@
+"""`Labeler`: embedding, encoder and heads in a row. It knows no trainer."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any, final
+
+from torch import Tensor, nn
+
+from seqlab.config.build import build
+from seqlab.data.batch import Batch
+from seqlab.data.fields.registry import Fields
+from seqlab.data.pairs import SECOND
+from seqlab.embeddings import EmbeddingLayer
+from seqlab.encoders import Encoder
+from seqlab.errors import ConfigError, DataError
+from seqlab.heads import Head
+from seqlab.steps import Steps
+from seqlab.types import Prediction
+
+
+@final
+class Labeler(nn.Module):
+    """Labels batches: one embedding layer, one encoder, and any number of heads that share them."""
+
+    def __init__(self, *, embedding: EmbeddingLayer, encoder: Encoder, heads: Mapping[str, Head]) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.encoder = encoder
+        # torch types the values of a ModuleDict as Module alone; what is read from it here are heads.
+        self.heads: Mapping[str, Head] = nn.ModuleDict(dict(heads))  # type: ignore[assignment]
+
+    def forward(self, batch: Batch) -> Steps:
+        """Return the encoded steps; of records of two sides, both, each encoded as if it were alone."""
+        steps = self.encoder.encode(self.embedding(batch), batch)
+        if batch.second is None:
+            return steps
+        try:
+            return replace(steps, second=self(batch.second))
+        except DataError as error:
+            raise DataError(f"second sides (columns that end in {SECOND}): {error}") from error
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the loss of every head whose target the batch has."""
+        steps = self(batch)
+        return {name: head.loss(steps, batch) for name, head in self.heads.items() if head.target in batch}
+
+    def predict(
+        self,
+        batch: Batch,
+        *,
+        use_confidences: bool,
+        n_best: int = 0,
+        use_entropy: bool = False,
+        heads: Collection[str] | None = None,
+    ) -> dict[str, list[Prediction]]:
+        """Return each head's prediction for every record.
+
+        With the `n_best` likeliest answers where the head ranks them, and the entropy of its answer where it knows it and that
+        is asked for. `heads` are the names of those that are asked; None: all.
+        """
+        steps = self(batch)
+        asked = {name: head for name, head in self.heads.items() if heads is None or name in heads}
+        found = labels_of(asked, steps, batch, use_confidences=use_confidences, n_best=n_best)
+        for name, head in asked.items():
+            if use_entropy and (nats := head.entropy(steps, batch)) is not None:
+                found[name] = [replace(one, entropy=value) for one, value in zip(found[name], nats.tolist(), strict=True)]
+        return found
+
+
+def labels_of(
+    heads: Mapping[str, Head], steps: Steps, batch: Batch, *, use_confidences: bool, n_best: int = 0
+) -> dict[str, list[Prediction]]:
+    """Return what each of the `heads` says of the encoded steps of a batch.
+
+    Where those are not the records' own, their labels have the stretches of steps of the record that they cover as bounds.
+    """
+    found = {name: head.answer(steps, batch, use_confidences=use_confidences, n_best=n_best) for name, head in heads.items()}
+    if steps.covers is None:
+        return found
+    bounds = [[(start, end) for start, end in row] for row in steps.covers.tolist()]
+    for name in (name for name, head in heads.items() if head.is_per_step):
+        pairs = zip(found[name], bounds, strict=True)
+        found[name] = [replace(prediction, bounds=row[: len(prediction.labels)]) for prediction, row in pairs]
+    return found
+
+
+def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozenset[str]) -> Labeler:
+    """Return the labeler that the model part of a config describes, its fields taken from the fitted `fields`.
+
+    Raises: ConfigError when there is no head, or an option that a part does not take.
+    """
+    if not config["heads"]:
+        raise ConfigError("heads is empty; choose at least one, as in head=crf or head=[crf,sequence]")
+    embedding = build(config["embedding"], targets=targets, resolve=fields.resolve, path="embedding")
+    encoder = build(
+        config["encoder"],
+        targets=targets,
+        resolve=fields.resolve,
+        path="encoder",
+        input_width=embedding.output_width,
+    )
+    heads = {
+        name: build(
+            node,
+            targets=targets,
+            resolve=fields.resolve,
+            path=f"heads.{name}",
+            input_width=encoder.output_width,
+            summary_width=encoder.summary_width,
+        )
+        for name, node in config["heads"].items()
+    }
+    check_steps(heads, keeps_steps=encoder.keeps_steps)
+    return Labeler(embedding=embedding, encoder=encoder, heads=heads)
+
+
+def check_steps(heads: Mapping[str, Head], *, keeps_steps: bool) -> None:
+    """Refuse heads whose labels belong to other steps than the encoder gives."""
+    for name, head in heads.items():
+        if head.is_of_record_steps is not None and head.is_of_record_steps is not keeps_steps:
+            of_nodes, of_records = "nodes of trees", "steps of the records"
+            wanted, given = (of_nodes, of_records) if keeps_steps else (of_records, of_nodes)
+            remedy = "choose a tree encoder" if keeps_steps else "choose head=[nodes], or encoder.output=leaves"
+            raise ConfigError(f"heads.{name} labels the {wanted}, but the encoder gives {given}; {remedy}")

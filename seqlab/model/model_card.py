@@ -1,0 +1,51 @@
+"""The model card: what a bundle's folder says of itself to a reader."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqlab import __version__
+from seqlab.data.multitask.data_sets import set_configs
+from seqlab.metrics.flat_scores import flat_scores
+from seqlab.model.labeler import Labeler
+
+
+def model_card(labeler: Labeler, *, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Return the card as Markdown: what the model does, how it scored, what it was trained on, how to load it."""
+    n_parameters = sum(p.numel() for p in labeler.parameters())
+    heads = [f"- `{n}`: {type(head).__name__} on column `{head.target.column}`" for n, head in labeler.heads.items()]
+    rows = [
+        f"| {split} | {name} | {value:.4f} |"
+        for split, scores in metrics.items()
+        for name, value in flat_scores(scores).items()
+    ]
+    return "\n".join(
+        [
+            f"# {config['task_name']}: a sequence labeller",
+            "",
+            f"Made with seqlab {__version__}; {n_parameters:,} parameters; seed {config['seed']}.",
+            "",
+            "## What it says",
+            *heads,
+            "",
+            "## Scores",
+            "| split | metric | value |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "## Training data",
+            *(_origin(name, node) for name, node in set_configs(config["data"]).items()),
+            "",
+            "## Use",
+            "```python",
+            "import seqlab",
+            'tagger = seqlab.load("path/to/this/folder")',
+            'tagger.predict(["raw text", ["or", "tokens"]])',
+            "```",
+            "",
+        ]
+    )
+
+
+def _origin(name: str, data: Mapping[str, Any]) -> str:
+    described = f"Reader `{data['reader']['_target_']}`, folder `{data['dir']}`, splits `{data['splits']}`."
+    return f"- `{name}`, for {', '.join(f'`{head}`' for head in data['heads'])}: {described}" if name else described

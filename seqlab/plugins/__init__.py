@@ -1,6 +1,0 @@
-"""What brings options: seqlab itself, and plugins, found by entry point and without importing any of them."""
-
-from seqlab.plugins.discovery import Discovery, discover, providers
-from seqlab.plugins.plugin import Installed, LeftOut, Plugin, targets_in
-
-__all__ = ["Discovery", "Installed", "LeftOut", "Plugin", "discover", "providers", "targets_in"]

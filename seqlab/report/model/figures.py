@@ -1,0 +1,140 @@
+"""Pictures of what a recurrent layer does inside. Needs matplotlib (the extra `plots`)."""
+
+import io
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from seqlab.errors import ConfigError
+from seqlab.report.model.traces import CellTrace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_STEP_INCHES, _MARGIN_INCHES, _PANEL_INCHES = 0.34, 2.2, 1.9
+_MIN_INCHES, _MAX_INCHES = 6.0, 40.0
+_GATES = ("input", "forget", "output", "reset", "update")
+"""Values between 0 and 1; all others are drawn around 0."""
+_DPI = 130
+_NAME_CHARS = 50
+"""Of longer names of models, the end is shown."""
+_CURVE_STEPS = 20
+"""Curves alone are as wide as so many named steps."""
+_LABEL_CHARS = 24
+"""Longer names of steps are cut in pictures, and end in …"""
+
+
+def gate_figure(trace: CellTrace, *, steps: Sequence[str]) -> "Figure":
+    """Return a panel for each gate and each state: units downwards, the record's steps from left to right."""
+    panels = {**trace.gates, **{f"{name} state": values for name, values in trace.states.items()}}
+    figure = _figure(n_steps=len(steps), height=_PANEL_INCHES * len(panels) + 1.2)
+    axes: list[Axes] = list(figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0])
+    for axis, (name, values) in zip(axes, panels.items(), strict=True):
+        _heat(figure, axis, trace.in_text_order(values).T, is_gate=name in _GATES)
+        axis.set_ylabel(f"{name}\nunit")
+    _name_steps(axes[-1], steps)
+    _title(axes[0], f"{trace.layer}, {trace.reading} ({type(trace.cell).__name__})")
+    return figure
+
+
+def influence_figure(curves: Mapping[str, Tensor], matrix: CellTrace | None, *, steps: Sequence[str]) -> "Figure":
+    """Return |d h_t / d x_1| over t for each of the `curves`, and below it the influence of every step of one trace."""
+    is_whole = matrix is not None and len(matrix.influence) == len(steps)
+    heights = [4.2, max(2.5, 1.2 + 0.2 * len(steps))] if is_whole else [4.2]
+    figure = _figure(n_steps=len(steps) if is_whole else _CURVE_STEPS, height=sum(heights))
+    left, *others = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for name, values in curves.items():
+        is_bare = name.startswith("untrained")
+        label = name if len(name) <= _NAME_CHARS else f"…{name[1 - _NAME_CHARS :]}"
+        left.semilogy(range(1, len(values) + 1), _positive(values), label=label, linestyle="--" if is_bare else "-", marker=".")
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.set_xlabel("step t")
+    left.set_ylabel("‖∂h(t) / ∂x(1)‖")
+    left.legend(frameon=False, fontsize=8).set_in_layout(False)  # a long name must not press the curves together
+    _title(left, "How much of the first step is left")
+    for axis in others:
+        assert matrix is not None
+        _heat(figure, axis, matrix.influence, is_gate=True, is_log=True)
+        _name_steps(axis, steps)
+        axis.set_yticks(range(len(steps)), _short(steps), fontsize=7, parse_math=False)
+        axis.set_ylabel("influence of …")
+        axis.set_xlabel("… on the state at")
+        _title(axis, f"‖∂h(t) / ∂x(s)‖, {matrix.layer}, {matrix.reading}")
+    return figure
+
+
+def png(figure: "Figure") -> bytes:
+    """Return the figure as PNG."""
+    return _saved(figure, "png", dpi=_DPI)
+
+
+def svg(figure: "Figure") -> str:
+    """Return the figure as an SVG element, to stand in a page: letters stay letters, so the page's fonts draw them."""
+    text = _saved(figure, "svg", metadata={"Date": None}).decode("utf-8")
+    return text[text.index("<svg") :]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without warnings of letters that matplotlib's own font lacks: they are boxes in a PNG, and whole in a page."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
+        yield
+
+
+def _saved(figure: "Figure", form: str, **options: Any) -> bytes:
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with _quiet(), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "seqlab"}):
+        figure.savefig(buffer, format=form, **options)
+    return buffer.getvalue()
+
+
+def _figure(*, n_steps: int, height: float, least: float = _MIN_INCHES) -> "Figure":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ConfigError("pictures need matplotlib, which is not installed; `pip install 'seqlab[plots]'`") from error
+    width = min(max(least, _MARGIN_INCHES + _STEP_INCHES * n_steps), _MAX_INCHES)
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _heat(figure: "Figure", axis: "Axes", values: Tensor, *, is_gate: bool, is_log: bool = False) -> None:
+    from matplotlib.colors import LogNorm
+
+    numbers = values.detach().cpu().float()
+    options: dict[str, Any]
+    if is_log:
+        least = float(numbers[numbers > 0].min()) if bool((numbers > 0).any()) else 1e-12
+        options = {"cmap": "viridis", "norm": LogNorm(least, max(float(numbers.max()), 2 * least))}
+        numbers = numbers.masked_fill(numbers <= 0, float("nan"))
+    elif is_gate:
+        options = {"cmap": "viridis", "vmin": 0.0, "vmax": 1.0}
+    else:
+        largest = float(numbers.abs().max()) if numbers.numel() else 1.0
+        options = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}
+    image = axis.imshow(numbers.numpy(), aspect="auto", interpolation="nearest", **options)
+    figure.colorbar(image, ax=axis, pad=0.01)
+
+
+def _name_steps(axis: "Axes", steps: Sequence[str]) -> None:
+    names = _short(steps)
+    axis.set_xticks(range(len(steps)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=7, parse_math=False)
+
+
+def _short(steps: Sequence[str]) -> list[str]:
+    return [step if len(step) <= _LABEL_CHARS else f"{step[: _LABEL_CHARS - 1]}…" for step in steps]
+
+
+def _title(axis: "Axes", text: str) -> None:
+    axis.set_title(text, fontsize=10, loc="left", parse_math=False)
+
+
+def _positive(values: Tensor) -> list[float]:
+    """Return the values with gaps where there is nothing to draw on a logarithmic scale."""
+    return [value if value > 0 else float("nan") for value in values.tolist()]

@@ -1,6 +1,0 @@
-"""Running a run again, and saying whether it comes out the same to the bit."""
-
-from seqlab.reproduction.differences import Difference, metric_differences, setting_differences
-from seqlab.reproduction.reproduce import Original, Reproduction
-
-__all__ = ["Difference", "Original", "Reproduction", "metric_differences", "setting_differences"]

@@ -1,0 +1,142 @@
+"""What is compared: a run, or all repetitions of one, with their answers to the same records."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from seqlab.data.fields import PartialTagField
+from seqlab.errors import DataError
+from seqlab.metrics.significance import Score
+from seqlab.runs.comparison.record_counts import Readings, RecordCounts, record_counts
+from seqlab.runs.repeated_run import OUT_OF_FOLD, FinishedRepeat
+from seqlab.runs.run import AnsweredRecord, FinishedRun
+
+SPLIT = "test"
+"""The split whose answers runs keep."""
+
+
+@final
+@dataclass(frozen=True)
+class Answers:
+    """One set of answers to all records: of a run, or of the folds of a cross-validation."""
+
+    name: str
+    run: FinishedRun
+    """Where the answers lie."""
+    split: str
+    example: FinishedRun
+    """A run whose scores tell the kinds of heads."""
+
+
+@final
+@dataclass(frozen=True)
+class System:
+    """A run folder, with an entry of `answers` for each seed."""
+
+    name: str
+    answers: Sequence[Answers]
+    repeat: FinishedRepeat | None
+
+    @classmethod
+    def read(cls, path: Path) -> "System":
+        """Return what is in a run folder, be it of one run or of a repeated one.
+
+        Raises: DataError where no run has ended there.
+        """
+        if not FinishedRepeat.is_at(path):
+            run = FinishedRun(path)
+            return cls(str(path), [Answers(str(path), run, SPLIT, run)], None)
+        repeat = FinishedRepeat(path)
+        runs = repeat.runs
+        if not runs:
+            raise DataError(f"{path}: no repetition of it has ended; start it again in its folder")
+        if repeat.n_folds is None:
+            return cls(str(path), [Answers(f"{path}/{name}", run, SPLIT, run) for name, run in runs.items()], repeat)
+        whole, example = FinishedRun(path), next(iter(runs.values()))
+        seeds = list(repeat.content["out_of_fold"])
+        if not seeds:
+            raise DataError(f"{path}: no seed has all its folds; start it again in its folder")
+        return cls(str(path), [Answers(f"{path}, seed {s}", whole, OUT_OF_FOLD.format(s), example) for s in seeds], repeat)
+
+
+def data_sets_of(system: System) -> list[str]:
+    """Return the data sets that a system has answers for.
+
+    Raises: DataError where it has none.
+    """
+    first = system.answers[0]
+    found = first.run.data_sets(first.split)
+    if not found:
+        raise DataError(
+            f"{first.name}: no answers to compare; expected predictions/{first.split}.jsonl, as a run with test=true leaves"
+        )
+    return found
+
+
+def counts_of(answers: Answers, *, data_set: str, reference: Sequence[AnsweredRecord] | None) -> "Counted":
+    """Return the counts of a system's answers by head, having checked that its records are those of `reference`."""
+    records = list(answers.run.answers(answers.split, data_set=data_set))
+    if reference is not None:
+        check_same_records(reference, records, name=answers.name)
+    heads = [head for head in records[0].predictions if head in records[0].gold] if records else []
+    scores = _scores(answers.example.metrics.get(SPLIT, {}), heads=heads, data_set=data_set)
+    readings = {head: _readings(answers.example, head) for head in heads}
+    by_head = {head: record_counts(records, head=head, scores=scores[head], readings=readings[head]) for head in heads}
+    return Counted(records, by_head)
+
+
+@final
+@dataclass(frozen=True)
+class Counted:
+    """The records of a set of answers, and the counts of each head's scores."""
+
+    records: Sequence[AnsweredRecord]
+    by_head: Mapping[str, Sequence[RecordCounts]]
+
+    def find(self, head: str, score: Score) -> RecordCounts | None:
+        """Return the counts of a head's score."""
+        return next((found for found in self.by_head.get(head, ()) if found.score == score), None)
+
+
+def check_same_records(reference: Sequence[AnsweredRecord], records: Sequence[AnsweredRecord], *, name: str) -> None:
+    """Check that two runs answered the same records.
+
+    Raises: DataError naming the first difference.
+    """
+    for number, (expected, found) in enumerate(zip(reference, records, strict=False), start=1):
+        for what, one, other in _aspects(expected, found):
+            if one != other:
+                where = f"record {number} (id {expected.id!r})"
+                raise DataError(f"{name}: {where} has {_short(other)} as {what}, and {_short(one)} in the first run; {_SAME}")
+    if len(reference) != len(records):
+        raise DataError(f"{name} has {len(records):,} records, and the first run {len(reference):,}; {_SAME}")
+
+
+_SAME = "only runs on the same records can be compared"
+
+
+def _aspects(expected: AnsweredRecord, found: AnsweredRecord) -> Iterator[tuple[str, Any, Any]]:
+    yield "id", expected.id, found.id
+    yield "tokens", expected.tokens, found.tokens
+    for head in expected.gold.keys() & found.gold.keys():
+        yield f"right answer of {head}", expected.gold[head], found.gold[head]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _scores(scores: Mapping[str, Any], *, heads: Sequence[str], data_set: str) -> dict[str, Mapping[str, Any]]:
+    """Return the scores of each head; those of a head alone have no level of its name."""
+    named = {head: scores.get(head) or scores.get(f"{head}@{data_set}") for head in heads}
+    return {head: found if isinstance(found, Mapping) else scores for head, found in named.items()}
+
+
+def _readings(run: FinishedRun, head: str) -> Readings:
+    """Return what may be right where a gold tag stands: more than itself, in records that are annotated in part."""
+    target = dict(run.config.get("heads", {}).get(head.partition("@")[0], {}).get("target") or {})
+    if not str(target.pop("_target_", "")).endswith(PartialTagField.__name__):
+        return lambda tag: [tag]
+    return PartialTagField(**target).readings

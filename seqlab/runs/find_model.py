@@ -1,0 +1,36 @@
+"""Find the model bundle of a run folder."""
+
+import logging
+from pathlib import Path
+
+from seqlab.errors import BundleError, DataError
+from seqlab.model.bundle import BUNDLE_FILE
+from seqlab.runs.repeated_run import FinishedRepeat
+
+log = logging.getLogger(__name__)
+
+
+def find_bundle(path: Path) -> Path:
+    """Return the bundle's folder for a path to it or to the run that made it; of a repeated run, that of its best repetition.
+
+    Raises: BundleError when neither holds one.
+    """
+    path = _best_repetition(path)
+    for folder in (path, path / "model"):
+        if (folder / BUNDLE_FILE).is_file():
+            return folder
+    raise BundleError(f"{path}: no model here; expected a run folder or its `model` folder, which holds {BUNDLE_FILE}")
+
+
+def _best_repetition(path: Path) -> Path:
+    """Return the folder of the repetition that a repeated run names as its best by validation; `path` where it is none."""
+    if not FinishedRepeat.is_at(path):
+        return path
+    try:
+        best = FinishedRepeat(path).best
+    except DataError as error:
+        raise BundleError(f"{error}; name one of the run folders in {path}") from error
+    if best is None:
+        raise BundleError(f"{path}: a repeated run of which no repetition has ended; start it again in its folder")
+    log.warning("%s is a repeated run: taking the model of %s, the best by validation", path, best)
+    return path / best

@@ -1,0 +1,146 @@
+"""What fixes a run beside its config and its environment, so that it can be run again: the data that it read, by content.
+
+`lock.json` lies beside `config.yaml` (the resolved config with the seed) and `environment.json` (versions, threads, machine,
+command), and repeats neither.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, final
+
+import datasets
+
+from seqlab.data.multitask.data_sets import set_configs
+from seqlab.errors import DataError
+
+LOCK = "lock.json"
+FORMAT = 1
+_CHUNK = 1 << 20
+
+
+@final
+@dataclass(frozen=True)
+class Source:
+    """A file that a run read, or a split of records that come from no file."""
+
+    name: str
+    """Path as the run had it; of records, where their config stands, and their split."""
+    sha256: str
+    size: int
+    """Bytes of a file; number of records."""
+    is_file: bool
+
+
+@final
+@dataclass(frozen=True)
+class Lock:
+    """What a run read, where it ran, and the classes that its user allowed."""
+
+    working_dir: str
+    sources: Sequence[Source]
+    allow: Sequence[str]
+
+    @classmethod
+    def of(
+        cls, settings: Mapping[str, Any], sets: Mapping[str, Mapping[str, datasets.Dataset]], *, allow: Sequence[str]
+    ) -> "Lock":
+        """Return the lock of a run: `settings` is its resolved config, `sets` the records by data set and split."""
+        files = [_file(path) for path in dict.fromkeys(_files(settings))]
+        configs = set_configs(settings["data"])
+        records = [
+            _records(found, name=f"{name or 'data'}, {split}")
+            for name, splits in sets.items()
+            for split, found in splits.items()
+            if not any(_paths(configs[name]))
+        ]
+        return cls(str(Path.cwd()), [*files, *records], list(allow))
+
+    def write(self, folder: Path) -> None:
+        """Write `lock.json` into a run folder."""
+        content = json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False, indent=2)
+        (folder / LOCK).write_text(f"{content}\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Lock":
+        """Return the lock of a run folder.
+
+        Raises: DataError where there is none, or it is damaged or of another format.
+        """
+        path = folder / LOCK
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["format"] != FORMAT:
+                raise DataError(f"{path}: format is {content['format']!r}; this seqlab reads format {FORMAT}; update seqlab")
+            return cls(content["working_dir"], [Source(**one) for one in content["sources"]], content["allow"])
+        except OSError as error:
+            raise DataError(f"{path} is not there; expected the folder of a run, of this seqlab or a newer one") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: no lock of a run ({' '.join(str(error).split()):.100})") from error
+
+    def changed_files(self) -> dict[str, str]:
+        """Return the files that are not what the run read, and what has become of them."""
+        found = {}
+        for source in (source for source in self.sources if source.is_file):
+            path = Path(self.working_dir, source.name)
+            if not path.is_file():
+                found[source.name] = "is gone"
+            elif _sha256(path) != source.sha256:
+                found[source.name] = f"has changed: {source.size:,} bytes then, {path.stat().st_size:,} now"
+        return found
+
+
+def _files(settings: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield the files that a run reads: those of its splits, and what its data, embedding and checkpoint name."""
+    unread = "test" if settings["fold"] else None
+    for config in set_configs(settings["data"]).values():
+        yield from _paths(config, without=unread)
+    for place in ("data", "embedding", "vectors", "ckpt_path"):
+        for text in _strings(settings[place]):
+            if "\n" not in text and len(text) < 1024 and Path(text).expanduser().is_file():
+                yield Path(text).expanduser()
+
+
+def _paths(config: Mapping[str, Any], *, without: str | None = None) -> Iterator[Path]:
+    """Yield the files of the splits of a data set; of a split that is a folder, all in it."""
+    folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
+    named = [folder / name for split, name in config["splits"].items() if name and split != without]
+    file = config["reader"].get("file")
+    for path in [*named, *([folder / file] if isinstance(file, str) else [])]:
+        if path.is_file():
+            yield path
+        elif config["dir"] and path.is_dir():
+            yield from sorted(child for child in path.rglob("*") if child.is_file())
+
+
+def _strings(node: object) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for child in node.values():
+            yield from _strings(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _strings(child)
+
+
+def _file(path: Path) -> Source:
+    return Source(str(path), _sha256(path), path.stat().st_size, is_file=True)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _records(records: datasets.Dataset, *, name: str) -> Source:
+    digest = hashlib.sha256()
+    for batch in records.with_format("arrow").iter(batch_size=1000):
+        for record in batch.to_pylist():
+            digest.update(json.dumps(record, ensure_ascii=False, sort_keys=True, default=repr).encode())
+    return Source(name, digest.hexdigest(), len(records), is_file=False)

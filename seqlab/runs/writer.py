@@ -1,0 +1,147 @@
+"""The folder of a run: config, environment, metrics, predictions, model."""
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
+
+from seqlab import __version__
+from seqlab.data.columns import Columns
+from seqlab.data.fields.registry import Fields
+from seqlab.model.bundle import save_bundle
+from seqlab.model.labeler import Labeler
+from seqlab.model.model_card import model_card
+from seqlab.runs.lock import Lock
+from seqlab.types import Prediction
+
+PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "datasets", "numpy", "safetensors")
+
+
+class RunFolder:
+    """Writes what a run leaves below `path`; of several processes that train together, the first one does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @rank_zero_only
+    def start(self, config: DictConfig) -> None:
+        """Write the resolved config and the environment, before anything can fail."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+        self._write_json("environment.json", environment())
+
+    @rank_zero_only
+    def save_lock(
+        self, settings: Mapping[str, Any], sets: Mapping[str, Mapping[str, datasets.Dataset]], *, allow: Sequence[str]
+    ) -> None:
+        """Write `lock.json`, as `Lock.of` has it: all data are read for their hashes, which once is enough for."""
+        Lock.of(settings, sets, allow=allow).write(self.path)
+
+    @rank_zero_only
+    def save_metrics(self, metrics: Mapping[str, Any], *, trainer: pl.Trainer, monitor: str) -> None:
+        """Write `metrics.json`: the scores by split, the monitored metric's best value and epochs run.
+
+        It is the last file of a run, and written in one step: a folder that has it is of a run that has ended.
+        """
+        best = getattr(trainer.checkpoint_callback, "best_model_score", None)
+        training = {
+            "monitor": monitor,
+            "best": float(best) if best is not None else None,
+            "epochs": trainer.current_epoch,
+            "steps": trainer.global_step,
+        }
+        self._write_json("metrics.json", {**metrics, "training": training})
+
+    @rank_zero_only
+    def save_predictions(
+        self,
+        split: str,
+        predictions: Mapping[str, list[Prediction]],
+        *,
+        gold: Mapping[str, Sequence[Any]],
+        columns: Columns,
+        rows: Sequence[int],
+        data_set: str = "",
+    ) -> None:
+        """Write one JSON line for each record in `rows`: its id, its tokens, and per head what is right and what was said.
+
+        `gold` has an item for each of `columns`, as `Head.gold` returns it; a head without one has no entry there. Lines
+        of a `data_set` that has a name go to a folder of that name.
+        """
+        folder = self.path / "predictions" / data_set
+        folder.mkdir(parents=True, exist_ok=True)
+        tokens = columns.lists("tokens") if "tokens" in columns else [None] * len(columns)
+        ids = columns.lists("id") if "id" in columns else list(range(len(columns)))
+        with (folder / f"{split}.jsonl").open("w", encoding="utf-8") as file:
+            for i, row in enumerate(rows):
+                heads = {name: _content(of_head[i]) for name, of_head in predictions.items()}
+                right = {name: of_head[row] for name, of_head in gold.items()}
+                content = {"id": ids[row], "tokens": tokens[row], "gold": right, "predictions": heads}
+                file.write(json.dumps(content, ensure_ascii=False) + "\n")
+
+    @property
+    def model(self) -> Path:
+        """The folder of the bundle."""
+        return self.path / "model"
+
+    @rank_zero_only
+    def save_model(
+        self,
+        labeler: Labeler,
+        *,
+        fields: Fields,
+        config: Mapping[str, Any],
+        metrics: Mapping[str, Any],
+        precision: Mapping[str, Any],
+    ) -> None:
+        """Write the bundle with its card; `precision` is that of spans by head, type and confidence."""
+        facts = {"seed": config["seed"], "task": config["task_name"], "metrics": metrics, "data": config["data"]}
+        facts |= {"fold": config["fold"], "precision": precision}
+        card = model_card(labeler, config=config, metrics=metrics)
+        save_bundle(self.model, labeler=labeler, fields=fields, config=config, facts=facts, card=card)
+
+    def _write_json(self, name: str, content: object) -> None:
+        draft = self.path / f"{name}.new"
+        draft.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        draft.replace(self.path / name)
+
+
+def environment() -> dict[str, Any]:
+    """Return versions, threads, machine, command and git state of this process."""
+    return {
+        "seqlab": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "cpu": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "n_threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "command": sys.argv,
+        "git": _git_state(),
+    }
+
+
+def _content(prediction: Prediction) -> dict[str, Any]:
+    content = {"labels": prediction.labels, "confidences": prediction.confidences}
+    further = {"value": prediction.value, "bounds": prediction.bounds, "span_confidences": prediction.span_confidences}
+    return content | {name: value for name, value in further.items() if value is not None}
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Return commit and cleanness of the working folder's repository, None outside one."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changes = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"commit": commit, "is_clean": not changes.strip()}

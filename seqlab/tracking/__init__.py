@@ -1,5 +1,0 @@
-"""What trackers (TensorBoard, W&B, MLflow) get beside the metrics that Lightning logs: config, pictures and model."""
-
-from seqlab.tracking.logged import keep_to_itself, tracked
-
-__all__ = ["keep_to_itself", "tracked"]

@@ -1,0 +1,130 @@
+"""What records that training did not learn from tell of confidences: temperatures (Guo et al. 2017), and precision at each."""
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqlab.data.batch import Batch
+from seqlab.data.columns import Columns
+from seqlab.heads.parts.span_views import FoundSpans, count_labels
+from seqlab.heads.parts.temperature import Temperature
+from seqlab.metrics import precision_curves
+from seqlab.model.labeler import Labeler, labels_of
+
+log = logging.getLogger(__name__)
+
+LIMITS = (0.05, 20.0)
+N_COARSE, N_FINE = 11, 9
+"""Temperatures whose loss is measured, evenly by their logs: between the limits, then around the best of these."""
+
+
+@torch.no_grad()
+def fit_temperatures(labeler: Labeler, batches: Iterable[Batch]) -> dict[str, float]:
+    """Set the temperature of every head that has one, and whose target the batches have, to that of the lowest mean loss.
+
+    Labels do not change, only how sure they are. `batches` are gone through twice. Returns the temperatures by head: 1 where
+    there is no record, and, with a warning, where the loss is lowest at the lower limit. There the records set no bound to
+    how sure the head should be, as a handful does that are all right. A head that is at the upper limit knows nothing.
+    """
+    labeler.eval()
+    modules = [(name, module) for name, head in labeler.heads.items() for module in head.modules()]
+    found = {name: module for name, module in modules if isinstance(module, Temperature)}
+    coarse = torch.linspace(math.log(LIMITS[0]), math.log(LIMITS[1]), N_COARSE, dtype=torch.float64)
+    logs = dict.fromkeys(found, coarse)
+    losses = _measured(labeler, batches, found, logs)
+    logs = {name: _around(coarse, losses[name]) for name in found}
+    losses = _measured(labeler, batches, found, logs)
+    fitted = {}
+    for name, temperature in found.items():
+        fitted[name] = _fitted(logs[name], losses[name], path=f"heads.{name}")
+        temperature.value.fill_(fitted[name])
+    return fitted
+
+
+@torch.no_grad()
+def measure_precision(
+    labeler: Labeler, batches: Iterable[Batch], *, columns: Mapping[str, Columns]
+) -> dict[str, dict[str, Any]]:
+    """Return how precise the spans of each head are from each confidence on, by type, as JSON has it.
+
+    Heads that find no spans, and those whose target no batch has, are not there. `columns` are those of each data set.
+    """
+    labeler.eval()
+    views = {name: view for name, head in labeler.heads.items() if (view := head.spans) is not None}
+    found: dict[str, dict[tuple[str, int], FoundSpans]] = {}
+    for batch in (batch.to(_device(labeler)) for batch in batches if views):
+        steps, places = labeler(batch), [(batch.data_set, row) for row in batch.rows.tolist()]
+        for name, view in views.items():
+            head = labeler.heads[name]
+            if head.target in batch:
+                spans = map(view.found, labels_of({name: head}, steps, batch, use_confidences=True)[name])
+                found.setdefault(name, {}).update(zip(places, spans, strict=True))
+    curves = {}
+    for name, of_head in found.items():
+        view = views[name]
+        gold = {data_set: view.gold(columns[data_set]) for data_set in {data_set for data_set, _ in of_head}}
+        pairs = [(own, spans) for (data_set, row), spans in of_head.items() if (own := gold[data_set][row]) is not None]
+        judged = [
+            (span.label, sure, is_right)
+            for own, spans in pairs
+            for (span, sure), is_right in zip(spans, view.judge(own, spans), strict=True)
+            if is_right is not None
+        ]
+        by_type = precision_curves(judged, n_gold=count_labels(own for own, _ in pairs))
+        curves[name] = {label: curve.content() for label, curve in by_type.items()}
+    return curves
+
+
+def _device(labeler: Labeler) -> torch.device:
+    return next((parameter.device for parameter in labeler.parameters()), torch.device("cpu"))
+
+
+def _measured(
+    labeler: Labeler, batches: Iterable[Batch], found: Mapping[str, Temperature], logs: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the loss of each head, summed over its targets, at each of its log temperatures."""
+    losses = {name: torch.zeros(len(values), dtype=torch.float64) for name, values in logs.items()}
+    for batch in (batch.to(_device(labeler)) for batch in batches):
+        steps = labeler(batch)
+        for name, temperature in found.items():
+            head = labeler.heads[name]
+            if head.target in batch:
+                weight = head.n_targets(steps, batch)
+                for i, log_value in enumerate(logs[name].tolist()):
+                    temperature.value.fill_(math.exp(log_value))
+                    losses[name][i] += weight * head.loss(steps, batch).double().cpu()
+    return losses
+
+
+def _around(coarse: Tensor, losses: Tensor) -> Tensor:
+    """Return the log temperatures to try around the best of `coarse`, none beyond the first and last of these."""
+    best = int(losses.argmin())
+    return torch.linspace(
+        float(coarse[max(best - 1, 0)]), float(coarse[min(best + 1, len(coarse) - 1)]), N_FINE, dtype=torch.float64
+    )
+
+
+def _fitted(logs: Tensor, losses: Tensor, *, path: str) -> float:
+    """Return the temperature of the lowest loss, 1 where that is the lower limit."""
+    if not (losses.isfinite().all() and losses.any()):
+        return 1.0
+    lowest = _lowest(logs, losses)
+    if lowest > math.log(LIMITS[0]):
+        return math.exp(lowest)
+    log.warning("%s: the validation records set no bound to its confidences, which stay uncalibrated; give more of them", path)
+    return 1.0
+
+
+def _lowest(logs: Tensor, losses: Tensor) -> float:
+    """Return where a parabola through the lowest loss and its neighbours is lowest."""
+    best = int(losses.argmin())
+    if best in (0, len(losses) - 1):
+        return float(logs[best])
+    below, at, above = losses[best - 1 : best + 2].tolist()
+    curvature = below - 2 * at + above
+    step = float(logs[1] - logs[0])
+    return float(logs[best]) + (0.5 * step * (below - above) / curvature if curvature > 0 else 0.0)

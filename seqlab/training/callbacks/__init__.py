@@ -1,0 +1,11 @@
+"""Callbacks of the trainer: progress, averaged weights, a stop at losses that are not finite, schedules that resume,
+gradients on record.
+"""
+
+from seqlab.training.callbacks.ema import AveragedWeights
+from seqlab.training.callbacks.finite_loss import FiniteLoss
+from seqlab.training.callbacks.gradient_flow import GradientFlow
+from seqlab.training.callbacks.progress import Progress
+from seqlab.training.callbacks.resumed_plateau import ResumedPlateau
+
+__all__ = ["AveragedWeights", "FiniteLoss", "GradientFlow", "Progress", "ResumedPlateau"]

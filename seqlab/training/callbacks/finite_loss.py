@@ -1,0 +1,49 @@
+"""`FiniteLoss`: training stops before a loss that is no number can reach the weights."""
+
+from typing import Any, cast, final
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from seqlab.errors import SeqlabError
+from seqlab.training.module import LabelerModule
+
+_N_SHOWN = 5
+
+
+@final
+class FiniteLoss(pl.Callback):
+    """Stops training at the first loss that is NaN or infinite, and names the records of its batch.
+
+    The check waits for the loss, which on a GPU means for all work queued so far: once a batch.
+    """
+
+    def __init__(self) -> None:
+        self._rows: Tensor | None = None
+        self._data_set = ""
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        self._rows, self._data_set = batch.rows, batch.data_set
+
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
+        """Check the loss.
+
+        Raises:
+            SeqlabError: the loss is not finite.
+        """
+        if torch.isfinite(loss).all():
+            return
+        raise SeqlabError(
+            f"loss is {loss.detach().mean().item()} in epoch {trainer.current_epoch + 1}, "
+            f"step {trainer.global_step + 1}, on records {self._record_ids(pl_module)}; expected a finite number; "
+            "look for values out of range in these records, lower optimizer.lr or trainer.gradient_clip_val, "
+            "or set trainer.precision=32-true"
+        )
+
+    def _record_ids(self, pl_module: pl.LightningModule) -> str:
+        assert self._rows is not None
+        columns = cast(LabelerModule, pl_module).splits["train"].parts[self._data_set].columns
+        ids = [str(columns.record_id(row)) for row in self._rows[:_N_SHOWN].tolist()]
+        n_more = len(self._rows) - len(ids)
+        return ", ".join(ids) + (f" and {n_more} more" if n_more else "")

@@ -1,0 +1,119 @@
+"""`GradientFlow`: how large gradients are, by parameter over training and by step of the sequences."""
+
+import csv
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, cast, final
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from seqlab.encoders.layer import RecurrentLayer
+from seqlab.errors import ConfigError
+from seqlab.training.module import LabelerModule
+
+PARAMETERS_FILE = "gradient_flow.csv"
+STEPS_FILE = "gradient_flow_by_step.csv"
+_PARAMETER_COLUMNS = ("training_step", "parameter", "gradient_norm", "parameter_norm")
+_STEP_COLUMNS = ("training_step", "layer", "direction", "step", "gradient_norm", "n_records")
+
+
+@final
+class GradientFlow(pl.Callback):
+    """Writes two tables into `folder`, a stretch of lines every `every_n_steps` training steps.
+
+    - `gradient_flow.csv`: the norm of the loss's gradient by each parameter, before clipping, and the parameter's own
+    - `gradient_flow_by_step.csv`: for each recurrent layer and direction, the norm of the gradient by what the layer reads at
+      each step, in its reading order, as the mean over the records that have the step: whether the loss still reaches far back
+    """
+
+    def __init__(self, *, folder: str, every_n_steps: int) -> None:
+        if every_n_steps < 1:
+            raise ConfigError(f"callbacks.gradient_flow.every_n_steps is {every_n_steps}; expected at least 1")
+        self.folder = Path(folder)
+        self.every_n_steps = every_n_steps
+        self._is_watching = False
+        self._seen: list[tuple[str, Tensor, Tensor]] = []
+        self._hooks: list[Any] = []
+        self._files: list[IO[str]] = []
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Watch the recurrent layers, and begin the tables; a resumed run goes on with them."""
+        if not trainer.is_global_zero:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        labeler = cast(LabelerModule, pl_module).labeler
+        for name, part in labeler.named_modules():
+            if isinstance(part, RecurrentLayer):
+                self._hooks.append(part.register_forward_pre_hook(partial(self._watch, name), with_kwargs=True))
+        self._parameters = self._table(PARAMETERS_FILE, _PARAMETER_COLUMNS)
+        self._steps = self._table(STEPS_FILE, _STEP_COLUMNS)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        """Look at this batch, or not."""
+        self._is_watching = trainer.is_global_zero and trainer.global_step % self.every_n_steps == 0
+        self._seen.clear()
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Write what was seen."""
+        if not self._is_watching:
+            return
+        for name, parameter in cast(LabelerModule, pl_module).labeler.named_parameters():
+            if parameter.grad is not None:
+                norms = float(parameter.grad.norm()), float(parameter.detach().norm())
+                self._parameters.writerow((trainer.global_step, name, *norms))
+        for layer, norms_by_step, lengths in self._seen:
+            self._steps.writerows((trainer.global_step, layer, *row) for row in _mean_rows(norms_by_step, lengths))
+        self._seen.clear()
+        self._is_watching = False  # an optimiser that asks for the loss more than once a step begins with this one
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Close the tables."""
+        self._close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Close the tables: what led to a failure is in them."""
+        self._close()
+
+    def _watch(self, name: str, layer: nn.Module, inputs: Sequence[Tensor], options: dict[str, Any]) -> None:
+        if self._is_watching and layer.training and inputs[0].requires_grad:
+            inputs[0].register_hook(partial(self._keep, name, options["lengths"]))
+
+    def _keep(self, name: str, lengths: Tensor, gradient: Tensor) -> None:
+        self._seen.append((name, torch.linalg.vector_norm(gradient.detach().float(), dim=-1), lengths))
+
+    def _table(self, name: str, columns: Sequence[str]) -> Any:
+        path = self.folder / name
+        is_new = not path.exists()
+        file = path.open("a", encoding="utf-8", newline="")
+        self._files.append(file)
+        writer = csv.writer(file)
+        if is_new:
+            writer.writerow(columns)
+        return writer
+
+    def _close(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        for file in self._files:
+            file.close()
+        self._hooks.clear()
+        self._files.clear()
+        self._is_watching = False
+
+
+def _mean_rows(norms: Tensor, lengths: Tensor) -> list[tuple[int, int, float, int]]:
+    """Return (direction, step, mean norm, number of records) from norms (direction, time, batch)."""
+    is_real = torch.arange(norms.shape[1], device=lengths.device)[:, None] < lengths
+    counts = is_real.sum(1)
+    means = (norms * is_real).sum(2) / counts.clamp(min=1)
+    return [
+        (direction, step, mean, n)
+        for direction, row in enumerate(means.tolist())
+        for step, (mean, n) in enumerate(zip(row, counts.tolist(), strict=True))
+        if n
+    ]

@@ -1,0 +1,70 @@
+"""`LabelingData`: records of all splits, read, encoded and cut into batches for Lightning."""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, final
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from seqlab.data.batch import Batch
+from seqlab.data.batching import BatchedRecords, FixedBatches, TrainingBatches
+from seqlab.data.multitask.joined import Split
+from seqlab.data.multitask.schedule import BY_SIZE, Turns, evaluation_order, training_order
+
+log = logging.getLogger(__name__)
+
+
+@final
+class LabelingData(pl.LightningDataModule):
+    """Batches of encoded records: shuffled by a pure function of (seed, epoch, rank) for training, by length for the rest.
+
+    `turns` says how often each of several data sets has its turn.
+    """
+
+    def __init__(
+        self, splits: Mapping[str, Split], *, max_tokens: int, max_eval_tokens: int, seed: int, turns: Turns = BY_SIZE
+    ) -> None:
+        super().__init__()
+        self.splits = splits
+        self.max_tokens = max_tokens
+        self.max_eval_tokens = max_eval_tokens
+        self.seed = seed
+        self.turns = turns
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the training batches of this process, in the order of the trainer's epoch.
+
+        Epochs differ by a batch or two. Lightning must therefore ask for the loader anew each epoch
+        (`reload_dataloaders_every_n_epochs=1`): it takes the number of batches from the loader, and would skip validation
+        after an epoch that has fewer than the first.
+        """
+        records = self.splits["train"]
+        order = partial(training_order, records, max_tokens=self.max_tokens, seed=self.seed, turns=self.turns)
+        # Lightning declares the attribute nowhere: its constructor sets it by way of a connector.
+        if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
+            return _loader(records, sampler=FixedBatches(order(0)))
+        rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        batches = TrainingBatches(order, rank=rank, n_ranks=n_ranks)
+        batches.set_epoch(self.trainer.current_epoch if self.trainer else 0)
+        return _loader(records, sampler=batches)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return the validation batches."""
+        return evaluation_loader(self.splits["val"], max_tokens=self.max_eval_tokens)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Return the test batches."""
+        return evaluation_loader(self.splits["test"], max_tokens=self.max_eval_tokens)
+
+
+def evaluation_loader(records: Split, *, max_tokens: int) -> DataLoader[Batch]:
+    """Return batches of all records, longest first."""
+    return _loader(records, sampler=FixedBatches(evaluation_order(records, max_tokens=max_tokens)))
+
+
+def _loader(records: Split, *, sampler: Sampler[Any]) -> DataLoader[Batch]:
+    """Return a loader with a random generator of its own: each iterator draws a number, which must not come from dropout's."""
+    return DataLoader(BatchedRecords(records), sampler=sampler, batch_size=None, generator=torch.Generator())

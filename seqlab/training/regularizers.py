@@ -1,0 +1,119 @@
+"""Penalties added to the training loss that need more than the loss: what each part of the model did to reach it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast, final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqlab.encoders import Cell, RnnCell
+from seqlab.encoders.layer import RecurrentLayer
+from seqlab.errors import ConfigError
+from seqlab.functional.recurrence.activations import Activation
+
+
+@dataclass(frozen=True)
+class _LayerRun:
+    """What a layer made of a batch: hidden states in reading order, (direction time batch hidden), and their lengths."""
+
+    layer: RecurrentLayer
+    hidden: Tensor
+    lengths: Tensor
+
+
+@final
+class VanishingGradientPenalty:
+    """Pulls towards 1 what a gradient's norm is multiplied with from one step to the one before it.
+
+    Ω = mean over steps of (|d h_{t+1}/d h_t · δ| / |δ| - 1)², where δ is the gradient of the loss by h_{t+1}, taken as given,
+    so that only W learns from it (Pascanu, Mikolov and Bengio 2013, eq. 9 and 10; there a sum, here a mean, so that `weight`
+    does not depend on lengths). For vanilla RNNs: gated cells carry their gradients by other means.
+    """
+
+    def __init__(self, *, weight: float) -> None:
+        if weight <= 0:
+            raise ConfigError(f"regularizers.vanishing_gradients.weight is {weight}; expected more than 0")
+        self.weight = weight
+        self._runs: list[_LayerRun] = []
+
+    def attach(self, model: nn.Module) -> None:
+        """Watch the recurrent layers of `model`.
+
+        Raises: ConfigError where there are none, or others than plain vanilla RNNs.
+        """
+        layers = [module for module in model.modules() if isinstance(module, RecurrentLayer)]
+        if not layers:
+            raise ConfigError("regularizer=vanishing_gradients needs a recurrent encoder, such as encoder=rnn")
+        for layer in layers:
+            _check_cells(layer.cell_of_each, bptt_steps=layer.bptt_steps)
+            layer.register_forward_hook(self._keep, with_kwargs=True)
+
+    def __call__(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """Return the weighted penalty of the run that led to `loss`; 0 in evaluation and where no gradient flows."""
+        runs, self._runs = self._runs, []
+        if not runs or not loss.requires_grad:
+            return loss.new_zeros(())
+        found = torch.autograd.grad(loss, [run.hidden for run in runs], retain_graph=True, materialize_grads=True)
+        penalties = [
+            vanishing_penalty(
+                run.hidden.detach().float(),  # as the weights are, whatever the precision of the run
+                gradient.float(),
+                torch.stack([cell.weight_hh for cell in cast(Sequence[RnnCell], run.layer.cell_of_each)]),
+                lengths=run.lengths,
+                activation=cast(RnnCell, run.layer.cell_of_each[0]).activation,
+            )
+            for run, gradient in zip(runs, found, strict=True)
+        ]
+        return self.weight * torch.stack(penalties).mean()
+
+    def _keep(self, layer: nn.Module, inputs: Any, options: dict[str, Any], outputs: tuple[Tensor, Any]) -> None:
+        if layer.training and outputs[0].requires_grad:
+            self._runs.append(_LayerRun(cast(RecurrentLayer, layer), outputs[0], options["lengths"]))
+
+
+def vanishing_penalty(
+    hidden: Float[Tensor, "direction time batch hidden"],
+    gradients: Float[Tensor, "direction time batch hidden"],
+    weights: Float[Tensor, "direction hidden hidden"],
+    *,
+    lengths: Int[Tensor, " batch"],
+    activation: Activation,
+) -> Float[Tensor, ""]:
+    """Return Pascanu's Ω of h_t = f(x_t + W h_{t-1}), its mean over the steps that a gradient reaches.
+
+    `gradients` are those of the loss by h_t that do not pass through h_{t+1}. Differentiable by `weights` alone.
+    """
+    n_steps = hidden.shape[1]
+    fixed = weights.detach()
+    reached = torch.empty_like(hidden)  # dL / dh_t by all ways
+    pushed = torch.empty_like(hidden)  # dL / da_t, where h_t = f(a_t)
+    back = torch.zeros_like(hidden[:, 0])
+    slopes = activation.slope(hidden)
+    for t in reversed(range(n_steps)):
+        reached[:, t] = gradients[:, t] + back
+        pushed[:, t] = reached[:, t] * slopes[:, t]
+        back = torch.bmm(pushed[:, t], fixed)
+    before = torch.bmm(pushed[:, 1:].flatten(1, 2), weights).view_as(pushed[:, 1:])
+    norms = torch.linalg.vector_norm(reached[:, 1:], dim=-1)
+    is_step = torch.arange(1, n_steps, device=lengths.device)[:, None] < lengths
+    is_counted = is_step & (norms > 0)
+    ratios = torch.linalg.vector_norm(before, dim=-1) / norms.masked_fill(~is_counted, 1.0)
+    terms = (ratios - 1).square().masked_fill(~is_counted, 0.0)
+    mean: Tensor = terms.sum() / is_counted.sum().clamp(min=1)
+    return mean
+
+
+def _check_cells(cells: Sequence[Cell], *, bptt_steps: int | None) -> None:
+    for cell in cells:
+        if not isinstance(cell, RnnCell):
+            raise ConfigError(
+                f"regularizer=vanishing_gradients is for vanilla RNNs, not {type(cell).__name__}; choose encoder=rnn, "
+                "or leave it out"
+            )
+        if cell.hidden_zone_prob or cell.recurrent_drop_prob or bptt_steps:
+            raise ConfigError(
+                "regularizer=vanishing_gradients follows gradients from step to step; set encoder.cell.hidden_zone_prob=0, "
+                "encoder.cell.recurrent_drop_prob=0 and encoder.bptt_steps=null"
+            )

@@ -1,0 +1,52 @@
+"""The answers of a cross-validation: every training record as the model says that was not trained on it."""
+
+import logging
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+from seqlab.data.folds import Fold
+from seqlab.runs.repeated_run import OUT_OF_FOLD
+from seqlab.runs.run import FinishedRun
+from seqlab.training.repeats.plan import Repetition
+from seqlab.training.repeats.summary import has_ended
+
+log = logging.getLogger(__name__)
+
+
+def join_answers(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int) -> dict[str, list[str]]:
+    """Write the answers of each seed whose folds are all there, in the order of the data, and return their files by seed.
+
+    Those of folds that have not answered all that they held out are left out, with a warning.
+    """
+    written: dict[str, list[str]] = {}
+    for seed in dict.fromkeys(one.seed for one in repetitions):
+        folds = [folder / one.name for one in repetitions if one.seed == seed]
+        if all(map(has_ended, folds)):
+            data_sets = FinishedRun(folds[0]).data_sets("test")
+            files = (_joined(folder, folds, seed=seed, n_folds=n_folds, data_set=name) for name in data_sets)
+            written[str(seed)] = [file for file in files if file is not None]
+    return written
+
+
+def _joined(folder: Path, folds: Sequence[Path], *, seed: int, n_folds: int, data_set: str) -> str | None:
+    lines = [_lines(fold / "predictions" / data_set / "test.jsonl") for fold in folds]
+    n_records = sum(map(len, lines))
+    rows = [Fold(index, n_folds).rows(n_records, seed=seed).tolist() for index in range(1, n_folds + 1)]
+    path = Path("predictions", data_set, f"{OUT_OF_FOLD.format(seed)}.jsonl")
+    answered, held_out = ([len(of_fold) for of_fold in parts] for parts in (lines, rows))
+    if answered != held_out:
+        log.warning(
+            "%s is not written: the folds have %s answers, where folds of %d records have %s; let each answer all its records"
+            " (trainer.limit_test_batches)", folder / path, answered, n_records, held_out,
+        )  # fmt: skip
+        return None
+    in_order = sorted(zip(chain.from_iterable(rows), chain.from_iterable(lines), strict=True))
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_text("".join(f"{line}\n" for _, line in in_order), encoding="utf-8")
+    return path.as_posix()
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file that ends in one; JSON leaves what else might cut them, as U+2028, as it is."""
+    return path.read_text(encoding="utf-8").split("\n")[:-1]

@@ -1,0 +1,92 @@
+"""What repetitions say together: `repeats.json`, written anew as each of them ends."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from seqlab.metrics.flat_scores import flat_scores
+from seqlab.metrics.significance import summarise
+from seqlab.runs.repeated_run import FORMAT, REPEATS
+from seqlab.runs.run import METRICS, FinishedRun
+from seqlab.training.repeats.plan import Repetition
+from seqlab.training.repeats.workers import ERROR
+
+MONITORED = "monitored"
+"""Name of the best value of the monitored metric, which a sweep goes by."""
+
+
+def has_ended(folder: Path) -> bool:
+    """Return whether the run in `folder` is there to the end."""
+    return (folder / METRICS).is_file()
+
+
+def summary(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int | None, mode: str) -> dict[str, Any]:
+    """Return what `repeats.json` says of the repetitions in `folder`; `mode` is `max` or `min`, which the best one has."""
+    metrics = {one.name: FinishedRun(folder / one.name).metrics for one in repetitions if has_ended(folder / one.name)}
+    monitored = {name: content["training"]["best"] for name, content in metrics.items()}
+    return {
+        "format": FORMAT,
+        "seeds": list(dict.fromkeys(one.seed for one in repetitions)),
+        "folds": n_folds,
+        "monitor": next((content["training"]["monitor"] for content in metrics.values()), None),
+        "best": _best(monitored, mode=mode),
+        "repetitions": [_state(one, folder=folder / one.name, monitored=monitored) for one in repetitions],
+        "metrics": _summaries({name: _flat(content) for name, content in metrics.items()}, n_folds=n_folds),
+        "out_of_fold": {},
+    }
+
+
+def write(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write `repeats.json` in one step, so that it is whole at all times."""
+    draft = folder / f"{REPEATS}.new"
+    draft.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    draft.replace(folder / REPEATS)
+
+
+def nested(flat: Mapping[str, float]) -> dict[str, Any]:
+    """Return values under their paths as nested mappings, as one run has its scores."""
+    root: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, leaf = path.split("/")
+        node = root
+        for name in parents:
+            node = node.setdefault(name, {})
+        node[leaf] = value
+    return root
+
+
+def _state(one: Repetition, *, folder: Path, monitored: Mapping[str, float | None]) -> dict[str, Any]:
+    error = folder / ERROR
+    is_failed = one.name not in monitored and error.is_file()
+    return {
+        "name": one.name,
+        "seed": one.seed,
+        "fold": one.fold,
+        "status": "finished" if one.name in monitored else "failed" if is_failed else "pending",
+        "monitored": monitored.get(one.name),
+        "error": error.read_text(encoding="utf-8").splitlines()[0] if is_failed else None,
+    }
+
+
+def _best(monitored: Mapping[str, float | None], *, mode: str) -> str | None:
+    """Return the repetition with the best value, the first of equals; the first one where nothing was monitored."""
+    known = {name: value for name, value in monitored.items() if value is not None}
+    if not known:
+        return next(iter(monitored), None)
+    return (min if mode == "min" else max)(known, key=known.__getitem__)
+
+
+def _flat(metrics: Mapping[str, Any]) -> dict[str, float]:
+    found = flat_scores({name: value for name, value in metrics.items() if name != "training"})
+    best = metrics["training"]["best"]
+    return found if best is None else {**found, MONITORED: best}
+
+
+def _summaries(values: Mapping[str, Mapping[str, float]], *, n_folds: int | None) -> dict[str, Any]:
+    names = list(dict.fromkeys(name for found in values.values() for name in found))
+    by_name = {name: {run: found[name] for run, found in values.items() if name in found} for name in names}
+    return {
+        name: {"values": found, **asdict(summarise(list(found.values()), n_folds=n_folds))} for name, found in by_name.items()
+    }

@@ -1,0 +1,128 @@
+"""Repetitions at work: one after the other in this process, or side by side in processes of their own.
+
+A repetition says how it went by what it leaves: `metrics.json`, the last thing that a run writes, or `error.txt`.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any, TypeAlias, final
+
+from omegaconf import DictConfig, OmegaConf
+
+from seqlab.config.overrides import Typed
+from seqlab.errors import SeqlabError
+
+log = logging.getLogger(__name__)
+
+ERROR = "error.txt"
+"""Why a repetition failed: one line, then the traceback."""
+LOG = "train.log"
+Runner: TypeAlias = Callable[..., Any]
+"""Trains as a config says: `run(config, typed=…)`, a function of a module, so that another process finds it."""
+
+
+@final
+@dataclass(frozen=True)
+class Job:
+    """A repetition to run: its name, its folder and its config."""
+
+    name: str
+    folder: Path
+    config: DictConfig
+
+
+def work_off(jobs: Sequence[Job], *, run: Runner, typed: Typed, n_workers: int) -> Iterator[Job]:
+    """Run all jobs and yield each as it ends, well or not; those that fail leave `error.txt` and keep none from running."""
+    if n_workers == 1:
+        for job in jobs:
+            log.info("%s: seed %d", job.name, job.config.seed)
+            _run_alone(job, run=run, typed=typed)
+            yield job
+    else:
+        yield from _side_by_side(jobs, run=run, typed=typed, n_workers=n_workers)
+
+
+def _run_alone(job: Job, *, run: Runner, typed: Typed) -> None:
+    job.folder.mkdir(parents=True, exist_ok=True)
+    (job.folder / ERROR).unlink(missing_ok=True)
+    with _logged(job.folder / LOG):
+        try:
+            run(job.config, typed=typed)
+        except Exception as error:  # noqa: BLE001 (whatever stops one repetition must not stop the others; it is kept and told)
+            _fail(job.folder, _one_line(error), traceback.format_exc())
+
+
+def _side_by_side(jobs: Sequence[Job], *, run: Runner, typed: Typed, n_workers: int) -> Iterator[Job]:
+    context = multiprocessing.get_context("spawn")
+    waiting = list(reversed(jobs))
+    running: dict[Any, tuple[SpawnProcess, Job]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < n_workers:
+                job = waiting.pop()
+                log.info("%s: seed %d, in a process of its own", job.name, job.config.seed)
+                content = OmegaConf.to_container(job.config)
+                process = context.Process(target=_in_process, args=(job.name, job.folder, content, run, typed))
+                process.start()
+                running[process.sentinel] = (process, job)
+            for sentinel in connection.wait(list(running)):
+                process, job = running.pop(sentinel)
+                process.join()
+                if process.exitcode and not (job.folder / ERROR).exists():
+                    job.folder.mkdir(parents=True, exist_ok=True)
+                    _fail(job.folder, _how_it_ended(process.exitcode), "")
+                yield job
+    finally:
+        for process, _ in running.values():
+            process.terminate()
+
+
+def _in_process(name: str, folder: Path, content: Any, run: Runner, typed: Typed) -> None:
+    """Run a job in a process of its own, which ends with the one that started it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    sentinel = parent.sentinel
+    threading.Thread(target=lambda: connection.wait([sentinel]) and os._exit(1), daemon=True).start()
+    logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stdout)
+    _run_alone(Job(name, folder, OmegaConf.create(content)), run=run, typed=typed)
+    sys.exit(int((folder / ERROR).exists()))
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def _fail(folder: Path, line: str, details: str) -> None:
+    (folder / ERROR).write_text(f"{line}\n\n{details}", encoding="utf-8")
+    log.error("%s failed: %s", folder.name, line)
+
+
+def _one_line(error: Exception) -> str:
+    message = " ".join(str(error).split())
+    return message if isinstance(error, SeqlabError) else f"{type(error).__name__}: {message}"
+
+
+def _how_it_ended(exit_code: int) -> str:
+    if exit_code > 0:
+        return f"its process ended with status {exit_code}"
+    is_killed = -exit_code == signal.SIGKILL
+    return f"its process was ended by {signal.Signals(-exit_code).name}{' (out of memory?)' if is_killed else ''}"

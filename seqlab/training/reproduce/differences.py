@@ -1,0 +1,47 @@
+"""What differs between two runs: their surroundings, and their metrics."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from seqlab.config.tree import leaves
+
+_SURROUNDINGS = ("seqlab", "python", "platform", "cpu", "accelerator", "n_threads")
+
+
+class Difference(NamedTuple):
+    """Something that is not the same here as it was there; None where one side has it not."""
+
+    name: str
+    there: Any
+    here: Any
+
+
+def setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Difference]:
+    """Return what differs in versions, threads, machine and state of the code of two `environment.json`."""
+    pairs = [(name, there.get(name), here.get(name)) for name in _SURROUNDINGS]
+    packages = [dict(side.get("packages") or {}) for side in (there, here)]
+    pairs += [(name, packages[0].get(name), packages[1].get(name)) for name in sorted(packages[0].keys() | packages[1].keys())]
+    pairs += [("git commit", _commit(there), _commit(here))]
+    return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
+
+
+def metric_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Difference]:
+    """Return the numbers and words in two `metrics.json` that are not identical to the bit."""
+    flat = [
+        {name: value for name, value in leaves(side, separator="/") if not isinstance(value, Mapping)} for side in (there, here)
+    ]
+    names = [*flat[0], *(name for name in flat[1] if name not in flat[0])]
+    found = [Difference(name, flat[0].get(name), flat[1].get(name)) for name in names]
+    return [one for one in found if not _is_same(one.there, one.here)]
+
+
+def _commit(environment: Mapping[str, Any]) -> str | None:
+    git = environment.get("git")
+    return None if not git else f"{git['commit'][:12]}{'' if git['is_clean'] else ' with changes'}"
+
+
+def _is_same(there: Any, here: Any) -> bool:
+    if isinstance(there, float) and isinstance(here, float) and math.isnan(there):
+        return math.isnan(here)
+    return bool(there == here)

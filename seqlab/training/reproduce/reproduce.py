@@ -1,0 +1,162 @@
+"""A run folder, run again from its config, its lock and its environment."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import final
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from seqlab.config.overrides import Typed
+from seqlab.errors import ConfigError, DataError
+from seqlab.model.bundle import WEIGHTS_FILE
+from seqlab.runs.lock import Lock, Source
+from seqlab.runs.repeated_run import FinishedRepeat
+from seqlab.runs.run import FinishedRun
+from seqlab.runs.writer import environment
+from seqlab.training.reproduce.differences import Difference, metric_differences, setting_differences
+from seqlab.training.train import run_once
+
+
+@final
+@dataclass(frozen=True)
+class Reproduction:
+    """How the second run compares with the first."""
+
+    folder: Path
+    metrics: Sequence[Difference]
+    settings: Sequence[Difference]
+    sources: Sequence[str]
+    """Data that are not what the first run read, each with what has become of it."""
+    has_same_weights: bool
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether all metrics and the weights are the same, to the bit."""
+        return not self.metrics and self.has_same_weights
+
+
+@final
+@dataclass(frozen=True)
+class Original:
+    """The run that is to be reproduced.
+
+    Raises: DataError, from every member, for a folder that is not that of one run that has ended.
+    """
+
+    path: Path
+
+    @cached_property
+    def run(self) -> FinishedRun:
+        """Its config, environment and metrics."""
+        if FinishedRepeat.is_at(self.path):
+            names = " or ".join(str(self.path / name) for name in FinishedRepeat(self.path).names)
+            raise DataError(f"{self.path} is a repeated run; reproduce one of its repetitions: {names}")
+        return FinishedRun(self.path.absolute())
+
+    @cached_property
+    def lock(self) -> Lock:
+        """The data that it read."""
+        return Lock.read(self.run.path)
+
+    def changed_data(self) -> list[str]:
+        """Return the files that are not what the run read, each with what has become of it."""
+        return [f"{name} {what}" for name, what in self.lock.changed_files().items()]
+
+    def changed_settings(self) -> list[Difference]:
+        """Return what differs in versions and machine; threads are set as they were."""
+        there = self.run.environment
+        return setting_differences(there, {**environment(), "n_threads": there.get("n_threads")})
+
+    def reproduce(self, into: Path, *, allow: Sequence[str]) -> Reproduction:
+        """Run it again, its files in the folder `into`.
+
+        Raises: ConfigError where it is made of classes that `allow` does not name, or `into` is not empty.
+        """
+        _check_allowed(self.lock.allow, allow)
+        into = into.absolute()
+        if into.exists() and any(into.iterdir()):
+            raise ConfigError(f"{into} is not empty; choose a new folder for the second run")
+        _ = self.run.metrics  # told before the training, where they are missing
+        config = OmegaConf.create(self.run.config)
+        assert isinstance(config, DictConfig)
+        config.paths.run_dir = str(into)
+        _move(config, source=str(self.run.config["paths"]["run_dir"]), target=str(into))
+        with _in_folder(Path(self.lock.working_dir)), _with_threads(self.run.environment.get("n_threads")):
+            run_once(config, typed=Typed((), frozenset(allow), frozenset(_keys(config))))
+            second = FinishedRun(into)
+        return Reproduction(
+            into,
+            metric_differences(self.run.metrics, second.metrics),
+            setting_differences(self.run.environment, second.environment),
+            _changes(self.lock.sources, Lock.read(into).sources),
+            (self.run.model / WEIGHTS_FILE).read_bytes() == (second.model / WEIGHTS_FILE).read_bytes(),
+        )
+
+
+def _check_allowed(needed: Sequence[str], allow: Sequence[str]) -> None:
+    missing = [name for name in needed if name not in allow]
+    if missing:
+        flags = " ".join(f"--allow {name}" for name in missing)
+        raise ConfigError(
+            f"the run is made of {', '.join(missing)}, which no plugin brings; if you trust the file, add {flags}"
+        )
+
+
+def _changes(there: Sequence[Source], here: Sequence[Source]) -> list[str]:
+    now = {source.name: source for source in here}
+    kinds = {True: "bytes", False: "records"}
+    found = []
+    for source in there:
+        other = now.get(source.name)
+        if other is None:
+            found.append(f"{source.name} was not read")
+        elif other.sha256 != source.sha256:
+            unit = kinds[source.is_file]
+            found.append(f"{source.name} has changed: {source.size:,} {unit} then, {other.size:,} now")
+    return found + [f"{name} was not read by the first run" for name in now if name not in {one.name for one in there}]
+
+
+def _move(node: DictConfig, *, source: str, target: str) -> None:
+    """Let every path in `source`, the first run's folder, point into `target`."""
+    for key, value in node.items():
+        if isinstance(value, DictConfig):
+            _move(value, source=source, target=target)
+        elif isinstance(value, str) and (value == source or value.startswith(f"{source}/")):
+            node[key] = target + value[len(source) :]
+
+
+def _keys(node: DictConfig, path: str = "") -> Iterator[str]:
+    """Yield every key, dotted: all that the config says was settled by the first run."""
+    for key in map(str, node):
+        yield f"{path}{key}"
+        if isinstance(node[key], DictConfig):
+            yield from _keys(node[key], f"{path}{key}.")
+
+
+@contextmanager
+def _in_folder(folder: Path) -> Iterator[None]:
+    """Work in the folder that the relative paths of the run start from."""
+    if not folder.is_dir():
+        raise DataError(f"the run was started in {folder}, which is not there; its relative paths start from it")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextmanager
+def _with_threads(n_threads: int | None) -> Iterator[None]:
+    """Use as many threads as the run had: sums over several come out by their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

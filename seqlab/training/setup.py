@@ -1,0 +1,183 @@
+"""What training starts from: data read, settings left to the data settled, fields fitted, the model built."""
+
+import difflib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import datasets
+import pytorch_lightning as pl
+import torch
+from datasets import Dataset
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from seqlab.config.compose import MODEL_KEYS, plain
+from seqlab.config.settings import check_settings
+from seqlab.data.batch import EncodedRecords
+from seqlab.data.fields.registry import Fields
+from seqlab.data.folds import Fold
+from seqlab.data.multitask.data_sets import UNNAMED, read_sets, score_names, set_configs, set_path
+from seqlab.data.multitask.head_assignment import Claims, claims_of
+from seqlab.data.multitask.joined import Split
+from seqlab.data.pairs import SECOND
+from seqlab.data.schemes import detect_scheme
+from seqlab.errors import ConfigError, DataError
+from seqlab.heads import Head
+from seqlab.metrics.flat_scores import flat_scores
+from seqlab.model.labeler import Labeler, build_labeler
+from seqlab.training.module import MEAN_SCORE
+
+
+@final
+@dataclass(frozen=True)
+class Start:
+    """A labeler that has learned nothing yet, its fitted fields, and the records of every data set by split."""
+
+    labeler: Labeler
+    fields: Fields
+    claims: Claims
+    sets: Mapping[str, Mapping[str, Dataset]]
+
+    def encoded(self) -> dict[str, Split]:
+        """Return the encoded records by split.
+
+        Raises: DataError where training records lack the column of a head that they are to teach.
+        """
+        splits = self.claims.encode(self.fields, self.sets)
+        for data_set, part in splits["train"].parts.items():
+            records = "the training records" + (f" of {set_path(data_set)}" if data_set else "")
+            for name in self.claims.heads[data_set]:
+                _check_taught(name, self.labeler.heads[name], part, records=records)
+        return splits
+
+    def check_records(self, splits: Mapping[str, Split], *, is_trained: bool) -> None:
+        """Let each head tell which encoded records it cannot label right, whatever it learns.
+
+        Raises: DataError where the model `is_trained` and a head can learn nothing from a data set that is to teach it.
+        """
+        if not self.labeler.encoder.keeps_steps:  # how many there are, only a batch tells
+            return
+        for split, of_split in splits.items():
+            for data_set, part in of_split.parts.items():
+                for name in self.claims.heads[data_set]:
+                    head = self.labeler.heads[name]
+                    if head.target.key in part.encoded:
+                        said = f"{split} of {set_path(data_set)}" if data_set else split
+                        head.check_records(part, split=said, is_taught=is_trained and split == "train")
+
+
+def _check_taught(name: str, head: Head, part: EncodedRecords, *, records: str) -> None:
+    """Refuse training records that cannot teach the head."""
+    has = ", ".join(part.columns.records.column_names)
+    if head.target.key not in part.encoded:
+        raise DataError(f"heads.{name} learns column {head.target.column!r}, but {records} have {has}")
+    if head.is_of_pairs and part.second is None:
+        second = f"give the second in columns such as tokens{SECOND}"
+        raise DataError(f"heads.{name} labels pairs, but {records} have one side; {second}; they have {has}")
+
+
+def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
+    """Return what training starts from; settles what `config` leaves to the training data."""
+    settings: dict[str, Any] = plain(config)
+    check_settings(settings)
+    if settings["n_threads"]:
+        torch.set_num_threads(settings["n_threads"])
+    pl.seed_everything(settings["seed"], workers=True, verbose=False)
+    fold = Fold.from_settings(settings["fold"])
+    sets = read_sets(settings["data"], targets=targets, seed=settings["seed"], fold=fold)
+    settle_schemes(config, sets)
+    settings = plain(config)
+    fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
+    claims = claims_of(settings["heads"], set_configs(settings["data"]), sets, targets=targets)
+    claims.fit(fields, sets)
+    settle_claims(config, claims)
+    return Start(build_labeler(settings, fields=fields, targets=targets), fields, claims, sets)
+
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+TAGS = "tags"
+PARTIAL = "seqlab.data.fields.PartialTagField"
+
+
+def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, datasets.Dataset]]) -> None:
+    """Replace `scheme=auto` of every data set, and of several together by the one that they agree on, null for none.
+
+    Raises: ConfigError when a head reads tags that fit several schemes, break them all, or are annotated in part: that is for
+    the user to decide.
+    """
+    read = {OmegaConf.select(head, "target.column") for head in config.heads.values()}
+    is_partial = any(OmegaConf.select(head, "target._target_") == PARTIAL for head in config.heads.values())
+    for name, node in set_configs(config.data).items():
+        renames = node.get("columns") or {}
+        column = next((new for new, old in renames.items() if old == TAGS), TAGS)
+        records = sets[name]["train"]
+        _settle_scheme(node, records, column=column if column in read else None, path=set_path(name), is_partial=is_partial)
+    if config.data.scheme == AUTO:
+        schemes = {node.scheme for node in set_configs(config.data).values() if node.scheme}
+        config.data.scheme = next(iter(schemes)) if len(schemes) == 1 else None
+
+
+def _settle_scheme(data: DictConfig, records: datasets.Dataset, *, column: str | None, path: str, is_partial: bool) -> None:
+    """Replace `scheme=auto` by the span scheme of `column`, null where that spells no spans, or no head reads it (None)."""
+    if data.scheme != AUTO:
+        return
+    data.scheme = None
+    if column is None or column not in records.column_names:
+        return
+    if is_partial:
+        raise ConfigError(f"{path}.scheme is auto, but tags are annotated in part; set {path}.scheme to theirs, or to null")
+    detection = detect_scheme(records[column])
+    if not detection.is_spans:
+        return
+    if detection.name is None:
+        choices = ", ".join(detection.candidates or sorted(detection.violations, key=detection.violations.__getitem__))
+        raise ConfigError(f"{path}.scheme is auto, but: {detection.describe()} Set {path}.scheme to one of {choices}")
+    log.info("%s.scheme: %s", path, detection.describe())
+    data.scheme = detection.name
+
+
+def settle_claims(config: DictConfig, claims: Claims) -> None:
+    """Write into the config which heads each named data set serves."""
+    with open_dict(config):
+        for name, heads in claims.heads.items():
+            if name != UNNAMED:
+                config.data.sets[name].heads = list(heads)
+
+
+def settle_monitor(config: DictConfig, labeler: Labeler, claims: Claims) -> None:
+    """Replace `monitor=auto` by the main metric of the first head on `val`; of several data sets, by the mean over all.
+
+    Raises: ConfigError for a metric that no head gives, before anything is trained.
+    """
+    named = {name: head for own in score_names(claims.heads).values() for head, name in own.items()}
+    if config.monitor == AUTO:
+        name, head = next(iter(named.items()))
+        level = f"{name}/" if len(named) > 1 else ""
+        main = f"val/{level}{labeler.heads[head].main_metric}"
+        config.monitor = main if len(claims.heads) == 1 else MEAN_SCORE
+    check_metric(config.monitor, metric_names(labeler, named), said="monitor")
+
+
+def metric_names(labeler: Labeler, named: Mapping[str, str]) -> list[str]:
+    """Return what a run logs of `val`, and its training loss; `named` are the heads by the name of their scores."""
+    level = "{}/" if len(named) > 1 else ""
+    names = [
+        f"val/{level.format(name)}{metric}"
+        for name, head in named.items()
+        for metric in flat_scores(labeler.heads[head].score([], []))
+    ]
+    return ["val/loss", "train/loss", *names, *([MEAN_SCORE] if len(named) > 1 else [])]
+
+
+def check_metric(name: str, known: Sequence[str], *, said: str) -> None:
+    """Refuse a metric that is none of those `known`; `said` is what asks for it.
+
+    Raises: ConfigError.
+    """
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"{said} is {name!r}, which nothing logs{hint}; there are {', '.join(known)}")

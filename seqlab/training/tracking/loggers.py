@@ -1,0 +1,109 @@
+"""What each kind of tracker is given at the start of a run and at its end."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+
+from seqlab.config.tree import leaves
+from seqlab.training.tracking.plots import draw
+
+FILES = ("config.yaml", "environment.json", "lock.json", "metrics.json")
+"""Files of a run folder that trackers keep."""
+Giver: TypeAlias = Callable[[Any, Path, Sequence[Path]], None]
+"""Gives a logger what a run folder has, and its pictures."""
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
+
+
+def keep_to_itself() -> None:
+    """Keep trackers from sending word of their use to their makers; what the environment says already comes first."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+@contextmanager
+def tracked(loggers: Sequence[Logger], settings: Mapping[str, Any], *, folder: Path, is_first: bool) -> Iterator[None]:
+    """Give every tracker the resolved config before a run, and after it its files, pictures (with matplotlib) and model.
+
+    The CSV logger's folder has all of it already. A run that fails gives nothing more, and of several processes that train
+    together the one that `is_first` gives all.
+    """
+    trackers = [logger for logger in loggers if not isinstance(logger, CSVLogger)]
+    try:
+        for logger in trackers:
+            logger.log_hyperparams({name: _loggable(value) for name, value in leaves(settings)})
+        yield
+        if trackers and is_first:
+            _give(trackers, folder)
+    finally:
+        for logger in trackers:
+            if isinstance(logger, WandbLogger):
+                logger.experiment.finish()  # the next run of this process would be taken for the same one
+
+
+def _give(trackers: Sequence[Logger], folder: Path) -> None:
+    pictures = draw(folder)
+    for logger in trackers:
+        for kind, give in _GIVERS.items():
+            if isinstance(logger, kind):
+                give(logger, folder, pictures)
+
+
+def _loggable(value: Any) -> bool | int | float | str:
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def _to_tensorboard(logger: TensorBoardLogger, folder: Path, pictures: Sequence[Path]) -> None:
+    """It keeps texts and pictures, no files: the model's card says what the model is, and where it lies."""
+    for name in FILES:
+        logger.experiment.add_text(name, _code((folder / name).read_text(encoding="utf-8")))
+    card = (folder / "model" / "README.md").read_text(encoding="utf-8")
+    logger.experiment.add_text("model", f"`{folder / 'model'}`\n\n{card}")
+    for picture in pictures:
+        logger.experiment.add_image(picture.stem, _pixels(picture), dataformats="HWC")
+    logger.experiment.flush()
+
+
+def _to_wandb(logger: WandbLogger, folder: Path, pictures: Sequence[Path]) -> None:
+    import wandb
+
+    experiment = logger.experiment
+    for name in FILES:
+        experiment.save(str(folder / name), base_path=str(folder), policy="now")
+    for picture in pictures:
+        experiment.log({picture.stem: wandb.Image(str(picture))})
+    artifact = wandb.Artifact(f"model-{experiment.id}", type="model")
+    artifact.add_dir(str(folder / "model"))
+    experiment.log_artifact(artifact)
+
+
+def _to_mlflow(logger: MLFlowLogger, folder: Path, pictures: Sequence[Path]) -> None:
+    run_id, client = logger.run_id, logger.experiment
+    for name in FILES:
+        client.log_artifact(run_id, str(folder / name))
+    for picture in pictures:
+        client.log_artifact(run_id, str(picture), "plots")
+    client.log_artifacts(run_id, str(folder / "model"), "model")
+
+
+_GIVERS: dict[type[Logger], Giver] = {
+    TensorBoardLogger: _to_tensorboard,
+    WandbLogger: _to_wandb,
+    MLFlowLogger: _to_mlflow,
+}
+
+
+def _code(text: str) -> str:
+    """Return `text` as Markdown shows it word for word."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _pixels(path: Path) -> Any:
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

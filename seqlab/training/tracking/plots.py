@@ -1,0 +1,119 @@
+"""Pictures of a run for trackers: learning curves, and who is taken for whom. Needs matplotlib (the extra `plots`)."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from seqlab.runs.run import FinishedRun
+
+log = logging.getLogger(__name__)
+
+MAX_LABELS = 30
+"""Labels of a confusion matrix, the most frequent ones; the others share a row and a column."""
+OTHERS = "(others)"
+_DPI = 110
+
+
+def draw(folder: Path) -> list[Path]:
+    """Draw what there is into `plots` of a run folder, and return the files; none without matplotlib."""
+    if find_spec("matplotlib") is None:
+        log.info("trackers get no pictures: they need matplotlib (`pip install 'seqlab[plots]'`)")
+        return []
+    run, target = FinishedRun(folder), folder / "plots"
+    target.mkdir(exist_ok=True)
+    files = []
+    history = run.history()
+    if history:
+        files.append(target / "learning_curves.png")
+        _draw_curves(while_training(history), monitor=run.metrics["training"]["monitor"], path=files[-1])
+    else:
+        log.info("trackers get no picture of the learning curves, which is drawn from metrics.csv: add csv to logger=[csv,…]")
+    for name, pairs in label_pairs(run).items():
+        labels, counts = confusion(pairs)
+        files.append(target / f"confusion_{name.replace('/', '_')}.png")
+        _draw_confusion(labels, counts, path=files[-1])
+    return files
+
+
+def while_training(history: Mapping[str, Sequence[tuple[int, float]]]) -> dict[str, Sequence[tuple[int, float]]]:
+    """Return the history without the last validation, which is that of the best model again, logged as one more epoch."""
+    last = max((epoch for epoch, _ in history.get("train/loss", ())), default=None)
+    return {
+        name: [(epoch, value) for epoch, value in values if last is None or epoch <= last] for name, values in history.items()
+    }
+
+
+def label_pairs(run: FinishedRun) -> dict[str, Counter[tuple[str, str]]]:
+    """Return by head how often each right label of the test records got which label; heads of spans and of order have none."""
+    pairs: dict[str, Counter[tuple[str, str]]] = {}
+    for data_set in run.data_sets("test"):
+        for record in run.answers("test", data_set=data_set):
+            for head, gold in record.gold.items():
+                labels = record.predictions[head].labels
+                name = f"{data_set}/{head}" if data_set else head
+                pairs.setdefault(name, Counter()).update(_pairs(gold, labels))
+    return {name: found for name, found in pairs.items() if found}
+
+
+def confusion(pairs: Mapping[tuple[str, str], int]) -> tuple[list[str], Int[np.ndarray, "gold label"]]:
+    """Return the most frequent labels and how often the first of each pair got which second."""
+    totals: Counter[str] = Counter()
+    for (gold, label), n in pairs.items():
+        totals.update({gold: n})
+        totals.update({label: n})
+    kept = sorted(label for label, _ in totals.most_common(MAX_LABELS))
+    labels = [*kept, OTHERS] if len(totals) > len(kept) else kept
+    place = {label: i for i, label in enumerate(labels)}
+    counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
+    for (gold, label), n in pairs.items():
+        counts[place.get(gold, -1), place.get(label, -1)] += n
+    return labels, counts
+
+
+def _pairs(gold: Any, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield right and given label of what is labelled one to one: steps, segments, records."""
+    rows = [gold] if isinstance(gold, str) else gold
+    if len(rows) == len(labels):
+        yield from ((g, label) for g, label in zip(rows, labels, strict=True) if isinstance(g, str))
+
+
+def _draw_curves(history: Mapping[str, Sequence[tuple[int, float]]], *, monitor: str, path: Path) -> None:
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    panels = {"loss": [name for name in history if name.endswith("/loss") and not name.startswith("test")], monitor: [monitor]}
+    for axis, (title, names) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+        for name in (name for name in names if name in history):
+            axis.plot(*zip(*((epoch + 1, value) for epoch, value in history[name]), strict=True), marker=".", label=name)
+        axis.set(title=title, xlabel="epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(names) > 1:
+            axis.legend(frameon=False)
+    figure.savefig(path, dpi=_DPI)
+
+
+def _draw_confusion(labels: Sequence[str], counts: Int[np.ndarray, "gold label"], *, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    size = 2.5 + 0.32 * len(labels)
+    figure = Figure(figsize=(size, size), layout="constrained")
+    axis = figure.subplots()
+    shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), n in np.ndenumerate(counts):
+        if n:
+            color = "white" if shares[row, column] > 0.5 else "black"
+            axis.text(column, row, f"{n:,}", ha="center", va="center", fontsize=7, color=color)
+    ticks = range(len(labels))
+    names = [label.replace("$", r"\$") for label in labels]  # a pair of $ would be read as a formula
+    axis.set_xticks(ticks, names, rotation=90, fontsize=8)
+    axis.set_yticks(ticks, names, fontsize=8)
+    axis.set(xlabel="said", ylabel="right")
+    figure.savefig(path, dpi=_DPI)

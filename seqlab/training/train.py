@@ -1,0 +1,282 @@
+"""Running a config: read, fit, train, score, and leave a run folder behind."""
+
+import logging
+import signal
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.errors import HydraException
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from seqlab.config.build import build, known_targets
+from seqlab.config.compose import compose, plain
+from seqlab.config.mistakes import check_overrides, explain
+from seqlab.config.open_mappings import opened
+from seqlab.config.overrides import Typed, typed_in
+from seqlab.config.user_classes import admit, own_classes
+from seqlab.data.multitask.data_sets import turns_of
+from seqlab.data.multitask.joined import Split
+from seqlab.errors import ConfigError, SeqlabError
+from seqlab.model.labeler import Labeler
+from seqlab.runs.repeated_run import REPEATS
+from seqlab.runs.writer import RunFolder
+from seqlab.training.calibration import fit_temperatures, measure_precision
+from seqlab.training.checkpoints import LAST, adopted, read_checkpoint
+from seqlab.training.datamodule import LabelingData
+from seqlab.training.module import LabelerModule
+from seqlab.training.repeats import MONITORED, is_repeated, nested, repeat
+from seqlab.training.setup import Start, prepare, settle_monitor
+from seqlab.training.tracking import keep_to_itself, tracked
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run left: its folder, the model in it, and its metrics by split."""
+
+    folder: Path
+    model: Path
+    metrics: Mapping[str, Any]
+    monitored: float | None
+    """Best value of the monitored metric."""
+    allow: Sequence[str] = ()
+    """Classes that the user named and no installed plugin brings: `seqlab.load(run.model, allow=run.allow)`."""
+    repeats: Mapping[str, Any] | None = None
+    """Of a run that was repeated, what its `repeats.json` says; `model` is then that of the best repetition, and `metrics` and
+    `monitored` are means."""
+
+
+def train(overrides: Sequence[str]) -> Run:
+    """Train as `seqlab train` with these overrides would, in this process.
+
+    Raises: SeqlabError for anything that the overrides or the data have wrong.
+    """
+    if isinstance(overrides, str):
+        raise ConfigError(f"overrides is {overrides!r}; expected a list of them: [{overrides!r}]")
+    check_overrides(overrides)
+    typed = typed_in(opened(overrides))
+    try:
+        return run(compose(typed.words), typed=typed)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error, overrides) from error
+
+
+def untrained(overrides: Sequence[str]) -> Labeler:
+    """Return the labeler that training would start from, its fields fitted on the training data."""
+    check_overrides(overrides)
+    typed = typed_in(opened(overrides))
+    try:
+        config = compose(typed.words)
+        return prepare(config, targets=admit(config, typed)).labeler
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error, overrides) from error
+
+
+def run(config: DictConfig, *, typed: Typed) -> Run:
+    """Train, score and save as `config` says, as often as it says.
+
+    `typed` is what the user himself wrote of it, and may name classes of his own.
+
+    Raises: SeqlabError where all repetitions fail; those of some that fail are named in the log and in `Run.repeats`.
+    """
+    if is_repeated(config):
+        return _repeated(config, typed=typed)
+    if (Path(config.paths.run_dir) / REPEATS).exists():
+        raise ConfigError(f"{config.paths.run_dir} is the folder of a repeated run; choose another one (hydra.run.dir)")
+    return run_once(config, typed=typed)
+
+
+def _repeated(config: DictConfig, *, typed: Typed) -> Run:
+    folder = Path(config.paths.run_dir)
+    try:
+        repeats = repeat(config, typed=typed, run=run_once)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the same command with hydra.run.dir={folder} goes on") from None
+    if repeats["best"] is None:
+        errors = [one["error"] for one in repeats["repetitions"] if one["status"] == "failed"]
+        n_left = len(repeats["repetitions"]) - len(errors)
+        failed = f"{len(errors)} failed alike, and {n_left} were left out" if n_left else f"all {len(errors)} failed"
+        raise SeqlabError(f"{errors[0]} ({failed}; {folder}/*/error.txt tells how)")
+    means = {name: found["mean"] for name, found in repeats["metrics"].items()}
+    monitored = means.pop(MONITORED, None)
+    own = own_classes(plain(config), known_targets() | typed.targets)
+    return Run(folder, folder / repeats["best"] / "model", nested(means), monitored, own, repeats)
+
+
+def run_once(config: DictConfig, *, typed: Typed) -> Run:
+    """Train, score and save once."""
+    _silence_lightning()
+    targets = admit(config, typed)
+    start = prepare(config, targets=targets)
+    encoded = start.encoded()
+    start.check_records(encoded, is_trained=config.train)
+    settle_monitor(config, start.labeler, start.claims)
+    try:
+        return _fit(config, start, encoded=encoded, targets=targets)
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer, callbacks or logger: {error}") from error
+
+
+def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targets: frozenset[str]) -> Run:
+    """Train the labeler on its encoded records, and leave the run folder."""
+    settings, labeler = plain(config), start.labeler
+    folder = RunFolder(Path(settings["paths"]["run_dir"]))
+    folder.start(config)
+    folder.save_lock(settings, start.sets, allow=sorted(targets - known_targets()))
+    regularizers = _parts(settings, "regularizers", targets=targets, group="regularizer")
+    for regularizer in regularizers:
+        regularizer.attach(labeler)
+    module = LabelerModule(
+        labeler,
+        splits=encoded,
+        optimizer=build(settings["optimizer"], targets=targets, path="optimizer"),
+        scheduler=build(settings["scheduler"], targets=targets, path="scheduler"),
+        loss_weights=settings["loss_weights"],
+        seed=settings["seed"],
+        regularizers=regularizers,
+        parameter_groups=settings["parameter_groups"],
+        heads=start.claims.heads,
+    )
+    data = LabelingData(
+        encoded,
+        max_tokens=settings["max_tokens"],
+        max_eval_tokens=settings["max_eval_tokens"],
+        seed=settings["seed"],
+        turns=turns_of(settings["data"]),
+    )
+    trainer = _trainer(settings, targets=targets, has_turns=len(start.sets) > 1)
+    _log_start(encoded, labeler)
+    with tracked(trainer.loggers, settings, folder=folder.path, is_first=trainer.is_global_zero):
+        _train(trainer, module, data, settings=settings)
+        metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
+        folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
+        folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
+    return Run(folder.path, folder.model, metrics, _monitored(trainer), own_classes(settings, targets))
+
+
+def _train(trainer: pl.Trainer, module: LabelerModule, data: LabelingData, *, settings: Mapping[str, Any]) -> None:
+    if settings["train"]:
+        checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer, module=module)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit:  # Lightning's answer to an interrupt
+            if not trainer.interrupted:
+                raise
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # which it has ignored since
+            last = Path(settings["paths"]["run_dir"]) / "checkpoints" / LAST
+            goes_on = f"the same command with ckpt_path={last} goes on" if last.is_file() else ""
+            raise KeyboardInterrupt(goes_on) from None
+        if checkpoint and not module.epoch_tokens:
+            log.warning("nothing was left to train: %s is of a run that had ended; raise trainer.max_epochs", checkpoint)
+    elif not settings["ckpt_path"]:
+        log.warning("train is false and ckpt_path is null: what is scored are weights that were never trained")
+
+
+def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns: bool) -> pl.Trainer:
+    """Return the trainer; where data sets take turns, one whose processes do without the heads that have none."""
+    node = dict(settings["trainer"])
+    if has_turns and node.get("strategy") == "ddp":
+        node["strategy"] = "ddp_find_unused_parameters_true"
+    keep_to_itself()
+    callbacks = _parts(settings, "callbacks", targets=targets, group="callbacks")
+    loggers = _parts(settings, "logger", targets=targets, group="logger")
+    trainer: pl.Trainer = build(
+        node,
+        targets=targets,
+        path="trainer",
+        callbacks=callbacks,
+        logger=loggers or False,
+        reload_dataloaders_every_n_epochs=1,
+    )
+    return trainer
+
+
+def _parts(settings: Mapping[str, Any], key: str, *, targets: frozenset[str], group: str) -> list[Any]:
+    """Return what each entry of a mapping of the config describes.
+
+    Raises: ConfigError for one that is no class: options of what is not chosen, as an experiment may leave.
+    """
+    built = build(settings.get(key) or {}, targets=targets, path=key)
+    for name, part in built.items():
+        if isinstance(part, Mapping):
+            raise ConfigError(
+                f"{key}.{name} has options ({', '.join(part)}) but no class: it is not among those chosen by {group}=…; choose"
+                f" the option that brings it as well, or leave the options out with ~{key}.{name}"
+            )
+    return list(built.values())
+
+
+def _evaluate(
+    trainer: pl.Trainer,
+    module: LabelerModule,
+    data: LabelingData,
+    *,
+    settings: Mapping[str, Any],
+    folder: RunFolder,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the nested scores of the best checkpoint on `val` and `test`, and how precise it is at which confidence.
+
+    Its weights stay in the module.
+    """
+    if not settings["train"] and settings["ckpt_path"]:
+        read_checkpoint(Path(settings["ckpt_path"]), module=module)
+    best = _best_checkpoint(trainer) if settings["train"] else settings["ckpt_path"]
+    metrics: dict[str, Any] = {}
+    precision: dict[str, Any] = {}
+    if "val" in module.splits:
+        trainer.validate(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
+        metrics["val"] = module.scores
+        best = None
+        if settings["calibrate"]:
+            fit_temperatures(module.labeler, data.val_dataloader())
+            columns = {name: part.columns for name, part in module.splits["val"].parts.items()}
+            precision = measure_precision(module.labeler, data.val_dataloader(), columns=columns)
+    if settings["test"] and "test" in module.splits:
+        trainer.test(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
+        metrics["test"] = module.scores
+        for data_set, part in module.splits["test"].parts.items():
+            predictions = {head: module.predictions[name] for head, name in module.score_names[data_set].items()}
+            heads = {name: module.labeler.heads[name] for name in predictions}
+            gold = {name: head.gold(part.columns) for name, head in heads.items() if head.target.column in part.columns}
+            rows = module.rows[data_set]
+            folder.save_predictions("test", predictions, gold=gold, columns=part.columns, rows=rows, data_set=data_set)
+    return metrics, precision
+
+
+def _best_checkpoint(trainer: pl.Trainer) -> str | None:
+    callback = trainer.checkpoint_callback
+    return getattr(callback, "best_model_path", None) or None
+
+
+def _monitored(trainer: pl.Trainer) -> float | None:
+    score = getattr(trainer.checkpoint_callback, "best_model_score", None)
+    return float(score) if score is not None else None
+
+
+def _log_start(encoded: Mapping[str, Any], labeler: Labeler) -> None:
+    sizes = ", ".join(f"{s} {len(r):,} records / {r.n_steps:,} steps" for s, r in encoded.items())
+    n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
+    log.info("%s; %s trainable parameters", sizes, f"{n_parameters:,}")
+
+
+def _silence_lightning() -> None:
+    """Leave out what Lightning says that a user of seqlab can do nothing about."""
+    for message in (
+        r".*isinstance\(treespec, LeafSpec\).*",  # torch's deprecation, met inside Lightning
+        r".*does not have many workers.*",  # records are encoded in memory; workers would only copy them
+        r".*sync_dist=True.*",  # each process scores all records, so they log the same
+        r".*exists and is not empty.*",  # the checkpoint folder of a resumed run
+        r".*The dirpath has changed.*",  # a run resumed into a folder of its own
+        r".*configure_optimizers` returned `None`.*",  # a model that is counted, not optimised
+        r".*`training_step` returned `None`.*",
+        r".*module\(s\) in eval mode at the start of training.*",  # frozen parts, which stay in it
+    ):
+        warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
