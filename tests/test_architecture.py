@@ -1,7 +1,11 @@
-"""The rooms of the package and what each may know: imports go downward only, and some things are nowhere."""
+"""The layout of the package: rooms import downward only, and some names are banned everywhere.
+
+`python tests/test_architecture.py` prints which rooms each room imports.
+"""
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,9 +34,11 @@ ROOMS = (
     "cli",
 )
 """The rooms from the ground up: each may import itself and the rooms before it."""
-ROOT = ""  # seqlab/__init__.py: hands the public names on
-OUTSIDE = (ROOT, "__main__")  # these two import from any room
-ROOT_NAMES = {"seqlab.__version__"}  # what a room may take from there
+ROOT = ""  # seqlab/__init__.py, which re-exports the public names
+OUTSIDE = (ROOT, "__main__")  # may import any room
+ROOT_NAMES = {"seqlab.__version__"}  # rooms may import these from seqlab itself
+MAX_PAIRS = 95
+"""At most so many pairs of rooms may have an import between them; all possible downward pairs would be 136."""
 
 HYDRA_ENTRIES = {"hydra.compose", "hydra.utils.instantiate", "hydra.utils.call", "hydra._internal.instantiate"}
 PICKLES = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "torch.load", "torch.save"}
@@ -40,14 +46,17 @@ PACKED = {f"torch.nn.utils.rnn.{name}" for name in ("pack_padded_sequence", "pac
 
 
 class Use(NamedTuple):
-    """A dotted name that a file imports or reaches, with the line."""
+    """A dotted name that a file imports or refers to, with its line."""
 
     line: int
     name: str
 
 
 def imports(tree: ast.AST) -> Iterator[Use]:
-    """Yield what is imported anywhere in `tree`, in functions and by name too; relative imports come out as a lone dot."""
+    """Yield every import of `tree`, including those inside functions and by `import_module`.
+
+    A relative import yields a name that starts with two dots.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (Use(node.lineno, alias.name) for alias in node.names)
@@ -63,7 +72,7 @@ def _is_string(node: ast.expr) -> bool:
 
 
 def uses(tree: ast.AST) -> Iterator[Use]:
-    """Yield the imports of `tree` and its dotted names, as they stand there (`torch.load`, `self.save`)."""
+    """Yield the imports of `tree` and its dotted names as written (`torch.load`, `self.save`)."""
     yield from imports(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
@@ -71,13 +80,13 @@ def uses(tree: ast.AST) -> Iterator[Use]:
 
 
 def room_of(path: Path) -> str:
-    """Return the room that a file of the package belongs to: its first folder, or its own name."""
+    """Return the room of a file of the package: its top-level folder, or its own name."""
     first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     return ROOT if first == "__init__" else first
 
 
 def upward(room: str, names: Iterable[Use]) -> Iterator[Use]:
-    """Yield the imports that a file of `room` must not have."""
+    """Yield the imports of later rooms, and of names in no room."""
     allowed = {room, *ROOMS[: ROOMS.index(room)]}
     for use in names:
         top, _, rest = use.name.partition(".")
@@ -85,8 +94,20 @@ def upward(room: str, names: Iterable[Use]) -> Iterator[Use]:
             yield use
 
 
-def below(names: Iterable[Use], banned: Iterable[str]) -> Iterator[Use]:
-    """Yield the names that are, or lie inside, something banned."""
+def rooms_imported(room: str, names: Iterable[Use]) -> set[str]:
+    """Return the other rooms that a file of `room` imports."""
+    tops = {use.name.split(".")[1] for use in names if use.name.startswith("seqlab.")}
+    return tops & set(ROOMS) - {room}
+
+
+def pairs_of_rooms() -> set[tuple[str, str]]:
+    """Return the pairs (importing room, imported room) with at least one import between them."""
+    files = [(room_of(path), path) for path in package_files(without=OUTSIDE)]
+    return {(room, other) for room, path in files for other in rooms_imported(room, imports_of(path))}
+
+
+def matching(names: Iterable[Use], banned: Iterable[str]) -> Iterator[Use]:
+    """Yield the uses of a banned name, or of a name inside it (`torch.nn.Module` in `torch.nn`)."""
     prefixes = tuple(banned)
     return (use for use in names if any(use.name == name or use.name.startswith(f"{name}.") for name in prefixes))
 
@@ -99,12 +120,22 @@ def parsed(path: Path) -> ast.AST:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-def told(path: Path, found: Iterable[Use]) -> list[str]:
-    """Return each use as `path:line name`, to fail with."""
+@cache
+def imports_of(path: Path) -> tuple[Use, ...]:
+    return tuple(imports(parsed(path)))
+
+
+@cache
+def uses_of(path: Path) -> tuple[Use, ...]:
+    return tuple(uses(parsed(path)))
+
+
+def format_uses(path: Path, found: Iterable[Use]) -> list[str]:
+    """Return each use as `path:line name`, for messages."""
     return [f"{path.relative_to(PACKAGE.parent)}:{use.line} {use.name}" for use in found]
 
 
-def told_paths(paths: Iterable[Path]) -> list[str]:
+def format_paths(paths: Iterable[Path]) -> list[str]:
     return [str(path.relative_to(PACKAGE.parent)) for path in paths]
 
 
@@ -118,13 +149,13 @@ PLUGIN_FILES = [path for path in python_files(PLUGINS) if "tests" not in path.pa
 
 
 def test_every_file_is_in_a_known_room() -> None:
-    homeless = [path for path in package_files(without=OUTSIDE) if room_of(path) not in ROOMS]
-    assert not homeless, f"files in no known room: {told_paths(homeless)}; give the room its place in ROOMS"
+    unknown = [path for path in package_files(without=OUTSIDE) if room_of(path) not in ROOMS]
+    assert not unknown, f"files outside the known rooms: {format_paths(unknown)}; move them, or add the room to ROOMS"
 
 
 def test_rooms_import_downward_only() -> None:
     offences = [
-        line for path in package_files(without=OUTSIDE) for line in told(path, upward(room_of(path), imports(parsed(path))))
+        line for path in package_files(without=OUTSIDE) for line in format_uses(path, upward(room_of(path), imports_of(path)))
     ]
     assert not offences, f"imports of rooms that come later: {offences}"
 
@@ -146,49 +177,73 @@ def test_rooms_import_downward_only() -> None:
         ("cli", "from seqlab.training.train import train\nfrom torch import nn", 0),
     ],
 )
-def test_upward_finds_what_climbs(room: str, source: str, n_offences: int) -> None:
+def test_upward_finds_imports_of_later_rooms(room: str, source: str, n_offences: int) -> None:
     assert len(list(upward(room, imports(ast.parse(source))))) == n_offences
+
+
+def test_few_pairs_of_rooms_depend_on_each_other() -> None:
+    pairs = pairs_of_rooms()
+    assert ("embeddings", "steps") in pairs
+    assert ("cli", "training") in pairs
+    upward_pairs = sorted(pair for pair in pairs if ROOMS.index(pair[0]) < ROOMS.index(pair[1]))
+    assert not upward_pairs
+    assert len(pairs) <= MAX_PAIRS, f"{len(pairs)} pairs of rooms, at most {MAX_PAIRS}: move the code to the room that knows"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("from seqlab.heads.base import Head", {"heads"}),
+        ("from seqlab import heads, errors, __version__", {"heads", "errors"}),
+        ("import seqlab, torch\nimport seqlab.data.columns", {"data"}),
+        ("def f():\n    import_module('seqlab.training.train')", {"training"}),
+        ("from seqlab.model.labeler import Labeler", set()),
+        ("from torch import heads", set()),
+    ],
+)
+def test_rooms_imported_are_the_other_rooms(source: str, expected: set[str]) -> None:
+    assert rooms_imported("model", imports(ast.parse(source))) == expected
 
 
 def test_hydra_composes_and_instantiates_in_config_only() -> None:
     offences = [
-        line for path in package_files(without=["config"]) for line in told(path, below(uses(parsed(path)), HYDRA_ENTRIES))
+        line for path in package_files(without=["config"]) for line in format_uses(path, matching(uses_of(path), HYDRA_ENTRIES))
     ]
-    assert not offences, f"only seqlab/config/compose.py composes and instantiates: {offences}"
+    assert not offences, f"only seqlab/config/ composes and instantiates: {offences}"
     for name in ("build", "compose"):
-        assert list(below(uses(parsed(PACKAGE / "config" / f"{name}.py")), HYDRA_ENTRIES)), f"config/{name}.py calls no Hydra"
+        assert list(matching(uses_of(PACKAGE / "config" / f"{name}.py"), HYDRA_ENTRIES)), f"config/{name}.py calls no Hydra"
 
 
 def test_plugins_do_without_hydra() -> None:
-    # A sweeper is a class that Hydra itself looks for, and search spaces are read in Hydra's syntax.
+    # Hydra itself looks for a sweeper class, and search spaces use its syntax.
     exempt = PLUGINS / "seqlab-sweep"
     files = [path for path in PLUGIN_FILES if not path.is_relative_to(exempt)]
-    offences = [line for path in files for line in told(path, below(imports(parsed(path)), {"hydra"}))]
-    assert not offences, f"a plugin is a class and a config file, no Hydra code: {offences}"
+    offences = [line for path in files for line in format_uses(path, matching(imports_of(path), {"hydra"}))]
+    assert not offences, f"a plugin needs a class and a config file, no Hydra code: {offences}"
 
 
-def test_plugins_leave_composing_and_building_to_the_core() -> None:
-    offences = [line for path in PLUGIN_FILES for line in told(path, below(uses(parsed(path)), HYDRA_ENTRIES))]
-    assert not offences, f"seqlab.config.compose composes and builds for plugins, too: {offences}"
+def test_plugins_compose_and_build_through_seqlab_config() -> None:
+    offences = [line for path in PLUGIN_FILES for line in format_uses(path, matching(uses_of(path), HYDRA_ENTRIES))]
+    assert not offences, f"plugins compose and build through seqlab.config: {offences}"
 
 
 @pytest.mark.parametrize(
     ("banned", "reason"),
     [
-        ({"__future__.annotations"}, "shapes are checked at run time, so annotations must be values"),
-        ({"lightning"}, "import pytorch_lightning: the two packages' classes do not mix"),
-        ({"."}, "imports are absolute"),
-        (PICKLES, "nothing the package writes or reads is a pickle"),
-        (PACKED, "packed sequences lose the fast kernels and block export: pad, mask, reverse by length"),
-        ({"self.save_hyperparameters"}, "modules in a checkpoint break loading with weights_only=True"),
+        ({"__future__.annotations"}, "annotations must be values, because the tests check shapes at run time"),
+        ({"lightning"}, "import pytorch_lightning instead: the classes of the two packages do not mix"),
+        ({"."}, "use absolute imports"),
+        (PICKLES, "the package neither writes nor reads pickles"),
+        (PACKED, "packed sequences rule out the fast kernels and export: pad, mask and reverse by length"),
+        ({"self.save_hyperparameters"}, "hyperparameters that hold modules break loading with weights_only=True"),
     ],
     ids=lambda value: next(iter(sorted(value))) if isinstance(value, set) else "",
 )
-def test_banned_names_are_nowhere(banned: set[str], reason: str) -> None:
-    # Lightning's checkpoints are torch files; training/checkpoints.py reads them with weights_only, which runs nothing.
+def test_banned_names_are_not_used(banned: set[str], reason: str) -> None:
+    # Lightning's checkpoints are torch files; training/checkpoints.py reads them with weights_only=True, which runs no code.
     exempt = {PACKAGE / "training" / "checkpoints.py"} if banned is PICKLES else set()
     files = [path for path in (*package_files(), *PLUGIN_FILES) if path not in exempt]
-    offences = [line for path in files for line in told(path, below(uses(parsed(path)), banned))]
+    offences = [line for path in files for line in format_uses(path, matching(uses_of(path), banned))]
     assert not offences, f"{reason}: {offences}"
 
 
@@ -208,21 +263,33 @@ def test_checkpoints_are_read_as_data() -> None:
         "import torch\ntorch.load(path)",
     ],
 )
-def test_below_finds_what_is_banned(source: str) -> None:
-    assert list(below(uses(ast.parse(source)), PICKLES))
+def test_matching_finds_banned_names(source: str) -> None:
+    assert list(matching(uses(ast.parse(source)), PICKLES))
 
 
-def test_functional_holds_no_modules_but_the_layers_of_dropout() -> None:
+def test_functional_has_no_modules_except_dropout() -> None:
     files = [path for path in package_files() if room_of(path) == "functional" and path.name != "dropout.py"]
     offences = [
         line
         for path in files
-        for line in told(path, (use for use in uses(parsed(path)) if use.name in {"torch.nn", "torch.nn.Module"}))
+        for line in format_uses(path, (use for use in uses_of(path) if use.name in {"torch.nn", "torch.nn.Module"}))
     ]
     assert files
-    assert not offences, f"functional/ holds pure functions; use torch.nn.functional: {offences}"
+    assert not offences, f"functional/ is for pure functions; use torch.nn.functional: {offences}"
 
 
-def test_no_file_is_named_for_nothing() -> None:
-    nameless = [path for path in package_files() if path.stem in {"utils", "helpers", "common", "misc"}]
-    assert not nameless, f"name the concept instead: {told_paths(nameless)}"
+def test_every_file_is_named_after_its_concept() -> None:
+    vague = [path for path in package_files() if path.stem in {"utils", "helpers", "common", "misc"}]
+    assert not vague, f"name the concept instead: {format_paths(vague)}"
+
+
+def print_pairs() -> None:
+    pairs = pairs_of_rooms()
+    for room in ROOMS:
+        print(f"{room:<12}", *(other for other in ROOMS if (room, other) in pairs))  # noqa: T201 (runs as a script)
+    n_upward = sum(ROOMS.index(room) < ROOMS.index(other) for room, other in pairs)
+    print(f"\n{len(pairs)} pairs of rooms (at most {MAX_PAIRS}), {n_upward} upward")  # noqa: T201
+
+
+if __name__ == "__main__":
+    print_pairs()
