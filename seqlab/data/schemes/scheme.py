@@ -19,11 +19,15 @@ from seqlab.types import Span
 @final
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """At `step`, `tag` breaks the scheme; `reason` says how."""
+    """A tag that breaks its scheme: its step, and the reason."""
 
     step: int
     tag: str
     reason: str
+
+    def describe(self, scheme: str) -> str:
+        """Return a message; `scheme` is the name of the scheme."""
+        return f"tag {self.tag!r} breaks {scheme}: {self.reason}"
 
 
 @final

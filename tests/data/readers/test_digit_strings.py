@@ -151,17 +151,15 @@ def test_splits_without_recordings_are_refused(corpus: Path, split: str, options
 
 
 def test_folders_without_recordings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"recordings: no recordings; expected files DIGIT_SPEAKER_INDEX.wav there: set data.dir"
-    ):
+    with pytest.raises(DataError, match=r"recordings: no recordings; expected files DIGIT_SPEAKER_INDEX.wav; set data.dir"):
         records_of(tmp_path / "train")
 
 
 @pytest.mark.parametrize(
     ("name", "rate", "message"),
     [
-        ("7_ada", 8000, r"7_ada\.wav:1: expected the name DIGIT_SPEAKER_INDEX.wav, as 7_george_0.wav"),
-        ("seven_ada_3", 8000, r"seven_ada_3\.wav:1: expected the name"),
+        ("7_ada", 8000, r"7_ada\.wav:1: expected a name DIGIT_SPEAKER_INDEX.wav, such as 7_george_0.wav"),
+        ("seven_ada_3", 8000, r"seven_ada_3\.wav:1: expected a name"),
         ("7_ada_3", 16000, r"7_ada_3\.wav:1: has 16000 samples a second; expected 8000"),
     ],
 )

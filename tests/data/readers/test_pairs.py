@@ -99,7 +99,7 @@ def test_faults_are_told(tmp_path: Path, name: str, content: str, message: str) 
 
 
 def test_a_side_without_words_is_refused() -> None:
-    with pytest.raises(ConfigError, match="expected text_2 or tokens_2"):
+    with pytest.raises(ConfigError, match="expected tokens_2 or text_2"):
         reader({"text": "a"})
 
 
