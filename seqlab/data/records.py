@@ -66,6 +66,7 @@ def records_from_rows(
 
 def nested_frames(frames: Sequence[Float[np.ndarray, "_ feature"]]) -> pa.ListArray:
     """Return the frames of all records as one column of lists of frames, without a Python loop over numbers."""
+    # Python lists of lists would take many times the memory of the numbers.
     width = frames[0].shape[1] if frames else 0
     numbers = np.concatenate([array.reshape(-1) for array in frames]) if frames else np.zeros(0, dtype=np.float32)
     record_ends = np.cumsum([0, *(len(array) for array in frames)], dtype=np.int32)

@@ -32,7 +32,7 @@ def align_words(
         if position < len(text) and "SpaceAfter=No" not in form_misc:
             if not text[position].isspace():
                 return None
-            position += len(text) - position - len(text[position:].lstrip())
+            position = len(text) - len(text[position:].lstrip())  # one or more characters of white space
     return offsets if position == len(text) else None
 
 

@@ -34,9 +34,11 @@ class DelimitedText:
         separator = self._separator
         if separator == "auto":
             separator = {".csv": ",", ".tsv": "\t"}.get(source.path.suffix, self._fallback)
-        quoting = csv.QUOTE_NONE if self._quote is None else csv.QUOTE_MINIMAL
         lines = (f"{line}\n" for line in source.lines())
-        reader = csv.reader(lines, delimiter=separator, quotechar=self._quote, quoting=quoting, strict=True)
+        if self._quote is None:
+            reader = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
+        else:
+            reader = csv.reader(lines, delimiter=separator, quotechar=self._quote, strict=True)
         while True:
             line = reader.line_num + 1
             try:

@@ -137,6 +137,7 @@ class ConllReader(Reader):
 
 def _width(blocks: Iterable[list[_Line]], split: Callable[[str], list[str]]) -> int:
     """Return the number of columns that most lines have."""
+    # not that of the first line, so that one damaged line is reported in place of all others
     return mode(len(split(line)) for line in _first_lines(blocks))
 
 

@@ -111,6 +111,7 @@ def _key_value(comment: str) -> tuple[str, str]:
 
 def _document_keys(metadata: dict[str, str], document: dict[str, str]) -> dict[str, str]:
     own = {key: value for key, value in metadata.items() if key.startswith(_DOCUMENT_KEYS)}
+    # a new document ends the validity of all comments about the previous one
     starts_document = any(key.startswith("newdoc") for key in own)
     return own if starts_document else document | own
 

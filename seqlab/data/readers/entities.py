@@ -110,7 +110,7 @@ class _Brackets:
             return
         start, label = self.opened[group].pop()
         if part is not None:
-            self.left_out[_IN_PARTS] += part[1] == "1"
+            self.left_out[_IN_PARTS] += part[1] == "1"  # counts an entity once, at its first part
         elif start == end:
             self.left_out[_WORDLESS] += 1
         else:

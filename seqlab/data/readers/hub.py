@@ -63,6 +63,7 @@ class HubReader(Reader):
     def _load(self, split: str) -> datasets.Dataset:
         folder = Path(self._name).expanduser()
         try:
+            # the first two are formats of `save_to_disk`, which `load_dataset` refuses
             if (folder / "dataset_dict.json").exists():
                 return datasets.load_from_disk(str(folder))[split]
             if (folder / "state.json").exists():
@@ -70,7 +71,7 @@ class HubReader(Reader):
             if folder.is_dir():
                 with _offline():
                     return datasets.load_dataset(str(folder), self._config_name, split=split)
-            if self._name.startswith(("/", ".", "~")):
+            if self._name.startswith(("/", ".", "~")):  # `datasets` would look for a mistyped path on the hub
                 raise FileNotFoundError("no such folder")
             return datasets.load_dataset(self._name, self._config_name, split=split, revision=self._revision)
         except (OSError, ValueError, KeyError, RuntimeError, DatasetsError) as error:

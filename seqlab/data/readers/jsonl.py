@@ -187,6 +187,7 @@ def _check_lengths(record: dict[str, Any]) -> None:
 
 def _same_columns(records: list[dict[str, Any]], *, source: Source) -> dict[str, list[Any]]:
     """Return the columns of the records that have all columns, with values of the same type as in the first record."""
+    # reversed, so that the first record decides
     kinds = {name: type(value) for record in reversed(records) for name, value in record.items()}
     names = list(dict.fromkeys(name for record in records for name in record)) or ["id", "line", "tokens"]
     complete = []

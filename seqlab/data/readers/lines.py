@@ -51,6 +51,7 @@ class LinesReader(Reader):
                 what = f"{name} ends after {len(values)} lines, {sources['tokens'].path} after {n_records}"
                 sources[name].fault(min(len(values), n_records) + 1, f"{what}; expected one line per record in both")
         records: list[dict[str, Any]] = []
+        # not strict: files of different lengths were reported above
         for number, row in enumerate(zip(*lines.values(), strict=False), 1):
             record = {name: self._value(name, line) for name, line in zip(lines, row, strict=True)}
             if self._is_sound(record, number=number, sources=sources):

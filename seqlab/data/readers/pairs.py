@@ -60,7 +60,7 @@ class PairsReader(Reader):
     def _rows(self, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
         if source.path.suffix == ".jsonl":
             return json_objects(source, expected=self._object())
-        settings = {f"columns.{name}": column for name, column in self._columns.items()}
+        settings = {f"columns.{name} (null: there is none)": column for name, column in self._columns.items()}
         return self._table.records(source, settings=settings)
 
     def _object(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from seqlab.data.readers.alignment import Offsets, find_words
+from seqlab.data.tokenization import tokenize
 from seqlab.errors import ConfigError, DataError
 from seqlab.types import Span
 
@@ -26,8 +27,6 @@ def text_columns(text: str, tokens: Sequence[str] | None = None) -> dict[str, An
         DataError: the text is not the tokens with white space between them.
     """
     if tokens is None:
-        from seqlab.data.tokenization import tokenize
-
         offsets = [[start, end] for start, end in tokenize(text)]
         return {"tokens": [text[start:end] for start, end in offsets], "text": text, "offsets": offsets}
     found = find_words(text, tokens)

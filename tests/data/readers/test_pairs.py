@@ -92,7 +92,7 @@ def test_tokens_and_trees_are_taken_as_they_are(tmp_path: Path) -> None:
         ("a.tsv", "\t".join(ROWS[0]) + "\n1\ta\tb\tnan\tN\n", r"a\.tsv:2: relatedness_score is 'nan'; expected a number"),
     ],
 )
-def test_faults_are_told(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_faults_are_reported(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         reader().read(tmp_path / name)
