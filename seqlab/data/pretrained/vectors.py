@@ -25,11 +25,6 @@ class WordVectors:
     words: list[str]
     matrix: Float[np.ndarray, "word feature"]
 
-    @property
-    def width(self) -> int:
-        """Features per vector."""
-        return int(self.matrix.shape[1])
-
 
 def read_vectors(paths: Sequence[Path]) -> WordVectors:
     r"""Return the word vectors of all files; the first vector of a word counts.

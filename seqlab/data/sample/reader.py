@@ -1,7 +1,6 @@
 """`SampleReader`, which generates a corpus in place of reading one."""
 
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias, final
@@ -95,16 +94,10 @@ class SampleReader(Reader):
         """
         split = known_split(str(path), corpus="the sample corpora")
         source, columns = _CORPORA[self.corpus]
-        records = islice(self._records(source, split), self.sizes[split])
-        table: dict[str, list[object]] = {name: [] for name in ("id", *columns)}
-        for i, record in enumerate(records):
-            for name, value in {"id": f"{self.corpus}-{split}-{i}", **record}.items():
-                table[name].append(value)
-        return Dataset.from_dict(table, features=Features({"id": _STRING, **columns}))
-
-    def _records(self, source: _Source, split: str) -> Iterable[dict[str, object]]:
         draw = source(Ownership(self.seed, split))
         # different splits of neighbouring seeds must not share a generator
         random = Random(self.seed * len(SPLITS) + SPLITS.index(split))
-        while True:
-            yield draw(random)
+        records = [draw(random) for _ in range(self.sizes[split])]
+        table: dict[str, list[object]] = {"id": [f"{self.corpus}-{split}-{i}" for i in range(len(records))]}
+        table |= {name: [record[name] for record in records] for name in columns}
+        return Dataset.from_dict(table, features=Features({"id": _STRING, **columns}))
