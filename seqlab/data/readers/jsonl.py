@@ -51,8 +51,9 @@ class JsonlReader(Reader):
         source = Source(path, report=report)
         records: list[dict[str, Any]] = []
         for index, (line, row) in enumerate(json_objects(source, expected=_OBJECTS), 1):
+            record: dict[str, Any] = {"id": f"{path.stem}-{index}", "line": line}
             try:
-                record = {"id": f"{path.stem}-{index}", "line": line} | self._record(row)
+                record |= self._record(row)
             except DataError as error:
                 source.fault(line, str(error))
                 continue
