@@ -1,4 +1,4 @@
-"""`Steps`: the one value that flows between embedding, encoders and heads."""
+"""`Steps`, the value that embeddings, encoders and heads exchange."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,46 +15,46 @@ from seqlab.functional.padding import step_mask
 class Steps:
     """Padded features of a batch of sequences, batch first.
 
-    Steps at or beyond a record's length are padding: their values are undefined, and no part may let them reach a real step.
+    Steps at or beyond the length of a record are padding: their values are undefined, and must not influence real steps.
     """
 
     values: Float[Tensor, "batch time feature"]
     lengths: Int[Tensor, " batch"]
     summary: Float[Tensor, "batch summary"] | None = None
-    """One vector a record: last state, root …; None before any encoder."""
+    """One vector per record, such as the last state or the root; None before any encoder."""
     state: Mapping[str, Tensor] | None = None
-    """Final recurrent state, for runs that carry it over; None where there is none."""
+    """Final recurrent state, for callers that continue from it; None if there is no such state."""
     n_directions: int = 1
-    """Directions of reading whose features stand side by side in `values`, told apart; 1 = merged, or never apart."""
+    """Number of directions whose features are concatenated in `values`; 1 if they are merged, or there is one only."""
     covers: Int[Tensor, "batch time 2"] | None = None
-    """First step of the record that each of these covers and the one after its last, where they are not its own steps one by
-    one, as the nodes of a tree; (0, 0) on padding."""
+    """(start, end) of the record's steps that each step covers, end exclusive, such as for the nodes of a tree; (0, 0) for
+    padding. None if these are the steps of the record."""
 
     second: "Steps | None" = None
-    """Of records of two sides, the steps of the second ones."""
+    """The steps of the second sides of pairs, else None."""
 
     @cached_property
     def mask(self) -> Bool[Tensor, "batch time"]:
-        """True = real step."""
+        """True for real steps."""
         return step_mask(self.lengths, self.values.shape[1])
 
     @cached_property
     def is_full(self) -> bool:
-        """Whether no step is known to be padding; on an accelerator nothing is, as asking would make the CPU wait for it."""
+        """Whether it is known that no step is padding; False on accelerators, where the answer would make the CPU wait."""
         is_known = self.lengths.device.type == "cpu" and len(self.lengths) > 0
         return is_known and int(self.lengths.min()) == self.values.shape[1]
 
     def with_values(self, values: Tensor, **changes: Any) -> "Steps":
-        """Return the same steps with other `values`, merged (and, by name, other `summary` or `state`)."""
+        """Return the steps with other `values` of one direction, and other fields by name."""
         return replace(self, values=values, **{"n_directions": 1, **changes})
 
     @property
     def directions(self) -> tuple[Float[Tensor, "batch time feature"], ...]:
-        """What each direction says about the steps."""
+        """Features of each direction."""
         return self.values.chunk(self.n_directions, dim=2)
 
     def zero_padded(self) -> "Steps":
-        """Return the same steps with zeros for padding: then a product with it is 0, be it in a sum or in a gradient."""
+        """Return the steps with zeros for padding, so that padding adds 0 to sums and gradients."""
         if self.is_full:
             return self
         return replace(self, values=self.values.masked_fill(~self.mask.unsqueeze(2), 0.0))

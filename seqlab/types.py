@@ -1,4 +1,4 @@
-"""Values that cross rooms: spans over steps, and what a head says about one record."""
+"""Values that all packages share: spans of steps, and predictions for one record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """Steps `start` to `end` (exclusive, counted from 0) carry `label`."""
+    """A labelled span of the steps `start` to `end` (exclusive, from 0)."""
 
     start: int
     end: int
@@ -14,7 +14,7 @@ class Span(NamedTuple):
 
 
 class Alternative(NamedTuple):
-    """One of the answers that a head may give, and how probable it is."""
+    """A labeling with its probability."""
 
     labels: list[str]
     probability: float
@@ -22,27 +22,26 @@ class Alternative(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Labels of one record by one head: one a step, one a segment (given or found), or one (or several)
-    for the whole record.
+    """Labels of one record from one head: one per step, one per segment (given or predicted), or any number for the record.
 
-    `confidences` are probabilities in [0, 1], aligned with `labels`; empty where none were asked for.
+    `confidences` are probabilities aligned with `labels`; empty if they were not requested.
     """
 
     labels: list[str]
     confidences: list[float]
     bounds: list[tuple[int, int]] | None = None
-    """First step of each label and the one after its last, where labels belong to stretches of steps; None elsewhere."""
+    """(start, end) in steps of each label of a segment or span, end exclusive; None for other labels."""
     span_confidences: list[float] | None = None
-    """Probability of each span that tags spell, in order; None where the head does not know it."""
+    """Probability of each span that the tags encode, in order; None if the head does not compute it."""
     alternatives: list[Alternative] | None = None
-    """The likeliest answers, the best first; None where none were asked for, or the head ranks none."""
+    """The most probable labelings, best first; None if they were not requested, or the head does not rank labelings."""
     entropy: float | None = None
-    """That of the head's distribution over all answers, in nats: 0 for a sure one; None where it was not asked for, or the head
-    does not know it. It is of the distribution before any rule of decoding (constraints of softmax, a wanted precision)."""
+    """Entropy of the head's distribution in nats, before decoding rules (constraints of softmax, a required precision); None if
+    it was not requested, or the head does not compute it."""
 
     value: float | None = None
-    """The number that a head which scores records expects; None elsewhere."""
+    """The predicted number of a head that scores records; None for other heads."""
 
     def sureness(self, spans: Sequence[Span]) -> list[float]:
-        """Return the confidence of each of the `spans` that the tags spell: its own, else that of its least certain tag."""
+        """Return the confidence of each of the `spans` of the tags: its own, else that of its least confident tag."""
         return self.span_confidences or [min(self.confidences[span.start : span.end]) for span in spans]

@@ -1,4 +1,4 @@
-"""Records encoded once into integer columns, from which every batch is cut."""
+"""Encoded records, and batches cut from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from seqlab.errors import DataError
 
 @dataclass(frozen=True)
 class Batch:
-    """The fields' tensors for some records."""
+    """The tensors of all fields for some records."""
 
     fields: Mapping[str, Tensors]
     lengths: Int[Tensor, " batch"]
     rows: Int[Tensor, " batch"]
-    """Row of each record in the records that the batch was cut from."""
+    """Row of each record in the encoded records."""
     data_set: str = ""
-    """Name of the data set that all of it comes from; empty where there is one, without a name."""
+    """Name of the data set of all records; empty in a run with a single data set."""
     second: "Batch | None" = None
-    """Of records of two sides, the second sides."""
+    """The second sides of pairs, else None."""
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -33,7 +33,7 @@ class Batch:
 
     @property
     def n_steps(self) -> int:
-        """Real steps, of all sides."""
+        """Number of real steps, of both sides."""
         return int(self.lengths.sum()) + (0 if self.second is None else self.second.n_steps)
 
     def __contains__(self, field: Field) -> bool:
@@ -43,32 +43,37 @@ class Batch:
     def tensors(self, field: Field) -> Tensors:
         """Return the tensors of `field`.
 
-        Raises: DataError when the records lack its column.
+        Raises:
+            DataError: the records lack its column.
         """
         if field not in self:
             raise DataError(f"the records have no column {field.column!r}, which the model reads")
         return self.fields[field.key]
 
     def tensor(self, field: Field) -> Tensor:
-        """Return the one tensor of a `field` that makes no more of its column.
+        """Return the tensor of a `field` that encodes its column as a single one.
 
-        Raises: DataError when the records lack its column.
+        Raises:
+            DataError: the records lack its column.
         """
         tensor = self.tensors(field)
         assert isinstance(tensor, Tensor), f"{field.key} has {type(tensor).__name__}"
         return tensor
 
     def to(self, device: torch.device) -> "Batch":
-        """Return the same batch on `device`."""
+        """Return a copy on `device`."""
         fields = {key: tensors.to(device) for key, tensors in self.fields.items()}
         second = None if self.second is None else self.second.to(device)
         return Batch(fields, self.lengths.to(device), self.rows.to(device), self.data_set, second)
 
 
 class EncodedRecords:
-    """Encoded columns of the same records; all that run along the time axis agree on every record's length.
+    """Encoded columns of some records; all columns with one value per step have the same lengths.
 
-    Of records of two sides, `second` are the second ones.
+    Args:
+        encoded: Key of the field -> encoded column.
+        columns: The columns of the records.
+        second: The second sides of pairs, else None.
     """
 
     def __init__(
@@ -79,24 +84,23 @@ class EncodedRecords:
         self.second = second
 
     def with_second(self, second: "EncodedRecords") -> "EncodedRecords":
-        """Return the records with their second sides."""
+        """Return the records with `second` as their second sides."""
         return EncodedRecords(self.encoded, columns=self.columns, second=second)
 
     @property
     def has_steps(self) -> bool:
-        """Whether a column runs along the time axis."""
+        """Whether a column has one value per step."""
         return any(column.lengths is not None for column in self.encoded.values())
 
     @cached_property
     def sizes(self) -> Int[np.ndarray, " row"]:
-        """Steps that each record takes of a batch: its length; of two sides, twice that of the longer one, as neither is padded
-        to more than the longest.
-        """
+        """Steps that each record takes in a batch: its length or, of a pair, twice that of the longer side."""
+        # both sides of a batch are padded to the longest sequence of either side
         return self.lengths if self.second is None else 2 * np.maximum(self.lengths, self.second.lengths)
 
     @property
     def n_steps(self) -> int:
-        """Real steps of all records, of all sides."""
+        """Number of real steps of all records, of both sides."""
         return int(self.lengths.sum()) + (0 if self.second is None else self.second.n_steps)
 
     def __len__(self) -> int:
@@ -105,14 +109,15 @@ class EncodedRecords:
 
     @property
     def parts(self) -> Mapping[str, "EncodedRecords"]:
-        """The records by data set: themselves, without a name."""
+        """The records by data set: a single one without a name."""
         return {"": self}
 
     @cached_property
     def lengths(self) -> Int[np.ndarray, " row"]:
         """Steps of each record.
 
-        Raises: DataError naming the first record whose columns disagree, or point beyond its end.
+        Raises:
+            DataError: the columns of a record disagree, or refer to steps beyond its end; the message names the record.
         """
         timed = {key: column.lengths for key, column in self.encoded.items() if column.lengths is not None}
         if not timed:
@@ -123,7 +128,7 @@ class EncodedRecords:
                 row = int(np.argmax(lengths != first))
                 raise DataError(
                     f"{self.columns.place(row)} has {first[row]} steps by {first_key}"
-                    f" but {lengths[row]} by {key}; every column of a record needs one value a step"
+                    f" but {lengths[row]} by {key}; expected one value per step in each column"
                 )
         self._check_reach(first)
         return first

@@ -1,4 +1,4 @@
-"""Batches of similar lengths, cut by a budget of steps, in an order that is a pure function of (seed, epoch, rank)."""
+"""Batches of similar lengths within a budget of steps; their order is a pure function of (seed, epoch, rank)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -12,17 +12,17 @@ from seqlab.data.multitask.joined import Split
 from seqlab.errors import ConfigError
 
 N_BUCKET_BATCHES = 16
-"""How many batches' worth of shuffled records are sorted by length together: more means less padding, fewer more shuffling."""
+"""Records of so many batches are sorted by length together: more give less padding, fewer more randomness."""
 
 
 def token_batches(
     lengths: Int[np.ndarray, " row"], *, order: Int[np.ndarray, " row"], max_tokens: int
 ) -> list[Int[np.ndarray, " batch"]]:
-    """Return `order` cut into batches of at most `max_tokens` steps, padding counted; a longer record stands alone."""
+    """Split `order` into batches of at most `max_tokens` steps including padding; a longer record is a batch of its own."""
     if max_tokens < 1:
-        raise ConfigError(f"max_tokens is {max_tokens}; expected at least 1 step a batch")
+        raise ConfigError(f"max_tokens is {max_tokens}; expected at least 1 step per batch")
     cuts, width, start = [0], 0, 0
-    for i, length in enumerate(np.maximum(lengths[order], 1).tolist()):
+    for i, length in enumerate(np.maximum(lengths[order], 1).tolist()):  # an empty record is one step of padding
         width = max(width, length)
         if width * (i - start + 1) > max_tokens and i > start:
             cuts.append(i)
@@ -31,16 +31,16 @@ def token_batches(
 
 
 def sorted_batches(lengths: Int[np.ndarray, " row"], *, max_tokens: int) -> list[Int[np.ndarray, " batch"]]:
-    """Return all records, longest first, in batches: the order for prediction, with the least padding."""
+    """Return batches of all records, longest first: the order for prediction, with the least padding."""
     return token_batches(lengths, order=np.argsort(-lengths, kind="stable"), max_tokens=max_tokens)
 
 
 def shuffled_batches(
     lengths: Int[np.ndarray, " row"], *, max_tokens: int, seed: int, epoch: int, stream: Sequence[int] = ()
 ) -> list[Int[np.ndarray, " batch"]]:
-    """Return all records in batches of similar lengths; both the records of a batch and the order of batches are random.
+    """Return batches of similar lengths with all records; the records of each batch and the order of batches are random.
 
-    Another `stream` of the same seed and epoch is another order.
+    Different values of `stream` give different orders for the same seed and epoch.
     """
     random = np.random.default_rng([seed, epoch, *stream])
     shuffled = random.permutation(len(lengths))
@@ -48,14 +48,19 @@ def shuffled_batches(
     buckets = np.split(shuffled, range(n_records, len(shuffled), n_records))
     order = np.concatenate([bucket[np.argsort(lengths[bucket], kind="stable")] for bucket in buckets])
     batches = token_batches(lengths, order=order, max_tokens=max_tokens)
+    # the batches of a bucket are sorted by length, which would bias consecutive updates
     return [batches[i] for i in random.permutation(len(batches))]
 
 
 class TrainingBatches(Sampler[Int[np.ndarray, " batch"]]):
-    """Rows of each training batch; Lightning sets the epoch, and each of `n_ranks` processes draws its own share.
+    """Rows of the training batches of one process; Lightning sets the epoch.
 
-    `order` returns the batches of an epoch, the same ones in all processes. Every rank gets the same number of batches: the
-    last few are handed out twice where they do not divide evenly.
+    All ranks get the same number of batches: if they do not divide evenly, the first batches are used twice.
+
+    Args:
+        order: Epoch -> batches, the same in all processes.
+        rank: Index of this process.
+        n_ranks: Number of processes.
     """
 
     def __init__(self, order: Callable[[int], list[np.ndarray]], *, rank: int, n_ranks: int) -> None:
@@ -65,15 +70,15 @@ class TrainingBatches(Sampler[Int[np.ndarray, " batch"]]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Take the order of `epoch` (called by Lightning)."""
+        """Set the epoch (called by Lightning)."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Int[np.ndarray, " batch"]]:
-        """Return this rank's batches of this epoch."""
+        """Iterate over the batches of this rank and epoch."""
         return iter(self._batches())
 
     def __len__(self) -> int:
-        """Return the number of batches of this rank in this epoch."""
+        """Return the number of batches of this rank and epoch."""
         return len(self._batches())
 
     def _batches(self) -> list[Int[np.ndarray, " batch"]]:
@@ -83,19 +88,19 @@ class TrainingBatches(Sampler[Int[np.ndarray, " batch"]]):
 
 
 class FixedBatches(SequentialSampler):
-    """The same batches in the same order each time, as a sampler of the kind that Lightning leaves alone when it overfits."""
+    """The same batches in each epoch; Lightning does not replace a `SequentialSampler` with ``overfit_batches``."""
 
     def __init__(self, batches: list[np.ndarray]) -> None:
         super().__init__(batches)
         self.batches = batches
 
     def __iter__(self) -> Iterator[Any]:
-        """Return the batches."""
+        """Iterate over the batches."""
         return iter(self.batches)
 
 
 class BatchedRecords(Dataset[Batch]):
-    """Encoded records indexed by the rows of a whole batch."""
+    """Encoded records, indexed by the rows of a whole batch."""
 
     def __init__(self, records: Split) -> None:
         self.records = records

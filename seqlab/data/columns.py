@@ -1,4 +1,4 @@
-"""Columns of records as flat arrays with offsets: read from Arrow once, then sliced and padded without a Python loop."""
+"""Columns of records as flat arrays with offsets: read from Arrow once, then padded without a Python loop."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,17 +25,18 @@ class Ragged:
 
     @cached_property
     def lengths(self) -> Int[np.ndarray, " row"]:
-        """Number of values in each row."""
+        """Number of values per row."""
         lengths: np.ndarray = np.diff(self.offsets)
         return lengths
 
     def padded(self, rows: Int[np.ndarray, " batch"], *, padding: float) -> np.ndarray:
-        """Return `rows` as one array (batch, time, …), at least one step long, short rows filled up with `padding`."""
+        """Return `rows` as one array (batch, time, …) of at least one step; short rows end with `padding`."""
         lengths = self.lengths[rows]
         n_steps = max(1, int(lengths.max(initial=0)))
         if not len(self.values):
             return np.full((len(rows), n_steps, *self.values.shape[1:]), padding, dtype=self.values.dtype)
         steps = np.arange(n_steps)
+        # One gather for all rows: it reads beyond the end of short rows, which are overwritten afterwards.
         index = np.minimum(self.offsets[rows][:, None] + steps, len(self.values) - 1)
         out: np.ndarray = self.values[index]
         out[steps >= lengths[:, None]] = padding
@@ -44,23 +45,31 @@ class Ragged:
 
 @dataclass(frozen=True)
 class StringColumn:
-    """Strings of all rows: each is `distinct[code]`; a column of single strings has rows of one."""
+    """Strings of all rows as codes: code c is `distinct[c]`; a column of single strings has rows of length 1."""
 
     distinct: list[str]
     codes: Ragged
 
     @cached_property
     def counts(self) -> Int[np.ndarray, " distinct"]:
-        """How often each distinct string occurs."""
+        """Number of occurrences of each distinct string."""
         return np.bincount(self.codes.values, minlength=len(self.distinct))
+
+    @property
+    def frequencies(self) -> dict[str, int]:
+        """Distinct string -> number of occurrences."""
+        return dict(zip(self.distinct, self.counts.tolist(), strict=True))
+
+    def mapped(self, ids: Int[np.ndarray, " distinct"]) -> Ragged:
+        """Return the rows with `ids[code]` for each code."""
+        return Ragged(ids[self.codes.values], self.codes.offsets)
 
 
 class Columns:
-    """Arrow columns of a set of records, each turned into flat arrays at most once."""
+    """Columns of some records, each converted from Arrow at most once."""
 
     def __init__(self, records: datasets.Dataset) -> None:
         self.records = records
-        self._strings: dict[str, StringColumn] = {}
         self._made: dict[str, Any] = {}
 
     def __len__(self) -> int:
@@ -74,21 +83,22 @@ class Columns:
     def arrow(self, name: str) -> pa.Array:
         """Return column `name` as one Arrow array.
 
-        Raises: DataError listing the columns when there is none of that name, or when a record has no value in it.
+        Raises:
+            DataError: the column does not exist, or a record has no value in it.
         """
         if name not in self:
             raise DataError(f"the records have no column {name!r}; they have {', '.join(self.records.column_names)}")
+        # selected first, so that a large column such as frames is not read for a small one
         table = self.records.select_columns([name]).with_format("arrow")[:]
         column = table[name]
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         if array.null_count:
             row = int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))
             raise DataError(f"{self.place(row)} has no value in column {name!r}")
         return array
 
     def made(self, key: str, make: Callable[["Columns"], Made]) -> Made:
-        """Return what `make` makes of the columns, once for each `key`: such as trees, which are slow to parse."""
+        """Return `make(self)`, computed once per `key`: for results that several fields need, such as parsed trees."""
         if key not in self._made:
             self._made[key] = make(self)
         found: Made = self._made[key]
@@ -96,17 +106,12 @@ class Columns:
 
     def strings(self, name: str) -> StringColumn:
         """Return column `name` of strings, or of lists of strings."""
-        if name not in self._strings:
-            self._strings[name] = self._string_column(name)
-        return self._strings[name]
+        return self.made(f"strings of {name}", lambda columns: columns._string_column(name))
 
     def _string_column(self, name: str) -> StringColumn:
         array = self.arrow(name)
-        is_list = pa.types.is_list(array.type) or pa.types.is_large_list(array.type)
-        offsets = np.asarray(array.offsets, dtype=np.int64) if is_list else np.arange(len(array) + 1)
-        offsets = offsets - offsets[0]
-        values = array.flatten() if is_list else array
-        if pa.types.is_null(values.type):
+        values, offsets = flat_list(array) if is_list(array.type) else (array, np.arange(len(array) + 1))
+        if pa.types.is_null(values.type):  # the type of a column of empty lists
             values = values.cast(pa.string())
         if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
             raise DataError(f"column {name!r} holds {array.type}; expected strings or lists of strings")
@@ -123,19 +128,35 @@ class Columns:
         return values
 
     def record_id(self, row: int) -> str:
-        """Return the `id` of the record in `row`, or the row itself where records carry none."""
+        """Return the `id` of the record in `row`; without ids, the row number."""
         return str(self.records[row].get("id", row))
 
     def place(self, row: int) -> str:
-        """Return what messages call the record in `row`: its id, and the line of its file where that is known."""
+        """Return how messages refer to the record in `row`: its id, and its line in the file if known."""
         return place_of_record(repr(self.record_id(row)), line=self.records[row].get("line"))
 
     def place_of(self, position: int, offsets: Int[np.ndarray, " offset"]) -> str:
-        """Return the record, and the step or item in it from 0, of a position in the flat values of a column."""
-        row = int(np.searchsorted(offsets, position, side="right")) - 1
+        """Return how messages refer to a position in the flat values of a column: the record, and the step from 0."""
+        row = row_of(position, offsets)
         return f"{self.place(row)}, step {position - int(offsets[row])},"
 
 
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether an Arrow type is a list of any number of values."""
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def flat_list(array: pa.Array) -> tuple[pa.Array, Int[np.ndarray, " offset"]]:
+    """Return the values of all lists, and the offsets of the lists in them."""
+    offsets = np.asarray(array.offsets, dtype=np.int64)
+    return array.flatten(), offsets - offsets[0]  # the offsets of a slice do not start at 0
+
+
+def row_of(position: int, offsets: Int[np.ndarray, " offset"]) -> int:
+    """Return the row of a position in the flat values of a column."""
+    return int(np.searchsorted(offsets, position, side="right")) - 1
+
+
 def string_records(columns: dict[str, Sequence[object]]) -> Columns:
-    """Return `columns` of Python values as `Columns`, for records that come from no file."""
+    """Return columns of Python values as `Columns`."""
     return Columns(datasets.Dataset.from_dict({name: list(values) for name, values in columns.items()}))

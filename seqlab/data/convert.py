@@ -1,11 +1,11 @@
-"""From one file format and span scheme to another; whatever is lost on the way is told."""
+"""Conversion between file formats and span schemes, with a list of what is lost."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from seqlab.data.doctor.formats import open_reader
-from seqlab.data.schemes import detect_scheme, get_scheme
+from seqlab.data.schemes import Scheme, detect_scheme, get_scheme
 from seqlab.data.writers import Target, open_writer
 from seqlab.errors import ConfigError, DataError
 
@@ -21,24 +21,30 @@ def convert_file(
     overrides: Sequence[str],
     columns: Sequence[str],
 ) -> list[str]:
-    """Write the records of `path` to `target` in another format, and return what was lost, a sentence each.
+    """Write the records of `path` to `target` in another format, and return descriptions of what is lost.
 
-    `target_scheme` None leaves the tags as they are; `source_scheme` None detects what they are in. `overrides` change
-    the settings of the source's reader. `columns` are those that a column file gets.
+    Args:
+        path: The file to convert.
+        target: Receives the result.
+        source_format: Format of `path`.
+        target_format: Format of `target`.
+        source_scheme: Span scheme of the tags in `path`; None: detect it.
+        target_scheme: Span scheme of the tags in `target`; None: keep the tags.
+        overrides: Changes of the settings of the reader.
+        columns: Columns of a target in column format.
 
     Raises:
-        DataError: a fault of `path`, or a value that the target cannot hold.
-        ConfigError: a source scheme that cannot be told.
+        DataError: a fault in `path`, or a value that the target format cannot hold.
+        ConfigError: the source scheme cannot be detected.
     """
     reader = open_reader(source_format, path=path, overrides=overrides)
     records = reader.read(path)
     rows = {name: records[name][:] for name in records.column_names}
-    losses = [f"not read: {what} (--set makes the reader take it)" for what in reader.unread(path)]
+    losses = [f"not read: {what} (--set changes the reader)" for what in reader.unread(path)]
     if target_scheme is not None:
+        source = None if source_scheme is None else get_scheme(source_scheme)
         per_step = source_format == "conll"
-        losses += _convert_tags(
-            rows, path, source_scheme=source_scheme, target_scheme=target_scheme, has_line_per_step=per_step
-        )
+        losses += _convert_tags(rows, path, source=source, target=get_scheme(target_scheme), has_line_per_step=per_step)
     writer = open_writer(target_format, columns=columns)
     held = writer.held_columns(list(rows))
     lost = [name for name in rows if name not in held and not _is_redundant(name, rows, held=held, path=path)]
@@ -49,7 +55,7 @@ def convert_file(
 
 
 def _is_redundant(name: str, rows: dict[str, list[Any]], *, held: Sequence[str], path: Path) -> bool:
-    """Return whether readers make the column themselves: row numbers as ids, tags that repeat another column."""
+    """Return whether readers rebuild the column: ids that number the rows, or tags that repeat another column."""
     if name == "id":
         return rows["id"] == [f"{path.stem}-{number}" for number in range(1, len(rows["id"]) + 1)]
     return name == "tags" and any(rows[other] == rows["tags"] for other in held)
@@ -59,30 +65,28 @@ def _convert_tags(
     rows: dict[str, list[Any]],
     path: Path,
     *,
-    source_scheme: str | None,
-    target_scheme: str,
+    source: Scheme | None,
+    target: Scheme,
     has_line_per_step: bool,
 ) -> Iterator[str]:
     if "tags" not in rows:
-        raise ConfigError(f"{path} has no tags to convert to {target_scheme}; leave --scheme-to out")
-    source = get_scheme(_known_scheme(rows["tags"]) if source_scheme is None else source_scheme)
-    target = get_scheme(target_scheme)
+        raise ConfigError(f"{path} has no tags to convert to {target.name}; omit --scheme-to")
+    source = source or get_scheme(_detected_scheme(rows["tags"]))
     n_before = n_after = 0
     for index, tags in enumerate(rows["tags"]):
         for violation in source.violations(tags):
             line = rows["line"][index] + (violation.step if has_line_per_step else 0)
-            what = f"{path}:{line}: tag {violation.tag!r} breaks {source.name}: {violation.reason}"
-            raise DataError(f"{what}; mend it, `seqlab data check` lists all")
+            raise DataError(f"{path}:{line}: {violation.describe(source.name)}; `seqlab data check` lists all such tags")
         spans = source.spans(tags)
         rows["tags"][index] = target.encode(spans, n_steps=len(tags))
         n_before += len(spans)
         n_after += len(target.spans(rows["tags"][index]))
     if n_after != n_before:
-        yield f"{target.name} joins neighbouring spans of the same label: {n_before} spans became {n_after}"
+        yield f"{target.name} joins adjacent spans with the same label: {n_before} spans became {n_after}"
 
 
-def _known_scheme(tags: list[list[str]]) -> str:
+def _detected_scheme(tags: list[list[str]]) -> str:
     detection = detect_scheme(tags)
     if detection.name is None:
-        raise ConfigError(f"{detection.describe()} Give it with --scheme-from")
+        raise ConfigError(f"{detection.describe()} Name the scheme with --scheme-from")
     return detection.name

@@ -1,4 +1,4 @@
-"""Cross-validation: which training records a run is tested on instead of trained on."""
+"""Cross-validation: the training records that a run holds out for testing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,25 +14,26 @@ from seqlab.errors import DataError
 @final
 @dataclass(frozen=True)
 class Fold:
-    """Part `index`, counted from 1, `of` so many."""
+    """Fold `index` (counted from 1) out of `of` folds."""
 
     index: int
     of: int
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any] | None) -> "Fold | None":
-        """Return the fold that a config names; None for a run on the splits of the data."""
+        """Return the fold in a config; None for a run on the splits of the data."""
         return cls(settings["index"], settings["of"]) if settings else None
 
     def rows(self, n_records: int, *, seed: int) -> Int[np.ndarray, " row"]:
-        """Return the rows of the records that are held out, ascending: a pure function of the seed and the numbers."""
+        """Return the sorted rows of the held-out records, a pure function of the seed and the numbers."""
         shuffled = np.random.default_rng((seed, self.of)).permutation(n_records)
         return np.sort(np.array_split(shuffled, self.of)[self.index - 1])
 
     def split(self, records: datasets.Dataset, *, seed: int, path: str) -> dict[str, datasets.Dataset]:
-        """Return the training records as `train` and `test`; `path` is where their config stands, for messages.
+        """Split the training records into `train` and `test`; `path` is the config path of the data, for messages.
 
-        Raises: DataError where there are too few of them.
+        Raises:
+            DataError: there are fewer records than folds.
         """
         if len(records) < self.of:
             raise DataError(f"{path} has {len(records)} training records, too few for {self.of} folds; set repeat.folds lower")

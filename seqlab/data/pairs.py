@@ -1,4 +1,4 @@
-"""Records of two sides, as two sentences that are compared: column `X_2` says of the second side what `X` says of the first."""
+"""Records with two sides, such as two sentences to compare: column `X_2` of the second side corresponds to `X`."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ import datasets
 from seqlab.errors import DataError
 
 SECOND = "_2"
-"""How the columns of a second side end."""
+"""Suffix of the columns of the second side."""
 
 
 def second_side(records: datasets.Dataset) -> datasets.Dataset | None:
-    """Return the second sides as records of their own, under the columns' first names; None where there are none."""
+    """Return the second sides as records with the column names of the first; None if there are no second sides."""
     names = [name for name in records.column_names if f"{name}{SECOND}" in records.column_names]
     if not names:
         return None
@@ -21,9 +21,10 @@ def second_side(records: datasets.Dataset) -> datasets.Dataset | None:
 
 
 def one_after_another(records: Sequence[datasets.Dataset], *, column: str) -> datasets.Dataset:
-    """Return the records that have `column`, one set after another, with the columns that are alike in all of them.
+    """Concatenate the records that have `column`, with the columns that have the same type in all of them.
 
-    Raises: DataError where the column itself is not.
+    Raises:
+        DataError: `column` itself has different types.
     """
     having = [one for one in records if column in one.column_names] or list(records[:1])
     if len(having) == 1:

@@ -1,6 +1,6 @@
-"""Records: the rows of a `datasets.Dataset`, built from plain columns and checked once, where they enter."""
+"""Records, the rows of a `datasets.Dataset`: built from Python values and checked once, on entry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import datasets
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from seqlab.errors import DataError
 
 Columns: TypeAlias = dict[str, list[Any]]
-"""Column name -> one value a record; all lists have the same length."""
+"""Column name -> one value per record; all lists have the same length."""
 
 _WORDS = pa.list_(pa.string())
 _TYPES: dict[str, pa.DataType] = {
@@ -39,16 +39,16 @@ _TYPES: dict[str, pa.DataType] = {
     "empty_nodes": _WORDS,
 }
 STEP_COLUMNS = ("tokens", "tags", "upos", "xpos", "lemma", "feats", "heads", "deprel", "deps", "misc", "offsets")
-"""Columns that hold one value a step."""
+"""Columns with one value per step."""
 
 
 def records_from_columns(columns: Columns) -> datasets.Dataset:
-    """Return the records whose columns are `columns`.
+    """Build records from their columns.
 
-    Known columns (`tokens`, `tags`, `offsets` …) get fixed types; the type of any other is inferred from its values.
+    Known columns (`tokens`, `tags`, `offsets` …) have fixed types; the types of other columns are inferred.
 
     Raises:
-        DataError: columns of different lengths, a record whose step columns differ in length, or values of mixed types.
+        DataError: columns differ in length, step columns of a record differ in length, or a column has values of mixed types.
     """
     _check_lengths(columns)
     _check_steps(columns)
@@ -56,8 +56,17 @@ def records_from_columns(columns: Columns) -> datasets.Dataset:
     return datasets.Dataset(datasets.table.InMemoryTable(pa.table(arrays)))
 
 
+def records_from_rows(
+    rows: Sequence[Mapping[str, Any]], *, names: Sequence[str] = ("id", "line", "tokens")
+) -> datasets.Dataset:
+    """Build records from rows with the same columns; without rows, `names` are the columns."""
+    names = list(rows[0]) if rows else names
+    return records_from_columns({name: [row[name] for row in rows] for name in names})
+
+
 def nested_frames(frames: Sequence[Float[np.ndarray, "_ feature"]]) -> pa.ListArray:
-    """Return the frames of each record as a column: lists of frames, each a list of as many numbers."""
+    """Return the frames of all records as one column of lists of frames, without a Python loop over numbers."""
+    # Python lists of lists would take many times the memory of the numbers.
     width = frames[0].shape[1] if frames else 0
     numbers = np.concatenate([array.reshape(-1) for array in frames]) if frames else np.zeros(0, dtype=np.float32)
     record_ends = np.cumsum([0, *(len(array) for array in frames)], dtype=np.int32)
@@ -66,14 +75,14 @@ def nested_frames(frames: Sequence[Float[np.ndarray, "_ feature"]]) -> pa.ListAr
 
 
 def standard_features() -> datasets.Features:
-    """Return the features of the columns whose type is the same in all data."""
+    """Return the features of the columns with fixed types."""
     return datasets.Features.from_arrow_schema(pa.schema(_TYPES))
 
 
 def _check_lengths(columns: Columns) -> None:
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise DataError(f"columns have different lengths: {lengths}; expected one value per record in each")
+        raise DataError(f"columns have different lengths: {lengths}; expected one value per record in each column")
 
 
 def _check_steps(columns: Columns) -> None:
@@ -88,7 +97,7 @@ def _check_steps(columns: Columns) -> None:
 
 
 def place_of_record(name: str, *, line: int | None) -> str:
-    """Return what messages call a record: by its name, and its line of a file where that is known."""
+    """Return how messages refer to a record: its name, and its line in the file if known."""
     return f"record {name}{'' if line is None else f' (line {line})'}"
 
 

@@ -1,4 +1,4 @@
-"""Train, val and test: reading them, and which of them owns what, where the data comes without an official split."""
+"""Train, validation and test splits: reading them, and making them if the data has no official ones."""
 
 import logging
 from collections.abc import Mapping
@@ -24,9 +24,10 @@ SPLITS = ("train", "val", "test")
 
 
 def known_split(name: str, *, corpus: str) -> str:
-    """Return `name` where it is a split.
+    """Return `name` if it is a split.
 
-    Raises: DataError where it is none.
+    Raises:
+        DataError: it is not.
     """
     if name not in SPLITS:
         raise DataError(f"{name}: no split of {corpus}; expected {', '.join(SPLITS)}: set data.splits")
@@ -36,11 +37,14 @@ def known_split(name: str, *, corpus: str) -> str:
 @final
 @dataclass(frozen=True)
 class HashedSplits:
-    """Gives each name to one split, by a hash of it: the same on every machine, whatever other names there are.
+    """Assigns each name to a split by its hash: the same on all machines, whatever other names there are.
 
-    `shares` says how much of all names each split gets.
+    Args:
+        shares: Share of the names in each of train, val and test; together 1.
+        seed: Another seed gives another assignment.
 
-    Raises: ConfigError for other splits than train, val and test, and for shares that do not add up to 1.
+    Raises:
+        ConfigError: `shares` has other keys, or does not add up to 1.
     """
 
     shares: Mapping[str, float]
@@ -53,7 +57,8 @@ class HashedSplits:
             raise ConfigError(f"shares is {dict(self.shares)}; {expected}")
 
     def owner(self, name: str) -> str:
-        """Return the split that `name` belongs to."""
+        """Return the split of `name`."""
+        # not `hash`, which differs between processes
         digest = blake2b(f"{self.seed} {name}".encode(), digest_size=8).digest()
         point, total = int.from_bytes(digest, "big") / 2**64, 0.0
         for split in SPLITS[:-1]:
@@ -66,12 +71,18 @@ class HashedSplits:
 def read_splits(
     config: Mapping[str, Any], *, targets: frozenset[str], seed: int, path: str = "data", fold: Fold | None = None
 ) -> dict[str, datasets.Dataset]:
-    """Return the records of each split that the data config names; without `val`, `holdout` of `train` becomes it.
+    """Return the records of the splits in a data config; without `val`, a share `holdout` of `train` becomes `val`.
 
-    `path` is where `config` stands, for messages. With a `fold`, that part of `train` takes the place of `test`, which is
-    not read.
+    Args:
+        config: Config of one data set.
+        targets: Allow-list of `build`.
+        seed: Selects the held-out records.
+        path: Config path of `config`, for messages.
+        fold: Part of `train` that replaces `test`, which is then not read; None: use the splits.
 
-    Raises: DataError for files that are missing or wrong; ConfigError for a split of another name.
+    Raises:
+        DataError: a file is missing or faulty.
+        ConfigError: the config has an unknown split, or its holdout is out of range.
     """
     reader: Reader = build(config["reader"], targets=targets, path=f"{path}.reader")
     unknown = set(config["splits"]) - set(SPLITS)

@@ -1,8 +1,8 @@
-r"""Tokens of raw text, as character offsets: one regular expression, tried at each position in the order below.
+r"""Tokenization of raw text by one regular expression, whose alternatives are tried in the order below.
 
-Rules follow the Penn and UD English treebanks (do|n't, gon|na, U.S., Mr.) and tweets (@name, #tag, :-), emoji).
-Whatever they say, each character that is not white space is in exactly one token, and marks stay with their base.
-Repetitions that could fail late are bounded or possessive, so that time stays linear in the length of the text.
+The rules follow the Penn and UD English treebanks (do|n't, gon|na, U.S., Mr.) and tweets (@name, #tag, :-), emoji). Each
+character that is not white space is in exactly one token, and combining marks stay with their base. Repetitions are possessive
+or bounded where they could backtrack, so that the time is linear in the length of the text.
 """
 
 import re
@@ -41,7 +41,7 @@ _PUNCTUATION = (
 
 
 def tokenize(text: str) -> list[tuple[int, int]]:
-    """Return start and end (exclusive), in characters, of the text's tokens, in order; white space is in none."""
+    """Return the start and end (exclusive) of each token in characters; no token contains white space."""
     offsets: list[tuple[int, int]] = []
     for match in _pattern().finditer(text):
         if match.lastgroup == "word":
@@ -52,7 +52,7 @@ def tokenize(text: str) -> list[tuple[int, int]]:
 
 
 def _parts(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Split fused words and clitics off a token, the last clitic first."""
+    """Split fused words, and clitics from the end of a token."""
     if end - start <= _FUSED_LENGTH and text[start:end].lower() in _FUSED:
         return [(start, start + _FUSED_SPLIT), (start + _FUSED_SPLIT, end)]
     parts = []
@@ -64,21 +64,21 @@ def _parts(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    """Return the expression of one token; built on first use, as it takes a walk through Unicode's characters."""
+    """Return the expression of one token; built on first use, because it scans all characters of Unicode."""
     marked = _mark_ranges()
     mark = f"[{marked}]"
     letter = rf"[^\W_{_HAN}{marked}]"
     inner = rf"(?:{letter}|{mark})"
     end = rf"(?![\w{marked}])"
     alternatives = (
-        # zero-width space and byte order mark: a token of their own, wherever they stand
+        # zero-width spaces and byte order marks are tokens of their own
         rf"[{_ZERO_WIDTH}]++",
         *_addresses(letter, inner, end=end),
         *_emoticons(end),
         *_emoji(marked),
         *_short_forms(end),
         *_numbers(inner),
-        # ideographs are words by themselves
+        # each ideograph is a word
         rf"[{_HAN}]",
         *_words(rf"{letter}{inner}*+", mark, end=end),
         *_PUNCTUATION,
@@ -87,7 +87,7 @@ def _pattern() -> re.Pattern[str]:
 
 
 def _addresses(letter: str, inner: str, *, end: str) -> Iterator[str]:
-    """Yield those of pages, without the punctuation after them, of mail and of domains; then @name and #tag."""
+    """Yield patterns of URLs without trailing punctuation, mail addresses, domains, @name and #tag."""
     yield rf"(?i:https?://|ftp://|www\.)[^\s<>\"{_ZERO_WIDTH}]*[^\s<>\"{_ZERO_WIDTH}.,;:!?'\u2019\u201d)\]}}*]"
     yield r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+"
     yield rf"(?:[A-Za-z0-9][\w-]{{0,62}}+\.){{1,8}}(?i:{_DOMAIN_ENDS}){end}(?:/[\w/%.~-]{{0,256}}[\w/])?"
@@ -95,20 +95,20 @@ def _addresses(letter: str, inner: str, *, end: str) -> Iterator[str]:
 
 
 def _emoticons(end: str) -> Iterator[str]:
-    """Yield those that lie on their side, and the others."""
+    """Yield patterns of sideways emoticons, and of all others."""
     yield rf"[<>]?[:;=]['\u2019]?[-^o]?(?:[)(\]\[|*}}{{]++|[DPpOoSs3]{end}|[/\\](?![\w/\\]))"
     yield rf"(?<!\w)(?:8-\)|[xX]D++{end}|<3++{end}|</3|[(\[]-?[:;]{end}|\^[_.-]?\^|[-oO][_.]++[-oO]{end}|\\o/)"
 
 
 def _emoji(marked: str) -> Iterator[str]:
-    """Yield a flag, a key cap, and a sequence held together by tones, selectors and joiners."""
+    """Yield patterns of flags, key caps, and sequences with skin tones, selectors and joiners."""
     yield rf"{_FLAG_LETTER}{{2}}"
     yield r"[0-9#*]\ufe0f?\u20e3"
     yield rf"[{_EMOJI}](?:[{_SKIN_TONE}{marked}]|(?<=\u200d)[{_EMOJI}\u2190-\u21ff])*+"
 
 
 def _short_forms(end: str) -> Iterator[str]:
-    """Yield clitics that stand apart from their word and words that start with an apostrophe, then abbreviations."""
+    """Yield patterns of separate clitics, words that start with an apostrophe, and abbreviations."""
     yield rf"{_APOSTROPHE}(?i:s|m|d|re|ve|ll|em|cause|til|tis|twas|bout){end}"
     # U.S. e.g. Mr. J. Smith
     yield rf"(?:[A-Za-z]\.){{2,}}+(?:[A-Za-z]{end})?"
@@ -117,22 +117,20 @@ def _short_forms(end: str) -> Iterator[str]:
 
 
 def _numbers(inner: str) -> Iterator[str]:
-    """Yield 1,234.56 10:30 12/05 2.6.6 and .5; digits alone are words."""
+    """Yield patterns of 1,234.56 10:30 12/05 2.6.6 and .5; digits alone are words."""
     yield rf"(?:(?<![\w.])\.)?\d++(?:[.,:/]\d++)++{inner}*+"
     yield rf"(?<![\w.])\.\d++{inner}*+"
 
 
 def _words(word: str, mark: str, *, end: str) -> Iterator[str]:
-    """Yield AT&T, and words with apostrophes, hyphens and the like inside."""
+    """Yield patterns of AT&T, and of words that may contain apostrophes and hyphens."""
     yield rf"[A-Z]{{1,3}}&[A-Z]{{1,3}}{end}"
     yield rf"(?P<word>{word}(?:(?:{_APOSTROPHE}|[-\u2010\u2011\u00b7]|_++){mark}*+{word})*+)"
 
 
 def _mark_ranges() -> str:
-    """Return, as ranges for a character class, all combining marks and format characters but the zero-width spaces.
-
-    Only planes 0, 1 and 14 have any.
-    """
+    """Return all combining marks and format characters except zero-width spaces, as ranges of a character class."""
+    # only planes 0, 1 and 14 have any
     codes = [code for code in chain(range(0x20000), range(0xE0000, 0xE0200)) if _extends(chr(code))]
     runs = ([code for _, code in run] for _, run in groupby(enumerate(codes), key=lambda pair: pair[1] - pair[0]))
     return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)

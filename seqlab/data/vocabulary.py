@@ -1,4 +1,4 @@
-"""Vocabularies: strings <-> ids, most frequent first."""
+"""Vocabularies: ids of strings, most frequent first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -11,8 +11,18 @@ UNKNOWN: Final = 1
 N_RESERVED: Final = 2
 
 
+def by_frequency(counts: Mapping[str, int], *, min_count: int = 1) -> list[str]:
+    """Return the strings that occur at least `min_count` times, most frequent first, ties in alphabetical order."""
+    frequent = ((item, n) for item, n in counts.items() if n >= min_count)
+    return [item for item, _ in sorted(frequent, key=lambda pair: (-pair[1], pair[0]))]
+
+
 class Vocabulary:
-    """Strings with ids from `N_RESERVED` on; 0 is padding and 1 any string that is not in it."""
+    """Strings with ids from `N_RESERVED`; id 0 is padding, and id 1 stands for all strings outside the vocabulary.
+
+    Args:
+        items: Distinct strings in the order of their ids.
+    """
 
     def __init__(self, items: Iterable[str]) -> None:
         self.items = list(items)
@@ -20,12 +30,11 @@ class Vocabulary:
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int], *, min_count: int) -> "Vocabulary":
-        """Return the strings that occur at least `min_count` times, most frequent first, ties in alphabetical order."""
-        frequent = ((item, n) for item, n in counts.items() if n >= min_count)
-        return cls(item for item, _ in sorted(frequent, key=lambda pair: (-pair[1], pair[0])))
+        """Return the vocabulary of the strings that occur at least `min_count` times."""
+        return cls(by_frequency(counts, min_count=min_count))
 
     def __len__(self) -> int:
-        """Return the number of ids, padding and unknown included: the rows of an embedding table."""
+        """Return the number of ids with padding and unknown: the rows of an embedding table."""
         return len(self.items) + N_RESERVED
 
     def __contains__(self, item: str) -> bool:

@@ -1,4 +1,4 @@
-"""Records into files: what each format can hold, and its lines."""
+"""Writers of file formats, and the columns that each format can hold."""
 
 import json
 from abc import ABC, abstractmethod
@@ -11,32 +11,36 @@ from seqlab.errors import DataError
 
 Record: TypeAlias = Mapping[str, Any]
 Target: TypeAlias = Path | Callable[[str], object]
-"""A file or folder to write, or what takes the text piece by piece (``sys.stdout.write``)."""
+"""A file or folder to write, or a function that receives the lines, such as ``sys.stdout.write``."""
 
 _CONLLU_COLUMNS = ("lemma", "upos", "xpos", "feats", "heads", "deprel", "deps", "misc")
 _REBUILT = ("line", "offsets")
-"""What readers make themselves."""
+"""Columns that readers make themselves."""
 
 
 class Writer(ABC):
-    """Writes records in one format."""
+    """Base class: writes records in one format."""
 
     @abstractmethod
     def held_columns(self, columns: Sequence[str]) -> list[str]:
-        """Return those of `columns` that the format can hold; all others are lost."""
+        """Return those of `columns` that the format can hold; the others are lost."""
 
     @abstractmethod
     def write(self, records: Iterable[Record], target: Target) -> None:
         """Write `records` to `target`.
 
         Raises:
-            DataError: a value that the format cannot hold; the message names the record.
+            DataError: the format cannot hold a value; the message names the record.
         """
 
 
 @final
 class ConllWriter(Writer):
-    """Writes `columns` (those that the records have), apart by tabs, and a blank line after each record."""
+    """Writes one token per line with tab-separated columns, and a blank line after each record.
+
+    Args:
+        columns: Columns to write, in this order; those that the records lack are skipped.
+    """
 
     def __init__(self, *, columns: Sequence[str]) -> None:
         self._columns = columns
@@ -51,9 +55,9 @@ class ConllWriter(Writer):
         names = [name for name in self._columns if name in record]
         rows = list(zip(*(record[name] for name in names), strict=True))
         if not rows:
-            raise DataError(f"record {record['id']!r} has no tokens; column files cannot hold an empty record, leave it out")
+            raise DataError(f"record {record['id']!r} has no tokens; column files cannot hold an empty record; remove it")
         if rows[0][0].startswith("-DOCSTART-"):
-            raise DataError(f"record {record['id']!r} starts with -DOCSTART-, which column files mark documents with")
+            raise DataError(f"record {record['id']!r} starts with -DOCSTART-, which marks documents in column files")
         for row in rows:
             yield "\t".join(_cell(value, name, record) for name, value in zip(names, row, strict=True))
         yield ""
@@ -61,7 +65,7 @@ class ConllWriter(Writer):
 
 @final
 class ConlluWriter(Writer):
-    """Writes CoNLL-U: `comments`, ranges and empty nodes as they were read, and `tags` as XPOS where there is none."""
+    """Writes CoNLL-U with `comments`, multiword tokens and empty nodes; `tags` become XPOS if the records have none."""
 
     def held_columns(self, columns: Sequence[str]) -> list[str]:
         held = ["tokens", "text", "label", "comments", "multiword", "empty_nodes", "id", *_CONLLU_COLUMNS, *_REBUILT]
@@ -73,7 +77,7 @@ class ConlluWriter(Writer):
 
     def _lines(self, record: Record) -> Iterator[str]:
         if not record["tokens"]:
-            raise DataError(f"record {record['id']!r} has no tokens; CoNLL-U cannot hold an empty sentence, leave it out")
+            raise DataError(f"record {record['id']!r} has no tokens; CoNLL-U cannot hold an empty sentence; remove it")
         yield from _comments(record)
         yield from _with_other_lines(list(self._words(record)), record)
         yield ""
@@ -92,7 +96,7 @@ class ConlluWriter(Writer):
 
 @final
 class JsonlWriter(Writer):
-    """Writes an object a record, with every column but `line`."""
+    """Writes one object per record with all columns except `line`."""
 
     def held_columns(self, columns: Sequence[str]) -> list[str]:
         return list(columns)
@@ -104,7 +108,7 @@ class JsonlWriter(Writer):
 
 @final
 class LinesWriter(Writer):
-    """Writes a folder of parallel files: seq.in (tokens), seq.out (tags) and label."""
+    """Writes a folder of parallel files: ``seq.in`` (tokens), ``seq.out`` (tags) and ``label``."""
 
     _FILES: ClassVar[Mapping[str, str]] = {"tokens": "seq.in", "tags": "seq.out", "label": "label"}
 
@@ -113,7 +117,7 @@ class LinesWriter(Writer):
 
     def write(self, records: Iterable[Record], target: Target) -> None:
         if not isinstance(target, Path):
-            raise DataError("parallel files are a folder, which cannot go to standard output; give a folder")
+            raise DataError("parallel files need a folder, not standard output; give one")
         rows = list(records)
         target.mkdir(parents=True, exist_ok=True)
         for name, file in self._FILES.items():
@@ -122,11 +126,11 @@ class LinesWriter(Writer):
 
 
 WRITERS = ("conll", "conllu", "jsonl", "lines")
-"""Formats that can be written."""
+"""Formats with a writer."""
 
 
 def open_writer(format_name: str, *, columns: Sequence[str]) -> Writer:
-    """Return the writer of a format; `columns` are those that column files get, in this order."""
+    """Return the writer of a format; `columns` are those of column files, in this order."""
     writers: dict[str, Writer] = {
         "conll": ConllWriter(columns=columns),
         "conllu": ConlluWriter(),
@@ -159,7 +163,7 @@ def _comments(record: Record) -> Iterator[str]:
 
 
 def _with_other_lines(words: list[str], record: Record) -> Iterator[str]:
-    """Yield `words` with each range before its first word, and each empty node after the word that it follows."""
+    """Yield `words`, with multiword tokens before their first word and empty nodes after the word they follow."""
     before: dict[int, list[str]] = {}
     for line in record.get("empty_nodes") or ():
         before.setdefault(int(line.partition(".")[0]) + 1, []).append(line)
@@ -185,5 +189,5 @@ def _spaced(value: str | list[str], name: str, record: Record) -> str:
         return _cell(value, name, record)
     for item in value:
         if not item or " " in item or "\n" in item or "\r" in item:
-            raise DataError(f"record {record['id']!r}: {name} holds {item!r}, which spaces cut; choose jsonl or conll")
+            raise DataError(f"record {record['id']!r}: {name} holds {item!r}, which spaces split; choose jsonl or conll")
     return " ".join(value)

@@ -1,4 +1,4 @@
-"""Embeddings: fields of a batch -> `Steps`."""
+"""Embeddings turn the fields of a batch into vectors."""
 
 from seqlab.embeddings.base import Embedding
 from seqlab.embeddings.categories import CategoryEmbedding, CategoryIds

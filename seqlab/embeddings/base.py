@@ -1,4 +1,4 @@
-"""What an embedding is: fields of a batch -> one feature vector a step."""
+"""`Embedding`, the base class: reads a field of a batch into one vector per step."""
 
 from abc import ABC, abstractmethod
 
@@ -10,12 +10,13 @@ from seqlab.data.fields import Field
 
 
 class Embedding(nn.Module, ABC):
-    """Part of an embedding layer; reads one field of the batch."""
+    """Base class of the parts of an embedding layer."""
 
     field: Field
-    """What it reads of a batch."""
+    """The field that it reads."""
     output_width: int
+    """Features per step."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
-        """Return one vector a step; padding steps are undefined."""
+        """Return one vector per step; those of padding are undefined."""

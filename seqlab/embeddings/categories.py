@@ -1,4 +1,4 @@
-"""Trainable vectors for categories: words, shapes, affixes, any categorical column."""
+"""Trainable vectors of categories, such as words, shapes and affixes."""
 
 from typing import final
 
@@ -16,11 +16,18 @@ from seqlab.functional.dropout import bernoulli_mask
 
 @final
 class CategoryEmbedding(Embedding):
-    """One trainable vector a category.
+    """One trainable vector per category.
 
-    While training, an occurrence of a category that the data has n times reads as unknown with probability
-    alpha / (n + alpha): rare words, as names are, teach the model to read on without them, and common ones stay
-    (Kiperwasser and Goldberg 2016, §4). `unknown_alpha` 0 leaves all as they are.
+    In training, a category that occurs n times is replaced by unknown with probability alpha / (n + alpha), so that the model
+    learns to cope with unknown words (Kiperwasser and Goldberg 2016, §4).
+
+    Args:
+        field: The categories.
+        width: Features per vector.
+        unknown_alpha: The alpha of the replacement, such as 0.25; 0: no replacement.
+
+    Raises:
+        ConfigError: `unknown_alpha` is negative.
     """
 
     keep_prob: Tensor
@@ -30,15 +37,16 @@ class CategoryEmbedding(Embedding):
         self.field = field
         self.output_width = width
         if unknown_alpha < 0:
-            raise ConfigError(f"unknown_alpha is {unknown_alpha}; expected 0 (nothing reads as unknown) or more, such as 0.25")
+            raise ConfigError(f"unknown_alpha is {unknown_alpha}; expected 0 (no replacement) or more, such as 0.25")
         self.unknown_alpha = unknown_alpha
         counts = torch.tensor([0] * N_RESERVED + field.counts, dtype=torch.float32)
+        # the bound keeps 0 / 0 out: reserved ids have no count, and with alpha 0 their sum is 0
         self.register_buffer("keep_prob", counts / (counts + unknown_alpha).clamp(min=1e-9), persistent=False)
         self.table = nn.Embedding(len(field.vocabulary), width, padding_idx=PADDING)
+        # variance 1 / width gives vectors of length about 1, whatever the width
         nn.init.uniform_(self.table.weight, -((3 / width) ** 0.5), (3 / width) ** 0.5)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
-        """Return each step's vector."""
         ids: Int[Tensor, "batch time"] = batch.tensor(self.field)
         if self.training and self.unknown_alpha:
             is_kept = bernoulli_mask(tuple(ids.shape), keep_prob=self.keep_prob[ids], like=ids)
@@ -49,7 +57,11 @@ class CategoryEmbedding(Embedding):
 
 @final
 class CategoryIds(Embedding):
-    """The id of each step's category itself, as one number: for heads that look it up in tables of their own."""
+    """The id of each category as a number, for heads with tables of their own.
+
+    Args:
+        field: The categories.
+    """
 
     def __init__(self, *, field: CategoryField) -> None:
         super().__init__()
@@ -57,5 +69,5 @@ class CategoryIds(Embedding):
         self.output_width = 1
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
-        """Return each step's id; float32 holds whole numbers up to 16,777,216 exactly."""
+        """Return the ids; float32 is exact for integers up to 16,777,216."""
         return batch.tensor(self.field).unsqueeze(2).float()

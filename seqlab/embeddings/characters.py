@@ -1,4 +1,4 @@
-"""Words from their characters: each distinct word of a batch is read once, in groups of similar length."""
+"""Vectors of words computed from their characters, once per distinct word of a batch."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from seqlab.functional.dropout import get_dropout
 from seqlab.functional.padding import last_steps, reverse_steps, step_mask
 
 N_GROUPS = 4
-"""Words come sorted by length; cut into four groups they need a third of the padding, and the group overhead is still small."""
+"""Groups of words, sorted by length: four need a third of the padding of one, with little overhead per group."""
 
 
 class _CharacterEmbedding(Embedding):
@@ -25,11 +25,11 @@ class _CharacterEmbedding(Embedding):
         super().__init__()
         self.field = field
         self.table = nn.Embedding(len(field.vocabulary), char_width, padding_idx=PADDING)
+        # variance 1 / width gives vectors of length about 1, whatever the width
         nn.init.uniform_(self.table.weight, -((3 / char_width) ** 0.5), (3 / char_width) ** 0.5)
         self.dropout = get_dropout("naive", drop_prob=drop_prob)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
-        """Return each step's vector, read from its characters."""
         spellings = batch.tensors(self.field)
         assert isinstance(spellings, Spellings)
         words = self.dropout(self._words(spellings))
@@ -39,11 +39,11 @@ class _CharacterEmbedding(Embedding):
 
     @abstractmethod
     def _words(self, spellings: Spellings) -> Float[Tensor, "word feature"]:
-        """Return one vector a distinct word, whatever the padding."""
+        """Return one vector per distinct word, independent of the padding."""
 
 
 def _groups(spellings: Spellings) -> Iterator[tuple[Int[Tensor, "word char"], Int[Tensor, " word"]]]:
-    """Return the words in groups, each cut to its longest word."""
+    """Yield the words in groups, each without more padding than its longest word needs."""
     for ids, lengths in zip(spellings.characters.tensor_split(N_GROUPS), spellings.lengths.tensor_split(N_GROUPS), strict=True):
         if len(lengths):
             yield ids[:, : int(lengths[-1])], lengths
@@ -51,10 +51,17 @@ def _groups(spellings: Spellings) -> Iterator[tuple[Int[Tensor, "word char"], In
 
 @final
 class CharCnnEmbedding(_CharacterEmbedding):
-    """Convolution over the characters, then the maximum of each filter over the word (Ma and Hovy 2016, §2.1).
+    """Convolution over the characters, with the maximum of each filter over the word (Ma and Hovy 2016, §2.1).
 
-    The windows of all words are laid end to end without padding and multiplied at once: on a CPU six times as fast as a
-    padded `nn.Conv1d`, whose kernels are compiled anew for every shape.
+    Args:
+        field: The characters of the words.
+        char_width: Features per character.
+        n_filters: Filters of the convolution, which is the width of the output.
+        window: Characters per window; odd.
+        drop_prob: Dropout probability of the output.
+
+    Raises:
+        ConfigError: `window` is even.
     """
 
     def __init__(self, *, field: CharacterField, char_width: int, n_filters: int, window: int, drop_prob: float) -> None:
@@ -66,6 +73,8 @@ class CharCnnEmbedding(_CharacterEmbedding):
         self.output_width = n_filters
 
     def _words(self, spellings: Spellings) -> Float[Tensor, "word feature"]:
+        # The windows of all words are multiplied at once without padding: on a CPU six times as fast as a padded `nn.Conv1d`,
+        # whose kernels are compiled again for each shape.
         margin = self.window // 2
         windows = nn.functional.pad(spellings.characters, (margin, margin)).unfold(1, self.window, 1)
         is_real = step_mask(spellings.lengths, spellings.characters.shape[1])
@@ -75,7 +84,14 @@ class CharCnnEmbedding(_CharacterEmbedding):
 
 @final
 class CharLstmEmbedding(_CharacterEmbedding):
-    """Last states of an LSTM in each direction over the characters (Lample et al. 2016, §4.1)."""
+    """Last states of a bidirectional LSTM over the characters (Lample et al. 2016, §4.1).
+
+    Args:
+        field: The characters of the words.
+        char_width: Features per character.
+        width: Features of the state in each direction; the output has twice as many.
+        drop_prob: Dropout probability of the output.
+    """
 
     def __init__(self, *, field: CharacterField, char_width: int, width: int, drop_prob: float) -> None:
         super().__init__(field=field, char_width=char_width, drop_prob=drop_prob)

@@ -1,4 +1,4 @@
-"""The embedding layer of a model: any number of embeddings side by side."""
+"""The embedding layer of a model, which concatenates any number of embeddings."""
 
 from collections.abc import Mapping
 from typing import final
@@ -15,7 +15,15 @@ from seqlab.steps import Steps
 
 @final
 class EmbeddingLayer(nn.Module):
-    """Concatenates the vectors of its parts, then drops some of the features or of whole steps."""
+    """Concatenates the vectors of its parts, with dropout.
+
+    Args:
+        parts: Name -> embedding; at least one.
+        dropout: Kind of dropout -> dropout probability, applied in this order.
+
+    Raises:
+        ConfigError: there is no part, or a part is not an embedding.
+    """
 
     def __init__(self, *, parts: Mapping[str, Embedding | Mapping[str, object]], dropout: Mapping[str, float]) -> None:
         super().__init__()
@@ -27,7 +35,7 @@ class EmbeddingLayer(nn.Module):
         self.output_width = sum(part.output_width for part in embeddings.values())
 
     def forward(self, batch: Batch) -> Steps:
-        """Return the steps of the batch."""
+        """Return the embedded steps of a batch."""
         values = torch.cat([part(batch) for part in self.parts.values()], dim=2)
         return Steps(self.dropouts(values), batch.lengths)
 
@@ -36,6 +44,6 @@ def _checked(part: object, *, name: str) -> Embedding:
     if isinstance(part, Embedding):
         return part
     raise ConfigError(
-        f"embedding.parts.{name} is {part}, without _target_; expected an embedding; choose the option that brings it "
-        f"in embedding=[…], or leave it out with ~embedding.parts.{name}"
+        f"embedding.parts.{name} is {part}, without _target_; expected an embedding; add the option that defines it to "
+        f"embedding=[…], or remove it with ~embedding.parts.{name}"
     )

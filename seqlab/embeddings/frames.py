@@ -1,4 +1,4 @@
-"""Real-valued frames as they are, or through a linear layer."""
+"""Real-valued frames, optionally projected."""
 
 from typing import final
 
@@ -12,7 +12,12 @@ from seqlab.embeddings.base import Embedding
 
 @final
 class FrameEmbedding(Embedding):
-    """Each step's frame, scaled by the field; `width` projects it linearly, None hands it on."""
+    """The frames of the field, optionally with a linear projection.
+
+    Args:
+        field: The frames.
+        width: Features after the projection; None: no projection.
+    """
 
     def __init__(self, *, field: NumbersField, width: int | None) -> None:
         super().__init__()
@@ -21,6 +26,5 @@ class FrameEmbedding(Embedding):
         self.projection = nn.Linear(field.width, width) if width else nn.Identity()
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
-        """Return each step's frame."""
         frames: Tensor = self.projection(batch.tensor(self.field))
         return frames

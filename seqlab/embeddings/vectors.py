@@ -15,9 +15,14 @@ from seqlab.functional.dropout import bernoulli_mask
 
 @final
 class VectorEmbedding(Embedding):
-    """Vectors of a file. Frozen ones are no part of the checkpoint: the field carries them, and the bundle stores them once.
+    """Pretrained vectors, scaled to standard deviation 1; unknown words share one trainable vector.
 
-    Words that no file holds share one trainable vector.
+    Frozen vectors are not part of the checkpoint: the field has them, and the bundle stores them once.
+
+    Args:
+        field: The words and their vectors.
+        is_frozen: Whether to keep the vectors fixed in training.
+        unknown_prob: Probability of replacing a word by unknown in training.
     """
 
     matrix: Tensor
@@ -31,6 +36,7 @@ class VectorEmbedding(Embedding):
         self.output_width = matrix.shape[1]
         self.unknown = nn.Parameter(torch.zeros(self.output_width))
         scale = matrix[N_RESERVED:].std() if len(matrix) > N_RESERVED else torch.tensor(1.0)
+        # files differ in scale; learning rates are tuned for features with deviation 1
         self.register_buffer("scale", 1 / torch.clamp(scale, min=1e-6), persistent=False)
         if is_frozen:
             self.register_buffer("matrix", matrix, persistent=False)
@@ -38,7 +44,6 @@ class VectorEmbedding(Embedding):
             self.matrix = nn.Parameter(matrix.clone())
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
-        """Return each step's vector, scaled so that the vectors of the file have deviation 1."""
         ids: Int[Tensor, "batch time"] = batch.tensor(self.field)
         if self.training and self.unknown_prob:
             is_kept = bernoulli_mask(tuple(ids.shape), keep_prob=1 - self.unknown_prob, like=ids)

@@ -1,4 +1,4 @@
-"""Scores of predictions against gold: pure functions on strings, giving plain dicts that go to JSON."""
+"""Scores of predictions against gold: pure functions of strings that return JSON values."""
 
 from seqlab.metrics.agreement import agreement_scores
 from seqlab.metrics.calibration import calibration_scores, expected_calibration_error

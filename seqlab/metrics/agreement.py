@@ -1,4 +1,4 @@
-"""How well real numbers agree: correlations and the mean squared error."""
+"""Agreement of real numbers: correlations and mean squared error."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +10,12 @@ from seqlab.metrics.precision_recall import check_same_records
 
 
 def agreement_scores(gold: Sequence[float], predicted: Sequence[float]) -> dict[str, Any]:
-    """Return Pearson's correlation, Spearman's (of ranks, equal numbers sharing theirs), and the mean squared error.
+    """Return the correlations of Pearson and Spearman (equal numbers share their mean rank), and the mean squared error.
 
-    A correlation with numbers that are all the same is 0, as is everything of no records.
+    A correlation with constant numbers is 0; without records, all scores are 0.
 
-    Raises: DataError where the number of records differs.
+    Raises:
+        DataError: the numbers of records differ.
     """
     check_same_records(gold, predicted)
     first, second = np.asarray(gold, dtype=np.float64), np.asarray(predicted, dtype=np.float64)

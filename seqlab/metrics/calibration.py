@@ -1,4 +1,4 @@
-"""Expected calibration error: how far confidences are from the accuracy they promise."""
+"""Expected calibration error: the gap between confidence and accuracy."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,40 +8,38 @@ import numpy as np
 from seqlab.errors import ConfigError, DataError
 
 N_BINS = 10
-"""Of the error that heads report."""
+"""Bins of the error that heads report."""
 
 
 def calibration_scores(confidences: Sequence[float], is_correct: Sequence[bool]) -> dict[str, float]:
-    """Return the expected calibration error as heads report it; what rounding took beyond 0 or 1 is brought back."""
+    """Return the expected calibration error that heads report; rounding errors beyond 0 and 1 are clipped."""
     within = [min(1.0, max(0.0, confidence)) for confidence in confidences]
     return {"expected_calibration_error": expected_calibration_error(within, is_correct, n_bins=N_BINS)}
 
 
 class Bin(NamedTuple):
-    """Answers with a confidence above `low`, up to `high`."""
+    """Predictions with a confidence above `low`, up to `high`."""
 
     low: float
     high: float
     n: int
     confidence: float
-    """Mean; the middle of the bin where it is empty."""
+    """Mean confidence; the centre of an empty bin."""
     accuracy: float
-    """Share that is right; 0.0 where it is empty."""
+    """Share of correct predictions; 0 for an empty bin."""
 
 
 def expected_calibration_error(confidences: Sequence[float], is_correct: Sequence[bool], *, n_bins: int) -> float:
-    """Return the mean gap between confidence and accuracy over `reliability_bins`, weighted by their sizes.
+    """Return the mean gap between confidence and accuracy over bins, weighted by their sizes; 0 without predictions.
 
-    0.0 without predictions. Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3.
-
-    Raises: as `reliability_bins` does.
+    Source: Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3. Raises as `reliability_bins` does.
     """
     bins = reliability_bins(confidences, is_correct, n_bins=n_bins)
     return sum(each.n * abs(each.confidence - each.accuracy) for each in bins) / max(1, len(confidences))
 
 
 def reliability_bins(confidences: Sequence[float], is_correct: Sequence[bool], *, n_bins: int) -> list[Bin]:
-    """Return bins of equal width, open below and closed above, the first closed on both sides.
+    """Return bins of equal width; each includes its upper bound, and the first also 0.
 
     Raises:
         DataError: the lengths differ, or a confidence is outside [0, 1].

@@ -2,10 +2,10 @@
 
     cost[i, j] = min(cost[i-1, j-1] + substitution, cost[i-1, j] + deletion, cost[i, j-1] + insertion)
 
-One row of the table is computed at a time, for many records at once; the insertions, which depend on their left
-neighbour, become a running minimum over `cost[i, j] - j * insertion`. Costs are `n` for a substitution and `n + 1` for
-a deletion or an insertion, with `n` above any number of edits: the quotient by `n` is then the distance, and the
-remainder the number of deletions and insertions in the optimal alignment that has the fewest of them.
+The table is computed row by row, for many records at once. Insertions depend on their left neighbour; they are a running
+minimum over `cost[i, j] - j * insertion`. A substitution costs `n`, a deletion or insertion `n + 1`, with `n` above any number
+of edits: then cost // n is the distance, and cost % n is the number of deletions and insertions in the optimal alignment with
+the fewest of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,18 +17,18 @@ from seqlab.errors import DataError
 from seqlab.metrics.precision_recall import check_same_records
 
 _ROW_CELLS = 1 << 18
-"""Cells of one row of the table, all records of a batch together: about what stays in the cache."""
+"""Cells of one row of the table over all records of a batch, so that a row fits into the CPU cache."""
 
 
 def label_error_rate(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, int | float]:
-    """Return how many edits turn the gold labels into the predicted ones, over all records together.
+    """Return the number of edits that turn the gold labels into the predicted ones, over all records.
 
-    `label_error_rate` is edits per gold label: it exceeds 1 where insertions abound, and is the number of insertions
-    where there is no gold label at all. `substitutions`, `insertions` and `deletions` are counts; of alignments with
-    equally few edits, the one with most substitutions is taken. `sequence_error_rate` is the share of records with any.
+    `label_error_rate` is the number of edits per gold label; it may exceed 1, and without gold labels it is the number of
+    insertions. `substitutions`, `insertions` and `deletions` are counts for the alignment with the fewest edits; among these,
+    the one with the most substitutions. `sequence_error_rate` is the share of records with an edit.
 
     Raises:
-        DataError: the number of records differs.
+        DataError: the numbers of records differ.
     """
     check_same_records(gold, predicted)
     n_gold, n_predicted = _lengths(gold), _lengths(predicted)
@@ -44,10 +44,10 @@ def label_error_rate(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence
 
 
 def closest_references(references: Sequence[Sequence[Sequence[str]]], predicted: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return, of each record's right answers, the one with the fewest edits from its prediction; of equals the first.
+    """Return the reference of each record with the fewest edits to its prediction; the first of several.
 
     Raises:
-        DataError: the number of records differs, or a record has no right answer.
+        DataError: the numbers of records differ, or a record has no reference.
     """
     check_same_records(references, predicted)
     n_references = np.array([len(answers) for answers in references], dtype=np.int64)
@@ -70,9 +70,10 @@ def closest_references(references: Sequence[Sequence[Sequence[str]]], predicted:
 def _fewest_edits(
     gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
 ) -> tuple[Int[np.ndarray, " record"], Int[np.ndarray, " record"]]:
-    """Return the number of edits of each record, and how many of them are deletions or insertions."""
+    """Return the number of edits of each record, and the number of deletions and insertions among them."""
     n_gold, n_predicted = _lengths(gold), _lengths(predicted)
     edits, indels = np.zeros_like(n_gold), np.zeros_like(n_gold)
+    # records of similar lengths together need little padding
     order = np.lexsort((n_predicted, n_gold))
     codes: dict[str, int] = {}
     for batch in _batches(order, width=int(n_predicted.max(initial=0)) + 1):
@@ -109,7 +110,8 @@ def _edits(
     n_gold: Int[np.ndarray, " record"],
     n_predicted: Int[np.ndarray, " record"],
 ) -> tuple[Int[np.ndarray, " record"], Int[np.ndarray, " record"]]:
-    """Return the same for records as padded rows of label codes."""
+    """Do the same for records as padded rows of label codes."""
+    # `final` keeps the row of the last gold label of each record, so that padding does not count
     substitution = gold.shape[1] + predicted.shape[1] + 1
     indel = substitution + 1
     insertions = np.arange(predicted.shape[1] + 1, dtype=np.int64) * indel

@@ -1,11 +1,11 @@
-"""Flatten nested scores into one mapping of slash-separated names."""
+"""Nested scores as one mapping with slash-separated names."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def flat_scores(scores: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers among nested `scores` under their path, without those of single labels (`per_…`)."""
+    """Return all numbers in nested `scores` by path, except those of single labels (``per_…``)."""
     flat: dict[str, float] = {}
     for name, value in scores.items():
         if isinstance(value, Mapping) and not name.startswith("per_"):

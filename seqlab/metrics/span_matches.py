@@ -1,6 +1,6 @@
 """Partial credit for spans: SemEval-2013 task 9.1 (Segura-Bedmar et al. 2013), after the categories of MUC-5.
 
-A predicted span is matched with at most one gold span that shares a step with it, and what they agree in decides:
+A predicted span is matched with at most one overlapping gold span, and the match counts as follows:
 
     mode      correct                     incorrect                partial
     strict    same bounds, same type      the other matches        -
@@ -8,12 +8,12 @@ A predicted span is matched with at most one gold span that shares a step with i
     partial   same bounds                 -                        the other matches
     type      same type                   the other matches        -
 
-Gold spans without a match are missed, predicted ones spurious. With `actual` the number of predicted spans and `possible` that
-of gold ones, precision is (correct + partial / 2) / actual and recall (correct + partial / 2) / possible.
+Gold spans without a match are missed, predicted ones are spurious. Precision is (correct + partial / 2) / number of predicted
+spans, and recall is (correct + partial / 2) / number of gold spans.
 
-Spans that are identical are matched first. The rest of the predictions choose in order of start, end and type among the gold
-spans that are left: first one with their bounds (in mode type one of their type, the nearest by its bounds), else the first
-by the same order. Spans may be nested or overlap: the result does not depend on the order in which they come.
+Identical spans are matched first. The other predictions are sorted by start, end and type, and each takes one of the remaining
+gold spans: one with the same bounds (in mode type, one of the same type with the nearest bounds), else the first in the same
+order. Spans may be nested or overlap; the result does not depend on their order.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ Cost: TypeAlias = Callable[[Span, Span], tuple[int, int]]
 
 
 class Matches(NamedTuple):
-    """Numbers of spans of each kind."""
+    """Number of spans of each kind."""
 
     correct: int
     incorrect: int
@@ -39,7 +39,7 @@ class Matches(NamedTuple):
     spurious: int
 
     def scores(self) -> dict[str, float]:
-        """Return `precision`, `recall` and `f1`, each 0.0 where nothing can be divided by."""
+        """Return `precision`, `recall` and `f1`; 0 if the denominator is 0."""
         found = self.correct + self.partial / 2
         n_matched = self.correct + self.incorrect + self.partial
         total = 2 * n_matched + self.missed + self.spurious
@@ -51,18 +51,16 @@ class Matches(NamedTuple):
 
 
 def match_spans(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> dict[str, Matches]:
-    """Return the matches in modes `strict`, `exact`, `partial` and `type`, over all records together.
-
-    Spans may be nested or overlap, and stand in any order.
+    """Return the matches in modes `strict`, `exact`, `partial` and `type` over all records.
 
     Raises:
-        DataError: the number of records differs.
+        DataError: the numbers of records differ.
     """
     check_same_records(gold, predicted)
     n_identical = 0
     rest_of_gold: list[Span] = []
     rest_of_predicted: list[Span] = []
-    shift = 0
+    shift = 0  # puts all records into one sequence, so that spans of different records do not overlap
     for spans, guesses in zip(gold, predicted, strict=True):
         counts, guessed = Counter(spans), Counter(guesses)
         n_identical += (counts & guessed).total()
@@ -73,7 +71,7 @@ def match_spans(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Spa
 
 
 def match_rest(gold: Sequence[Span], predicted: Sequence[Span], *, n_identical: int) -> dict[str, Matches]:
-    """Return the matches of spans in one sequence, `n_identical` of which have been matched and taken out before."""
+    """Return the matches of spans in one sequence, from which `n_identical` identical ones were removed."""
     by_bounds = _pairs(gold, predicted, cost=_bounds_cost)
     by_type = _pairs(gold, predicted, cost=_type_cost)
     n_same_bounds = n_identical + sum(_bounds_cost(*pair) == (0, 0) for pair in by_bounds)
@@ -103,8 +101,10 @@ def _type_cost(gold: Span, predicted: Span) -> tuple[int, int]:
 
 
 def _pairs(gold: Sequence[Span], predicted: Sequence[Span], *, cost: Cost) -> list[tuple[Span, Span]]:
-    """Return gold and predicted spans that are matched: each prediction in order takes the cheapest that is left."""
+    """Return the pairs of matched spans: each prediction, in order, takes the remaining gold span of the lowest cost."""
     gold, predicted = sorted(gold), sorted(predicted)
+    # The gold spans that may overlap a prediction lie between the first that reaches beyond its start (running maximum of the
+    # ends, as spans may be nested) and the first that starts at or after its end.
     reach = np.maximum.accumulate(np.array([span.end for span in gold], dtype=np.int64))
     firsts = np.searchsorted(reach, [span.start for span in predicted], side="right").tolist()
     lasts = np.searchsorted([span.start for span in gold], [span.end for span in predicted], side="left").tolist()

@@ -1,10 +1,10 @@
-"""Span precision, recall and F1 where spans may lie in each other, so that no tags can spell them."""
+"""Precision, recall and F1 of nested spans, which tags cannot encode."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from seqlab.metrics.precision_recall import check_same_records, precision_recall_f1
+from seqlab.metrics.precision_recall import check_same_records, per_label_scores
 from seqlab.metrics.span_matches import PARTIAL_MODES, match_spans
 from seqlab.types import Span
 
@@ -13,12 +13,12 @@ Place: TypeAlias = tuple[int, int, int, str]
 
 
 def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> dict[str, Any]:
-    """Return the scores of sets of spans, over all records together (micro).
+    """Return the scores of sets of spans over all records (micro).
 
-    `span_f1`, `precision` and `recall` each hold `strict` (equal start, end and label), and `exact`, `partial` and `type`, with
-    `matches` and `support`, as `span_scores` has them; `per_type` has the strict scores of each label in gold or predicted.
-    `inner_spans` has the precision of those predicted that lie within a wider one predicted, the recall of gold that lies
-    within wider gold, and their F1. A span that a record has twice counts once. What cannot be divided is 0.0.
+    `span_f1`, `precision` and `recall` have the modes `strict` (equal start, end and label), `exact`, `partial` and `type`,
+    with `matches` and `support` as in `span_scores`. `per_type` has the strict scores of each label. `inner_spans` has the
+    precision of predicted spans within a longer predicted span, the recall of gold spans within a longer gold span, and their
+    F1. A span that a record has twice counts once. Scores with denominator 0 are 0.
 
     Raises:
         DataError: the numbers of records differ.
@@ -40,19 +40,15 @@ def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence
     }
 
 
-def _per_type(gold: set[Place], predicted: set[Place]) -> dict[str, dict[str, Any]]:
+def _per_type(gold: set[Place], predicted: set[Place]) -> dict[str, dict[str, int | float]]:
     n_correct, n_predicted, n_gold = (Counter(span[3] for span in part) for part in (gold & predicted, predicted, gold))
-    return {label: _scores(n_correct[label], n_predicted[label], n_gold[label]) for label in sorted(n_gold | n_predicted)}
+    return per_label_scores(correct=n_correct, predicted=n_predicted, gold=n_gold)
 
 
 def _inner_scores(gold: set[Place], predicted: set[Place], *, right: set[Place]) -> dict[str, int | float]:
     recall, precision = (len(side & right) / len(side) if side else 0.0 for side in (gold, predicted))
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
     return {"precision": precision, "recall": recall, "f1": f1, "support": len(gold)}
-
-
-def _scores(n_correct: int, n_predicted: int, n_gold: int) -> dict[str, int | float]:
-    return precision_recall_f1(n_correct=n_correct, n_predicted=n_predicted, n_gold=n_gold) | {"support": n_gold}
 
 
 def _inner(spans: Sequence[Span]) -> list[Span]:

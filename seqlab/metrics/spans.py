@@ -1,5 +1,6 @@
-"""Span precision, recall and F1: equal to seqeval's in its default and its strict mode, and with partial credit."""
+"""Precision, recall and F1 of spans: as in the default and the strict mode of seqeval, and with partial credit."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, final
 
@@ -11,26 +12,28 @@ from seqlab.data.schemes.reading import Neighbours, SpanArrays, TagCodes, TagPar
 from seqlab.data.schemes.rules import DEFAULT_RULES
 from seqlab.data.schemes.tags import split_tag, split_tag_lenient
 from seqlab.errors import DataError
-from seqlab.metrics.precision_recall import check_same_steps, precision_recall_f1
+from seqlab.metrics.precision_recall import check_same_steps, per_label_scores, precision_recall_f1
 from seqlab.metrics.span_matches import PARTIAL_MODES, Matches, match_rest
 from seqlab.types import Span
 
 
 def span_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], *, scheme: str) -> dict[str, Any]:
-    """Return span scores of tags in `scheme`, over all records together (micro).
+    """Return the span scores of tags in `scheme` over all records (micro).
 
-    `span_f1`, `precision` and `recall` each hold `strict` (a span counts only if spelt as the scheme asks; seqeval's
-    `mode="strict"`), `default` (conlleval's reading, blind to the scheme; seqeval's default), and `exact`, `partial` and
-    `type` (the bounds alone count; half of what overlaps counts; the type of what overlaps counts: see `span_matches`, which
-    nervaluate computes as well), whose numbers of spans are in `matches`. `support` has how many gold spans each of them reads:
-    where gold breaks the scheme, strict reads others than default. `per_type` has the strict scores of each label in gold or
-    predicted. seqeval has no strict IO: there, strict is the runs of one label, as in default. What cannot be divided is 0.0.
-    In BILOU the default mode takes neighbours of one label for one span (it knows no L and no U, as in seqeval): there it is
-    of no use, and partial credit is given to spans with L and U read as E and S.
+    `span_f1`, `precision` and `recall` have these modes:
+
+    - `strict`: only spans that follow the scheme; seqeval's ``mode="strict"``. For IO, which seqeval cannot read strictly, it
+      equals `default`.
+    - `default`: conlleval's reading, which ignores the scheme; seqeval's default. It is useless for BILOU, where it joins
+      adjacent spans with the same label, because it does not know L and U.
+    - `exact`, `partial`, `type`: partial credit, as in `span_matches` and nervaluate; L and U are read as E and S.
+
+    `matches` has the numbers of spans of the last three modes. `support` has the number of gold spans in each mode, which
+    differ if gold breaks the scheme. `per_type` has the strict scores of each label. Scores with denominator 0 are 0.
 
     Raises:
-        DataError: records or steps do not match, or a tag is not one of `scheme`; the message names the record.
-        ConfigError: there is no such scheme.
+        DataError: numbers of records or steps differ, or a tag does not belong to `scheme`; the message names the record.
+        ConfigError: the scheme is unknown.
     """
     check_same_steps(gold, predicted)
     engine = get_scheme(scheme)
@@ -70,7 +73,7 @@ def _lenient(gold: Neighbours, predicted: Neighbours, *, parts: TagParts) -> "_A
 
 @final
 class _Agreement:
-    """Which spans of gold and of predicted tags are identical."""
+    """Gold and predicted spans, and which of them are identical."""
 
     def __init__(self, gold: SpanArrays, predicted: SpanArrays, *, labels: list[str]) -> None:
         _, in_gold, in_predicted = np.intersect1d(gold.ends, predicted.ends, assume_unique=True, return_indices=True)
@@ -87,14 +90,11 @@ class _Agreement:
         )
 
     def per_label(self) -> dict[str, dict[str, int | float]]:
-        """Return scores and `support`, the number of gold spans, of each label that has a span, sorted by label."""
+        """Return the scores and `support` (number of gold spans) of each label with a span, sorted by label."""
         ids = (self.gold.label_ids[self.in_gold], self.predicted.label_ids, self.gold.label_ids)
-        counts = (np.bincount(of_label, minlength=len(self.labels)).tolist() for of_label in ids)
-        return {
-            label: precision_recall_f1(n_correct=n_correct, n_predicted=n_predicted, n_gold=n_gold) | {"support": n_gold}
-            for label, n_correct, n_predicted, n_gold in sorted(zip(self.labels, *counts, strict=True))
-            if n_predicted or n_gold
-        }
+        rows = (np.bincount(of_label, minlength=len(self.labels)).tolist() for of_label in ids)
+        correct, predicted, gold = (+Counter(dict(zip(self.labels, row, strict=True))) for row in rows)  # + drops zeros
+        return per_label_scores(correct=correct, predicted=predicted, gold=gold)
 
     def matches(self) -> dict[str, Matches]:
         """Return the matches with partial credit."""

@@ -61,8 +61,8 @@ def test_convert_tells_what_the_reader_left_out(tmp_path: Path) -> None:
     conll = converted(tmp_path / "x", "conll", "jsonl", "a NN O\n")[1]
     jsonl = converted(tmp_path / "y", "jsonl", "conll", '{"tokens": ["a"], "tags": ["O"], "extra": 1}')[1]
 
-    assert conll == ["not read: column 1 of 3 (--set makes the reader take it)"]
-    assert jsonl == ["not read: key 'extra' (--set makes the reader take it)"]
+    assert conll == ["not read: column 1 of 3 (--set changes the reader)"]
+    assert jsonl == ["not read: key 'extra' (--set changes the reader)"]
     assert converted(tmp_path / "x", "conll", "jsonl", overrides=["columns.xpos=1"])[1] == []
 
 
@@ -70,7 +70,7 @@ def test_convert_tells_of_spans_that_io_joins(tmp_path: Path) -> None:
     text, losses = converted(tmp_path / "x", "conll", "conll", "a B-X\nb B-X\n", source_scheme="BIO", target_scheme="IO")
 
     assert text == "a\tI-X\nb\tI-X\n\n"
-    assert losses == ["IO joins neighbouring spans of the same label: 2 spans became 1"]
+    assert losses == ["IO joins adjacent spans with the same label: 2 spans became 1"]
 
 
 def test_convert_writes_parallel_files_and_reads_them(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_convert_tags_without_a_home_become_xpos(tmp_path: Path) -> None:
         ("conll", '{"tokens": ["a\\tb"], "tags": ["O"]}', r"record 'x-1': tokens holds 'a\\tb'"),
         ("conll", '{"tokens": [""], "tags": ["O"]}', "record 'x-1': tokens holds ''"),
         ("conll", '{"tokens": ["-DOCSTART-"], "tags": ["O"]}', "record 'x-1' starts with -DOCSTART-"),
-        ("lines", '{"tokens": ["a b"], "tags": ["O"]}', "record 'x-1': tokens holds 'a b', which spaces cut"),
+        ("lines", '{"tokens": ["a b"], "tags": ["O"]}', "record 'x-1': tokens holds 'a b', which spaces split"),
         ("conllu", '{"tokens": ["a"], "label": ["p", "q"]}', r"record 'x-1': label is \['p', 'q'\]"),
     ],
 )
@@ -127,11 +127,11 @@ def test_convert_refuses_what_the_target_cannot_hold(tmp_path: Path, target: str
 def test_convert_refuses_tags_that_it_cannot_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="x:2: tag 'I-Y' breaks BIO"):
         converted(tmp_path / "x", "conll", "conll", "a B-X\nb I-Y\n", source_scheme="BIO", target_scheme="BIOES")
-    with pytest.raises(ConfigError, match=r"The tags fit .* Give it with --scheme-from"):
+    with pytest.raises(ConfigError, match=r"The tags fit .* Name the scheme with --scheme-from"):
         converted(tmp_path / "y", "conll", "conll", "a O\n", target_scheme="BIOES")
     with pytest.raises(ConfigError, match="has no tags to convert to BIOES"):
         converted(tmp_path / "z", "jsonl", "conll", '{"tokens": ["a"]}', target_scheme="BIOES")
-    with pytest.raises(DataError, match="folder, which cannot go to standard output"):
+    with pytest.raises(DataError, match="need a folder, not standard output"):
         converted(tmp_path / "y", "conll", "lines")
 
 

@@ -44,7 +44,7 @@ def test_reliability_bins_lose_no_answer(confidences: list[float]) -> None:
     assert sum(each.n for each in reliability_bins(confidences, [True] * len(confidences), n_bins=10)) == len(confidences)
 
 
-def test_expected_calibration_error_of_sure_and_right_or_wrong() -> None:
+def test_expected_calibration_error_of_confident_predictions() -> None:
     assert expected_calibration_error([1.0, 0.0], [True, False], n_bins=10) == 0.0
     assert expected_calibration_error([1.0, 0.0], [False, True], n_bins=10) == 1.0
     assert expected_calibration_error([], [], n_bins=10) == 0.0

@@ -12,12 +12,12 @@ SPANS = st.lists(st.tuples(st.integers(0, 12).map(lambda n: n / 12), st.booleans
 
 
 def kept(rows: list[tuple[float, bool]], threshold: float) -> list[bool]:
-    return sorted(right for sure, right in rows if sure >= threshold)
+    return sorted(right for confidence, right in rows if confidence >= threshold)
 
 
 def lowest_by_trying(rows: list[tuple[float, bool]], min_precision: float) -> list[bool] | None:
     """Return what the lowest threshold of the wanted precision keeps, None where none has it."""
-    for threshold in sorted({sure for sure, _ in rows}):
+    for threshold in sorted({confidence for confidence, _ in rows}):
         rights = kept(rows, threshold)
         if sum(rights) / len(rights) >= min_precision:
             return rights
@@ -26,7 +26,7 @@ def lowest_by_trying(rows: list[tuple[float, bool]], min_precision: float) -> li
 
 @given(rows=SPANS, min_precision=st.sampled_from([0.01, 0.25, 0.5, 2 / 3, 0.75, 0.9, 1.0]))
 def test_the_threshold_is_the_lowest_that_reaches_the_precision(rows: list[tuple[float, bool]], min_precision: float) -> None:
-    curve = PrecisionCurve.of([sure for sure, _ in rows], [right for _, right in rows], n_gold=20)
+    curve = PrecisionCurve.of([confidence for confidence, _ in rows], [right for _, right in rows], n_gold=20)
     point = curve.at(min_precision)
     expected = lowest_by_trying(rows, min_precision)
     if expected is None or point is None:
@@ -40,12 +40,12 @@ def test_the_threshold_is_the_lowest_that_reaches_the_precision(rows: list[tuple
 
 @given(rows=SPANS)
 def test_thresholds_and_precisions_rise_and_order_does_not_matter(rows: list[tuple[float, bool]]) -> None:
-    curve = PrecisionCurve.of([sure for sure, _ in rows], [right for _, right in rows], n_gold=3)
+    curve = PrecisionCurve.of([confidence for confidence, _ in rows], [right for _, right in rows], n_gold=3)
     for one, other in zip(curve.points, curve.points[1:], strict=False):
         assert one.threshold < other.threshold
         assert one.precision < other.precision
     turned = rows[::-1]
-    assert PrecisionCurve.of([sure for sure, _ in turned], [right for _, right in turned], n_gold=3) == curve
+    assert PrecisionCurve.of([confidence for confidence, _ in turned], [right for _, right in turned], n_gold=3) == curve
     assert PrecisionCurve.from_content(json.loads(json.dumps(curve.content()))) == curve
 
 

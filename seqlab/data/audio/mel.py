@@ -1,8 +1,8 @@
-"""Acoustic features: how loud a recording is in each band of the mel scale, window by window.
+"""Acoustic features: log mel filter energies of each window of a recording, or their cepstrum.
 
 power[t, f]   = |Fourier transform of window t, weighted by a Hann window|²
-energy[t, m]  = log sum over f of filter[m, f] * power[t, f]      triangles, evenly apart on the mel scale
-cepstrum      = the energies' cosine transform (DCT-II), the first coefficients (Davis and Mermelstein 1980)
+energy[t, m]  = log sum over f of filter[m, f] * power[t, f]      triangles, evenly spaced on the mel scale
+cepstrum      = first coefficients of the cosine transform (DCT-II) of the energies (Davis and Mermelstein 1980)
 """
 
 from dataclasses import dataclass
@@ -15,30 +15,34 @@ from jaxtyping import Float
 from seqlab.errors import ConfigError
 
 _FLOOR = 1e-10
-"""Least energy: that of digital silence, below the rounding noise of 16 bits."""
+"""Lower bound of energies, for digital silence; below the rounding noise of 16 bits."""
 
 
 @final
 @dataclass(frozen=True)
 class AcousticFeatures:
-    """Log energies of mel filters, or their cepstrum, for samples from -1 to 1.
+    """Log energies of mel filters, or their cepstrum, of samples between -1 and 1.
 
-    Raises: ConfigError for values out of range, and for more filters than the windows can tell apart.
+    Args:
+        rate: Samples per second.
+        window: Length of a window in seconds.
+        hop: Distance between the starts of two windows, in seconds.
+        n_filters: Number of mel filters.
+        n_coefficients: Number of cepstral coefficients (MFCC), at most `n_filters`; None: the energies themselves.
+        stacking: Number of consecutive windows in one frame.
+        subsampling: Keep every n-th frame.
+
+    Raises:
+        ConfigError: a value is out of range, or the windows are too short to resolve `n_filters` filters.
     """
 
     rate: int
-    """Samples a second."""
     window: float
-    """Seconds that a frame sees."""
     hop: float
-    """Seconds from the start of a window to that of the next."""
     n_filters: int
     n_coefficients: int | None
-    """So many cepstral coefficients (MFCC) in place of the energies; None: the energies."""
     stacking: int
-    """Windows side by side in one frame."""
     subsampling: int
-    """Of so many frames one is kept: the first."""
 
     def __post_init__(self) -> None:
         for name in ("rate", "n_filters", "stacking", "subsampling"):
@@ -54,11 +58,11 @@ class AcousticFeatures:
 
     @property
     def width(self) -> int:
-        """Features of a frame."""
+        """Features per frame."""
         return (self.n_coefficients or self.n_filters) * self.stacking
 
     def frames(self, samples: Float[np.ndarray, " sample"]) -> Float[np.ndarray, "time feature"]:
-        """Return the frames of the whole windows of `samples`; silence fills up a recording that is shorter than one."""
+        """Return the frames of all complete windows; a recording shorter than one window is padded with silence."""
         energies = np.log(np.maximum(self._power(samples) @ self._filters.T, _FLOOR))
         features = energies if self.n_coefficients is None else energies @ self._cosines.T
         return _stacked(features, self.stacking)[:: self.subsampling].astype(np.float32)
@@ -69,7 +73,7 @@ class AcousticFeatures:
 
     @property
     def _n_points(self) -> int:
-        """Points of the transform: twice those of the window at least, so that the narrowest filters meet a frequency."""
+        """Points of the Fourier transform: at least twice the window, so that each narrow filter contains a frequency."""
         return 2 << (self._n_samples - 1).bit_length()
 
     def _power(self, samples: Float[np.ndarray, " sample"]) -> Float[np.ndarray, "time frequency"]:
@@ -90,12 +94,13 @@ class AcousticFeatures:
     def _cosines(self) -> Float[np.ndarray, "coefficient filter"]:
         order = np.arange(self.n_coefficients or 0)[:, None]
         cosines = np.cos(np.pi / self.n_filters * (np.arange(self.n_filters) + 0.5) * order)
+        # the factors make the transform orthonormal
         scale = np.sqrt(np.where(order == 0, 1.0, 2.0) / self.n_filters)
         return np.asarray(cosines * scale)
 
 
 def _stacked(frames: Float[np.ndarray, "time feature"], n_windows: int) -> Float[np.ndarray, "time stacked"]:
-    """Return each frame beside the ones after it; the last is repeated where they end."""
+    """Concatenate each frame with the following ones; at the end, the last frame is repeated."""
     following = np.arange(len(frames))[:, None] + np.arange(n_windows)
     stacked: np.ndarray = frames[np.minimum(following, len(frames) - 1)].reshape(len(frames), -1)
     return stacked

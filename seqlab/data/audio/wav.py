@@ -1,4 +1,4 @@
-"""Recordings: the samples of a WAV file as numbers."""
+"""Samples of WAV files."""
 
 import wave
 from pathlib import Path
@@ -12,9 +12,10 @@ _FULL_SCALE = 2**15
 
 
 def read_wav(path: Path, *, rate: int) -> Float[np.ndarray, " sample"]:
-    """Return the samples of a mono file of 16 bit integers, scaled to -1 … 1.
+    """Return the samples of a mono file with 16-bit integers, scaled to -1 … 1.
 
-    Raises: DataError for anything else, for another `rate` (samples a second), and for a file without or with too few samples.
+    Raises:
+        DataError: the file has another format or another `rate` (samples per second), or is empty or truncated.
     """
     try:
         with wave.open(str(path), "rb") as file:
@@ -24,17 +25,17 @@ def read_wav(path: Path, *, rate: int) -> Float[np.ndarray, " sample"]:
         raise DataError(f"cannot be read: {error.strerror}; check the path (data.dir)") from error
     except (wave.Error, EOFError) as error:
         raise DataError(
-            f"is no WAV file of plain samples ({str(error) or 'it ends too early'}); convert it, or remove it"
+            f"is no WAV file of plain samples ({str(error) or 'it ends too early'}); convert or remove it"
         ) from error
     if (kind.nchannels, kind.sampwidth) != (1, 2):
         found = f"has {kind.nchannels} channel(s) of {8 * kind.sampwidth} bits"
-        raise DataError(f"{found}; expected one of 16 bits: convert the file, or remove it")
+        raise DataError(f"{found}; expected one of 16 bits; convert or remove the file")
     if kind.framerate != rate:
         raise DataError(
-            f"has {kind.framerate} samples a second; expected {rate}: resample it, or set data.reader.features.rate"
+            f"has {kind.framerate} samples per second; expected {rate}; resample it, or set data.reader.features.rate"
         )
-    if not data or len(data) != 2 * kind.nframes:
+    if not data or len(data) != 2 * kind.nframes:  # `wave` reads a truncated file without an error
         raise DataError(
-            f"has {len(data) // 2} of {kind.nframes} samples; expected all, and one at least: copy it anew, or remove it"
+            f"has {len(data) // 2} of {kind.nframes} samples; expected all, and at least one; copy it again, or remove it"
         )
     return np.frombuffer(data, dtype="<i2") / _FULL_SCALE

@@ -1,4 +1,4 @@
-"""The data doctor: every fault of some files by path and line, and what is in them."""
+"""The data doctor: reports all faults in data files by path and line, and statistics of the files."""
 
 from seqlab.data.doctor.examine import FileReport, examine
 from seqlab.data.doctor.findings import Finding

@@ -1,4 +1,4 @@
-"""What can be wrong with records that parse: each check yields findings, in file order."""
+"""Checks of valid records; each yields findings in file order."""
 
 import re
 import unicodedata
@@ -10,19 +10,20 @@ from seqlab.data.doctor.findings import Finding, Severity
 from seqlab.data.schemes import Scheme
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+# soft hyphen, zero-width and bidirectional characters, line separators, byte order mark, replacement character
 _ODD = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufffd]")
 _TEXT_COLUMNS = ("tokens", "tags")
 
 
 class Rows(NamedTuple):
-    """The columns of one file's records, and how to name a place in it."""
+    """The columns of the records of one file."""
 
     path: Path
     columns: dict[str, list[Any]]
     has_line_per_step: bool
 
     def line(self, record: int, step: int = 0) -> int:
-        """Return the line of a step of a record: its own, where each step has one, else that of the record."""
+        """Return the line of a step, or that of its record if a line has more than one step."""
         line: int = self.columns["line"][record]
         return line + step if self.has_line_per_step else line
 
@@ -32,21 +33,20 @@ class Rows(NamedTuple):
 
 
 def tag_violations(rows: Rows, scheme: Scheme, *, left_open: Set[str]) -> Iterator[Finding]:
-    """Yield every tag that breaks `scheme`, of the records without a tag that is `left_open`."""
-    sound: set[tuple[str, ...]] = set()
+    """Yield all tags that break `scheme`, in the records without a tag in `left_open`."""
+    valid: set[tuple[str, ...]] = set()  # most records share their tags with others
     for record, tags in enumerate(rows.columns["tags"]):
-        if tuple(tags) in sound or not left_open.isdisjoint(tags):
+        if tuple(tags) in valid or not left_open.isdisjoint(tags):
             continue
         violations = scheme.violations(tags)
         if not violations:
-            sound.add(tuple(tags))
+            valid.add(tuple(tags))
         for violation in violations:
-            what = f"tag {violation.tag!r} breaks {scheme.name}: {violation.reason}"
-            yield rows.finding("tags", "error", rows.line(record, violation.step), what)
+            yield rows.finding("tags", "error", rows.line(record, violation.step), violation.describe(scheme.name))
 
 
 def odd_characters(rows: Rows) -> Iterator[Finding]:
-    """Yield empty tokens and tags, control characters, and characters that nobody sees."""
+    """Yield empty tokens and tags, control characters and invisible characters."""
     for name in _TEXT_COLUMNS:
         for record, values in enumerate(rows.columns.get(name, ())):
             joined = "".join(values)
@@ -73,23 +73,23 @@ def _name(character: str) -> str:
 
 
 def unaligned_texts(rows: Rows) -> Iterator[Finding]:
-    """Yield the records whose tokens do not follow their text."""
+    """Yield the records whose tokens do not match their text."""
     columns = rows.columns
     for record, (text, offsets) in enumerate(zip(columns.get("text", ()), columns.get("offsets", ()), strict=True)):
         if text is not None and offsets is None:
-            what = f"the tokens do not follow the text {text!r}, so they get no character offsets"
+            what = f"the tokens do not match the text {text!r}, so they have no character offsets"
             yield rows.finding("text", "warning", rows.line(record), what)
 
 
 def empty_records(rows: Rows) -> Iterator[Finding]:
-    """Yield the records without a token."""
+    """Yield the records without tokens."""
     for record, tokens in enumerate(rows.columns["tokens"]):
         if not tokens:
             yield rows.finding("empty", "warning", rows.line(record), "record without tokens")
 
 
 def duplicates(rows: Rows) -> Iterator[Finding]:
-    """Yield the records whose tokens came before in the file (labelled differently: a conflict), and repeated ids."""
+    """Yield records with the same tokens as an earlier one (a conflict if labelled differently), and repeated ids."""
     columns = rows.columns
     answers = [columns[name] for name in ("tags", "label", "segments") if name in columns]
     first_of: dict[tuple[str, ...], int] = {}
@@ -110,7 +110,7 @@ def _duplicate_ids(rows: Rows) -> Iterator[Finding]:
     for record, name in enumerate(rows.columns["id"]):
         first = first_of.setdefault(name, record)
         if first != record:
-            what = f"id {name!r} is that of the record at line {rows.line(first)} too"
+            what = f"id {name!r} is also that of the record at line {rows.line(first)}"
             yield rows.finding("id", "error", rows.line(record), what)
 
 

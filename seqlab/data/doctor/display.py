@@ -1,7 +1,8 @@
-"""The doctor's report for people (tables; plain text where the output is no terminal) and for programs (JSON)."""
+"""The doctor's report as tables (plain text outside a terminal) and as JSON."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from os.path import commonpath
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from seqlab.data.doctor.findings import Finding
 from seqlab.data.doctor.leakage import Leak
 
 _BUCKETS = (0, 1, 2, 5, 10, 20, 40, 80, 160)
-"""Longest record of each row of the length table; one more row holds the rest."""
+"""Longest record in each row of the length table; one more row has the rest."""
 _N_LABELS_SHOWN = 60
 
 
 def print_reports(reports: Sequence[FileReport], leaks: Sequence[Leak], *, console: Console, max_warnings: int | None) -> None:
-    """Print all errors, up to `max_warnings` warnings of each kind a file (None: all), then the tables."""
+    """Print all errors, at most `max_warnings` warnings of each kind per file (None: all), and the tables."""
     for report in reports:
         for line in _finding_lines(report.findings, max_warnings):
             console.print(Text(line), soft_wrap=True)
@@ -29,14 +30,15 @@ def print_reports(reports: Sequence[FileReport], leaks: Sequence[Leak], *, conso
         for line in _leak_lines(leak, max_warnings):
             console.print(Text(line), soft_wrap=True)
     for table in (_files(reports), *_labels(reports), _lengths(reports)):
-        _print_table(table, console)
+        table.box = box.SIMPLE if console.is_terminal else None
+        console.print(table)
     for report in reports:
         console.print(Text(f"{report.path}: {report.scheme_note}"), soft_wrap=True)
     console.print(Text(_verdict(reports)), soft_wrap=True)
 
 
 def as_json(reports: Sequence[FileReport], leaks: Sequence[Leak]) -> dict[str, Any]:
-    """Return the whole report as JSON values."""
+    """Return the report as JSON values."""
     return {"files": [_file_json(report) for report in reports], "leaks": [_leak_json(leak) for leak in leaks]}
 
 
@@ -48,7 +50,7 @@ def _finding_lines(findings: Iterable[Finding], max_warnings: int | None) -> Ite
             yield str(finding)
     for kind, count in seen.items():
         if max_warnings is not None and count > max_warnings:
-            yield f"… and {count - max_warnings} more warnings of the kind {kind!r}; --all shows them"
+            yield f"… and {count - max_warnings} more warnings of kind {kind!r}; --all shows them"
 
 
 def _leak_lines(leak: Leak, max_warnings: int | None) -> Iterable[str]:
@@ -90,7 +92,7 @@ def _lengths(reports: Sequence[FileReport]) -> Table:
     table = _table("lengths", "tokens", *_names(reports))
     histograms = [_histogram(report.lengths) for report in reports]
     lows = [0, *(bound + 1 for bound in _BUCKETS)]
-    names = [*(f"{low}-{high}" if low < high else f"{high}" for low, high in zip(lows, _BUCKETS, strict=False))]
+    names = [f"{low}-{high}" if low < high else f"{high}" for low, high in zip(lows, _BUCKETS, strict=False)]
     for row, name in enumerate([*names, f"{lows[-1]}+"]):
         if any(histogram[row] for histogram in histograms):
             table.add_row(Text(name), *(Text(_number(histogram[row])) for histogram in histograms))
@@ -98,7 +100,7 @@ def _lengths(reports: Sequence[FileReport]) -> Table:
 
 
 def _names(reports: Sequence[FileReport]) -> list[str]:
-    """Return the files' paths from the folder that holds them all."""
+    """Return the paths relative to the folder that contains all files."""
     folder = Path(commonpath([report.path.absolute().parent for report in reports]))
     return [str(report.path.absolute().relative_to(folder)) for report in reports]
 
@@ -116,11 +118,6 @@ def _table(title: str, first: str, *others: str) -> Table:
     for name in others:
         table.add_column(Text(name), justify="right")
     return table
-
-
-def _print_table(table: Table, console: Console) -> None:
-    table.box = box.SIMPLE if console.is_terminal else None
-    console.print(table)
 
 
 def _number(cell: object) -> str:
@@ -143,16 +140,7 @@ def _file_json(report: FileReport) -> dict[str, Any]:
         "scheme_note": report.scheme_note,
         "labels": {kind: dict(count.most_common()) for kind, count in report.counts.items()},
         "lengths": {str(length): count for length, count in sorted(report.lengths.items())},
-        "findings": [
-            {
-                "kind": finding.kind,
-                "severity": finding.severity,
-                "path": str(finding.path),
-                "line": finding.line,
-                "message": finding.message,
-            }
-            for finding in report.findings
-        ],
+        "findings": [asdict(finding) | {"path": str(finding.path)} for finding in report.findings],
     }
 
 

@@ -1,4 +1,4 @@
-"""One file under examination: its faults, its scheme, its labels and lengths."""
+"""Examination of one file: its faults, scheme, labels and lengths."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from seqlab.data.doctor.checks import (
 )
 from seqlab.data.doctor.findings import Finding
 from seqlab.data.doctor.formats import open_reader
-from seqlab.data.doctor.partial import annotated_runs, closed, open_span_tags, partial_violations, told_as_partial
+from seqlab.data.doctor.partial import annotated_runs, closed, open_span_tags, partial_annotation, partial_violations
 from seqlab.data.readers.source import Fault
 from seqlab.data.schemes import SCHEME_NAMES, Detection, Scheme, detect_scheme, get_scheme
 
@@ -28,7 +28,7 @@ _TOLERATED_SHARE = 0.2
 @final
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What the doctor found in one file; only records without a parse fault are counted."""
+    """Findings and statistics of one file; records with a parse fault are not counted."""
 
     path: Path
     format: str
@@ -36,14 +36,14 @@ class FileReport:
     n_tokens: int
     findings: list[Finding]
     scheme: str | None
-    """The scheme that the tags were checked against; None where they spell no spans."""
+    """The scheme that the tags were checked against; None for plain labels."""
     scheme_note: str
     counts: dict[str, Counter[str]]
-    """What is labelled (`spans`, `tags`, `label`, `segments`) -> how often each label occurs."""
+    """Kind of label (`spans`, `tags`, `label`, `segments`) -> number of occurrences of each label."""
     lengths: Counter[int]
     """Number of tokens -> number of records."""
     lines: dict[tuple[str, ...], int]
-    """Tokens of each distinct record -> the line where it starts first."""
+    """Tokens of each distinct record -> line of its first occurrence."""
 
     @property
     def n_errors(self) -> int:
@@ -54,13 +54,17 @@ class FileReport:
 def examine(
     path: Path, *, format_name: str, overrides: Sequence[str], scheme: str | None, is_partial: bool = False
 ) -> FileReport:
-    """Return what is in `path` and what is wrong with it: every fault, not the first.
+    """Return all faults in `path`, not only the first, and its statistics.
 
-    `overrides` change the settings of the format's reader; `scheme` is what the tags should be in (None: detected).
-    Tags may leave open what is right (`partial`); unless the file `is_partial` on purpose, that is a finding.
+    Args:
+        path: A file, or a folder of parallel files.
+        format_name: Its format, one of FORMATS.
+        overrides: Changes of the settings of the reader, such as ``columns.tags=3``.
+        scheme: Expected scheme of the tags; None: detect it.
+        is_partial: Whether the file is partially annotated on purpose; otherwise this is a finding.
 
     Raises:
-        DataError: there is no such file.
+        DataError: the file does not exist.
     """
     faults: list[Fault] = []
     records = open_reader(format_name, path=path, overrides=overrides).read(path, report=faults.append)
@@ -70,7 +74,7 @@ def examine(
     left_open = open_span_tags(tags)
     detection = detect_scheme(_to_detect_by(tags, left_open))
     expected = get_scheme(scheme) if scheme is not None else _expected_scheme(detection)
-    if expected is None:  # of plain tags, what looks like a set of tags or none is one of them
+    if expected is None:  # among plain labels, `_` and `A|B` are labels like others
         left_open, detection = set(), detect_scheme(tags)
     parsed = [Finding("format", "error", fault.path, fault.line, fault.message) for fault in faults]
     return FileReport(
@@ -94,7 +98,7 @@ def _text_path(path: Path, format_name: str) -> Path:
 
 
 def _to_detect_by(tags: Sequence[Sequence[str]], left_open: set[str]) -> Sequence[Sequence[str]]:
-    """Return the records annotated in full or, without such, what is annotated of the others."""
+    """Return the fully annotated records; if there are none, the annotated parts of the others."""
     full = [row for row in tags if left_open.isdisjoint(row)]
     return full if any(full) else [run for row in tags for _, run in annotated_runs(row, left_open)]
 
@@ -106,12 +110,12 @@ def _findings(rows: Rows, scheme: Scheme | None, left_open: set[str], *, is_part
         of_tags = rows._replace(path=tags_path)
         checks.append(tag_violations(of_tags, scheme, left_open=left_open))
         checks.append(partial_violations(of_tags, scheme, left_open))
-        checks += [] if is_partial else [told_as_partial(of_tags, left_open)]
+        checks += [] if is_partial else [partial_annotation(of_tags, left_open)]
     return chain(*checks)
 
 
 def _expected_scheme(detection: Detection) -> Scheme | None:
-    """Return the scheme that the tags are in, or all but a few are; BIO where several fit alike."""
+    """Return the scheme with the fewest violations, if there are few; BIO if several fit equally well."""
     names = sorted(SCHEME_NAMES, key=lambda name: (detection.violations[name], name != "BIO"))
     n_broken = detection.violations[names[0]]
     is_spans = detection.n_steps > 0 and (detection.is_spans or n_broken <= _TOLERATED_SHARE * detection.n_steps)

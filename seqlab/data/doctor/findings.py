@@ -1,17 +1,17 @@
-"""`Finding`: one thing that the doctor found."""
+"""`Finding`, an error or a warning of the doctor."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, final
 
 Severity = Literal["error", "warning"]
-"""An error makes training wrong or impossible; a warning is for the user to judge."""
+"""An error makes training wrong or impossible; a warning may be intended."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong, or odd, at `line` (counted from 1) of `path`; findings of one `kind` are alike."""
+    """An error or oddity at `line` (counted from 1) of `path`; `kind` groups similar findings."""
 
     kind: str
     severity: Severity

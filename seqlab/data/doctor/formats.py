@@ -1,4 +1,4 @@
-"""Which format a file is in, and a reader for it."""
+"""Detection of the format of a file, and its reader."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # OmegaConf lets those of its parser through
+from yaml import YAMLError  # OmegaConf does not wrap the errors of its parser
 
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import plain
@@ -36,10 +36,10 @@ _REGULAR_SHARE = 0.8
 
 
 def format_of(path: Path) -> str:
-    """Return the format of `path`: of a folder with seq.in, lines; of a file, by its content, else by its suffix.
+    """Detect the format of `path`: lines for a folder with seq.in; for a file, by its content, else by its suffix.
 
     Raises:
-        DataError: there is no such file, or nothing tells its format.
+        DataError: the file does not exist, or its format is unknown.
     """
     if path.is_dir():
         return _format_of_folder(path)
@@ -51,8 +51,9 @@ def format_of(path: Path) -> str:
         raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from error
     if not head:
         raise DataError(f"{path}: empty; expected records")
-    if head == b"PAR1":
+    if head == b"PAR1":  # the magic number of Parquet
         return "parquet"
+    # the sample may end inside a character
     text = (head + b"\n".join(lines)).decode("utf-8", errors="replace").removeprefix("\ufeff")
     found = _format_of_text(text.split("\n"), suffix=path.suffix.lower()) or _SUFFIXES.get(path.suffix.lower())
     if found is None:
@@ -61,17 +62,17 @@ def format_of(path: Path) -> str:
 
 
 def format_by_suffix(path: Path) -> str | None:
-    """Return the format that the ending of a file's name says it is in; None where it says none."""
+    """Return the format for the suffix of `path`; None if the suffix is unknown."""
     return _SUFFIXES.get(path.suffix.lower())
 
 
 def format_read_by(reader: Mapping[str, Any]) -> str | None:
-    """Return the format whose option of `conf/data` has the class of a reader's config; None where there is none."""
+    """Return the format whose option in ``conf/data`` has the same reader class; None if there is none."""
     return next((name for name in FORMATS if reader_settings(name, overrides=[])["_target_"] == reader.get("_target_")), None)
 
 
 def files_in(path: Path) -> list[Path]:
-    """Return `path` itself, or the data files and folders of parallel files in a folder of such."""
+    """Return the data files and folders of parallel files in a folder; any other path is returned alone."""
     if not path.is_dir() or (path / "seq.in").exists():
         return [path]
     children = sorted(path.iterdir())
@@ -82,12 +83,12 @@ def files_in(path: Path) -> list[Path]:
 
 
 def open_reader(format_name: str, *, path: Path, overrides: Sequence[str]) -> Reader:
-    """Return a reader for `path`, set as in ``conf/data/<format>.yaml`` and by `overrides` (``columns.tags=3``).
+    """Return a reader for `path` with the settings in ``conf/data/<format>.yaml`` and `overrides` (``columns.tags=3``).
 
-    Of parallel files, it reads those that the folder `path` has.
+    Parallel files that do not exist in the folder `path` are not read.
 
     Raises:
-        ConfigError: no such format, or a setting that its reader does not have.
+        ConfigError: the format or a setting is unknown.
     """
     settings = reader_settings(format_name, overrides=overrides)
     if format_name == "lines":
@@ -98,7 +99,7 @@ def open_reader(format_name: str, *, path: Path, overrides: Sequence[str]) -> Re
 
 
 def reader_settings(format_name: str, *, overrides: Sequence[str]) -> dict[str, Any]:
-    """Return the settings of the reader in ``conf/data/<format>.yaml``, changed by `overrides`."""
+    """Return the settings of the reader in ``conf/data/<format>.yaml``, with `overrides` applied."""
     if format_name not in FORMATS:
         raise ConfigError(f"format is {format_name!r}; expected one of {', '.join(FORMATS)}")
     try:
@@ -113,7 +114,7 @@ def reader_settings(format_name: str, *, overrides: Sequence[str]) -> dict[str, 
 def _format_of_folder(path: Path) -> str:
     if (path / "seq.in").exists():
         return "lines"
-    raise DataError(f"{path}: a folder without seq.in; give its files, or a folder of parallel files")
+    raise DataError(f"{path}: a folder without seq.in; give single files, or a folder of parallel files")
 
 
 def _format_of_text(lines: list[str], *, suffix: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Records that two files share: what a model has seen in one tells nothing about it in the other."""
+"""Leaks: records that occur in two files, so that a model trained on one has seen them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from seqlab.data.doctor.examine import FileReport
 @final
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Distinct sequences of tokens that are in both files, by the line of their first record in each."""
+    """Distinct token sequences in two files, by the line of their first occurrence in each."""
 
     first: Path
     second: Path
@@ -22,12 +22,12 @@ class Leak:
 
     @property
     def share(self) -> float:
-        """Share of the distinct sequences of `second` that are in `first`."""
+        """Share of the distinct sequences of `second` that are also in `first`."""
         return len(self.lines) / self.n_second
 
 
 def find_leaks(reports: Sequence[FileReport]) -> Iterator[Leak]:
-    """Yield, for each two files in the order given that share records, what they share."""
+    """Yield the shared records of each pair of files that share any."""
     for first, second in combinations(reports, 2):
         shared = [(first.lines[tokens], line) for tokens, line in second.lines.items() if tokens in first.lines]
         if shared:

@@ -1,6 +1,6 @@
-"""Fields: a column of the records <-> padded tensors."""
+"""Fields convert columns of records to padded tensors."""
 
-from seqlab.data.fields.base import NO_TARGET, EncodedColumn, Field, Tensors
+from seqlab.data.fields.base import NO_TARGET, EncodedColumn, Field, TensorGroup, Tensors
 from seqlab.data.fields.categories import CategoryField
 from seqlab.data.fields.characters import CharacterField, Spellings
 from seqlab.data.fields.frames import EncodedFrames, FramesField, NumbersField
@@ -41,6 +41,7 @@ __all__ = [
     "TagTargets",
     "TaughtTagField",
     "TaughtTags",
+    "TensorGroup",
     "Tensors",
     "VectorField",
 ]

@@ -1,8 +1,9 @@
-"""What a field is: one column turned into padded tensors and back, with the vocabulary that this takes."""
+"""`Field`: the conversion of a column to padded tensors, with the vocabulary it needs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,26 +12,38 @@ from jaxtyping import Int
 from seqlab.data.columns import Columns
 
 NO_TARGET = -1
-"""Target id of a step without one: padding, or a label that training never saw."""
+"""Target id of padding, and of a label that does not occur in training."""
 
 
 @runtime_checkable
 class Tensors(Protocol):
-    """A tensor or a group of tensors that moves to a device as one."""
+    """A tensor, or a group of tensors that moves between devices together."""
 
     def to(self, device: torch.device) -> "Tensors":
-        """Return the same on `device`."""
+        """Return a copy on `device`."""
         ...
 
 
+Group = TypeVar("Group", bound="TensorGroup")
+
+
+@dataclass(frozen=True)
+class TensorGroup:
+    """Base class of dataclasses whose fields are all tensors, or groups of tensors."""
+
+    def to(self: Group, device: torch.device) -> Group:
+        """Return a copy on `device`."""
+        return replace(self, **{part.name: getattr(self, part.name).to(device) for part in fields(self)})
+
+
 class EncodedColumn(ABC):
-    """A column as integers or numbers, encoded once; batches are cut from it."""
+    """A column as numbers, encoded once; batches are slices of it."""
 
     lengths: Int[np.ndarray, " row"] | None = None
-    """Steps of each record where the column runs along the sequence's time axis; None elsewhere."""
+    """Steps per record if the column has one value per step, else None."""
 
     reach: Int[np.ndarray, " row"] | None = None
-    """Steps that each record must at least have, where the column points to steps; None elsewhere."""
+    """Steps that each record must have at least, if the column refers to steps, else None."""
 
     @abstractmethod
     def collate(self, rows: Int[np.ndarray, " batch"]) -> Tensors:
@@ -38,36 +51,42 @@ class EncodedColumn(ABC):
 
 
 class Field(ABC):
-    """Turns one column into tensors and back; constructed from config, then fitted once or restored from a bundle."""
+    """Base class: converts a column to tensors; created from config, then fitted once or restored from a bundle."""
 
     column: str
 
     @property
     def key(self) -> str:
-        """What tells this field from others: two fields with one key share everything they learn from the data."""
-        return repr(self)
+        """Identifies the field: fields with equal keys share their vocabulary and their encoded columns."""
+        return repr(self)  # the repr of a dataclass has all its settings
 
     @property
     def columns(self) -> Sequence[str]:
-        """All columns that it reads: `column`, and what others say of that."""
+        """All columns that the field reads; `column` is the one that records must have."""
         return (self.column,)
 
     @abstractmethod
     def fit(self, columns: Columns) -> None:
-        """Learn the vocabulary from the training records."""
+        """Build the vocabulary from the training records."""
 
     @abstractmethod
     def encode(self, columns: Columns) -> EncodedColumn:
-        """Return the column encoded; strings never seen in training become `UNKNOWN` or `NO_TARGET`."""
+        """Return the encoded column; strings that do not occur in training become `UNKNOWN` or `NO_TARGET`."""
 
     @abstractmethod
     def state(self) -> Mapping[str, Any]:
-        """Return what `fit` learned, as JSON values."""
+        """Return the result of `fit` as JSON values."""
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Return what `fit` learned that is too big for JSON."""
+        """Return the results of `fit` that are too large for JSON."""
         return {}
 
     @abstractmethod
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what another field's `state` and `arrays` returned."""
+        """Restore `state` and `arrays` of a fitted field."""
+
+
+def target_ids(labels: Iterable[str | None], *, known: Sequence[str]) -> Int[np.ndarray, " label"]:
+    """Return the index of each label in `known`; `NO_TARGET` for None and for labels that are not in it."""
+    ids = {label: i for i, label in enumerate(known)}
+    return np.asarray([NO_TARGET if label is None else ids.get(label, NO_TARGET) for label in labels], dtype=np.int64)

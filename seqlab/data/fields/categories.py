@@ -1,5 +1,6 @@
-"""Categories of steps: words, their shapes and affixes, tags of another layer: one id a step."""
+"""Categories of steps, such as words, their shapes and affixes, or tags of another layer."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -17,7 +18,7 @@ from seqlab.data.vocabulary import PADDING, Vocabulary
 
 @final
 class EncodedIds(EncodedColumn):
-    """One id a step, or a segment; `padding` fills short rows."""
+    """One id per step or segment; `padding` fills short rows."""
 
     def __init__(self, ids: Ragged, *, padding: int, is_per_step: bool = True) -> None:
         self.ids = ids
@@ -32,40 +33,36 @@ class EncodedIds(EncodedColumn):
 @final
 @dataclass
 class CategoryField(Field):
-    """Ids of what `view` shows of each string: the string itself, lower-cased, its shape, a suffix … (`word_views`)."""
+    """Ids of strings, or of views of them such as a shape or a suffix.
+
+    Args:
+        column: Column with one string per step.
+        view: Name of the view: ``identity``, ``lower``, ``shape``, ``suffix:3`` … (see `word_views`).
+        min_count: Views that occur less often in training become unknown.
+    """
 
     column: str
     view: str
     min_count: int
-    """Strings seen less often in training share the id of unknown ones."""
     vocabulary: Vocabulary = field(init=False, repr=False)
     counts: list[int] = field(init=False, repr=False)
-    """How often training has each item of the vocabulary."""
+    """Occurrences in training of each item of the vocabulary."""
 
     def fit(self, columns: Columns) -> None:
-        """Count the views of the training records."""
-        strings = columns.strings(self.column)
-        counts: dict[str, int] = {}
-        for view, n in zip(self._views(strings.distinct), strings.counts.tolist(), strict=True):
-            counts[view] = counts.get(view, 0) + n
+        view, counts = get_view(self.view), Counter[str]()
+        for string, n in columns.strings(self.column).frequencies.items():
+            counts[view(string)] += n
         self.vocabulary = Vocabulary.from_counts(counts, min_count=self.min_count)
         self.counts = [counts[item] for item in self.vocabulary.items]
 
     def encode(self, columns: Columns) -> EncodedIds:
-        """Return the id of every step."""
-        strings = columns.strings(self.column)
-        ids = self.vocabulary.ids(self._views(strings.distinct))
-        return EncodedIds(Ragged(ids[strings.codes.values], strings.codes.offsets), padding=PADDING)
+        strings, view = columns.strings(self.column), get_view(self.view)
+        ids = self.vocabulary.ids(list(map(view, strings.distinct)))
+        return EncodedIds(strings.mapped(ids), padding=PADDING)
 
     def state(self) -> Mapping[str, Any]:
-        """Return the vocabulary with its counts."""
         return {"items": self.vocabulary.items, "counts": self.counts}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over a vocabulary."""
         self.vocabulary = Vocabulary(state["items"])
         self.counts = list(state["counts"])
-
-    def _views(self, strings: list[str]) -> list[str]:
-        view = get_view(self.view)
-        return [view(string) for string in strings]

@@ -1,4 +1,4 @@
-"""Frames: a vector of real numbers at each step."""
+"""Frames: one vector of real numbers per step."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqlab.data.columns import Columns, Ragged
+from seqlab.data.columns import Columns, Ragged, flat_list, is_list, row_of
 from seqlab.data.fields.base import EncodedColumn, Field
 from seqlab.errors import DataError
 
 
 @final
 class EncodedFrames(EncodedColumn):
-    """One vector a step."""
+    """One vector per step."""
 
     def __init__(self, frames: Ragged) -> None:
         self.frames = frames
@@ -30,18 +30,22 @@ class EncodedFrames(EncodedColumn):
 
 
 class NumbersField(Field):
-    """A vector of real numbers at each step, wherever they come from; encodes its column as `EncodedFrames`."""
+    """Base class of fields with one vector of real numbers per step, encoded as `EncodedFrames`."""
 
     @property
     @abstractmethod
     def width(self) -> int:
-        """Numbers of a step."""
+        """Numbers per step."""
 
 
 @final
 @dataclass
 class FramesField(NumbersField):
-    """Real-valued frames, scaled to the mean 0 and deviation 1 that each feature has in training."""
+    """Real-valued frames, scaled so that each feature has mean 0 and standard deviation 1 in training.
+
+    Args:
+        column: Column with a list of frames per record, each a list of the same number of features.
+    """
 
     column: str
     mean: np.ndarray = field(init=False, repr=False)
@@ -49,21 +53,20 @@ class FramesField(NumbersField):
 
     @property
     def width(self) -> int:
-        """Features of a frame."""
         return len(self.mean)
 
     def fit(self, columns: Columns) -> None:
-        """Measure each feature's mean and standard deviation."""
         frames = self._frames(columns).values
         if not len(frames):
             raise DataError(f"column {self.column!r} has no frame in the training records")
         self.mean = frames.mean(0)
-        self.deviation = np.maximum(frames.std(0), 1e-6)
+        self.deviation = np.maximum(frames.std(0), 1e-6)  # a constant feature has no deviation to divide by
 
     def encode(self, columns: Columns) -> EncodedFrames:
         """Return the scaled frames.
 
-        Raises: DataError when frames have another width than in training.
+        Raises:
+            DataError: frames have another width than in training.
         """
         frames = self._frames(columns)
         values = frames.values if len(frames.values) else np.zeros((0, self.width), dtype=np.float32)
@@ -73,50 +76,42 @@ class FramesField(NumbersField):
         return EncodedFrames(Ragged(scaled, frames.offsets))
 
     def state(self) -> Mapping[str, Any]:
-        """Return each feature's mean and deviation."""
         return {"mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over means and deviations."""
         self.mean = np.asarray(state["mean"], dtype=np.float32)
         self.deviation = np.asarray(state["deviation"], dtype=np.float32)
 
     def _frames(self, columns: Columns) -> Ragged:
-        """Return the frames as they are in the records.
+        """Return the frames before scaling.
 
-        Raises: DataError for a column of something else, for frames of several widths, and for numbers that are none.
+        Raises:
+            DataError: the column has other values, frames of several widths, or infinite numbers.
         """
         array = columns.arrow(self.column)
-        if not _is_list(array.type) or not _is_list(array.type.value_type, or_null=True):
+        if not is_list(array.type) or not _may_be_frame(array.type.value_type):
             raise DataError(f"column {self.column!r} holds {array.type}; expected a list of frames, each a list of numbers")
-        offsets = np.asarray(array.offsets, dtype=np.int64)
-        rows = array.flatten()
+        rows, offsets = flat_list(array)
         if not len(rows):
-            return Ragged(np.zeros((0, 0), dtype=np.float32), offsets - offsets[0])
+            return Ragged(np.zeros((0, 0), dtype=np.float32), offsets)
         try:
             values = rows.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
         except ValueError as error:
             raise DataError(f"column {self.column!r} holds {array.type}; expected frames of numbers ({error})") from error
+        # lists of a fixed size have no offsets
         widths = np.diff(np.asarray(rows.offsets)) if hasattr(rows, "offsets") else np.asarray([rows.type.list_size])
         if widths.min() != widths.max():
             found = f"{widths.min()} to {widths.max()}"
             raise DataError(f"column {self.column!r} has frames of {found} numbers; expected one width")
-        frames = Ragged(values.reshape(-1, int(widths[0])), offsets - offsets[0])
-        self._refuse_infinite(frames, columns)
+        frames = Ragged(values.reshape(-1, int(widths[0])), offsets)
+        is_finite = np.isfinite(frames.values).all(1)
+        if not is_finite.all():
+            step = int(np.argmin(is_finite))
+            found = f"a frame in column {self.column!r} with {frames.values[step].tolist()}"
+            raise DataError(f"{columns.place(row_of(step, offsets))} has {found}; expected finite numbers")
         return frames
 
-    def _refuse_infinite(self, frames: Ragged, columns: Columns) -> None:
-        is_finite = np.isfinite(frames.values).all(1)
-        if is_finite.all():
-            return
-        step = int(np.argmin(is_finite))
-        row = int(np.searchsorted(frames.offsets, step, side="right")) - 1
-        raise DataError(
-            f"{columns.place(row)} has a frame in column {self.column!r} with {frames.values[step].tolist()};"
-            " expected finite numbers"
-        )
 
-
-def _is_list(kind: pa.DataType, *, or_null: bool = False) -> bool:
-    is_any = (pa.types.is_list, pa.types.is_large_list, *((pa.types.is_fixed_size_list, pa.types.is_null) if or_null else ()))
-    return any(is_kind(kind) for is_kind in is_any)
+def _may_be_frame(kind: pa.DataType) -> bool:
+    """Return whether a type may be that of a frame; records without a single frame have type null."""
+    return is_list(kind) or pa.types.is_fixed_size_list(kind) or pa.types.is_null(kind)

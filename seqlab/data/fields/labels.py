@@ -10,68 +10,70 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqlab.data.columns import Columns, StringColumn
-from seqlab.data.fields.base import NO_TARGET, EncodedColumn, Field
+from seqlab.data.fields.base import EncodedColumn, Field, target_ids
+from seqlab.data.vocabulary import by_frequency
 from seqlab.errors import DataError
 
 
 @final
 class EncodedLabels(EncodedColumn):
-    """One id a record, or one 0/1 row a record."""
+    """One id, one number or one row of 0 and 1 per record."""
 
     def __init__(self, targets: np.ndarray) -> None:
         self.targets = targets
 
     def collate(self, rows: Int[np.ndarray, " batch"]) -> Tensor:
-        """Return the targets of `rows`."""
         return torch.from_numpy(self.targets[rows])
 
 
 @dataclass
 class CollectedLabels(Field):
-    """Labels whose ids follow from how often training has them."""
+    """Base class of fields whose labels are collected from training, most frequent first."""
 
     column: str
     labels: list[str] = field(init=False, repr=False)
 
     def fit(self, columns: Columns) -> None:
-        """Collect the labels, most frequent first.
+        """Collect the labels.
 
-        Raises: DataError when training has no label at all.
+        Raises:
+            DataError: the training records have no label.
         """
         strings = columns.strings(self.column)
         if not strings.distinct:
             raise DataError(f"column {self.column!r} has no label in the training records")
-        by_count = sorted(zip(strings.distinct, strings.counts.tolist(), strict=True), key=lambda p: (-p[1], p[0]))
-        self.labels = [label for label, _ in by_count]
+        self.labels = by_frequency(strings.frequencies)
 
     def state(self) -> Mapping[str, Any]:
-        """Return the labels in the order of their ids."""
         return {"labels": self.labels}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over the labels."""
         self.labels = list(state["labels"])
 
     def ids(self, strings: StringColumn) -> Int[np.ndarray, " label"]:
-        """Return the id of each label of all rows, `NO_TARGET` for one never seen in training."""
-        ids = {label: i for i, label in enumerate(self.labels)}
-        by_code = np.asarray([ids.get(label, NO_TARGET) for label in strings.distinct], dtype=np.int64)
-        return by_code[strings.codes.values] if len(by_code) else strings.codes.values
+        """Return the ids of the labels of all rows."""
+        return strings.mapped(target_ids(strings.distinct, known=self.labels)).values
 
 
 @final
 @dataclass
 class LabelField(CollectedLabels):
-    """The label of a record; one never seen in training becomes `NO_TARGET`."""
+    """The label of a record; one that does not occur in training becomes `NO_TARGET`.
+
+    Args:
+        column: Column with one label per record.
+    """
 
     def encode(self, columns: Columns) -> EncodedLabels:
-        """Return one id a record.
+        """Return one id per record.
 
-        Raises: DataError for a record with several labels.
+        Raises:
+            DataError: a record has several labels, or none.
         """
         strings = columns.strings(self.column)
-        if (strings.codes.lengths != 1).any():
-            row = int(np.argmax(strings.codes.lengths != 1))
+        is_wrong = strings.codes.lengths != 1
+        if is_wrong.any():
+            row = int(np.argmax(is_wrong))
             raise DataError(
                 f"{columns.place(row)} has {strings.codes.lengths[row]} labels in column {self.column!r};"
                 " expected one (for several use the multi-label head: head=multilabel)"
@@ -82,10 +84,14 @@ class LabelField(CollectedLabels):
 @final
 @dataclass
 class MultiLabelField(CollectedLabels):
-    """The labels of a record as a row of 0 and 1; labels never seen in training are left out."""
+    """The labels of a record as a row of 0 and 1; labels that do not occur in training are ignored.
+
+    Args:
+        column: Column with a list of labels per record.
+    """
 
     def encode(self, columns: Columns) -> EncodedLabels:
-        """Return one row of 0 and 1 a record."""
+        """Return one row of 0 and 1 per record."""
         strings = columns.strings(self.column)
         targets = np.zeros((len(strings.codes.lengths), len(self.labels)), dtype=np.float32)
         ids = self.ids(strings)

@@ -1,4 +1,4 @@
-"""All fields of a model: found in its config, fitted together, kept in its bundle."""
+"""All fields of a model: found in its config, fitted together, saved in its bundle."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -14,9 +14,12 @@ from seqlab.data.pairs import one_after_another, second_side
 
 
 class Fields:
-    """The distinct fields of a model by key; fields that agree in their config are one.
+    """The distinct fields of a model by key: fields with equal configs are one.
 
-    Where the model is `of_pairs`, records may have a second side (`seqlab.data.pairs`), which the same fields read.
+    Args:
+        fields: Key -> field.
+        of_pairs: Whether the model reads pairs: records may then have a second side (`seqlab.data.pairs`), which the same
+            fields encode.
     """
 
     def __init__(self, fields: Mapping[str, Field], *, of_pairs: bool = False) -> None:
@@ -25,7 +28,7 @@ class Fields:
 
     @classmethod
     def from_config(cls, config: object, *, targets: frozenset[str]) -> "Fields":
-        """Return the fields that `config` describes at any depth, not fitted yet; of pairs, where one of its `heads` is."""
+        """Return the unfitted fields in `config`, at any depth; `of_pairs` if one of its `heads` is."""
         found = (build(node, targets=targets, path=path) for path, node in _field_nodes(config, targets=targets, path=""))
         return cls({field.key: field for field in found}, of_pairs=_has_heads_of_pairs(config, targets=targets))
 
@@ -34,40 +37,41 @@ class Fields:
         return iter(self.by_key.values())
 
     def fit(self, records: datasets.Dataset) -> None:
-        """Let every field learn from the training records."""
+        """Fit all fields to the training records."""
         sides = self.sides(records)
         for field in self:
             field.fit(Columns(one_after_another(sides, column=field.column)))
 
     def sides(self, records: datasets.Dataset) -> list[datasets.Dataset]:
-        """Return the records and, where the model is of pairs and they have such, their second sides."""
+        """Return the records and, if the model reads pairs and the records have them, their second sides."""
         second = second_side(records) if self.of_pairs else None
         return [records] if second is None else [records, second]
 
     def encode(self, records: datasets.Dataset, *, without: frozenset[str] = frozenset()) -> EncodedRecords:
-        """Return `records` encoded by every field whose column they have, but for those whose keys are in `without`."""
+        """Encode `records` with all fields whose column they have, except for those with keys in `without`."""
         first, *second = (self._encoded(side, without=without) for side in self.sides(records))
         return first.with_second(second[0]) if second and second[0].has_steps else first
 
     def _encoded(self, records: datasets.Dataset, *, without: frozenset[str]) -> EncodedRecords:
         columns = Columns(records)
+        # records to predict have no target columns
         fields = {key: field for key, field in self.by_key.items() if field.column in columns and key not in without}
         return EncodedRecords({key: field.encode(columns) for key, field in fields.items()}, columns=columns)
 
     def resolve(self, built: Any) -> Any:
-        """Return the fitted twin of a field just built, and anything else as it is."""
+        """Return the fitted field with the key of the field `built`; other objects are returned unchanged."""
         return self.by_key[built.key] if isinstance(built, Field) else built
 
     def state(self) -> dict[str, Any]:
-        """Return what every field learned, as JSON values."""
+        """Return the state of all fields as JSON values."""
         return {key: dict(field.state()) for key, field in self.by_key.items()}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the fields' arrays, named `<position of the field>.<array>`."""
+        """Return the arrays of all fields as ``<position of the field>.<name>``."""
         return {f"{i}.{name}": array for i, field in enumerate(self) for name, array in field.arrays().items()}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` and `arrays` of a model with the same config returned."""
+        """Restore `state` and `arrays` of a model with the same config."""
         for i, (key, field) in enumerate(self.by_key.items()):
             own = {name.removeprefix(f"{i}."): array for name, array in arrays.items() if name.startswith(f"{i}.")}
             field.restore(state[key], own)

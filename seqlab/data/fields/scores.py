@@ -1,4 +1,4 @@
-"""Scores: a real number a record."""
+"""Scores: one real number per record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,34 +17,43 @@ from seqlab.errors import ConfigError, DataError
 @final
 @dataclass
 class ScoreField(Field):
-    """The number of a record, from `lowest` to `highest`; the whole numbers between are its grades."""
+    """The number of a record.
+
+    Args:
+        column: Column with one number per record.
+        lowest: Smallest number; together with `highest` it gives the grades, the integers from `lowest` to `highest`.
+        highest: Largest number.
+
+    Raises:
+        ConfigError: `highest` is not above `lowest`.
+    """
 
     column: str
     lowest: int
     highest: int
 
     def __post_init__(self) -> None:
-        """Check the settings."""
         if self.lowest >= self.highest:
-            raise ConfigError(f"highest is {self.highest} and lowest {self.lowest}; expected a higher one, as 1 to 5")
+            raise ConfigError(
+                f"highest is {self.highest} and lowest {self.lowest}; expected highest above lowest, such as 1 to 5"
+            )
 
     @property
     def labels(self) -> list[str]:
-        """The grades, from the lowest on."""
+        """The grades, lowest first."""
         return [str(grade) for grade in range(self.lowest, self.highest + 1)]
 
     def fit(self, columns: Columns) -> None:
-        """Check the numbers of the training records."""
         self.numbers(columns)
 
     def encode(self, columns: Columns) -> EncodedLabels:
-        """Return the number of every record."""
         return EncodedLabels(self.numbers(columns))
 
     def numbers(self, columns: Columns) -> Float[np.ndarray, " record"]:
         """Return the number of every record.
 
-        Raises: DataError for a column of something else, and for a number that is out of bounds.
+        Raises:
+            DataError: the column has other values, or a number is out of range.
         """
         array = columns.arrow(self.column)
         if not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type)) and len(array):
@@ -60,8 +69,7 @@ class ScoreField(Field):
         return numbers
 
     def state(self) -> Mapping[str, Any]:
-        """Return nothing: all is in the config."""
         return {}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over nothing."""
+        """Do nothing: the config has everything."""

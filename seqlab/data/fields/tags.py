@@ -1,4 +1,4 @@
-"""Tags: the target of a token head, one a step."""
+"""Tags, the targets of token heads: one per step."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -8,143 +8,151 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from seqlab.data.columns import Columns, Ragged, StringColumn
-from seqlab.data.fields.base import NO_TARGET, Field
+from seqlab.data.fields.base import NO_TARGET, Field, target_ids
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.schemes import Scheme, get_scheme
 from seqlab.data.schemes.partial import SEPARATOR, UNANNOTATED, names_several
+from seqlab.data.vocabulary import by_frequency
 from seqlab.errors import DataError
 
 log = logging.getLogger(__name__)
 
 
 class TagTargets(Field):
-    """What a head learns to say of each step of a sequence, or of each segment: ids of `tags`."""
+    """Base class of targets with one of `tags` for each step, or for each segment."""
 
     tags: list[str]
-    """The tags in the order of their ids."""
+    """In the order of their ids."""
     sets: Sequence[list[int]] = ()
-    """The sets of tags of which a step may have one, by their ids: set k is target n_tags + k."""
+    """Sets of tag ids, for steps that may have any tag of a set: target n_tags + k is set k."""
     knows_parts: ClassVar[bool] = False
-    """Whether steps may be annotated in part."""
+    """Whether records may be partially annotated."""
     is_of_record_steps: bool = True
-    """Whether each step of a record has a tag; False: the steps that an encoder makes of them do."""
+    """Whether the tags belong to the steps of the record; False: to those that an encoder makes of them, such as tree nodes."""
 
     @property
     def span_scheme(self) -> Scheme | None:
-        """The scheme engine of the tags; None where they spell no spans."""
+        """The span scheme of the tags; None for plain labels."""
         return None
 
     def gold(self, columns: Columns) -> list[Any]:
-        """Return the tags of each record as they stand in it."""
+        """Return the tags of each record."""
         return columns.lists(self.column)
 
     def readings(self, tag: str) -> list[str]:
-        """Return the tags that a step with the gold tag `tag` may have; none where it is not annotated."""
+        """Return the tags that a step with the gold tag `tag` may have; empty if the step is not annotated."""
         return [tag]
 
     def checked(self, columns: Columns) -> StringColumn:
-        """Return the tags as they stand in the records.
+        """Return the tags of the records.
 
-        Raises: DataError that names the record of the first that is no tag, or none of the scheme.
+        Raises:
+            DataError: a tag is empty, or does not belong to the scheme; the message names the record.
         """
         strings = columns.strings(self.column)
-        for code, text in enumerate(strings.distinct):
-            reason = next(filter(None, map(self._why_no_tag, self.readings(text))), None)
+        for code, text in enumerate(strings.distinct):  # a corpus has millions of tags, but few distinct ones
+            reason = next(filter(None, map(self._why_invalid, self.readings(text))), None)
             if reason is not None:
                 place = columns.place_of(int(np.argmax(strings.codes.values == code)), strings.codes.offsets)
                 is_partial = text == UNANNOTATED or SEPARATOR in text
-                hint = "; head=[crf_partial] learns from what is annotated in part" * (is_partial and not self.knows_parts)
+                hint = "; head=[crf_partial] learns from partial annotation" * (is_partial and not self.knows_parts)
                 raise DataError(f"{place} has {text!r} in column {self.column!r}: {reason}{hint}")
         return strings
 
-    def _why_no_tag(self, tag: str) -> str | None:
+    def state(self) -> Mapping[str, Any]:
+        return {"tags": self.tags}
+
+    def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        self.tags = list(state["tags"])
+
+    def _why_invalid(self, tag: str) -> str | None:
         try:
             if self.span_scheme is not None:
                 self.span_scheme.transitions([tag])
         except DataError as error:
             return str(error)
         if self.span_scheme is not None and names_several(tag):
-            return "these are several tags; expected one"
-        return None if tag else "a tag is empty; expected a word"
+            return "several tags; expected one"
+        return None if tag else "a tag is empty; expected a string"
 
 
 @final
 @dataclass
 class TagField(TagTargets):
-    """Ids of tags from 0 on. With a span scheme, tags that break it are read as the spans they most likely mean."""
+    """One tag per step. With a span scheme, records that break it are read leniently and encoded again.
+
+    Args:
+        column: Column with one tag per step.
+        scheme: Span scheme of the tags (BIO, BIOES …); None for plain labels such as parts of speech.
+    """
 
     column: str
     scheme: str | None
-    """Span scheme of the tags (BIO, BIOES …); None where tags are plain labels such as parts of speech."""
     tags: list[str] = field(init=False, repr=False)
 
     @property
     def span_scheme(self) -> Scheme | None:
-        """The scheme engine of the tags."""
         return get_scheme(self.scheme) if self.scheme else None
 
     def fit(self, columns: Columns) -> None:
-        """Collect the tags, `O` first, and with a scheme every tag that the scheme gives a label seen in training.
+        """Collect the tags, most frequent first; with a scheme, `O` and then all its tags for the labels in training.
 
-        Raises: DataError when training has no tag at all.
+        Raises:
+            DataError: the training records have no tag.
         """
         strings = self.checked(columns)
         if not strings.distinct:
             raise DataError(f"column {self.column!r} has no tag in the training records")
-        scheme = self.span_scheme
-        if scheme is None:
-            by_count = sorted(zip(strings.distinct, strings.counts.tolist(), strict=True), key=lambda p: (-p[1], p[0]))
-            self.tags = [tag for tag, _ in by_count]
-        else:
-            labels = {span.label for tag in strings.distinct for span in scheme.spans([tag])}
-            self.tags = scheme.tags_of(sorted(labels))
+        self.tags = tags_to_learn(strings.frequencies, scheme=self.span_scheme)
 
     def encode(self, columns: Columns) -> EncodedIds:
-        """Return the id of every tag; tags never seen in training become `NO_TARGET`.
+        """Return the id of each tag; tags that do not occur in training become `NO_TARGET`.
 
-        Raises: DataError for what is no tag of the scheme.
+        Raises:
+            DataError: a tag does not belong to the scheme.
         """
         strings = self.checked(columns)
-        scheme = self.span_scheme
-        ids_by_tag = {tag: i for i, tag in enumerate(self.tags)}
-        ids = np.asarray([ids_by_tag.get(tag, NO_TARGET) for tag in strings.distinct] or [0], dtype=np.int64)
-        codes = strings.codes
-        values = ids[codes.values] if len(codes.values) else codes.values
-        if scheme is not None:
-            values = mended(values, strings, tags=self.tags, scheme=scheme, column=self.column)
-        return EncodedIds(Ragged(values, codes.offsets), padding=NO_TARGET)
-
-    def state(self) -> Mapping[str, Any]:
-        """Return the tags in the order of their ids."""
-        return {"tags": self.tags}
-
-    def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over the tags."""
-        self.tags = list(state["tags"])
+        ids = strings.mapped(target_ids(strings.distinct, known=self.tags))
+        if self.span_scheme is not None:
+            repaired = repaired_ids(ids.values, strings, tags=self.tags, scheme=self.span_scheme, column=self.column)
+            ids = Ragged(repaired, ids.offsets)
+        return EncodedIds(ids, padding=NO_TARGET)
 
 
-def mended(ids: np.ndarray, strings: StringColumn, *, tags: list[str], scheme: Scheme, column: str) -> np.ndarray:
-    """Return the ids of the tags `strings`, those of records that break the scheme read leniently and written again."""
+def tags_to_learn(counts: Mapping[str, int], *, scheme: Scheme | None) -> list[str]:
+    """Return the tags that a head should know, given the number of occurrences of each tag in training.
+
+    Without a scheme: the tags, most frequent first. With a scheme: `O`, then all tags of the scheme for the labels that occur,
+    so that a span of any length can be encoded.
+    """
+    if scheme is None:
+        return by_frequency(counts)
+    return scheme.tags_of(sorted({span.label for tag in counts for span in scheme.spans([tag])}))
+
+
+def repaired_ids(ids: np.ndarray, strings: StringColumn, *, tags: list[str], scheme: Scheme, column: str) -> np.ndarray:
+    """Return the ids of the tags `strings`; records that break the scheme are read leniently and encoded again."""
     codes = strings.codes
-    ids_by_tag = {tag: i for i, tag in enumerate(tags)}
-    ids, n_mended = ids.copy(), 0
-    for row in _rows_in_violation(strings.distinct, codes, scheme=scheme):
-        place = slice(int(codes.offsets[row]), int(codes.offsets[row + 1]))
-        found = scheme.spans([strings.distinct[code] for code in codes.values[place]])
-        ids[place] = [ids_by_tag.get(tag, NO_TARGET) for tag in scheme.encode(found, n_steps=place.stop - place.start)]
-        n_mended += 1
-    if n_mended:
-        log.warning("%d records break the %s scheme in column %r; read leniently", n_mended, scheme.name, column)
+    ids = ids.copy()
+    rows = _rows_in_violation(strings.distinct, codes, scheme=scheme)
+    for row in rows:
+        steps = slice(int(codes.offsets[row]), int(codes.offsets[row + 1]))
+        found = scheme.spans([strings.distinct[code] for code in codes.values[steps]])
+        ids[steps] = target_ids(scheme.encode(found, n_steps=steps.stop - steps.start), known=tags)
+    if rows:
+        log.warning("%d records break the %s scheme in column %r; read leniently", len(rows), scheme.name, column)
     return ids
 
 
 def _rows_in_violation(distinct: list[str], codes: Ragged, *, scheme: Scheme) -> list[int]:
-    """Return the rows with a first tag, a last tag or a pair of tags that the scheme forbids."""
+    """Return the rows whose first tag, last tag or pair of neighbours the scheme forbids."""
     if not len(codes.values):
         return []
+    # All records at once: `Scheme.violations` for each of them would take most of the time of `encode`.
     allowed = scheme.transitions(distinct)
     lengths = codes.lengths
     row_of = np.repeat(np.arange(len(lengths)), lengths)
+    # the last tag of a row and the first of the next row are not neighbours
     pair_fits = allowed.step[codes.values[:-1], codes.values[1:]] | (row_of[:-1] != row_of[1:])
     filled = np.flatnonzero(lengths)
     firsts, lasts = codes.values[codes.offsets[filled]], codes.values[codes.offsets[filled + 1] - 1]

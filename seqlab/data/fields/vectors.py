@@ -1,4 +1,4 @@
-"""Words of a file of pretrained vectors: every one of them keeps its id, whether training saw it or not."""
+"""Words with pretrained vectors; all words of the files are known, whether or not they occur in training."""
 
 import logging
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float
 
-from seqlab.data.columns import Columns, Ragged
+from seqlab.data.columns import Columns
 from seqlab.data.fields.base import Field
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.fields.word_views import get_view
@@ -22,18 +22,23 @@ log = logging.getLogger(__name__)
 @final
 @dataclass
 class VectorField(Field):
-    """Ids of words in files of word vectors; a word that is not there as written is looked up by `fallback_view`."""
+    """Ids of words in files of word vectors.
+
+    Args:
+        column: Column with one word per step.
+        paths: GloVe, word2vec or fastText files, which may be gzipped; the first vector of a word counts.
+        fallback_view: View (see `word_views`) to look up words that are not in the files, such as ``lower``.
+    """
 
     column: str
     paths: list[str]
-    """GloVe, word2vec or fastText files, gzip too; of a word in several files the first counts."""
     fallback_view: str
     vocabulary: Vocabulary = field(init=False, repr=False)
     matrix: Float[np.ndarray, "word feature"] = field(init=False, repr=False)
-    """Vectors by id; the rows of padding and unknown words are zero."""
+    """Vectors by id; the rows of padding and unknown are zero."""
 
     def fit(self, columns: Columns) -> None:
-        """Read the files, and say how many of the training words they hold."""
+        """Read the files, and log their coverage of the training records."""
         vectors = read_vectors([Path(path) for path in self.paths])
         self.vocabulary = Vocabulary(vectors.words)
         reserved = np.zeros((N_RESERVED, vectors.matrix.shape[1]), dtype=np.float32)
@@ -41,24 +46,19 @@ class VectorField(Field):
         strings = columns.strings(self.column)
         is_known = self._ids(strings.distinct) >= N_RESERVED
         share = strings.counts[is_known].sum() / max(1, strings.counts.sum())
-        log.info("pretrained vectors hold %.1f %% of the training tokens", 100 * share)
+        log.info("pretrained vectors cover %.1f %% of the training tokens", 100 * share)
 
     def encode(self, columns: Columns) -> EncodedIds:
-        """Return the id of every step's word."""
         strings = columns.strings(self.column)
-        ids = self._ids(strings.distinct)
-        return EncodedIds(Ragged(ids[strings.codes.values], strings.codes.offsets), padding=PADDING)
+        return EncodedIds(strings.mapped(self._ids(strings.distinct)), padding=PADDING)
 
     def state(self) -> Mapping[str, Any]:
-        """Return the words."""
         return {"items": self.vocabulary.items}
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Return the vectors."""
         return {"matrix": self.matrix}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over words and vectors."""
         self.vocabulary = Vocabulary(state["items"])
         self.matrix = arrays["matrix"]
 

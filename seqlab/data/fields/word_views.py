@@ -1,4 +1,4 @@
-"""Views of a word: pure functions from a word to the string that stands for it in a vocabulary."""
+"""Views of words, such as shapes and affixes: pure functions from strings to strings."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,10 +15,10 @@ _LENGTH_BOUNDS = {4: "4", 6: "5-6", 9: "7-9", 14: "10-14"}
 
 
 def get_view(name: str) -> View:
-    """Return the view called `name`: one of VIEWS, or one of AFFIX_VIEWS with a number of characters (`suffix:3`).
+    """Return the view called `name`: one of VIEWS, or of AFFIX_VIEWS with a number of characters (``suffix:3``).
 
     Raises:
-        ConfigError: there is no such view.
+        ConfigError: the name is unknown.
     """
     if name in VIEWS:
         return VIEWS[name]
@@ -30,7 +30,7 @@ def get_view(name: str) -> View:
 
 
 def identity(word: str) -> str:
-    """Return the word as it is."""
+    """Return the word unchanged."""
     return word
 
 
@@ -40,19 +40,19 @@ def lower(word: str) -> str:
 
 
 def digits(word: str) -> str:
-    """Return the word in lower case with 0 for every digit: years and prices fall together by length."""
+    """Return the word in lower case with 0 for each digit, so that years, for example, share one id."""
     return _DIGIT.sub("0", word.lower())
 
 
 def shape(word: str) -> str:
-    """Return X for upper case, x for lower case, o for other letters and d for digits, runs cut to 3 (`Xxxx-dd`)."""
+    """Return X for upper case, x for lower case, o for other letters and d for digits, at most 3 in a row (``Xxxx-dd``)."""
     return _SHAPE_RUN.sub(r"\1\1\1", "".join(map(_char_shape, word)))
 
 
 def case(word: str) -> str:
-    """Return lower, title, upper or mixed by the word's cased letters; digit or other where it has none.
+    """Return lower, title, upper or mixed; for a word without cased letters, digit or other.
 
-    One upper-case letter alone (`I`) is title.
+    A single upper-case letter (``I``) is title.
     """
     cased = [char for char in word if char.isupper() or char.islower() or char.istitle()]
     if not cased:
@@ -66,7 +66,7 @@ def case(word: str) -> str:
 
 
 def length(word: str) -> str:
-    """Return the bucket of the number of characters: 0 to 4 exactly, then 5-6, 7-9, 10-14, 15+."""
+    """Return the number of characters: 0 to 4 exactly, then 5-6, 7-9, 10-14, 15+."""
     n_chars = len(word)
     if n_chars < min(_LENGTH_BOUNDS):
         return str(n_chars)
@@ -74,12 +74,12 @@ def length(word: str) -> str:
 
 
 def prefix(word: str, *, n_chars: int) -> str:
-    """Return the first characters of the word in lower case; the whole word where it is shorter."""
+    """Return the first characters of the word in lower case, or the whole word if it is shorter."""
     return word.lower()[:n_chars]
 
 
 def suffix(word: str, *, n_chars: int) -> str:
-    """Return the last characters of the word in lower case; the whole word where it is shorter."""
+    """Return the last characters of the word in lower case, or the whole word if it is shorter."""
     return word.lower()[-n_chars:]
 
 
@@ -97,4 +97,4 @@ VIEWS: Mapping[str, View] = {view.__name__: view for view in (identity, lower, d
 """Views by name."""
 
 AFFIX_VIEWS: Mapping[str, Callable[..., str]] = {"prefix": prefix, "suffix": suffix}
-"""Views that take a number of characters, `prefix:N`."""
+"""Views with a number of characters, such as ``prefix:3``."""

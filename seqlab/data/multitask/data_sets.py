@@ -1,4 +1,4 @@
-"""Several data sets in one run: a config and the records of each, by name."""
+"""Several data sets in one run: their configs and records by name."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,17 @@ from seqlab.data.splits import read_splits
 from seqlab.errors import ConfigError, DataError
 
 UNNAMED = ""
-"""Name of the data set of a run that has one, by a config that is no list of sets."""
+"""Name of the data set of a run without `data.sets`."""
 _OWN = ("reader", "dir", "splits", "holdout", "scheme")
-"""What every data set says, as the options of `conf/data` do."""
+"""Required keys of a data set, as in the options of ``conf/data``."""
 _FURTHER = ("heads", "columns", "weight", "suits", "name")
 
 
 def set_configs(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config of each data set of `data` by name.
+    """Return the configs of the data sets in `data` by name.
 
-    Raises: ConfigError where there is no set, and for a set that lacks a key or has one that nothing reads.
+    Raises:
+        ConfigError: there is no data set, or one has a missing or unknown key.
     """
     if "sets" not in data:
         return {UNNAMED: data}
@@ -33,34 +34,41 @@ def set_configs(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def set_path(name: str) -> str:
-    """Return where the config of data set `name` stands."""
+    """Return the config path of the data set `name`."""
     return f"data.sets.{name}" if name else "data"
 
 
 def read_sets(
     data: Mapping[str, Any], *, targets: frozenset[str], seed: int, fold: Fold | None = None
 ) -> dict[str, dict[str, datasets.Dataset]]:
-    """Return the splits of each data set, their columns under the names that `columns` of the set gives them.
+    """Return the splits of each data set, with columns renamed by `columns` of its config.
 
-    With a `fold`, that part of each set's training records is its test split.
+    Args:
+        data: The data config.
+        targets: Allow-list of `build`.
+        seed: Selects the held-out records.
+        fold: Part of the training records of each set that becomes its test split; None: use the splits.
 
-    Raises: DataError for files that are missing or wrong; ConfigError for settings that are, and without a `train` split.
+    Raises:
+        DataError: a file is missing or faulty.
+        ConfigError: a setting is invalid, or a set has no `train` split.
     """
     sets = {}
     for name, node in set_configs(data).items():
         path = set_path(name)
         splits = read_splits(node, targets=targets, seed=seed, path=path, fold=fold)
         if "train" not in splits:
-            raise ConfigError(f"{path}.splits.train is null; expected a file to learn from; set {path}.splits.train=…")
+            raise ConfigError(f"{path}.splits.train is null; expected a file to train on; set {path}.splits.train=…")
         renames = node.get("columns") or {}
         sets[name] = {split: renamed(records, renames, path=path) for split, records in splits.items()}
     return sets
 
 
 def renamed(records: datasets.Dataset, columns: Mapping[str, str], *, path: str) -> datasets.Dataset:
-    """Return `records` with each of `columns`, new name -> name that the reader gives, under its new name.
+    """Rename `columns` (new name -> old name); an existing column with a new name is dropped.
 
-    A column that bore the new name is left out. Raises: DataError for a column that is not there.
+    Raises:
+        DataError: a column does not exist.
     """
     absent = [old for old in columns.values() if old not in records.column_names]
     if absent:
@@ -71,13 +79,13 @@ def renamed(records: datasets.Dataset, columns: Mapping[str, str], *, path: str)
 
 
 def turns_of(data: Mapping[str, Any]) -> Turns:
-    """Return how often each data set has its turn in training."""
+    """Return the shares of the data sets in training."""
     weights = {name: node["weight"] for name, node in set_configs(data).items() if "weight" in node}
     return Turns(temperature=data.get("temperature", 1.0), weights=weights)
 
 
 def score_names(heads: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
-    """Return by data set what the scores of each of its `heads` go by: the head, and `head@set` where several sets serve it."""
+    """Return the names of the scores of each head by data set: the head, or ``head@set`` if several sets train it."""
     served = [head for own in heads.values() for head in own]
     return {name: {head: f"{head}@{name}" if served.count(head) > 1 else head for head in own} for name, own in heads.items()}
 
@@ -87,7 +95,7 @@ def _check(name: str, node: object) -> None:
     if not re.fullmatch(r"\w[\w-]*", name):
         raise ConfigError(f"data.sets has {name!r}; expected a name of letters, digits, _ and -")
     if not isinstance(node, Mapping):
-        raise ConfigError(f"{path} is {node!r}; expected what an option of conf/data has: +data@{path}=conll")
+        raise ConfigError(f"{path} is {node!r}; expected the content of an option of conf/data: +data@{path}=conll")
     lacking = [key for key in _OWN if key not in node]
     if lacking:
         raise ConfigError(f"{path} lacks {', '.join(lacking)}; start from an option of conf/data: +data@{path}=conll")

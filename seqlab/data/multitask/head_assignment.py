@@ -1,4 +1,4 @@
-"""Which heads each data set serves: their labels are learned from its records alone, and scored on them."""
+"""Assignment of heads to data sets: a head is trained and evaluated on its data sets only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,28 +17,28 @@ from seqlab.data.pairs import one_after_another
 from seqlab.errors import ConfigError, DataError
 
 Splits: TypeAlias = Mapping[str, datasets.Dataset]
-"""Records of a data set by split."""
+"""Split -> records of a data set."""
 
 
 @final
 @dataclass(frozen=True)
 class Claims:
-    """The heads that each data set serves, and the targets of heads; of a run without named sets, no targets."""
+    """The heads of each data set, and the targets of the heads (none in a run without named data sets)."""
 
     heads: Mapping[str, Sequence[str]]
-    """By data set."""
+    """Data set -> heads."""
     targets: Mapping[str, Field]
-    """By head, not fitted."""
+    """Head -> unfitted target."""
 
     def fit(self, fields: Fields, sets: Mapping[str, Splits]) -> None:
-        """Let every field learn from the training records of all sets that have its column and may show it."""
+        """Fit each field to the training records of all data sets that have its column, unless it is withheld from them."""
         for field in fields:
             own = [splits["train"] for name, splits in sets.items() if field.key not in self.withheld(name)]
             sides = [side for records in own for side in fields.sides(records)]
             field.fit(Columns(one_after_another(sides, column=field.column)))
 
     def encode(self, fields: Fields, sets: Mapping[str, Splits]) -> dict[str, Split]:
-        """Return the encoded records by split; a set's lack the targets of heads that it does not serve."""
+        """Encode the records of each split; those of a data set lack the targets of heads of other sets."""
         if UNNAMED in sets:
             return {split: fields.encode(records) for split, records in sets[UNNAMED].items()}
         by_split: dict[str, dict[str, EncodedRecords]] = {}
@@ -49,7 +49,7 @@ class Claims:
         return {split: JoinedRecords(parts) for split, parts in by_split.items()}
 
     def withheld(self, data_set: str) -> frozenset[str]:
-        """Return the keys of the fields that only heads of other sets learn."""
+        """Return the keys of the targets that only heads of other data sets use."""
         own = {self.targets[head].key for head in self.heads[data_set] if head in self.targets}
         return frozenset(target.key for target in self.targets.values()) - own
 
@@ -57,10 +57,18 @@ class Claims:
 def claims_of(
     heads: Mapping[str, Any], configs: Mapping[str, Any], sets: Mapping[str, Splits], *, targets: frozenset[str]
 ) -> Claims:
-    """Return which of `heads`, the configs of heads by name, each data set serves: `heads` of its config, else all that fit.
+    """Return the heads of each data set: those in `heads` of its config, else all whose column it has.
 
-    Raises: ConfigError for a head that no set serves or that is not there, for heads of different sets that cannot be told
-        apart, and for span schemes that differ; DataError for a set that lacks the column of a head that it claims.
+    Args:
+        heads: Configs of the heads by name.
+        configs: Configs of the data sets by name.
+        sets: Records of the data sets by name.
+        targets: Allow-list of `build`.
+
+    Raises:
+        ConfigError: a head is unknown or has no data set, two heads of different sets have the same target, or the span
+            schemes of a head and its data differ.
+        DataError: a data set lacks the column of one of its heads.
     """
     if UNNAMED in sets:
         return Claims({UNNAMED: list(heads)}, {})
@@ -108,7 +116,7 @@ def _check_served(claimed: Mapping[str, Sequence[str]], learned: Mapping[str, Fi
 
 
 def _check_apart(claimed: Mapping[str, Sequence[str]], learned: Mapping[str, Field]) -> None:
-    """Refuse two heads that share a target and no data sets: both would learn from the records of either."""
+    """Raise if two heads share a target but not their data sets: both would train on the records of either."""
     owners = {head: [name for name, own in claimed.items() if head in own] for head in learned}
     seen: dict[str, str] = {}
     for head, target in learned.items():
@@ -123,7 +131,7 @@ def _check_apart(claimed: Mapping[str, Sequence[str]], learned: Mapping[str, Fie
 
 
 def _check_scheme(head: str, target: Field, config: Mapping[str, Any], *, path: str) -> None:
-    """Refuse a head that reads the set's tags in another span scheme than they are in."""
+    """Raise if a head expects the tags of a data set in another span scheme."""
     renames = config.get("columns") or {}
     tags = next((new for new, old in renames.items() if old == "tags"), "tags")
     if target.column == tags and hasattr(target, "scheme") and target.scheme != config["scheme"]:

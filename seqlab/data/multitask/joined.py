@@ -1,4 +1,4 @@
-"""Records of several data sets as one split, from which every batch is cut out of one set."""
+"""Records of several data sets as one split, with batches of one data set each."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +13,11 @@ from seqlab.data.batch import Batch, EncodedRecords
 
 @final
 class JoinedRecords:
-    """The records of `parts`, by data set; rows count through, set after set."""
+    """The records of several data sets; rows are numbered through, set after set.
+
+    Args:
+        parts: Data set -> records.
+    """
 
     def __init__(self, parts: Mapping[str, EncodedRecords]) -> None:
         self.parts = parts
@@ -24,21 +28,21 @@ class JoinedRecords:
 
     @cached_property
     def starts(self) -> Int[np.ndarray, " part"]:
-        """First row of each set, and the number of all rows."""
+        """First row of each data set, and the number of all rows."""
         return np.cumsum([0, *map(len, self.parts.values())])
 
     @cached_property
     def lengths(self) -> Int[np.ndarray, " row"]:
-        """Steps of each record."""
+        """Steps per record."""
         return np.concatenate([part.lengths for part in self.parts.values()])
 
     @property
     def n_steps(self) -> int:
-        """Real steps of all records, of all sides."""
+        """Number of real steps of all records, of both sides."""
         return sum(part.n_steps for part in self.parts.values())
 
     def batch(self, rows: Int[np.ndarray, " batch"]) -> Batch:
-        """Return the records in `rows`, all of one set, as padded tensors; the batch names the set and counts rows in it."""
+        """Return the records in `rows`, all of one data set, as a batch with its name and rows within it."""
         first, last = np.searchsorted(self.starts, [rows.min(), rows.max()], side="right").tolist()
         assert first == last, f"rows {rows.min()} to {rows.max()} are of several data sets"
         name = list(self.parts)[first - 1]
@@ -46,4 +50,4 @@ class JoinedRecords:
 
 
 Split: TypeAlias = EncodedRecords | JoinedRecords
-"""The encoded records of a split: of one data set without a name, or of several."""
+"""The encoded records of a split, of one data set or several."""

@@ -1,4 +1,4 @@
-"""Data sets by turns: the batches of an epoch, each of one set, in an order that is a pure function of (seed, epoch)."""
+"""Batches of several data sets: each batch has records of one, in an order that is a pure function of (seed, epoch)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from typing import TypeAlias, final
 import numpy as np
 from jaxtyping import Int
 
-from seqlab.data.batch import EncodedRecords
 from seqlab.data.batching import shuffled_batches, sorted_batches
 from seqlab.data.multitask.joined import Split
 from seqlab.errors import ConfigError
@@ -20,12 +19,14 @@ Batches: TypeAlias = list[Int[np.ndarray, " _"]]
 @final
 @dataclass(frozen=True)
 class Turns:
-    """How the batches of an epoch are shared out: in proportion to `weights` times a set's own number ** (1 / temperature).
+    """Shares of the data sets in an epoch, proportional to weight · n_batches ** (1 / temperature).
 
-    A set without a weight has 1. At temperature 1 and equal weights every set is gone through once an epoch; the higher the
-    temperature, the more equal are the shares.
+    Args:
+        temperature: Above 0. With 1 and equal weights, an epoch has each record once; higher values make the shares more equal.
+        weights: Data set -> weight above 0; 1 for those that are missing.
 
-    Raises: ConfigError for a temperature or a weight that is not above 0.
+    Raises:
+        ConfigError: the temperature or a weight is not above 0.
     """
 
     temperature: float
@@ -38,23 +39,23 @@ class Turns:
                 raise ConfigError(f"{name} is {value!r}; expected a number above 0")
 
     def counts(self, n_batches: Mapping[str, int]) -> dict[str, int]:
-        """Return how many batches each set gives to an epoch of as many as there are; at least one each."""
+        """Return the number of batches of each data set in an epoch, at least 1; their sum is that of `n_batches`."""
         most = max(n_batches.values())
         sizes = {name: (n / most) ** (1 / self.temperature) for name, n in n_batches.items()}
         shares = np.asarray([self.weights.get(name, 1.0) * size for name, size in sizes.items()])
         exact = sum(n_batches.values()) * shares / shares.sum()
-        whole = np.floor(exact + 1e-9).astype(int)
+        whole = np.floor(exact + 1e-9).astype(int)  # 2.9999999 is 3 with rounding errors
         n_left = sum(n_batches.values()) - int(whole.sum())
         whole[np.argsort(whole - exact, kind="stable")[:n_left]] += 1
         return dict(zip(n_batches, np.maximum(whole, 1).tolist(), strict=True))
 
 
 BY_SIZE = Turns(temperature=1.0, weights={})
-"""Every set once an epoch."""
+"""Each record once per epoch."""
 
 
 def training_order(records: Split, epoch: int, *, max_tokens: int, seed: int, turns: Turns) -> Batches:
-    """Return the batches of an epoch; of a single set those of `shuffled_batches`, as they are."""
+    """Return the batches of an epoch; for a single data set, those of `shuffled_batches`."""
     own = [
         shuffled_batches(part.sizes, max_tokens=max_tokens, seed=seed, epoch=epoch, stream=(i, 0) if i else ())
         for i, part in enumerate(records.parts.values())
@@ -68,19 +69,19 @@ def training_order(records: Split, epoch: int, *, max_tokens: int, seed: int, tu
     batches = _counted_through([batches[:n] for batches, n in zip(own, wanted.values(), strict=True)], records)
     if len(batches) == 1:
         return batches[0]
+    # the number of sets is part of the seed, as the order of a single set uses (seed, epoch)
     mixed = list(chain.from_iterable(batches))
     return [mixed[i] for i in np.random.default_rng([seed, epoch, len(batches)]).permutation(len(mixed))]
 
 
 def evaluation_order(records: Split, *, max_tokens: int) -> Batches:
-    """Return batches of all records, longest first; the sets take turns, so that the first few batches show several."""
+    """Return batches of all records, longest first, alternating between data sets so that the first few cover all."""
     own = [sorted_batches(part.sizes, max_tokens=max_tokens) for part in records.parts.values()]
     rounds = zip_longest(*_counted_through(own, records))
     return [rows for one_each in rounds for rows in one_each if rows is not None]
 
 
 def _counted_through(batches: Sequence[Batches], records: Split) -> list[Batches]:
-    """Return the batches of each set with its rows counted as in `records`."""
-    sizes: list[EncodedRecords] = list(records.parts.values())
-    starts = np.cumsum([0, *map(len, sizes)])
+    """Return the batches of each data set with its rows numbered as in `records`."""
+    starts = np.cumsum([0, *map(len, records.parts.values())])
     return [[rows + start for rows in own] for own, start in zip(batches, starts, strict=False)]

@@ -1,7 +1,7 @@
-"""The file formats of word vectors, told apart by content: GloVe, word2vec (text and binary) and fastText `.vec`.
+"""File formats of word vectors, detected by content: GloVe, word2vec (text and binary) and fastText ``.vec``.
 
-Text formats put a word and its values on a line, separated by single spaces. As words may hold spaces themselves
-(GloVe 840B, fastText), lines are split from the right.
+Text formats have a word and its values on each line, separated by single spaces. Words may contain spaces themselves (GloVe
+840B, fastText), so lines are split from the right.
 """
 
 import gzip
@@ -23,7 +23,7 @@ from seqlab.errors import DataError
 
 Vector: TypeAlias = Float[np.ndarray, " feature"]
 _Line: TypeAlias = tuple[str, bytes]
-"""Where it stands (`path:line`) and its bytes, without the line end."""
+"""Its place (``path:line``) and its bytes without the line end."""
 
 _HEADER = re.compile(rb"(\d{1,12}) (\d{1,6})\s*")
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -38,10 +38,10 @@ _FLOAT_SIZE = 4
 
 
 def read_entries(path: Path) -> Generator[tuple[bytes, Vector], None, None]:
-    """Yield each word of the file (undecoded) and its float32 vector, in file order, repeated words included.
+    """Yield each word of the file as bytes and its float32 vector, in file order, with repeated words.
 
     Raises:
-        DataError: the file is missing, empty, damaged or of no known format, or a value is not a finite number.
+        DataError: the file is missing, empty, damaged or in an unknown format, or a value is not a finite number.
     """
     try:
         with _open(path) as stream:
@@ -59,6 +59,7 @@ def _open(path: Path) -> io.BufferedReader:
         raise DataError(f"{path}: is {_FOREIGN_MAGIC[magic]}")
     if magic.startswith(_GZIP_MAGIC):
         return io.BufferedReader(gzip.open(path), _BUFFER_SIZE)
+    # unbuffered below, so that `peek` of this buffer sees enough of the file
     return io.BufferedReader(path.open("rb", buffering=0), _BUFFER_SIZE)
 
 
@@ -78,13 +79,13 @@ def _stream_entries(stream: io.BufferedReader, path: Path) -> Iterator[tuple[byt
 
 
 def _is_binary(stream: io.BufferedReader, width: int) -> bool:
-    """Tell word2vec's binary format from its text format by the bytes after the header, without consuming them."""
+    """Return whether word2vec data is binary, judged by the bytes after the header, which are not consumed."""
     sample = stream.peek()
     _, *fields = sample.split(b"\n", 1)[0].rstrip(b" \r").rsplit(b" ", width)
     if fields and all(map(_is_number, fields)):
         return False
     try:
-        getincrementaldecoder("utf-8")().decode(sample)  # forgives a character cut off at the end of the sample
+        getincrementaldecoder("utf-8")().decode(sample)  # incremental: the sample may end inside a character
     except UnicodeDecodeError:
         return True
     return sample.translate(None, _CONTROL_BYTES) != sample
@@ -107,13 +108,13 @@ def _text_entries(lines: Iterator[_Line], path: Path, *, width: int) -> Iterator
         if len(fields) != width:
             raise DataError(
                 f"{where}: {_shown(word)} has {len(fields)} values; expected {width}, separated by single spaces; "
-                "mend or delete the line"
+                "correct or delete the line"
             )
         yield word, _finite(where, word, _parse(where, fields))
 
 
 def _commonest_width(head: list[_Line]) -> int:
-    """Return the width that most of the first lines have: words with spaces, and damaged lines, are rare."""
+    """Return the most common width of the first lines: words with spaces and damaged lines are rare."""
     [(width, _)] = Counter(line.count(b" ") for _, line in head).most_common(1)
     if not width:
         where, line = head[0]
@@ -128,7 +129,7 @@ def _parse(where: str, fields: list[bytes]) -> Vector:
         culprit = next(field for field in fields if not _is_number(field))
         raise DataError(
             f"{where}: {_shown(culprit)} is not a number; expected {len(fields)} numbers after the word; "
-            "mend or delete the line"
+            "correct or delete the line"
         ) from None
 
 
@@ -141,14 +142,14 @@ def _is_number(field: bytes) -> bool:
 
 
 def _finite(where: str, word: bytes, vector: Vector) -> Vector:
-    # The sum of squares is much cheaper than a test of each value; it may overflow, so it only raises suspicion.
+    # The sum of squares is much cheaper than a test of each value, but it may overflow, so a failure is checked again.
     if not math.isfinite(vector @ vector) and not np.isfinite(vector).all():
         raise DataError(f"{where}: the vector of {_shown(word)} holds a NaN or an infinity; expected finite numbers")
     return vector
 
 
 def _counted(entries: Iterator[tuple[bytes, Vector]], path: Path, *, n_words: int) -> Iterator[tuple[bytes, Vector]]:
-    """Yield the entries, then check the header's promise."""
+    """Yield the entries, then compare their number with the header."""
     n_found = 0
     for entry in entries:
         n_found += 1
@@ -156,7 +157,7 @@ def _counted(entries: Iterator[tuple[bytes, Vector]], path: Path, *, n_words: in
     if n_found != n_words:
         raise DataError(
             f"{path}:1: the header promises {n_words} words, but the file holds {n_found}; "
-            "download the file again, or mend the number in line 1 if it was cut on purpose"
+            "download the file again, or correct the number in line 1 if you shortened the file"
         )
 
 
@@ -175,7 +176,7 @@ def _binary_entries(stream: io.BufferedReader, path: Path, *, n_words: int, widt
 
 
 def _binary_word(stream: io.BufferedReader) -> bytes:
-    """Read up to the next space; some writers end each vector with a newline, which is then in front of the word."""
+    """Read up to the next space; some writers end vectors with a newline, which then precedes the word."""
     letters = bytearray()
     while (letter := stream.read(1)) not in (b" ", b""):
         letters += letter

@@ -1,4 +1,4 @@
-"""Pretrained word vectors: several files in, distinct words and one matrix out."""
+"""Pretrained word vectors from several files as one matrix."""
 
 import logging
 from collections import Counter
@@ -20,41 +20,36 @@ _LOG = logging.getLogger(__name__)
 @final
 @dataclass(frozen=True, slots=True)
 class WordVectors:
-    """Distinct words, in the order of the files, and a float32 vector for each."""
+    """Distinct words in file order, and their float32 vectors."""
 
     words: list[str]
     matrix: Float[np.ndarray, "word feature"]
 
-    @property
-    def width(self) -> int:
-        """Number of features of a vector."""
-        return int(self.matrix.shape[1])
-
 
 def read_vectors(paths: Sequence[Path]) -> WordVectors:
-    r"""Return the word vectors of all files; a word's first vector wins, in the order of the files.
+    r"""Return the word vectors of all files; the first vector of a word counts.
 
-    GloVe text, word2vec text and binary, and fastText `.vec` are told apart by content, each also gzipped.
-    Words with several different vectors are counted in a logged warning, and so are those that are not valid UTF-8;
-    the latter get their odd bytes written out (`\xe9`).
+    The format is detected by content: GloVe text, word2vec text and binary, or fastText ``.vec``, which may be gzipped. Words
+    with several different vectors, and words that are not valid UTF-8, are counted in a warning; the latter keep their invalid
+    bytes as escapes (``\xe9``).
 
     Raises:
-        DataError: a file is missing, empty, damaged, of no known format, holds a value that is not a finite number,
-            or disagrees with another file about the width.
+        DataError: a file is missing, empty, damaged or in an unknown format, has a value that is not a finite number, or has
+            another width than the first file.
     """
     if not paths:
         raise DataError("paths is empty; expected at least one file of word vectors")
     rows: dict[str, int] = {}
-    matrix = bytearray()  # grows in place, so that the matrix is never held twice
+    matrix = bytearray()  # grows in place, so that there is never a second copy of the matrix
     width = 0
-    with np.errstate(over="ignore", invalid="ignore"):  # the reader finds what is not finite
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers that are not finite are reported by the reader
         for path in paths:
             width = _add_file(path, rows, matrix, width=width, first_path=paths[0])
     return WordVectors(list(rows), np.frombuffer(matrix, dtype=np.float32).reshape(len(rows), width))
 
 
 def _add_file(path: Path, rows: dict[str, int], matrix: bytearray, *, width: int, first_path: Path) -> int:
-    """Append the new words of one file to `rows` and their vectors to `matrix`; return the width (0 = unknown)."""
+    """Append the new words of one file to `rows` and their vectors to `matrix`; return the width (0 if unknown)."""
     n_before = len(rows)
     counts: Counter[str] = Counter()
     with closing(read_entries(path)) as entries:
@@ -62,7 +57,7 @@ def _add_file(path: Path, rows: dict[str, int], matrix: bytearray, *, width: int
             if width and len(vector) != width:
                 raise DataError(
                     f"{path}: vectors have width {len(vector)}, those of {first_path} have width {width}; "
-                    "expected one width; leave one of the two files out"
+                    "expected one width; remove one of the two files"
                 )
             width = len(vector)
             word = raw_word.decode("utf-8", errors="backslashreplace")

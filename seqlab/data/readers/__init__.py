@@ -1,4 +1,4 @@
-"""Readers: files in, records out."""
+"""Readers turn files into records."""
 
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.characters import CharactersReader

@@ -1,4 +1,4 @@
-"""Words against the text they came from: character offsets, end exclusive, or None where the two do not agree."""
+"""Alignment of words with their text: character offsets, end exclusive."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -10,11 +10,14 @@ Offsets: TypeAlias = list[list[int]]
 def align_words(
     text: str, words: Sequence[str], *, misc: Sequence[str], ranges: Mapping[int, tuple[int, str, str]]
 ) -> Offsets | None:
-    """Return each word's offsets in `text`, spaces where CoNLL-U has them, or None where the words do not follow it.
+    """Return the offsets of each word in `text` by the spacing rules of CoNLL-U; None if words and text do not match.
 
-    `misc` says where no space follows (``SpaceAfter=No``). `ranges` maps the index of a multiword token's first word to
-    (index after its last word, form, misc). Its words get their own offsets where together they spell the form, else
-    all of them the offsets of the whole form.
+    Args:
+        text: The ``# text`` of the sentence.
+        words: Forms of the words.
+        misc: MISC of each word; ``SpaceAfter=No`` means that no space follows.
+        ranges: Index of the first word of each multiword token -> (index after its last word, form, MISC). If its words
+            concatenate to the form, each gets its own offsets; otherwise all get the offsets of the form.
     """
     offsets: Offsets = []
     position = 0
@@ -29,12 +32,12 @@ def align_words(
         if position < len(text) and "SpaceAfter=No" not in form_misc:
             if not text[position].isspace():
                 return None
-            position += len(text) - position - len(text[position:].lstrip())
+            position = len(text) - len(text[position:].lstrip())  # one or more characters of white space
     return offsets if position == len(text) else None
 
 
 def find_words(text: str, words: Sequence[str]) -> Offsets | None:
-    """Return each word's offsets in `text`, whatever white space lies between, or None where something else does."""
+    """Return the offsets of each word in `text`; None if anything but white space lies between the words."""
     offsets: Offsets = []
     position = 0
     for word in words:

@@ -1,39 +1,89 @@
-"""Rows of text files whose columns a character keeps apart."""
+"""Delimited text: rows of cells, as in CSV and TSV files."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import final
 
 from seqlab.data.readers.source import Source
 from seqlab.errors import ConfigError
 
 
-def check_characters(*, separator: str, quote: str | None) -> None:
-    """Refuse a separator or a quote of several characters; a separator may be auto."""
-    for name, value in (("separator", separator if separator != "auto" else ","), ("quote", quote or '"')):
-        if len(value) != 1:
-            raise ConfigError(f"{name} is {value!r}; expected one character; e.g. data.reader.{name}='|'")
+@final
+class DelimitedText:
+    """Reads rows of cells.
 
+    Args:
+        separator: The character between cells, or ``auto``: a comma in .csv files, a tab in .tsv files, else `fallback`.
+        quote: The character around cells that contain separators or line breaks; None if cells are never quoted.
+        fallback: The separator of other files with ``auto``.
 
-def text_rows(source: Source, *, separator: str, quote: str | None) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line where each row begins, and its cells; a row that breaks the quoting is a fault.
-
-    A `separator` of auto is a tab for .tsv, else a comma. `quote` None: no quoting.
+    Raises:
+        ConfigError: `separator` or `quote` is longer than one character, or empty.
     """
-    if separator == "auto":
-        separator = "\t" if source.path.suffix == ".tsv" else ","
-    lines = (f"{line}\n" for line in source.lines())
-    if quote is None:
-        reader = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
-    else:
-        reader = csv.reader(lines, delimiter=separator, quotechar=quote, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
+
+    def __init__(self, *, separator: str, quote: str | None, fallback: str) -> None:
+        for name, value in (("separator", separator if separator != "auto" else fallback), ("quote", quote)):
+            if value is not None and len(value) != 1:
+                raise ConfigError(f"{name} is {value!r}; expected one character, e.g. data.reader.{name}='|'")
+        self._separator = separator
+        self._quote = quote
+        self._fallback = fallback
+
+    def rows(self, source: Source) -> Iterator[tuple[int, list[str]]]:
+        """Yield each row that is not empty, with the number of its first line; a row with broken quotes is a fault."""
+        separator = self._separator
+        if separator == "auto":
+            separator = {".csv": ",", ".tsv": "\t"}.get(source.path.suffix, self._fallback)
+        lines = (f"{line}\n" for line in source.lines())
+        if self._quote is None:
+            reader = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
+        else:
+            reader = csv.reader(lines, delimiter=separator, quotechar=self._quote, strict=True)
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                source.fault(line, f"row cannot be read: {error}; check its quotes, or set data.reader.quote=null")
+                continue
+            if cells:
+                yield line, cells
+
+    def records(
+        self, source: Source, *, settings: Mapping[str, str], header: Sequence[str] | None = None
+    ) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield the first line of each row and its cells by column name; of columns with the same name the first counts.
+
+        A file without a header or rows is a fault, and so is a row of another length than the header.
+
+        Args:
+            source: The file.
+            settings: The columns that must exist, by the setting of the reader that names them.
+            header: The column names of a file without a header row; None if the first row has them.
+        """
+        rows = self.rows(source)
+        start, names = (1, header) if header else next(rows, (1, None))
+        if names is None:
+            source.fault(1, "the file holds no records; expected a header and one record per row")
             return
-        except csv.Error as error:
-            source.fault(line, f"row cannot be read: {error}; check its quotes, or set data.reader.quote=null")
-            continue
-        if cells:
-            yield line, cells
+        if not has_columns(names, settings, line=start, source=source):
+            return
+        line = None
+        for line, cells in rows:
+            if len(cells) == len(names):
+                yield line, dict(zip(reversed(names), reversed(cells), strict=True))
+            else:
+                source.fault(line, f"{len(cells)} column(s); expected {len(names)}, as {list(names)}")
+        if line is None:
+            source.fault(start, "the file holds no records below its header; expected one record per row")
+
+
+def has_columns(names: Sequence[str], settings: Mapping[str, str], *, line: int, source: Source) -> bool:
+    """Return whether `names` contains all columns in `settings` (setting -> column); report the first one that is missing."""
+    for setting, name in settings.items():
+        if name not in names:
+            source.fault(line, f"no column {name!r} among {list(names)}; set data.reader.{setting}")
+            return False
+    return True

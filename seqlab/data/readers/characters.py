@@ -1,4 +1,4 @@
-"""Sentences as their characters, with the words as segments."""
+"""Sentences as sequences of characters, with the words as segments."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +16,14 @@ _KEPT = ("id", "line", "label")
 
 @final
 class CharactersReader(Reader):
-    """Reads what another reader reads, a character a step: the words become `segments`, labelled by one of its columns.
+    """Turns the records of another reader into sequences of characters whose words are labelled `segments`.
 
-    `tokens` are the characters (code points) of the record's text or, where it has none that the words follow, of the words
-    with a space between; `words` are the words. What stands between words belongs to no segment.
+    `tokens` are the characters (code points) of the text; without a text that matches the words, of the words joined by
+    spaces. `words` keeps the words. Characters between words belong to no segment.
+
+    Args:
+        reader: The reader of the file.
+        label_column: Column with one value per word, which labels its segment.
     """
 
     def __init__(self, *, reader: Reader, label_column: str) -> None:
@@ -29,38 +33,37 @@ class CharactersReader(Reader):
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
         """Return the records of `path`.
 
-        Raises: ConfigError where they have no column of that name with one value a word.
+        Raises:
+            ConfigError: the records have no `label_column`.
         """
         records = self._reader.parse(path, report=report)
         for name in ("tokens", self._label_column):
             if name not in records.column_names:
                 has = ", ".join(records.column_names)
                 raise ConfigError(f"data.reader.label_column is {self._label_column!r}; the records have {has}, no {name}")
-        kept = [name for name in _KEPT if name in records.column_names]
-        columns: dict[str, list[Any]] = {name: list(records[name]) for name in kept}
-        laid_out = [_laid_out(record) for record in records]
-        columns["text"] = [text for text, _ in laid_out]
-        columns["tokens"] = [list(text) for text, _ in laid_out]
-        columns["offsets"] = [[[i, i + 1] for i in range(len(text))] for text, _ in laid_out]
+        columns: dict[str, list[Any]] = {name: list(records[name]) for name in _KEPT if name in records.column_names}
+        texts, bounds = zip(*map(_text_and_bounds, records), strict=True) if len(records) else ((), ())
+        columns["text"] = list(texts)
+        columns["tokens"] = list(map(list, texts))
+        columns["offsets"] = [[[i, i + 1] for i in range(len(text))] for text in texts]
         columns["words"] = list(records["tokens"])
         columns["segments"] = [
-            [{"start": start, "end": end, "label": label} for (start, end), label in zip(bounds, labels, strict=True)]
-            for (_, bounds), labels in zip(laid_out, records[self._label_column], strict=True)
+            [{"start": start, "end": end, "label": label} for (start, end), label in zip(of_words, labels, strict=True)]
+            for of_words, labels in zip(bounds, records[self._label_column], strict=True)
         ]
         return records_from_columns(columns)
 
     def unread(self, path: Path) -> list[str]:
-        """Return what the reader within leaves out."""
         return self._reader.unread(path)
 
 
-def _laid_out(record: dict[str, Any]) -> tuple[str, Sequence[Sequence[int]]]:
-    """Return a text and where its words lie in it."""
+def _text_and_bounds(record: dict[str, Any]) -> tuple[str, Sequence[Sequence[int]]]:
+    """Return a text and the start and end of each word in it."""
     text, offsets = record.get("text"), record.get("offsets")
     if text is not None and offsets is not None and all(start < end for start, end in offsets):
         return text, offsets
-    bounds, place = [], 0
+    bounds, start = [], 0
     for word in record["tokens"]:
-        bounds.append((place, place + len(word)))
-        place += len(word) + 1
+        bounds.append((start, start + len(word)))
+        start += len(word) + 1
     return " ".join(record["tokens"]), bounds

@@ -1,9 +1,9 @@
-"""CoNLL-U (Universal Dependencies): ten columns a word, comments, multiword ranges and empty nodes; nothing is lost."""
+"""CoNLL-U (Universal Dependencies): ten columns per word, comments, multiword tokens and empty nodes, all kept."""
 
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -13,18 +13,19 @@ from seqlab.data.readers.alignment import align_words
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.entities import EntityBrackets
 from seqlab.data.readers.source import Report, Source, is_blank
-from seqlab.data.records import Columns, records_from_columns
+from seqlab.data.records import records_from_rows
 from seqlab.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 WORD_COLUMNS = ("tokens", "lemma", "upos", "xpos", "feats", "heads", "deprel", "deps", "misc")
-"""Record columns of the CoNLL-U columns 2 to 10."""
+"""Record columns for columns 2 to 10 of CoNLL-U."""
 _N_COLUMNS = 1 + len(WORD_COLUMNS)
 _TAG_COLUMNS = tuple(name for name in WORD_COLUMNS if name not in ("tokens", "heads"))
 _RANGE_ID = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)")
 _EMPTY_ID = re.compile(r"(0|[1-9][0-9]*)\.[1-9][0-9]*")
 _DOCUMENT_KEYS = ("newdoc", "meta::")
+_TEXT = ("text", "offsets")
 
 
 class _Sentence(NamedTuple):
@@ -35,13 +36,20 @@ class _Sentence(NamedTuple):
 
 @final
 class ConlluReader(Reader):
-    """Reads every column of CoNLL-U; `tags` is a copy of `tags_column` (upos, xpos, deprel …; None: no `tags`).
+    """Reads all columns of CoNLL-U.
 
-    `comment_columns` maps comment keys to record columns (``{"s_type": "label"}``); keys of documents (``newdoc…``,
-    ``meta::…``) hold until the next ``# newdoc``. Ranges (``8-9``) and empty nodes (``8.1``) are kept as whole lines in
-    `multiword` and `empty_nodes`, all comments in `comments`. `offsets` point into ``# text``; None where the words do
-    not follow it. `entity_key` names what in MISC marks entities (``Entity`` in GUM): these become `segments`, which may
-    be nested; those that are no segments of a sentence are told with their number.
+    Multiword tokens (``8-9``) and empty nodes (``8.1``) are kept as whole lines in `multiword` and `empty_nodes`, and all
+    comments in `comments`. `offsets` point into the ``# text`` comment; they are None if the words do not match it.
+
+    Args:
+        tags_column: Column to copy to `tags`: upos, xpos, deprel, lemma, feats, deps or misc; None: no `tags`.
+        comment_columns: Key of a comment -> record column, such as ``{"s_type": "label"}``. Comments about a document
+            (``newdoc…``, ``meta::…``) apply to all its sentences.
+        entity_key: Key of the entity brackets in MISC (``Entity`` in GUM). Entities become `segments`, which may be nested;
+            those that do not lie within a sentence are skipped with a warning. None: no `segments`.
+
+    Raises:
+        ConfigError: `tags_column` is not a column with strings.
     """
 
     def __init__(self, *, tags_column: str | None, comment_columns: dict[str, str], entity_key: str | None) -> None:
@@ -58,7 +66,7 @@ class ConlluReader(Reader):
         entities = None if self._entity_key is None else EntityBrackets(key=self._entity_key, source=source)
         sentences = list(_sentences(source.lines()))
         if not sentences:
-            source.fault(1, "the file holds no sentences; expected ten tab-separated columns a word")
+            source.fault(1, "the file holds no sentences; expected ten tab-separated columns per word")
         for number, sentence in enumerate(sentences, 1):
             metadata = dict(map(_key_value, sentence.comments))
             document = _document_keys(metadata, document)
@@ -67,8 +75,10 @@ class ConlluReader(Reader):
                 record = {"id": metadata.get("sent_id", f"{path.stem}-{number}"), "line": sentence.line, **words}
                 records.append(record | self._chosen(document | metadata, words))
         if entities is not None and (left_out := entities.left_out()):
-            log.warning("%s: entities that are no segments of a sentence were left out: %s", path, left_out)
-        return records_from_columns(_columns(records))
+            log.warning("%s: skipped entities that do not lie within a sentence: %s", path, left_out)
+        if not any(record["text"] for record in records):
+            records = [{name: value for name, value in record.items() if name not in _TEXT} for record in records]
+        return records_from_rows(records)
 
     def _chosen(self, metadata: dict[str, str], words: dict[str, Any]) -> dict[str, Any]:
         chosen: dict[str, Any] = {column: metadata.get(key) for key, column in self._comment_columns.items()}
@@ -79,27 +89,19 @@ class ConlluReader(Reader):
     def _labels_sound(self, sentence: _Sentence, metadata: dict[str, str], *, source: Source) -> bool:
         for key, column in self._comment_columns.items():
             if column == "label" and key not in metadata:
-                what = f"no comment '# {key} = …' to be the label, only {sorted(metadata)}"
+                what = f"no comment '# {key} = …' for the label, only {sorted(metadata)}"
                 source.fault(sentence.line, f"{what}; set data.reader.comment_columns")
                 return False
         return True
 
 
 def _sentences(lines: list[str]) -> Iterator[_Sentence]:
-    comments: list[str] = []
-    rows: list[tuple[int, list[str]]] = []
-    start = 0
-    for number, line in enumerate([*lines, ""], 1):
-        if not line or is_blank(line):
-            if start:
-                yield _Sentence(start, comments, rows)
-            comments, rows, start = [], [], 0
-            continue
-        start = start or number
-        if line.startswith("#"):
-            comments.append(line)
-        else:
-            rows.append((number, line.split("\t")))
+    for is_border, group in groupby(enumerate(lines, 1), key=lambda numbered: is_blank(numbered[1])):
+        if not is_border:
+            block = list(group)
+            comments = [line for _, line in block if line.startswith("#")]
+            rows = [(number, line.split("\t")) for number, line in block if not line.startswith("#")]
+            yield _Sentence(block[0][0], comments, rows)
 
 
 def _key_value(comment: str) -> tuple[str, str]:
@@ -109,17 +111,18 @@ def _key_value(comment: str) -> tuple[str, str]:
 
 def _document_keys(metadata: dict[str, str], document: dict[str, str]) -> dict[str, str]:
     own = {key: value for key, value in metadata.items() if key.startswith(_DOCUMENT_KEYS)}
+    # a new document ends the validity of all comments about the previous one
     starts_document = any(key.startswith("newdoc") for key in own)
     return own if starts_document else document | own
 
 
 def head_numbers(cells: Sequence[str]) -> list[int | None]:
-    """Return the heads that the cells name, None where there is `_`."""
+    """Parse the HEAD column; `_` becomes None."""
     return [None if cell == "_" else int(cell) for cell in cells]
 
 
 def _words(sentence: _Sentence, *, source: Source, entities: EntityBrackets | None) -> dict[str, Any] | None:
-    """Return the sentence's columns, or None where faults were reported."""
+    """Return the columns of a sentence, or None after reporting faults."""
     if not _rows_sound(sentence, source=source):
         return None
     words = [cells for _, cells in sentence.rows if cells[0].isdecimal()]
@@ -152,7 +155,10 @@ def _rows_sound(sentence: _Sentence, *, source: Source) -> bool:
 
 
 def _are_plain(rows: list[list[str]]) -> bool:
-    """Return whether there is no range, empty node or fault, as in most sentences: checked by column, for speed."""
+    """Return whether the rows are all words without a fault.
+
+    Most sentences are, and this check of whole columns is faster than one of each row.
+    """
     if not rows or any(len(cells) != _N_COLUMNS or "" in cells for cells in rows):
         return False
     ids = [str(word_id) for word_id in range(1, len(rows) + 1)]
@@ -168,9 +174,9 @@ def _row_fault(cells: list[str], *, expected: Iterator[int], n_words: int) -> st
     if not cells[0].isdecimal():
         return _other_fault(word_id, n_words)
     if word_id != str(next_id := next(expected)):
-        return f"id is {word_id}; expected {next_id}, one more than the word before"
+        return f"id is {word_id}; expected {next_id}, one more than that of the word before"
     if "" in cells:
-        return f"column {cells.index('') + 1} is empty; expected a value, `_` for none"
+        return f"column {cells.index('') + 1} is empty; expected a value, or `_`"
     if head != "_" and not (head.isdecimal() and int(head) <= n_words):
         return f"head is {head!r}; expected 0 to {n_words}, or `_`"
     return None
@@ -193,10 +199,3 @@ def _text(text: str | None, words: dict[str, Any]) -> dict[str, Any]:
         first, _, last = cells[0].partition("-")
         ranges[int(first) - 1] = (int(last), cells[1], cells[9])
     return {"text": text, "offsets": align_words(text, words["tokens"], misc=words["misc"], ranges=ranges)}
-
-
-def _columns(records: list[dict[str, Any]]) -> Columns:
-    names = list(records[0]) if records else ["id", "line", "tokens"]
-    columns = {name: [record[name] for record in records] for name in names}
-    optional = ("text", "offsets")
-    return {name: values for name, values in columns.items() if name not in optional or any(columns["text"])}

@@ -1,4 +1,4 @@
-"""Strings of spoken digits, joined from recordings of single ones as the Free Spoken Digit Dataset has them."""
+"""Strings of spoken digits, concatenated from recordings of single digits such as the Free Spoken Digit Dataset."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from seqlab.data.audio.mel import AcousticFeatures
 from seqlab.data.audio.wav import read_wav
-from seqlab.data.readers.base import Reader
+from seqlab.data.readers.base import Reader, check_at_least
 from seqlab.data.readers.source import Report, Source
 from seqlab.data.records import nested_frames
 from seqlab.data.splits import SPLITS, known_split
@@ -46,16 +46,29 @@ _Speakers: TypeAlias = dict[str, list[_Recording]]
 
 @final
 class DigitStringsReader(Reader):
-    """Joins recordings ``recordings/DIGIT_SPEAKER_INDEX.wav`` of one speaker into strings of digits.
+    """Generates strings of digits, each from recordings ``recordings/DIGIT_SPEAKER_INDEX.wav`` of one speaker.
 
-    A record has `frames` as `features` makes them and the digits' names as `labels`, without positions, beside its `speaker`
-    and the names of its `recordings`. Between digits lie `min_silence` to `max_silence` seconds of noise with the deviation
-    `noise` (of samples from -1 to 1). Indices below `n_test_indices` belong to the test split (officially 5), the next
-    `n_val_indices` to val, the others to train. `normalisation` takes a mean off each feature: that of the utterance, that of
-    the speaker's recordings in the split, or none (None). `n_train`, `n_val` and `n_test` count records, made when they are
-    read: the same ones for the same seed, and a longer split begins with the records of a shorter one.
+    A record has `frames`, the names of the digits as `labels` without alignment, its `speaker` and its `recordings`. The same
+    seed gives the same records, and a larger split begins with the records of a smaller one.
 
-    Raises: ConfigError for values out of range.
+    Args:
+        features: Computes the frames from samples.
+        normalisation: Mean to subtract from each feature: that of the ``utterance``, or that of the ``speaker`` (all
+            recordings in the split); None: no normalisation.
+        min_digits: Digits in the shortest string, at least 1.
+        max_digits: Digits in the longest string.
+        min_silence: Shortest silence between two digits, in seconds.
+        max_silence: Longest silence between two digits, in seconds.
+        noise: Standard deviation of the noise in the silence, for samples between -1 and 1.
+        n_test_indices: Recordings with an index below this belong to the test split (officially 5).
+        n_val_indices: Number of the following indices for the validation split; all others are for training.
+        n_train: Records in the training split.
+        n_val: Records in the validation split.
+        n_test: Records in the test split.
+        seed: Selects the strings, 0 or more.
+
+    Raises:
+        ConfigError: a value is out of range.
     """
 
     def __init__(
@@ -77,10 +90,10 @@ class DigitStringsReader(Reader):
     ) -> None:
         if normalisation not in _NORMALISATIONS:
             raise ConfigError(f"normalisation is {normalisation!r}; expected utterance, speaker or null")
-        _check_least(min_digits=(min_digits, 1), max_digits=(max_digits, min_digits))
-        _check_least(min_silence=(min_silence, 0), max_silence=(max_silence, min_silence), noise=(noise, 0))
-        _check_least(n_test_indices=(n_test_indices, 0), n_val_indices=(n_val_indices, 0))
-        _check_least(n_train=(n_train, 0), n_val=(n_val, 0), n_test=(n_test, 0), seed=(seed, 0))
+        check_at_least(min_digits=(min_digits, 1), max_digits=(max_digits, min_digits))
+        check_at_least(min_silence=(min_silence, 0), max_silence=(max_silence, min_silence), noise=(noise, 0))
+        check_at_least(n_test_indices=(n_test_indices, 0), n_val_indices=(n_val_indices, 0))
+        check_at_least(n_train=(n_train, 0), n_val=(n_val, 0), n_test=(n_test, 0), seed=(seed, 0))
         self._features = features
         self._normalisation = normalisation
         self._n_digits = (min_digits, max_digits)
@@ -91,9 +104,10 @@ class DigitStringsReader(Reader):
         self._seed = seed
 
     def parse(self, path: Path, *, report: Report) -> Dataset:
-        """Return the strings of the split that `path` names, out of the folder of recordings beside it.
+        """Return the strings of the split that `path` names; the folder of recordings lies next to it.
 
-        Raises: DataError for another name, and where there is no recording for the split.
+        Raises:
+            DataError: `path` does not name a split, or the split has no recordings.
         """
         split = known_split(path.name, corpus="spoken digits")
         speakers = self._speakers(path.parent / _FOLDER, split=split, report=report)
@@ -110,27 +124,27 @@ class DigitStringsReader(Reader):
         return Dataset(pa.table(table))
 
     def _speakers(self, folder: Path, *, split: str, report: Report) -> _Speakers:
-        """Return the sound recordings of a split by speaker."""
+        """Return the valid recordings of a split by speaker."""
         paths = sorted(folder.glob("*.wav"))
         if not paths:
-            raise DataError(f"{folder}: no recordings; expected files DIGIT_SPEAKER_INDEX.wav there: set data.dir")
+            raise DataError(f"{folder}: no recordings; expected files DIGIT_SPEAKER_INDEX.wav; set data.dir")
         speakers: dict[str, list[_Recording]] = {}
         is_empty = True
         for path in paths:
             source = Source(path, report=report)
             match = _NAME.fullmatch(path.stem)
             if match is None:
-                source.fault(1, "expected the name DIGIT_SPEAKER_INDEX.wav, as 7_george_0.wav: rename the file, or remove it")
+                source.fault(1, "expected a name DIGIT_SPEAKER_INDEX.wav, such as 7_george_0.wav; rename or remove the file")
             elif self._owner(int(match[3])) == split:
                 is_empty = False
                 speakers.setdefault(match[2], []).extend(self._read(source))
         if is_empty:
-            found = f"no recording for split {split}, whose indices follow from data.reader.n_test_indices and n_val_indices"
-            raise DataError(f"{folder}: {found}; change those, or leave the split out with data.splits.{split}=null")
+            change = "change data.reader.n_test_indices and n_val_indices"
+            raise DataError(f"{folder}: no recording for split {split}; {change}, or set data.splits.{split}=null")
         return {speaker: recordings for speaker, recordings in sorted(speakers.items()) if recordings}
 
     def _read(self, source: Source) -> list[_Recording]:
-        """Return the recording of one file, or none where it is at fault."""
+        """Return the recording in one file; an empty list after reporting a fault."""
         try:
             return [_Recording(source.path.stem, read_wav(source.path, rate=self._features.rate))]
         except DataError as error:
@@ -141,7 +155,7 @@ class DigitStringsReader(Reader):
         return next((split for split, end in self._ends.items() if index < end), "train")
 
     def _string(self, seed: tuple[int, int, int], speakers: _Speakers) -> _String:
-        random = np.random.default_rng(seed)
+        random = np.random.default_rng(seed)  # one generator per record: a record does not depend on the size of its split
         speaker = list(speakers)[random.integers(len(speakers))]
         n_digits = random.integers(*self._n_digits, endpoint=True)
         recordings = [speakers[speaker][i] for i in random.integers(len(speakers[speaker]), size=n_digits)]
@@ -149,7 +163,7 @@ class DigitStringsReader(Reader):
         return _String(speaker, [recording.name for recording in recordings], self._features.frames(samples))
 
     def _joined(self, samples: Sequence[Float[np.ndarray, " _"]], random: np.random.Generator) -> _Samples:
-        """Return the recordings one after the other, with noise between them."""
+        """Concatenate recordings with noise between them."""
         joined = [samples[0]]
         for following in samples[1:]:
             n_silent = round(random.uniform(*self._silence) * self._features.rate)
@@ -158,7 +172,7 @@ class DigitStringsReader(Reader):
 
     def _means(self, speakers: _Speakers) -> dict[str, _Mean]:
         if self._normalisation != "speaker":
-            return {}
+            return {}  # computing all frames only for their means takes a while
         return {
             speaker: np.concatenate([self._features.frames(recording.samples) for recording in recordings]).mean(0)
             for speaker, recordings in speakers.items()
@@ -169,9 +183,3 @@ class DigitStringsReader(Reader):
             return string.frames
         mean = string.frames.mean(0) if self._normalisation == "utterance" else means[string.speaker]
         return np.asarray(string.frames - mean)
-
-
-def _check_least(**options: tuple[float, float]) -> None:
-    for name, (value, least) in options.items():
-        if value < least:
-            raise ConfigError(f"{name} is {value}; expected {least} or more: set data.reader.{name}")

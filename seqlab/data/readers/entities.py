@@ -1,4 +1,4 @@
-"""Entities written as brackets at the words where they begin and end: CoNLL-U as GUM and CorefUD have it."""
+"""Entity brackets in the MISC column of CoNLL-U, as in GUM and CorefUD."""
 
 import re
 from collections import Counter
@@ -8,9 +8,9 @@ from typing import NamedTuple, TypeAlias, final
 from seqlab.data.readers.source import Source
 
 Row: TypeAlias = tuple[int, list[str]]
-"""Line, and the ten cells in it."""
+"""Line number and its ten cells."""
 Segment: TypeAlias = dict[str, int | str | None]
-"""`start`, `end` and `label` of an entity, None for one without a type."""
+"""`start`, `end` and `label` of an entity; the label is None for an entity without a type."""
 
 _BRACKETS = re.compile(r"\(([^()]+)(\))?|([^()]+)\)")
 _PART = re.compile(r".+\[([0-9]+)/([0-9]+)\]")
@@ -26,11 +26,15 @@ class _Open(NamedTuple):
 
 @final
 class EntityBrackets:
-    """Turns the entities under `key` of MISC into segments of words, outer ones before those in them.
+    """Converts entity brackets to segments of words, outer segments before inner ones.
 
-    ``Entity=(7-person-new(8-place-new)`` opens entity 7 and is all of entity 8, ``Entity=7)`` closes the last 7 that is open.
-    The comment ``# global.Entity = GRP-etype-…`` says what stands between the dashes, until another one does. What is no
-    segment of a sentence is left out and counted: entities across its bounds, in several parts (``7[1/2]``), or of no word.
+    ``Entity=(7-person-new(8-place-new)`` opens entity 7, and opens and closes entity 8; ``Entity=7)`` closes the last open 7.
+    The comment ``# global.Entity = GRP-etype-…`` names the parts between the dashes, until the next such comment. Entities that
+    cross a sentence boundary, consist of several parts (``7[1/2]``) or have no words are skipped and counted.
+
+    Args:
+        key: Key of the brackets in MISC.
+        source: The file, for faults.
     """
 
     def __init__(self, *, key: str, source: Source) -> None:
@@ -40,7 +44,7 @@ class EntityBrackets:
         self._left_out: Counter[str] = Counter()
 
     def read(self, rows: Sequence[Row], comments: Mapping[str, str]) -> list[Segment] | None:
-        """Return the entities in the rows of a sentence; None where faults were reported."""
+        """Return the entities of a sentence, or None after reporting a fault."""
         header = comments.get(f"global.{self._key}")
         self._fields = self._fields if header is None else header.split("-")
         sentence = _Brackets()
@@ -56,11 +60,11 @@ class EntityBrackets:
         return self._finished(sentence)
 
     def left_out(self) -> str:
-        """Return in words how many entities were left out so far, and why; nothing where there was none."""
+        """Return the numbers of skipped entities by reason, such as ``2 of several parts``; empty if there are none."""
         return ", ".join(f"{count:,} {why}" for why, count in sorted(self._left_out.items()))
 
     def _take(self, value: str, sentence: "_Brackets", *, start: int, end: int) -> str | None:
-        """Add the brackets of one row, whose word goes from `start` to `end`; return what is wrong with them."""
+        """Add the brackets of one row, whose word is `start` to `end`; return what is wrong with them."""
         brackets = list(_BRACKETS.finditer(value))
         if not value or "".join(bracket[0] for bracket in brackets) != value:
             return "expected brackets such as (7-person-new, 7) or (7-person-new)"
@@ -69,8 +73,8 @@ class EntityBrackets:
                 sentence.close(closing, end=end)
                 continue
             if self._fields is None or _TYPE not in self._fields or self._fields[0] not in _GROUPS:
-                has = "there is none" if self._fields is None else f"it says {'-'.join(self._fields)}"
-                return f"expected a comment '# global.{self._key} = {_GROUPS[0]}-{_TYPE}-…' to say what it holds, but {has}"
+                found = "there is none" if self._fields is None else f"found {'-'.join(self._fields)}"
+                return f"expected a comment '# global.{self._key} = {_GROUPS[0]}-{_TYPE}-…' before it; {found}"
             values = dict(zip(self._fields, opening.split("-"), strict=False))
             if _TYPE not in values:
                 return f"{opening!r} has no {_TYPE}; expected {'-'.join(self._fields)}"
@@ -88,11 +92,11 @@ class EntityBrackets:
 
 @final
 class _Brackets:
-    """What is open and what was closed in a sentence so far."""
+    """Open and closed entities of a sentence."""
 
     def __init__(self) -> None:
         self.opened: dict[str, list[_Open]] = {}
-        """By group; a group may be open several times, one within the other."""
+        """By group; a group may be open several times, nested."""
         self.closed: list[tuple[int, int, str | None]] = []
         self.left_out: Counter[str] = Counter()
 
@@ -106,7 +110,7 @@ class _Brackets:
             return
         start, label = self.opened[group].pop()
         if part is not None:
-            self.left_out[_IN_PARTS] += part[1] == "1"
+            self.left_out[_IN_PARTS] += part[1] == "1"  # counts an entity once, at its first part
         elif start == end:
             self.left_out[_WORDLESS] += 1
         else:

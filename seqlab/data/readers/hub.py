@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, or folders that `datasets` can load."""
+"""Data sets of the Hugging Face hub, and local folders that `datasets` can load."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,29 +11,37 @@ from datasets.exceptions import DatasetsError
 
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.source import Report
-from seqlab.data.readers.text import text_columns
+from seqlab.data.readers.text import check_has_text, text_columns
 from seqlab.data.records import standard_features
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import DataError
 
 
 @final
 class HubReader(Reader):
-    """Reads splits of the data set `name`: on the hub at `revision` (None: the newest), or a local folder.
+    """Reads splits of a data set from the hub or a local folder.
 
-    `columns` maps record columns to columns of the data set; class labels become their names; a `text` without
-    `tokens` is tokenized. A local folder is read without any network access. Code of data sets never runs.
+    Class labels become their names, and a `text` without `tokens` is tokenized. A local folder is read without network
+    access. Code of data sets is never run.
+
+    Args:
+        name: Name of the data set on the hub (``owner/name``), or a local folder.
+        config_name: Configuration of the data set; None if it has only one.
+        revision: Commit, tag or branch on the hub; None: the newest.
+        columns: Record column -> column of the data set; must have ``tokens`` or ``text``.
+
+    Raises:
+        ConfigError: `columns` has neither ``tokens`` nor ``text``.
     """
 
     def __init__(self, *, name: str, config_name: str | None, revision: str | None, columns: dict[str, str]) -> None:
-        if not {"tokens", "text"} & set(columns):
-            raise ConfigError(f"columns is {columns}; expected tokens or text, e.g. data.reader.columns.text=text")
+        check_has_text(columns)
         self._name = name
         self._config_name = config_name
         self._revision = revision
         self._columns = columns
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
-        """Return the records of the split called `path` (``train``, ``test[:100]``); nothing goes to `report`."""
+        """Return the records of the split called `path` (``train``, ``test[:100]``); `report` gets no faults."""
         split = str(path)
         data = self._load(split)
         missing = [column for column in self._columns.values() if column not in data.column_names]
@@ -55,6 +63,7 @@ class HubReader(Reader):
     def _load(self, split: str) -> datasets.Dataset:
         folder = Path(self._name).expanduser()
         try:
+            # the first two are formats of `save_to_disk`, which `load_dataset` refuses
             if (folder / "dataset_dict.json").exists():
                 return datasets.load_from_disk(str(folder))[split]
             if (folder / "state.json").exists():
@@ -62,7 +71,7 @@ class HubReader(Reader):
             if folder.is_dir():
                 with _offline():
                     return datasets.load_dataset(str(folder), self._config_name, split=split)
-            if self._name.startswith(("/", ".", "~")):
+            if self._name.startswith(("/", ".", "~")):  # `datasets` would look for a mistyped path on the hub
                 raise FileNotFoundError("no such folder")
             return datasets.load_dataset(self._name, self._config_name, split=split, revision=self._revision)
         except (OSError, ValueError, KeyError, RuntimeError, DatasetsError) as error:
@@ -115,7 +124,7 @@ def _named(feature: Any) -> Any:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Let `datasets` reach no host: a folder's own description may name files elsewhere."""
+    """Keep `datasets` off the network: the description of a local folder may name remote files."""
     before = datasets.config.HF_HUB_OFFLINE
     datasets.config.HF_HUB_OFFLINE = True
     try:

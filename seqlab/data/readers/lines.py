@@ -6,9 +6,9 @@ from typing import Any, final
 import datasets
 
 from seqlab.data.readers.base import Reader
-from seqlab.data.readers.source import Report, Source, is_blank, split_spaces
+from seqlab.data.readers.source import Report, Source, is_blank, split_labels, split_spaces
 from seqlab.data.readers.tags import TagConverter
-from seqlab.data.records import records_from_columns
+from seqlab.data.records import records_from_rows
 from seqlab.errors import ConfigError
 
 _WHOLE_LINE = ("id", "label", "text")
@@ -16,11 +16,19 @@ _WHOLE_LINE = ("id", "label", "text")
 
 @final
 class LinesReader(Reader):
-    """Reads a folder; `files` maps record columns to file names in it.
+    """Reads a folder of parallel files.
 
-    Lines of `label`, `id` and `text` are one value (labels apart by `label_separator`, where not None, become a list);
-    all others are cut at runs of spaces, and at nothing else. Blank lines at the end of a file are left out, others are
-    empty records.
+    A line of `id`, `label` or `text` is one value; lines of all other files are split at spaces. Blank lines at the end of a
+    file are ignored; other blank lines are empty records.
+
+    Args:
+        files: Record column -> file name; must have ``tokens``.
+        label_separator: Separator of the labels of multi-label data, which become a list; None: one label per line.
+        scheme: Span scheme of the tags in the file, checked while reading; None: no check.
+        target_scheme: Span scheme to convert the tags to; None: no conversion.
+
+    Raises:
+        ConfigError: `files` has no ``tokens``, or a scheme is unknown.
     """
 
     def __init__(
@@ -37,44 +45,39 @@ class LinesReader(Reader):
         lines = {name: _without_blank_end(source.lines()) for name, source in sources.items()}
         n_records = len(lines["tokens"])
         if not n_records:
-            sources["tokens"].fault(1, "the file holds no records; expected one utterance a line")
+            sources["tokens"].fault(1, "the file holds no records; expected one per line")
         for name, values in lines.items():
             if len(values) != n_records:
                 what = f"{name} ends after {len(values)} lines, {sources['tokens'].path} after {n_records}"
-                sources[name].fault(min(len(values), n_records) + 1, f"{what}; expected one line a record in both")
-        return self._records(path, lines, sources)
-
-    def unread(self, path: Path) -> list[str]:
-        return [f"file {child.name}" for child in sorted(path.iterdir()) if child.name not in self._files.values()]
-
-    def _records(self, path: Path, lines: dict[str, list[str]], sources: dict[str, Source]) -> datasets.Dataset:
+                sources[name].fault(min(len(values), n_records) + 1, f"{what}; expected one line per record in both")
         records: list[dict[str, Any]] = []
+        # not strict: files of different lengths were reported above
         for number, row in enumerate(zip(*lines.values(), strict=False), 1):
             record = {name: self._value(name, line) for name, line in zip(lines, row, strict=True)}
             if self._is_sound(record, number=number, sources=sources):
                 records.append({"id": f"{path.name}-{number}", "line": number} | record)
-        return records_from_columns({name: [record[name] for record in records] for name in ("id", "line", *lines)})
+        return records_from_rows(records, names=("id", "line", *lines))
 
-    def _value(self, name: str, line: str) -> Any:
+    def unread(self, path: Path) -> list[str]:
+        return [f"file {child.name}" for child in sorted(path.iterdir()) if child.name not in self._files.values()]
+
+    def _value(self, name: str, line: str) -> str | list[str]:
         if name == "label" and self._label_separator is not None:
-            return [label.strip(" ") for label in line.split(self._label_separator)]
+            return split_labels(line, self._label_separator)
         return line.strip(" ") if name in _WHOLE_LINE else split_spaces(line)
 
     def _is_sound(self, record: dict[str, Any], *, number: int, sources: dict[str, Source]) -> bool:
         n_tokens = len(record["tokens"])
         for name, value in record.items():
             if name == "label" and not value:
-                sources[name].fault(number, "label is empty; expected one a line")
+                sources[name].fault(number, "label is empty; expected one per line")
                 return False
             if name not in _WHOLE_LINE and len(value) != n_tokens:
-                sources[name].fault(number, f"{len(value)} {name} for {n_tokens} tokens; expected one a token")
+                sources[name].fault(number, f"{len(value)} {name} for {n_tokens} tokens; expected one per token")
                 return False
         if "tags" in record:
-            tags = self._converter.convert(record["tags"], lines=[number] * n_tokens, source=sources["tags"])
-            if tags is None:
-                return False
-            record["tags"] = tags
-        return True
+            record["tags"] = self._converter.convert(record["tags"], lines=[number] * n_tokens, source=sources["tags"])
+        return record.get("tags", ()) is not None
 
 
 def _without_blank_end(lines: list[str]) -> list[str]:

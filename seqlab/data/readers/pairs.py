@@ -1,6 +1,7 @@
-"""Pairs of sentences, and what they are to each other: tables with a header, or JSON lines."""
+"""Pairs of sentences with labels and scores: delimited text with a header, or JSON lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, final
 
@@ -8,85 +9,62 @@ import datasets
 
 from seqlab.data.pairs import SECOND
 from seqlab.data.readers.base import Reader
-from seqlab.data.readers.cells import check_characters, text_rows
-from seqlab.data.readers.jsonl import json_object
-from seqlab.data.readers.source import Report, Source, is_blank, refuse, split_spaces
-from seqlab.data.readers.text import text_columns
-from seqlab.data.records import records_from_columns
-from seqlab.errors import ConfigError, DataError
+from seqlab.data.readers.cells import DelimitedText
+from seqlab.data.readers.jsonl import json_objects, object_keys
+from seqlab.data.readers.source import Report, Source, refuse, split_spaces
+from seqlab.data.readers.text import check_has_text, text_columns
+from seqlab.data.records import records_from_rows
+from seqlab.errors import DataError
 
 
 @final
 class PairsReader(Reader):
-    """Reads a pair a row, or a pair an object where the file ends in .jsonl.
+    """Reads one pair per row, or one per object if the file ends in .jsonl.
 
-    `columns` maps record columns to those of the file (null: left out): `text` and `text_2` are tokenized, `tokens` and
-    `tokens_2` are cut at spaces, those in `numbers` are real numbers, and all others stay strings, `tree` and `tree_2` as well.
-    Rows are cut by `separator` (auto: a comma for .csv, else a tab), cells with separators in `quote` (None: no quoting).
+    `text` and `text_2` are tokenized, `tokens` and `tokens_2` are split at spaces; all other columns (such as `tree` and
+    `tree_2`) stay strings unless `numbers` lists them.
+
+    Args:
+        columns: Record column -> column of the file; null: the file has none. Must have a text or tokens for each side.
+        numbers: Columns with real numbers.
+        separator: Character between columns, or ``auto``: a comma for .csv files, else a tab.
+        quote: Character around cells that contain separators or line breaks; None: cells are never quoted.
+
+    Raises:
+        ConfigError: a side has neither text nor tokens, or `separator` or `quote` is not a single character.
     """
 
     def __init__(self, *, columns: Mapping[str, str | None], numbers: Sequence[str], separator: str, quote: str | None) -> None:
-        check_characters(separator=separator, quote=quote)
+        self._table = DelimitedText(separator=separator, quote=quote, fallback="\t")
         self._columns = {name: column for name, column in columns.items() if column is not None}
         self._numbers = set(numbers)
-        self._separator = separator
-        self._quote = quote
         for side in ("", SECOND):
-            if not {f"text{side}", f"tokens{side}"} & set(self._columns):
-                what = f"columns is {dict(columns)}; expected text{side} or tokens{side}"
-                raise ConfigError(f"{what}; e.g. data.reader.columns.text{side}=sentence")
+            check_has_text(self._columns, side=side)
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
         source = Source(path, report=report)
         records: list[dict[str, Any]] = []
-        n_rows = 0
-        for line, row in self._objects(source) if path.suffix == ".jsonl" else self._rows(source):
-            n_rows += 1
+        for number, (line, row) in enumerate(self._rows(source), 1):
             try:
-                records.append({"id": f"{path.stem}-{n_rows}", "line": line} | self._record(row))
+                records.append({"id": f"{path.stem}-{number}", "line": line} | self._record(row))
             except DataError as error:
                 source.fault(line, str(error))
-        if not n_rows:
-            source.fault(1, "the file holds no records; expected a pair a line")
-        names = list(records[0]) if records else ["id", "line", "tokens", f"tokens{SECOND}"]
-        return records_from_columns({name: [record[name] for record in records] for name in names})
+        return records_from_rows(records, names=("id", "line", "tokens", f"tokens{SECOND}"))
 
     def unread(self, path: Path) -> list[str]:
         source = Source(path, report=refuse)
-        if path.suffix == ".jsonl":
-            names = list(dict.fromkeys(key for _, row in self._objects(source) for key in row))
-        else:
-            names = next(text_rows(source, separator=self._cut(path), quote=self._quote))[1]
+        is_json = path.suffix == ".jsonl"
+        names = object_keys(source, expected=self._object()) if is_json else next(self._table.rows(source))[1]
         return [f"column {name!r}" for name in names if name not in self._columns.values()]
 
-    def _cut(self, path: Path) -> str:
-        return ("," if path.suffix == ".csv" else "\t") if self._separator == "auto" else self._separator
-
     def _rows(self, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        rows = text_rows(source, separator=self._cut(source.path), quote=self._quote)
-        line, header = next(rows, (1, []))
-        missing = [(name, column) for name, column in self._columns.items() if column not in header]
-        if header and missing:
-            name, column = missing[0]
-            source.fault(line, f"no column {column!r} among {header}; set data.reader.columns.{name} (null: there is none)")
-            return
-        for line, cells in rows:
-            if len(cells) == len(header):
-                yield line, dict(zip(header, cells, strict=True))
-            else:
-                source.fault(line, f"{len(cells)} column(s); expected {len(header)}, as {header}")
+        if source.path.suffix == ".jsonl":
+            return json_objects(source, expected=self._object())
+        settings = {f"columns.{name} (null: there is none)": column for name, column in self._columns.items()}
+        return self._table.records(source, settings=settings)
 
-    def _objects(self, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        expected = f"one with the keys {', '.join(self._columns.values())}"
-        for line, text in enumerate(source.lines(), 1):
-            if is_blank(text):
-                continue
-            try:
-                row = json_object(text, expected=expected)
-            except DataError as error:
-                source.fault(line, str(error))
-                continue
-            yield line, row
+    def _object(self) -> str:
+        return f"one with the keys {', '.join(self._columns.values())}"
 
     def _record(self, row: Mapping[str, Any]) -> dict[str, Any]:
         record: dict[str, Any] = {}
@@ -97,7 +75,7 @@ class PairsReader(Reader):
         return record
 
     def _values(self, name: str, value: Any, *, column: str) -> dict[str, Any]:
-        """Return what a cell is in the record; texts are their tokens, too."""
+        """Return the record columns of one cell: a text also gives its tokens and offsets."""
         if name in self._numbers:
             return {name: _number(value, column=column)}
         if name in ("tokens", f"tokens{SECOND}"):
@@ -115,7 +93,7 @@ def _number(value: Any, *, column: str) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = float("nan")
-    if number - number != 0:  # not finite
+    if not isfinite(number):
         raise DataError(f"{column} is {value!r}; expected a number")
     return number
 

@@ -1,4 +1,4 @@
-"""Lines of a file, and what is wrong in it: readers refuse the first fault, the data doctor collects them all."""
+"""Lines of a text file, and faults in it: readers raise the first fault, the data doctor collects all."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from seqlab.errors import DataError
 
 
 class Fault(NamedTuple):
-    """What is wrong at `line` (counted from 1) of the file `path`."""
+    """An error at `line` (counted from 1) of the file `path`."""
 
     path: Path
     line: int
@@ -19,7 +19,7 @@ class Fault(NamedTuple):
 
 
 Report: TypeAlias = Callable[[Fault], None]
-"""Where a parser tells its faults: `refuse`, or the `append` of a list."""
+"""Receives the faults of a file: `refuse`, or the `append` of a list."""
 
 
 def refuse(fault: Fault) -> NoReturn:
@@ -29,32 +29,33 @@ def refuse(fault: Fault) -> NoReturn:
 
 @final
 class Source:
-    """One text file, and where the faults found in it go."""
+    """A text file whose faults go to `report`."""
 
     def __init__(self, path: Path, *, report: Report) -> None:
         self.path = path
         self._report = report
 
     def fault(self, line: int, message: str) -> None:
-        """Report what is wrong at `line`."""
+        """Report a fault at `line`."""
         self._report(Fault(self.path, line, message))
 
     def lines(self) -> list[str]:
-        r"""Return the lines, cut at ``\n`` or ``\r\n`` only (U+2028, U+0085 … stay), without a leading byte order mark.
+        r"""Return the lines without line ends and without a leading byte order mark.
 
-        Each line that is not UTF-8 is a fault; past it, the undecodable bytes read as U+FFFD.
+        Only ``\n`` and ``\r\n`` end a line: U+2028, U+0085 and other separators of `str.splitlines` may be part of a token.
+        A line that is not UTF-8 is a fault; its invalid bytes become U+FFFD.
         """
         data = self._bytes()
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
             text = "\n".join(self._decode_lines(data))
-        if text.startswith("\ufeff"):
-            text = text[1:]
-        if "\r\n" in text:
-            text = text.replace("\r\n", "\n")
-        lines = text.split("\n")
+        lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
         return lines if lines[-1] else lines[:-1]
+
+    def filled_lines(self) -> list[tuple[int, str]]:
+        """Return the lines that are not blank, with their numbers."""
+        return [(number, line) for number, line in enumerate(self.lines(), 1) if not is_blank(line)]
 
     def _bytes(self) -> bytes:
         try:
@@ -76,10 +77,15 @@ class Source:
 
 
 def is_blank(line: str) -> bool:
-    """Return whether `line` holds nothing but spaces and tabs (an NBSP is text)."""
+    """Return whether `line` has only spaces and tabs (a no-break space is text)."""
     return not line.strip(" \t")
 
 
 def split_spaces(line: str) -> list[str]:
-    """Return what stands between runs of U+0020 (and no other white space)."""
+    """Split `line` at runs of U+0020 only: other white space may be part of a token."""
     return [word for word in line.split(" ") if word]
+
+
+def split_labels(text: str, separator: str | None) -> str | list[str]:
+    """Return the labels in `text`; with `separator` None, `text` is the one label."""
+    return text if separator is None else [label.strip(" ") for label in text.split(separator)]

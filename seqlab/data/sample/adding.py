@@ -1,8 +1,7 @@
-"""The adding problem: two numbers far apart must be remembered, all others forgotten (Hochreiter and Schmidhuber 1997, §5.4).
+"""The adding problem: remember two distant numbers, and forget all others (Hochreiter and Schmidhuber 1997, §5.4).
 
-A record is a sequence of digits, two of them marked, one in each half; its label is the sum of these two. What it asks of a
-recurrent encoder is memory over as many steps as lie between the marks and the end; guessing the most frequent sum is right
-once in `n_digits` times.
+A record is a sequence of digits, of which one in each half is marked; its label is the sum of both. A recurrent encoder must
+remember the digits from their marks to the end. Always predicting the most frequent sum has accuracy 1 / `n_digits`.
 """
 
 from pathlib import Path
@@ -12,41 +11,41 @@ import numpy as np
 import pyarrow as pa
 from datasets import Dataset
 
-from seqlab.data.readers.base import Reader
+from seqlab.data.readers.base import Reader, check_at_least
 from seqlab.data.readers.source import Report
 from seqlab.data.records import nested_frames
 from seqlab.data.splits import SPLITS, known_split
-from seqlab.errors import ConfigError
 
 
 @final
 class AddingReader(Reader):
-    """Generates records of `n_steps` frames, (digit scaled to 0 … 1, mark 0 or 1), with the sum of the marked digits as label.
+    """Generates frames (digit scaled to 0 … 1, mark 0 or 1) with the sum of the marked digits as `label`.
 
-    `n_train`, `n_val` and `n_test` count records; the same seed gives the same ones on every machine.
+    The same seed gives the same records on all machines.
 
-    Raises: ConfigError for fewer than 2 steps or digits, or a negative size or seed.
+    Args:
+        n_steps: Frames per record, at least 2.
+        n_digits: Number of different digits, at least 2.
+        n_train: Records in the training split.
+        n_val: Records in the validation split.
+        n_test: Records in the test split.
+        seed: Selects the records, 0 or more.
+
+    Raises:
+        ConfigError: a value is out of range.
     """
 
     def __init__(self, *, n_steps: int, n_digits: int, n_train: int, n_val: int, n_test: int, seed: int) -> None:
-        for name, number, least in (
-            ("n_steps", n_steps, 2),
-            ("n_digits", n_digits, 2),
-            ("n_train", n_train, 0),
-            ("n_val", n_val, 0),
-            ("n_test", n_test, 0),
-            ("seed", seed, 0),
-        ):
-            if number < least:
-                raise ConfigError(f"{name} is {number}; expected {least} or more: set data.reader.{name}")
+        check_at_least(n_steps=(n_steps, 2), n_digits=(n_digits, 2))
+        check_at_least(n_train=(n_train, 0), n_val=(n_val, 0), n_test=(n_test, 0), seed=(seed, 0))
         self.n_steps, self.n_digits, self.seed = n_steps, n_digits, seed
         self.sizes = {"train": n_train, "val": n_val, "test": n_test}
 
     def parse(self, path: Path, *, report: Report) -> Dataset:
-        """Return the split that `path` names: train, val or test; no file is read, so `report` hears nothing.
+        """Return the records of the split that `path` names; there is no file, so `report` gets no faults.
 
         Raises:
-            DataError: Another name.
+            DataError: `path` does not name a split.
         """
         split = known_split(str(path), corpus="the adding problem")
         random = np.random.default_rng((self.seed, SPLITS.index(split)))

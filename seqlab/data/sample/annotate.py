@@ -1,4 +1,4 @@
-"""From an expanded grammar to the columns of a record: tokens, parts of speech, BIO tags and chunks."""
+"""Conversion of an expanded grammar to a record: tokens, parts of speech, BIO tags and chunks."""
 
 from collections.abc import Sequence
 from itertools import accumulate, compress, pairwise
@@ -14,21 +14,21 @@ _UNPUNCTUATED_SHARE = 0.5
 
 
 class Annotation(NamedTuple):
-    """Words with their marks, entities and chunks, by position."""
+    """Words with their marks, and spans of entities and chunks."""
 
     leaves: list[Leaf]
     entities: list[Span]
     chunks: list[Span]
 
     def keeping(self, kept: Sequence[bool]) -> "Annotation":
-        """Return the words that are `kept`, with the spans moved; no span may lose a word."""
+        """Return the `kept` words with their spans; no span may lose a word."""
         at = list(accumulate(kept, initial=0))
         moved = [[Span(at[start], at[end], label) for start, end, label in spans] for spans in self[1:]]
         return Annotation(list(compress(self.leaves, kept)), *moved)
 
 
 def sentence_record(grammar: Grammar, random: Random) -> dict[str, object]:
-    """Return a sentence: `tokens`, `upos`, `tags`, `segments` (chunks) and its type as `label`."""
+    """Return a sentence with `tokens`, `upos`, `tags`, `segments` (chunks) and its type as `label`."""
     label, annotation = annotate(grammar.draw("sentence", random))
     is_punctuated = random.random() >= _UNPUNCTUATED_SHARE
     leaves, entities, chunks = annotation.keeping(_kept(annotation.leaves, is_punctuated=is_punctuated))
@@ -46,14 +46,14 @@ def sentence_record(grammar: Grammar, random: Random) -> dict[str, object]:
 
 
 def utterance_record(grammar: Grammar, random: Random) -> dict[str, object]:
-    """Return a lower-cased request: `tokens`, slot `tags` and its intent as `label`."""
+    """Return a lower-cased request with `tokens`, slot `tags` and its intent as `label`."""
     label, (leaves, slots, _) = annotate(grammar.draw("utterance", random))
     words = with_articles([leaf.word.lower() for leaf in leaves])
     return {"tokens": words, "tags": bio_tags(slots, n_steps=len(words)), "label": label}
 
 
 def annotate(root: Branch) -> tuple[str, Annotation]:
-    """Return the label of the outermost bracket, and the words with the spans of the inner ones."""
+    """Return the label of the outermost bracket, and the words with the spans of inner brackets."""
     (whole,) = root.children
     assert isinstance(whole, Branch)
     annotation = Annotation([], [], [])
@@ -62,7 +62,7 @@ def annotate(root: Branch) -> tuple[str, Annotation]:
 
 
 def with_articles(words: list[str]) -> list[str]:
-    """Return `words` with "an" for "a" where the next word wants it."""
+    """Return `words` with "an" for "a" before a vowel sound."""
     pairs = zip(words, [*words[1:], "x"], strict=True)
     return [indefinite_article(following) if word == "a" else word for word, following in pairs]
 
@@ -76,7 +76,7 @@ def bio_tags(spans: list[Span], *, n_steps: int) -> list[str]:
 
 
 def _kept(leaves: list[Leaf], *, is_punctuated: bool) -> list[bool]:
-    """Return False for commas before another mark, and for the last mark where there is to be none."""
+    """Return whether to keep each word: drops commas before punctuation and, unless `is_punctuated`, the final mark."""
     return [*(left.word != "," or right.mark != "PUNCT" for left, right in pairwise(leaves)), is_punctuated]
 
 

@@ -1,6 +1,6 @@
-"""Weighted grammars with annotation in brackets, and their expansion by a seeded generator of random numbers.
+"""Weighted grammars with bracketed annotation, and their random expansion.
 
-A grammar file has rules: a header at the margin, then indented lines.
+A grammar file has rules: a header without indentation, then indented lines.
 
     noun_phrase:                    each line is one way to expand it
       3x the/DET <thing>            three times as likely as a line without a weight; word/MARK, or a bare word
@@ -30,21 +30,21 @@ _OPENING = {"(": ")", "[": "]", "{": "}"}
 
 
 class Leaf(NamedTuple):
-    """A word and its mark: a part of speech, or what the word does to sentiment."""
+    """A word and its mark: a part of speech, or its effect on sentiment."""
 
     word: str
     mark: str
 
 
 class Branch(NamedTuple):
-    """Annotated children; `kind` is the opening bracket that the grammar used."""
+    """Annotated children; `kind` is the opening bracket in the grammar."""
 
     kind: str
     label: str
     children: "tuple[Leaf | Branch, ...]"
 
     def leaves(self) -> Iterator[Leaf]:
-        """Yield the words below, left to right."""
+        """Yield the words of the branch, left to right."""
         for child in self.children:
             if isinstance(child, Leaf):
                 yield child
@@ -71,14 +71,14 @@ _Rule: TypeAlias = dict[str, list[_Items]]
 @final
 @dataclass(frozen=True)
 class Grammar:
-    """Rules by name (each: form of the words -> expansions, equally likely) for one split's names."""
+    """Rules by name (each: form of the words -> equally likely expansions) with the names of one split."""
 
     rules: dict[str, _Rule]
     ownership: Ownership
 
     @classmethod
     def load(cls, *names: str, ownership: Ownership) -> "Grammar":
-        """Return the grammar of the files `names` of this package, taken together."""
+        """Load the files `names` of this package as one grammar."""
         rules: dict[str, _Rule] = {}
         for name in names:
             for header, lines in _sections((files(__package__) / f"{name}.txt").read_text(encoding="utf-8")):
@@ -104,7 +104,7 @@ class Grammar:
         return tuple(children)
 
     def _branch(self, group: _Group, form: str | None, random: Random) -> Branch:
-        while True:
+        while True:  # names are drawn until one belongs to the split
             branch = Branch(group.kind, group.label, self._expand(group.items, form, random))
             if not group.is_owned or self.ownership.owns(" ".join(leaf.word for leaf in branch.leaves())):
                 return branch
@@ -145,6 +145,7 @@ def _words(line: str, rules: dict[str, _Rule]) -> list[str]:
         return line.split()
     lists = (rules[name][""] for name in line.split(" + "))
     stems, suffixes = ([leaf.word for (leaf,) in words if isinstance(leaf, Leaf)] for words in lists)
+    # a doubled letter looks wrong
     return [stem + suffix for stem in stems for suffix in suffixes if stem[-1] != suffix[0]]
 
 

@@ -1,9 +1,9 @@
-"""Regular English inflection, as far as the sample grammars need it."""
+"""Regular English inflection for the sample grammars."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 FORMS: Mapping[str, tuple[str, ...]] = {"nouns": ("singular", "plural"), "verbs": ("past", "base", "ing")}
-"""The forms of each kind of word; the first one is what a grammar gets when it asks for none."""
+"""The forms of each kind of word; the first is the default."""
 
 _VOWELS = "aeiou"
 _A_BEFORE_VOWEL = ("uni", "use", "one", "eu", "ur")
@@ -11,7 +11,7 @@ _AN_BEFORE_CONSONANT = ("hour", "honest", "honour")
 
 
 def inflect(spellings: Sequence[str], kind: str) -> tuple[str, ...]:
-    """Return the forms of a noun (singular[, plural]) or verb (base[, past[, -ing]]) in the order of `FORMS[kind]`."""
+    """Return all forms of a noun (singular[, plural]) or verb (base[, past[, -ing]]) in the order of `FORMS[kind]`."""
     if kind == "nouns":
         return spellings[0], _given(spellings, 1, _plural)
     return _given(spellings, 1, _past), spellings[0], _given(spellings, 2, _ing)

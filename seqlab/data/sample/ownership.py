@@ -1,4 +1,4 @@
-"""Which split may use which name: the same answer on every machine, without a table."""
+"""Assignment of names to splits by hash: the same on all machines, without a table."""
 
 from dataclasses import dataclass
 from typing import final
@@ -12,21 +12,25 @@ _SURFACE_PERCENTS = {"train": 50, "val": 25, "test": 25}
 @final
 @dataclass(frozen=True)
 class Ownership:
-    """Names of one `split` in the corpus with this `seed`.
+    """The names of one split.
 
-    A whole name (a surface form, whatever its case) belongs to exactly one split. Of the words that names are made of,
-    three quarters may occur in any split, each of the others in one only.
+    A full name, in upper or lower case, belongs to exactly one split. Three quarters of the words in names may occur in all
+    splits, each of the others in one only.
+
+    Args:
+        seed: Seed of the corpus.
+        split: The split.
     """
 
     seed: int
     split: str
 
     def owns(self, surface: str) -> bool:
-        """Return whether the whole name belongs to this split."""
+        """Return whether the full name belongs to this split."""
         return _owner(self._percent(surface, salt="whole"), _SURFACE_PERCENTS) == self.split
 
     def may_use(self, word: str) -> bool:
-        """Return whether this split may make names out of `word`."""
+        """Return whether names of this split may contain `word`."""
         if self._percent(word, salt="shared") < _SHARED_PERCENT:
             return True
         return _owner(self._percent(word, salt="part"), _PART_PERCENTS) == self.split

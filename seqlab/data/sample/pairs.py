@@ -1,13 +1,14 @@
-"""Pairs of claims about one thing or two, with what follows from what.
+"""Pairs of claims, with entailment and relatedness.
 
-A claim says of a thing how much of a quality it has: not at all (0), somewhat (1) or very much (2). Each way to put it leaves
-some of these open, and that alone decides:
+A claim is about the degree of a quality that a thing has: not at all (0), somewhat (1) or very much (2). Each form of a claim
+allows some degrees:
 
     is clever 1 2     is very clever 2     is not clever 0     is not very clever 0 1
 
-A sentence claims one thing or two. The first entails the second where, about the same thing, everything that the first leaves
-open is left open by the second; the two contradict each other where some quality is left nothing by both together; else they
-are neutral. Relatedness, 1 to 5, is 1 + 2 (same thing) + 2 (mean likeness of the claims on each quality that is spoken of).
+A sentence makes one or two claims about one thing. Sentences about different things are neutral. About the same thing, they
+contradict each other if no degree of some quality is allowed by both; the first entails the second if it allows no degree that
+the second excludes; otherwise they are neutral. Relatedness, from 1 to 5, is 1 + 2 · (same thing) + 2 · (mean similarity of the
+claims about each quality in either sentence).
 """
 
 from collections.abc import Mapping
@@ -24,23 +25,24 @@ FORMS: Mapping[str, frozenset[int]] = {
     "not": frozenset({0}),
     "not very": frozenset({0, 1}),
 }
-"""Ways to put a claim, and what each leaves open."""
+"""Form of a claim -> degrees that it allows."""
 ENTAILMENT, NEUTRAL, CONTRADICTION = "ENTAILMENT", "NEUTRAL", "CONTRADICTION"
 _LABELS = (ENTAILMENT, NEUTRAL, CONTRADICTION)
 _N_QUALITIES = 2
+_DEGREES = frozenset({0, 1, 2})
 
 
 @final
 @dataclass(frozen=True)
 class Sentence:
-    """A thing, and by quality the form of what is claimed of it."""
+    """A thing, and quality -> form of the claim about it."""
 
     article: str
     thing: str
     claims: Mapping[str, str]
 
     def tree(self) -> str:
-        """Return the sentence in brackets."""
+        """Return the sentence as a bracketed tree."""
         first, *others = [_phrase(quality, form) for quality, form in self.claims.items()]
         predicate = f"(AP {first} (CP (C and) {others[0]}))" if others else first
         article = with_articles([self.article, self.thing])[0]
@@ -52,7 +54,7 @@ class Sentence:
 
 
 def pair_record(grammar: Grammar, random: Random) -> dict[str, object]:
-    """Return two sentences, `tokens` and `tree` of either, with `relatedness` and `entailment`."""
+    """Return two sentences with `tokens` and `tree` each, `relatedness` and `entailment`."""
     wanted = _LABELS[int(random.random() * len(_LABELS))]
     while True:
         first = _drawn(grammar, random)
@@ -70,26 +72,25 @@ def pair_record(grammar: Grammar, random: Random) -> dict[str, object]:
 
 
 def relation(first: Sentence, second: Sentence) -> str:
-    """Return what the second sentence is to the first, by the rules at the top of this file."""
+    """Return the relation of two sentences by the rules of this module."""
     if first.thing != second.thing:
         return NEUTRAL
-    if any(not FORMS[first.claims[quality]] & FORMS[second.claims[quality]] for quality in first.claims.keys() & second.claims):
+    # a sentence without a claim about a quality allows all its degrees
+    allowed = [(FORMS.get(first.claims.get(quality, "any"), _DEGREES), FORMS[form]) for quality, form in second.claims.items()]
+    if any(not one & other for one, other in allowed):
         return CONTRADICTION
-    follows = all(
-        quality in first.claims and FORMS[first.claims[quality]] <= FORMS[form] for quality, form in second.claims.items()
-    )
-    return ENTAILMENT if follows else NEUTRAL
+    return ENTAILMENT if all(one <= other for one, other in allowed) else NEUTRAL
 
 
 def relatedness(first: Sentence, second: Sentence) -> float:
-    """Return how much two sentences have to do with each other, from 1 to 5; the same whichever comes first."""
+    """Return the relatedness of two sentences, from 1 to 5; symmetric."""
     qualities = first.claims.keys() | second.claims
     likeness = [_likeness(first.claims.get(quality), second.claims.get(quality)) for quality in sorted(qualities)]
     return 1 + 2 * (first.thing == second.thing) + 2 * sum(likeness) / len(likeness)
 
 
 def _likeness(form: str | None, other: str | None) -> float:
-    """Return the share of what two claims leave open that both do, a quarter at least; 0 where one is lacking."""
+    """Return the Jaccard similarity of the allowed degrees, at least 0.25; 0 if a claim is missing."""
     if form is None or other is None:
         return 0.0
     one, two = FORMS[form], FORMS[other]
@@ -105,7 +106,7 @@ def _drawn(grammar: Grammar, random: Random) -> Sentence:
 
 
 def _changed(sentence: Sentence, grammar: Grammar, random: Random) -> Sentence:
-    """Return another sentence that shares some of its words, with up to two changes."""
+    """Return the sentence with one or two random changes."""
     thing, claims = sentence.thing, dict(sentence.claims)
     for _ in range(1 + (random.random() < 0.4)):
         quality, chance = list(claims)[int(random.random() * len(claims))], random.random()

@@ -1,7 +1,6 @@
-"""`SampleReader`: a generated corpus behind the interface of a file reader."""
+"""`SampleReader`, which generates a corpus in place of reading one."""
 
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias, final
@@ -9,7 +8,7 @@ from typing import Any, TypeAlias, final
 from datasets import Dataset, Features, List, Value
 
 from seqlab.data.pairs import SECOND
-from seqlab.data.readers.base import Reader
+from seqlab.data.readers.base import Reader, check_at_least
 from seqlab.data.readers.source import Report
 from seqlab.data.sample.annotate import sentence_record, utterance_record
 from seqlab.data.sample.grammar import Grammar
@@ -65,42 +64,40 @@ _CORPORA: dict[str, tuple[_Source, dict[str, Any]]] = {
 
 @final
 class SampleReader(Reader):
-    """Generates the records of one sample corpus, the same ones on every machine for the same seed.
+    """Generates a sample corpus.
 
-    `corpus` is tags, intents, trees, pairs or frames; `n_train`, `n_val` and `n_test` count records. A longer split begins
-    with the records of a shorter one.
+    The same seed gives the same records on all machines, and a larger split begins with the records of a smaller one.
+
+    Args:
+        corpus: One of ``tags``, ``intents``, ``trees``, ``pairs`` and ``frames``.
+        n_train: Records in the training split.
+        n_val: Records in the validation split.
+        n_test: Records in the test split.
+        seed: Selects the records, 0 or more.
 
     Raises:
-        ConfigError: An unknown corpus, or a negative size or seed.
+        ConfigError: the corpus is unknown, or a value is negative.
     """
 
     def __init__(self, *, corpus: str, n_train: int, n_val: int, n_test: int, seed: int) -> None:
         if corpus not in _CORPORA:
             raise ConfigError(f"corpus is {corpus!r}; expected one of {', '.join(_CORPORA)}")
-        for name, number in {"n_train": n_train, "n_val": n_val, "n_test": n_test, "seed": seed}.items():
-            if number < 0:
-                raise ConfigError(f"{name} is {number}; expected 0 or more: set data.reader.{name}")
-        self.corpus = corpus
+        check_at_least(n_train=(n_train, 0), n_val=(n_val, 0), n_test=(n_test, 0), seed=(seed, 0))
+        self.corpus, self.seed = corpus, seed
         self.sizes = {"train": n_train, "val": n_val, "test": n_test}
-        self.seed = seed
 
     def parse(self, path: Path, *, report: Report) -> Dataset:
-        """Return the split that `path` names: train, val or test; no file is read, so `report` hears nothing.
+        """Return the records of the split that `path` names; there is no file, so `report` gets no faults.
 
         Raises:
-            DataError: Another name.
+            DataError: `path` does not name a split.
         """
         split = known_split(str(path), corpus="the sample corpora")
         source, columns = _CORPORA[self.corpus]
-        records = islice(self._records(source, split), self.sizes[split])
-        table: dict[str, list[object]] = {name: [] for name in ("id", *columns)}
-        for i, record in enumerate(records):
-            for name, value in {"id": f"{self.corpus}-{split}-{i}", **record}.items():
-                table[name].append(value)
-        return Dataset.from_dict(table, features=Features({"id": _STRING, **columns}))
-
-    def _records(self, source: _Source, split: str) -> Iterable[dict[str, object]]:
         draw = source(Ownership(self.seed, split))
+        # different splits of neighbouring seeds must not share a generator
         random = Random(self.seed * len(SPLITS) + SPLITS.index(split))
-        while True:
-            yield draw(random)
+        records = [draw(random) for _ in range(self.sizes[split])]
+        table: dict[str, list[object]] = {"id": [f"{self.corpus}-{split}-{i}" for i in range(len(records))]}
+        table |= {name: [record[name] for record in records] for name in columns}
+        return Dataset.from_dict(table, features=Features({"id": _STRING, **columns}))

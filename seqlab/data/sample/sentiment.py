@@ -1,6 +1,6 @@
-"""Reviews as binary trees whose every node has a sentiment label, 0 (very negative) to 4 (very positive).
+"""Reviews as binary trees with a sentiment label at each node, from 0 (very negative) to 4 (very positive).
 
-A node's score s(·) in -2 … 2 follows from its children, left and right:
+The score s(·) of a node, from -2 to 2, follows from its left and right child:
 
     negator   x        ->  -sign s(x)                     not brilliant: mildly negative; not awful: mildly positive
     intensifier x      ->  s(x) + sign s(x)               very good
@@ -8,7 +8,7 @@ A node's score s(·) in -2 … 2 follows from its children, left and right:
     x  but y           ->  s(y), or s(x) where s(y) = 0   and so with: although x, y; y although x
     x  y               ->  s(x) + s(y)
 
-each clipped to -2 … 2; the label is the score plus 2. Operators are neutral by themselves.
+all clipped to -2 … 2; the label is the score plus 2. Operators alone are neutral.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _HIGHEST = 2
 
 
 class Meaning(NamedTuple):
-    """A constituent's score in -2 … 2 and its role: empty, or what it does to its sibling."""
+    """The score of a constituent, from -2 to 2, and its role: its effect on its sibling, or empty."""
 
     score: int
     role: str
@@ -35,10 +35,9 @@ class Meaning(NamedTuple):
 
 
 def review_record(grammar: Grammar, random: Random) -> dict[str, object]:
-    """Return a review: `tokens`, `tree` (Penn brackets), its nodes as `segments` in post-order, the root's sentiment as `label`
-    and `structure`: seen or unseen.
+    """Return a review with `tokens`, `tree` (Penn brackets), `segments` (its nodes in post-order) and `label` (the root).
 
-    In the test split, two fifths have a structure of negation that the other splits never show.
+    `structure` is seen or unseen: two fifths of the test split have a structure of negation that other splits never have.
     """
     is_unseen = random.random() < _HELD_OUT_SHARE and grammar.ownership.split == "test"
     review = grammar.draw("unseen" if is_unseen else "review", random).children[0]
@@ -52,7 +51,7 @@ def review_record(grammar: Grammar, random: Random) -> dict[str, object]:
 
 
 def compose(left: Meaning, right: Meaning) -> Meaning:
-    """Return the meaning of two neighbours, by the rules at the top of this file."""
+    """Return the meaning of two siblings by the rules of this module."""
     sign = (right.score > 0) - (right.score < 0)
     match left.role, right.role:
         case "not", _:
@@ -76,9 +75,7 @@ def compose(left: Meaning, right: Meaning) -> Meaning:
 
 
 def _bracket(node: Leaf | Branch, words: Iterator[tuple[int, str]], segments: list[dict[str, object]]) -> tuple[str, Meaning]:
-    """Return the brackets of `node`, which takes its own of the numbered `words`, and its meaning; add its nodes to
-    `segments`.
-    """
+    """Return the brackets and the meaning of `node`; take its numbered `words`, and append its nodes to `segments`."""
     if isinstance(node, Leaf):
         meaning = _word_meaning(node.mark)
         place, word = next(words)

@@ -1,7 +1,7 @@
-"""Frames of a made-up language: noisy left-to-right prototypes of phones, with labels whose positions nobody knows.
+"""Frames of an artificial language: noisy left-to-right prototypes of phones, with unaligned labels.
 
-A phone has an onset, a middle and a release, each a point in feature space that lasts one to three frames. Beginnings
-and ends lean towards the neighbours (co-articulation), every speaker has a pace and an offset, every frame has noise.
+A phone has an onset, a middle and a release, each a point in feature space that lasts one to three frames. Onsets and releases
+are shifted towards the neighbouring phones (co-articulation), each speaker has a pace and an offset, and each frame has noise.
 """
 
 from random import Random
@@ -25,7 +25,11 @@ _VOWELS, _CONSONANTS = PHONES[:5], PHONES[5:]
 
 @final
 class Speech:
-    """A source of utterances: the language (prototypes) follows from the seed, the words from the split as well."""
+    """Generates utterances: the prototypes depend on the seed, the words on the seed and the split.
+
+    Args:
+        ownership: The seed, the split and its words.
+    """
 
     def __init__(self, ownership: Ownership) -> None:
         language = np.random.PCG64(ownership.seed)
@@ -35,7 +39,7 @@ class Speech:
         self.words = [word for word in words if ownership.owns(word)]
 
     def record(self, random: Random) -> dict[str, object]:
-        """Return an utterance: `frames` (time x width, float32) and the phones said as `labels`."""
+        """Return an utterance with `frames` (time x width, float32) and its phones as `labels`."""
         n_words = 1 + int(random.random() * 4)
         labels = [phone for _ in range(n_words) for phone in self.words[int(random.random() * len(self.words))]]
         longest = 1.5 + random.random() * 1.5
@@ -46,7 +50,7 @@ class Speech:
         return {"frames": frames.round(4).astype(np.float32), "labels": labels}
 
     def _targets(self, labels: list[str]) -> NDArray[np.float64]:
-        """Return the states of the phones one after the other, their ends drawn towards the neighbours."""
+        """Return the states of all phones in order, with onsets and releases shifted towards the neighbours."""
         states = self.prototypes[[PHONES.index(label) for label in labels]]
         blended = states.copy()
         blended[1:, 0] += _LEAN * (states[:-1, -1] - states[1:, 0])
@@ -55,7 +59,8 @@ class Speech:
 
 
 def _noise(source: np.random.PCG64, n_rows: int) -> NDArray[np.float64]:
-    """Return rows of bell-shaped numbers with mean 0 and variance 1: sums of 4 uniform ones, exact everywhere."""
+    """Return approximately normal numbers with mean 0 and variance 1: sums of 4 uniform ones, identical on all machines."""
+    # the upper 24 bits of each number: a sum of four is exact in floating point
     raw = source.random_raw(4 * n_rows * _WIDTH) >> np.uint64(40)
     sums: NDArray[np.float64] = raw.reshape(4, n_rows, _WIDTH).sum(axis=0, dtype=np.float64)
     return (sums - 2.0**25) * (3**0.5 / 2**24)

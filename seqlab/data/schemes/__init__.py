@@ -1,4 +1,4 @@
-"""Tagging schemes: one engine for tags <-> spans, validity, decoding constraints, conversion and detection."""
+"""Tagging schemes: conversion between tags and spans, validation, decoding constraints and detection."""
 
 from seqlab.data.schemes.detection import Detection, detect_scheme
 from seqlab.data.schemes.scheme import Scheme, Transitions, Violation

@@ -1,4 +1,4 @@
-"""Tags that leave open which one is right, as records annotated in part have them: how files spell them, and what they say."""
+"""Tags of partially annotated records, which leave open which tag is right."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -6,22 +6,22 @@ from itertools import chain
 from seqlab.data.schemes.tags import split_tag
 
 UNANNOTATED = "_"
-"""What stands at a step that nobody has annotated, as `head=[crf_partial]` has it."""
+"""Marks a step that nobody has annotated; the default of `head=[crf_partial]`."""
 SEPARATOR = "|"
-"""Between the tags of a step of which one is right, as `head=[crf_partial]` has it: `B-PER|B-ORG`."""
+"""Separates the possible tags of a step, as in ``B-PER|B-ORG``; the default of `head=[crf_partial]`."""
 
 
 def readings(tag: str, *, unannotated: str, separator: str) -> list[str]:
-    """Return the tags that a step may have, each once; none where it is not annotated."""
+    """Return the distinct tags that a step may have; empty if it is not annotated."""
     return [] if tag == unannotated else list(dict.fromkeys(tag.split(separator)))
 
 
 def open_tags(rows: Sequence[Sequence[str]], readings_of: Callable[[str], list[str]]) -> set[str]:
-    """Return those tags of `rows` that leave open which tag is right."""
+    """Return the tags in `rows` that leave open which tag is right."""
     return {tag for tag in set(chain.from_iterable(rows)) if readings_of(tag) != [tag]}
 
 
 def names_several(tag: str) -> bool:
-    """Return whether `tag` is several, each of them of the form of a span tag."""
+    """Return whether `tag` lists several tags, all with the form of span tags."""
     parts = tag.split(SEPARATOR)
     return len(parts) > 1 and all(split_tag(part)[0] != "?" for part in parts)

@@ -1,7 +1,7 @@
-"""Vectorised reading: integer-coded tags of many sequences -> spans.
+"""Vectorised decoding of spans from integer-coded tags of many sequences.
 
-Sequences lie one behind the other with an `O` after each, so that one pass over neighbours sees every border. Most steps of
-most corpora are an `O` after an `O`, which no rule asks for: they are left out first.
+The sequences are concatenated with an `O` after each, so that one pass over neighbours sees every boundary. Most steps of most
+corpora are an `O` after an `O`, which no rule mentions: they are dropped first.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ Positions: TypeAlias = Int[np.ndarray, " span"]
 
 @final
 class TagCodes(dict[str, int]):
-    """Codes of tags, given out in order of first sight; `O` has code 0."""
+    """Codes of tags in order of first occurrence; `O` has code 0."""
 
     def __init__(self) -> None:
         super().__init__(O=0)
@@ -30,7 +30,7 @@ class TagCodes(dict[str, int]):
         return code
 
     def flatten(self, sequences: Sequence[Sequence[str]]) -> Int[np.ndarray, " position"]:
-        """Return the codes of all `sequences` in a row, with an `O` after each."""
+        """Return the codes of all `sequences`, concatenated with an `O` after each."""
         n_positions = sum(map(len, sequences)) + len(sequences)
         tags = chain.from_iterable(chain.from_iterable(zip(sequences, repeat(("O",)), strict=False)))
         return np.fromiter(map(self.__getitem__, tags), dtype=np.intp, count=n_positions)
@@ -39,7 +39,7 @@ class TagCodes(dict[str, int]):
 @final
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The positions of flat codes where a tag, or the one before it, is not `O`, with the codes of both."""
+    """The positions in flat codes where the tag or the previous one is not `O`, with both codes."""
 
     positions: Int[np.ndarray, " place"]
     prevs: Int[np.ndarray, " place"]
@@ -47,7 +47,7 @@ class Neighbours:
 
     @classmethod
     def of(cls, codes: Int[np.ndarray, " position"]) -> "Neighbours":
-        """Return the neighbours in `codes`, which end with an `O`: it stands before the first, too."""
+        """Return the neighbours in `codes`, which must end with an `O`: index -1 makes it the previous tag of position 0."""
         is_near = codes != 0
         is_near[1:] |= is_near[:-1]
         positions = np.flatnonzero(is_near)
@@ -57,12 +57,12 @@ class Neighbours:
 @final
 @dataclass(frozen=True, slots=True)
 class TagParts:
-    """Prefix and label of each coded tag, as integers."""
+    """Prefix and label of each tag code, as integers."""
 
     prefixes: Int[np.ndarray, " tag"]
     label_ids: Int[np.ndarray, " tag"]
     labels: list[str]
-    """Label of each label id, in order of first sight."""
+    """Label of each label id, in order of first occurrence."""
 
     @classmethod
     def of(cls, tags: Iterable[str], *, split: Callable[[str], tuple[str, str]]) -> "TagParts":
@@ -79,9 +79,9 @@ class TagParts:
     def pairs(
         self, tags: Int[np.ndarray, " place"], *, prevs: Int[np.ndarray, " place"], has_first: bool
     ) -> Int[np.ndarray, " place"]:
-        """Return an index into the flat `PairTable` for each of `tags` and the one before it.
+        """Return the index into the flattened `PairTable` of each of `tags` and its previous tag.
 
-        With `has_first` the first tag has none before it: it counts as after an `O` of another label.
+        With `has_first`, the first tag starts a sequence and counts as following an `O` with another label.
         """
         is_same = self.label_ids[tags] == self.label_ids[prevs]
         is_same[: int(has_first)] = False
@@ -92,7 +92,7 @@ class TagParts:
 @final
 @dataclass(frozen=True, slots=True)
 class SpanArrays:
-    """Spans by position in the flat codes, ordered by end; `ends` are exclusive and unique."""
+    """Spans by position in the flat codes, sorted by end; `ends` are exclusive and unique."""
 
     starts: Positions
     ends: Positions
@@ -103,13 +103,13 @@ class SpanArrays:
 
 
 def accepts(table: PairTable, pairs: Int[np.ndarray, " position"]) -> Bool[np.ndarray, " position"]:
-    """Return True for each of `pairs` that `table` accepts."""
+    """Return whether `table` accepts each of `pairs`."""
     accepted: Bool[np.ndarray, " position"] = table.ravel()[pairs]
     return accepted
 
 
 def read_default(near: Neighbours, *, parts: TagParts, rules: SpanRules) -> SpanArrays:
-    """Return the spans where every end closes the latest start, however far back that lies."""
+    """Return the spans of lenient reading: each end closes the latest start, however far back it is."""
     pairs = _pairs(near, parts)
     ends = np.flatnonzero(accepts(rules.end, pairs))
     starts = np.flatnonzero(accepts(rules.start, pairs))
@@ -119,7 +119,7 @@ def read_default(near: Neighbours, *, parts: TagParts, rules: SpanRules) -> Span
 
 
 def read_strict(near: Neighbours, *, parts: TagParts, rules: SpanRules) -> SpanArrays:
-    """Return the spans that begin at a start, go on as far as inside-pairs reach, and meet a proper end there."""
+    """Return the spans of strict reading: from a start, through inside pairs only, to a valid end."""
     pairs = _pairs(near, parts)
     breaks = np.flatnonzero(~accepts(rules.inside, pairs))
     starts = np.flatnonzero(accepts(rules.start, pairs))

@@ -1,7 +1,7 @@
-"""Rules on neighbouring tags, written `prevs>tags` with prefixes on either side.
+"""Rules about neighbouring tags, written ``prevs>tags`` with sets of prefixes.
 
-`=` at the end asks for equal labels, `!` for different ones, neither accepts both; `*` stands for every prefix.
-Before the first and after the last step of a sequence stands an `O`.
+A final ``=`` requires equal labels, ``!`` different labels; without either, both are accepted. ``*`` means any prefix. A
+sequence is preceded and followed by an `O`.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ PairTable: TypeAlias = Bool[np.ndarray, "prev_prefix prefix is_same_label"]
 @final
 @dataclass(frozen=True, slots=True)
 class SpanRules:
-    """Where spans begin, go on and end, each as a table over pairs of neighbours."""
+    """The pairs of neighbours that start a span, lie inside a span, and end a span."""
 
     start: PairTable
     inside: PairTable
@@ -27,7 +27,7 @@ class SpanRules:
 
 
 def pair_table(rules: Iterable[str]) -> PairTable:
-    """Return True for each (previous prefix, prefix, labels are equal) that one of `rules` accepts."""
+    """Return whether one of `rules` accepts each (previous prefix, prefix, labels are equal)."""
     table = np.zeros((len(PREFIXES), len(PREFIXES), 2), dtype=np.bool_)
     for rule in rules:
         prevs, _, tags = rule.rstrip("=!").partition(">")
@@ -37,7 +37,7 @@ def pair_table(rules: Iterable[str]) -> PairTable:
 
 
 def span_rules(*, start: str, inside: str, end: str) -> SpanRules:
-    """Return the tables of rules separated by spaces."""
+    """Parse rules separated by spaces."""
     return SpanRules(pair_table(start.split()), pair_table(inside.split()), pair_table(end.split()))
 
 
@@ -46,4 +46,4 @@ def _columns(prefixes: str) -> list[int]:
 
 
 DEFAULT_RULES = span_rules(start="*>BS ESO>EI *>BIESLU?!", inside="", end="ES>* BI>BSO BIESLU?>*!")
-"""seqeval's default mode (conlleval's rules), for every scheme: L and U, which it does not know, count as `?` does."""
+"""seqeval's default mode (the rules of conlleval) for all schemes; it does not know L and U, which count as `?`."""

@@ -1,9 +1,9 @@
-"""`Scheme`: how tags spell spans, and which tag may follow which."""
+"""`Scheme`: how tags encode spans, and which tags may follow each other."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import final
 
 import numpy as np
@@ -19,17 +19,21 @@ from seqlab.types import Span
 @final
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """At `step`, `tag` breaks the scheme; `reason` says how."""
+    """A tag that breaks its scheme: its step, and the reason."""
 
     step: int
     tag: str
     reason: str
 
+    def describe(self, scheme: str) -> str:
+        """Return a message; `scheme` is the name of the scheme."""
+        return f"tag {self.tag!r} breaks {scheme}: {self.reason}"
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class Transitions:
-    """Which tags may begin a sequence, follow each other, and end it; True = allowed by the scheme."""
+    """Whether tags may start a sequence, follow each other, and end a sequence."""
 
     start: Bool[np.ndarray, " tag"]
     step: Bool[np.ndarray, "prev_tag tag"]
@@ -39,35 +43,35 @@ class Transitions:
 @final
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Scheme:
-    """A tagging scheme, given by tables over pairs of neighbouring tags.
+    """A tagging scheme, defined by tables over pairs of neighbouring tags.
 
-    A bare prefix (`B`, `I`) marks a span whose label is `_`.
+    A bare prefix (`B`, `I`) marks a span with the label `_`.
     """
 
     name: str
     prefixes: str
-    """The prefixes that the scheme knows, `O` first."""
+    """The prefixes of the scheme, `O` first."""
     spelling: tuple[str, str, str, str]
-    """Prefix of a span's first, inner and last step, and of a span of one step."""
-    is_b_separator: bool
-    """True if B only parts a span from one of the same label right before it."""
+    """Prefixes of the first, inner and last step of a span, and of a span of one step."""
     allowed: PairTable
     rules: SpanRules
-    reads_as: dict[str, str]
-    """Prefix -> the one that seqeval's default mode knows for the same thing."""
+    is_b_separator: bool = False
+    """Whether B only separates a span from an adjacent one with the same label."""
+    reads_as: Mapping[str, str] = field(default_factory=dict)
+    """Prefix -> the equivalent prefix that seqeval's default mode knows."""
 
     def __repr__(self) -> str:
         return f"Scheme({self.name})"
 
     def spans(self, tags: Sequence[str], *, is_strict: bool = False) -> list[Span]:
-        """Return the spans that `tags` spell.
+        """Return the spans that `tags` encode.
 
-        Lenient reading makes something of every sequence, as seqeval's default mode does; BILOU's L and U, which that
-        mode does not know, are read as E and S. Strict reading leaves out every span that is not spelt as the scheme
-        asks, as seqeval's strict mode does. On tags without violations the two agree.
+        Lenient reading accepts any sequence, as seqeval's default mode does; BILOU's L and U, which that mode does not know,
+        are read as E and S. Strict reading ignores spans that break the scheme, as seqeval's strict mode does. For tags
+        without violations both agree.
 
         Raises:
-            DataError: strict, and a tag is not one of the scheme; or a tag is empty.
+            DataError: a tag is empty or, if strict, does not belong to the scheme.
         """
         codes = TagCodes()
         near = Neighbours.of(codes.flatten([tags]))
@@ -80,12 +84,12 @@ class Scheme:
         return [Span(start, end, parts.labels[label_id]) for start, end, label_id in arrays]
 
     def encode(self, spans: Iterable[Span], *, n_steps: int) -> list[str]:
-        """Return the tags of `n_steps` steps that spell `spans`, given in any order.
+        """Return the `n_steps` tags that encode `spans`, which may be in any order.
 
-        IO cannot tell neighbours of the same label apart: they come back as one span.
+        IO cannot separate adjacent spans with the same label: they become one span.
 
         Raises:
-            DataError: two spans overlap, or one is empty or lies outside the `n_steps` steps.
+            DataError: spans overlap, or a span is empty or outside the `n_steps` steps.
         """
         tags = ["O"] * n_steps
         previous = Span(0, 0, "")
@@ -100,17 +104,17 @@ class Scheme:
         return tags
 
     def violations(self, tags: Sequence[str]) -> list[Violation]:
-        """Return every place where `tags` break the scheme; an open span at the end counts against the last step."""
+        """Return all violations in `tags`; a span that is open at the end is a violation of the last step."""
         pairs = enumerate(pairwise(["O", *tags, "O"]))
         return [self._violation(tags, step) for step, (previous, tag) in pairs if _is_break(self, previous, tag)]
 
     def breaks(self, codes: Int[np.ndarray, " position"], *, tags: Iterable[str]) -> Bool[np.ndarray, " position"]:
-        """Return True at each position of the flat `codes` of `tags` that breaks the scheme.
+        """Return whether each position in the flat `codes` of `tags` breaks the scheme.
 
-        A tag that the scheme does not know is one break, and the step after it none.
+        After a tag that does not belong to the scheme, the next step does not count as another violation.
         """
         parts = TagParts.of(["O", *tags], split=split_tag)
-        codes = codes + 1
+        codes = codes + 1  # code 0 of `parts` is the `O` before the first tag
         prevs = np.concatenate([np.zeros(1, dtype=np.intp), codes])[: len(codes)]
         pairs = parts.pairs(codes, prevs=prevs, has_first=True)
         is_known = np.array([prefix in self.prefixes for prefix in PREFIXES])[parts.prefixes[codes]]
@@ -119,10 +123,10 @@ class Scheme:
         return broken
 
     def transitions(self, tags: Sequence[str]) -> Transitions:
-        """Return which of `tags` may begin a sequence, follow each other and end it.
+        """Return whether `tags` may start a sequence, follow each other and end a sequence.
 
         Raises:
-            DataError: a tag is not one of the scheme.
+            DataError: a tag does not belong to the scheme.
         """
         self._check_known(tags)
         parts = TagParts.of(["O", *tags], split=split_tag)
@@ -132,23 +136,23 @@ class Scheme:
         return Transitions(start=allowed[0, 1:], step=allowed[1:, 1:], end=allowed[1:, 0])
 
     def goes_on(self, tags: Sequence[str]) -> Bool[np.ndarray, "prev_tag tag"]:
-        """Return whether the second of two neighbouring tags belongs to the span of the first."""
+        """Return whether the second of two neighbouring tags continues the span of the first."""
         together = np.zeros((len(tags), len(tags)), dtype=np.bool_)
         labels = [split_tag(tag)[1] for tag in tags]
-        for i, before in enumerate(tags):
-            for j in (j for j, label in enumerate(labels) if label == labels[i]):
-                together[i, j] = [(span.start, span.end) for span in self.spans([before, tags[j]])] == [(0, 2)]
+        for i, j in product(range(len(tags)), repeat=2):
+            if labels[i] == labels[j]:
+                together[i, j] = [span[:2] for span in self.spans([tags[i], tags[j]])] == [(0, 2)]
         return together
 
     def tags_of(self, labels: Iterable[str]) -> list[str]:
-        """Return every tag for spans of `labels`: `O` first, then label by label in the given order."""
+        """Return all tags for spans of `labels`: `O`, then the tags of each label in order."""
         return ["O", *(join_tag(prefix, label) for label in labels for prefix in self.prefixes[1:])]
 
     def strict_parts(self, tags: Iterable[str]) -> TagParts:
-        """Return prefixes and labels of `tags` as seqeval's strict mode splits them, without hyphens around a label.
+        """Split `tags` as seqeval's strict mode does, without hyphens around a label.
 
         Raises:
-            DataError: a tag is not one of the scheme.
+            DataError: a tag does not belong to the scheme.
         """
         tags = list(tags)
         self._check_known(tags)
@@ -164,7 +168,7 @@ class Scheme:
         return f"a tag of {self.name}: O{''.join(f', {prefix}' for prefix in prefixes)} or {last}"
 
     def split_lenient(self, tag: str) -> tuple[str, str]:
-        """Return prefix and label of `tag` as lenient reading takes them."""
+        """Return prefix and label of `tag` for lenient reading."""
         prefix, label = split_tag_lenient(tag)
         return self.reads_as.get(prefix, prefix), label
 
@@ -182,7 +186,7 @@ class Scheme:
         return Violation(step, tags[step], reason)
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 16)  # few pairs of tags make up most of a corpus
 def _is_break(scheme: Scheme, previous: str, tag: str) -> bool:
     return bool(scheme.breaks(np.arange(2), tags=[previous, tag])[1])
 
@@ -194,6 +198,6 @@ def _split_strict(tag: str) -> tuple[str, str]:
 
 def _check_span(span: Span, *, previous: Span, n_steps: int) -> None:
     if not 0 <= span.start < span.end <= n_steps:
-        raise DataError(f"span is {tuple(span)}; expected 0 <= start < end <= {n_steps} steps; mend or drop the span")
+        raise DataError(f"span is {tuple(span)}; expected 0 <= start < end <= {n_steps} steps; correct or drop it")
     if span.start < previous.end:
-        raise DataError(f"spans {tuple(previous)} and {tuple(span)} overlap; tags spell flat spans only; keep one of them")
+        raise DataError(f"spans {tuple(previous)} and {tuple(span)} overlap; tags encode flat spans only; keep one of them")

@@ -1,4 +1,4 @@
-"""The schemes by name, and conversion between them."""
+"""The standard schemes by name, and conversion between them."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -17,31 +17,25 @@ _SCHEMES = {
             is_b_separator=True,
             allowed=pair_table(["OBI>OI", "BI>B="]),
             rules=span_rules(start="OB>I I>I! BI>B=", inside="BI>I=", end="BI>O BI>I! I>B B>B="),
-            reads_as={},
         ),
         Scheme(
             name="BIO",
             prefixes="OBI",
             spelling=("B", "I", "I", "B"),
-            is_b_separator=False,
             allowed=pair_table(["OBI>OB", "BI>I="]),
             rules=span_rules(start="OBI>B", inside="BI>I=", end="BI>OB BI>I!"),
-            reads_as={},
         ),
         Scheme(
             name="BIOES",
             prefixes="OBIES",
             spelling=("B", "I", "E", "S"),
-            is_b_separator=False,
             allowed=pair_table(["OES>OBS", "BI>IE="]),
             rules=span_rules(start="*>BS", inside="BI>IE=", end="ES>*"),
-            reads_as={},
         ),
         Scheme(
             name="BILOU",
             prefixes="OBILU",
             spelling=("B", "I", "L", "U"),
-            is_b_separator=False,
             allowed=pair_table(["OLU>OBU", "BI>IL="]),
             rules=span_rules(start="*>BU", inside="BI>IL=", end="LU>*"),
             reads_as={"L": "E", "U": "S"},
@@ -50,24 +44,22 @@ _SCHEMES = {
             name="IO",
             prefixes="OI",
             spelling=("I", "I", "I", "I"),
-            is_b_separator=False,
             allowed=pair_table(["OI>OI"]),
             rules=span_rules(start="O>I I>I!", inside="I>I=", end="I>O I>I!"),
-            reads_as={},
         ),
     )
 }
 _ALIASES = {"IOB2": "BIO", "IOBES": "BIOES"}
 
 SCHEME_NAMES = tuple(_SCHEMES)
-"""Names of the schemes, without their aliases."""
+"""Names of the schemes, without aliases."""
 
 
 def get_scheme(name: str) -> Scheme:
-    """Return the scheme called `name`, in any case: IOB1, BIO (or IOB2), BIOES (or IOBES), BILOU, IO.
+    """Return the scheme called `name`, in upper or lower case: IOB1, BIO (or IOB2), BIOES (or IOBES), BILOU, IO.
 
     Raises:
-        ConfigError: there is no such scheme.
+        ConfigError: the name is unknown.
     """
     upper = _ALIASES.get(name.upper(), name.upper())
     if upper in _SCHEMES:
@@ -78,8 +70,8 @@ def get_scheme(name: str) -> Scheme:
 
 
 def convert_tags(tags: Sequence[str], *, source: str, target: str) -> list[str]:
-    """Return `tags` of the scheme `source` spelt in the scheme `target`.
+    """Convert `tags` from the scheme `source` to the scheme `target`.
 
-    Tags that break `source` are read leniently. Into IO, neighbours of the same label become one span.
+    Tags that break `source` are read leniently. In IO, adjacent spans with the same label become one.
     """
     return get_scheme(target).encode(get_scheme(source).spans(tags), n_steps=len(tags))

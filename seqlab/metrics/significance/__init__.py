@@ -1,4 +1,4 @@
-"""Statistics on numpy arrays: the spread of repeated runs, and whether the difference of two systems is chance."""
+"""Statistics of repeated runs, and significance of the difference of two systems."""
 
 from seqlab.metrics.significance.mcnemar import McNemar, mcnemar
 from seqlab.metrics.significance.multiplicity import holm

@@ -1,4 +1,4 @@
-"""McNemar's test: of the decisions that one system has right and the other wrong, are as many on either side?"""
+"""McNemar's test of the decisions that only one of two systems has right."""
 
 from dataclasses import dataclass
 from math import inf
@@ -12,22 +12,23 @@ from scipy.special import bdtr
 @final
 @dataclass(frozen=True)
 class McNemar:
-    """Discordant pairs, and how improbable their shares are if neither system is better (two-sided)."""
+    """Discordant pairs, and the two-sided p-value of their numbers."""
 
     only_a: int
     only_b: int
     p_value: float
     odds_ratio: float
-    """Of A being the right one where one is: `only_a` / `only_b`; infinite where B never is, 1 where there is no such pair."""
+    """`only_a` / `only_b`; infinite if `only_b` is 0, and 1 if both are."""
 
 
 def mcnemar(a: Bool[np.ndarray, " decision"], b: Bool[np.ndarray, " decision"]) -> McNemar:
-    """Return the test of which decisions A and B have right: by the exact binomial distribution (McNemar 1947)."""
+    """Return the exact binomial test of the correct decisions of A and B (McNemar 1947)."""
     only_a, only_b = int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a))
     odds = only_a / only_b if only_b else (inf if only_a else 1.0)
     return McNemar(only_a, only_b, _fair_coin_tails(min(only_a, only_b), only_a + only_b), odds)
 
 
 def _fair_coin_tails(n_fewer: int, n_tosses: int) -> float:
-    """Return the probability that the rarer side of a fair coin comes up `n_fewer` times at most."""
+    """Return the probability that the rarer side of a fair coin comes up at most `n_fewer` times."""
+    # with equal numbers, both tails contain the middle
     return min(1.0, 2 * float(bdtr(n_fewer, n_tosses, 0.5)))

@@ -1,4 +1,4 @@
-"""Runs that differ by their seed or their fold: mean, spread, and intervals and tests that take the spread into account."""
+"""Repeated runs with different seeds or folds: mean, standard deviation, confidence intervals and t-tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from math import copysign, inf, sqrt
 from typing import final
 
 import numpy as np
-from scipy.special import stdtr, stdtrit  # of scipy.special, since scipy.stats takes seconds to load
+from scipy.special import stdtr, stdtrit  # importing scipy.stats takes seconds
 
 _LEVEL = 0.95
 
@@ -14,34 +14,34 @@ _LEVEL = 0.95
 @final
 @dataclass(frozen=True)
 class Summary:
-    """The values of one metric over repetitions; None where one value says nothing of it."""
+    """One metric over repetitions; a single repetition has no deviation and no interval."""
 
     n: int
     mean: float
     sd: float | None
-    """Standard deviation, of a sample (n - 1)."""
+    """Sample standard deviation (n - 1)."""
     interval: tuple[float, float] | None
-    """95 % interval of the mean."""
+    """95 % confidence interval of the mean."""
 
 
 @final
 @dataclass(frozen=True)
 class MeanTest:
-    """Difference of two means, A - B, by Student's t; None where there are too few values."""
+    """Student's t-test of the difference of two means, A - B; None if there are too few values."""
 
     difference: float
     interval: tuple[float, float] | None
     p_value: float | None
     degrees: float | None
     cohens_d: float | None
-    """The difference in standard deviations (pooled): its effect size."""
+    """Effect size: the difference in (pooled) standard deviations."""
 
 
 def summarise(values: Sequence[float], *, n_folds: int | None = None) -> Summary:
-    """Return mean, standard deviation and interval by Student's t of the values of independent repetitions.
+    """Return the mean, standard deviation and confidence interval of independent repetitions.
 
-    With `n_folds`, the values are those of the folds of one or more cross-validations. Their training records overlap, so that
-    they vary too little: the variance is corrected as Nadeau and Bengio 2003 do (Bouckaert and Frank 2004, for several).
+    With `n_folds`, the values are folds of one or more cross-validations. Their training records overlap, so they vary too
+    little; the variance is corrected (Nadeau and Bengio 2003; Bouckaert and Frank 2004 for several).
     """
     mean = float(np.mean(values))
     if len(values) < 2:
@@ -52,7 +52,7 @@ def summarise(values: Sequence[float], *, n_folds: int | None = None) -> Summary
 
 
 def welch_test(a: Sequence[float], b: Sequence[float]) -> MeanTest:
-    """Return the test of the means of independent repetitions whose variances may differ (Welch 1947)."""
+    """Return the test of independent repetitions with unequal variances (Welch 1947)."""
     difference = float(np.mean(a) - np.mean(b))
     if len(a) < 2 or len(b) < 2:
         return MeanTest(difference, None, None, None, None)
@@ -79,7 +79,7 @@ def corrected_paired_test(a: Sequence[float], b: Sequence[float], *, n_folds: in
 
 
 def _variance_of_mean(n: int, n_folds: int | None) -> float:
-    """Return the variance of the mean of `n` values in units of theirs: a fold is 1 / (k - 1) of what it was trained on."""
+    """Return the variance of the mean of `n` values with variance 1; folds have test / training size 1 / (n_folds - 1)."""
     return 1 / n if n_folds is None else 1 / n + 1 / (n_folds - 1)
 
 
@@ -95,5 +95,5 @@ def _without_spread(difference: float, *, degrees: float) -> MeanTest:
 
 
 def _t_quantile(degrees: float) -> float:
-    """Return how far from 0, on either side, values of Student's t lie at the level of our intervals."""
+    """Return the two-sided quantile of Student's t for our confidence intervals."""
     return float(stdtrit(degrees, (1 + _LEVEL) / 2))

@@ -1,7 +1,7 @@
-"""Is the difference of two systems on the same records chance: paired bootstrap and approximate randomisation.
+"""Significance of the difference of two systems on the same records: paired bootstrap and approximate randomisation.
 
-Records whose counts agree are alike to every resample, so only how often each kind of record is drawn (bootstrap) or exchanged
-(randomisation) is: a multinomial or binomial number a kind, in place of a draw a record. The distribution is the same.
+Records with equal counts are interchangeable, so it is enough to draw how often each kind of record is sampled (bootstrap,
+multinomial) or exchanged (randomisation, binomial), instead of drawing records. The distribution is the same.
 """
 
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from jaxtyping import Float, Int
 from seqlab.metrics.significance.scores import Score
 
 _CELLS = 1 << 22
-"""Numbers held at once, whatever the number of records and resamples."""
+"""Numbers in memory at once, whatever the number of records and resamples."""
 _MAX_EXACT = 14
-"""Records with a difference up to which all exchanges are counted out."""
+"""Largest number of different records for which all exchanges are enumerated."""
 _TOLERANCE = 1e-12
-"""Differences closer than this are ties, not noise of rounding."""
+"""Differences closer than this are ties, apart from rounding errors."""
 
 
 @final
 @dataclass(frozen=True)
 class PairedTest:
-    """Two systems, A and B, on the same records; all differences are A - B, in the unit of the score."""
+    """Comparison of systems A and B on the same records; differences are A - B, in the unit of the score."""
 
     score: str
     n_records: int
@@ -32,13 +32,13 @@ class PairedTest:
     value_b: float
     difference: float
     interval: tuple[float, float]
-    """95 % of the differences between resamples of the records lie in it (percentile bootstrap)."""
+    """95 % confidence interval of the difference (percentile bootstrap)."""
     p_value: float
-    """Share of random exchanges of A's and B's answers to a record that differ as much (two-sided)."""
+    """Share of random exchanges of A's and B's predictions with at least the same difference (two-sided)."""
     is_exact: bool
-    """Whether all exchanges were counted out, not drawn."""
+    """Whether all exchanges were enumerated, not sampled."""
     better_in: float
-    """Share of bootstrap resamples in which the better one of A and B stays better."""
+    """Share of bootstrap resamples in which the better system is still better."""
     n_different: int
     """Records with different counts."""
     n_resamples: int
@@ -47,7 +47,7 @@ class PairedTest:
 def paired_test(
     a: Float[np.ndarray, "record count"], b: Float[np.ndarray, "record count"], *, score: Score, n_resamples: int, seed: int
 ) -> PairedTest:
-    """Return the test of A's against B's counts of the same records.
+    """Compare the counts of A and B for the same records.
 
     Sources: Efron and Tibshirani 1993, Koehn 2004 (bootstrap); Noreen 1989, Yeh 2000 (approximate randomisation).
     """
@@ -82,7 +82,8 @@ def bootstrap_differences(
     n_resamples: int,
     generator: np.random.Generator,
 ) -> Float[np.ndarray, " resample"]:
-    """Return A - B in each resample of as many records, drawn with replacement; `sizes` is how often each kind occurs."""
+    """Return A - B in each bootstrap resample; `sizes` has the number of records of each kind."""
+    # in portions, to bound the memory
     shares = sizes / sizes.sum()
     drawn = (generator.multinomial(sizes.sum(), shares, size=n) for n in _portions(n_resamples, width=len(sizes)))
     return np.concatenate([score.of_sums(times @ a) - score.of_sums(times @ b) for times in drawn])
@@ -116,7 +117,7 @@ def _exchanged(
         return n_as_large(bits) / len(numbers), True
     portions = _portions(n_resamples, width=len(change))
     n = sum(n_as_large(generator.binomial(sizes[is_different], 0.5, size=(n, len(change)))) for n in portions)
-    return (n + 1) / (n_resamples + 1), False  # the answers as they are, one of the exchanges, are as large
+    return (n + 1) / (n_resamples + 1), False  # the observed difference is one of the exchanges
 
 
 def _portions(n_resamples: int, *, width: int) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Scores that follow from counts that add up over records: whatever is drawn of the records, their sums are enough."""
+"""Scores computed from sums of counts over records, so that any sample of records can be scored."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from jaxtyping import Float
 @final
 @dataclass(frozen=True)
 class Score:
-    """A score as a function of summed counts, whose last axis has one place for each of `counts`."""
+    """A score as a function of summed counts, with `counts` along the last axis."""
 
     name: str
-    """In a sentence: span F1."""
+    """Name for sentences, such as span F1."""
     counts: tuple[str, ...]
     of_sums: Callable[[np.ndarray], np.ndarray]
     is_better_high: bool = True
@@ -25,7 +25,7 @@ class Score:
 
 
 def _ratio(numerator: np.ndarray | np.number, denominator: np.ndarray | np.number) -> np.ndarray:
-    """Return the quotient, 0 where it is not defined."""
+    """Return the quotient; 0 if the denominator is 0."""
     return np.asarray(numerator / np.where(denominator > 0, denominator, np.inf))
 
 
@@ -42,15 +42,15 @@ def _per_label(sums: np.ndarray) -> np.ndarray:
 
 
 def f1(name: str) -> Score:
-    """Return F1, the harmonic mean of precision and recall: of what is right, predicted, and in gold."""
+    """Return F1, computed from the numbers of correct, predicted and gold items."""
     return Score(name, ("n_correct", "n_predicted", "n_gold"), _f1)
 
 
 def share(name: str) -> Score:
-    """Return the share of decisions that are right."""
+    """Return the share of correct decisions."""
     return Score(name, ("n_right", "n_decisions"), _share)
 
 
 def per_label(name: str) -> Score:
-    """Return edits per gold label; their number, where there is no label."""
+    """Return the number of edits per gold label; without labels, the number of edits."""
     return Score(name, ("n_edits", "n_labels"), _per_label, is_better_high=False)

@@ -21,11 +21,11 @@ def test_samples_are_scaled_to_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("samples", "rate", "message"),
     [
-        (np.zeros(4, dtype=np.int16), 16000, r"has 16000 samples a second; expected 8000: .*data.reader.features.rate"),
+        (np.zeros(4, dtype=np.int16), 16000, r"has 16000 samples per second; expected 8000; .*data.reader.features.rate"),
         (np.zeros((4, 2), dtype=np.int16), 8000, r"has 2 channel\(s\) of 16 bits; expected one of 16 bits"),
         (np.zeros(4, dtype=np.uint8), 8000, r"has 1 channel\(s\) of 8 bits"),
         (np.zeros(4, dtype=np.float32), 8000, r"is no WAV file of plain samples \(unknown format: 3\)"),
-        (np.zeros(0, dtype=np.int16), 8000, r"has 0 of 0 samples; expected all, and one at least"),
+        (np.zeros(0, dtype=np.int16), 8000, r"has 0 of 0 samples; expected all, and at least one"),
     ],
     ids=["rate", "stereo", "8 bits", "float", "empty"],
 )
@@ -37,7 +37,7 @@ def test_other_files_are_refused(tmp_path: Path, samples: np.ndarray, rate: int,
 
 @pytest.mark.parametrize(
     ("n_bytes", "message"),
-    [(0, r"is no WAV file of plain samples \(it ends too early\)"), (60, r"has 8 of 100 samples; .*copy it anew")],
+    [(0, r"is no WAV file of plain samples \(it ends too early\)"), (60, r"has 8 of 100 samples; .*copy it again")],
     ids=["nothing", "some"],
 )
 def test_truncated_files_are_refused(tmp_path: Path, n_bytes: int, message: str) -> None:

@@ -155,18 +155,19 @@ PARTIAL = (
 )
 
 
-def test_steps_annotated_in_part_are_told_once_and_what_is_there_is_checked(tmp_path: Path) -> None:
+def test_partial_annotation_is_reported_once_and_the_rest_is_checked(tmp_path: Path) -> None:
     report = examined(tmp_path / "x", PARTIAL)
     assert report.scheme == "BIO"
     assert found(report, "partial") == [2]
-    (told,) = (finding for finding in report.findings if finding.kind == "partial")
-    assert "3 of 16 steps are annotated in part (B-X|B-Y, B-X|S-Y, _), from here on; head=[crf_partial] learns" in told.message
-    # I-Y after O; NOUN, which makes no set of span tags; I-X after B-Y; S-Y, which is none of BIO
+    (partial,) = (finding for finding in report.findings if finding.kind == "partial")
+    assert "3 of 16 steps are partially annotated (B-X|B-Y, B-X|S-Y, _), starting here" in partial.message
+    assert "only head=[crf_partial] learns from them" in partial.message
+    # I-Y after O; NOUN, so not a set of span tags; I-X after B-Y; S-Y, which is not in BIO
     assert found(report, "tags") == [5, 9, 11, 13]
     assert report.counts["spans"]["X"] == 5
 
 
-def test_steps_annotated_in_part_may_be_meant(tmp_path: Path) -> None:
+def test_partial_annotation_may_be_intended(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("a B-X\nb _\nc I-X\nd B-X|B-Y\n", encoding="utf-8")
     for scheme in (None, "BIO"):

@@ -29,7 +29,7 @@ def ids(field: PartialTagField, *rows: list[str]) -> list[list[int]]:
     return [row[: len(tags)] for row, tags in zip(column.collate(np.arange(len(rows))).tolist(), rows, strict=True)]
 
 
-def test_the_option_has_what_is_told_of_elsewhere() -> None:
+def test_the_option_has_the_default_marks() -> None:
     target = compose(["head=[crf_partial]"]).heads.tags.target
     assert (target.unannotated, target.separator) == (UNANNOTATED, SEPARATOR)
 
@@ -57,17 +57,17 @@ def test_a_tag_that_is_none_of_the_scheme_is_refused() -> None:
         fitted(["O|S-A", "O"])
 
 
-def test_records_annotated_in_full_are_mended_and_steps_of_others_opened(caplog: pytest.LogCaptureFixture) -> None:
+def test_fully_annotated_records_are_repaired_and_steps_of_others_opened(caplog: pytest.LogCaptureFixture) -> None:
     field = fitted(["B-A", "I-A", "_"], ["B-B"])
     with caplog.at_level(logging.WARNING):
         found = ids(field, ["_", "I-A"], ["O", "I-A"], ["B-A", "I-A"], ["I-B"], ["O", "I-A", "_"], ["B-A", "_", "I-B", "I-A"])
     tags = field.tags
     as_they_are = [NO_TARGET, tags.index("I-A")]
-    mended = [[0, tags.index("B-A")], [1, 2], [tags.index("B-B")]]
+    repaired = [[0, tags.index("B-A")], [1, 2], [tags.index("B-B")]]
     opened = [[0, NO_TARGET, NO_TARGET], [1, NO_TARGET, tags.index("I-B"), NO_TARGET]]
-    assert found == [as_they_are, *mended, *opened]
+    assert found == [as_they_are, *repaired, *opened]
     assert "2 records break the BIO scheme in column 'tags'; read leniently" in caplog.text
-    assert "2 steps of records annotated in part break the BIO scheme" in caplog.text
+    assert "2 steps of partially annotated records break the BIO scheme" in caplog.text
 
 
 def test_the_end_of_a_scheme_counts_too() -> None:
@@ -111,7 +111,7 @@ def test_empty_marks_are_refused(name: str) -> None:
         ("per", "tag is 'per'; expected a tag of BIO"),
     ],
 )
-def test_what_is_no_tag_is_refused_by_record_and_line(tag: str, reason: str) -> None:
+def test_invalid_tags_are_refused_by_record_and_line(tag: str, reason: str) -> None:
     records = {"id": ["t-1", "t-2"], "line": [1, 4], "tags": [["B-A", "B-B"], ["_", tag]]}
     of_records = Columns(records_from_columns(records))
     field = PartialTagField(column="tags", scheme="BIO", unannotated="_", separator="|")

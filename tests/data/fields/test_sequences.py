@@ -71,7 +71,7 @@ def test_training_without_any_label_is_refused() -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["a b", "c"], r"column 'labels' holds string; expected a list of labels a record"),
+        (["a b", "c"], r"column 'labels' holds string; expected a list of labels per record"),
         ([[1], [2]], r"column 'labels' holds list<.*int64>; expected strings or lists of strings"),
         ([["a"], None], r"record 'r1' has no value in column 'labels'"),
         ([["a", None]], r"record 'r0', step 1, has an empty \(null\) value in column 'labels'"),

@@ -34,7 +34,7 @@ def test_spans_are_read_from_tags_as_well() -> None:
     assert field.gold(columns)[3] == [((0, 2), "A"), ((4, 5), "B")]
 
 
-def test_a_span_beyond_the_record_is_told() -> None:
+def test_a_span_beyond_the_record_is_refused() -> None:
     columns = string_records({"tokens": [["a", "b"]], "segments": [[{"start": 1, "end": 3, "label": "A"}]]})
     words = CategoryField(column="tokens", view="lower", min_count=1)
     words.fit(columns)
@@ -43,6 +43,6 @@ def test_a_span_beyond_the_record_is_told() -> None:
         _ = EncodedRecords(encoded, columns=columns).lengths
 
 
-def test_training_without_a_label_is_told() -> None:
+def test_training_without_labels_is_refused() -> None:
     with pytest.raises(DataError, match="column 'segments' has no labelled span in the training records"):
         fitted(string_records({"segments": [[{"start": 0, "end": 1, "label": None}]]}))

@@ -103,6 +103,6 @@ def test_a_step_without_a_tag_is_refused_by_record() -> None:
 
 
 @pytest.mark.parametrize("tag", ["_", "B-A|B-B"])
-def test_what_looks_annotated_in_part_is_told_which_head_learns_from_it(tag: str) -> None:
-    with pytest.raises(DataError, match=r"record '0', step 1, has .*; head=\[crf_partial\] learns from what"):
+def test_partial_annotation_is_refused_with_the_head_that_learns_from_it(tag: str) -> None:
+    with pytest.raises(DataError, match=r"record '0', step 1, has .*; head=\[crf_partial\] learns from partial"):
         fitted(["B-A"]).encode(columns(["O", tag]))

@@ -66,8 +66,8 @@ def test_records_without_any_step_have_a_teacher_too() -> None:
     ("teacher", "message"),
     [
         ([[{"O": 1.0}], [], [{"O": 1.0}]], r"record '0' has 1 steps in column 'teacher', but 2 in 'tags'"),
-        ([["O", "O"], [], ["O"]], r"column 'teacher' holds list<.*string>; expected an object a step"),
-        (["O", "O", "O"], r"column 'teacher' holds string; expected an object a step"),
+        ([["O", "O"], [], ["O"]], r"column 'teacher' holds list<.*string>; expected one object per step"),
+        (["O", "O", "O"], r"column 'teacher' holds string; expected one object per step"),
         ([[{"O": "sure"}, {}], [], [{}]], r"column 'teacher', tag 'O': holds string; expected probabilities"),
         ([[{"O": -0.5}, {}], [], [{}]], r"column 'teacher', tag 'O': a probability is -0\.5; expected 0 to 1"),
     ],

@@ -71,10 +71,10 @@ def test_rows_of_padding_and_unknown_are_zero(vectors: VectorField) -> None:
     assert not vectors.matrix[:2].any()
 
 
-def test_the_share_of_known_tokens_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_coverage_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("ada 1 2\n", encoding="utf-8")
     field = VectorField(column="tokens", paths=[str(path)], fallback_view="lower")
     with caplog.at_level(logging.INFO):
         field.fit(columns(["Ada", "rain", "rain", "rain"]))
-    assert "pretrained vectors hold 25.0 % of the training tokens" in caplog.text
+    assert "pretrained vectors cover 25.0 % of the training tokens" in caplog.text

@@ -60,7 +60,7 @@ def test_read_vectors_text_formats_give_same_words_and_numbers(write, layout, pa
     assert vectors.words == WORDS
     np.testing.assert_array_equal(vectors.matrix, MATRIX)
     assert vectors.matrix.dtype == np.float32
-    assert vectors.width == 3
+    assert vectors.matrix.shape[1] == 3
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])

@@ -52,7 +52,7 @@ def test_conll_keeps_odd_tokens_whole(open_reader: Open, tmp_path: Path, token: 
     assert records[0]["tokens"] == ["first", token]
 
 
-def test_conll_reads_the_columns_it_is_told(open_reader: Open, tmp_path: Path) -> None:
+def test_conll_reads_the_chosen_columns(open_reader: Open, tmp_path: Path) -> None:
     reader = open_reader("conll", columns={"tokens": 1, "xpos": 0, "tags": -1})
     record = reader.read(write(tmp_path / "x", "NN Bonn I-NP B-LOC\n"))[0]
 
@@ -68,7 +68,7 @@ def test_conll_separator_and_comments_are_settings(open_reader: Open, tmp_path: 
     assert records["tokens"][:] == [["a b", "c"]]
 
 
-def test_conll_keeps_docstart_as_a_token_when_told(open_reader: Open, tmp_path: Path) -> None:
+def test_conll_can_keep_docstart_as_a_token(open_reader: Open, tmp_path: Path) -> None:
     records = open_reader("conll", skip_docstart=False).read(write(tmp_path / "x", "-DOCSTART- O\n\na O\n"))
 
     assert records["tokens"][:] == [["-DOCSTART-"], ["a"]]

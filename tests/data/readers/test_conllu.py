@@ -110,7 +110,7 @@ def test_conllu_tags_column_is_a_setting(open_reader: Open, tmp_path: Path) -> N
         ("3\taux", "7\taux", "x:7: head is '7'; expected 0 to 6"),
         ("3\taux", "-1\taux", "x:7: head is '-1'"),
         ("\tnow\tADV", "\t\tADV", "x:12: column 3 is empty"),
-        ("# s_type = imp\n", "", "x:1: no comment '# s_type = …' to be the label"),
+        ("# s_type = imp\n", "", "x:1: no comment '# s_type = …' for the label"),
     ],
     ids=["columns", "order", "id", "range", "head", "negative head", "empty cell", "label"],
 )

@@ -75,7 +75,9 @@ def test_the_comment_says_which_part_is_the_type_and_holds_until_the_next(reader
     assert segments(reader, path)[2] == [(0, 1, "organization")]
 
 
-def test_what_is_no_segment_is_left_out_and_counted(reader: Reader, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_entities_across_sentences_are_skipped(
+    reader: Reader, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = write(
         tmp_path / "x",
         ["Entity=(1-a-new(2-b-new", "Entity=2)"],
@@ -89,25 +91,25 @@ def test_what_is_no_segment_is_left_out_and_counted(reader: Reader, tmp_path: Pa
     assert str(path) in caplog.text
 
 
-def test_nothing_is_told_where_nothing_is_left_out(reader: Reader, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_logged_without_skipped_entities(reader: Reader, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     reader.read(write(tmp_path / "x", ["Entity=(1-a-new)"]))
     assert not caplog.records
 
 
 @pytest.mark.parametrize("value", ["1", "()", "((1-a-new)", "(1-a-new))", ")", "(1-a-new)x", ""])
-def test_brackets_that_cannot_be_read_are_told_by_line(reader: Reader, tmp_path: Path, value: str) -> None:
+def test_malformed_brackets_are_reported_by_line(reader: Reader, tmp_path: Path, value: str) -> None:
     path = write(tmp_path / "x", ["_", f"Entity={value}"])
     with pytest.raises(DataError, match=rf"{path}:4: Entity is '.*'.*expected brackets such as"):
         reader.read(path)
 
 
-def test_an_entity_without_its_type_is_told(reader: Reader, tmp_path: Path) -> None:
+def test_an_entity_without_its_type_is_reported(reader: Reader, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r":3: Entity is '\(1\)': '1' has no etype; expected GRP-etype-infstat"):
         reader.read(write(tmp_path / "x", ["Entity=(1)"]))
 
 
 @pytest.mark.parametrize(("header", "message"), [("# x = y", "there is none"), ("# global.Entity = entity-GRP", "entity-GRP")])
-def test_a_missing_comment_is_told(reader: Reader, tmp_path: Path, header: str, message: str) -> None:
+def test_a_missing_comment_is_reported(reader: Reader, tmp_path: Path, header: str, message: str) -> None:
     with pytest.raises(DataError, match=rf":3: .*expected a comment '# global\.Entity = GRP-etype-….*{message}"):
         reader.read(write(tmp_path / "x", ["Entity=(1-a)"], header=header))
 

@@ -90,7 +90,7 @@ def test_jsonl_reads_several_labels_and_renamed_keys(open_reader: Open, tmp_path
         ('{"tokens": "a", "tags": ["O"]}', "x:2: tokens is 'a'; expected a list of strings"),
         ('{"tokens": ["a"]}', "x:2: no tags; expected the same columns"),
         ('{"tokens": ["\\ud800"], "tags": ["O"]}', r"x:2: '\\ud800' is half a surrogate pair"),
-        ('{"tokens": ["a"], "tags": ["O"], "text": "b"}', r"x:2: text 'b' does not spell the tokens \['a'\]"),
+        ('{"tokens": ["a"], "tags": ["O"], "text": "b"}', r"x:2: text 'b' does not match the tokens \['a'\]"),
         (
             '{"text": "ab c", "spans": [[0, 1, "X"]]}',
             r"x:2: span \[0, 1, 'X'\] \('a'\) does not begin and end with tokens",

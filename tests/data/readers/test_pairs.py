@@ -92,14 +92,14 @@ def test_tokens_and_trees_are_taken_as_they_are(tmp_path: Path) -> None:
         ("a.tsv", "\t".join(ROWS[0]) + "\n1\ta\tb\tnan\tN\n", r"a\.tsv:2: relatedness_score is 'nan'; expected a number"),
     ],
 )
-def test_faults_are_told(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_faults_are_reported(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         reader().read(tmp_path / name)
 
 
 def test_a_side_without_words_is_refused() -> None:
-    with pytest.raises(ConfigError, match="expected text_2 or tokens_2"):
+    with pytest.raises(ConfigError, match="expected tokens_2 or text_2"):
         reader({"text": "a"})
 
 

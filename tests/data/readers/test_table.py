@@ -53,7 +53,7 @@ def test_table_settings(open_reader: Open, tmp_path: Path) -> None:
         ('label,text\nx,a\ny,"b\n\n', "x.csv:3: row cannot be read: unexpected end"),
         ("label,body\nx,a\n", r"x.csv:1: no column 'text' among \['label', 'body'\]; set data.reader.text_column"),
         ("class,text\nx,a\n", "x.csv:1: no column 'label' .* set data.reader.label_column"),
-        ("", "x.csv:1: the file is empty"),
+        ("", "x.csv:1: the file holds no records"),
         ("label,text\n", "x.csv:1: the file holds no records"),
     ],
 )

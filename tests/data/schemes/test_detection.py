@@ -1,4 +1,4 @@
-"""Schemes told from the tags of a corpus."""
+"""Detection of the scheme of a corpus from its tags."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from seqlab.data.schemes import SCHEME_NAMES, detect_scheme
 @pytest.mark.parametrize(
     ("tags", "candidates", "sentence"),
     [
-        (["I-a", "O"], ["IOB1", "IO"], "fit IOB1, IO alike"),
+        (["I-a", "O"], ["IOB1", "IO"], "fit IOB1, IO equally well"),
         (["I-a", "B-a"], ["IOB1"], "are IOB1"),
-        (["B-a", "I-a", "O"], ["BIO"], "are BIO, without a violation in 4 steps"),
+        (["B-a", "I-a", "O"], ["BIO"], "are BIO, without violations in 4 steps"),
         (["B-a", "E-a"], ["BIOES"], "are BIOES"),
         (["U-a"], ["BILOU"], "are BILOU"),
-        (["O", "O"], list(SCHEME_NAMES), "fit IOB1, BIO, BIOES, BILOU, IO alike"),
-        (["B-a", "I-a", "B-b", "I-c", "O"], [], "the nearest is BIO, broken at 1 of 6 steps"),
+        (["O", "O"], list(SCHEME_NAMES), "fit IOB1, BIO, BIOES, BILOU, IO equally well"),
+        (["B-a", "I-a", "B-b", "I-c", "O"], [], "BIO is closest, with violations at 1 of 6 steps"),
     ],
 )
 def test_detect_scheme_lists_what_fits(tags: list[str], candidates: list[str], sentence: str) -> None:

@@ -59,10 +59,10 @@ def test_lenient_spans_equal_seqeval_default_for_any_tag(name: str, n_draws: int
 
 def test_lenient_bilou_is_lenient_bioes_in_other_letters() -> None:
     bilou, bioes, dice = get_scheme("BILOU"), get_scheme("BIOES"), random.Random(0)
-    spelt = dict(zip(bilou.tags_of(LABELS), bioes.tags_of(LABELS), strict=True))
+    translated = dict(zip(bilou.tags_of(LABELS), bioes.tags_of(LABELS), strict=True))
     for _ in range(200):
-        drawn = random_tags(dice, list(spelt))
-        assert bilou.spans(drawn) == bioes.spans([spelt[tag] for tag in drawn]), drawn
+        drawn = random_tags(dice, list(translated))
+        assert bilou.spans(drawn) == bioes.spans([translated[tag] for tag in drawn]), drawn
 
 
 def test_lenient_bilou_keeps_neighbours_that_seqeval_default_merges() -> None:

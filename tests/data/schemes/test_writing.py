@@ -91,5 +91,5 @@ def test_conversion_there_and_back_changes_nothing(source: str, target: str, spa
     assert convert_tags(there, source=target, target=source) == tags
 
 
-def test_conversion_mends_broken_tags() -> None:
+def test_conversion_repairs_violations() -> None:
     assert convert_tags(["I-a", "I-b", "E-b"], source="BIOES", target="BIOES") == ["S-a", "B-b", "E-b"]
