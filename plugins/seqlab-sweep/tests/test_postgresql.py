@@ -1,4 +1,4 @@
-"""A study in PostgreSQL, shared by two parents; the server is this machine's own, started for the test."""
+"""A study in PostgreSQL, shared by two sweeps; the test starts a server on this machine."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def _programs() -> Path | None:
-    """Return the folder of PostgreSQL's programs, of the newest version that is installed."""
+    """Return the folder with the programs of the newest installed version of PostgreSQL."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     return found[-1] if found else None
 
@@ -26,8 +26,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if programs is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     if os.getuid() == 0 and shutil.which("su") is None:
-        pytest.skip("PostgreSQL does not run as root, and there is no su to become another user")
-    folder = Path("/tmp") / f"seqlab-sweep-postgresql-{os.getpid()}"  # another user must get in, which pytest's folders forbid
+        pytest.skip("PostgreSQL does not run as root, and su is missing")
+    folder = Path("/tmp") / f"seqlab-sweep-postgresql-{os.getpid()}"  # other users may not enter pytest's folders
     folder.mkdir()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
