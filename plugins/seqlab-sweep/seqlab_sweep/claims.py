@@ -33,7 +33,7 @@ class Claim:
     """The attempt that started from scratch; all attempts since then were interrupted, not failed."""
 
     @property
-    def goes_on(self) -> bool:
+    def is_resumed(self) -> bool:
         """Whether there is an interrupted attempt to resume."""
         return self.attempt > self.first
 

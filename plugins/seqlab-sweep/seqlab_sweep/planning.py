@@ -89,7 +89,13 @@ def settled(plan: Plan, *, context: ForkServerContext) -> tuple[SharedStudy, str
     known = existing.facts if existing else StudyFacts()
     if not is_proven or known.overrides != facts.overrides:
         facts = replace(facts, monitor=monitored(plan, context=context))
-    shared = existing or _started(plan)
+    # Another sweep may have created the study by now, so the folder is checked only by the one that creates it.
+    shared = existing or SharedStudy.started(
+        plan.store,
+        plan.options.study_name,
+        objectives=plan.options.numbered_objectives,
+        before=partial(check_unused, plan.folder),
+    )
     shared.settle(facts)
     note(plan.folder, store=plan.store, study=shared.name)
     return shared, _change(known.overrides, facts.overrides)
@@ -124,12 +130,6 @@ def _found(plan: Plan) -> SharedStudy | None:
     storage = plan.store.open()
     is_there = plan.options.study_name in names_in(storage)
     return SharedStudy.found(plan.store, plan.options.study_name, storage=storage) if is_there else None
-
-
-def _started(plan: Plan) -> SharedStudy:
-    # Another sweep may have created the study by now, so the folder is checked only by the one that creates it.
-    check, objectives = partial(check_unused, plan.folder), plan.options.numbered_objectives
-    return SharedStudy.started(plan.store, plan.options.study_name, objectives=objectives, before=check)
 
 
 def _check_launcher(config: DictConfig) -> None:

@@ -18,7 +18,7 @@ class ProcessName:
     machine: str
     pid: int
     started: str
-    """The start time in the units of its machine, which tells reused PIDs apart; empty without /proc."""
+    """The start time in the units of its machine, which distinguishes processes with a reused PID; empty without /proc."""
 
     @property
     def is_here(self) -> bool:

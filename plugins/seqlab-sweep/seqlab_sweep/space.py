@@ -1,7 +1,7 @@
 """Read the search space from overrides in Hydra's syntax: `interval(…)`, `range(…)`, `choice(…)` and `a,b,c`."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -118,28 +118,25 @@ def _distribution(key: str, override: Override) -> BaseDistribution:
 
 
 def _interval(key: str, sweep: IntervalSweep) -> BaseDistribution:
-    low, high, is_log = sweep.start, sweep.end, LOG in sweep.tags
+    low, high = sweep.start, sweep.end
     assert low is not None
     assert high is not None
-    _check_tags(key, sweep.tags)
     if not low < high:
         raise ConfigError(f"{key} is interval({low:g}, {high:g}), which is empty; the lower bound comes first")
-    _check_log(key, low, is_log=is_log)
+    is_log = _is_log(key, sweep.tags, low)
     is_whole = isinstance(low, int) and isinstance(high, int)  # int(interval(1, 8))
     return IntDistribution(int(low), int(high), log=is_log) if is_whole else FloatDistribution(low, high, log=is_log)
 
 
 def _range(key: str, sweep: RangeSweep) -> BaseDistribution:
     """Return the distribution of a range; its end is excluded, as in Hydra's own sweeps."""
-    is_log = LOG in sweep.tags
-    _check_tags(key, sweep.tags)
     if not sweep.step:
         raise ConfigError(f"{key} is a range with step 0; expected a nonzero step")
     values = list(sweep.range())
     if not values:
         raise ConfigError(f"{key} is range({sweep.start}, {sweep.stop}, {sweep.step}), which is empty; its end is excluded")
     low, high = min(values), max(values)  # not start and stop: the step may be negative
-    _check_log(key, low, is_log=is_log)
+    is_log = _is_log(key, sweep.tags, low)
     if is_log and abs(sweep.step) != 1:
         raise ConfigError(f"{key} has tag log and a step of {sweep.step}; remove one of the two")
     if isinstance(values[0], int):
@@ -164,22 +161,20 @@ def _plain(value: Any) -> Value:
     return str(Transformer.str(value))
 
 
-def _check_tags(key: str, tags: Iterable[str]) -> None:
+def _is_log(key: str, tags: Collection[str], low: float) -> bool:
+    """Return whether the scale is logarithmic, after checking the tags."""
     unknown = sorted(set(tags) - {LOG})
     if unknown:
         raise ConfigError(f"{key} has the unknown tag {unknown[0]}; the only tag is log")
-
-
-def _check_log(key: str, low: float, *, is_log: bool) -> None:
-    if is_log and low <= 0:
+    if LOG in tags and low <= 0:
         raise ConfigError(f"{key} has tag log and starts at {low:g}; a logarithmic scale starts above 0")
+    return LOG in tags
 
 
 def _ends(distribution: BaseDistribution) -> list[Value]:
-    if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    assert isinstance(distribution, FloatDistribution | IntDistribution)
-    return [distribution.low, distribution.high]
+    node = described(distribution)
+    ends: list[Value] = node["choices"] if node["kind"] == "choice" else [node["low"], node["high"]]
+    return ends
 
 
 def _values(key: str, distribution: BaseDistribution) -> list[Value]:

@@ -103,7 +103,7 @@ class _Sweep:
         earlier = earlier_folders(self.plan.folder, claim.number, attempts=range(claim.first, claim.attempt))
         self.shared.note(self.shared.trials()[claim.number], **{FOLDER: str(folder)})
         if claim.attempt > 1:
-            event = "resumed after an interruption" if claim.goes_on else "restarted"
+            event = "resumed after an interruption" if claim.is_resumed else "restarted"
             self.display.say(f"trial {claim.number}: {event} (attempt {claim.attempt})")
         job = Job(
             words=self.plan.command(claim.params, folder=folder),

@@ -68,8 +68,8 @@ class LiveTrial:
         )
         self._trial = Trial(study, shared.trials()[number]._trial_id)
 
-    def begin(self, process: ProcessName, *, goes_on: bool) -> None:
-        """Register the process that runs the trial; `goes_on` if it resumes an earlier attempt.
+    def begin(self, process: ProcessName, *, is_resumed: bool) -> None:
+        """Register the process that runs the trial; `is_resumed` if it resumes an earlier attempt.
 
         Raises: Superseded if another sweep has claimed the trial.
         """
@@ -79,7 +79,7 @@ class LiveTrial:
             if trial is None or owner is None:
                 raise Superseded
             self._trial.set_user_attr(OWNER, replace(owner, process=process).as_json())
-            self._began = time.monotonic() - (trial.user_attrs.get(SPENT, 0.0) if goes_on else 0.0)
+            self._began = time.monotonic() - (trial.user_attrs.get(SPENT, 0.0) if is_resumed else 0.0)
 
     def report(self, value: float, *, epoch: int, is_last: bool) -> None:
         """Report the monitored metric after an epoch, counted from 1.

@@ -92,7 +92,7 @@ def _run(job: Job) -> int:
     live = LiveTrial(shared, number=job.number, token=job.token, pruner=job.pruner, metrics=job.metrics)
     trials.current = live
     try:
-        live.begin(named(os.getpid()), goes_on=bool(job.earlier))
+        live.begin(named(os.getpid()), is_resumed=bool(job.earlier))
         checkpoint = last_checkpoint(job.earlier)
         train.run([*job.words, *([f"ckpt_path='{checkpoint}'"] if checkpoint else [])])
         live.end(TrialState.COMPLETE, finite(_values(job, live)))

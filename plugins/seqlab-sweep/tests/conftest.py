@@ -152,7 +152,7 @@ class Sweeping:
     def finish(self, command: Sequence[str], *, log: str = "log") -> None:
         """Run a sweep to its end."""
         process = self.start(command, log=log)
-        assert process.wait(timeout=PATIENCE) == 0, self.said(log)
+        assert process.wait(timeout=PATIENCE) == 0, self.log_text(log)
 
     def kill_after(self, command: Sequence[str], *, n_more: int, study: str, seconds: float) -> None:
         """Start a sweep, and kill its parent process `seconds` after `n_more` trials have ended."""
@@ -160,8 +160,8 @@ class Sweeping:
         process = self.start(command)
         began = time.monotonic()
         while self.n_ended(study) < n_before + n_more:
-            assert process.poll() is None, self.said("log")
-            assert time.monotonic() - began < PATIENCE, self.said("log")
+            assert process.poll() is None, self.log_text("log")
+            assert time.monotonic() - began < PATIENCE, self.log_text("log")
             time.sleep(0.05)
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
@@ -169,9 +169,9 @@ class Sweeping:
 
     def n_ended(self, study: str) -> int:
         """Return the number of ended trials in the log."""
-        return sum(line.startswith("[") for line in self.said("log").splitlines())
+        return sum(line.startswith("[") for line in self.log_text("log").splitlines())
 
-    def said(self, log: str) -> str:
+    def log_text(self, log: str) -> str:
         """Return the text of a log."""
         path = self.folder / log
         return path.read_text(encoding="utf-8") if path.exists() else ""

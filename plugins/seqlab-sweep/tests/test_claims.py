@@ -64,7 +64,7 @@ def test_a_trial_whose_sweep_has_died_is_resumed_under_its_number(shared: Shared
     assert first is not None
     second = claims_of(again(shared), space).next()
     assert second is not None
-    assert (second.number, second.attempt, second.goes_on) == (first.number, 2, True)
+    assert (second.number, second.attempt, second.is_resumed) == (first.number, 2, True)
     assert second.params == first.params
     assert owned(shared, number=0, token=first.token) is None
     assert owned(shared, number=0, token=second.token) is not None
@@ -120,7 +120,7 @@ def test_failures_are_recorded_and_retried(shared: SharedStudy, space: Space) ->
     assert claim is not None
     second = claims.failed(claim, "first")
     assert second is not None
-    assert (second.number, second.attempt, second.goes_on, second.params) == (0, 2, False, claim.params)
+    assert (second.number, second.attempt, second.is_resumed, second.params) == (0, 2, False, claim.params)
     assert claims.failed(claim, "late") is None  # this attempt has ended already
     assert claims.failed(second, "second") is None
     (trial,) = shared.trials()
@@ -136,7 +136,7 @@ def test_attempts_since_the_last_failure_resume_each_other(shared: SharedStudy, 
     found.append(claims_of(shared, space, runner=GONE, retries=1).failed(found[1], "broken"))
     found += [claims_of(again(shared), space, runner=GONE, retries=1).next() for _ in range(2)]
     claims = [claim for claim in found if claim is not None]
-    assert [(claim.number, claim.attempt, claim.first, claim.goes_on) for claim in claims] == [
+    assert [(claim.number, claim.attempt, claim.first, claim.is_resumed) for claim in claims] == [
         (0, 1, 1, False),
         (0, 2, 1, True),
         (0, 3, 3, False),

@@ -54,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_two_parents_share_a_study_in_a_database(sweeping: Any, server: str) -> None:
     words = ("hparams_search=grid", "seed=3,30,31,32,33,34", f"hydra.sweeper.storage={server}")
     parents = [sweeping.start(sweeping.command(*words, study="far"), log=log) for log in ("first", "second")]
-    assert [parent.wait(timeout=1800) for parent in parents] == [0, 0], sweeping.said("first") + sweeping.said("second")
+    assert [parent.wait(timeout=1800) for parent in parents] == [0, 0], sweeping.log_text("first") + sweeping.log_text("second")
     content = sweeping.exported(server, "--name", "far")
     assert sweeping.exported("multiruns/far") == content, "the folder of the sweep leads to its study"
     assert content["counts"]["complete"] == 5

@@ -55,11 +55,11 @@ def test_thirty_trials_survive_five_that_break_and_three_kills_of_the_parent(swe
 def test_two_parents_share_one_study(sweeping: Any) -> None:
     command = sweeping.command("hparams_search=grid", "hydra.sweeper.n_workers=1", "seed=range(30,38)", study="shared")
     parents = [sweeping.start(command, log=log) for log in ("first", "second")]
-    assert [parent.wait(timeout=1800) for parent in parents] == [0, 0], sweeping.said("first") + sweeping.said("second")
+    assert [parent.wait(timeout=1800) for parent in parents] == [0, 0], sweeping.log_text("first") + sweeping.log_text("second")
     content = sweeping.exported("multiruns/shared")
     assert content["counts"]["complete"] == len(content["trials"]) == 8
     assert sorted(sweeping.begun()) == list(range(30, 38))
-    shares = [sum(line.startswith("[") for line in sweeping.said(log).splitlines()) for log in ("first", "second")]
+    shares = [sum(line.startswith("[") for line in sweeping.log_text(log).splitlines()) for log in ("first", "second")]
     assert sum(shares) == 8
     assert min(shares) >= 1
 
@@ -68,12 +68,12 @@ def test_an_interrupt_ends_the_trials_and_the_same_command_resumes_them(sweeping
     command = sweeping.command(*GRID, "seed=range(40,44)", study="stopped")
     process = sweeping.start(command)
     while not sweeping.begun():
-        assert process.poll() is None, sweeping.said("log")
+        assert process.poll() is None, sweeping.log_text("log")
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
-    assert "interrupted; run the same command again to resume the study" in sweeping.said("log")
-    assert "Traceback" not in sweeping.said("log")
+    assert "interrupted; run the same command again to resume the study" in sweeping.log_text("log")
+    assert "Traceback" not in sweeping.log_text("log")
     n_begun = len(sweeping.begun())
     time.sleep(2)
     assert len(sweeping.begun()) == n_begun, "a trial outlived its sweep"
@@ -88,7 +88,7 @@ def test_pruned_trials_end_early_and_say_when(sweeping: Any) -> None:
     sweeping.finish(sweeping.command(*words, study="pruned"))
     content = sweeping.exported("multiruns/pruned")
     pruned = [trial for trial in content["trials"] if trial["state"] == "pruned"]
-    assert pruned, sweeping.said("log")
+    assert pruned, sweeping.log_text("log")
     assert content["monitor"] == "val/accuracy"
     for trial in pruned:
         assert trial["epochs"] < 3
@@ -135,7 +135,7 @@ def test_whatever_a_run_logs_may_be_an_objective(sweeping: Any) -> None:
     words = ["hparams_search=grid", "seed=90,91", "head=[crf,sequence]", "test=true", "monitor=val/loss", objectives]
     sweeping.finish(sweeping.command(*words, study="logged"))
     content = sweeping.exported("multiruns/logged")
-    assert content["counts"]["complete"] == 2, sweeping.said("log")
+    assert content["counts"]["complete"] == 2, sweeping.log_text("log")
     assert [one["name"] for one in content["objectives"]] == names
     for trial in content["trials"]:
         values = dict(zip(names, trial["values"], strict=True))
@@ -176,8 +176,8 @@ def test_another_search_under_the_same_name_is_refused(sweeping: Any) -> None:
     for words, message in changes.items():
         process = sweeping.start(sweeping.command("hparams_search=grid", *words.split(), study="other"), log="refused")
         assert process.wait(timeout=120) == 2
-        assert message in sweeping.said("refused")
-        assert "choose another hydra.sweeper.study_name" in sweeping.said("refused")
+        assert message in sweeping.log_text("refused")
+        assert "choose another hydra.sweeper.study_name" in sweeping.log_text("refused")
 
 
 def _modified(folder: Path) -> float:
