@@ -47,8 +47,8 @@ def embedded(embedding: TransformerEmbedding, *rows: list[str]) -> Tensor:
 
 
 def word_ids(embedding: TransformerEmbedding, words: list[str]) -> list[list[int]]:
-    spelled = embedding.field.tokenizer.ids(words)
-    return [spelled.values[spelled.offsets[i] : spelled.offsets[i + 1]].tolist() for i in range(len(words))]
+    encoded = embedding.field.tokenizer.ids(words)
+    return [encoded.values[encoded.offsets[i] : encoded.offsets[i + 1]].tolist() for i in range(len(words))]
 
 
 def states_of(folder: Path, embedding: TransformerEmbedding, ids: list[int]) -> Tensor:
