@@ -87,7 +87,7 @@ def settled(plan: Plan, *, context: ForkServerContext) -> tuple[SharedStudy, str
         existing.check_same(facts)
     is_proven = existing is not None and any(trial.state == TrialState.COMPLETE for trial in existing.trials())
     known = existing.facts if existing else StudyFacts()
-    if not is_proven or known.overrides != facts.overrides:
+    if not is_proven or known.overrides != facts.overrides:  # a completed trial with these overrides needs no other check
         facts = replace(facts, monitor=monitored(plan, context=context))
     # Another sweep may have created the study by now, so the folder is checked only by the one that creates it.
     shared = existing or SharedStudy.started(

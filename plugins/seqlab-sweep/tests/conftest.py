@@ -180,25 +180,22 @@ class Sweeping:
         """Return the command of a plain Hydra sweep, without a study."""
         return [sys.executable, "-m", "seqlab", "train", "-m", *(TINY if tiny else ()), *words]
 
+    def _sweep(self, *words: str) -> str:
+        """Run `seqlab sweep` and return its output."""
+        command = [sys.executable, "-m", "seqlab", "sweep", *words]
+        return subprocess.run(command, cwd=self.folder, stdout=subprocess.PIPE, text=True, check=True).stdout
+
     def retry(self, study: str) -> None:
         """Queue the failed trials again."""
-        subprocess.run([sys.executable, "-m", "seqlab", "sweep", "retry", study], cwd=self.folder, check=True)
+        self._sweep("retry", study)
 
     def best(self, study: str) -> str:
         """Return the output of `seqlab sweep best`."""
-        words = [sys.executable, "-m", "seqlab", "sweep", "best", study]
-        return subprocess.run(words, cwd=self.folder, capture_output=True, text=True, check=True).stdout
+        return self._sweep("best", study)
 
     def exported(self, *study: str) -> dict[str, Any]:
         """Return the export of a study."""
-        done = subprocess.run(
-            [sys.executable, "-m", "seqlab", "sweep", "export", *study],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        content: dict[str, Any] = json.loads(done.stdout)
+        content: dict[str, Any] = json.loads(self._sweep("export", *study))
         return content
 
     def begun(self) -> list[int]:

@@ -14,7 +14,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 from seqlab_sweep.attributes import FAILURE, FAILURES, OWNER, RETRY_OF, Owner
-from seqlab_sweep.claims import Claims, owned
+from seqlab_sweep.claims import Claim, Claims, owned
 from seqlab_sweep.processes import ProcessName, end, named
 from seqlab_sweep.searching import build_sampler
 from seqlab_sweep.stores import Store
@@ -32,6 +32,13 @@ TPE = {"name": "tpe", "_target_": "optuna.samplers.TPESampler", "n_startup_trial
 def claims_of(shared: SharedStudy, space: Space, *, runner: ProcessName = HERE, **changes: Any) -> Claims:
     settings: dict[str, Any] = {"n_trials": 5, "retries": 0, "lost_after_seconds": 60.0, **changes}
     return Claims(shared, runner=runner, space=space, sampler=lambda number: RandomSampler(seed=number), **settings)
+
+
+def claim_of(claims: Claims) -> Claim:
+    """Return the next claim, which must exist."""
+    claim = claims.next()
+    assert claim is not None
+    return claim
 
 
 def again(shared: SharedStudy) -> SharedStudy:
@@ -60,10 +67,8 @@ def test_concurrent_sweeps_claim_exactly_the_number_wanted(shared: SharedStudy, 
 
 
 def test_a_trial_whose_sweep_has_died_is_resumed_under_its_number(shared: SharedStudy, space: Space) -> None:
-    first = claims_of(shared, space, runner=GONE).next()
-    assert first is not None
-    second = claims_of(again(shared), space).next()
-    assert second is not None
+    first = claim_of(claims_of(shared, space, runner=GONE))
+    second = claim_of(claims_of(again(shared), space))
     assert (second.number, second.attempt, second.is_resumed) == (first.number, 2, True)
     assert second.params == first.params
     assert owned(shared, number=0, token=first.token) is None
@@ -71,15 +76,12 @@ def test_a_trial_whose_sweep_has_died_is_resumed_under_its_number(shared: Shared
 
 
 def test_a_running_trial_is_not_claimed_again(shared: SharedStudy, space: Space) -> None:
-    first, second = claims_of(shared, space).next(), claims_of(again(shared), space).next()
-    assert first is not None
-    assert second is not None
-    assert second.number == 1
+    assert claim_of(claims_of(shared, space)).number == 0
+    assert claim_of(claims_of(again(shared), space)).number == 1
 
 
 def test_the_process_of_a_lost_trial_is_killed_before_it_is_resumed(shared: SharedStudy, space: Space) -> None:
-    claim = claims_of(shared, space, runner=GONE).next()
-    assert claim is not None
+    claim = claim_of(claims_of(shared, space, runner=GONE))
     orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     shared.note(shared.trials()[0], **{OWNER: Owner(claim.token, GONE, named(orphan.pid)).as_json()})
     reaper = threading.Thread(target=orphan.wait)
@@ -91,8 +93,7 @@ def test_the_process_of_a_lost_trial_is_killed_before_it_is_resumed(shared: Shar
 
 def test_a_trial_lost_before_its_parameters_were_drawn_gets_them(shared: SharedStudy, space: Space) -> None:
     shared.study.ask()  # as if killed before drawing parameters and recording the owner
-    claim = claims_of(shared, space).next()
-    assert claim is not None
+    claim = claim_of(claims_of(shared, space))
     assert claim.number == 0
     assert set(claim.params) == set(space)
 
@@ -109,15 +110,13 @@ def test_only_a_machine_without_heartbeat_loses_its_trials(shared: SharedStudy, 
     assert watching.next() is None  # there was a heartbeat since
     assert watching.seconds_to_wait() == 0  # known to be alive, so there is nothing to wait for
     time.sleep(0.5)
-    claim = watching.next()
-    assert claim is not None
+    claim = claim_of(watching)
     assert (claim.number, claim.attempt) == (0, 2)
 
 
 def test_failures_are_recorded_and_retried(shared: SharedStudy, space: Space) -> None:
     claims = claims_of(shared, space, retries=1)
-    claim = claims.next()
-    assert claim is not None
+    claim = claim_of(claims)
     second = claims.failed(claim, "first")
     assert second is not None
     assert (second.number, second.attempt, second.is_resumed, second.params) == (0, 2, False, claim.params)
@@ -130,12 +129,10 @@ def test_failures_are_recorded_and_retried(shared: SharedStudy, space: Space) ->
 
 
 def test_attempts_since_the_last_failure_resume_each_other(shared: SharedStudy, space: Space) -> None:
-    found = [claims_of(shared, space, runner=GONE, retries=1).next()]
-    found.append(claims_of(again(shared), space, runner=GONE, retries=1).next())
-    assert found[1] is not None
-    found.append(claims_of(shared, space, runner=GONE, retries=1).failed(found[1], "broken"))
-    found += [claims_of(again(shared), space, runner=GONE, retries=1).next() for _ in range(2)]
-    claims = [claim for claim in found if claim is not None]
+    claims = [claim_of(claims_of(one, space, runner=GONE, retries=1)) for one in (shared, again(shared))]
+    retried = claims_of(shared, space, runner=GONE, retries=1).failed(claims[1], "broken")
+    assert retried is not None
+    claims += [retried, *(claim_of(claims_of(again(shared), space, runner=GONE, retries=1)) for _ in range(2))]
     assert [(claim.number, claim.attempt, claim.first, claim.is_resumed) for claim in claims] == [
         (0, 1, 1, False),
         (0, 2, 1, True),
@@ -150,9 +147,7 @@ def test_a_grid_ends_with_a_failure_as_with_a_success(shared: SharedStudy) -> No
     grid = {"name": "grid", "_target_": "optuna.samplers.GridSampler"}
     claims = claims_of(shared, axis, n_trials=2)
     claims.sampler = lambda number: build_sampler(grid, seed=0, number=number, grid={"encoder": ["lstm", "gru"]})
-    found = [claims.next(), claims.next()]
-    for claim in found:
-        assert claim is not None
+    for claim in [claim_of(claims), claim_of(claims)]:
         assert claims.failed(claim, "broken") is None
     assert {trial.params["encoder"] for trial in shared.trials()} == {"lstm", "gru"}
     assert all(trial.state == TrialState.FAIL for trial in shared.trials())
@@ -160,20 +155,17 @@ def test_a_grid_ends_with_a_failure_as_with_a_success(shared: SharedStudy) -> No
 
 def test_queued_retries_do_not_count_towards_n_trials(shared: SharedStudy, space: Space) -> None:
     claims = claims_of(shared, space, n_trials=1)
-    claim = claims.next()
-    assert claim is not None
+    claim = claim_of(claims)
     claims.failed(claim, "broken")
     assert claims.next() is None
     shared.study.enqueue_trial(dict(claim.params), user_attrs={RETRY_OF: 0})
-    queued = claims.next()
-    assert queued is not None
+    queued = claim_of(claims)
     assert (queued.number, queued.params) == (1, claim.params)
     assert claims.next() is None
 
 
 def test_owners_round_trip_through_the_study(shared: SharedStudy, space: Space) -> None:
-    claim = claims_of(shared, space).next()
-    assert claim is not None
+    claim = claim_of(claims_of(shared, space))
     assert Owner.of(again(shared).trials()[0].user_attrs) == Owner(claim.token, HERE, None)
 
 

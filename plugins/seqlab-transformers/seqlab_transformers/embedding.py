@@ -36,9 +36,9 @@ class TransformerEmbedding(Embedding):
     ) -> None:
         super().__init__()
         self.field, self.is_frozen, self.pooling = field, is_frozen, get_pooling(pooling)
-        is_restored = field.folder is None
-        self.model: Any = new_encoder(field.architecture) if is_restored else load_encoder(field.folder, field.architecture)
-        settings = configuration(field.architecture)
+        folder, architecture = field.folder, field.architecture
+        self.model: Any = new_encoder(architecture) if folder is None else load_encoder(folder, architecture)
+        settings = configuration(architecture)
         width, n_states = int(settings.hidden_size), int(settings.num_hidden_layers) + 1
         self.layers = chosen_layers(layers, n_states=n_states)
         self.needs_all = self.layers != [n_states - 1]
