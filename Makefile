@@ -1,7 +1,7 @@
-# Everything a developer types. A fresh machine needs Python 3.11 or newer, make, and a package index.
+# Commands for developers. They need Python 3.11 or newer, make, and a package index.
 VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# Test processes, each of one thread.
+# Number of test processes, with one thread each.
 WORKERS ?= 2
 
 BIN := $(VENV)/bin
@@ -16,7 +16,7 @@ BENCHMARKS = $(filter-out %/experiment.py %/turns.py,$(sort $(wildcard benchmark
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(ENVIRONMENT) ## install seqlab, its plugins (editable) and the developers' tools into .venv
+setup: $(ENVIRONMENT) ## install seqlab, its plugins (editable) and the development tools into .venv
 
 demo: $(ENVIRONMENT) ## train and evaluate a small tagger
 	$(BIN)/seqlab train experiment=demo
@@ -24,7 +24,7 @@ demo: $(ENVIRONMENT) ## train and evaluate a small tagger
 test: $(ENVIRONMENT) ## run the default tests
 	$(PYTEST) -m "not slow"
 
-test-slow: $(ENVIRONMENT) ## run the tests that take longer: packaging, releases, training runs
+test-slow: $(ENVIRONMENT) ## run the slow tests: packaging, releases, training runs
 	$(PYTEST) -m slow
 
 lint: $(ENVIRONMENT) ## check style, format and types
@@ -32,15 +32,15 @@ lint: $(ENVIRONMENT) ## check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(ENVIRONMENT) ## mend style and format where that can be done by machine
+format: $(ENVIRONMENT) ## fix style and format automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(ENVIRONMENT) ## run every benchmark; they print ratios
+bench: $(ENVIRONMENT) ## run all benchmarks, which print speed ratios
 	@test -n "$(BENCHMARKS)" || { echo "no benchmark: benchmarks/ has no .py file" >&2; exit 1; }
 	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; PYTHONPATH=benchmarks $(BIN)/python $$file; done
 
-dist: $(ENVIRONMENT) ## build the sdist, and the wheel from it, into dist/
+dist: $(ENVIRONMENT) ## build the sdist and, from it, the wheel into dist/
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
 
@@ -50,7 +50,7 @@ clean: ## remove the environment, builds and caches
 
 $(ENVIRONMENT): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
 	@command -v "$(PYTHON)" >/dev/null || { \
-	  echo "no Python found (PYTHON is '$(PYTHON)'): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	  echo "no Python found (PYTHON is '$(PYTHON)'): install Python 3.11 or newer, or pass its path: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1); seqlab needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x $(BIN)/pip || "$(PYTHON)" -m venv $(VENV)

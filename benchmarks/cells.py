@@ -1,20 +1,19 @@
-"""Every recurrent encoder beside torch's own modules, in training: how many times as fast ours is (1.0 = the same).
+"""Training speed of every recurrent encoder relative to torch's own modules (above 1.0: ours is faster).
 
-All take turns in one process, in a new order each time, so that other load on the machine falls on each; the ratios are those
+All run alternately in one process, in a random order, so that other load on the machine affects all of them; ratios are those
 of the medians.
 Run: python benchmarks/cells.py [--width 100] [--batch 32] [--steps 25] [--threads 1 2] [--encoders lstm …] [--loops]
 """
 
 import argparse
 import contextlib
-import random
 import statistics
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from turns import seconds
+from turns import alternate
 
 from seqlab.cli.process import keep_freed_memory
 from seqlab.config.build import build, known_targets
@@ -27,7 +26,7 @@ TORCH = {"nn.LSTM": nn.LSTM, "nn.GRU": nn.GRU, "nn.RNN": nn.RNN}
 
 
 def encoder_of(option: str, *, width: int, is_bidirectional: bool) -> nn.Module | None:
-    """Return the encoder of a config option, or None where it is not a recurrent one."""
+    """Return the encoder of a config option; None if it is not a recurrent one."""
     settings: dict[str, Any] = plain(compose([f"encoder={option}", "paths.run_dir=."]))["encoder"]
     if not settings["_target_"].endswith("RecurrentEncoder"):
         return None
@@ -64,13 +63,7 @@ def report(options: argparse.Namespace, *, n_threads: int, is_bidirectional: boo
         if encoder is not None:
             modules[option] = encoder
     runs = {name: training_step(module.to(options.device), values, weights) for name, module in modules.items()}
-    for run in runs.values():
-        run()
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(options.repeats):
-        for name in random.sample(list(runs), len(runs)):  # what runs before leaves the caches in its own state
-            times[name].append(seconds(runs[name]))
-    medians = {name: statistics.median(values) for name, values in times.items()}
+    medians = {name: statistics.median(times) for name, times in alternate(runs, repeats=options.repeats).items()}
     n_tokens = options.batch * options.steps
     print(f"\n{n_threads} threads, {'both directions' if is_bidirectional else 'one direction'}")
     print(f"{'':16} {'ms':>7} {'tokens/s':>10} {'nn.LSTM':>8} {'nn.GRU':>8} {'nn.RNN':>8}")
@@ -84,12 +77,12 @@ def main() -> None:
     for name, default in (("width", 100), ("batch", 32), ("steps", 25), ("repeats", 60)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--encoders", nargs="+", help="options of conf/encoder/; default: all that are recurrent")
-    parser.add_argument("--loops", action="store_true", help="leave the compiled library out")
+    parser.add_argument("--encoders", nargs="+", help="options of conf/encoder/ (default: all recurrent ones)")
+    parser.add_argument("--loops", action="store_true", help="run without the compiled library")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    keep_freed_memory()  # as the command does
-    print(f"training, width {options.width}, batch {options.batch}, {options.steps} steps; ratios above 1: faster than torch's")
+    keep_freed_memory()  # as the seqlab command does
+    print(f"training, width {options.width}, batch {options.batch}, {options.steps} steps; above 1: faster than torch")
     with without_libraries() if options.loops else contextlib.nullcontext():
         for n_threads in options.threads:
             for is_bidirectional in (False, True):

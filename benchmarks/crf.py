@@ -1,6 +1,6 @@
-"""The linear chain beside pytorch-crf: loss with backward, and decoding. Prints how many times faster ours is.
+"""Speed-up of the linear chain over pytorch-crf, for the loss with its gradient and for decoding.
 
-Both sides take turns in one process, so that other load on the machine falls on both; the ratio is that of the medians.
+Both run alternately in one process, so that other load on the machine affects both; ratios are those of the medians.
 Run: python benchmarks/crf.py [--repeats 30] [--threads 2]
 """
 

@@ -1,7 +1,7 @@
-"""Loss and backward of CTC: our sums over alignments beside torch's kernel. Prints how many times as fast ours are.
+"""Speed-up of our CTC loss with its gradient over torch's kernel.
 
-Both sides take turns in one process, so that other load on the machine falls on both; the ratio is that of the medians.
-`ctc_loss` takes torch's kernel where it can, so that ratio shows what its checks cost.
+Both run alternately in one process, so that other load on the machine affects both; ratios are those of the medians.
+`ctc_loss` uses torch's kernel if possible, so its ratio shows the cost of the checks.
 Run: python benchmarks/ctc.py [--repeats 30] [--threads 2]
 """
 

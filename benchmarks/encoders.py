@@ -1,10 +1,10 @@
-"""Every encoder with as many parameters as the experiment's own: training speed and test score, as one table.
+"""Compare all encoders at the same number of parameters: training speed and test score, as a Markdown table.
 
     python benchmarks/encoders.py --seeds 1 2 3 --workers 2 --folder runs/encoders experiment=wnut17 data.dir=…/wnut17
 
-Widths are found so that each encoder comes nearest the budget: the number of parameters of the encoder that the overrides
-choose. For speed, all take turns at whole training steps on the same batches, in one process. For scores, each is trained by
-`seqlab train` on one thread, `--workers` side by side; a run whose metrics are in the folder is not repeated.
+Widths are chosen so that each encoder has about as many parameters as the one that the overrides select. For speed, all run
+whole training steps alternately on the same batches in one process. For scores, each is trained by `seqlab train` on one
+thread, `--workers` at a time; runs whose metrics are in the folder already are not repeated.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from seqlab.config.compose import options_of
 WIDTHS_A_STEP = {"lstm_blocks": 4}
 MAX_WIDTH = 2048
 UNSIZED = ("chain", "output", "identity")
-"""Without a width of their own that reading in order depends on; `identity` is shown as it is."""
+"""Encoders without a width to adjust; `identity` is included as it is."""
 
 
 def sized(option: str, width: int) -> list[str]:
@@ -41,7 +41,7 @@ def sized(option: str, width: int) -> list[str]:
 
 
 class Sizes:
-    """How many parameters encoders have on an experiment's embedding."""
+    """Counts the parameters of encoders on top of an experiment's embedding."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.overrides, self.targets = experiment.overrides, experiment.targets
@@ -55,7 +55,7 @@ class Sizes:
         return sum(parameter.numel() for parameter in built.parameters())
 
     def at_budget(self, option: str, budget: int) -> tuple[list[str], int]:
-        """Return the overrides of encoder `option` whose parameters come nearest `budget`, and how many they are."""
+        """Return the overrides with which encoder `option` comes closest to `budget`, and its number of parameters."""
         if option in UNSIZED:
             words = [f"encoder={option}", "~encoder.width"]  # the experiment sets one
             return words, self.n_parameters(settings_of([*self.overrides, *words])["encoder"])
@@ -73,7 +73,7 @@ class Sizes:
 
 
 def speeds(experiment: Experiment, encoders: dict[str, list[str]], *, n_batches: int) -> dict[str, float]:
-    """Return training tokens a second of each encoder, all taking turns at the same batches."""
+    """Return the training speed of each encoder in tokens per second, measured alternately on the same batches."""
     chosen = [experiment.records.batch(rows) for _, rows in zip(range(n_batches), experiment.batches(), strict=False)]
     steps = {name: experiment.training_step(experiment.labeler(words), words) for name, words in encoders.items()}
     times: dict[str, list[float]] = {name: [] for name in steps}
@@ -91,7 +91,7 @@ def speeds(experiment: Experiment, encoders: dict[str, list[str]], *, n_batches:
 
 
 def scores(overrides: Sequence[str], encoders: dict[str, list[str]], options: argparse.Namespace) -> dict[str, list[float]]:
-    """Return the test scores of each encoder, a seed each."""
+    """Return the test scores of each encoder, one per seed."""
     jobs = [(name, seed) for name in encoders for seed in options.seeds]
 
     def trained(job: tuple[str, int]) -> float:
@@ -114,7 +114,7 @@ def scores(overrides: Sequence[str], encoders: dict[str, list[str]], options: ar
 
 
 def score_in(metrics: Any, monitor: str) -> float:
-    """Return the test score in percent that goes by the name of the monitored one."""
+    """Return the test score, in percent, with the name of the monitored one."""
     for key in monitor.split("/")[1:]:
         metrics = metrics[key]
     return 100 * metrics
@@ -127,7 +127,7 @@ def lines(
     encoders = {name: words for name, (words, _) in sizes.items()}
     speed = speeds(experiment, encoders, n_batches=options.batches) if options.batches else {}
     score = scores(experiment.overrides, encoders, options) if options.seeds else {}
-    yield f"| encoder ({budget:,} parameters) | width | parameters | tokens/s | beside the first | score | mean |"
+    yield f"| encoder ({budget:,} parameters) | width | parameters | tokens/s | relative to the first | score | mean |"
     yield "|---|---|---|---|---|---|---|"
     for name, words in encoders.items():
         width = next((word.partition("=")[2] for word in words if word.startswith("encoder.width=")), "")
@@ -137,22 +137,24 @@ def lines(
 
 
 def all_encoders() -> list[str]:
-    """Return the names of those that have a width, the LSTM first, and of the bag."""
+    """Return the names of the encoders with a width, LSTM first, and of `identity`."""
     return sorted((name for name in options_of("encoder") if name not in UNSIZED[:2]), key=lambda name: (name != "lstm", name))
 
 
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[], help="train each encoder with these")
-    parser.add_argument("--batches", type=int, default=60, help="training steps of each, for its speed; 0: none")
-    parser.add_argument("--workers", type=int, default=1, help="runs side by side, one thread each")
+    parser.add_argument(
+        "--seeds", type=int, nargs="*", default=[], help="train each encoder with these seeds (default: do not train)"
+    )
+    parser.add_argument("--batches", type=int, default=60, help="training steps per encoder to measure its speed (0: none)")
+    parser.add_argument("--workers", type=int, default=1, help="runs at the same time, with one thread each")
     parser.add_argument("--encoders", nargs="+", default=all_encoders())
-    parser.add_argument("--folder", type=Path, default=Path("runs/encoders"), help="where the runs go")
+    parser.add_argument("--folder", type=Path, default=Path("runs/encoders"), help="folder for the runs")
     parser.add_argument("overrides", nargs="*", help="default: experiment=demo")
     options = parser.parse_intermixed_args()
     options.overrides = options.overrides or ["experiment=demo"]
-    keep_freed_memory()  # as the command does
+    keep_freed_memory()  # as the seqlab command does
     experiment = Experiment(options.overrides)
     sizes = Sizes(experiment)
     budget = sizes.n_parameters(experiment.settings["encoder"])

@@ -1,4 +1,4 @@
-"""An experiment's records, encoded, and the models and training steps that its config describes: what benchmarks share."""
+"""The encoded records, models and training steps of an experiment, shared by several benchmarks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,13 +17,17 @@ from seqlab.training.module import clip_to_norm_
 
 
 def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
-    """Return what `overrides` compose, as plain values."""
+    """Return the config composed from `overrides`, as plain values."""
     settings: dict[str, Any] = plain(compose([*overrides, "paths.run_dir=."]))
     return settings
 
 
 class Experiment:
-    """Training records with their fields, and what builds models for them."""
+    """Reads the training records of an experiment and builds models for them.
+
+    Args:
+        overrides: Overrides of the config, as for `seqlab train`.
+    """
 
     def __init__(self, overrides: Sequence[str]) -> None:
         self.overrides = list(overrides)
@@ -40,7 +44,7 @@ class Experiment:
         return labeler
 
     def training_step(self, labeler: nn.Module, words: Sequence[str] = ()) -> Callable[[Batch], None]:
-        """Return one whole step of training: forward, backward, clipping, optimiser."""
+        """Return a function that runs one training step: forward, backward, clipping and optimizer."""
         settings = self._settings(words)
         optimizer = build(settings["optimizer"], targets=self.targets)(labeler.parameters())
 

@@ -1,4 +1,4 @@
-"""Majority and word-lookup scores on the sample corpora: what a model has to beat."""
+"""Majority and word-lookup baselines for the sample corpora."""
 
 import argparse
 from collections import Counter, defaultdict
@@ -15,12 +15,13 @@ from seqeval.metrics import f1_score
 
 from seqlab.config.paths import config_dir
 from seqlab.data.sample import SampleReader
+from seqlab.metrics.edit_distance import label_error_rate
 
 Scores = dict[str, float]
 
 
 def token_scores(train: Dataset, test: Dataset, column: str) -> Scores:
-    """Return the accuracy (span F1 for `tags`) of the most frequent tag, and of each word's most frequent tag."""
+    """Return the accuracy (span F1 for `tags`) of the most frequent tag and of each word's most frequent tag."""
     words = [word for tokens in train["tokens"] for word in tokens]
     tags = [tag for tags in train[column] for tag in tags]
     table = _most_frequent(zip(words, tags, strict=True))
@@ -37,17 +38,17 @@ def token_scores(train: Dataset, test: Dataset, column: str) -> Scores:
 
 
 def label_scores(train: Dataset, test: Dataset) -> Scores:
-    """Return the accuracy of the most frequent label, of the words' votes for their labels, and of naive Bayes."""
+    """Return the accuracy of the most frequent label, of a vote of the words' labels, and of naive Bayes."""
     return _text_scores(train["tokens"], train["label"], test["tokens"], test["label"])
 
 
 def segment_scores(train: Dataset, test: Dataset) -> Scores:
-    """Return the same for the labels of given segments, each a bag of words."""
+    """Return the same as `label_scores` for given segments, each read as a bag of words."""
     return _text_scores(*_segments(train), *_segments(test))
 
 
 def node_scores(train: Dataset, test: Dataset) -> Scores:
-    """Return the accuracy over all nodes of trees: most frequent label, clipped sum of the words' own scores."""
+    """Return the accuracy over the nodes of trees of the most frequent label and of the clipped sum of word scores."""
     labels = [node[0] for tree in train["tree"] for node in _nodes(tree)]
     table = _most_frequent((words[0], label) for tree in train["tree"] for label, words in _nodes(tree) if len(words) == 1)
     gold = [(label, words) for tree in test["tree"] for label, words in _nodes(tree)]
@@ -60,7 +61,7 @@ def node_scores(train: Dataset, test: Dataset) -> Scores:
 
 
 def frame_scores(train: Dataset, test: Dataset) -> Scores:
-    """Return label error rates: one label; for even pieces, the nearest label mean by an even alignment."""
+    """Return label error rates of a single constant label, and of the nearest label mean for pieces of equal length."""
     frames = [np.asarray(frames) for frames in train["frames"]]
     sums: defaultdict[str, list[NDArray[np.float64]]] = defaultdict(list)
     for sequence, labels in zip(frames, train["labels"], strict=True):
@@ -78,8 +79,8 @@ def frame_scores(train: Dataset, test: Dataset) -> Scores:
     majority = _majority(label for labels in train["labels"] for label in labels)
     guesses = [nearest(np.asarray(sequence)) for sequence in test["frames"]]
     return {
-        "majority error rate": _error_rate(test["labels"], [[majority] for _ in guesses]),
-        "nearest mean error rate": _error_rate(test["labels"], guesses),
+        "majority error rate": label_error_rate(test["labels"], [[majority] for _ in guesses])["label_error_rate"],
+        "nearest mean error rate": label_error_rate(test["labels"], guesses)["label_error_rate"],
     }
 
 
@@ -137,7 +138,7 @@ def _segments(records: Dataset) -> tuple[list[list[str]], list[str]]:
 
 
 def _nodes(tree: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield label and words of each node."""
+    """Yield the label and the words of each node."""
     open_nodes: list[tuple[str, list[str]]] = []
     for piece in tree.replace("(", " (").replace(")", " ) ").split():
         if piece.startswith("("):
@@ -161,7 +162,7 @@ def _most_frequent(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _majority(values: Iterable[str]) -> str:
-    """Return the most frequent value, of several the first in the alphabet."""
+    """Return the most frequent value; ties go to the first in alphabetical order."""
     return min(Counter(values).items(), key=lambda item: (-item[1], item[0]))[0]
 
 
@@ -173,24 +174,10 @@ def _accuracy(gold: Sequence[str], guesses: Sequence[str]) -> float:
     return sum(a == b for a, b in zip(gold, guesses, strict=True)) / len(gold)
 
 
-def _error_rate(gold: Iterable[Sequence[str]], guesses: Iterable[Sequence[str]]) -> float:
-    gold = list(gold)
-    return sum(_distance(a, b) for a, b in zip(gold, guesses, strict=True)) / sum(map(len, gold))
-
-
-def _distance(gold: Sequence[str], guess: Sequence[str]) -> int:
-    row = list(range(len(guess) + 1))
-    for i, label in enumerate(gold):
-        previous, row = row, [i + 1]
-        for j, guessed in enumerate(guess):
-            row.append(min(previous[j] + (label != guessed), previous[j + 1] + 1, row[j] + 1))
-    return row[-1]
-
-
 def main() -> None:
-    """Print a line for each corpus and column."""
+    """Print one line per corpus and column."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, help="instead of the config's")
+    parser.add_argument("--seed", type=int, help="seed of the corpora (default: the one in the config)")
     options = parser.parse_args()
     for name, tasks in TASKS.items():
         config = OmegaConf.load(config_dir() / "data" / f"{name}.yaml").reader

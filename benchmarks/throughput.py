@@ -1,18 +1,20 @@
-"""Tokens per second of training and prediction, and the share of a training step spent outside the encoder.
+"""Measure tokens per second in training and prediction, and the share of a training step outside the encoder.
 
     python benchmarks/throughput.py experiment=wnut17 data.dir=…/wnut17
 
-Whole steps and the encoder alone (forward and backward on the same input) are timed batch by batch in turn, so that a noisy
-machine disturbs both alike. Prediction starts from records in memory and ends with labels and confidences, encoding included.
+Whole steps and the encoder alone (forward and backward on the same input) are timed alternately, batch by batch, so that other
+load on the machine affects both. Prediction starts from records in memory and ends with labels and confidences; it includes
+encoding the records.
 """
 
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from experiment import Experiment
+from turns import seconds
 
 from seqlab.cli.process import keep_freed_memory
 from seqlab.inference.tagger import predict
@@ -23,8 +25,8 @@ N_PREDICTIONS = 5
 
 
 def main(overrides: list[str]) -> None:
-    """Measure what `overrides` compose, and print one line a figure."""
-    keep_freed_memory()  # as the command does
+    """Measure the experiment composed from `overrides` and print one line per figure."""
+    keep_freed_memory()  # as the seqlab command does
     experiment = Experiment(overrides)
     torch.set_num_threads(experiment.settings["n_threads"] or torch.get_num_threads())
     labeler = experiment.labeler()
@@ -39,12 +41,12 @@ def main(overrides: list[str]) -> None:
         predict(labeler, experiment.fields.encode(test), max_tokens=4096, use_confidences=use_confidences)
 
     for name, use_confidences in (("labels", False), ("with confidences", True)):
-        best = min(timed(labelled, use_confidences) for _ in range(N_PREDICTIONS))
+        best = min(seconds(partial(labelled, use_confidences)) for _ in range(N_PREDICTIONS))
         print(f"prediction          {n_test / best:>10,.0f} tokens/s ({name}; best of {N_PREDICTIONS})")
 
 
 def training_seconds(experiment: Experiment, labeler: Labeler) -> tuple[float, float]:
-    """Return the seconds that an epoch takes, batches cut included, and those that its encoder takes alone."""
+    """Return the seconds per epoch, collating of batches included, and those of the encoder alone."""
 
     def encoder_step(steps: Steps) -> None:
         labeler.encoder(steps).values.sum().backward()
@@ -55,22 +57,15 @@ def training_seconds(experiment: Experiment, labeler: Labeler) -> tuple[float, f
         return Steps(steps.values.requires_grad_(), steps.lengths)
 
     whole_step = experiment.training_step(labeler)
-    for epoch in range(2):  # the first warms up
+    for epoch in range(2):  # the first is a warm-up
         step = encoder = 0.0
         for rows in experiment.batches(epoch=epoch):
             start = time.perf_counter()
             batch = experiment.records.batch(rows)
-            step += time.perf_counter() - start + timed(whole_step, batch)
+            step += time.perf_counter() - start + seconds(partial(whole_step, batch))
             if epoch:
-                encoder += timed(encoder_step, embedded(batch))
+                encoder += seconds(partial(encoder_step, embedded(batch)))
     return step, encoder
-
-
-def timed(action: Callable[[Any], object], argument: object) -> float:
-    """Return the seconds that `action` takes on `argument`."""
-    start = time.perf_counter()
-    action(argument)
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Training steps of Tree-LSTMs over a batch of trees: ours, all trees at once; node after node; and by pytorch-tree-lstm.
+"""Time training steps of Tree-LSTMs: ours (all trees at once), node by node, and pytorch-tree-lstm.
 
-All take turns in one process; a step is forward, backward and Adam's. Ratios are those of the medians, and of the shortest
-times, which other load on the machine lengthens least. Ours puts the forest of each batch together within the
-step, as training does; pytorch-tree-lstm has its evaluation orders computed before, as its makers advise.
+All variants alternate in one process; a step is forward, backward and Adam. Ratios are given for medians and for the best
+times, which are affected least by other load on the machine. Our times include building the forest of each batch, as in
+training; pytorch-tree-lstm computes its evaluation orders beforehand, as its documentation advises.
 Run: PYTHONPATH=benchmarks python plugins/seqlab-recnn/benchmarks/trees.py [--width 150] [--words 19] [--batch 25] [--threads 2]
 """
 
@@ -18,7 +18,7 @@ from seqlab_recnn.compositions.lstm import ChildSumLstm, NaryLstm
 from seqlab_recnn.data.forest import EncodedTrees
 from seqlab_recnn.trees.tree import Tree, from_children
 from torch import Tensor, nn
-from turns import seconds
+from turns import alternate
 
 from seqlab.cli.process import keep_freed_memory
 
@@ -27,7 +27,7 @@ Loss = Callable[[], Tensor]
 
 
 def random_tree(n_words: int) -> Tree:
-    """Return a binary tree whose neighbours were joined at random."""
+    """Return a binary tree built by joining random neighbours."""
     children: list[list[int]] = [[] for _ in range(n_words)]
     row = list(range(n_words))
     while len(row) > 1:
@@ -113,7 +113,7 @@ def main() -> None:
     for name, default in (("width", 150), ("words", 19), ("batch", 25), ("threads", 2), ("repeats", 30)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
-    keep_freed_memory()  # as the command does
+    keep_freed_memory()  # as the seqlab command does
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     random.seed(0)
@@ -128,12 +128,7 @@ def main() -> None:
         SLOWEST: training_step(sums, by_nodes(sums, trees, inputs)),
         "pytorch-tree-lstm": training_step(*by_package(trees, inputs, width=width)),
     }
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for run in runs.values():
-        run()
-    for _ in range(options.repeats):
-        for name in random.sample(list(runs), len(runs)):
-            times[name].append(seconds(runs[name]))
+    times = alternate(runs, repeats=options.repeats)
     medians = {name: statistics.median(values) for name, values in times.items()}
     shortest = {name: min(values) for name, values in times.items()}
     print(f"training, width {width}, {options.batch} trees of {options.words} words, {options.threads} threads")

@@ -1,4 +1,4 @@
-"""Tree-structured encoders: recursive networks, Tree-LSTMs and their kin over parse trees, and readers for trees."""
+"""Tree-structured encoders for seqlab (recursive networks, Tree-LSTM, Tree-GRU) and readers for treebanks."""
 
 from seqlab_recnn.compositions.gru import ChildSumGru
 from seqlab_recnn.compositions.lstm import ChildSumLstm, NaryLstm, SequenceLstm

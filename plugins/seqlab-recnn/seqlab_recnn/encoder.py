@@ -1,4 +1,4 @@
-"""The tree encoder: states of all nodes of all trees of a batch at once."""
+"""The tree encoder, which computes the states of all trees of a batch at once."""
 
 from collections.abc import Callable
 from typing import final
@@ -21,13 +21,18 @@ from seqlab_recnn.trees.branching import branching
 
 @final
 class TreeEncoder(Encoder):
-    """Encodes the trees of records from the leaves, whose vectors are the steps that it reads, to the root.
+    """Encodes records along their trees, from the leaves (the input steps) to the root.
 
-    `composition` makes a node's state from those of its children. `output` is nodes (steps are the nodes in post-order) or
-    leaves (steps are the words). With `is_two_way` an outside vector, from the root down, stands beside the inside vector of
-    each node. The summary is the root's inside vector.
+    The summary is the state of the root. Called on steps without a batch, the encoder assumes balanced trees.
 
-    Called without records, it takes their trees to be balanced.
+    Args:
+        input_width: Features per input step.
+        width: Features per node.
+        tree: The field with the trees.
+        composition: Called with `input_width` and `width`; returns the module that computes a node from its children.
+        output: `nodes` returns all nodes in post-order; `leaves` returns the words.
+        is_two_way: Whether to add a second pass from the root to the leaves and concatenate its vectors.
+        output_drop_prob: Dropout probability of the output, from 0 to below 1.
     """
 
     def __init__(
@@ -45,7 +50,10 @@ class TreeEncoder(Encoder):
         if output not in ("nodes", "leaves"):
             raise ConfigError(f"encoder.output is {output!r}; expected nodes or leaves")
         if output == "leaves" and not is_two_way:
-            raise ConfigError("encoder.output is 'leaves', which see nothing but their word; set encoder.is_two_way=true")
+            raise ConfigError(
+                "encoder.output is 'leaves', but without a downward pass a leaf sees only its own word; set"
+                " encoder.is_two_way=true"
+            )
         self.tree = tree
         self.composition = composition(input_width=input_width, width=width)
         self.outside = OutsidePass(width=width) if is_two_way else None
@@ -55,21 +63,21 @@ class TreeEncoder(Encoder):
         self.summary_width = width
 
     def forward(self, steps: Steps) -> Steps:
-        """Return the nodes of balanced trees over the steps."""
+        """Encode balanced trees over the steps."""
         trees = [branching(n, shape="balanced") for n in steps.lengths.tolist()]
         encoded = EncodedTrees(trees, [[0] * len(tree) for tree in trees])
         forest = encoded.collate(torch.arange(len(trees)).numpy()).to(steps.values.device)
         return self._encode(steps, forest)
 
     def encode(self, steps: Steps, batch: Batch) -> Steps:
-        """Return the nodes of the records' trees.
+        """Encode the trees of the records.
 
-        Raises: DataError where the records have no tree, and the one that says so in its column.
+        Raises: DataError if the records have no trees.
         """
         if self.tree not in batch:
             raise DataError(
-                f"the records have no column {self.tree.column!r}, from which the encoder reads trees; "
-                "encoder/trees@encoder.tree.trees=branching needs none"
+                f"the records have no column {self.tree.column!r} with trees; add it, or set "
+                "encoder/trees@encoder.tree.trees=branching, which needs none"
             )
         forest = batch.tensors(self.tree)
         assert isinstance(forest, Forest), type(forest)
@@ -79,7 +87,7 @@ class TreeEncoder(Encoder):
         self.composition.check(forest.arity)
         inside = self._inside(steps, forest)
         rows = inside if self.outside is None else torch.cat([inside, self.outside(inside, forest)], 1)
-        padded = nn.functional.pad(rows, (0, 0, 0, 1))  # a last row of zeros, for padding
+        padded = nn.functional.pad(rows, (0, 0, 0, 1))  # the index of padding is `n_rows`, so it reads these zeros
         summary = self.dropout(padded[_root_rows(forest), : self.summary_width].unsqueeze(1)).squeeze(1)
         if self.keeps_steps:
             values = padded[forest.leaf_rows[:, : steps.values.shape[1]]]
@@ -93,7 +101,7 @@ class TreeEncoder(Encoder):
 
 
 def _root_rows(forest: Forest) -> Tensor:
-    """Return the row of each record's root; that of padding for a record without words."""
+    """Return the row of each record's root (its last node in post-order); the row of padding if the record is empty."""
     last = (forest.lengths - 1).clamp(min=0)
     rows = forest.rows.gather(1, last.unsqueeze(1)).squeeze(1)
     return torch.where(forest.lengths > 0, rows, forest.n_rows)

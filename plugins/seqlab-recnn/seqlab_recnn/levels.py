@@ -1,7 +1,7 @@
-"""A function applied level by level, each level reading what the ones before it gave: over autograd's shoulder.
+"""Apply a function level by level, where each level reads states of earlier levels.
 
-Autograd alone would copy all states for every level, or keep a graph that joins every level with every other. Here states
-stand in one buffer; each level records a graph of its own, and the backward pass goes through them in turn, adding to one
+With plain autograd, each level would copy all earlier states, or its graph would span all levels. Here all states are in one
+buffer. Each level records its own small graph, and the backward pass runs through these graphs in reverse order, adding to one
 buffer of gradients.
 """
 
@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from seqlab.functional.autograd import apply
 
 Step: TypeAlias = Callable[[Tensor, Tensor | None, int], Tensor]
-"""(states read, inputs of the level's rows, level) -> states of the level's rows."""
+"""(states the level reads, inputs of its rows, level) -> states of its rows."""
 
 
 def by_level(
@@ -28,11 +28,15 @@ def by_level(
     inputs: Float[Tensor, "row feature"] | None,
     module: nn.Module,
 ) -> Float[Tensor, "row state"]:
-    """Return the states of all rows: `first`, and level after level what `step` makes of the rows that it reads.
+    """Return the states of all rows: `first`, followed by the results of `step` for each level.
 
-    `ends` are the numbers of rows up to each level, that of `first` included; `reads[i]` are the rows, all of lower levels,
-    that level i + 1 reads. `inputs` has a row for each row of all levels, where the step takes any. `step` may use the
-    parameters of `module` and no other.
+    Args:
+        step: Computes the states of a level.
+        first: The states of level 0.
+        reads: For each level from 1 on, the rows of lower levels that it reads.
+        ends: For each level from 0 on, the number of rows up to and including it.
+        inputs: One input per row, including level 0; None if `step` takes none.
+        module: The only module whose parameters `step` may use; gradients of others would be lost.
     """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     states: Tensor = apply(_ByLevel, step, reads, ends, first, inputs, *parameters)
@@ -57,7 +61,7 @@ class _ByLevel(torch.autograd.Function):
         for level, rows in enumerate(reads):
             place = slice(ends[level], ends[level + 1])
             read, given = states.index_select(0, rows), None if inputs is None else inputs[place].detach()
-            with torch.set_grad_enabled(wants_gradients):
+            with torch.set_grad_enabled(wants_gradients):  # autograd is off inside a Function; turn it on for this level
                 variables = [read.requires_grad_(wants_gradients)]
                 if given is not None:
                     variables.append(given.requires_grad_(wants_gradients))
@@ -78,7 +82,7 @@ class _ByLevel(torch.autograd.Function):
             place = slice(ctx.ends[level], ctx.ends[level + 1])
             made, variables = ctx.tape[level]
             wanted = [*variables, *ctx.parameters]
-            d_made = d_states[place].to(made.dtype)
+            d_made = d_states[place].to(made.dtype)  # under autocast a level may compute in lower precision
             d_read, *others = torch.autograd.grad(made, wanted, d_made, allow_unused=True, retain_graph=True)
             if d_read is not None:
                 d_states.index_add_(0, ctx.reads[level], d_read.to(d_states.dtype))

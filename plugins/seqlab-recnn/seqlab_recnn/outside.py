@@ -1,9 +1,9 @@
-"""The top-down pass: what surrounds each node, so that a leaf sees the whole sentence.
+"""The top-down pass, which gives each node the context outside its span, so that a leaf sees the whole sentence.
 
     o_child = tanh(W_o o_parent + W_l Σ_left h + W_r Σ_right h + b)
 
-where the sums go over the child's siblings to its left and right (inside-outside recursive network; Le and Zuidema 2014, eq.
-2, for any number of siblings). The root's is learned.
+The sums run over the siblings to the left and right of the child. This is the inside-outside recursive network of Le and
+Zuidema (2014, eq. 2), extended to any number of siblings. The outside vector of the root is a parameter.
 """
 
 from typing import final
@@ -18,7 +18,11 @@ from seqlab_recnn.levels import by_level
 
 @final
 class OutsidePass(nn.Module):
-    """Outside vectors of `width` from inside vectors of the same."""
+    """Computes outside vectors from inside vectors.
+
+    Args:
+        width: Features of both.
+    """
 
     def __init__(self, *, width: int) -> None:
         super().__init__()
@@ -43,7 +47,8 @@ class OutsidePass(nn.Module):
 
 
 def _beside(inside: Tensor, forest: Forest) -> Float[Tensor, "edge both"]:
-    """Return for each edge the sums of the siblings to its left and to its right, side by side."""
+    """Return for each edge the sums of the siblings to its left and to its right, concatenated."""
+    # One pass per place of a child, adding all trees at once: `sums` holds each parent's children to the left of that place.
     values = inside.index_select(0, forest.children)
     sums, lefts, order = inside.new_zeros(inside.shape), list[Tensor](), list[Tensor]()
     for place in range(forest.arity[1]):

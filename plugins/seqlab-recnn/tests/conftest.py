@@ -1,4 +1,4 @@
-"""Shapes are checked while these tests run, as they are in the tests of seqlab itself; random trees to test with."""
+"""Shape checks as in seqlab's own tests, and random trees."""
 
 from jaxtyping import install_import_hook
 
@@ -23,7 +23,7 @@ def _seeded() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def grow() -> Grow:
-    """A function that grows a random tree over so many words: labels a to e, nodes of up to `most` children, some of one."""
+    """Return a function that builds a random tree over `n_words`, with labels a to e and up to `most` children per node."""
 
     def grown(random: Random, n_words: int, *, most: int = 4, unary_prob: float = 0.2) -> Tree:
         children: list[list[int]] = [[] for _ in range(n_words)]

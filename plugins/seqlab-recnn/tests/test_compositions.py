@@ -1,4 +1,4 @@
-"""Compositions batched by level against the same equations, node after node."""
+"""Compositions, batched by level or compiled, compared with their equations node by node."""
 
 import copy
 from collections.abc import Callable
@@ -107,7 +107,7 @@ def node_of(cell: Composition, below: list[NaryState], production: int) -> NaryS
 
 
 def naive(cell: Composition, tree: Tree, inputs: Tensor) -> Tensor:
-    """Return the states of the nodes, one after the other, from the equations."""
+    """Compute the states node by node from the equations."""
     states: list[NaryState] = []
     for node, (word, label) in enumerate(zip(tree.words.tolist(), tree.labels, strict=True)):
         production = KNOWN.index(label) + 1 if label in KNOWN else 0
@@ -142,7 +142,7 @@ def perturbed(name: str) -> Composition:
 
 
 def outcome(run: Run, cell: Composition, trees: list[Tree], *, seed: int) -> tuple[list[Tensor], list[Tensor | None]]:
-    """Return the states of all trees, and the gradients by inputs and parameters of a random sum of the states."""
+    """Return the states of all trees, and the gradients of a random sum of them for inputs and parameters."""
     random = torch.Generator().manual_seed(seed)
     dtype = next(cell.parameters()).dtype
     inputs = [torch.randn(tree.n_words, INPUT, generator=random).to(dtype).requires_grad_() for tree in trees]
@@ -167,9 +167,9 @@ def assert_equal(name: str, trees: list[Tree], *, dtype: torch.dtype, tolerance:
 
 
 def assert_as_exact_as_recursion(name: str, trees: list[Tree], *, tolerance: float) -> None:
-    """Check float32 against the recursion: within `tolerance`, or at most four times as far from that in float64."""
+    """Check that float32 agrees with the recursion, or is at most four times as far from float64 as the recursion is."""
     cell = perturbed(name)
-    if name == "recnn-3":  # five thousand rectified units in a row overflow float32 where they do not shrink what they read
+    if name == "recnn-3":  # 5,000 rectified layers overflow float32 unless the weights are small
         for parameter in cell.parameters():
             parameter.data /= 4
     exact = outcome(node_by_node, copy.deepcopy(cell).double(), trees, seed=7)
@@ -227,11 +227,11 @@ def test_compiled_equals_recursion(name: str, grow: Callable[..., Tree]) -> None
 
 
 @pytest.mark.parametrize("name", COMPILED)
-def test_compiled_gives_the_same_bits_whatever_batch_and_threads(name: str, grow: Callable[..., Tree]) -> None:
+def test_compiled_is_bit_identical_for_any_batch_and_threads(name: str, grow: Callable[..., Tree]) -> None:
     if not COMPILED[name].is_usable:
         pytest.skip("no C compiler here")
     random, cell = Random(8), COMPOSITIONS[name]()
-    cell.inputs = torch.nn.Identity()  # torch's own products of words depend on how many there are
+    cell.inputs = torch.nn.Identity()  # torch's matrix products round differently for other numbers of words
     trees = [grow(random, random.randint(1, 20)) for _ in range(9)]
     width = 3 * WIDTH if COMPILED[name] is LSTM else WIDTH
     inputs = [torch.randn(tree.n_words, width).requires_grad_() for tree in trees]
@@ -273,9 +273,9 @@ def test_compiled_gradients_go_through_dropped_candidates(name: str, grow: Calla
 
 
 IN_FLOAT32 = {
-    # One unit in the last place of a gate that a thousand children share, times the sum of their cells.
+    # A rounding error in a gate shared by a thousand children is multiplied by the sum of their cells.
     "n-ary-3": 5e-5,
-    # Products of products over five thousand levels: the recursion itself is 3e-5 off in float32.
+    # Errors grow over five thousand levels of products: the recursion itself is off by 3e-5 in float32.
     "rntn": 1e-4,
 }
 
@@ -328,7 +328,7 @@ def test_untied_refuses_trees_without_productions() -> None:
 
 
 @pytest.mark.parametrize("name", ["recnn", "child-sum", "n-ary", "gru", "sequence"])
-def test_recurrent_dropout_acts_in_training_alone(name: str, grow: Callable[..., Tree]) -> None:
+def test_recurrent_dropout_acts_only_in_training(name: str, grow: Callable[..., Tree]) -> None:
     trees = [grow(Random(6), 9)]
     inputs = [torch.randn(9, INPUT)]
     quiet = COMPOSITIONS[name]()

@@ -1,4 +1,4 @@
-"""Trees as columns of records: readers, fields, and the forests that batches are."""
+"""Trees as columns of records: readers, fields and forests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +46,7 @@ def field_of(trees: Trees | None = None, *, productions: str = "none", min_count
 
 
 def parents_in(forest: Any) -> dict[int, list[int]]:
-    """Return the children of each row, by the rows of the forest."""
+    """Return the children of each row of the forest."""
     found: dict[int, list[int]] = {}
     for parent, child in zip(forest.parents.tolist(), forest.children.tolist(), strict=True):
         found.setdefault(parent, []).append(child)
@@ -130,7 +130,7 @@ def test_shapes_are_the_same_whatever_the_labels() -> None:
 
 @pytest.mark.parametrize("productions", ["label", "rule"])
 def test_labels_to_learn_must_be_hidden_from_the_encoder(productions: str) -> None:
-    with pytest.raises(ConfigError, match=f"productions is '{productions}', so that the encoder reads the labels that heads"):
+    with pytest.raises(ConfigError, match=f"productions is '{productions}', which shows the encoder the labels that heads"):
         NodeLabelField(trees=brackets(), nodes="all", productions=productions)
 
 
@@ -144,7 +144,7 @@ def test_node_labels_leave_out_what_has_none() -> None:
     assert labels.readings("") == []
     with pytest.raises(ConfigError, match="nodes is 'leaves'; expected all or inner"):
         NodeLabelField(trees=brackets(), nodes="leaves", productions="none")
-    with pytest.raises(DataError, match="column 'tree' has no label of a node"):
+    with pytest.raises(DataError, match="column 'tree' has no node labels"):
         NodeLabelField(trees=brackets(), nodes="inner", productions="none").fit(columns_of(["((_ a) (_ b))"], [["a", "b"]]))
 
 
@@ -152,20 +152,20 @@ def test_node_labels_leave_out_what_has_none() -> None:
     ("tree", "message"),
     [
         ("(S (NP a b)", r"record 'r0', column 'tree': 1 bracket\(s\), the first opened here, are never closed"),
-        ("(S a b)", "the tree has 2 leaves for 1 words in 'tokens'; expected as many"),
+        ("(S a b)", "the tree has 2 leaves for 1 words in 'tokens'; expected one per word"),
         ("(S a) (S b)", "2 trees; expected one"),
-        ("", "no tree; give one, or set encoder.tree.trees.fallback=balanced"),
+        ("", "no tree; add one, or set encoder.tree.trees.fallback=balanced"),
     ],
 )
-def test_bracket_trees_tell_faults(tree: str, message: str) -> None:
+def test_bracket_trees_report_mistakes(tree: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         brackets().read(columns_of([tree], [["a"]]))
 
 
 @pytest.mark.parametrize("trees", [[[], ["(R (x c) (y d))", "(S (x c) (y d))"]], [["(S (x a) (y b))"]] * 2, [[], []]])
-def test_bracket_trees_are_a_string_a_record(trees: list[list[str]]) -> None:
+def test_bracket_trees_are_one_string_per_record(trees: list[list[str]]) -> None:
     columns = string_records({"id": ["r0", "r1"], "tree": trees, "tokens": [["a", "b"], ["c", "d"]]})
-    with pytest.raises(DataError, match="record 'r0': column 'tree' holds lists; expected a string a record"):
+    with pytest.raises(DataError, match="record 'r0': column 'tree' contains lists; expected one string per record"):
         brackets(fallback="balanced").read(columns)
 
 
@@ -190,7 +190,7 @@ def test_settings_of_trees_are_checked(settings: dict[str, Any], message: str) -
 def test_dependency_trees_name_the_record() -> None:
     trees = DependencyTrees(column="heads", relations="deprel", unary="join", binarize="none")
     records = {"id": ["a", "b"], "heads": [[0, 1], [2, 1]], "deprel": [["root", "x"], ["x", "y"]]}
-    with pytest.raises(DataError, match=r"record 'b', column 'heads': the heads \[2, 1\] go in a circle"):
+    with pytest.raises(DataError, match=r"record 'b', column 'heads': the heads \[2, 1\] contain a cycle"):
         trees.read(string_records(records))
 
 
@@ -199,15 +199,15 @@ def test_dependency_trees_name_the_record() -> None:
     [
         ([2, 0], ["x", None], "word 2 has relation None in 'deprel'; expected a string"),
         ([2, 0], [1, 2], "word 1 has relation 1 in 'deprel'; expected a string"),
-        ([2, 0], ["x"], "1 relations in 'deprel' for 2 heads; expected as many"),
-        ([2, 0], ["x", "y", "z"], "3 relations in 'deprel' for 2 heads; expected as many"),
-        ([2, 0], "xy", "'deprel' is 'xy'; expected a list, with a value for each word"),
-        (2, ["x", "y"], "'heads' is 2; expected a list, with a value for each word"),
+        ([2, 0], ["x"], "1 relations in 'deprel' for 2 heads; expected one per head"),
+        ([2, 0], ["x", "y", "z"], "3 relations in 'deprel' for 2 heads; expected one per head"),
+        ([2, 0], "xy", "'deprel' is 'xy'; expected a list with one value per word"),
+        (2, ["x", "y"], "'heads' is 2; expected a list with one value per word"),
         (["2", "0"], ["x", "y"], "word 1 has head '2'; expected an integer from 0 to 2"),
         ([2.0, 0.0], ["x", "y"], r"word 1 has head 2\.0; expected an integer from 0 to 2"),
     ],
 )
-def test_dependency_trees_tell_what_is_no_head_and_no_relation(heads: object, relations: object, message: str) -> None:
+def test_dependency_trees_report_invalid_heads_and_relations(heads: object, relations: object, message: str) -> None:
     trees = DependencyTrees(column="heads", relations="deprel", unary="join", binarize="none")
     with pytest.raises(DataError, match=f"record 'b', column 'heads': {message}"):
         trees.read(string_records({"id": ["b"], "heads": [heads], "deprel": [relations]}))
@@ -237,12 +237,12 @@ def test_bracket_reader_gives_all_columns(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("\n(S (NP a)", "train.ptb:2: 1 bracket"),
-        ("(S\n (NP ))", r"train.ptb:2: \(NP\) holds no word"),
-        ("", "train.ptb:1: the file holds no tree"),
-        ("(S (-NONE- *))", "train.ptb:1: the tree has no word but traces"),
+        ("(S\n (NP ))", r"train.ptb:2: \(NP\) contains no word"),
+        ("", "train.ptb:1: the file has no tree"),
+        ("(S (-NONE- *))", "train.ptb:1: the tree has only traces"),
     ],
 )
-def test_bracket_reader_tells_path_and_line(tmp_path: Path, text: str, message: str) -> None:
+def test_bracket_reader_reports_path_and_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "train.ptb"
     path.write_text(text)
     with pytest.raises(DataError, match=message):
@@ -267,9 +267,9 @@ def test_parallel_trees_join_their_sentences(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ptb", "message"),
     [
-        ("(S (X It) (Y fell) (Z .))", r"dev.ptb:1: record 2 has no tree; expected as many of both"),
-        (PTB + "(X more)", r"dev.ptb:6: tree 3 has no record; expected as many of both"),
-        (PTB.replace("fell", "rose"), r"dev.ptb:1: tree 1 is of 'It rose \.', record 1 of 'It fell \.'"),
+        ("(S (X It) (Y fell) (Z .))", r"dev.ptb:1: record 2 has no tree; expected one tree per record"),
+        (PTB + "(X more)", r"dev.ptb:6: tree 3 has no record; expected one tree per record"),
+        (PTB.replace("fell", "rose"), r"dev.ptb:1: tree 1 has the words 'It rose \.', but record 1 has 'It fell \.'"),
     ],
 )
 def test_parallel_trees_must_fit(tmp_path: Path, ptb: str, message: str) -> None:

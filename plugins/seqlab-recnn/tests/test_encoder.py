@@ -1,4 +1,4 @@
-"""The tree encoder: what every encoder promises, and what it makes of the trees of records."""
+"""The tree encoder: the contract of encoders, and results on the trees of records."""
 
 import json
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_nodes_of_trees_come_in_post_order(option: str) -> None:
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_records_of_a_batch_do_not_meet(option: str) -> None:
+def test_records_of_a_batch_are_independent(option: str) -> None:
     encoder = encoder_of(option, "encoder.is_two_way=true").eval()
     values, lengths = torch.randn(3, 4, 4), torch.tensor([3, 1, 4])
     together = encoder.encode(Steps(values, lengths), batch_of(encoder))
@@ -149,13 +149,14 @@ def test_outside_equals_recursion(grow: Any) -> None:
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
 
-def test_encoder_tells_what_is_missing() -> None:
+def test_encoder_reports_mistakes() -> None:
     encoder = encoder_of("treelstm")
     batch = Batch({}, torch.tensor([3, 1, 4]), torch.arange(3))
-    with pytest.raises(DataError, match="no column 'tree', from which the encoder reads trees"):
+    with pytest.raises(DataError, match="the records have no column 'tree' with trees"):
         encoder.encode(Steps(torch.zeros(3, 4, 4), torch.tensor([3, 1, 4])), batch)
     with pytest.raises(
-        ConfigError, match=r"encoder\.output is 'leaves', which see nothing but their word; set encoder\.is_two_way"
+        ConfigError,
+        match=r"encoder\.output is 'leaves', but without a downward pass a leaf sees only its own word; set encoder",
     ):
         encoder_of("treelstm", "encoder.output=leaves")
     with pytest.raises(ConfigError, match="output is 'root'; expected nodes or leaves"):
@@ -179,7 +180,7 @@ SMALL = [
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_train_and_label_nodes(tmp_path: Path, option: str) -> None:
-    hidden = ["encoder.tree.productions=shape"]  # from the encoder: the labels
+    hidden = ["encoder.tree.productions=shape"]  # hides the labels from the encoder
     run = seqlab.train([*SMALL, f"encoder={option}", *hidden, "head=[nodes,sequence]", f"hydra.run.dir={tmp_path}"])
     tagger = seqlab.load(run.model)
     record = {"tokens": ["a", "dull", "film"], "tree": "(2 (2 a) (1 (1 dull) (2 film)))"}
@@ -193,7 +194,7 @@ def test_train_and_label_nodes(tmp_path: Path, option: str) -> None:
 
 
 def test_labels_that_are_learned_are_refused_as_productions(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"encoder\.tree\.productions is 'label', so that the encoder reads the labels"):
+    with pytest.raises(ConfigError, match=r"encoder\.tree\.productions is 'label', which shows the encoder the labels"):
         seqlab.train([*SMALL, "encoder=recnn_untied", "head=[nodes]", f"hydra.run.dir={tmp_path}"])
 
 
@@ -212,7 +213,7 @@ def test_tree_over_a_bilstm_is_a_chain(tmp_path: Path) -> None:
         found = labeler(batch).values
         torch.testing.assert_close(found, above.encode(below.encode(words, batch), batch).values)
         changed = words.with_values(words.values.clone())
-        changed.values[0, 2] += 1  # the last word, which the first one sees through the BiLSTM alone
+        changed.values[0, 2] += 1  # the last word, which the first word sees only through the BiLSTM
         assert not torch.allclose(labeler.encoder.encode(changed, batch).values[0, 0], found[0, 0])
 
 

@@ -1,4 +1,4 @@
-"""What a training step leaves behind: nothing that waits for the garbage collector."""
+"""A training step leaves no reference cycles behind, so memory is freed without the garbage collector."""
 
 import gc
 import weakref

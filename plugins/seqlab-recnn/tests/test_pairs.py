@@ -1,4 +1,4 @@
-"""Trees of two sides, and nodes as vectors: the tree encoder reads each side's own trees."""
+"""The tree encoder on pairs, where each side has its own trees, and vectors of nodes."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ SMALL = ("encoder.width=6", "max_tokens=200", "trainer.max_epochs=1", "callbacks
 
 @pytest.fixture(scope="module")
 def tagger(tmp_path_factory: pytest.TempPathFactory) -> seqlab.Tagger:
-    """Return a Tree-LSTM of pairs."""
+    """Train a Tree-LSTM on pairs."""
     folder = tmp_path_factory.mktemp("pairs") / "run"
     return seqlab.load(
         seqlab.train(["experiment=sample_pairs", "encoder=treelstm", *SIZES, *SMALL, f"hydra.run.dir={folder}"]).model
@@ -55,6 +55,6 @@ def test_nodes_are_encoded_with_their_phrases(tagger: seqlab.Tagger, records: Da
     assert tagger.encoder_columns == ["tokens", "tree"]
 
 
-def test_words_without_their_tree_are_told(tagger: seqlab.Tagger) -> None:
+def test_words_without_a_tree_are_reported(tagger: seqlab.Tagger) -> None:
     with pytest.raises(seqlab.DataError, match="input 0 has no 'tree'; the model reads 'tokens', 'tree'"):
         tagger.encode(["was dull"])

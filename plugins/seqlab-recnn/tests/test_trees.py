@@ -1,4 +1,4 @@
-"""Trees as values: their nodes, and the notations and shapes that they come in."""
+"""Trees: nodes, notations and shapes."""
 
 from collections.abc import Callable
 from random import Random
@@ -41,7 +41,7 @@ def shown(tree: Tree) -> str:
 
 
 def chain(n_words: int) -> str:
-    """Return brackets that open one into the other, as deep as there are words."""
+    """Return brackets nested as deeply as there are words."""
     return "(X " * (n_words - 1) + "(X w0)" + "".join(f" (X w{i}))" for i in range(1, n_words))
 
 
@@ -74,7 +74,7 @@ def test_parse_reads_notations(text: str, same: str) -> None:
     assert to_brackets(found.tree, found.words) == same
 
 
-def test_parse_tells_where_each_tree_begins() -> None:
+def test_parse_reports_the_line_of_each_tree() -> None:
     assert [found.line for found in parsed("\n(X a)\n\n(X\n b) (X c)\n")] == [2, 4, 5]
 
 
@@ -82,13 +82,13 @@ def test_parse_tells_where_each_tree_begins() -> None:
     ("text", "fault", "n_sound"),
     [
         ("(X a)\n(S (NP a)\n", "2: 1 bracket(s), the first opened here, are never closed", 1),
-        ("(X a))\n(X b)", "1: ')' stands outside all brackets", 2),
-        ("word (X a)", "1: 'word' stands outside all brackets", 1),
-        ("(S (NP) (X a)) (X b)", "1: (NP) holds no word", 1),
-        ("()", "1: () holds no word", 0),
+        ("(X a))\n(X b)", "1: ')' is outside all brackets", 2),
+        ("word (X a)", "1: 'word' is outside all brackets", 1),
+        ("(S (NP) (X a)) (X b)", "1: (NP) contains no word", 1),
+        ("()", "1: () contains no word", 0),
     ],
 )
-def test_parse_tells_faults(text: str, fault: str, n_sound: int) -> None:
+def test_parse_reports_mistakes(text: str, fault: str, n_sound: int) -> None:
     faults, n_found = faults_in(text)
     assert faults[0].startswith(fault)
     assert n_found == n_sound
@@ -114,7 +114,7 @@ def test_brackets_in_words_are_written_as_treebanks_do() -> None:
     assert to_brackets(tree, ["(", "a)"]) == "(X (Y -LRB-) (Y a-RRB-))"
 
 
-def test_any_depth_will_do() -> None:
+def test_trees_may_have_any_depth() -> None:
     n_words = 10_000
     tree = tree_of(chain(n_words))
     assert tree.n_words == n_words
@@ -138,7 +138,7 @@ def test_cleaned_cuts_functions_roots_and_traces() -> None:
     assert "NP-SBJ-1" in kept.tree.labels
 
 
-def test_cleaned_leaves_nothing_of_traces_alone() -> None:
+def test_cleaned_returns_none_for_traces_alone() -> None:
     (found,) = parsed("(S (NP (-NONE- *)))")
     assert cleaned(found, functions="cut", roots=set()) is None
 
@@ -222,7 +222,7 @@ def test_from_heads_joins_several_roots() -> None:
 @pytest.mark.parametrize(
     ("heads", "message"),
     [
-        ([2, 1, 0], "go in a circle"),
+        ([2, 1, 0], "contain a cycle"),
         ([0, 5], "word 2 has head 5; expected an integer from 0 to 2"),
         ([None], "word 1 has head None"),
         (["0"], "word 1 has head '0'; expected an integer"),
@@ -230,7 +230,7 @@ def test_from_heads_joins_several_roots() -> None:
         ([0, True], "word 2 has head True; expected an integer"),
     ],
 )
-def test_from_heads_refuses_what_is_no_tree(heads: list[object], message: str) -> None:
+def test_from_heads_refuses_invalid_trees(heads: list[object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         from_heads(heads, ["x"] * len(heads))
 

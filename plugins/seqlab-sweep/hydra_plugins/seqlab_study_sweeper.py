@@ -1,4 +1,4 @@
-"""The sweeper that Hydra finds. Every start of Hydra reads this, so the work is imported only when a sweep begins."""
+"""The sweeper that Hydra discovers. Hydra imports this file at every start, so the heavy imports wait until a sweep runs."""
 
 from typing import Any, final
 
@@ -9,7 +9,11 @@ from omegaconf import DictConfig
 
 @final
 class StudySweeper(Sweeper):
-    """Runs the trials of an Optuna study; `options` are the keys of `hydra/sweeper/study.yaml`."""
+    """Hydra sweeper that runs the trials of an Optuna study.
+
+    Args:
+        **options: The keys of `hydra/sweeper/study.yaml`, where their defaults and meanings are documented.
+    """
 
     def __init__(self, **options: Any) -> None:
         self.options = options
@@ -19,7 +23,7 @@ class StudySweeper(Sweeper):
         self.config = config
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run trials until the study has as many as it should. A trial is a command of its own, so no launcher is used."""
+        """Run trials until the study has `n_trials` of them. No Hydra launcher is used: every trial is its own process."""
         from seqlab_sweep.sweep import sweep
 
         sweep(self.options, arguments, config=self.config, loader=self.hydra_context.config_loader)

@@ -1,1 +1,1 @@
-"""Sweeps for seqlab: trials in processes of their own, pruned by the epoch, in a study that outlives its command."""
+"""Sweeps for seqlab: each trial is a process, may be pruned after any epoch, and belongs to a study that can be resumed."""

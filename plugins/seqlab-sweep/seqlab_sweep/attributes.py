@@ -1,4 +1,4 @@
-"""What is written beside Optuna's own record of a study and of its trials."""
+"""User attributes that a sweep stores with an Optuna study and its trials."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -7,33 +7,36 @@ from typing import Any
 from seqlab_sweep.processes import ProcessName
 
 OWNER = "owner"
-"""Of a trial: who runs it. A token that is drawn anew with every claim, the sweep, and the process of the trial."""
+"""Trial: its current owner, as an `Owner`."""
 ATTEMPTS = "attempts"
+"""Trial: the number of attempts so far."""
 FIRST = "first"
-"""Of a trial: the first attempt since the last that failed, 1 where none did; those from it on go on from one another."""
+"""Trial: the attempt that started from scratch (1, or the one after the last failure). Later attempts resume each other."""
 FAILURE = "failure"
+"""Trial: why it failed."""
 FAILURES = "failures"
-"""Why a trial failed, and why earlier attempts at it did."""
+"""Trial: why earlier attempts failed, one text each."""
 FOLDER = "folder"
+"""Trial: the path of its run folder."""
 SPENT = "spent"
-"""Of a trial: the seconds for which it has run, over all attempts that went on from one another."""
+"""Trial: its running time in seconds, summed over attempts that resumed each other."""
 MEASURES = "measures"
-"""Of a trial: numbers of its model, `n_parameters` among them."""
+"""Trial: measurements of its model, such as `n_parameters`."""
 RETRY_OF = "retry_of"
-"""Of a trial that `seqlab sweep retry` queued: the number of the one that failed."""
+"""Trial queued by `seqlab sweep retry`: the number of the failed trial that it repeats."""
 HEARTBEAT = "heartbeat "
-"""Of a study: begins the name of a counter that each sweep raises while it runs."""
+"""Study: prefix of the counters that the sweeps working on it increment."""
 
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """What a study says of itself."""
+    """The attributes of a study that describe the search."""
 
     space: dict[str, Any] | None = None
     objectives: list[dict[str, str]] | None = None
     overrides: list[str] | None = None
     words: list[str] | None = None
-    """What the command of every trial has in common: those overrides, Hydra's own and flags."""
+    """Command-line words that all trials share: `overrides`, Hydra's own settings and flags."""
     sampler: str | None = None
     pruner: str | None = None
     n_trials: int | None = None
@@ -42,28 +45,30 @@ class StudyFacts:
 
     @classmethod
     def of(cls, attributes: Mapping[str, Any]) -> "StudyFacts":
-        """Return the facts among the attributes of a study."""
+        """Read the facts from the attributes of a study."""
         return cls(**{field.name: attributes.get(field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who runs a trial."""
+    """The sweep and the process that run a trial."""
 
     token: str
+    """Identifies the claim; every claim draws a new one."""
     runner: ProcessName
+    """The process of the sweep."""
     process: ProcessName | None = None
-    """Its process; None before that has said so."""
+    """The process of the trial; None until that process has registered itself."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the owner as plain values."""
         return asdict(self)
 
     @classmethod
     def of(cls, attributes: Mapping[str, Any]) -> "Owner | None":
-        """Return the owner among the attributes of a trial; None where nobody said so before it was lost."""
-        found = attributes.get(OWNER)
-        if found is None:
+        """Read the owner from the attributes of a trial; None if its sweep died before registering."""
+        owner = attributes.get(OWNER)
+        if owner is None:
             return None
-        process = found["process"]
-        return cls(found["token"], ProcessName(**found["runner"]), ProcessName(**process) if process else None)
+        process = owner["process"]
+        return cls(owner["token"], ProcessName(**owner["runner"]), ProcessName(**process) if process else None)

@@ -1,7 +1,7 @@
-"""Who runs which trial: claims are made one at a time, so that no trial is run twice and none is one too many.
+"""Decide which sweep runs which trial. Claims are made one at a time: no trial runs twice, and no study gets too many.
 
-A trial whose sweep and process are gone is claimed anew under its own number. Processes of this machine are looked up; those of
-another must show a sign of life, a counter in the study that rises.
+If the sweep that ran a trial has died, the trial is claimed again under its own number. Sweeps on this machine are checked by
+their process; sweeps on other machines must keep incrementing a heartbeat counter in the study.
 """
 
 import time
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -27,20 +27,30 @@ class Claim:
     number: int
     token: str
     attempt: int
-    """1 for the first."""
+    """Counted from 1."""
     params: Mapping[str, Any]
     first: int = 1
-    """The attempt that began from zero: those between were interrupted, and did not fail."""
+    """The attempt that started from scratch; all attempts since then were interrupted, not failed."""
 
     @property
-    def goes_on(self) -> bool:
-        """Whether there is an earlier attempt to go on from."""
+    def is_resumed(self) -> bool:
+        """Whether there is an interrupted attempt to resume."""
         return self.attempt > self.first
 
 
 @final
 class Claims:
-    """Claims trials of a study for the sweep `runner`."""
+    """Claims the trials of a study for one sweep.
+
+    Args:
+        shared: The study.
+        runner: The process of the sweep.
+        space: The distribution of each parameter.
+        sampler: Returns the sampler for a trial number.
+        n_trials: The number of trials the study should have, not counting queued retries.
+        retries: How many more attempts a failed trial gets.
+        lost_after_seconds: Seconds without a heartbeat after which the trials of another machine are taken over.
+    """
 
     def __init__(
         self,
@@ -57,23 +67,22 @@ class Claims:
         self.runner = runner
         self.space = space
         self.sampler = sampler
-        """Gives the sampler of the trial with a number."""
         self.n_trials = n_trials
         self.retries = retries
         self.lost_after_seconds = lost_after_seconds
         self._n_beats = 0
         self._seen: dict[str, tuple[int, float]] = {}
-        """By sweep on another machine: its counter, and when we first saw it there."""
+        """Heartbeat name of a sweep on another machine -> its counter, and when we first saw that value."""
         self._alive: set[str] = set()
-        """Those whose counter we saw rise."""
+        """Heartbeat names whose counter we have seen change."""
 
     def beat(self) -> None:
-        """Show a sign of life."""
+        """Increment the heartbeat of this sweep."""
         self._n_beats += 1
         self.shared.study.set_user_attr(_heartbeat_of(self.runner), self._n_beats)
 
     def next(self) -> Claim | None:
-        """Return a trial to run: one that was interrupted, one that is queued, or a new one; None: all are claimed."""
+        """Claim a trial: an interrupted one if there is any, else a queued one, else a new one; None if none is left."""
         with self.shared.store.held():
             trials = self.shared.trials()
             lost = next((trial for trial in trials if self.is_lost(trial)), None)
@@ -87,9 +96,9 @@ class Claims:
             return self._claimed(self.shared.trials()[number], attempt=1, first=1)
 
     def failed(self, claim: Claim, failure: str) -> Claim | None:
-        """Record that an attempt at a trial failed; return the claim on the next attempt, None where there is none.
+        """Record a failed attempt and claim the next attempt; None if no retries are left.
 
-        Nothing is recorded where the trial has ended well, or another sweep has claimed it since.
+        Nothing is recorded if the trial has ended by itself or another sweep has claimed it.
         """
         with self.shared.store.held():
             trial = owned(self.shared, number=claim.number, token=claim.token)
@@ -104,51 +113,49 @@ class Claims:
             return None
 
     def is_lost(self, trial: FrozenTrial) -> bool:
-        """Return whether a trial is said to run, and nobody runs it."""
+        """Return whether the study lists a trial as running although its sweep is gone."""
         if trial.state != TrialState.RUNNING:
             return False
         owner = Owner.of(trial.user_attrs)
-        if owner is None:  # its sweep was killed while it asked for it: whoever asks holds the store
+        if owner is None:  # a claim holds the store until it has set the owner, so its sweep was killed halfway
             return True
         return not owner.runner.is_alive() if owner.runner.is_here else self._is_silent(owner.runner)
 
     def seconds_to_wait(self) -> float:
-        """Return how long it takes until it is known of every other machine whether it still runs its trials; 0 when it is."""
+        """Return the seconds until we know whether every other machine still runs its trials; 0 if we know already."""
         owners = [Owner.of(trial.user_attrs) for trial in self.shared.trials() if trial.state == TrialState.RUNNING]
         far = {_heartbeat_of(owner.runner) for owner in owners if owner and not owner.runner.is_here} - self._alive
         waits = [self.lost_after_seconds - (time.monotonic() - self._seen[one][1]) for one in far if one in self._seen]
         return max(0.1, *waits) if waits else 0.0
 
     def _is_silent(self, runner: ProcessName) -> bool:
+        # Counters are compared with our own clock: the clocks of two machines may disagree.
         key, now = _heartbeat_of(runner), time.monotonic()
         n_beats = int(self.shared.study.user_attrs.get(key, 0))
-        if key in self._seen and self._seen[key][0] != n_beats:
+        seen, since = self._seen.setdefault(key, (n_beats, now))
+        if seen != n_beats:
             self._alive.add(key)
-        if key not in self._seen or self._seen[key][0] != n_beats:
             self._seen[key] = (n_beats, now)
-        return now - self._seen[key][1] >= self.lost_after_seconds
+            since = now
+        return now - since >= self.lost_after_seconds
 
     def _taken_over(self, trial: FrozenTrial) -> Claim:
         owner = Owner.of(trial.user_attrs)
         if owner and owner.process and owner.process.is_here:
-            end(owner.process)  # it ends by itself when its sweep does, and must be gone before another writes in its folder
+            end(owner.process)  # it would end by itself soon, but must be gone before we write to its folder
         attempt = int(trial.user_attrs.get(ATTEMPTS, 0)) + 1
-        first = int(trial.user_attrs.get(FIRST, attempt))  # nobody has claimed it where there is none
-        missing = {name: one for name, one in self.space.items() if name not in trial.params}
-        if missing:
-            self._complete(trial, missing)
+        first = int(trial.user_attrs.get(FIRST, attempt))  # absent if the sweep died before its claim was recorded
+        missing = {name: distribution for name, distribution in self.space.items() if name not in trial.params}
+        if missing:  # the sweep died while it drew the parameters
+            with self._drawing(trial.number):
+                live = Trial(self.shared.study, trial._trial_id)
+                for name, distribution in missing.items():
+                    live._suggest(name, distribution)  # as `Study.ask` does; the public methods take no distribution
         return self._claimed(self.shared.trials()[trial.number], attempt=attempt, first=first)
-
-    def _complete(self, trial: FrozenTrial, missing: Mapping[str, BaseDistribution]) -> None:
-        """Draw what a trial lacks: its sweep was killed in the middle of asking for it."""
-        with self._drawing(trial.number):
-            live = Trial(self.shared.study, trial._trial_id)
-            for name, distribution in missing.items():
-                _suggest(live, name, distribution)
 
     @contextmanager
     def _drawing(self, number: int) -> Iterator[None]:
-        """Let the sampler of a trial draw, and take no part in what else happens to the study: a grid would stop it."""
+        """Use the sampler of trial `number` for drawing only: a `GridSampler` left in place would stop the study."""
         self.shared.study.sampler, idle = self.sampler(number), self.shared.study.sampler
         try:
             yield
@@ -162,19 +169,10 @@ class Claims:
 
 
 def owned(shared: SharedStudy, *, number: int, token: str) -> FrozenTrial | None:
-    """Return a trial that still runs under a claim; None where it has ended, or somebody else has claimed it since."""
+    """Return a trial that still runs under the claim `token`; None if it has ended or been claimed by another sweep."""
     trial = shared.trials()[number]
     owner = Owner.of(trial.user_attrs)
     return trial if trial.state == TrialState.RUNNING and owner is not None and owner.token == token else None
-
-
-def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> None:
-    if isinstance(distribution, CategoricalDistribution):
-        trial.suggest_categorical(name, distribution.choices)
-    elif isinstance(distribution, IntDistribution):
-        trial.suggest_int(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
-    elif isinstance(distribution, FloatDistribution):
-        trial.suggest_float(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
 
 
 def _heartbeat_of(runner: ProcessName) -> str:

@@ -1,27 +1,28 @@
-"""Why a trial failed, from how its process ended and what it printed last."""
+"""Explain why a trial failed, from the exit status of its process and the end of its log."""
 
 import signal
 from pathlib import Path
 
 _N_LINES = 60
+"""Lines of a log that are stored with a failed trial."""
 _TRACEBACK = "Traceback (most recent call last)"
 _MISTAKE = "error: "
 
 
 def failure(exit_code: int, log: Path) -> str:
-    """Return why: the traceback, or the line that tells a mistake; of a killed process, by what, and its last words."""
+    """Return the reason: the traceback or error line, or the signal or exit status with the end of the log."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     if exit_code < 0:
         return "\n".join([_killed(-exit_code), *lines[-_N_LINES:]])
-    begins = [i for i, line in enumerate(lines) if line.startswith((_TRACEBACK, _MISTAKE))]
-    if not begins:
-        return "\n".join([f"its process ended with status {exit_code}", *lines[-_N_LINES:]])
-    told = lines[begins[-1] :]
-    return "\n".join(told if len(told) <= _N_LINES else [told[0], "  …", *told[-_N_LINES:]])
+    starts = [i for i, line in enumerate(lines) if line.startswith((_TRACEBACK, _MISTAKE))]
+    if not starts:
+        return "\n".join([f"process exited with status {exit_code}", *lines[-_N_LINES:]])
+    reason = lines[starts[-1] :]  # the last: a chained exception prints its causes first
+    return "\n".join(reason if len(reason) <= _N_LINES else [reason[0], "  …", *reason[-_N_LINES:]])
 
 
 def headline(text: str) -> str:
-    """Return the line of a failure that says most: the first of one that was killed, the last of a traceback."""
+    """Return the most informative line of a failure: the last one of a traceback, else the first one."""
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         return ""
@@ -33,4 +34,4 @@ def _killed(number: int) -> str:
         name = signal.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    return f"killed by {name}" + (", as the system does when memory runs out" if name == "SIGKILL" else "")
+    return f"killed by {name}" + (", possibly because memory ran out" if name == "SIGKILL" else "")

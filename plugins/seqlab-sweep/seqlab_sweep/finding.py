@@ -1,4 +1,4 @@
-"""Finding a study by what a user says: the folder of a sweep, a database file, or the URL of a store."""
+"""Find the study that a user names by a sweep folder, a database file or a storage URL."""
 
 from pathlib import Path
 
@@ -9,37 +9,40 @@ from seqlab_sweep.stores import JOURNAL, SQLITE, Store, names_in
 from seqlab_sweep.study import SharedStudy
 
 
-def find(said: str, *, name: str | None) -> SharedStudy:
-    """Return the study; `name` chooses among several in one store.
+def find(place: str, *, name: str | None) -> SharedStudy:
+    """Return the study at `place`; `name` selects one if the storage has several.
 
-    Raises: ConfigError where there is none.
+    Raises: ConfigError if there is no such study.
     """
-    store, noted_name = _store(said)
+    store, noted_name = _store(place)
     if store.path is not None and not store.path.is_file():
-        raise ConfigError(f"{said}: there is no study; {store.path} is no file")
+        raise ConfigError(f"{place}: no study found; {store.path} is not a file")
     storage = store.open()
     names = names_in(storage)
     chosen = name or noted_name or (names[0] if len(names) == 1 else None)
     if chosen is None:
-        raise ConfigError(f"{said} has {len(names)} studies; choose one with --name: {', '.join(names) or 'it is empty'}")
+        raise ConfigError(f"{place} has {len(names)} studies; choose one with --name ({', '.join(names) or 'none exists yet'})")
     if chosen not in names:
-        raise ConfigError(f"{said} has no study {chosen!r}; it has {', '.join(names) or 'none'}")
+        raise ConfigError(f"{place} has no study {chosen!r}; its studies: {', '.join(names) or 'none'}")
     return SharedStudy.found(store, chosen, storage=storage)
 
 
-def _store(said: str) -> tuple[Store, str | None]:
-    """Return where the study lives, and its name where a folder says it."""
-    if "://" in said or said.startswith(JOURNAL):
-        return Store(said), None
-    path = Path(said)
+def _store(place: str) -> tuple[Store, str | None]:
+    """Return the store at `place`, and the name of the study if the folder records it."""
+    if "://" in place or place.startswith(JOURNAL):
+        return Store(place), None
+    path = Path(place)
     if not path.is_dir():
         return Store(f"{SQLITE}{path.absolute()}"), None
-    if (path / STUDY_FILE).is_file():
-        known = noted(path)
-        return Store(f"{SQLITE}{(path / STUDY_FILE).absolute()}"), known["study"] if known else None
     known = noted(path)
+    # The file in the folder wins over the recorded URL, which is wrong once the folder has been moved.
+    if (path / STUDY_FILE).is_file():
+        return Store(f"{SQLITE}{(path / STUDY_FILE).absolute()}"), known["study"] if known else None
     if known is None:
-        raise ConfigError(f"{said}: there is no study; expected a folder with {NOTE}, a database file or the URL of a store")
+        raise ConfigError(f"{place}: no study found; expected a folder with {NOTE}, a database file or a storage URL")
     if "***" in known["storage"]:
-        raise ConfigError(f"{said} is of a study in {known['storage']}, whose password is not kept; give that URL, and --name")
+        raise ConfigError(
+            f"{place} belongs to a study in {known['storage']}, and passwords are not saved; pass that URL with its password"
+            f" and --name {known['study']}"
+        )
     return Store(known["storage"]), known["study"]

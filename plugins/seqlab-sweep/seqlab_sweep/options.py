@@ -1,5 +1,6 @@
-"""The options of a sweep, as `hydra/sweeper/study.yaml` has them, checked."""
+"""The options of a sweep, as in `hydra/sweeper/study.yaml`, and their checks."""
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -17,20 +18,20 @@ _SMALLEST = {"n_trials": 1, "n_workers": 1, "threads_per_trial": 1, "seed": 0, "
 _OPTIONAL = ("n_trials", "threads_per_trial")
 _GROUPS = ("sampler", "pruner")
 _KINDS: Mapping[str, tuple[Any, str]] = {
-    "study_name": (str | int | float, "the name of a folder"),
+    "study_name": (str | int | float, "a folder name"),
     "storage": (str | None, STORES),
-    "params": (Mapping, "what to search by key, as in {encoder.width: 'range(50, 225, 25)'}"),
-    "objectives": (Mapping, "a direction by name, as in {monitor: max}"),
+    "params": (Mapping, "a search space per key, as in {encoder.width: 'range(50, 225, 25)'}"),
+    "objectives": (Mapping, "a direction per name, as in {monitor: max}"),
     "heartbeat_seconds": (int | float, "a number of seconds"),
     "lost_after_seconds": (int | float, "a number of seconds"),
-    **{name: (Mapping, f"the options of one; choose it with hydra/sweeper/{name}=…") for name in _GROUPS},
+    **{name: (Mapping, f"a mapping of options; choose one with hydra/sweeper/{name}=…") for name in _GROUPS},
 }
-"""What each value is, and how to say so."""
+"""The type of each value and its description in error messages."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the keys of `hydra.sweeper` say."""
+    """The keys of `hydra.sweeper`; `hydra/sweeper/study.yaml` documents them."""
 
     study_name: str
     storage: str | None
@@ -48,12 +49,11 @@ class Options:
 
     @classmethod
     def checked(cls, given: Mapping[str, Any]) -> "Options":
-        """Return the options.
+        """Return the options after checking them.
 
-        Raises: ConfigError for one that cannot work.
+        Raises: ConfigError for an unknown, missing or invalid option.
         """
-        known = [field.name for field in fields(cls)]
-        _check_keys(given, known)
+        _check_keys(given, [field.name for field in fields(cls)])
         _check_values(given)
         options = cls(**{**given, "study_name": str(given["study_name"])})
         options._check()
@@ -65,36 +65,36 @@ class Options:
         return read_objectives(self.objectives)
 
     def store(self, folder: Path) -> Store:
-        """Return where the study lives: a file in the folder of the sweep, where nothing else is said."""
+        """Return the store of the study; by default a SQLite file in the folder of the sweep."""
         return Store(self.storage or f"{SQLITE}{folder / STUDY_FILE}")
 
     def n_threads(self) -> int:
-        """Return the CPU threads of a trial."""
+        """Return the number of CPU threads per trial."""
         return self.threads_per_trial or max(1, n_cores() // self.n_workers)
 
     def n_wanted(self, space: Space) -> int:
-        """Return how many trials the study is to have.
+        """Return the number of trials the study should have.
 
-        Raises: ConfigError where there is no end to them.
+        Raises: ConfigError if n_trials is null and the search is not a grid.
         """
         if self.sampler["name"] != GRID:
             if self.n_trials is None:
-                raise ConfigError("hydra.sweeper.n_trials has no value; say how many trials to run, over all runs of the study")
+                raise ConfigError(
+                    "hydra.sweeper.n_trials is null; set the number of trials, counted over all runs of the study"
+                )
             return self.n_trials
-        n_points = 1
-        for values in space.grid().values():
-            n_points *= len(values)
+        n_points = math.prod(len(values) for values in space.grid().values())
         return min(n_points, self.n_trials or n_points)
 
     def _check(self) -> None:
         if not re.fullmatch(r"[\w+-][\w.+-]*", self.study_name):
             raise ConfigError(
-                f"hydra.sweeper.study_name is {self.study_name!r}, which cannot name a folder; use letters, digits, _, - and ."
+                f"hydra.sweeper.study_name is {self.study_name!r}; expected a folder name of letters, digits, _, +, - and ."
             )
         if not 0 < self.heartbeat_seconds < self.lost_after_seconds:
             raise ConfigError(
                 f"hydra.sweeper.lost_after_seconds is {self.lost_after_seconds:g}; expected more than"
-                f" heartbeat_seconds ({self.heartbeat_seconds:g}), and that above 0"
+                f" heartbeat_seconds ({self.heartbeat_seconds:g}), which must be above 0"
             )
         check_pruner(self.pruner, self.numbered_objectives)
 
@@ -102,10 +102,10 @@ class Options:
 def _check_keys(given: Mapping[str, Any], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
-            raise ConfigError(f"hydra.sweeper.{name}: there is no such key; hydra.sweeper has {', '.join(known)}")
+            raise ConfigError(f"hydra.sweeper.{name}: unknown key; expected {', '.join(known)}")
     for name in known:
         if name not in given:
-            raise ConfigError(f"hydra.sweeper.{name} is not there; hydra.sweeper has {', '.join(known)}")
+            raise ConfigError(f"hydra.sweeper.{name} is missing; expected {', '.join(known)}")
 
 
 def _check_values(given: Mapping[str, Any]) -> None:
@@ -113,23 +113,23 @@ def _check_values(given: Mapping[str, Any]) -> None:
         value = given[name]
         if value is None and name in _OPTIONAL:
             continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
-            raise ConfigError(f"hydra.sweeper.{name} is {value!r}; expected a whole number from {smallest} on")
+        if not isinstance(value, int) or isinstance(value, bool) or value < smallest:  # True is an int in Python
+            raise ConfigError(f"hydra.sweeper.{name} is {value!r}; expected a whole number of at least {smallest}")
     for name, (kind, expected) in _KINDS.items():
         value = given[name]
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ConfigError(f"hydra.sweeper.{name} is {value!r}; expected {expected}")
     for name in _GROUPS:
         if "name" not in given[name]:
-            raise ConfigError(f"hydra.sweeper.{name} has no name; give it one, as the files of hydra/sweeper/{name} have")
+            raise ConfigError(f"hydra.sweeper.{name} has no key `name`; add one, as in the options of hydra/sweeper/{name}")
 
 
 def n_cores() -> int:
-    """Return the cores that this process may use."""
+    """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def words_of_runs(flags: Sequence[str], typed: Sequence[str]) -> list[str]:
-    """Return what every trial's command has of Hydra's own settings: all that does not say how to sweep."""
+    """Return the Hydra settings for the command of a trial: those typed, without the ones that configure the sweep."""
     ours = ("hydra.sweeper", "hydra/sweeper", "hydra.sweep.", "hydra.run.", "hydra.mode", "hydra.launcher", "hydra/launcher")
     return [*flags, "hydra.mode=RUN", *(word for word in typed if not word.lstrip("+~").startswith(ours))]

@@ -1,9 +1,9 @@
-"""What a sweep is going to do, settled and checked before any trial starts."""
+"""Plan a sweep and check it before any trial starts."""
 
 import multiprocessing
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -29,26 +29,26 @@ _BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep, ready to run."""
+    """A checked sweep, ready to run."""
 
     options: Options
     space: Space
     folder: Path
     store: Store
     words: Sequence[str]
-    """What the command of every trial has in common."""
+    """Command-line words that all trials share."""
     n_trials: int
     grid: Mapping[str, Sequence[Value]]
 
     def command(self, params: Mapping[str, Value], *, folder: Path) -> list[str]:
-        """Return the words after `seqlab train` of a trial in `folder`."""
+        """Return the words after `seqlab train` for a trial in `folder`."""
         return [*self.words, *self.space.overrides(params), REPORTING, f"hydra.run.dir='{folder}'"]
 
 
 def plan(given: Mapping[str, Any], arguments: Sequence[str], *, config: DictConfig, loader: ConfigLoader) -> Plan:
-    """Return the plan for options and overrides.
+    """Return the plan for the options `given` and the overrides `arguments`. Nothing is written to disk.
 
-    Raises: ConfigError, or what Hydra raises for an override, before anything is written.
+    Raises: ConfigError, or Hydra's own error for an override.
     """
     options = Options.checked(given)
     _check_launcher(config)
@@ -60,7 +60,7 @@ def plan(given: Mapping[str, Any], arguments: Sequence[str], *, config: DictConf
         _check_is_one_run(loader.load_sweep_config(config, [*space.fixed, *space.overrides(corner), REPORTING]))
     folder = Path(config.hydra.sweep.dir).absolute()
     if "'" in str(folder):
-        raise ConfigError(f"hydra.sweep.dir is {folder}, whose name has a quotation mark in it; choose another folder")
+        raise ConfigError(f"hydra.sweep.dir is {folder}, which contains a quotation mark; choose another folder")
     words = [*words_of_runs(_flags(config), config.hydra.overrides.hydra), *space.fixed]
     if config.n_threads is None and "n_threads" not in space.parameters:
         words.append(f"n_threads={options.n_threads()}")
@@ -68,9 +68,9 @@ def plan(given: Mapping[str, Any], arguments: Sequence[str], *, config: DictConf
 
 
 def settled(plan: Plan, *, context: ForkServerContext) -> tuple[SharedStudy, str | None]:
-    """Return the study, begun or gone on with, and what its trials have that earlier ones had otherwise (None: nothing).
+    """Create or reopen the study; also return how the overrides of its trials change, None if they do not.
 
-    Raises: ConfigError where it is another search, or where its first trial could not begin.
+    Raises: ConfigError if the study is another search, or if its first trial could not start.
     """
     facts = StudyFacts(
         space=plain_space(plan.space.parameters),
@@ -82,23 +82,29 @@ def settled(plan: Plan, *, context: ForkServerContext) -> tuple[SharedStudy, str
         n_trials=plan.n_trials,
         folder=str(plan.folder),
     )
-    found = _found(plan)
-    if found is not None:
-        found.check_same(facts)
-    is_begun = found is not None and any(trial.state == TrialState.COMPLETE for trial in found.trials())
-    known = found.facts if found else StudyFacts()
-    if not is_begun or known.overrides != facts.overrides:
-        facts = StudyFacts(**(asdict(facts) | {"monitor": monitored(plan, context=context)}))
-    shared = found or _started(plan)
+    existing = _found(plan)
+    if existing is not None:
+        existing.check_same(facts)
+    is_proven = existing is not None and any(trial.state == TrialState.COMPLETE for trial in existing.trials())
+    known = existing.facts if existing else StudyFacts()
+    if not is_proven or known.overrides != facts.overrides:  # a completed trial with these overrides needs no other check
+        facts = replace(facts, monitor=monitored(plan, context=context))
+    # Another sweep may have created the study by now, so the folder is checked only by the one that creates it.
+    shared = existing or SharedStudy.started(
+        plan.store,
+        plan.options.study_name,
+        objectives=plan.options.numbered_objectives,
+        before=partial(check_unused, plan.folder),
+    )
     shared.settle(facts)
     note(plan.folder, store=plan.store, study=shared.name)
     return shared, _change(known.overrides, facts.overrides)
 
 
 def monitored(plan: Plan, *, context: ForkServerContext) -> str:
-    """Return the metric that the first trial would monitor, found out by beginning it.
+    """Start the first trial, stop it before its first batch, and return the metric that it monitors.
 
-    Raises: ConfigError that says why it cannot begin.
+    Raises: ConfigError if it cannot start.
     """
     with tempfile.TemporaryDirectory(prefix="seqlab-sweep-") as name:
         receiver, sender = multiprocessing.Pipe(duplex=False)
@@ -106,12 +112,12 @@ def monitored(plan: Plan, *, context: ForkServerContext) -> str:
         metrics = [one.name for one in plan.options.numbered_objectives]
         process = context.Process(target=run_check, args=(words, metrics, Path(name), sender), daemon=True)
         process.start()
-        sender.close()
+        sender.close()  # or `recv` would wait forever if the process died
         try:
             answer: dict[str, str] = receiver.recv()
         except EOFError:
             process.join()
-            answer = {"error": f"the first trial would fail: its process ended with status {process.exitcode}"}
+            answer = {"error": f"the first trial would fail: its process exited with status {process.exitcode}"}
         process.join()
     if "error" in answer:
         raise ConfigError(answer["error"])
@@ -126,18 +132,12 @@ def _found(plan: Plan) -> SharedStudy | None:
     return SharedStudy.found(plan.store, plan.options.study_name, storage=storage) if is_there else None
 
 
-def _started(plan: Plan) -> SharedStudy:
-    # Another parent may have begun the study since we looked: whoever makes it looks at the folder.
-    check, objectives = partial(check_unused, plan.folder), plan.options.numbered_objectives
-    return SharedStudy.started(plan.store, plan.options.study_name, objectives=objectives, before=check)
-
-
 def _check_launcher(config: DictConfig) -> None:
     launcher = OmegaConf.select(config, "hydra.launcher._target_")
     if launcher != _BASIC_LAUNCHER:
         raise ConfigError(
-            f"hydra/launcher is {launcher}, and a study starts its own processes; leave it out, and start the same command"
-            " on every machine that is to join (hydra.sweeper.storage)"
+            f"hydra/launcher is {launcher}, but a study starts its own processes; remove it, and run the same command on every"
+            " machine that should join (see hydra.sweeper.storage)"
         )
 
 
@@ -146,8 +146,8 @@ def _check_is_one_run(config: DictConfig) -> None:
         value = OmegaConf.select(config, key)
         if value is not None:
             raise ConfigError(
-                f"{key} is {value}, and a trial of a study is one run; leave it out, and repeat the best trial when the study"
-                f" is complete: `seqlab sweep best` says its command, to which {key}={value} may be added"
+                f"{key} is {value}, but a trial of a study is one run; remove it, and repeat the best trial when the study is"
+                f" complete: add {key}={value} to the command that `seqlab sweep best` shows"
             )
 
 
@@ -159,8 +159,9 @@ def _flags(config: DictConfig) -> list[str]:
 
 
 def _change(known: Sequence[str] | None, now: Sequence[str] | None) -> str | None:
-    gone = [word for word in known or [] if word not in (now or [])]
-    new = [word for word in now or [] if word not in (known or [])]
-    if known is None or not (gone or new):
+    """Describe how the overrides of new trials differ from those of earlier ones; None if they do not."""
+    removed = [word for word in known or [] if word not in (now or [])]
+    added = [word for word in now or [] if word not in (known or [])]
+    if known is None or not (removed or added):
         return None
-    return f"trials so far had {' '.join(gone) or 'nothing of the sort'}, from now on they have {' '.join(new) or 'it no more'}"
+    return f"new trials differ from earlier ones (removed: {' '.join(removed) or 'none'}; added: {' '.join(added) or 'none'})"

@@ -1,4 +1,4 @@
-"""All that a trial loads, imported once in the process that trials are forked off; nothing here runs or starts a thread."""
+"""Imports that the fork server makes once for all trials. Must not start threads, because threads do not survive a fork."""
 
 from importlib import import_module
 
@@ -9,5 +9,5 @@ for name in ("callbacks", "cli.results", "data.readers", "inference", "training"
     import_module(f"seqlab.{name}")
 for name in ("reporting", "worker"):
     import_module(f"seqlab_sweep.{name}")
-register_search_path()  # Hydra imports its plugins, seqlab reads those of its own
+register_search_path()  # makes Hydra import its plugins and seqlab read its own
 known_targets()

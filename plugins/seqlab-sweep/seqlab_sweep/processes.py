@@ -1,4 +1,4 @@
-"""Which process is meant, and whether it still lives: a number alone may belong to another by now, or to another machine."""
+"""Identify processes and check whether they are alive. A PID is not enough: it may be reused, or be of another machine."""
 
 import os
 import platform
@@ -8,40 +8,40 @@ from functools import cache
 from pathlib import Path
 
 _STARTED = 19
-"""Place of the start time among the fields of /proc/<pid>/stat that follow the name (field 22 of proc(5))."""
+"""Index of the start time among the fields of /proc/<pid>/stat after the process name (field 22 in proc(5))."""
 
 
 @dataclass(frozen=True)
 class ProcessName:
-    """A process of some machine."""
+    """Identifies a process on some machine."""
 
     machine: str
     pid: int
     started: str
-    """When it started, as its machine says it; a later process of its number differs. Empty where the machine is silent."""
+    """The start time in the units of its machine, which distinguishes processes with a reused PID; empty without /proc."""
 
     @property
     def is_here(self) -> bool:
-        """Whether it is, or was, of this machine."""
+        """Whether the process runs, or ran, on this machine."""
         return self.machine == this_machine()
 
     def is_alive(self) -> bool:
-        """Return whether it runs; only for processes of this machine."""
+        """Return whether the process is running; only for processes of this machine."""
         assert self.is_here
         if not _exists(self.pid):
             return False
         state, started = _status(self.pid)
-        return state != "Z" and started == self.started
+        return state != "Z" and started == self.started  # a zombie keeps its PID until its parent reaps it
 
 
 def named(pid: int) -> ProcessName:
-    """Return the name of a process of this machine."""
+    """Return the identity of a process of this machine."""
     return ProcessName(this_machine(), pid, _status(pid)[1])
 
 
 @cache
 def this_machine() -> str:
-    """Return what tells this machine from others, and from itself before it was started anew; a container is one of its own."""
+    """Identify this machine since its last boot; every container counts as a machine."""
     parts = [platform.node()]
     boot = Path("/proc/sys/kernel/random/boot_id")
     if boot.exists():
@@ -53,7 +53,7 @@ def this_machine() -> str:
 
 
 def end(process: ProcessName) -> None:
-    """Kill a process of this machine, and wait until it is gone."""
+    """Kill a process of this machine and wait until it is gone."""
     while process.is_alive():
         try:
             os.kill(process.pid, 9)
@@ -67,13 +67,13 @@ def _exists(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it runs as another user
         return True
     return True
 
 
 def _status(pid: int) -> tuple[str, str]:
-    """Return the state and the start time of a process, each empty where there is no telling."""
+    """Return the state and the start time of a process; both are empty if /proc does not have it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:

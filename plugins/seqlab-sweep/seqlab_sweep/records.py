@@ -1,5 +1,6 @@
-"""A study as plain values: what `seqlab sweep export` writes, and reports read."""
+"""Convert a study to the plain values that `seqlab sweep export` writes and `seqlab report` reads."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,11 +9,11 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from seqlab_sweep.attributes import ATTEMPTS, FAILURE, FAILURES, FOLDER, MEASURES, RETRY_OF, SPENT, Owner
-from seqlab_sweep.space import spelt
+from seqlab_sweep.space import override_value
 from seqlab_sweep.study import SharedStudy
 
 FORMAT = "seqlab-sweep/1"
-"""Names the form of an export; it changes when a key does."""
+"""Version of the export format; it changes whenever a key changes."""
 INTERRUPTED = "interrupted"
 STATES = ("complete", "pruned", "failed", "running", INTERRUPTED, "waiting")
 _NAMES = {
@@ -21,12 +22,12 @@ _NAMES = {
     TrialState.FAIL: "failed",
     TrialState.WAITING: "waiting",
 }
-_FEW = 4
-"""Trials that are too few to say which parameter matters."""
+_MIN_COMPLETE = 4
+"""Complete trials needed to estimate which parameter matters."""
 
 
 def export(shared: SharedStudy) -> dict[str, Any]:
-    """Return all that is known of a study."""
+    """Return the whole study as plain values."""
     facts, trials = shared.facts, [trial_record(trial) for trial in shared.trials()]
     return {
         "format": FORMAT,
@@ -55,7 +56,7 @@ def trial_record(trial: FrozenTrial) -> dict[str, Any]:
         "state": state_of(trial),
         "values": trial.values,
         "params": trial.params,
-        "overrides": [f"{key}={spelt(value)}" for key, value in trial.params.items()],
+        "overrides": [f"{key}={override_value(value)}" for key, value in trial.params.items()],
         "intermediate": [[epoch, value] for epoch, value in sorted(trial.intermediate_values.items())],
         "epochs": trial.last_step or 0,
         "folder": attributes.get(FOLDER),
@@ -71,7 +72,7 @@ def trial_record(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def seconds_of(trial: FrozenTrial) -> float | None:
-    """Return for how long the trial ran, without the time between its attempts; None before it has ended."""
+    """Return the running time of an ended trial, without the time between its attempts; None if it has not ended."""
     if trial.duration is None:
         return None
     spent: float | None = trial.user_attrs.get(SPENT)
@@ -79,7 +80,7 @@ def seconds_of(trial: FrozenTrial) -> float | None:
 
 
 def state_of(trial: FrozenTrial) -> str:
-    """Return the state; a trial that runs on another machine is taken at its word."""
+    """Return the state of a trial; one that another machine claims to run counts as running."""
     if trial.state != TrialState.RUNNING:
         return _NAMES[trial.state]
     owner = Owner.of(trial.user_attrs)
@@ -88,7 +89,7 @@ def state_of(trial: FrozenTrial) -> str:
 
 
 def best_numbers(shared: SharedStudy) -> list[int]:
-    """Return the numbers of the best trials: one, of several objectives the Pareto front; none where none is complete."""
+    """Return the number of the best trial, or those of the Pareto front; empty if no trial is complete."""
     if not any(trial.state == TrialState.COMPLETE for trial in shared.trials()):
         return []
     if len(shared.study.directions) > 1:
@@ -97,25 +98,25 @@ def best_numbers(shared: SharedStudy) -> list[int]:
 
 
 def importance(shared: SharedStudy) -> dict[str, float] | None:
-    """Return the share of each parameter in what the good trials have in common (PED-ANOVA, Watanabe et al. 2023).
+    """Return the importance of each parameter (PED-ANOVA, Watanabe et al. 2023).
 
-    None for several objectives, and where too few trials are complete to say.
+    None if there are several objectives or too few complete trials.
     """
     n_complete = sum(trial.state == TrialState.COMPLETE for trial in shared.trials())
-    if len(shared.study.directions) > 1 or n_complete < _FEW:
+    if len(shared.study.directions) > 1 or n_complete < _MIN_COMPLETE:
         return None
     return dict(get_param_importances(shared.study, evaluator=PedAnovaImportanceEvaluator()))
 
 
 def counts(trials: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many trials are in each state."""
+    """Return the number of trial records in each state."""
     return {state: sum(trial["state"] == state for trial in trials) for state in STATES}
 
 
 def states(shared: SharedStudy) -> str:
-    """Return how many trials are in which state, as in `3 pruned, 1 failed`."""
-    found = counts([trial_record(trial) for trial in shared.trials()])
-    return ", ".join(f"{n} {state}" for state, n in found.items() if n) or "none"
+    """Return the number of trials in each state as text, as in `3 pruned, 1 failed`."""
+    n_of = Counter(map(state_of, shared.trials()))
+    return ", ".join(f"{n_of[state]} {state}" for state in STATES if n_of[state]) or "none"
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""`Reporting`: tells the study what each epoch came to, and ends the run when the study says so."""
+"""The callback that reports each epoch to the study and stops the run if the pruner decides so."""
 
 import copy
 import itertools
@@ -23,14 +23,18 @@ from seqlab_sweep.trial import Check, Checked, LiveTrial
 LATENCY, N_PARAMETERS = "latency_ms", "n_parameters"
 MEASURED = (LATENCY, N_PARAMETERS)
 _N_TIMED = 100
-"""Records that a latency is the median of."""
+"""Approximate number of records whose median latency is reported."""
 
 
 @final
 class Reporting(pl.Callback):
-    """Ties a run to the trial of its process: `monitor` is reported after every epoch that validates.
+    """Connects a run to the trial of its process and reports `monitor` after every epoch with validation.
 
-    In a process without a trial it does nothing.
+    Does nothing in a process that runs no trial.
+
+    Args:
+        monitor: Name of the metric to report, as logged.
+        is_tested: Whether the run scores the test split, so that `test/…` metrics may be objectives.
     """
 
     def __init__(self, *, monitor: str, is_tested: bool) -> None:
@@ -39,11 +43,11 @@ class Reporting(pl.Callback):
         self._is_validated = False
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """End the run here where it is a check alone.
+        """End the run here if it is only a check.
 
         Raises:
-            ConfigError: an objective is a number that the run does not give.
-            Checked: all is well.
+            ConfigError: The run does not log one of the objectives.
+            Checked: The run can start.
         """
         if isinstance(trials.current, Check):
             known = logged(cast(LabelerModule, pl_module), is_tested=self.is_tested)
@@ -51,7 +55,7 @@ class Reporting(pl.Callback):
             raise Checked(self.monitor)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._is_validated = not trainer.sanity_checking
+        self._is_validated = not trainer.sanity_checking  # Lightning's check before training is no epoch
         if self._is_validated:
             _keep(trainer)
 
@@ -59,7 +63,10 @@ class Reporting(pl.Callback):
         _keep(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Report the epoch; may raise what ends the trial."""
+        """Report the epoch.
+
+        Raises: Pruned or Superseded to end the trial.
+        """
         _keep(trainer)
         live, is_validated = trials.current, self._is_validated
         self._is_validated = False
@@ -71,7 +78,7 @@ class Reporting(pl.Callback):
         live.report(float(value), epoch=epoch, is_last=is_last)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measure the model, where it is of a trial."""
+        """Measure the model of a trial."""
         live = trials.current
         if isinstance(live, LiveTrial):
             measures: dict[str, Any] = {N_PARAMETERS: sum(p.numel() for p in pl_module.parameters() if p.requires_grad)}
@@ -81,8 +88,8 @@ class Reporting(pl.Callback):
 
 
 def latency_ms(module: LabelerModule) -> float:
-    """Return the median time to label a record of the validation split alone, on one thread of the CPU, in milliseconds."""
-    labeler = copy.deepcopy(module.labeler).cpu().eval()
+    """Return the median time, in milliseconds, to label one validation record by itself on one CPU thread."""
+    labeler = copy.deepcopy(module.labeler).cpu().eval()  # a copy, so that training may continue on the GPU
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     seconds = []
@@ -99,12 +106,12 @@ def latency_ms(module: LabelerModule) -> float:
 
 
 def _spread(loader: DataLoader[Batch]) -> Iterator[Batch]:
-    """Yield about `_N_TIMED` batches of all lengths: the loader has the longest first."""
+    """Yield about `_N_TIMED` batches at regular intervals, to cover all lengths: the loader sorts by length."""
     return itertools.islice(loader, 0, None, max(1, len(loader) // _N_TIMED))
 
 
 def logged(module: LabelerModule, *, is_tested: bool) -> list[str]:
-    """Return the numbers that a run logs: of the splits that it has and scores, and its training loss."""
+    """Return the names a run logs: the metrics of its splits that are scored, and its training loss."""
     named = {scored_as: head for own in module.score_names.values() for head, scored_as in own.items()}
     known = metric_names(module.labeler, named)
     if is_tested:
@@ -121,7 +128,7 @@ def _check(check: Check, known: Sequence[str], *, monitor: str) -> None:
 
 
 def _keep(trainer: pl.Trainer) -> None:
-    """Let the trial know what was logged last."""
+    """Store the latest logged values in the trial."""
     live = trials.current
     if isinstance(live, LiveTrial):
         live.logged |= {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -1,4 +1,4 @@
-"""How a sweep searches and what it stops early: Optuna's samplers and pruners, built from a config."""
+"""Build Optuna's samplers and pruners from a config, and read the objectives."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,25 +15,26 @@ from seqlab_sweep.space import Value
 GRID = "grid"
 NO_PRUNER = "none"
 MONITOR = "monitor"
-"""The objective that is whatever the run monitors."""
+"""The objective that stands for the metric the run monitors."""
 DIRECTIONS = {"max": "maximize", "min": "minimize", "maximize": "maximize", "minimize": "minimize"}
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A number of a trial, and whether more of it is better or less."""
+    """A number to optimise."""
 
     name: str
     direction: str
+    """`maximize` or `minimize`."""
 
 
 def read_objectives(node: Mapping[str, Any]) -> list[Objective]:
     """Return the objectives of a config.
 
-    Raises: ConfigError for none, and for a direction that is none.
+    Raises: ConfigError if there are none, or for an unknown direction.
     """
     if not node:
-        raise ConfigError("hydra.sweeper.objectives is empty; name one at least, as in {monitor: max}")
+        raise ConfigError("hydra.sweeper.objectives is empty; name at least one, as in {monitor: max}")
     for name, direction in node.items():
         if not isinstance(direction, str) or direction not in DIRECTIONS:
             raise ConfigError(f"hydra.sweeper.objectives.{name} is {direction!r}; expected max or min")
@@ -41,40 +42,38 @@ def read_objectives(node: Mapping[str, Any]) -> list[Objective]:
 
 
 def check_pruner(pruner: Mapping[str, Any], objectives: Sequence[Objective]) -> None:
-    """Refuse a pruner where it has no one number to go by.
+    """Check that the pruner builds and that `monitor` is the only objective.
 
     Raises: ConfigError.
     """
     name = pruner["name"]
-    if name == NO_PRUNER:
-        build_pruner(pruner)
-    elif len(objectives) > 1:
+    if name != NO_PRUNER and len(objectives) > 1:
         raise ConfigError(
-            f"hydra/sweeper/pruner is {name}, which stops trials by one number, and there are {len(objectives)} objectives"
-            f" ({', '.join(one.name for one in objectives)}); leave the pruner out, or choose one objective"
+            f"hydra/sweeper/pruner is {name}, which needs a single objective, but there are {len(objectives)}"
+            f" ({', '.join(objective.name for objective in objectives)}); remove the pruner, or choose one objective"
         )
-    elif objectives[0].name != MONITOR:
+    if name != NO_PRUNER and objectives[0].name != MONITOR:
         raise ConfigError(
-            f"hydra/sweeper/pruner is {name}, which stops trials by what they monitor, and the objective is"
-            f" {objectives[0].name}; set monitor={objectives[0].name} and objectives={{monitor: …}}, or leave the pruner out"
+            f"hydra/sweeper/pruner is {name}, which compares the monitored metric, but the objective is"
+            f" {objectives[0].name}; set monitor={objectives[0].name} and objectives={{monitor: …}}, or remove the pruner"
         )
-    else:
-        build_pruner(pruner)
+    build_pruner(pruner)
 
 
 def build_sampler(node: Mapping[str, Any], *, seed: int, number: int, grid: Mapping[str, Sequence[Value]]) -> BaseSampler:
     """Return the sampler for trial `number`.
 
-    It draws from (seed, number), so that a study that was interrupted draws on as if it had not been.
+    Its seed depends on `seed` and `number` only, so an interrupted study draws the same trials as an uninterrupted one.
     """
-    drawn = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    given: dict[str, Any] = {"search_space": grid, "seed": seed} if node["name"] == GRID else {"seed": drawn}
-    sampler: BaseSampler = build(_nameless(node), targets=known_targets(), path="hydra.sweeper.sampler", **given)
+    own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    # The grid sampler shuffles the whole grid by its seed, so that seed must be the same for all trials.
+    settings: dict[str, Any] = {"search_space": grid, "seed": seed} if node["name"] == GRID else {"seed": own_seed}
+    sampler: BaseSampler = build(_nameless(node), targets=known_targets(), path="hydra.sweeper.sampler", **settings)
     return sampler
 
 
 def build_pruner(node: Mapping[str, Any]) -> BasePruner:
-    """Return the pruner."""
+    """Return the pruner that `node` describes."""
     pruner: BasePruner = build(_nameless(node), targets=known_targets(), path="hydra.sweeper.pruner")
     return pruner
 

@@ -1,7 +1,7 @@
-"""What a sweep searches, read from overrides in Hydra's own syntax: `interval(…)`, `range(…)`, `choice(…)` and `a,b,c`."""
+"""Read the search space from overrides in Hydra's syntax: `interval(…)`, `range(…)`, `choice(…)` and `a,b,c`."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -22,57 +22,59 @@ LOG = "log"
 
 @dataclass(frozen=True)
 class Space:
-    """The parameters of a search by key, and the overrides that all trials have in common."""
+    """The search space of a sweep."""
 
     parameters: Mapping[str, BaseDistribution]
+    """The distribution of each key that is searched."""
     fixed: Sequence[str]
+    """The overrides that all trials share."""
 
     def overrides(self, params: Mapping[str, Value]) -> list[str]:
-        """Return what sets one trial apart, ready to type."""
-        return [f"{key}={spelt(value)}" for key, value in params.items()]
+        """Return the overrides that set `params`."""
+        return [f"{key}={override_value(value)}" for key, value in params.items()]
 
     def corners(self) -> list[dict[str, Value]]:
-        """Return assignments in which every choice, and both ends of every range of numbers, occur."""
+        """Return assignments that together contain every choice and both ends of every numeric range."""
         ends = {key: _ends(distribution) for key, distribution in self.parameters.items()}
         most = max(map(len, ends.values()), default=1)
         return [{key: values[min(i, len(values) - 1)] for key, values in ends.items()} for i in range(most)]
 
     def grid(self) -> dict[str, list[Value]]:
-        """Return the values of each parameter.
+        """Return all values of each parameter.
 
-        Raises: ConfigError for one that has no end of them.
+        Raises: ConfigError for an interval, which has infinitely many.
         """
         return {key: _values(key, distribution) for key, distribution in self.parameters.items()}
 
 
 def read_space(params: Mapping[str, Any], arguments: Sequence[str], *, loader: ConfigLoader) -> Space:
-    """Return what `params` of a config and the overrides `arguments` search and fix.
+    """Return the space described by the `params` of a config and the overrides `arguments`.
 
-    What is typed comes first, then `params`, then what suits the data set.
+    Typed overrides take precedence over `params`, and both over the overrides that suit the data set.
 
-    Raises: ConfigError for a space in which nothing can be found, and for one of a config that names a class of its own.
+    Raises: ConfigError for an empty space, and if `params` names a class that no plugin provides.
     """
     parser = OverridesParser.create(config_loader=loader)
-    lines = [f"{key}={spelt(value)}" for key, value in params.items()]
+    lines = [f"{key}={override_value(value)}" for key, value in params.items()]
     _check_targets(lines)
     searched = parser.parse_overrides(lines)
     overrides = parser.parse_overrides(list(arguments))
-    n_typed = len(without_suited(arguments))
-    keys = {one.key_or_group for one in searched}
-    suited = [one for one in overrides[n_typed:] if one.key_or_group not in keys]
-    found = {_place(one): one for one in [*searched, *overrides[:n_typed], *suited]}
-    named = {one.get_key_element(): one for one in found.values()}
-    parameters = {key: _distribution(key, one) for key, one in named.items() if one.is_sweep_override()}
+    n_typed = len(without_suited(arguments))  # overrides that suit the data set come after the typed ones
+    keys = {override.key_or_group for override in searched}
+    suited = [override for override in overrides[n_typed:] if override.key_or_group not in keys]
+    by_place = {_place(override): override for override in [*searched, *overrides[:n_typed], *suited]}
+    by_key = {override.get_key_element(): override for override in by_place.values()}
+    parameters = {key: _distribution(key, override) for key, override in by_key.items() if override.is_sweep_override()}
     if not parameters:
         raise ConfigError(
-            "nothing to search: hydra.sweeper.params is empty and no override is a range; add one, as in"
+            "nothing to search: hydra.sweeper.params is empty and no override has several values; add one, as in"
             " 'optimizer.lr=tag(log, interval(1e-4, 1e-2))' or encoder=lstm,gru"
         )
-    return Space(parameters, [_line(one) for one in found.values() if not one.is_sweep_override()])
+    return Space(parameters, [_line(override) for override in by_place.values() if not override.is_sweep_override()])
 
 
-def spelt(value: Any) -> str:
-    """Return a value as an override has it; text stays as it is, for it is in that form already."""
+def override_value(value: Any) -> str:
+    """Return a value in override syntax; a string is returned unchanged because it is in that syntax already."""
     return value if isinstance(value, str) else str(Transformer.str(value))
 
 
@@ -87,17 +89,17 @@ def described(distribution: BaseDistribution) -> dict[str, Any]:
 
 
 def _check_targets(lines: Sequence[str]) -> None:
-    """Refuse classes that no config file describes: a trial takes them for typed, and would import them."""
-    strangers = sorted(typed_in(lines).targets - known_targets())
-    if strangers:
+    """Raise ConfigError for unknown classes: a trial would see them as typed by the user and import them."""
+    unknown = sorted(typed_in(lines).targets - known_targets())
+    if unknown:
         raise ConfigError(
-            f"hydra.sweeper.params names {strangers[0]}, which no installed plugin brings; type it as an override, beside or"
-            " instead of hydra.sweeper.params: what a config file says is not imported"
+            f"hydra.sweeper.params names {unknown[0]}, which no installed plugin provides; pass it as an override on the"
+            " command line instead: classes named in a config file are not imported"
         )
 
 
 def _place(override: Override) -> tuple[str, str | None, bool]:
-    """Return what an override is about, whichever sign stands before it."""
+    """Return what an override sets or deletes; `+key=…`, `++key=…` and `key=…` set the same place."""
     return override.key_or_group, override.package, override.is_delete()
 
 
@@ -107,77 +109,72 @@ def _line(override: Override) -> str:
 
 
 def _distribution(key: str, override: Override) -> BaseDistribution:
-    said = override.value()
-    if isinstance(said, IntervalSweep):
-        return _interval(key, said)
-    if isinstance(said, RangeSweep):
-        return _range(key, said)
+    sweep = override.value()
+    if isinstance(sweep, IntervalSweep):
+        return _interval(key, sweep)
+    if isinstance(sweep, RangeSweep):
+        return _range(key, sweep)
     return _choices(key, override)
 
 
-def _interval(key: str, said: IntervalSweep) -> BaseDistribution:
-    low, high, is_log = said.start, said.end, LOG in said.tags
+def _interval(key: str, sweep: IntervalSweep) -> BaseDistribution:
+    low, high = sweep.start, sweep.end
     assert low is not None
     assert high is not None
-    _check_tags(key, said.tags)
     if not low < high:
         raise ConfigError(f"{key} is interval({low:g}, {high:g}), which is empty; the lower bound comes first")
-    _check_log(key, low, is_log=is_log)
+    is_log = _is_log(key, sweep.tags, low)
     is_whole = isinstance(low, int) and isinstance(high, int)  # int(interval(1, 8))
     return IntDistribution(int(low), int(high), log=is_log) if is_whole else FloatDistribution(low, high, log=is_log)
 
 
-def _range(key: str, said: RangeSweep) -> BaseDistribution:
-    """Return the numbers of a range; its end is not one of them, as in Hydra's own sweeps."""
-    is_log = LOG in said.tags
-    _check_tags(key, said.tags)
-    if not said.step:
-        raise ConfigError(f"{key} is a range of step 0; expected another step")
-    values = list(said.range())
+def _range(key: str, sweep: RangeSweep) -> BaseDistribution:
+    """Return the distribution of a range; its end is excluded, as in Hydra's own sweeps."""
+    if not sweep.step:
+        raise ConfigError(f"{key} is a range with step 0; expected a nonzero step")
+    values = list(sweep.range())
     if not values:
-        raise ConfigError(f"{key} is range({said.start}, {said.stop}, {said.step}), which is empty; its end is not part of it")
-    low, high = min(values), max(values)
-    _check_log(key, low, is_log=is_log)
-    if is_log and abs(said.step) != 1:
-        raise ConfigError(f"{key} has tag log and a step of {said.step}; leave one of the two out")
+        raise ConfigError(f"{key} is range({sweep.start}, {sweep.stop}, {sweep.step}), which is empty; its end is excluded")
+    low, high = min(values), max(values)  # not start and stop: the step may be negative
+    is_log = _is_log(key, sweep.tags, low)
+    if is_log and abs(sweep.step) != 1:
+        raise ConfigError(f"{key} has tag log and a step of {sweep.step}; remove one of the two")
     if isinstance(values[0], int):
-        return IntDistribution(low, high, log=is_log) if is_log else IntDistribution(low, high, step=int(abs(said.step)))
+        return IntDistribution(low, high, log=is_log) if is_log else IntDistribution(low, high, step=int(abs(sweep.step)))
     if is_log:
-        raise ConfigError(f"{key} has tag log and steps of a fraction; use tag(log, interval(…)), or leave the tag out")
-    return FloatDistribution(low, high, step=float(abs(Decimal(str(said.step)))))
+        raise ConfigError(f"{key} has tag log and fractional steps; use tag(log, interval(…)), or remove the tag")
+    return FloatDistribution(low, high, step=float(abs(Decimal(str(sweep.step)))))
 
 
 def _choices(key: str, override: Override) -> BaseDistribution:
-    by_text = {spelt(value): value for value in map(_plain, override.sweep_iterator())}
+    by_text = {override_value(value): value for value in map(_plain, override.sweep_iterator())}
     if not by_text:
-        raise ConfigError(f"{key} is a choice of nothing; name at least one value")
-    are_distinct = len(set(by_text.values())) == len(by_text)  # 1 and true are equal in Python, and no choice between them
+        raise ConfigError(f"{key} has no choices; name at least one value")
+    are_distinct = len(set(by_text.values())) == len(by_text)  # 1 and True are equal in Python: choose between their texts
     return CategoricalDistribution(list(by_text.values() if are_distinct else by_text))
 
 
 def _plain(value: Any) -> Value:
-    """Return a choice as a number, a switch, null, or else the text that an override has for it."""
+    """Return a number, boolean or None unchanged, and any other choice as text in override syntax."""
     if isinstance(value, int | float) or value is None:
         return value
     return str(Transformer.str(value))
 
 
-def _check_tags(key: str, tags: Iterable[str]) -> None:
+def _is_log(key: str, tags: Collection[str], low: float) -> bool:
+    """Return whether the scale is logarithmic, after checking the tags."""
     unknown = sorted(set(tags) - {LOG})
     if unknown:
-        raise ConfigError(f"{key} has tag {unknown[0]}, which means nothing here; there is log")
-
-
-def _check_log(key: str, low: float, *, is_log: bool) -> None:
-    if is_log and low <= 0:
-        raise ConfigError(f"{key} has tag log and begins at {low:g}; a logarithmic scale begins above 0")
+        raise ConfigError(f"{key} has the unknown tag {unknown[0]}; the only tag is log")
+    if LOG in tags and low <= 0:
+        raise ConfigError(f"{key} has tag log and starts at {low:g}; a logarithmic scale starts above 0")
+    return LOG in tags
 
 
 def _ends(distribution: BaseDistribution) -> list[Value]:
-    if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    assert isinstance(distribution, FloatDistribution | IntDistribution)
-    return [distribution.low, distribution.high]
+    node = described(distribution)
+    ends: list[Value] = node["choices"] if node["kind"] == "choice" else [node["low"], node["high"]]
+    return ends
 
 
 def _values(key: str, distribution: BaseDistribution) -> list[Value]:
@@ -186,9 +183,9 @@ def _values(key: str, distribution: BaseDistribution) -> list[Value]:
     if isinstance(distribution, IntDistribution) and not distribution.log:
         return list(range(distribution.low, distribution.high + 1, distribution.step))
     if isinstance(distribution, FloatDistribution) and distribution.step:
-        n_steps = math.floor((distribution.high - distribution.low) / distribution.step + 1e-9)
-        low, step = Decimal(str(distribution.low)), Decimal(str(distribution.step))
+        n_steps = math.floor((distribution.high - distribution.low) / distribution.step + 1e-9)  # 0.3 / 0.1 is below 3
+        low, step = Decimal(str(distribution.low)), Decimal(str(distribution.step))  # 0.1 + 2 * 0.1 is above 0.3
         return [float(low + i * step) for i in range(n_steps + 1)]
     raise ConfigError(
-        f"{key} is an interval, which no grid can go through; give it a range(…) or choice(…), or sample at random"
+        f"{key} is an interval, which a grid cannot enumerate; use range(…) or choice(…), or another hparams_search"
     )

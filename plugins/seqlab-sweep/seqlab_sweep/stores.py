@@ -1,4 +1,4 @@
-"""Where studies live: a SQLite file, a journal file or a database server; opened, and held by one process at a time."""
+"""Storage for studies: a SQLite file, a journal file or a PostgreSQL database, with a lock across processes and machines."""
 
 import fcntl
 import hashlib
@@ -22,18 +22,22 @@ from seqlab.errors import ConfigError
 JOURNAL = "journal:"
 SQLITE = "sqlite:///"
 _SECONDS_TO_WAIT = 120
-"""For another process to leave a SQLite file alone."""
-STORES = "null (SQLite), sqlite:///FILE, journal:FILE, or a database of PostgreSQL: postgresql://user@host/database"
-_TAKE, _LEAVE = "SELECT pg_advisory_lock(:key)", "SELECT pg_advisory_unlock(:key)"
-"""How PostgreSQL lets one at a time through; it lets go with the connection, as a file does with its process."""
+"""How long to wait for another process to release a SQLite file."""
+STORES = "null (SQLite), sqlite:///FILE, journal:FILE or postgresql://user@host/database"
+_LOCK, _UNLOCK = "SELECT pg_advisory_lock(:key)", "SELECT pg_advisory_unlock(:key)"
+"""PostgreSQL drops an advisory lock when the connection ends, as the system drops a file lock when the process ends."""
 
-warnings.filterwarnings("ignore", category=ExperimentalWarning)  # what we use of Optuna that it may still change
+warnings.filterwarnings("ignore", category=ExperimentalWarning)  # raised by parts of Optuna that we use on purpose
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @dataclass(frozen=True)
 class Store:
-    """A place for studies: `sqlite:///file`, `journal:file`, or the URL of a PostgreSQL database."""
+    """A storage for studies.
+
+    Args:
+        url: `sqlite:///FILE`, `journal:FILE` or the URL of a PostgreSQL database; `str()` masks a password in it.
+    """
 
     url: str
 
@@ -42,16 +46,16 @@ class Store:
 
     @property
     def path(self) -> Path | None:
-        """Its file; None for a database server."""
+        """The file; None for a database server."""
         for prefix in (SQLITE, JOURNAL):
             if self.url.startswith(prefix):
                 return Path(self.url.removeprefix(prefix)).absolute()
         return None
 
     def open(self) -> BaseStorage:
-        """Return Optuna's storage, made where there is none yet.
+        """Open Optuna's storage, creating it if needed.
 
-        Raises: ConfigError for one that cannot be reached.
+        Raises: ConfigError if it cannot be opened.
         """
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +68,9 @@ class Store:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep every other process that asks, on any machine, waiting outside."""
+        """Hold the lock of the store: other processes, on any machine, wait here until the block ends."""
         if self.path is not None:
-            # Not `.lock`: that is the name of Optuna's own lock on a journal, which waits 30 seconds for one that is there.
+            # Not `.lock`: Optuna uses that name for its own lock on a journal and would wait 30 seconds for ours.
             with self.path.with_name(f"{self.path.name}.held").open("w") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
@@ -74,16 +78,16 @@ class Store:
         engine = create_engine(self._driven(), poolclass=NullPool)
         key = int.from_bytes(hashlib.sha256(b"seqlab-sweep").digest()[:4], "big")
         with engine.connect() as connection:
-            connection.execute(text(_TAKE), {"key": key})
+            connection.execute(text(_LOCK), {"key": key})
             try:
                 yield
             finally:
-                connection.execute(text(_LEAVE), {"key": key})
+                connection.execute(text(_UNLOCK), {"key": key})
 
     def _driven(self) -> str:
-        """Return the URL with the driver that is installed: SQLAlchemy's default changes with its version.
+        """Return the URL with the installed driver, because SQLAlchemy's default driver depends on its version.
 
-        Raises: ConfigError for a server that is no PostgreSQL.
+        Raises: ConfigError for any server but PostgreSQL.
         """
         kind, _, rest = self.url.partition("://")
         if kind.partition("+")[0] != "postgresql":
@@ -106,5 +110,5 @@ class Store:
 
 
 def names_in(storage: BaseStorage) -> list[str]:
-    """Return the names of the studies there."""
+    """Return the names of the studies in a storage, sorted."""
     return sorted(optuna.get_all_study_names(storage))

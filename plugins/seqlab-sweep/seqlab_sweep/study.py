@@ -1,4 +1,4 @@
-"""`SharedStudy`: a study that several processes and machines work on, and that must be the same search for all of them."""
+"""A study that several processes and machines work on, with a check that all of them run the same search."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -19,7 +19,13 @@ from seqlab_sweep.stores import Store, names_in
 
 @final
 class SharedStudy:
-    """The study `name` of a store; what must not be mixed up with others happens under `store.held()`."""
+    """A study in a store. Changes that must not interleave with those of other processes run under `store.held()`.
+
+    Args:
+        store: Where the study is stored.
+        name: Name of an existing study.
+        storage: The open storage of `store`.
+    """
 
     def __init__(self, store: Store, name: str, *, storage: BaseStorage) -> None:
         self.store = store
@@ -31,7 +37,7 @@ class SharedStudy:
     def started(
         cls, store: Store, name: str, *, objectives: Sequence[Objective], before: Callable[[], None] | None = None
     ) -> "SharedStudy":
-        """Return the study, made where there is none of that name; `before` that, a check that may refuse it."""
+        """Return the study, creating it if it does not exist; `before` is called first in that case and may raise."""
         storage = store.open()
         with store.held():
             if name not in names_in(storage):
@@ -47,18 +53,18 @@ class SharedStudy:
 
     @classmethod
     def found(cls, store: Store, name: str, *, storage: BaseStorage | None = None) -> "SharedStudy":
-        """Return a study that is there; `storage` is that of the store, where it is open already."""
+        """Return an existing study; pass `storage` if the store is open already."""
         return cls(store, name, storage=storage or store.open())
 
     @property
     def facts(self) -> StudyFacts:
-        """What the study says of itself; empty before `settle`."""
+        """The stored facts; all None before `settle`."""
         return StudyFacts.of(self.study.user_attrs)
 
     def settle(self, facts: StudyFacts) -> None:
-        """Write down what is searched.
+        """Store the facts.
 
-        Raises: ConfigError where another sweep has written down another search since we looked.
+        Raises: ConfigError if another sweep has stored a different search in the meantime.
         """
         with self.store.held():
             self.check_same(facts)
@@ -67,51 +73,51 @@ class SharedStudy:
                     self.study.set_user_attr(name, value)
 
     def note(self, trial: FrozenTrial, **attributes: Any) -> None:
-        """Write something down about a trial that runs; Optuna's own `Trial` would draw parameters for it anew."""
+        """Set attributes of a running trial, without Optuna's `Trial`, whose constructor would draw its parameters again."""
         for name, value in attributes.items():
             self.storage.set_trial_user_attr(trial._trial_id, name, value)
 
     def trials(self) -> list[FrozenTrial]:
-        """Return all trials, by number."""
+        """Return all trials in the order of their numbers."""
         return self.study.get_trials(deepcopy=False)
 
     def check_same(self, facts: StudyFacts) -> None:
-        """Refuse another search than that of the study.
+        """Check that the study searches the same space for the same objectives.
 
-        Raises: ConfigError that says in what they differ.
+        Raises: ConfigError that names the first difference.
         """
         known = self.facts
-        other = f"choose another hydra.sweeper.study_name, or search as it did ({self.store})"
+        advice = f"choose another hydra.sweeper.study_name, or restore the search of {self.store}"
         if known.objectives and known.objectives != facts.objectives:
-            said, now = _said(known.objectives), _said(facts.objectives or [])
-            raise ConfigError(f"study {self.name!r} has the objectives {said}, and this sweep {now}; {other}")
+            stored, now = _format_objectives(known.objectives), _format_objectives(facts.objectives or [])
+            raise ConfigError(f"study {self.name!r} has the objectives {stored}, but this sweep has {now}; {advice}")
         if known.space and known.space != facts.space:
             difference = _difference(known.space, facts.space or {})
-            raise ConfigError(f"study {self.name!r} searches another space: {difference}; {other}")
+            raise ConfigError(f"study {self.name!r} searches another space: {difference}; {advice}")
 
 
 def n_asked(trials: Sequence[FrozenTrial]) -> int:
-    """Return how many trials count towards `n_trials`: all but those queued by `seqlab sweep retry`, which come on top."""
+    """Return the number of trials that count towards `n_trials`: all but those queued by `seqlab sweep retry`."""
     return sum(RETRY_OF not in trial.user_attrs for trial in trials)
 
 
 def plain_space(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return distributions as plain values."""
+    """Return the distribution of each parameter as plain values."""
     return {key: described(distribution) for key, distribution in parameters.items()}
 
 
-def _said(objectives: Sequence[Mapping[str, str]]) -> str:
-    return ", ".join(f"{one['name']} ({one['direction']})" for one in objectives)
+def _format_objectives(objectives: Sequence[Mapping[str, str]]) -> str:
+    return ", ".join(f"{objective['name']} ({objective['direction']})" for objective in objectives)
 
 
 def _difference(known: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     for key in (*known, *found):
         if known.get(key) != found.get(key):
-            return f"{key} was {_shown(known.get(key))} and is {_shown(found.get(key))}"
+            return f"{key} was {_format_parameter(known.get(key))} and is {_format_parameter(found.get(key))}"
     raise AssertionError("the spaces are the same")
 
 
-def _shown(parameter: Mapping[str, Any] | None) -> str:
+def _format_parameter(parameter: Mapping[str, Any] | None) -> str:
     if parameter is None:
         return "not searched"
     if parameter["kind"] == "choice":

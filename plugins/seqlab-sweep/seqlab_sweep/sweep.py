@@ -1,4 +1,4 @@
-"""`sweep`: runs the trials of a study, several at a time, until it has as many as it should."""
+"""Run the trials of a study, several at a time, until it has `n_trials` of them."""
 
 import multiprocessing
 import os
@@ -25,24 +25,26 @@ from seqlab_sweep.study import SharedStudy
 from seqlab_sweep.worker import LOG, Job, run_trial
 
 _TICK_SECONDS = 1.0
+"""How often to look for trials to claim while others run."""
 _SECONDS_TO_LEAVE = 5.0
-"""How long a process may take to end before it is killed."""
+"""Grace period between terminating a process and killing it."""
 
 
 def sweep(given: Mapping[str, Any], arguments: Sequence[str], *, config: DictConfig, loader: ConfigLoader) -> None:
-    """Run the trials that the study lacks; `given` are the options, `arguments` the overrides of the command."""
+    """Run the remaining trials of the study; `given` are the sweeper's options, `arguments` the overrides of the command."""
     planned = plan(given, arguments, config=config, loader=loader)
     context = started_forkserver(n_threads=planned.options.n_threads())
     shared, change = settled(planned, context=context)
     with Display(shared, n_trials=planned.n_trials) as display:
         display.say(f"study {shared.name}: {len(shared.trials())} of {planned.n_trials} trials so far, in {planned.store}")
         if change:
-            display.say(f"warning: {change}; their values may not compare")
+            display.say(f"warning: {change}; their values may not be comparable")
         _Sweep(planned, shared, display=display, context=context).run()
 
 
 def started_forkserver(*, n_threads: int) -> ForkServerContext:
-    """Return the context in which processes of trials start; what they share is loaded meanwhile."""
+    """Start a fork server, which preloads what trials need, and return its context."""
+    # Must be set before torch is imported in the server: OpenMP reads it once.
     os.environ.setdefault("OMP_NUM_THREADS", str(n_threads))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["seqlab_sweep.preloaded"])
@@ -52,7 +54,7 @@ def started_forkserver(*, n_threads: int) -> ForkServerContext:
 
 @final
 class _Sweep:
-    """The trials that this process has running."""
+    """The trials that this process runs."""
 
     def __init__(self, planned: Plan, shared: SharedStudy, *, display: Display, context: ForkServerContext) -> None:
         options = planned.options
@@ -73,22 +75,22 @@ class _Sweep:
         self._last_beat = float("-inf")
 
     def run(self) -> None:
-        """Run trials until none is left to claim; interrupted, end those that run."""
+        """Run trials until none is left to claim; on an interrupt, end the running ones."""
         try:
-            while self._goes_on():
+            while self._start_all():
                 self._beat()
                 self.display.refresh([claim.number for claim, _ in self.running.values()])
                 for process in self._ended():
                     self._settle(process)
         except KeyboardInterrupt:
-            self.display.say("interrupted; the same command goes on with the study")
+            self.display.say("interrupted; run the same command again to resume the study")
             raise
         finally:
             self._end_all()
         self._conclude()
 
-    def _goes_on(self) -> bool:
-        """Start what can be started; return whether there is anything to wait for."""
+    def _start_all(self) -> bool:
+        """Start as many trials as workers are free; return whether there is anything to wait for."""
         while len(self.running) < self.plan.options.n_workers:
             claim = self.claims.next()
             if claim is None:
@@ -101,8 +103,8 @@ class _Sweep:
         earlier = earlier_folders(self.plan.folder, claim.number, attempts=range(claim.first, claim.attempt))
         self.shared.note(self.shared.trials()[claim.number], **{FOLDER: str(folder)})
         if claim.attempt > 1:
-            how = "goes on, it was interrupted" if claim.goes_on else "starts again"
-            self.display.say(f"trial {claim.number}: {how} (attempt {claim.attempt})")
+            event = "resumed after an interruption" if claim.is_resumed else "restarted"
+            self.display.say(f"trial {claim.number}: {event} (attempt {claim.attempt})")
         job = Job(
             words=self.plan.command(claim.params, folder=folder),
             folder=folder,
@@ -111,7 +113,7 @@ class _Sweep:
             number=claim.number,
             token=claim.token,
             pruner=self.plan.options.pruner,
-            metrics=[one.name for one in self.plan.options.numbered_objectives],
+            metrics=[objective.name for objective in self.plan.options.numbered_objectives],
             earlier=earlier,
         )
         process = self.context.Process(target=run_trial, args=(job,), name=f"trial {claim.number}")
@@ -125,7 +127,7 @@ class _Sweep:
             self.claims.beat()
 
     def _ended(self) -> list[ForkServerProcess]:
-        """Return the processes that have ended, after a moment in which one may."""
+        """Wait for up to a tick and return the processes that have ended."""
         if not self.running:
             time.sleep(min(_TICK_SECONDS, self.claims.seconds_to_wait()))
             return []
@@ -133,7 +135,7 @@ class _Sweep:
         return [process for process in self.running if process.sentinel in ended]
 
     def _settle(self, process: ForkServerProcess) -> None:
-        """Record how a trial ended, where it did not do so itself."""
+        """Record the end of a trial whose process failed (others record it themselves) and print the outcome."""
         process.join()
         claim, job = self.running.pop(process)
         assert process.exitcode is not None
@@ -141,7 +143,7 @@ class _Sweep:
             reason = failure(process.exitcode, job.folder / LOG)
             again = self.claims.failed(claim, reason)
             if again is not None:
-                self.display.say(f"trial {claim.number}: failed, to be retried: {headline(reason)}")
+                self.display.say(f"trial {claim.number}: failed, will be retried: {headline(reason)}")
                 self._start(again)
                 return
         self.display.ended(claim.number)
@@ -156,12 +158,12 @@ class _Sweep:
                 process.join()
 
     def _conclude(self) -> None:
-        name = self.plan.folder
+        folder = self.plan.folder
         if best_numbers(self.shared):
-            shows = f"`seqlab sweep best {name}` shows the best, `seqlab sweep status {name}` all"
-            self.display.say(f"the study is complete; {shows}")
+            commands = f"`seqlab sweep best {folder}` shows the best trial, `seqlab sweep status {folder}` lists all"
+            self.display.say(f"the study is complete; {commands}")
             return
-        more = "raise hydra.sweeper.n_trials to go on"
+        advice = "raise hydra.sweeper.n_trials to run more"
         if any(trial.state == TrialState.PRUNED for trial in self.shared.trials()):
-            more += ", or prune less (hydra/sweeper/pruner=none, of asha pruner.bootstrap_count=0 or a higher min_resource)"
-        self.display.say(f"the study has ended, and no trial of it is complete: {states(self.shared)}; {more}")
+            advice += ", or prune less (hydra/sweeper/pruner=none; for asha, pruner.bootstrap_count=0 or a higher min_resource)"
+        self.display.say(f"the study has ended without a complete trial: {states(self.shared)}; {advice}")

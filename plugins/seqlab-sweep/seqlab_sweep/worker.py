@@ -1,7 +1,7 @@
-"""The process of a trial: an ordinary `seqlab train`, whose output, end and numbers are kept.
+"""The process of a trial: an ordinary `seqlab train` whose output, result and exit status are recorded.
 
-Processes are forked off one that has loaded everything (`multiprocessing`'s forkserver) and has run nothing yet, so a trial
-starts in a moment. A trial ends with its sweep, however that ends.
+Processes are forked from a server that has imported everything but run nothing (`multiprocessing`'s forkserver), so trials
+start quickly. A trial ends when its sweep does, even if the sweep is killed.
 """
 
 import faulthandler
@@ -32,15 +32,16 @@ from seqlab_sweep.study import SharedStudy
 from seqlab_sweep.trial import Check, Checked, LiveTrial, Pruned, Superseded, finite
 
 LOG = "trial.log"
-"""Everything that a trial prints, in its folder."""
+"""File in a trial's folder with everything that the trial prints."""
 FAILED, MISTAKEN = 1, 2
-"""Exit status of a trial that broke, and of one whose settings cannot work."""
+"""Exit status after an unexpected error, and after one that the user can fix."""
 _ORPHANED = 3
+"""Exit status of a trial whose sweep is gone."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a process needs to run a trial."""
+    """Everything that a process needs to run a trial."""
 
     words: Sequence[str]
     """The command line after `seqlab train`."""
@@ -52,16 +53,16 @@ class Job:
     pruner: Mapping[str, Any]
     metrics: Sequence[str]
     earlier: Sequence[Path]
-    """The folders of attempts that were interrupted, to go on from, the latest first."""
+    """The folders of interrupted attempts to resume, latest first."""
 
 
 def run_trial(job: Job) -> None:
-    """Run a trial in this process, and leave with its status."""
+    """Run a trial in this process and exit with its status."""
     _stay_with_parent()
     _write_to(job.folder / LOG)
     try:
         status = _run(job)
-    except BaseException:  # noqa: BLE001 (whatever it is belongs in the log, and the sweep goes on)
+    except BaseException:  # noqa: BLE001 (any error goes to the log, and the sweep continues)
         traceback.print_exc()
         status = FAILED
     sys.stdout.flush()
@@ -70,18 +71,18 @@ def run_trial(job: Job) -> None:
 
 
 def run_check(words: Sequence[str], metrics: Sequence[str], folder: Path, answer: Connection) -> None:
-    """Begin a run in this process and end it before its first batch; answer what it monitors, or why it cannot begin."""
+    """Start a run in this process, end it before its first batch, and send the monitored metric or the error."""
     _stay_with_parent()
     _write_to(folder / LOG)
     trials.current = Check(metrics)
     try:
         train.run(words)
-        answer.send({"error": "the run ended before it trained; train=true is what a sweep needs"})
+        answer.send({"error": "the first trial would not train; a sweep needs train=true"})
     except Checked as checked:
         answer.send({"monitor": str(checked)})
     except SeqlabError as error:
         answer.send({"error": str(error)})
-    except Exception as error:  # noqa: BLE001 (told in one line, whatever it is)
+    except Exception as error:  # noqa: BLE001 (any error is reported in one line)
         traceback.print_exc()
         answer.send({"error": f"the first trial would fail: {described(error, module='seqlab')}"})
 
@@ -91,7 +92,7 @@ def _run(job: Job) -> int:
     live = LiveTrial(shared, number=job.number, token=job.token, pruner=job.pruner, metrics=job.metrics)
     trials.current = live
     try:
-        live.begin(named(os.getpid()), goes_on=bool(job.earlier))
+        live.begin(named(os.getpid()), is_resumed=bool(job.earlier))
         checkpoint = last_checkpoint(job.earlier)
         train.run([*job.words, *([f"ckpt_path='{checkpoint}'"] if checkpoint else [])])
         live.end(TrialState.COMPLETE, finite(_values(job, live)))
@@ -99,7 +100,7 @@ def _run(job: Job) -> int:
         print(reason, flush=True)  # noqa: T201 (into the log)
         live.end(TrialState.PRUNED)
     except Superseded:
-        print("superseded: another sweep goes on with this trial", flush=True)  # noqa: T201 (into the log)
+        print("superseded: another sweep has taken over this trial", flush=True)  # noqa: T201 (into the log)
     except SeqlabError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 (into the log)
         return MISTAKEN
@@ -107,7 +108,7 @@ def _run(job: Job) -> int:
 
 
 def last_checkpoint(folders: Sequence[Path]) -> Path | None:
-    """Return the checkpoint of the first of `folders` that has a whole one: an attempt may be killed before it writes any."""
+    """Return the first complete checkpoint in `folders`; an attempt may be killed before or while it writes one."""
     from seqlab.training.checkpoints import LAST
 
     paths = [folder / "checkpoints" / LAST for folder in folders]
@@ -115,9 +116,9 @@ def last_checkpoint(folders: Sequence[Path]) -> Path | None:
 
 
 def _values(job: Job, live: LiveTrial) -> dict[str, float]:
-    """Return the objectives of a run that has ended: what was measured, what its folder says, and else what it logged last.
+    """Return the objectives of a finished run: from its measures, else its metrics.json, else its last logged values.
 
-    Raises: ConfigError for one that it has not given.
+    Raises: ConfigError if one of them is missing.
     """
     from seqlab.metrics.flat_scores import flat_scores
 
@@ -125,18 +126,17 @@ def _values(job: Job, live: LiveTrial) -> dict[str, float]:
     training = scores.pop("training")
     known = live.logged | flat_scores(scores) | live.measures
     best = training["best"] if training["best"] is not None else known.get(training["monitor"])
-    values = {name: best if name == MONITOR else known.get(name) for name in job.metrics}
-    return {name: _given(name, value) for name, value in values.items()}
-
-
-def _given(name: str, value: float | None) -> float:
-    if value is None:
-        raise ConfigError(f"the run has ended without {name}: it logged none in this attempt; `seqlab sweep retry` starts anew")
-    return value
+    values: dict[str, float] = {}
+    for name in job.metrics:
+        value = best if name == MONITOR else known.get(name)
+        if value is None:
+            raise ConfigError(f"the run ended without logging {name} in this attempt; `seqlab sweep retry` starts it afresh")
+        values[name] = value
+    return values
 
 
 def _stay_with_parent() -> None:
-    """Leave interrupts to the sweep, and end when it does."""
+    """Ignore interrupts, which the sweep handles, and exit when the sweep does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -145,11 +145,11 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
-    os._exit(_ORPHANED)
+    os._exit(_ORPHANED)  # from a thread `sys.exit` would end that thread only
 
 
 def _write_to(path: Path) -> None:
-    """Send all that this process prints to a file, what libraries in C print as well."""
+    """Redirect the output of this process to a file, by descriptor so that C libraries write there as well."""
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)

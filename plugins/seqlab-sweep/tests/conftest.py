@@ -1,4 +1,4 @@
-"""The plugin's tests run under checked shapes and from fixed seeds, as seqlab's own do; studies and whole sweeps to command."""
+"""Shape checks and fixed seeds, as in seqlab's own tests; fixtures for studies and for whole sweeps."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from seqlab_sweep.study import SharedStudy, plain_space
 
 @pytest.fixture(autouse=True)
 def _seeded() -> Iterator[None]:
-    """Give each test the same random numbers in whatever order tests run, and leave the caller's as they were."""
+    """Seed every test alike, whatever order the tests run in, and restore the random state afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
@@ -39,13 +39,13 @@ SPACE: dict[str, BaseDistribution] = {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """Return a store in a SQLite file that is not there yet."""
+    """Return a store in a SQLite file that does not exist yet."""
     return Store(f"sqlite:///{tmp_path}/multiruns/mine/study.db")
 
 
 @pytest.fixture
 def shared(store: Store) -> SharedStudy:
-    """Return a study of two parameters, just begun."""
+    """Return a new study of two parameters."""
     study = SharedStudy.started(store, "mine", objectives=[Objective("monitor", "maximize")])
     facts = StudyFacts(
         space=plain_space(SPACE),
@@ -64,7 +64,7 @@ def shared(store: Store) -> SharedStudy:
 
 @pytest.fixture
 def space() -> dict[str, BaseDistribution]:
-    """Return what that study searches."""
+    """Return the search space of that study."""
     return SPACE
 
 
@@ -82,7 +82,7 @@ import pytorch_lightning as pl
 
 
 class Breaking(pl.Callback):
-    """Notes every run that begins, and breaks those of some seeds, each in its own way."""
+    """Records every run that begins, and breaks the runs of some seeds, each in a different way."""
 
     def __init__(self, seed: int, root: str) -> None:
         self.seed = seed
@@ -104,7 +104,7 @@ class Breaking(pl.Callback):
 '''
 BROKEN = {
     3: "RuntimeError: planned",
-    8: "status 7",
+    8: "exited with status 7",
     13: "killed by SIGKILL",
     20: "killed by SIGSEGV",
     27: "MemoryError: planned",
@@ -112,19 +112,19 @@ BROKEN = {
 
 
 PATIENCE = 1800
-"""Seconds after which a sweep counts as stuck, on a machine that is busy with much else."""
+"""Seconds after which a sweep counts as stuck, even on a busy machine."""
 
 
 def _hear_interrupts() -> None:
-    """Take SIGINT as a terminal sends it: what a shell starts in the background ignores it, and hands that on."""
+    """Restore the default handling of SIGINT: a shell's background jobs ignore it, and so do their children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Sweeping:
-    """Sweeps in a folder of their own."""
+    """Runs sweeps in a folder of their own."""
 
     broken = BROKEN
-    """What is said of the trials that break, by seed."""
+    """Seed of a trial that breaks -> its recorded failure."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -137,7 +137,7 @@ class Sweeping:
         return [sys.executable, "-m", "seqlab", "train", "-m", *TINY, *own, *words]
 
     def start(self, command: Sequence[str], *, log: str = "log") -> subprocess.Popen[bytes]:
-        """Start a sweep, in a group of processes of its own."""
+        """Start a sweep in its own process group."""
         with (self.folder / log).open("ab") as file:
             return subprocess.Popen(
                 command,
@@ -152,62 +152,59 @@ class Sweeping:
     def finish(self, command: Sequence[str], *, log: str = "log") -> None:
         """Run a sweep to its end."""
         process = self.start(command, log=log)
-        assert process.wait(timeout=PATIENCE) == 0, self.said(log)
+        assert process.wait(timeout=PATIENCE) == 0, self.log_text(log)
 
     def kill_after(self, command: Sequence[str], *, n_more: int, study: str, seconds: float) -> None:
-        """Start a sweep, and kill its parent a moment after so many more trials have ended."""
+        """Start a sweep, and kill its parent process `seconds` after `n_more` trials have ended."""
         n_before = self.n_ended(study)
         process = self.start(command)
         began = time.monotonic()
         while self.n_ended(study) < n_before + n_more:
-            assert process.poll() is None, self.said("log")
-            assert time.monotonic() - began < PATIENCE, self.said("log")
+            assert process.poll() is None, self.log_text("log")
+            assert time.monotonic() - began < PATIENCE, self.log_text("log")
             time.sleep(0.05)
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
         process.wait()
 
     def n_ended(self, study: str) -> int:
-        """Return how many lines of ended trials the log has."""
-        return sum(line.startswith("[") for line in self.said("log").splitlines())
+        """Return the number of ended trials in the log."""
+        return sum(line.startswith("[") for line in self.log_text("log").splitlines())
 
-    def said(self, log: str) -> str:
-        """Return what was printed."""
+    def log_text(self, log: str) -> str:
+        """Return the text of a log."""
         path = self.folder / log
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def plain(self, *words: str, tiny: bool = True) -> list[str]:
-        """Return the command of a sweep that is Hydra's own."""
+        """Return the command of a plain Hydra sweep, without a study."""
         return [sys.executable, "-m", "seqlab", "train", "-m", *(TINY if tiny else ()), *words]
+
+    def _sweep(self, *words: str) -> str:
+        """Run `seqlab sweep` and return its output."""
+        command = [sys.executable, "-m", "seqlab", "sweep", *words]
+        return subprocess.run(command, cwd=self.folder, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     def retry(self, study: str) -> None:
         """Queue the failed trials again."""
-        subprocess.run([sys.executable, "-m", "seqlab", "sweep", "retry", study], cwd=self.folder, check=True)
+        self._sweep("retry", study)
 
     def best(self, study: str) -> str:
-        """Return what is said of the best trial."""
-        words = [sys.executable, "-m", "seqlab", "sweep", "best", study]
-        return subprocess.run(words, cwd=self.folder, capture_output=True, text=True, check=True).stdout
+        """Return the output of `seqlab sweep best`."""
+        return self._sweep("best", study)
 
     def exported(self, *study: str) -> dict[str, Any]:
         """Return the export of a study."""
-        done = subprocess.run(
-            [sys.executable, "-m", "seqlab", "sweep", "export", *study],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        content: dict[str, Any] = json.loads(done.stdout)
+        content: dict[str, Any] = json.loads(self._sweep("export", *study))
         return content
 
     def begun(self) -> list[int]:
-        """Return the seeds whose training began, in order."""
+        """Return the seeds of the runs that started training, in order."""
         path = self.folder / "begun"
         return [int(line) for line in path.read_text(encoding="utf-8").split()] if path.exists() else []
 
 
 @pytest.fixture
 def sweeping(tmp_path: Path) -> Sweeping:
-    """Return what runs sweeps in a folder of the test."""
+    """Return a `Sweeping` for the folder of the test."""
     return Sweeping(tmp_path)

@@ -1,4 +1,4 @@
-"""What pruning saves, and what it costs: the same configurations with ASHA and to their end, on a part of EWT."""
+"""Compare ASHA with full training of the same configurations, on part of EWT."""
 
 import random
 import statistics
@@ -16,9 +16,9 @@ N_TRIALS, N_EPOCHS = 20, 9
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Return a folder with some of the sentences."""
+    """Return a folder with a sample of the sentences."""
     if not EWT.is_dir():
-        pytest.skip(f"{EWT} is not there")
+        pytest.skip(f"{EWT} does not exist")
     folder = tmp_path / "ewt"
     folder.mkdir()
     for split, n_sentences in N_SENTENCES.items():
@@ -44,17 +44,17 @@ def test_asha_finds_as_good_a_model_in_two_fifths_of_the_epochs(sweeping: Any, d
         return found
 
     whole = swept([*search, "hydra.sweeper.n_workers=2"], "whole")
-    pruned = swept([*search, "hydra/sweeper/pruner=asha"], "pruned")  # one after the other: what is pruned depends on the order
+    pruned = swept([*search, "hydra/sweeper/pruner=asha"], "pruned")  # one worker, because pruning depends on the order
     assert [t["params"] for t in whole["trials"]] == [t["params"] for t in pruned["trials"]]
     best = whole["trials"][whole["best"][0]]
     seeds = swept(["hparams_search=grid", "seed=1,2,3", *best["overrides"]], "seeds")
     deviation = statistics.stdev(trial["values"][0] for trial in [best, *seeds["trials"]])
     epochs, saved = (sum(trial["epochs"] for trial in found["trials"]) for found in (whole, pruned))
     found = pruned["trials"][pruned["best"][0]]["values"][0]
-    told = (
+    figures = (
         f"best {best['values'][0]:.4f} after {epochs} epochs, {found:.4f} after {saved}; deviation over seeds {deviation:.4f}"
     )
-    print(told)  # noqa: T201 (the figures of the README)
+    print(figures)  # noqa: T201 (quoted in the README)
     assert epochs == N_TRIALS * N_EPOCHS
-    assert saved <= 0.4 * epochs, told
-    assert best["values"][0] - found <= deviation, told
+    assert saved <= 0.4 * epochs, figures
+    assert best["values"][0] - found <= deviation, figures

@@ -1,4 +1,4 @@
-"""Plain sweeps with the launchers of Hydra, which this plugin leaves as they are."""
+"""Plain Hydra sweeps and their launchers, which this plugin must not affect."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ def test_plain_sweeps_run_under_every_launcher(launcher: str, sweeping: Any) -> 
 
 
 @pytest.mark.parametrize("launcher", ["basic", "submitit_local"])
-def test_mistakes_in_a_plain_sweep_are_told_in_one_line(launcher: str, sweeping: Any) -> None:
+def test_mistakes_in_a_plain_sweep_are_reported_in_one_line(launcher: str, sweeping: Any) -> None:
     if launcher != "basic":
         pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     words = [f"hydra/launcher={launcher}", "data=conll", "data.dir=nowhere", "seed=1,2"]

@@ -1,4 +1,4 @@
-"""Every option composes, and builds what it describes."""
+"""Every option composes and builds the class it names."""
 
 import math
 import re
@@ -22,7 +22,7 @@ SAMPLERS["nsga2"] = "NSGAIISampler"
 
 
 def sweeper_of(*overrides: str) -> dict[str, Any]:
-    """Return what Hydra would hand to the sweeper."""
+    """Return the options that Hydra would pass to the sweeper."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.utils import setup_globals
@@ -86,7 +86,7 @@ def test_objectives_are_finite(value: float) -> None:
 
 
 def test_unknown_keys_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"hydra.sweeper.n_trails: there is no such key; hydra.sweeper has study_name"):
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.n_trails: unknown key; expected study_name"):
         Options.checked(sweeper_of("hparams_search=tpe", "+hydra.sweeper.n_trails=4"))
 
 
@@ -99,20 +99,20 @@ def test_unknown_keys_are_refused() -> None:
         ({"heartbeat_seconds": 90}, "hydra.sweeper.lost_after_seconds is 90; expected more than heartbeat_seconds (90)"),
         (
             {"objectives": "monitor"},
-            "hydra.sweeper.objectives is 'monitor'; expected a direction by name, as in {monitor: max}",
+            "hydra.sweeper.objectives is 'monitor'; expected a direction per name, as in {monitor: max}",
         ),
-        ({"objectives": ["monitor"]}, "hydra.sweeper.objectives is ['monitor']; expected a direction by name"),
+        ({"objectives": ["monitor"]}, "hydra.sweeper.objectives is ['monitor']; expected a direction per name"),
         ({"objectives": {"monitor": ["max"]}}, "hydra.sweeper.objectives.monitor is ['max']; expected max or min"),
         ({"objectives": {}}, "hydra.sweeper.objectives is empty"),
         ({"storage": 3}, "hydra.sweeper.storage is 3; expected null (SQLite), sqlite:///FILE"),
-        ({"params": ["seed=1,2"]}, "hydra.sweeper.params is ['seed=1,2']; expected what to search by key"),
-        ({"params": None}, "hydra.sweeper.params is None; expected what to search by key"),
+        ({"params": ["seed=1,2"]}, "hydra.sweeper.params is ['seed=1,2']; expected a search space per key"),
+        ({"params": None}, "hydra.sweeper.params is None; expected a search space per key"),
         (
             {"sampler": "tpe"},
-            "hydra.sweeper.sampler is 'tpe'; expected the options of one; choose it with hydra/sweeper/sampler=…",
+            "hydra.sweeper.sampler is 'tpe'; expected a mapping of options; choose one with hydra/sweeper/sampler=…",
         ),
-        ({"pruner": {"min_resource": 1}}, "hydra.sweeper.pruner has no name; give it one"),
-        ({"study_name": None}, "hydra.sweeper.study_name is None; expected the name of a folder"),
+        ({"pruner": {"min_resource": 1}}, "hydra.sweeper.pruner has no key `name`; add one"),
+        ({"study_name": None}, "hydra.sweeper.study_name is None; expected a folder name"),
     ],
 )
 def test_options_of_another_kind_are_refused(change: dict[str, Any], message: str) -> None:
@@ -120,10 +120,10 @@ def test_options_of_another_kind_are_refused(change: dict[str, Any], message: st
         Options.checked(sweeper_of("hparams_search=tpe") | change)
 
 
-def test_options_that_are_left_out_are_missed() -> None:
+def test_missing_options_are_refused() -> None:
     given = sweeper_of("hparams_search=tpe")
     del given["retries"]
-    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.retries is not there; hydra\.sweeper has study_name"):
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.retries is missing; expected study_name"):
         Options.checked(given)
 
 
@@ -131,7 +131,7 @@ def test_numbers_name_studies() -> None:
     assert Options.checked(sweeper_of("hparams_search=tpe", "hydra.sweeper.study_name=2024")).study_name == "2024"
 
 
-def test_a_trial_keeps_what_hydra_was_told_but_for_how_to_sweep() -> None:
+def test_a_trial_keeps_hydra_settings_except_those_of_the_sweep() -> None:
     typed = [
         "hydra.job.chdir=true",
         "hydra.sweeper.n_trials=4",

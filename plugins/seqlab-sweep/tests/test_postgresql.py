@@ -1,4 +1,4 @@
-"""A study in PostgreSQL, shared by two parents; the server is this machine's own, started for the test."""
+"""A study in PostgreSQL, shared by two sweeps; the test starts a server on this machine."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def _programs() -> Path | None:
-    """Return the folder of PostgreSQL's programs, of the newest version that is installed."""
+    """Return the folder with the programs of the newest installed version of PostgreSQL."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     return found[-1] if found else None
 
@@ -26,8 +26,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if programs is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     if os.getuid() == 0 and shutil.which("su") is None:
-        pytest.skip("PostgreSQL does not run as root, and there is no su to become another user")
-    folder = Path("/tmp") / f"seqlab-sweep-postgresql-{os.getpid()}"  # another user must get in, which pytest's folders forbid
+        pytest.skip("PostgreSQL does not run as root, and su is missing")
+    folder = Path("/tmp") / f"seqlab-sweep-postgresql-{os.getpid()}"  # other users may not enter pytest's folders
     folder.mkdir()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -54,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_two_parents_share_a_study_in_a_database(sweeping: Any, server: str) -> None:
     words = ("hparams_search=grid", "seed=3,30,31,32,33,34", f"hydra.sweeper.storage={server}")
     parents = [sweeping.start(sweeping.command(*words, study="far"), log=log) for log in ("first", "second")]
-    assert [parent.wait(timeout=1800) for parent in parents] == [0, 0], sweeping.said("first") + sweeping.said("second")
+    assert [parent.wait(timeout=1800) for parent in parents] == [0, 0], sweeping.log_text("first") + sweeping.log_text("second")
     content = sweeping.exported(server, "--name", "far")
     assert sweeping.exported("multiruns/far") == content, "the folder of the sweep leads to its study"
     assert content["counts"]["complete"] == 5

@@ -1,4 +1,4 @@
-"""`seqlab sweep`, on studies whose trials nobody ran."""
+"""`seqlab sweep` on studies with made-up trials."""
 
 import argparse
 import io
@@ -35,8 +35,8 @@ RANDOM = {"name": "random", "_target_": "optuna.samplers.RandomSampler"}
 
 
 @pytest.fixture
-def told(shared: SharedStudy, space: dict[str, BaseDistribution]) -> SharedStudy:
-    """Return the study with a trial in each state but waiting: 0 and 1 complete, 2 pruned, 3 failed, 4 interrupted."""
+def recorded(shared: SharedStudy, space: dict[str, BaseDistribution]) -> SharedStudy:
+    """Return the study with trials 0 and 1 complete, 2 pruned, 3 failed and 4 interrupted."""
     claims = Claims(
         shared,
         runner=GONE,
@@ -70,10 +70,10 @@ def folder_of(shared: SharedStudy) -> str:
     return str(shared.store.path.parent)
 
 
-def test_export_has_what_its_form_promises(told: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sweep", "export", folder_of(told)]) == 0
+def test_export_follows_its_format(recorded: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "export", folder_of(recorded)]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert content == json.loads(json.dumps(export(told)))
+    assert content == json.loads(json.dumps(export(recorded)))
     assert content["format"] == FORMAT
     assert content["counts"] == dict(zip(STATES, [2, 1, 1, 0, 1, 0], strict=True))
     assert content["best"] == [1]
@@ -89,13 +89,15 @@ def test_export_has_what_its_form_promises(told: SharedStudy, capsys: pytest.Cap
     assert content["trials"][3]["failure"].endswith("RuntimeError: out of paper")
 
 
-def test_export_goes_into_a_file(told: SharedStudy, tmp_path: Path) -> None:
-    assert main(["sweep", "export", folder_of(told), "-o", str(tmp_path / "trials.json")]) == 0
+def test_export_goes_into_a_file(recorded: SharedStudy, tmp_path: Path) -> None:
+    assert main(["sweep", "export", folder_of(recorded), "-o", str(tmp_path / "trials.json")]) == 0
     assert json.loads((tmp_path / "trials.json").read_text(encoding="utf-8"))["study"] == "mine"
 
 
-def test_status_has_a_line_a_trial_with_the_reason_of_a_failure(told: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sweep", "status", folder_of(told)]) == 0
+def test_status_has_a_line_a_trial_with_the_reason_of_a_failure(
+    recorded: SharedStudy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", "status", folder_of(recorded)]) == 0
     lines = capsys.readouterr().out.splitlines()
     rows = [re.split(r"\s{2,}", line.strip()) for line in lines]
     assert [row[:2] for row in rows[1:6]] == [
@@ -109,61 +111,61 @@ def test_status_has_a_line_a_trial_with_the_reason_of_a_failure(told: SharedStud
     assert lines[6] == "mine: 5 of 5 trials: 2 complete, 1 pruned, 1 failed, 1 interrupted"
 
 
-def test_best_says_how_to_train_it_again(told: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sweep", "best", folder_of(told)]) == 0
+def test_best_says_how_to_train_it_again(recorded: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "best", folder_of(recorded)]) == 0
     out = capsys.readouterr().out
-    params = told.trials()[1].params
+    params = recorded.trials()[1].params
     assert out.startswith("trial 1: monitor 0.8\n")
     words = "--config-dir '/my conf' hydra.mode=RUN hparams_search=tpe data=sample n_threads=2"
     assert f"seqlab train {words} optimizer.lr={params['optimizer.lr']} encoder={params['encoder']}\n" in out
 
 
-def test_retry_queues_each_failed_trial_once(told: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
-    for expected in ("queued 1 trials", "no trial failed, or all are queued"):
-        assert main(["sweep", "retry", folder_of(told)]) == 0
+def test_retry_queues_each_failed_trial_once(recorded: SharedStudy, capsys: pytest.CaptureFixture[str]) -> None:
+    for expected in ("queued 1 trials", "nothing to retry: no trial failed, or all failed trials are queued already"):
+        assert main(["sweep", "retry", folder_of(recorded)]) == 0
         assert capsys.readouterr().out.startswith(expected)
-    assert len(told.trials()) == 6
-    assert export(told)["trials"][5]["retry_of"] == 3
+    assert len(recorded.trials()) == 6
+    assert export(recorded)["trials"][5]["retry_of"] == 3
 
 
-def test_two_retries_at_once_queue_each_failed_trial_once(told: SharedStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_retries_at_once_queue_each_failed_trial_once(recorded: SharedStudy, monkeypatch: pytest.MonkeyPatch) -> None:
     held = Store.held
 
     @contextmanager
     def held_after_another(store: Store) -> Iterator[None]:
-        """Let another retry come first, where one waits for the store."""
+        """Let another retry take the lock first."""
         with held(store):
-            told.study.enqueue_trial(told.trials()[3].params, user_attrs={RETRY_OF: 3})
+            recorded.study.enqueue_trial(recorded.trials()[3].params, user_attrs={RETRY_OF: 3})
             yield
 
     monkeypatch.setattr(Store, "held", held_after_another)
-    retry(told, argparse.Namespace(trials=[]))
-    assert [trial["retry_of"] for trial in export(told)["trials"][5:]] == [3]
+    retry(recorded, argparse.Namespace(trials=[]))
+    assert [trial["retry_of"] for trial in export(recorded)["trials"][5:]] == [3]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["retry", "{folder}", "--trials", "1"], "trial 1 has not failed, so there is nothing to retry; failed have 3"),
-        (["status", "{folder}", "--name", "yours"], "has no study 'yours'; it has mine"),
-        (["status", "{folder}/0"], "no file"),
-        (["status", "."], "there is no study; expected a folder with study.json"),
+        (["retry", "{folder}", "--trials", "1"], "trial 1 has not failed, so it cannot be retried; failed trials: 3"),
+        (["status", "{folder}", "--name", "yours"], "has no study 'yours'; its studies: mine"),
+        (["status", "{folder}/0"], "no study found; "),
+        (["status", "."], "no study found; expected a folder with study.json"),
         (["status", "oracle://x"], "storage is oracle://x; expected null (SQLite)"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
-    words: list[str], message: str, told: SharedStudy, capsys: pytest.CaptureFixture[str]
+def test_mistakes_are_reported_in_one_line(
+    words: list[str], message: str, recorded: SharedStudy, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["sweep", *(word.format(folder=folder_of(told)) for word in words)]) == 2
+    assert main(["sweep", *(word.format(folder=folder_of(recorded)) for word in words)]) == 2
     err = capsys.readouterr().err
     assert message in err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
 
 
-def test_the_table_of_a_terminal_has_what_runs(told: SharedStudy) -> None:
+def test_the_table_of_a_terminal_has_what_runs(recorded: SharedStudy) -> None:
     written = io.StringIO()
-    with Display(told, n_trials=5, console=Console(file=written, force_terminal=True, width=120)) as display:
+    with Display(recorded, n_trials=5, console=Console(file=written, force_terminal=True, width=120)) as display:
         display.refresh([4])
         display.ended(1)
     shown = written.getvalue()
@@ -171,7 +173,7 @@ def test_the_table_of_a_terminal_has_what_runs(told: SharedStudy) -> None:
     assert "[4/5] trial 1: 0.8 after 2 epochs" in shown
 
 
-def test_a_front_has_every_trial_that_none_beats(tmp_path: Path) -> None:
+def test_the_pareto_front_has_every_undominated_trial(tmp_path: Path) -> None:
     objectives = [Objective("monitor", "maximize"), Objective("n_parameters", "minimize")]
     shared = SharedStudy.started(Store(f"sqlite:///{tmp_path}/study.db"), "two", objectives=objectives)
     for values in ([0.9, 900.0], [0.8, 100.0], [0.7, 500.0]):
@@ -180,7 +182,7 @@ def test_a_front_has_every_trial_that_none_beats(tmp_path: Path) -> None:
     assert export(shared)["importance"] is None
 
 
-def test_journals_hold_studies_as_files_of_sqlite_do(tmp_path: Path) -> None:
+def test_studies_may_live_in_a_journal(tmp_path: Path) -> None:
     store = Store(f"journal:{tmp_path}/deep/study.log")
     shared = SharedStudy.started(store, "mine", objectives=[Objective("monitor", "minimize")])
     shared.study.tell(shared.study.ask(), 0.25)
@@ -199,7 +201,7 @@ def test_folders_of_earlier_attempts_are_kept(tmp_path: Path) -> None:
     assert not list((tmp_path / "3").iterdir())
 
 
-def test_the_latest_checkpoint_that_is_whole_is_gone_on_from(tmp_path: Path) -> None:
+def test_the_latest_complete_checkpoint_is_resumed(tmp_path: Path) -> None:
     def write(attempt: int, content: bytes | None) -> Path:
         path = make_folder(tmp_path, 7, attempt=attempt) / "checkpoints" / "last.ckpt"
         path.parent.mkdir()
@@ -210,8 +212,8 @@ def test_the_latest_checkpoint_that_is_whole_is_gone_on_from(tmp_path: Path) -> 
         return tmp_path / f"7.attempt-{attempt}" / "checkpoints" / "last.ckpt"
 
     whole = [write(1, None), write(2, None)]
-    write(3, whole[0].read_bytes()[:-100])  # killed while it copied the checkpoint
-    make_folder(tmp_path, 7, attempt=4)  # killed before
+    write(3, whole[0].read_bytes()[:-100])  # killed while writing the checkpoint
+    make_folder(tmp_path, 7, attempt=4)  # killed before that
     make_folder(tmp_path, 7, attempt=5)
     assert last_checkpoint(earlier_folders(tmp_path, 7, attempts=range(1, 5))) == whole[1]
     assert last_checkpoint(earlier_folders(tmp_path, 7, attempts=range(3, 5))) is None
@@ -219,36 +221,36 @@ def test_the_latest_checkpoint_that_is_whole_is_gone_on_from(tmp_path: Path) -> 
 
 def test_folders_of_another_study_are_refused(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
-    with pytest.raises(Exception, match=r"has folders of trials \(0\), and the study has none"):
+    with pytest.raises(Exception, match=r"already has trial folders \(0\), but the study is new"):
         check_unused(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("status", "printed", "told_whole", "told_short"),
+    ("status", "printed", "beginning", "summary"),
     [
         (1, "epoch 1\nTraceback (most recent call last):\n  File x\nValueError: bad\n", "Traceback", "ValueError: bad"),
         (1, "Traceback (most recent call last):\n" + "  deep\n" * 100 + "ValueError: bad\n", "Traceback", "ValueError: bad"),
         (2, "epoch 1\nerror: data.dir is nowhere\n", "error: data.dir is nowhere", "error: data.dir is nowhere"),
-        (-9, "epoch 1\n", "killed by SIGKILL", "killed by SIGKILL, as the system does when memory runs out"),
+        (-9, "epoch 1\n", "killed by SIGKILL", "killed by SIGKILL, possibly because memory ran out"),
         (-11, "Fatal Python error: Segmentation fault\n", "killed by SIGSEGV\nFatal Python", "killed by SIGSEGV"),
-        (7, "epoch 1\n", "its process ended with status 7\nepoch 1", "its process ended with status 7"),
+        (7, "epoch 1\n", "process exited with status 7\nepoch 1", "process exited with status 7"),
     ],
 )
-def test_failures_say_why(status: int, printed: str, told_whole: str, told_short: str, tmp_path: Path) -> None:
+def test_failures_give_their_reason(status: int, printed: str, beginning: str, summary: str, tmp_path: Path) -> None:
     log = tmp_path / "trial.log"
     log.write_text(printed, encoding="utf-8")
     found = failure(status, log)
-    assert found.startswith(told_whole)
-    assert headline(found) == told_short
+    assert found.startswith(beginning)
+    assert headline(found) == summary
 
 
-def test_failed_trials_keep_their_reason(told: SharedStudy) -> None:
-    assert told.trials()[3].state == TrialState.FAIL
-    assert told.trials()[3].user_attrs[FAILURE].startswith("Traceback")
+def test_failed_trials_keep_their_reason(recorded: SharedStudy) -> None:
+    assert recorded.trials()[3].state == TrialState.FAIL
+    assert recorded.trials()[3].user_attrs[FAILURE].startswith("Traceback")
 
 
-def test_time_between_attempts_is_not_time_of_a_trial(told: SharedStudy) -> None:
-    trial = told.trials()[0]
+def test_the_time_of_a_trial_excludes_pauses_between_attempts(recorded: SharedStudy) -> None:
+    trial = recorded.trials()[0]
     assert trial.duration is not None
     assert seconds_of(trial) == trial.duration.total_seconds()
     trial.user_attrs[SPENT] = 12.5
@@ -256,15 +258,15 @@ def test_time_between_attempts_is_not_time_of_a_trial(told: SharedStudy) -> None
     assert seconds_of(trial) == trial_record(trial)["seconds"] == 12.5
 
 
-def test_a_study_without_a_complete_trial_says_what_it_has(
+def test_a_study_without_a_complete_trial_reports_its_states(
     shared: SharedStudy, space: dict[str, BaseDistribution], capsys: pytest.CaptureFixture[str]
 ) -> None:
     shared.study.tell(shared.study.ask(space).number, state=TrialState.PRUNED)
     assert main(["sweep", "best", str(shared.facts.folder)]) == 2
-    assert "study 'mine' has no trial that is complete: 1 pruned" in capsys.readouterr().err
+    assert "study 'mine' has no complete trial: 1 pruned" in capsys.readouterr().err
 
 
-def test_a_journal_does_not_take_our_lock_for_its_own(tmp_path: Path) -> None:
+def test_our_lock_does_not_clash_with_that_of_a_journal(tmp_path: Path) -> None:
     store = Store(f"journal:{tmp_path}/studies.log")
     storage = store.open()
     with store.held():

@@ -27,19 +27,19 @@ def space_of(*arguments: str, **params: Any) -> Space:
         ("tag(log, interval(1e-4, 1e-2))", FloatDistribution(1e-4, 1e-2, log=True)),
         ("int(interval(1, 8))", IntDistribution(1, 8)),
         ("tag(log, int(interval(1, 64)))", IntDistribution(1, 64, log=True)),
-        ("range(50, 200, 25)", IntDistribution(50, 175, step=25)),  # as in Hydra's own sweeps, the end is not part of it
+        ("range(50, 200, 25)", IntDistribution(50, 175, step=25)),  # the end is excluded, as in Hydra's own sweeps
         ("range(50, 201, 50)", IntDistribution(50, 200, step=50)),
         ("range(3, 0, -1)", IntDistribution(1, 3)),
         ("range(4)", IntDistribution(0, 3)),
         ("range(0.1, 0.5, 0.1)", FloatDistribution(0.1, 0.4, step=0.1)),
         ("2,2.5,true,null,lstm", CategoricalDistribution([2, 2.5, True, None, "lstm"])),
-        ("1,true", CategoricalDistribution(["1", "True"])),  # which Python takes for equal
+        ("1,true", CategoricalDistribution(["1", "True"])),  # equal in Python
         ("1,2", CategoricalDistribution([1, 2])),
         ("[words],[words,char_cnn]", CategoricalDistribution(["[words]", "[words,char_cnn]"])),
         ("'a b',{p:0.5}", CategoricalDistribution(["'a b'", "{p:0.5}"])),
     ],
 )
-def test_what_is_said_is_what_is_searched(said: str, expected: BaseDistribution) -> None:
+def test_override_syntax_gives_the_distribution(said: str, expected: BaseDistribution) -> None:
     assert space_of(f"key={said}").parameters == {"key": expected}
     assert space_of(key=said).parameters == {"key": expected}
 
@@ -50,24 +50,24 @@ def test_a_glob_is_a_choice_of_the_options_of_a_group() -> None:
     assert "constant" in found.choices
 
 
-def test_what_is_typed_comes_before_the_config_and_the_rest_is_fixed() -> None:
+def test_typed_overrides_take_precedence_over_the_config() -> None:
     space = space_of("optimizer.lr=0.1", "encoder=lstm,gru", "~callbacks.early_stopping", optimizer__lr="interval(0, 1)")
     assert list(space.parameters) == ["encoder"]
     assert space.fixed == ["optimizer.lr=0.1", "~callbacks.early_stopping"]
 
 
-def test_what_is_typed_comes_first_whatever_sign_it_has() -> None:
+def test_typed_overrides_take_precedence_whatever_their_sign() -> None:
     space = space_of("++encoder.width=100", "seed=1,2", encoder__width="range(50, 200, 50)")
     assert list(space.parameters) == ["seed"]
     assert space.fixed == ["++encoder.width=100"]
     assert list(space_of("+data.extra=1,2", data__extra="choice(3, 4)").parameters) == ["+data.extra"]
 
 
-def test_a_deletion_is_not_what_is_set_in_its_place() -> None:
+def test_a_deletion_and_a_later_addition_are_both_kept() -> None:
     assert space_of("~scheduler", "+scheduler={}", "seed=1,2").fixed == ["~scheduler", "+scheduler={}"]
 
 
-def test_what_suits_a_data_set_comes_after_the_config_and_after_what_is_typed() -> None:
+def test_overrides_that_suit_a_data_set_yield_to_config_and_command_line() -> None:
     suited = with_suited(["data=sample_frames", "seed=1,2"])
     assert suited[2:] == ["embedding=[frames]", "head=[ctc]"]
     space = space_of(*suited, head="choice([ctc], [hmm_hybrid])")
@@ -86,17 +86,17 @@ def test_what_suits_a_data_set_comes_after_the_config_and_after_what_is_typed() 
         ("+callbacks.x", {"inner": {"_target_": "mine.Encoder"}}),
     ],
 )
-def test_a_config_searches_no_class_of_its_own(key: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.params names mine\.Encoder, which no installed plugin brings"):
+def test_a_config_may_not_search_unknown_classes(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.params names mine\.Encoder, which no installed plugin provides"):
         space_of("seed=1,2", **{key: value})
 
 
-def test_a_config_searches_classes_that_plugins_bring_and_a_user_types_others() -> None:
+def test_a_config_may_search_known_classes_and_the_command_line_any() -> None:
     space = space_of("+callbacks.x._target_=mine.A,mine.B", encoder___target_="choice(seqlab.encoders.LstmCell)")
     assert list(space.parameters) == ["encoder._target_", "+callbacks.x._target_"]
 
 
-def test_every_value_is_spelt_so_that_it_reads_back() -> None:
+def test_values_round_trip_through_override_syntax() -> None:
     space = space_of("+a=1,2.5,true,null,'x, y',{p:[1,2]}", "b=interval(0, 1)")
     parser = OverridesParser.create()
     (choices,) = (d.choices for d in space.parameters.values() if isinstance(d, CategoricalDistribution))
@@ -121,24 +121,22 @@ def test_grid_lists_what_ranges_and_choices_hold() -> None:
     [
         ("interval(2, 1)", r"key is interval\(2, 1\), which is empty; the lower bound comes first"),
         ("interval(1, 1)", "which is empty"),
-        ("tag(log, interval(-1, 1))", "key has tag log and begins at -1; a logarithmic scale begins above 0"),
-        ("tag(log, interval(0, 1))", "begins at 0"),
-        ("range(5, 5)", r"key is range\(5, 5, 1\), which is empty; its end is not part of it"),
-        ("range(1, 5, 0)", "key is a range of step 0"),
+        ("tag(log, interval(-1, 1))", "key has tag log and starts at -1; a logarithmic scale starts above 0"),
+        ("tag(log, interval(0, 1))", "starts at 0"),
+        ("range(5, 5)", r"key is range\(5, 5, 1\), which is empty; its end is excluded"),
+        ("range(1, 5, 0)", "key is a range with step 0; expected a nonzero step"),
         ("tag(log, range(1, 9, 2))", "tag log and a step of 2"),
         ("tag(log, range(0.1, 0.5, 0.1))", "tag log and a step of 0.1"),
-        ("tag(fast, interval(0, 1))", "key has tag fast, which means nothing here; there is log"),
+        ("tag(fast, interval(0, 1))", "key has the unknown tag fast; the only tag is log"),
     ],
 )
-def test_spaces_in_which_nothing_can_be_found_are_refused(said: str, message: str) -> None:
+def test_invalid_spaces_are_refused(said: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         space_of(f"key={said}")
 
 
 def test_a_grid_through_an_interval_is_refused() -> None:
-    with pytest.raises(
-        ConfigError, match=r"b is an interval, which no grid can go through; give it a range\(…\) or choice\(…\)"
-    ):
+    with pytest.raises(ConfigError, match=r"b is an interval, which a grid cannot enumerate; use range\(…\) or choice\(…\)"):
         space_of("a=1,2", "b=interval(0, 1)").grid()
 
 

@@ -1,4 +1,4 @@
-"""Whole sweeps: broken trials, killed parents, several parents, pruning, retries."""
+"""Whole sweeps: broken trials, killed sweeps, concurrent sweeps, pruning, retries."""
 
 import json
 import random
@@ -43,37 +43,37 @@ def test_thirty_trials_survive_five_that_break_and_three_kills_of_the_parent(swe
     once = [trial for trial in trials if trial["attempts"] == 1]
     assert all(sweeping.begun().count(trial["params"]["seed"]) == 1 for trial in once)
     again = [trial for trial in trials if trial["attempts"] > 1]
-    assert again, "no kill met a trial"
+    assert again, "no kill interrupted a trial"
     assert all((root / f"{trial['number']}.attempt-{trial['attempts'] - 1}").is_dir() for trial in again)
     for trial in trials:
         assert Path(trial["folder"]) == root / str(trial["number"])
         assert (Path(trial["folder"]) / "metrics.json").is_file() == (trial["state"] == "complete")
-    sweeping.finish(command)  # nothing is left to do, and nothing is done
+    sweeping.finish(command)  # a finished study must not change
     assert sweeping.exported(str(root)) == content
 
 
 def test_two_parents_share_one_study(sweeping: Any) -> None:
     command = sweeping.command("hparams_search=grid", "hydra.sweeper.n_workers=1", "seed=range(30,38)", study="shared")
     parents = [sweeping.start(command, log=log) for log in ("first", "second")]
-    assert [parent.wait(timeout=1800) for parent in parents] == [0, 0], sweeping.said("first") + sweeping.said("second")
+    assert [parent.wait(timeout=1800) for parent in parents] == [0, 0], sweeping.log_text("first") + sweeping.log_text("second")
     content = sweeping.exported("multiruns/shared")
     assert content["counts"]["complete"] == len(content["trials"]) == 8
     assert sorted(sweeping.begun()) == list(range(30, 38))
-    shares = [sum(line.startswith("[") for line in sweeping.said(log).splitlines()) for log in ("first", "second")]
+    shares = [sum(line.startswith("[") for line in sweeping.log_text(log).splitlines()) for log in ("first", "second")]
     assert sum(shares) == 8
     assert min(shares) >= 1
 
 
-def test_an_interrupt_ends_the_trials_and_the_same_command_goes_on(sweeping: Any) -> None:
+def test_an_interrupt_ends_the_trials_and_the_same_command_resumes_them(sweeping: Any) -> None:
     command = sweeping.command(*GRID, "seed=range(40,44)", study="stopped")
     process = sweeping.start(command)
     while not sweeping.begun():
-        assert process.poll() is None, sweeping.said("log")
+        assert process.poll() is None, sweeping.log_text("log")
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
-    assert "interrupted; the same command goes on" in sweeping.said("log")
-    assert "Traceback" not in sweeping.said("log")
+    assert "interrupted; run the same command again to resume the study" in sweeping.log_text("log")
+    assert "Traceback" not in sweeping.log_text("log")
     n_begun = len(sweeping.begun())
     time.sleep(2)
     assert len(sweeping.begun()) == n_begun, "a trial outlived its sweep"
@@ -88,7 +88,7 @@ def test_pruned_trials_end_early_and_say_when(sweeping: Any) -> None:
     sweeping.finish(sweeping.command(*words, study="pruned"))
     content = sweeping.exported("multiruns/pruned")
     pruned = [trial for trial in content["trials"] if trial["state"] == "pruned"]
-    assert pruned, sweeping.said("log")
+    assert pruned, sweeping.log_text("log")
     assert content["monitor"] == "val/accuracy"
     for trial in pruned:
         assert trial["epochs"] < 3
@@ -99,7 +99,7 @@ def test_pruned_trials_end_early_and_say_when(sweeping: Any) -> None:
             assert [epoch for epoch, _ in trial["intermediate"]] == [1, 2, 3]
 
 
-def test_failed_trials_are_retried_as_often_as_said_and_on_demand(sweeping: Any) -> None:
+def test_failed_trials_are_retried_automatically_and_on_demand(sweeping: Any) -> None:
     command = sweeping.command("hparams_search=grid", "hydra.sweeper.retries=1", "seed=3,60", study="tried")
     sweeping.finish(command)
     content = sweeping.exported("multiruns/tried")
@@ -135,7 +135,7 @@ def test_whatever_a_run_logs_may_be_an_objective(sweeping: Any) -> None:
     words = ["hparams_search=grid", "seed=90,91", "head=[crf,sequence]", "test=true", "monitor=val/loss", objectives]
     sweeping.finish(sweeping.command(*words, study="logged"))
     content = sweeping.exported("multiruns/logged")
-    assert content["counts"]["complete"] == 2, sweeping.said("log")
+    assert content["counts"]["complete"] == 2, sweeping.log_text("log")
     assert [one["name"] for one in content["objectives"]] == names
     for trial in content["trials"]:
         values = dict(zip(names, trial["values"], strict=True))
@@ -154,7 +154,7 @@ def test_the_command_of_the_best_trial_trains_it_again(sweeping: Any) -> None:
     (folder / "mine.yaml").write_text(content, encoding="utf-8")
     command = sweeping.command("hparams_search=mine", "hydra.sweeper.n_trials=1", "encoder=gru", study="again")
     command = [word for word in command if not word.startswith("encoder.width=")]
-    command[4:4] = ["--config-dir", "my conf"]  # behind `python -m seqlab train`
+    command[4:4] = ["--config-dir", "my conf"]  # after `python -m seqlab train`
     sweeping.finish(command)
     (trial,) = sweeping.exported("multiruns/again")["trials"]
     words = shlex.split(sweeping.best("multiruns/again").rpartition("again   seqlab ")[2])
@@ -171,13 +171,13 @@ def test_another_search_under_the_same_name_is_refused(sweeping: Any) -> None:
     sweeping.finish(sweeping.command("hparams_search=grid", "seed=80,81", study="other"))
     changes = {
         "seed=80,82": "study 'other' searches another space: seed was choice(80, 81) and is choice(80, 82)",
-        "monitor_mode=min seed=80,81": "has the objectives monitor (maximize), and this sweep monitor (minimize)",
+        "monitor_mode=min seed=80,81": "has the objectives monitor (maximize), but this sweep has monitor (minimize)",
     }
     for words, message in changes.items():
         process = sweeping.start(sweeping.command("hparams_search=grid", *words.split(), study="other"), log="refused")
         assert process.wait(timeout=120) == 2
-        assert message in sweeping.said("refused")
-        assert "choose another hydra.sweeper.study_name" in sweeping.said("refused")
+        assert message in sweeping.log_text("refused")
+        assert "choose another hydra.sweeper.study_name" in sweeping.log_text("refused")
 
 
 def _modified(folder: Path) -> float:

@@ -1,7 +1,7 @@
-"""Tagging sentences with a student beside its teacher: a BiLSTM-CRF, and a CRF above a transformer of the size of BERT base.
+"""Time tagging with a student (BiLSTM-CRF) and a teacher (CRF on a transformer of the size of BERT base).
 
-Neither is trained: weights make no difference to the time. The transformer is built here, so nothing is downloaded; they take
-turns in one process.
+Neither is trained, because the weights do not affect the time, and the transformer is built here, so nothing is downloaded.
+Both run alternately in one process.
 Run: PYTHONPATH=benchmarks python plugins/seqlab-transformers/benchmarks/students.py [--layers 12] [--threads 2]
 """
 
@@ -27,7 +27,7 @@ SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "se
 
 
 def save_transformer(folder: Path, texts: list[str], *, n_layers: int) -> None:
-    """Save a model of BERT's width with random weights, and a tokenizer of the subwords of `texts`."""
+    """Save a model of BERT's width with random weights and a tokenizer trained on `texts`."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
     tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=30522, special_tokens=list(SPECIAL.values())))
@@ -39,7 +39,7 @@ def save_transformer(folder: Path, texts: list[str], *, n_layers: int) -> None:
 
 
 def tagger(overrides: list[str]) -> tuple[Labeler, EncodedRecords]:
-    """Return a model that was never trained, and the test records of the sample corpus for it."""
+    """Return an untrained model and the test records of the sample corpus, encoded for it."""
     start = prepare(compose(["paths.run_dir=.", *overrides]), targets=known_targets())
     records = start.encoded()["test"]
     assert isinstance(records, EncodedRecords)

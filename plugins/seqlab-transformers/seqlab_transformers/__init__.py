@@ -1,4 +1,4 @@
-"""Encoders of the transformers package as an embedding of seqlab."""
+"""Pretrained transformers as embeddings for seqlab."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ _MODULES = {"SubwordField": "field", "Subwords": "field", "TransformerEmbedding"
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public class when it is asked for: `seqlab distill --help` does not wait for transformers."""
+    """Import a public class on first use, so that `seqlab distill --help` does not import transformers."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""`seqlab distill`: records as a teacher sees them, for a student to learn from."""
+"""The `seqlab distill` command: label records with a teacher, so that a student can be trained on them."""
 
 import argparse
 import json
@@ -13,21 +13,21 @@ from seqlab.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-DESCRIPTION = """Label FILE with a trained model, the teacher, and write what a student learns from: JSON lines with tokens,
-tags and `teacher`, how probable the teacher finds each tag at each token.
+DESCRIPTION = """Label FILE with a trained model (the teacher) and write training data for a smaller one (the student): JSON
+lines with tokens, tags and `teacher`, the teacher's probability of each tag at each token.
 
   seqlab distill runs/TEACHER unlabelled.txt -o distilled/train.jsonl
   seqlab train experiment=distilled data.dir=distilled …
 
-FILE is as `seqlab predict` takes it. JSON objects with "tags" keep them, in the teacher's scheme; all other records get the
-teacher's own.
+FILE has any format that `seqlab predict` reads. JSON records with "tags", in the teacher's scheme, keep them; all others get
+the teacher's tags.
 """
 
 
 def run(words: Sequence[str]) -> int:
-    """Run the command line `words`, and return the exit status.
+    """Run the command line `words` and return the exit status.
 
-    Raises: SeqlabError for what its user has wrong.
+    Raises: SeqlabError for a mistake of the user.
     """
     _write(_parser().parse_args(words))
     return 0
@@ -38,12 +38,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="seqlab distill", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("teacher", metavar="TEACHER", type=Path, help="run folder, or the model folder in it")
-    parser.add_argument("file", metavar="FILE", help="texts or records; -: stdin")
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="where the records go (.jsonl)")
-    parser.add_argument("--head", metavar="NAME", help="the head that teaches (default: the one that labels tokens)")
-    least = "leave out tags that are less probable at a token (default: %(default)s)"
+    parser.add_argument("file", metavar="FILE", help="texts or records to label; - reads standard input")
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="JSON-lines file to write")
+    parser.add_argument("--head", metavar="NAME", help="head to distil (default: the only one that tags tokens)")
+    least = "omit tags with a lower probability (default: %(default)s)"
     parser.add_argument("--least", metavar="P", type=float, default=1e-4, help=least)
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda … (default: a GPU where there is one)")
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, … (default: a GPU if there is one)")
     add_input_options(parser)
     add_allow(parser)
     return parser
@@ -56,9 +56,9 @@ def _write(options: argparse.Namespace) -> None:
 
     path: Path = options.output
     if not 0 <= options.least < 0.5:
-        raise ConfigError(f"--least is {options.least}; expected a probability from 0 to below 0.5")
+        raise ConfigError(f"--least is {options.least}; expected a probability of at least 0 and less than 0.5")
     if options.file != STDIN and path.exists() and Path(options.file).exists() and path.samefile(options.file):
-        raise ConfigError(f"--output is {path}, the input itself; write to another file")
+        raise ConfigError(f"--output is {path}, the input file; choose another file")
     name = "<stdin>" if options.file == STDIN else options.file
     with opened(options.file) as stream:
         tagger = Tagger.load(options.teacher, allow=options.allow)
@@ -68,10 +68,10 @@ def _write(options: argparse.Namespace) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8") as out:
             n_records = 0
-            for stretch in source.stretches(line_stretches(stream, name=name), name=name):
-                taught = teacher.taught(stretch.records, first=n_records)
+            for chunk in source.stretches(line_stretches(stream, name=name), name=name):
+                taught = teacher.taught(chunk.records, first=n_records)
                 out.writelines(f"{json.dumps(record, ensure_ascii=False)}\n" for record in taught)
-                n_records += len(stretch.records)
+                n_records += len(chunk.records)
 
 
 def _device(name: str | None) -> "torch.device":
@@ -79,10 +79,10 @@ def _device(name: str | None) -> "torch.device":
 
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device)  # a device may exist for torch but not on this machine
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
         raise ConfigError(
-            f"--device is {name!r}, which is not here ({reason:.100}); use cpu, or cuda where there is one"
+            f"--device is {name!r}, which is not available ({reason:.100}); use cpu, or cuda on a machine with a GPU"
         ) from error
     return device

@@ -1,4 +1,4 @@
-"""The subwords of words: what a transformer reads of a record, encoded once."""
+"""The field that splits words into subwords for a transformer, once per distinct word."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,79 +23,85 @@ from seqlab_transformers.windows import Windows, cut
 @final
 @dataclass(frozen=True)
 class Subwords:
-    """The windows that the records of a batch are read in, and where in them the subwords of each word stand."""
+    """The records of a batch as windows of subword ids, with the position of each word in them."""
 
     ids: Int[Tensor, "window subword"]
     lengths: Int[Tensor, " window"]
     place: Int[Tensor, " piece"]
-    """Of each subword of each word, one after the other: where it stands among the windows laid end to end."""
+    """Index of each subword of each word into the flattened `ids`."""
     counts: Int[Tensor, " word"]
-    """Subwords of each word, one after the other."""
+    """Number of subwords of each word."""
     word: Int[Tensor, "batch time"]
-    """Which of these words stands at each step; padding steps point at word 0, also where there is none."""
+    """Index of the word at each step into `counts`; padding steps have 0, even if the batch has no words."""
 
     @property
     def mask(self) -> Bool[Tensor, "window subword"]:
-        """True = a subword, or one that the model wants around a text; False = padding."""
+        """True for subwords and special subwords, False for padding."""
         return torch.arange(self.ids.shape[1], device=self.lengths.device) < self.lengths[:, None]
 
     def to(self, device: torch.device) -> "Subwords":
-        """Return the same on `device`."""
+        """Return a copy on `device`."""
         return Subwords(**{name: tensor.to(device) for name, tensor in vars(self).items()})
 
 
 @final
 class EncodedSubwords(EncodedColumn):
-    """The subwords of all records; windows are cut when a batch is made."""
+    """The subwords of all records; batches cut them into windows.
+
+    Args:
+        words: For each record, the row of each word in `pieces`.
+        pieces: The subword ids of each distinct word.
+        tokenizer: Adds the special subwords and padding.
+        room: Subwords per window, not counting special ones; None means no limit.
+        overlap: Minimum number of subwords that neighbouring windows share.
+    """
 
     lengths: Int[np.ndarray, " row"]
 
-    def __init__(
-        self, words: Ragged, *, spellings: Ragged, tokenizer: SubwordTokenizer, room: int | None, overlap: int
-    ) -> None:
-        """Take the words of each record, as rows of `spellings`: the subwords of each distinct word."""
-        self.words, self.spellings, self.tokenizer = words, spellings, tokenizer
+    def __init__(self, words: Ragged, *, pieces: Ragged, tokenizer: SubwordTokenizer, room: int | None, overlap: int) -> None:
+        self.words, self.pieces, self.tokenizer = words, pieces, tokenizer
         self.room, self.overlap = room, overlap
         self.lengths = words.lengths
 
     def collate(self, rows: Int[np.ndarray, " batch"]) -> Subwords:
-        """Return the windows of `rows`, and the places of their words."""
+        """Return the windows of the records `rows` and the positions of their words."""
         records = [self._record(row) for row in rows.tolist()]
         cuts = [cut(len(ids), room=self.room, overlap=self.overlap) for ids, _ in records]
-        n_windows = sum(len(one.starts) for one in cuts)
-        width = max((one.length for one in cuts), default=0) + self.tokenizer.n_special
+        n_windows = sum(len(own.starts) for own in cuts)
+        width = max((own.length for own in cuts), default=0) + self.tokenizer.n_special
         windows = np.full((n_windows, width), self.tokenizer.padding, dtype=np.int64)
+        # The empty array comes first because a batch may have no windows, and nothing cannot be concatenated.
         lengths, places, first = np.zeros(n_windows, dtype=np.int64), [np.zeros(0, dtype=np.int64)], 0
-        for (ids, _), one in zip(records, cuts, strict=True):
-            last = first + len(one.starts)
-            windows[first:last, : one.length + self.tokenizer.n_special] = self._filled(ids, one)
-            lengths[first:last] = one.length + self.tokenizer.n_special
-            within = np.arange(len(ids)) - one.starts[one.window] + len(self.tokenizer.before)
-            places.append((first + one.window) * width + within)
+        for (ids, _), own in zip(records, cuts, strict=True):
+            last, length = first + len(own.starts), own.length + self.tokenizer.n_special
+            windows[first:last, :length] = self._filled(ids, own)
+            lengths[first:last] = length
+            within = np.arange(len(ids)) - own.starts[own.window] + len(self.tokenizer.before)
+            places.append((first + own.window) * width + within)
             first = last
         counts = np.concatenate([np.zeros(0, dtype=np.int64), *(own for _, own in records)])
         tensors = (windows, lengths, np.concatenate(places), counts, self._steps(rows))
         return Subwords(*map(torch.from_numpy, tensors))
 
     def _record(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the subwords of a record, and how many each of its words has."""
+        """Return the subwords of a record and the number of subwords of each of its words."""
         codes = self.words.values[self.words.offsets[row] : self.words.offsets[row + 1]]
-        counts = self.spellings.lengths[codes]
+        counts = self.pieces.lengths[codes]
         before = np.cumsum(counts) - counts
-        index = np.repeat(self.spellings.offsets[codes] - before, counts) + np.arange(counts.sum())
-        return self.spellings.values[index], counts
+        index = np.repeat(self.pieces.offsets[codes] - before, counts) + np.arange(counts.sum())
+        return self.pieces.values[index], counts
 
     def _filled(self, ids: np.ndarray, windows: Windows) -> np.ndarray:
-        """Return the windows over `ids`, each between the subwords that the model wants around a text."""
-        own = ids[windows.starts[:, None] + np.arange(windows.length)]
-        around = [np.broadcast_to(np.asarray(part, dtype=np.int64), (len(own), len(part))) for part in self._around]
-        return np.concatenate([around[0], own, around[1]], axis=1)
-
-    @property
-    def _around(self) -> tuple[list[int], list[int]]:
-        return list(self.tokenizer.before), list(self.tokenizer.after)
+        """Return the windows over `ids`, each with the special subwords before and after it."""
+        inner = ids[windows.starts[:, None] + np.arange(windows.length)]
+        before, after = (
+            np.broadcast_to(np.asarray(special, dtype=np.int64), (len(inner), len(special)))
+            for special in (self.tokenizer.before, self.tokenizer.after)
+        )
+        return np.concatenate([before, inner, after], axis=1)
 
     def _steps(self, rows: Int[np.ndarray, " batch"]) -> np.ndarray:
+        """Return the index of the word at each step, counted over the whole batch; 0 for padding."""
         lengths = self.lengths[rows]
         steps = np.arange(max(1, int(lengths.max(initial=0))))
         firsts = np.cumsum(lengths) - lengths
@@ -105,76 +111,85 @@ class EncodedSubwords(EncodedColumn):
 @final
 @dataclass
 class SubwordField(Field):
-    """The subwords of each word, as the tokenizer of a pretrained model spells it.
+    """The subwords of each word, from the tokenizer of a pretrained transformer.
 
-    Fitting reads tokenizer and architecture from the model's folder; a bundle keeps both, and needs the folder no more.
+    Fitting reads the tokenizer and the architecture from the model's folder. A bundle stores both and does not need the folder.
+
+    Args:
+        column: Column with the words of a record.
+        name: Folder of the transformer, or its name on the Hugging Face hub.
+        revision: Branch, tag or commit of a model on the hub; None means the newest.
+        window: Maximum number of subwords read at once, including special ones; None means as many as the model can read.
+        overlap: Minimum number of subwords that neighbouring windows of a long record share.
     """
 
     column: str
     name: str
-    """Folder of the model, or its name on the Hugging Face hub."""
     revision: str | None
-    """Of a model of the hub: branch, tag or commit; None is the newest."""
     window: int | None
-    """Subwords that the model reads at once, those that it wants around a text included; None: as many as it can."""
     overlap: int
-    """Subwords that neighbouring windows of a longer record share at least."""
     tokenizer: SubwordTokenizer = field(init=False, repr=False)
     architecture: Mapping[str, Any] = field(init=False, repr=False)
-    """What the model is built from, as `config.json` has it."""
+    """The configuration of the transformer, as in `config.json`."""
     room: int | None = field(init=False, repr=False)
-    """Subwords of a record in a window; None: without end."""
+    """Subwords of a record in a window, not counting special ones; None means no limit."""
     folder: Path | None = field(init=False, repr=False, default=None)
-    """Where the weights of a new model come from; None once restored: a bundle has the weights itself."""
+    """The folder with the pretrained weights; None in a restored field, because a bundle has the weights itself."""
 
     def fit(self, columns: Columns) -> None:
         """Read the tokenizer and the architecture.
 
-        Raises: ConfigError where `name` is no model that can be read, and for windows that it cannot have.
+        Raises: ConfigError if the model cannot be read or `window` and `overlap` do not fit it.
         """
         self.folder = find_folder(self.name, revision=self.revision)
         self.architecture = read_architecture(self.folder / CONFIG_FILE)
         self.tokenizer = read_tokenizer(self.folder)
-        n_known, n_spelled = configuration(self.architecture).vocab_size, self.tokenizer.tokenizer.get_vocab_size()
-        if n_spelled > n_known:
+        n_known, n_subwords = configuration(self.architecture).vocab_size, self.tokenizer.tokenizer.get_vocab_size()
+        if n_subwords > n_known:  # fewer are fine: many models pad their vocabulary
             raise ConfigError(
-                f"{self.folder}: the tokenizer has {n_spelled} subwords, but the model takes {n_known}; "
+                f"{self.folder}: the tokenizer has {n_subwords} subwords, but the model has embeddings for {n_known}; "
                 "expected a tokenizer and a model that were saved together"
             )
         self.room = self._room(position_limit(self.architecture))
 
     def encode(self, columns: Columns) -> EncodedSubwords:
-        """Return the subwords of every step's word."""
+        """Return the subwords of every word."""
         strings = columns.strings(self.column)
         return EncodedSubwords(
             strings.codes,
-            spellings=self.tokenizer.ids(strings.distinct),
+            pieces=self.tokenizer.ids(strings.distinct),
             tokenizer=self.tokenizer,
             room=self.room,
             overlap=self.overlap,
         )
 
     def state(self) -> Mapping[str, Any]:
-        """Return the architecture, what the model wants around a text, and how much of one it reads at once."""
+        """Return the architecture, the special subwords and the room of a window."""
         return {"architecture": self.architecture, "tokenizer": self.tokenizer.facts(), "room": self.room}
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Return the tokenizer: the bytes of its JSON text, of some megabytes."""
+        """Return the tokenizer as the bytes of its JSON text, which may have several megabytes."""
         return {"tokenizer": np.frombuffer(self.tokenizer.content().encode(), dtype=np.uint8)}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over tokenizer and architecture."""
+        """Restore the tokenizer and the architecture from a bundle."""
         self.architecture, self.room = state["architecture"], state["room"]
         self.tokenizer = restored_tokenizer(arrays["tokenizer"].tobytes().decode(), state["tokenizer"])
 
     def _room(self, limit: int | None) -> int | None:
-        """Return the room of a window, checked against what the model can read at once."""
+        """Return the room of a window after checking `window` and `overlap` against the `limit` of the model."""
         if self.window is not None and limit is not None and self.window > limit:
-            raise ConfigError(f"field.window is {self.window}; {self.name} reads {limit} subwords at most: set {limit} or null")
+            raise ConfigError(
+                f"field.window is {self.window}, but {self.name} reads at most {limit} subwords; set {limit} or null"
+            )
         size = limit if self.window is None else self.window
         room = None if size is None else size - self.tokenizer.n_special
         if room is not None and room < 1:
-            raise ConfigError(f"field.window is {size}; expected more than the {self.tokenizer.n_special} around every text")
+            raise ConfigError(
+                f"field.window is {size}; expected more than the {self.tokenizer.n_special} special subwords in it"
+            )
         if self.overlap < 0 or (room is not None and self.overlap >= room):
-            raise ConfigError(f"field.overlap is {self.overlap}; expected at least 0, and less than a window's room, {room}")
+            raise ConfigError(
+                f"field.overlap is {self.overlap}; expected at least 0 and less than the room of a window ({room})"
+            )
         return room

@@ -1,4 +1,4 @@
-"""One vector a word from those of its subwords."""
+"""Pool the vectors of a word's subwords into one."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from torch import Tensor
 from seqlab.errors import ConfigError
 
 Pooling: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""Subword vectors of words, one word after the other, and how many each word has -> one vector a word."""
+"""A function from the subword vectors of consecutive words and the number of subwords per word to one vector per word."""
 
 
 def first(vectors: Float[Tensor, "piece feature"], counts: Int[Tensor, " word"]) -> Float[Tensor, "word feature"]:
@@ -24,9 +24,9 @@ def last(vectors: Float[Tensor, "piece feature"], counts: Int[Tensor, " word"]) 
 
 
 def mean(vectors: Float[Tensor, "piece feature"], counts: Int[Tensor, " word"]) -> Float[Tensor, "word feature"]:
-    """Return the mean of the vectors of each word's subwords, in float32 at least."""
-    exact = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
-    return torch.segment_reduce(exact, "mean", lengths=counts)
+    """Return the mean of the vectors of each word's subwords, computed in float32 or better."""
+    precise = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
+    return torch.segment_reduce(precise, "mean", lengths=counts)
 
 
 _POOLINGS: dict[str, Pooling] = {"first": first, "mean": mean, "last": last}
@@ -35,7 +35,7 @@ _POOLINGS: dict[str, Pooling] = {"first": first, "mean": mean, "last": last}
 def get_pooling(name: str) -> Pooling:
     """Return the pooling called `name`.
 
-    Raises: ConfigError for another name.
+    Raises: ConfigError for an unknown name.
     """
     if name not in _POOLINGS:
         raise ConfigError(f"pooling is {name!r}; expected one of {', '.join(_POOLINGS)}")

@@ -1,4 +1,4 @@
-"""What a trained tagger, as a teacher, says of records: its labels, and how probable it finds every tag at every step."""
+"""Label records with a teacher: its tags, and its probability of every tag at every token."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, final
@@ -19,9 +19,13 @@ N_DECIMALS = 6
 
 @final
 class Teacher:
-    """A tagger that shares what it knows: of its head `head`, None where it has a single one that tags steps.
+    """A tagger that labels training data for a student.
 
-    Tags less probable than `least` are left out of what it says.
+    Args:
+        tagger: The trained tagger.
+        head: Name of the head to distil; None selects the only head that tags tokens.
+        least: Tags with a lower probability are omitted.
+        device: Where to run the tagger.
     """
 
     def __init__(self, tagger: Tagger, *, head: str | None, least: float, device: torch.device) -> None:
@@ -30,12 +34,12 @@ class Teacher:
         self.head = _token_head(tagger, head)
 
     def taught(self, records: Sequence[Mapping[str, Any]], *, first: int) -> Iterator[dict[str, Any]]:
-        """Return the records with `tokens`, `tags` and `teacher`: an object a step, tag -> probability.
+        """Yield the records with `tokens`, `tags` and `teacher`, which maps tags to probabilities for each token.
 
-        Records that have tags keep them; the others get the teacher's labels. `first` is the place of the first record in the
-        input, for messages.
+        Records with tags keep them; the others get the teacher's. `first` is the index of the first record in the input, for
+        error messages.
 
-        Raises: DataError for tags that the teacher does not know, or that are not one a step.
+        Raises: DataError if a record has a tag that the teacher does not know, or not one tag per token.
         """
         complete = [read_input(record) for record in records]
         for i, (record, (labels, answers)) in enumerate(zip(complete, self._answers(complete), strict=True), start=first):
@@ -58,7 +62,7 @@ class Teacher:
         return found
 
     def _likely(self, probs: Tensor) -> list[dict[str, float]]:
-        """Return the tags of each step that are probable enough, with their probabilities."""
+        """Return the tags of each token whose probability is at least `least`, with their probabilities."""
         names = self.head.target.tags
         pairs = (zip(names, row, strict=True) for row in probs.tolist())
         return [{tag: round(prob, N_DECIMALS) for tag, prob in of_step if prob >= self.least} for of_step in pairs]
@@ -67,29 +71,31 @@ class Teacher:
         unknown = next((tag for tag in tags if tag not in self.head.target.tags), None)
         if unknown is not None:
             raise DataError(
-                f"record {record!r} has the tag {unknown!r}, which the teacher does not know; it has "
-                f"{', '.join(self.head.target.tags)}; bring tags into its scheme (seqlab data convert), or leave them out"
+                f"record {record!r} has the tag {unknown!r}, which the teacher does not know; expected one of "
+                f"{', '.join(self.head.target.tags)}; convert the tags to its scheme (seqlab data convert), or remove them"
             )
         if len(tags) != n_steps:
-            raise DataError(f"record {record!r} has {len(tags)} tags for {n_steps} steps; expected one a step")
+            raise DataError(f"record {record!r} has {len(tags)} tags for {n_steps} tokens; expected one tag per token")
 
 
 def _value(record: Mapping[str, Any], name: str) -> Any:
     if name not in record:
-        raise DataError(f"record {record.get('id', '')!r} has no {name!r}, which the teacher reads; it has {', '.join(record)}")
+        raise DataError(f"record {record.get('id', '')!r} has no {name!r}, which the teacher needs; it has {', '.join(record)}")
     return record[name]
 
 
 def _token_head(tagger: Tagger, name: str | None) -> TokenHead:
     if not tagger.bundle.labeler.encoder.keeps_steps:
-        raise ConfigError("the teacher labels nodes of trees, and a student learns tags of tokens; take a teacher of such")
+        raise ConfigError(
+            "the teacher labels the nodes of trees, but a student learns tags of tokens; use a teacher that tags tokens"
+        )
     heads = tagger.bundle.labeler.heads
     able = {key: head for key, head in heads.items() if isinstance(head, TokenHead)}
     if name is None and len(able) == 1:
         return next(iter(able.values()))
     if name not in able:
         raise ConfigError(
-            f"--head is {name!r}; the teacher's heads that know the probability of every tag are {', '.join(able) or 'none'}"
-            f" (of {', '.join(heads)}); a teacher is a softmax, CRF or HMM over tags"
+            f"--head is {name!r}; expected a head that gives the probability of every tag (softmax, CRF or HMM):"
+            f" {', '.join(able) or 'none'} of this teacher's heads {', '.join(heads)}"
         )
     return able[name]

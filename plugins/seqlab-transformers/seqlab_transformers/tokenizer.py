@@ -1,4 +1,4 @@
-"""Words as subwords: a fast tokenizer as data, and what a model wants around the subwords of a text."""
+"""Split words into subwords with a fast tokenizer that is stored as data, and find the special subwords around a text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,37 +13,42 @@ from seqlab.data.columns import Ragged
 from seqlab.errors import ConfigError
 
 _PROBE = "a"
-"""A text to find out with what a tokenizer puts around every text, and before a word that is not the first."""
+"""A text that shows which special subwords a tokenizer adds and whether it reads spaces as part of words."""
 
 _FILES = ("tokenizer.json", "vocab.*", "*.model")
-"""What tokenizers are read from: one of these."""
+"""A folder with a tokenizer has one of these files."""
 
 
 @final
 @dataclass(frozen=True)
 class SubwordTokenizer:
-    """Ids of the subwords of words. Each word is read as it stands within a text, wherever it stands: behind a space."""
+    """Splits words into subword ids. Every word is read as if it followed a space, even the first of a record.
+
+    Args:
+        tokenizer: A fast tokenizer.
+        unknown: Id for words without subwords, such as an empty one or one of characters that the tokenizer strips.
+        padding: Id of padding.
+        before: Ids of the special subwords before every text.
+        after: Ids of the special subwords after every text.
+        lead: Put before every word: a space if the tokenizer reads it as part of the word, else nothing.
+    """
 
     tokenizer: Tokenizer
     unknown: int
-    """Id of a word that leaves no subword, as an empty one, or one of characters that the tokenizer strips."""
     padding: int
     before: Sequence[int]
-    """Ids that the model wants in front of every text."""
     after: Sequence[int]
-    """Ids that it wants behind."""
     lead: str
-    """What comes before a word that is not the first: a space, where the tokenizer takes it as part of the word."""
 
     @property
     def n_special(self) -> int:
-        """Subwords that every text has beside its own."""
+        """Number of special subwords around every text."""
         return len(self.before) + len(self.after)
 
     def ids(self, words: Sequence[str]) -> Ragged:
-        """Return the ids of each word's subwords, one at least.
+        """Return the subword ids of each word, at least one per word.
 
-        A word that is spelled like a special subword, as `[SEP]` or `<s>`, is read as what it is: text.
+        A word such as `[SEP]` or `<s>` is read as text, not as a special subword.
         """
         encodings = self.tokenizer.encode_batch([self.lead + word for word in words], add_special_tokens=False)
         ids = [encoding.ids or [self.unknown] for encoding in encodings]
@@ -51,48 +56,48 @@ class SubwordTokenizer:
         return Ragged(values, np.cumsum([0, *map(len, ids)], dtype=np.int64))
 
     def facts(self) -> dict[str, Any]:
-        """Return all but the tokenizer itself, as JSON values."""
+        """Return the fields other than the tokenizer itself, as JSON values."""
         special = {"unknown": self.unknown, "padding": self.padding, "lead": self.lead}
         return {**special, "before": list(self.before), "after": list(self.after)}
 
     def content(self) -> str:
-        """Return the tokenizer itself: what `tokenizer.json` holds."""
+        """Return the tokenizer as the text of a `tokenizer.json`."""
         text: str = self.tokenizer.to_str()
         return text
 
 
 def read_tokenizer(folder: Path) -> SubwordTokenizer:
-    """Return the tokenizer that a model's folder holds.
+    """Read the tokenizer from a model's folder.
 
-    Raises: ConfigError where there is none, or none that is fast.
+    Raises: ConfigError if there is none or it is not a fast one.
     """
-    if not any(path for pattern in _FILES for path in folder.glob(pattern)):  # of none, transformers makes an empty one
-        raise ConfigError(f"{folder}: no tokenizer; expected a tokenizer.json, as save_pretrained of a tokenizer leaves")
+    if not any(path for pattern in _FILES for path in folder.glob(pattern)):  # transformers would return an empty tokenizer
+        raise ConfigError(f"{folder}: no tokenizer; expected a tokenizer.json, as written by the tokenizer's save_pretrained")
     try:
         found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"{folder}: no tokenizer that can be read: {reason:.300}; expected a tokenizer.json") from error
+        raise ConfigError(f"{folder}: cannot read the tokenizer: {reason:.300}; expected a tokenizer.json") from error
     if not found.is_fast:
         raise ConfigError(
-            f"{folder}: {type(found).__name__} is no fast tokenizer, which alone tells the subwords of each word; "
+            f"{folder}: {type(found).__name__} is not a fast tokenizer, so it does not give the subwords of each word; "
             "choose a model with a tokenizer.json"
         )
     ids = (found.unk_token_id, found.mask_token_id, found.eos_token_id, found.pad_token_id, 0)
     unknown = next(i for i in ids if i is not None)
     tokenizer = _plain(found.backend_tokenizer.to_str())
     if not _read(tokenizer, _PROBE):
-        raise ConfigError(f"{folder}: the tokenizer reads {_PROBE!r} as nothing; choose a model for text")
+        raise ConfigError(f"{folder}: the tokenizer finds no subwords in {_PROBE!r}; choose a model for text")
     return _measured(tokenizer, unknown=unknown, padding=found.pad_token_id or 0)
 
 
 def restored_tokenizer(content: str, facts: Mapping[str, Any]) -> SubwordTokenizer:
-    """Return the tokenizer whose `content` and `facts` are given."""
+    """Rebuild a tokenizer from its `content()` and `facts()`."""
     return SubwordTokenizer(_plain(content), **facts)
 
 
 def _plain(content: str) -> Tokenizer:
-    """Return the tokenizer as it reads text, without what some are saved with: a length to cut or to fill up to."""
+    """Return the tokenizer without the truncation and padding that some are saved with, which would drop text."""
     tokenizer = Tokenizer.from_str(content)
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -101,6 +106,7 @@ def _plain(content: str) -> Tokenizer:
 
 
 def _measured(tokenizer: Tokenizer, *, unknown: int, padding: int) -> SubwordTokenizer:
+    """Find the special subwords and the lead of a tokenizer by reading a short text with and without them."""
     alone, whole = _read(tokenizer, _PROBE), _read(tokenizer, _PROBE, is_whole=True)
     first = next(i for i in range(len(whole)) if whole[i : i + len(alone)] == alone)
     return SubwordTokenizer(

@@ -1,4 +1,4 @@
-"""Weights of a pretrained model, read from safetensors."""
+"""Load the weights of a pretrained model from safetensors."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +14,9 @@ from seqlab_transformers.folders import check_weights
 
 
 def load_encoder(folder: Path, architecture: Mapping[str, Any]) -> nn.Module:
-    """Return the encoder that `architecture` describes with the weights in `folder`, in float32.
+    """Build the encoder described by `architecture` and load its weights from `folder`, in float32.
 
-    Raises: ConfigError where they are not in safetensors, do not fit, or are not all there.
+    Raises: ConfigError if the weights are not in safetensors, do not fit, or are incomplete.
     """
     check_weights(folder)
     with quietly():
@@ -31,10 +31,11 @@ def load_encoder(folder: Path, architecture: Mapping[str, Any]) -> nn.Module:
             )
         except (OSError, ValueError, RuntimeError, SafetensorError, KeyError) as error:
             reason = " ".join(str(error).split())
-            raise ConfigError(f"{folder}: weights that cannot be read: {reason:.300}; copy the whole folder again") from error
+            raise ConfigError(f"{folder}: cannot read the weights: {reason:.300}; copy the whole folder again") from error
+    # Names in `missing_keys` are those of the whole model; only parameters that the encoder keeps must be there.
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     encoder = text_encoder(model)
     missing = sorted({names[id(parameter)] for parameter in encoder.parameters()} & set(found["missing_keys"]))
     if missing:
-        raise ConfigError(f"{folder}: {len(missing)} weights are missing, as {missing[0]}; expected those of a whole model")
+        raise ConfigError(f"{folder}: {len(missing)} weights are missing, such as {missing[0]}; expected a complete model")
     return encoder.float()

@@ -1,4 +1,4 @@
-"""Long texts in overlapping windows, without loss: each subword is read in the window that shows most around it."""
+"""Cut long texts into overlapping windows; each subword is read in the window that shows most of its context."""
 
 from typing import NamedTuple
 
@@ -7,20 +7,21 @@ from jaxtyping import Int
 
 
 class Windows(NamedTuple):
-    """Windows over the subwords of a text; each but a lone one is full."""
+    """Windows of equal length over the subwords of a text."""
 
     starts: Int[np.ndarray, " window"]
     length: int
-    """Subwords of each."""
+    """Subwords per window."""
     window: Int[np.ndarray, " subword"]
-    """The window that each subword is read in."""
+    """The window in which each subword is read."""
 
 
 def cut(n_subwords: int, *, room: int | None, overlap: int) -> Windows:
-    """Return windows of at most `room` subwords (None: without end) over a text, neighbours sharing `overlap` of them at least.
+    """Cut a text into windows of at most `room` subwords (None: no limit) that share at least `overlap` with their neighbours.
 
-    The last window ends with the text, so it may share more. The middle of a shared stretch divides it: up to there a subword
-    has as many neighbours in the first window, from there on in the second. A text without subwords has no window.
+    The last window ends with the text, so it may share more. Shared subwords are split at the middle: the first half is read
+    in the earlier window and the second half in the later one, where each has more context. A text without subwords has no
+    windows.
     """
     if not n_subwords:
         return Windows(np.zeros(0, dtype=np.int64), 0, np.zeros(0, dtype=np.int64))

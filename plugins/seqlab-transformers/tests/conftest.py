@@ -1,10 +1,10 @@
-"""What every test runs under: checked shapes, no network; and tiny models with random weights, saved as real ones are."""
+"""Shape checks, no network, and tiny models with random weights, saved in the usual format."""
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# Read once, on import of the libraries: nothing is looked for outside this machine.
+# Must be set before the libraries are imported: tests must not use the network.
 os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
 from jaxtyping import install_import_hook
@@ -20,17 +20,17 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 
 from seqlab.data.sample import SampleReader
 
-# Examples are the same in every run, and no test depends on how fast the machine is.
+# The same examples in every run, and no deadline, because CI machines differ in speed.
 hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("seqlab")
 
 N_POSITIONS = 32
-"""Subwords that the tiny models read at once, but for T5, whose positions have no end."""
+"""Maximum number of subwords the tiny models read at once, except T5, which has no limit."""
 
 
 @pytest.fixture(autouse=True)
 def _seeded() -> Iterator[None]:
-    """Give each test the same random numbers, and leave the caller's as they were."""
+    """Seed every test alike and restore the random state afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
@@ -38,14 +38,14 @@ def _seeded() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def texts() -> list[str]:
-    """Texts that tokenizers learn their subwords from."""
+    """Return texts to train tokenizers on."""
     reader = SampleReader(corpus="tags", n_train=300, n_val=1, n_test=1, seed=3)
     return [" ".join(tokens) for tokens in reader.read(Path("train"))["tokens"]]
 
 
 @pytest.fixture(scope="session")
 def model_folder(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The function that returns the folder of a tiny model: `bert`, `roberta`, `gpt2` (of bytes) or `t5`."""
+    """Return a function from `bert`, `roberta`, `gpt2` (byte-level) or `t5` to the folder of a tiny model."""
     folders: dict[str, Path] = {}
 
     def folder_of(kind: str) -> Path:
@@ -63,13 +63,13 @@ def save_model(folder: Path, kind: str, *, texts: list[str]) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         model = new_model(kind, len(tokenizer))
-    for parameter in model.parameters():  # of a new model, layers do next to nothing
+    for parameter in model.parameters():  # the layers of a new model change almost nothing
         parameter.data.mul_(3.0) if parameter.dim() > 1 else parameter.data.add_(torch.linspace(-0.1, 0.1, len(parameter)))
     model.save_pretrained(folder)
 
 
 def new_model(kind: str, n_subwords: int) -> PreTrainedModel:
-    """Return a model with a head that the embedding has no use for."""
+    """Return a model with a head, which the embedding must ignore."""
     widths = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     options: PretrainedConfig
     if kind == "gpt2":
@@ -103,7 +103,7 @@ def wordpieces(texts: list[str]) -> PreTrainedTokenizerFast:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    tokenizer.enable_truncation(max_length=8)  # as some are saved: reading must not cut anything
+    tokenizer.enable_truncation(max_length=8)  # as in some published models; we must not truncate
     tokenizer.enable_padding(length=8)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
 

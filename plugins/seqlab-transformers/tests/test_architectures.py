@@ -1,4 +1,4 @@
-"""Kinds of models that are built, or refused, with a care of their own."""
+"""Model types that need special treatment or are refused."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def architecture_of(kind: str, **values: Any) -> dict[str, Any]:
 
 
 def encoder_of(architecture: dict[str, Any]) -> nn.Module:
-    """Return the encoder, weights so large that its layers do something."""
+    """Return an encoder with weights large enough that its layers have an effect."""
     encoder = new_encoder(architecture).eval()
     for parameter in encoder.parameters():
         parameter.data.mul_(3.0) if parameter.dim() > 1 else None
@@ -32,7 +32,7 @@ def read(encoder: nn.Module, ids: Tensor) -> Tensor:
     return states
 
 
-def test_big_bird_reads_a_text_alike_whatever_it_read_before() -> None:
+def test_big_bird_does_not_depend_on_earlier_texts() -> None:
     encoder = encoder_of(architecture_of("big_bird", attention_type="block_sparse", block_size=2, num_random_blocks=1))
     long, short = torch.arange(3, 51)[None], torch.arange(3, 8)[None]
     before = read(encoder, long)
@@ -41,8 +41,8 @@ def test_big_bird_reads_a_text_alike_whatever_it_read_before() -> None:
 
 
 @pytest.mark.parametrize("kind", ["convbert", "fnet", "nystromformer"])
-def test_kinds_that_let_padding_in_are_refused(kind: str) -> None:
-    with pytest.raises(ConfigError, match=f"model_type is '{kind}'; expected one model that reads text"):
+def test_models_that_mix_padding_into_words_are_refused(kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"model_type is '{kind}'; expected a single text model"):
         configuration(architecture_of(kind))
 
 
@@ -54,17 +54,17 @@ def test_encoders_read_text_without_a_pooler(kind: str) -> None:
 
 
 @pytest.mark.parametrize("language", [None, "xx_XX"])
-def test_an_xmod_must_say_its_language(tmp_path: Path, language: str | None) -> None:
+def test_an_xmod_needs_a_default_language(tmp_path: Path, language: str | None) -> None:
     architecture = architecture_of("xmod", languages=["en_XX", "de_DE"], default_language=language)
     (tmp_path / "config.json").write_text(json.dumps(architecture))
-    message = rf"config\.json: default_language is {language!r}; expected one of en_XX, de_DE: write it there"
+    message = rf"config\.json: default_language is {language!r}; expected one of en_XX, de_DE: set it in config\.json"
     with pytest.raises(ConfigError, match=message):
         read_architecture(tmp_path / "config.json")
     encoder = encoder_of({**architecture, "default_language": "de_DE"})
     assert read(encoder, torch.arange(3, 9)[None]).shape == (1, 6, 24)
 
 
-def test_settings_of_attention_are_no_model_of_their_own() -> None:
+def test_nested_attention_settings_are_not_another_model() -> None:
     sizes = {"d_model": 24, "n_heads": 2, "n_layers": 2, "vocab_size": 100}
     encoder = encoder_of({"model_type": "mpt", **sizes, "attn_config": {"model_type": "", "alibi": True}})
     assert read(encoder, torch.arange(3, 9)[None]).shape == (1, 6, 24)

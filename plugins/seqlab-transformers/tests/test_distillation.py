@@ -1,4 +1,4 @@
-"""A teacher's answers on disk, and students that learn from them."""
+"""Files written by a teacher, and students trained on them."""
 
 import json
 import random
@@ -27,7 +27,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def teacher(
     request: pytest.FixtureRequest, data: Path, model_folder: ModelFolder, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The model of a teacher that reads by a transformer and has a head beside the one that teaches."""
+    """Return the model of a teacher with a transformer and a second head."""
     part = "embedding.parts.transformer.field"
     given = [f"head=[{request.param},sequence]", f"{part}.name={model_folder('bert')}", f"{part}.overlap=8"]
     home = tmp_path_factory.mktemp("teacher")
@@ -57,17 +57,17 @@ def test_answers_are_the_labels_and_probabilities_of_the_teacher(teacher: Path, 
     head = tagger.bundle.labeler.heads["tags"]
     assert [record["text"] for record in found] == TEXTS
     for record in found:
-        (said,) = tagger.predict([record["text"]])
-        labels = said.predictions["tags"].labels
-        assert record["tokens"] == said.tokens
+        (prediction,) = tagger.predict([record["text"]])
+        labels = prediction.predictions["tags"].labels
+        assert record["tokens"] == prediction.tokens
         assert record["tags"] == labels
         with torch.no_grad():
             probs = head.probabilities(tagger.bundle.labeler(tagger.batch([record["text"]])))[0]
         for answer, expected in zip(record["teacher"], probs[: len(labels)].tolist(), strict=True):
             assert list(answer) == head.target.tags
             assert list(answer.values()) == pytest.approx(expected, abs=2e-6)
-        sure = [answer[label] for answer, label in zip(record["teacher"], labels, strict=True)]
-        assert sure == pytest.approx(said.predictions["tags"].confidences, abs=2e-6)
+        confidences = [answer[label] for answer, label in zip(record["teacher"], labels, strict=True)]
+        assert confidences == pytest.approx(prediction.predictions["tags"].confidences, abs=2e-6)
 
 
 def test_unlikely_tags_are_left_out(teacher: Path, tmp_path: Path) -> None:
@@ -97,13 +97,13 @@ def test_a_record_without_tags_gets_those_of_the_teacher(teacher: Path, tmp_path
     assert len(found["tags"]) == 2
 
 
-def test_column_files_are_read_as_predict_reads_them(teacher: Path, tmp_path: Path) -> None:
+def test_column_files_are_read_as_by_predict(teacher: Path, tmp_path: Path) -> None:
     words = ["Ada\tB-PER", "slept\tO", "", "Kiel\tB-LOC"]
     assert distil([str(teacher), str(write(tmp_path / "in.conll", words)), "-o", str(tmp_path / "out.jsonl")]) == 0
     assert [record["tokens"] for record in records(tmp_path / "out.jsonl")] == [["Ada", "slept"], ["Kiel"]]
 
 
-def test_what_was_there_stays_where_a_record_cannot_be_taken(teacher: Path, tmp_path: Path) -> None:
+def test_an_invalid_record_leaves_the_old_output_in_place(teacher: Path, tmp_path: Path) -> None:
     out = write(tmp_path / "out.jsonl", ["before"])
     wrong = write(tmp_path / "in.jsonl", [{"tokens": ["a"]}, {"tokens": ["a"], "tags": ["S-LOC"]}])
     assert distil([str(teacher), str(wrong), "-o", str(out)]) == 2
@@ -115,11 +115,11 @@ def test_what_was_there_stays_where_a_record_cannot_be_taken(teacher: Path, tmp_
     ("record", "message"),
     [
         ({"id": "x", "tokens": ["a"], "tags": ["S-LOC"]}, "record 'x' has the tag 'S-LOC', which the teacher does not know"),
-        ({"id": "x", "tokens": ["a"], "tags": ["O", "O"]}, "record 'x' has 2 tags for 1 steps; expected one a step"),
+        ({"id": "x", "tokens": ["a"], "tags": ["O", "O"]}, "record 'x' has 2 tags for 1 tokens; expected one tag per token"),
         ({"id": "x"}, "in.jsonl:1: no text and no tokens"),
     ],
 )
-def test_records_that_the_teacher_cannot_take_are_told(
+def test_invalid_records_are_reported(
     teacher: Path, record: Mapping[str, Any], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert distil([str(teacher), str(write(tmp_path / "in.jsonl", [record])), "-o", str(tmp_path / "out.jsonl")]) == 2
@@ -131,13 +131,14 @@ def test_records_that_the_teacher_cannot_take_are_told(
     [
         (
             ["--head=label"],
-            "--head is 'label'; the teacher's heads that know the probability of every tag are tags (of tags, label)",
+            "--head is 'label'; expected a head that gives the probability of every tag (softmax, CRF or HMM): tags of this"
+            " teacher's heads tags, label",
         ),
-        (["--least=0.7"], "--least is 0.7; expected a probability from 0 to below 0.5"),
-        (["--device=abacus"], "--device is 'abacus', which is not here"),
+        (["--least=0.7"], "--least is 0.7; expected a probability of at least 0 and less than 0.5"),
+        (["--device=abacus"], "--device is 'abacus', which is not available"),
     ],
 )
-def test_options_that_cannot_be_are_told(
+def test_invalid_options_are_reported(
     teacher: Path, words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = write(tmp_path / "texts.txt", TEXTS)
@@ -145,25 +146,25 @@ def test_options_that_cannot_be_are_told(
     assert message in capsys.readouterr().err
 
 
-def test_files_that_cannot_be_are_told(teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_files_are_reported(teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = write(tmp_path / "texts.txt", TEXTS)
     assert distil([str(teacher), str(texts), "-o", str(texts)]) == 2
     assert distil([str(teacher), str(tmp_path / "none.txt"), "-o", str(tmp_path / "out.jsonl")]) == 2
     assert distil([str(tmp_path), str(texts), "-o", str(tmp_path / "out.jsonl")]) == 2
-    told = capsys.readouterr().err
-    assert "texts.txt, the input itself" in told
-    assert "none.txt: cannot be read: No such file" in told
-    assert "no model here" in told
+    err = capsys.readouterr().err
+    assert "texts.txt, the input file; choose another file" in err
+    assert "none.txt: cannot be read: No such file" in err
+    assert "no model here" in err
     assert texts.read_text() == "".join(f"{text}\n" for text in TEXTS)
 
 
 def test_a_teacher_of_nodes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("seqlab_recnn", reason="trees come with seqlab-recnn")
+    pytest.importorskip("seqlab_recnn", reason="needs seqlab-recnn for trees")
     sizes = ["data.reader.n_train=20", "data.reader.n_val=4", "data.reader.n_test=4", "encoder.width=4", "trainer.max_epochs=1"]
     run = seqlab.train(["data=sample_trees", "encoder=treelstm", "head=[nodes]", *sizes, f"hydra.run.dir={tmp_path / 'run'}"])
     texts = write(tmp_path / "in.jsonl", [{"tokens": ["fine"], "tree": ""}])
     assert distil([str(run.model), str(texts), "-o", str(tmp_path / "out.jsonl")]) == 2
-    assert "the teacher labels nodes of trees, and a student learns tags of tokens" in capsys.readouterr().err
+    assert "the teacher labels the nodes of trees, but a student learns tags of tokens" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("head", ["crf_taught", "softmax_taught"])
@@ -184,7 +185,7 @@ def _student(data: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_a_student_agrees_with_its_teacher(model_folder: ModelFolder, tmp_path: Path) -> None:
-    """And one that was taught the same answers at the wrong places does not."""
+    """A student trained on the same answers at the wrong tokens does not."""
     part = "embedding.parts.transformer"
     rate = f'+parameter_groups.pretrained={{parameters:["{part}.model.*"],lr:0.003}}'
     tuned = ["embedding=[transformer]", f"{part}.field.name={model_folder('bert')}", f"{part}.field.overlap=8", rate]

@@ -1,4 +1,4 @@
-"""The embedding against what transformers makes of the same words in a single pass."""
+"""The embedding compared with a single pass of transformers over the same words."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,12 +47,12 @@ def embedded(embedding: TransformerEmbedding, *rows: list[str]) -> Tensor:
 
 
 def word_ids(embedding: TransformerEmbedding, words: list[str]) -> list[list[int]]:
-    spelled = embedding.field.tokenizer.ids(words)
-    return [spelled.values[spelled.offsets[i] : spelled.offsets[i + 1]].tolist() for i in range(len(words))]
+    encoded = embedding.field.tokenizer.ids(words)
+    return [encoded.values[encoded.offsets[i] : encoded.offsets[i + 1]].tolist() for i in range(len(words))]
 
 
 def states_of(folder: Path, embedding: TransformerEmbedding, ids: list[int]) -> Tensor:
-    """Return the states (layer, subword, feature) that a new model of the folder has for `ids`, special ones put around."""
+    """Return the states (layer, subword, feature) that transformers computes for `ids` between special subwords."""
     tokenizer, model = embedding.field.tokenizer, AutoModel.from_pretrained(folder).eval()
     encoder = model.get_encoder() if model.config.is_encoder_decoder else model
     whole = torch.tensor([[*tokenizer.before, *ids, *tokenizer.after]])
@@ -105,7 +105,7 @@ class TestT5(_Contract):
 @pytest.mark.parametrize("pooling", ["first", "mean", "last"])
 @pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2", "t5"])
 def test_a_word_has_the_vectors_of_its_subwords(model_folder: ModelFolder, kind: str, pooling: str) -> None:
-    words = SHORT[:4] if kind == "gpt2" else SHORT  # in 32 bytes
+    words = SHORT[:4] if kind == "gpt2" else SHORT  # its subwords are bytes, and it reads 32 at most
     embedding = embedding_of(model_folder(kind), pooling=pooling)
     ids = word_ids(embedding, words)
     assert max(map(len, ids)) > 1
@@ -131,7 +131,7 @@ def test_layers_are_mixed_as_learned(model_folder: ModelFolder) -> None:
     assert embedding.output_width == 24
 
 
-def test_layers_stand_side_by_side(model_folder: ModelFolder) -> None:
+def test_layers_are_concatenated(model_folder: ModelFolder) -> None:
     embedding = embedding_of(model_folder("gpt2"), layers=[2, 0], use_layer_mix=False, pooling="last")
     ids = word_ids(embedding, ["to"])
     states = states_of(model_folder("gpt2"), embedding, ids[0])[:, -1]
@@ -142,7 +142,7 @@ def test_layers_stand_side_by_side(model_folder: ModelFolder) -> None:
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2"])
 def test_a_long_record_is_read_in_windows_without_loss(model_folder: ModelFolder, kind: str) -> None:
-    """Each subword as a pass over the window alone has it, in which most is around it."""
+    """Each subword has the vector of a pass over the window that shows most of its context."""
     embedding = embedding_of(model_folder(kind), overlap=10)
     ids, room = word_ids(embedding, LONG), embedding.field.room
     flat = [i for word in ids for i in word]
@@ -172,7 +172,7 @@ def test_a_long_record_is_read_in_windows_without_loss(model_folder: ModelFolder
     assert len(found) == len(LONG)
 
 
-def test_records_that_fit_are_read_at_once_whatever_the_window(model_folder: ModelFolder) -> None:
+def test_records_that_fit_are_read_at_once(model_folder: ModelFolder) -> None:
     wide, narrow = (embedding_of(model_folder("bert"), window=window) for window in (None, 26))
     assert sum(map(len, word_ids(wide, SHORT))) <= 24
     assert torch.equal(embedded(wide, SHORT), embedded(narrow, SHORT))
@@ -190,7 +190,7 @@ def test_a_word_longer_than_a_window_has_a_vector(model_folder: ModelFolder, kin
     assert bool(found.isfinite().all())
 
 
-def test_a_frozen_model_learns_nothing_and_drops_nothing(model_folder: ModelFolder) -> None:
+def test_a_frozen_model_has_no_gradients_and_no_dropout(model_folder: ModelFolder) -> None:
     embedding = embedding_of(model_folder("bert"), is_frozen=True, layers=None)
     expected = embedded(embedding, SHORT).detach()
     embedding.train()
@@ -203,7 +203,7 @@ def test_a_frozen_model_learns_nothing_and_drops_nothing(model_folder: ModelFold
     assert all(gradient is not None and bool(gradient.any()) for gradient in learned.values())
 
 
-def test_a_tuned_model_drops_while_training_alone(model_folder: ModelFolder) -> None:
+def test_a_tuned_model_has_dropout_only_in_training(model_folder: ModelFolder) -> None:
     embedding = embedding_of(model_folder("bert"))
     expected = embedded(embedding, SHORT)
     embedding.train()
@@ -212,7 +212,7 @@ def test_a_tuned_model_drops_while_training_alone(model_folder: ModelFolder) -> 
     assert torch.equal(embedded(embedding, SHORT), expected)
 
 
-def test_what_pools_whole_texts_is_left_out(model_folder: ModelFolder) -> None:
+def test_the_pooler_is_removed(model_folder: ModelFolder) -> None:
     assert hasattr(AutoModel.from_pretrained(model_folder("bert")).pooler, "dense")
     assert not [name for name, _ in embedding_of(model_folder("bert")).named_parameters() if "pooler" in name]
 
@@ -221,11 +221,11 @@ def test_what_pools_whole_texts_is_left_out(model_folder: ModelFolder) -> None:
     ("options", "message"),
     [
         ({"pooling": "middle"}, r"pooling is 'middle'; expected one of first, mean, last"),
-        ({"layers": [3]}, r"layers is \[3\]; expected different places from 0 .* to 2 .*, or from -3 to -1"),
-        ({"layers": [-1, 2]}, r"layers is \[-1, 2\]; expected different places"),
-        ({"layers": []}, r"layers is \[\]; expected different places"),
+        ({"layers": [3]}, r"layers is \[3\]; expected distinct numbers from 0 .* to 2 .*, or from -3 to -1"),
+        ({"layers": [-1, 2]}, r"layers is \[-1, 2\]; expected distinct numbers"),
+        ({"layers": []}, r"layers is \[\]; expected distinct numbers"),
     ],
 )
-def test_options_that_cannot_be_are_refused(model_folder: ModelFolder, options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_refused(model_folder: ModelFolder, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         embedding_of(model_folder("bert"), **options)

@@ -1,4 +1,4 @@
-"""Subwords of words against those that transformers itself finds."""
+"""The subwords of words compared with those of transformers itself."""
 
 import json
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def subwords(field: SubwordField, *rows: list[str]) -> Subwords:
 
 
 def by_word(found: Subwords) -> list[list[int]]:
-    """Return the ids of the subwords of each word of a batch, where the places say that they stand."""
+    """Return the subword ids of each word of a batch, looked up at their positions."""
     return [part.tolist() for part in found.ids.flatten()[found.place].split(found.counts.tolist())]
 
 
@@ -57,7 +57,7 @@ class _Contract(FieldContract):
         return field_of(self.folder, window=10, overlap=2)
 
     def record(self, tensors: Tensors, i: int, n_steps: int | None) -> Tensor:
-        """The subwords of each step in a row, apart by -1."""
+        """Return the subwords of each step in a row, separated by -1."""
         assert isinstance(tensors, Subwords)
         words = by_word(tensors)
         return torch.tensor([i for word in tensors.word[i, :n_steps].tolist() for i in (*words[word], -1)], dtype=torch.long)
@@ -78,7 +78,7 @@ class TestT5Field(_Contract):
 @pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2", "t5"])
 def test_subwords_are_those_of_the_words_in_a_text(model_folder: ModelFolder, kind: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(model_folder(kind))
-    text = f" {' '.join(WORDS)}"  # behind a space, as words stand in a text; BERT and T5 do not mind
+    text = f" {' '.join(WORDS)}"  # every word follows a space; for BERT and T5 it makes no difference
     words = by_word(subwords(fitted(model_folder(kind)), WORDS))
     assert [i for word in words for i in word] == tokenizer(text, add_special_tokens=False)["input_ids"]
     assert len(words) == len(WORDS)
@@ -97,14 +97,14 @@ def test_each_word_has_the_subwords_that_transformers_gives_it(model_folder: Mod
     assert by_word(subwords(fitted(model_folder(kind)), WORDS)) == expected
 
 
-def test_a_word_of_nothing_that_is_known_is_one_unknown_subword(model_folder: ModelFolder) -> None:
+def test_a_word_without_subwords_is_one_unknown_subword(model_folder: ModelFolder) -> None:
     field = fitted(model_folder("bert"))
     unknown = field.tokenizer.tokenizer.token_to_id("[UNK]")
     assert by_word(subwords(field, ["", "\u200b", "\x00", "maria", "\U0001f30d"]))[:3] == [[unknown]] * 3
     assert subwords(field, ["", " ", "\x00"]).counts.tolist() == [1, 1, 1]
 
 
-def test_words_spelled_like_special_subwords_are_text(model_folder: ModelFolder) -> None:
+def test_words_that_look_like_special_subwords_are_text(model_folder: ModelFolder) -> None:
     for kind, word in (("bert", "[SEP]"), ("roberta", "</s>"), ("gpt2", "<|endoftext|>")):
         field = fitted(model_folder(kind))
         special = field.tokenizer.tokenizer.token_to_id(word)
@@ -113,7 +113,7 @@ def test_words_spelled_like_special_subwords_are_text(model_folder: ModelFolder)
         assert special not in ids
 
 
-def test_every_window_has_what_the_model_wants_around_a_text(model_folder: ModelFolder) -> None:
+def test_every_window_has_the_special_subwords(model_folder: ModelFolder) -> None:
     field = fitted(model_folder("bert"), window=9, overlap=3)
     found = subwords(field, WORDS, [], ["to"])
     assert found.ids.shape[1] == 9
@@ -131,13 +131,13 @@ def test_a_window_is_as_long_as_the_model_has_positions(model_folder: ModelFolde
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": 33}, r"field\.window is 33; .* reads 32 subwords at most: set 32 or null"),
-        ({"window": 2}, r"field\.window is 2; expected more than the 2 around every text"),
-        ({"overlap": 30}, r"field\.overlap is 30; expected at least 0, and less than a window's room, 30"),
+        ({"window": 33}, r"field\.window is 33; .* reads at most 32 subwords; set 32 or null"),
+        ({"window": 2}, r"field\.window is 2; expected more than the 2 special subwords in it"),
+        ({"overlap": 30}, r"field\.overlap is 30; expected at least 0 and less than the room of a window \(30\)"),
         ({"overlap": -1}, r"field\.overlap is -1; expected at least 0"),
     ],
 )
-def test_windows_that_cannot_be_are_refused(model_folder: ModelFolder, options: dict[str, int], message: str) -> None:
+def test_invalid_windows_are_refused(model_folder: ModelFolder, options: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         fitted(model_folder("bert"), **options)
 
@@ -147,5 +147,5 @@ def test_a_tokenizer_of_another_model_is_refused(model_folder: ModelFolder, tmp_
         (tmp_path / path.name).write_bytes(path.read_bytes())
     content = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(content | {"vocab_size": 50}))
-    with pytest.raises(ConfigError, match=r"the tokenizer has 300 subwords, but the model takes 50"):
+    with pytest.raises(ConfigError, match=r"the tokenizer has 300 subwords, but the model has embeddings for 50"):
         fitted(tmp_path)

@@ -1,4 +1,4 @@
-"""What may be read of a model's folder, and what is refused."""
+"""Which model folders can be read and which are refused."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ ModelFolder = Callable[[str], Path]
 
 @pytest.fixture
 def folder(model_folder: ModelFolder, tmp_path: Path) -> Path:
-    """A copy of the folder of a model, to be spoilt."""
+    """Return a copy of a model's folder that the test may damage."""
     return shutil.copytree(model_folder("bert"), tmp_path / "model")
 
 
@@ -59,7 +59,7 @@ def test_weights_in_several_files_are_one_model(folder: Path, model_folder: Mode
 
 def test_pickled_weights_are_refused(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(ConfigError, match=r"no model\.safetensors, but pytorch_model\.bin; seqlab reads safetensors alone"):
+    with pytest.raises(ConfigError, match=r"no model\.safetensors, but pytorch_model\.bin; seqlab reads only safetensors"):
         load(folder)
 
 
@@ -67,14 +67,14 @@ def test_pickled_weights_behind_an_index_are_refused(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": "pytorch_model.bin"}}))
     with pytest.raises(
-        ConfigError, match=r"index\.json: names pytorch_model\.bin; expected safetensors files of the same folder"
+        ConfigError, match=r"index\.json: names pytorch_model\.bin; expected safetensors files in the same folder"
     ):
         load(folder)
 
 
 def test_an_adapter_is_refused(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}")
-    with pytest.raises(ConfigError, match="an adapter of another model; merge it into that model first"):
+    with pytest.raises(ConfigError, match="an adapter for another model; merge it into that model first"):
         load(folder)
 
 
@@ -82,42 +82,42 @@ def test_missing_weights_are_named(folder: Path) -> None:
     stored = load_file(folder / "model.safetensors")
     del stored["bert.encoder.layer.1.output.dense.weight"]
     save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ConfigError, match=r"1 weights are missing, as encoder\.layer\.1\.output\.dense\.weight;"):
+    with pytest.raises(ConfigError, match=r"1 weights are missing, such as encoder\.layer\.1\.output\.dense\.weight;"):
         load(folder)
 
 
 def test_weights_of_another_shape_are_refused(folder: Path) -> None:
     change_config(folder, intermediate_size=16)
-    with pytest.raises(ConfigError, match="weights that cannot be read"):
+    with pytest.raises(ConfigError, match="cannot read the weights"):
         load(folder)
 
 
 def test_damaged_weights_are_refused(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"not safe at all")
-    with pytest.raises(ConfigError, match="weights that cannot be read"):
+    with pytest.raises(ConfigError, match="cannot read the weights"):
         load(folder)
 
 
 @pytest.mark.parametrize("kind", ["timm_backbone", "vit", "yoso", "of_my_own", None])
-def test_what_is_no_text_model_of_transformers_is_refused(folder: Path, kind: str | None) -> None:
+def test_models_other_than_text_models_are_refused(folder: Path, kind: str | None) -> None:
     change_config(folder, model_type=kind)
-    with pytest.raises(ConfigError, match=rf"config\.json: model_type is {kind!r}; expected one model that reads text"):
+    with pytest.raises(ConfigError, match=rf"config\.json: model_type is {kind!r}; expected a single text model"):
         read_architecture(folder / "config.json")
 
 
-def test_a_model_made_of_several_is_refused(folder: Path) -> None:
+def test_a_composed_model_is_refused(folder: Path) -> None:
     change_config(folder, backbone_config={"model_type": "timm_backbone"})
-    with pytest.raises(ConfigError, match="model_type is 'bert', a model made of several"):
+    with pytest.raises(ConfigError, match="model_type is 'bert', composed of several models"):
         read_architecture(folder / "config.json")
 
 
-def test_values_that_transformers_does_not_take_are_refused(folder: Path) -> None:
+def test_values_that_transformers_rejects_are_refused(folder: Path) -> None:
     change_config(folder, hidden_size=25)
-    with pytest.raises(ConfigError, match=r"transformers (does not take|cannot build) this bert"):
+    with pytest.raises(ConfigError, match=r"transformers (rejects|cannot build) this bert"):
         new_encoder(read_architecture(folder / "config.json"))
 
 
-def test_code_and_files_that_a_configuration_names_are_left_out(folder: Path) -> None:
+def test_code_and_files_named_by_a_configuration_are_ignored(folder: Path) -> None:
     (folder / "mine.py").write_text("raise SystemExit('run')\n")
     expected = read_architecture(folder / "config.json")
     change_config(
@@ -133,13 +133,15 @@ def test_code_and_files_that_a_configuration_names_are_left_out(folder: Path) ->
 
 
 @pytest.mark.parametrize("content", ["{", "[]", ""])
-def test_a_configuration_that_is_none_is_refused(folder: Path, content: str) -> None:
+def test_an_invalid_configuration_file_is_refused(folder: Path, content: str) -> None:
     (folder / "config.json").write_text(content)
-    with pytest.raises(ConfigError, match=r"config\.json: not (readable|an object).*expected the configuration of a model"):
+    with pytest.raises(
+        ConfigError, match=r"config\.json: not (readable|an object).*expected the configuration of a transformers model"
+    ):
         read_architecture(folder / "config.json")
 
 
-def test_positions_of_a_text_begin_behind_that_of_padding(model_folder: ModelFolder) -> None:
+def test_positions_of_a_text_start_after_that_of_padding(model_folder: ModelFolder) -> None:
     architecture = read_architecture(model_folder("roberta") / "config.json")
     assert (architecture["max_position_embeddings"], position_limit(architecture)) == (34, 32)
     model = new_encoder(architecture).eval()
@@ -154,23 +156,21 @@ def test_a_folder_without_a_tokenizer_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"model: no tokenizer; expected a tokenizer\.json"):
         read_tokenizer(folder)
     (folder / "tokenizer.json").write_text("{}")
-    with pytest.raises(ConfigError, match="no tokenizer that can be read"):
+    with pytest.raises(ConfigError, match="cannot read the tokenizer"):
         read_tokenizer(folder)
 
 
-@pytest.mark.parametrize(("name", "what"), [("nowhere", "is not there"), ("empty", r"has no config\.json")])
-def test_a_folder_that_holds_no_model_is_refused(tmp_path: Path, name: str, what: str) -> None:
+@pytest.mark.parametrize(("name", "problem"), [("nowhere", "does not exist"), ("empty", r"has no config\.json")])
+def test_a_folder_without_a_model_is_refused(tmp_path: Path, name: str, problem: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match=rf"field\.name is '{tmp_path / name}', a folder that {what}"):
+    with pytest.raises(ConfigError, match=rf"field\.name is '{tmp_path / name}', a folder that {problem}"):
         find_folder(str(tmp_path / name), revision=None)
 
 
 @pytest.mark.parametrize("name", ["somebody/some-model", "no such model"])
-def test_a_model_of_the_hub_that_cannot_be_had_says_what_to_do(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unavailable_model_of_the_hub_is_reported(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=rf"field\.name is '{name}': no folder here.*give a folder with config\.json"):
+    with pytest.raises(ConfigError, match=rf"field\.name is '{name}': no such folder.*expected a folder with config\.json"):
         find_folder(name, revision=None)
 
 
@@ -188,5 +188,5 @@ def test_a_model_of_the_hub_is_read_from_the_cache(
         found = find_folder("somebody/some-model", revision=revision)
         assert found.resolve() == snapshot.resolve()
         assert load(found)
-    with pytest.raises(ConfigError, match="no model of the hub that can be had"):
+    with pytest.raises(ConfigError, match="no such model in the hub's cache or on the hub"):
         find_folder("somebody/some-model", revision="newer")

@@ -1,4 +1,4 @@
-"""Runs with a transformer in the model: what is trained, and the bundle that needs no folder any more."""
+"""Training runs with a transformer, and bundles that no longer need its folder."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ def overrides(folder: Path, *more: str) -> list[str]:
 
 
 def train(data: Path, folder: Path, given: Sequence[str]) -> seqlab.Run:
-    """Return a run of the smallest model whose words are read by a transformer."""
+    """Train the smallest model with a transformer."""
     small = ["data=lines", "data.scheme=BIO", "encoder.width=8", "max_tokens=12", "trainer.max_epochs=1", "n_threads=1"]
     return seqlab.train([*small, f"data.dir={data}", f"hydra.run.dir={folder}", *given])
 
@@ -52,7 +52,7 @@ def weights(model: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module", params=["bert", "roberta", "gpt2", "t5"])
 def run(request: pytest.FixtureRequest, model_folder: ModelFolder, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A run of a frozen model, whose folder is gone."""
+    """Return a run with a frozen transformer whose folder has been deleted."""
     home = tmp_path_factory.mktemp(request.param)
     pretrained = shutil.copytree(model_folder(request.param), home / "pretrained")
     found = train(data, home / "run", overrides(pretrained))
@@ -60,7 +60,7 @@ def run(request: pytest.FixtureRequest, model_folder: ModelFolder, data: Path, t
     return found
 
 
-def test_a_bundle_needs_the_folder_no_more(run: seqlab.Run) -> None:
+def test_a_bundle_does_not_need_the_folder(run: seqlab.Run) -> None:
     assert [len(found) for found in labels(run.model)] == [5, 0, 80, 3]
     lines = (run.folder / "predictions" / "test.jsonl").read_text().splitlines()
     for record in map(json.loads, lines):
@@ -75,7 +75,7 @@ def test_a_bundle_is_json_and_safetensors(run: seqlab.Run) -> None:
     assert names == {"README.md", "arrays.safetensors", "bundle.json", "weights.safetensors"}
 
 
-def test_a_frozen_model_stays_as_it_was(data: Path, model_folder: ModelFolder, tmp_path: Path) -> None:
+def test_a_frozen_model_does_not_change(data: Path, model_folder: ModelFolder, tmp_path: Path) -> None:
     found = weights(train(data, tmp_path / "run", overrides(model_folder("bert"))).model)
     stored = load_file(model_folder("bert") / "model.safetensors")
     assert found
@@ -96,7 +96,7 @@ def test_a_tuned_model_changes_at_its_own_rate(data: Path, model_folder: ModelFo
     assert moved[1e-3] > 0
 
 
-def test_a_run_that_was_stopped_goes_on_bit_for_bit(data: Path, model_folder: ModelFolder, tmp_path: Path) -> None:
+def test_a_stopped_run_resumes_bit_for_bit(data: Path, model_folder: ModelFolder, tmp_path: Path) -> None:
     given = overrides(model_folder("bert"), "embedding.parts.transformer.is_frozen=false", "calibrate=false")
     whole = train(data, tmp_path / "whole", [*given, "trainer.max_epochs=2"])
     part = train(data, tmp_path / "part", given)
@@ -108,7 +108,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(data: Path, model_folder: Mo
         assert torch.equal(tensor, expected[name]), name
 
 
-def test_other_embeddings_stand_beside_it(data: Path, model_folder: ModelFolder, tmp_path: Path) -> None:
+def test_a_transformer_combines_with_other_embeddings(data: Path, model_folder: ModelFolder, tmp_path: Path) -> None:
     given = overrides(model_folder("roberta"))[1:]
     run = train_small(data, tmp_path / "run", [*given, "embedding=[words,char_cnn,transformer]", "head=[crf,sequence]"])
     parts = seqlab.load(run.model).bundle.labeler.embedding.parts
@@ -132,7 +132,7 @@ def test_the_name_of_the_model_must_be_given(data: Path, tmp_path: Path) -> None
 
 
 def doctored(run: seqlab.Run, folder: Path, **values: Any) -> Path:
-    """Return a copy of the bundle with values of its architecture changed."""
+    """Return a copy of the bundle with changes to its architecture."""
     shutil.copytree(run.model, folder)
     content = json.loads((folder / "bundle.json").read_text())
     (key,) = [key for key in content["fields"] if key.startswith("SubwordField")]

@@ -1,4 +1,4 @@
-"""Windows over a text against every window and every subword looked at one by one."""
+"""Windows over a text compared with a search over all windows for each subword."""
 
 import itertools
 
@@ -9,13 +9,13 @@ from seqlab_transformers.windows import cut
 
 
 @given(n=st.integers(0, 60), room=st.integers(1, 20), overlap=st.integers(0, 19))
-def test_each_subword_is_read_where_most_is_around_it(n: int, room: int, overlap: int) -> None:
+def test_each_subword_is_read_in_the_window_with_most_context(n: int, room: int, overlap: int) -> None:
     overlap = min(overlap, room - 1)
     windows = cut(n, room=room, overlap=overlap)
     spans = [(start, start + windows.length) for start in windows.starts.tolist()]
 
     def context(subword: int, span: tuple[int, int]) -> float:
-        """Return how much is around: at an end of the text, nothing is missing."""
+        """Return the amount of context, which is complete at the ends of the text."""
         before = subword - span[0] if span[0] else n
         behind = span[1] - 1 - subword if span[1] < n else n
         return min(before, behind) if span[0] <= subword < span[1] else -1
@@ -28,7 +28,7 @@ def test_each_subword_is_read_where_most_is_around_it(n: int, room: int, overlap
 
 
 @given(n=st.integers(1, 60), room=st.integers(1, 20), overlap=st.integers(0, 19))
-def test_windows_cover_the_text_and_share_what_is_asked_for(n: int, room: int, overlap: int) -> None:
+def test_windows_cover_the_text_and_overlap_as_requested(n: int, room: int, overlap: int) -> None:
     overlap = min(overlap, room - 1)
     starts, length, _ = cut(n, room=room, overlap=overlap)
     assert starts[0] == 0

@@ -1,1 +1,1 @@
-"""Trees as a column of records: where they come from, and the tensors that encoders and heads read."""
+"""Trees as a column of records: sources, readers, fields and tensors."""

@@ -1,4 +1,4 @@
-"""Fields of trees: the tree that an encoder builds up, and the labels of its nodes for a head to learn."""
+"""Fields for trees: the tree that an encoder reads, and the node labels that a head learns."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,35 +17,38 @@ from seqlab_recnn.trees.tree import Tree
 
 PRODUCTIONS = ("none", "shape", "label", "rule")
 LABELLED = ("label", "rule")
-"""Those that tell labels."""
+"""The productions that contain node labels."""
 UNLABELLED = ""
-"""What stands for the label of a node that has none, or whose label is not asked for."""
+"""The label of a node that has none or whose label is not to be learned."""
 
 
 @final
 @dataclass
 class TreeField(Field):
-    """The trees of records, their inner nodes with the id of their production for encoders that weigh each by its own matrix.
+    """The trees of records, with the id of each inner node's production for compositions with a matrix per production.
 
-    `productions` is none, shape (of words or phrases, whatever their labels), label (that of the node) or rule (with those of
-    its children). Those that training has less than `min_count` times share the id of none.
+    Args:
+        trees: Where the trees come from.
+        productions: How nodes are classified: `none`, `shape` (which children are words or phrases), `label` (the label of the
+            node) or `rule` (its label and those of its children).
+        min_count: Productions with fewer occurrences in the training data share the id of unknown ones.
     """
 
     trees: Trees
     productions: str
     min_count: int
     known: list[str] = field(init=False, repr=False)
-    """The productions with an id of their own, from 1 on."""
+    """The productions that have their own id, in the order of the ids, which start at 1."""
 
     def __post_init__(self) -> None:
-        """Check the settings."""
+        """Check the options."""
         if self.productions not in PRODUCTIONS:
             raise ConfigError(f"encoder.tree.productions is {self.productions!r}; expected one of {', '.join(PRODUCTIONS)}")
         self.column = self.trees.column
 
     @property
     def columns(self) -> Sequence[str]:
-        """The columns that trees are read from."""
+        """The columns with the trees."""
         return self.trees.columns
 
     def fit(self, columns: Columns) -> None:
@@ -62,7 +65,7 @@ class TreeField(Field):
         return EncodedTrees(trees, [[ids.get(name, TIED) for name in self._names(tree)] for tree in trees])
 
     def _names(self, tree: Tree) -> Sequence[str]:
-        """Return the production of each node; empty where it has none."""
+        """Return the production of each node; empty if it has none."""
         if self.productions == "none":
             return [""] * len(tree)
         if self.productions == "shape":
@@ -76,17 +79,19 @@ class TreeField(Field):
         return {"known": self.known}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over the productions."""
+        """Restore the productions."""
         self.known = list(state["known"])
 
 
 @final
 @dataclass
 class NodeLabelField(TagTargets):
-    """The label of each node of a tree, in post-order, as a head over the nodes learns it.
+    """The label of each node of a tree, in post-order, as the target of a head. Nodes added by binarisation have no label.
 
-    `nodes` says which: all, or inner (leaves are left out). Nodes that binarisation put in have no label to learn.
-    `productions` is what the encoder sees of nodes (`TreeField`), of which labels must be no part.
+    Args:
+        trees: Where the trees come from; the same as in the encoder.
+        nodes: `all`, or `inner` to leave out the leaves.
+        productions: The productions of the encoder's `TreeField`, which must not show it the labels.
     """
 
     trees: Trees
@@ -96,41 +101,41 @@ class NodeLabelField(TagTargets):
     is_of_record_steps = False
 
     def __post_init__(self) -> None:
-        """Check the settings."""
+        """Check the options."""
         if self.nodes not in ("all", "inner"):
             raise ConfigError(f"heads.nodes.target.nodes is {self.nodes!r}; expected all or inner")
         if self.productions in LABELLED:
             raise ConfigError(
-                f"encoder.tree.productions is {self.productions!r}, so that the encoder reads the labels that heads.nodes is "
-                "to learn; set encoder.tree.productions=shape, or none where the composition needs no productions"
+                f"encoder.tree.productions is {self.productions!r}, which shows the encoder the labels that heads.nodes must "
+                "predict; set encoder.tree.productions=shape, or none if the composition needs no productions"
             )
         self.column = self.trees.column
 
     @property
     def columns(self) -> Sequence[str]:
-        """The columns that trees are read from."""
+        """The columns with the trees."""
         return self.trees.columns
 
     def readings(self, tag: str) -> list[str]:
-        """Return the label; none for a node without one."""
+        """Return the label as a list; empty for a node without one."""
         return [tag] if tag else []
 
     def gold(self, columns: Columns) -> list[list[str]]:
-        """Return the label of each node, empty for one without."""
+        """Return the label of each node; empty for nodes without one."""
         return [self._labels(tree) for tree in self.trees.read(columns)]
 
     def fit(self, columns: Columns) -> None:
         """Collect the labels, most frequent first.
 
-        Raises: DataError when training has none.
+        Raises: DataError if the training records have none.
         """
         counts = Counter(label for labels in self.gold(columns) for label in labels if label)
         if not counts:
-            raise DataError(f"column {self.column!r} has no label of a node in the training records")
+            raise DataError(f"column {self.column!r} has no node labels in the training records")
         self.tags = sorted(counts, key=lambda label: (-counts[label], label))
 
     def encode(self, columns: Columns) -> EncodedIds:
-        """Return the id of every node's label; `NO_TARGET` for one without, or that training never saw."""
+        """Return the id of each node's label; `NO_TARGET` for nodes without one and for unknown labels."""
         ids = {label: i for i, label in enumerate(self.tags)}
         rows = self.gold(columns)
         values = np.fromiter((ids.get(label, NO_TARGET) for labels in rows for label in labels), dtype=np.int64)
@@ -138,13 +143,13 @@ class NodeLabelField(TagTargets):
         return EncodedIds(Ragged(values, offsets), padding=NO_TARGET, is_per_step=False)
 
     def _labels(self, tree: Tree) -> list[str]:
-        is_asked = ~tree.is_made & (~tree.is_leaf | (self.nodes == "all"))
-        return [label if asked else UNLABELLED for label, asked in zip(tree.labels, is_asked.tolist(), strict=True)]
+        is_target = ~tree.is_made & (~tree.is_leaf | (self.nodes == "all"))
+        return [label if wanted else UNLABELLED for label, wanted in zip(tree.labels, is_target.tolist(), strict=True)]
 
     def state(self) -> Mapping[str, Any]:
         """Return the labels in the order of their ids."""
         return {"tags": self.tags}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over the labels."""
+        """Restore the labels."""
         self.tags = list(state["tags"])

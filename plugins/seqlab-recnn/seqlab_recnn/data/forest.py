@@ -1,4 +1,4 @@
-"""The trees of a batch as one forest whose nodes of equal height stand together, so that a level is computed at once."""
+"""The trees of a batch as one forest, sorted by height so that all nodes of a level are computed at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -16,37 +16,38 @@ from seqlab.data.fields import EncodedColumn
 from seqlab_recnn.trees.tree import Tree
 
 TIED = 0
-"""The production of nodes that share the common weights: leaves, rare productions and those never seen."""
+"""The production id of nodes that use the common weights: leaves, and rare or unknown productions."""
 
 
 class Group(NamedTuple):
-    """Nodes of a level with one production, and the edges below them."""
+    """The nodes of a level that have the same production, and the edges to their children."""
 
     production: int
     nodes: slice
-    """Within the level."""
+    """Counted within the level."""
     edges: slice
-    """Within the level."""
+    """Counted within the level."""
 
 
 @final
 @dataclass(frozen=True)
 class Level:
-    """The nodes of one height above 0, each standing after all of lower height."""
+    """The nodes of one height above 0, which follow all lower nodes in the forest."""
 
     nodes: slice
-    """Their rows in the forest."""
+    """The rows of the nodes in the forest."""
     edges: slice
-    """The edges below them, of all in the forest."""
+    """The edges to their children, counted over the forest."""
     children: Int[Tensor, " edge"]
-    """The row of each child, parent by parent, in the order of children."""
+    """The row of each child, parent by parent, in the order of the children."""
     parents: Int[Tensor, " edge"]
     """The parent of each child, counted within the level."""
     places: Int[Tensor, " edge"]
-    """The place of each child among those of its parent, from 0."""
+    """The position of each child among its siblings, from 0."""
     arity: tuple[int, int]
-    """Fewest and most children of a node."""
+    """The smallest and largest number of children of a node."""
     groups: Sequence[Group]
+    """The nodes by production."""
 
     @property
     def n_nodes(self) -> int:
@@ -55,7 +56,7 @@ class Level:
         return n_nodes
 
     def part(self, group: Group) -> "Level":
-        """Return the nodes of `group` alone; their edges count from the first of them."""
+        """Return a level with only the nodes of `group`."""
         edges = group.edges
         return replace(
             self,
@@ -71,22 +72,22 @@ class Level:
 @final
 @dataclass(frozen=True)
 class Downward:
-    """The rows of a forest by depth, roots first."""
+    """The rows of a forest sorted by depth, roots first."""
 
     ends: Sequence[int]
-    """The number of rows down to each depth."""
+    """The number of rows down to and including each depth."""
     reads: Sequence[Int[Tensor, " _"]]
-    """The places of the parents of each depth's rows, from depth 1 on."""
+    """For each depth from 1 on, the positions of its rows' parents in this order."""
     edges: Int[Tensor, " edge"]
-    """The edge above each row but the roots."""
+    """The edge above each row, without the roots."""
     places: Int[Tensor, " row"]
-    """Where each row of the forest stands in this order."""
+    """The position of each row of the forest in this order."""
 
 
 @final
 @dataclass(frozen=True)
 class Forest:
-    """The trees of a batch. Rows stand by height, within a height by production."""
+    """The trees of a batch. Rows (nodes) are sorted by height, and by production within a height."""
 
     records: Int[Tensor, " leaf"]
     """The record of each leaf; leaves are the first rows."""
@@ -95,33 +96,36 @@ class Forest:
     owners: Int[Tensor, " row"]
     """The record of each row."""
     productions: Int[Tensor, " row"]
+    """The production id of each row."""
     children: Int[Tensor, " edge"]
+    """The row of each edge's child."""
     parents: Int[Tensor, " edge"]
     """The row of each edge's parent."""
     places: Int[Tensor, " edge"]
+    """The position of each edge's child among its siblings, from 0."""
     rows: Int[Tensor, "batch node"]
-    """The row of each record's nodes in post-order; on padding the number of rows."""
+    """The row of each record's nodes in post-order; padding is the number of rows."""
     leaf_rows: Int[Tensor, "batch word"]
-    """The row of each word's leaf; on padding the number of rows."""
+    """The row of each word's leaf; padding is the number of rows."""
     covers: Int[Tensor, "batch node 2"]
-    """First word below each node and the one after the last; 0 on padding."""
+    """The first word below each node and the one after the last; padding is 0."""
     lengths: Int[Tensor, " batch"]
-    """Nodes of each record."""
+    """The number of nodes of each record."""
     depths: Int[Tensor, " row"]
-    """Steps from each row up to its root."""
+    """The number of edges from each row up to its root."""
     depth_ends: tuple[int, ...]
-    """The number of rows down to each depth."""
+    """The number of rows down to and including each depth."""
     level_ends: tuple[int, ...]
-    """The number of rows up to each height."""
+    """The number of rows up to and including each height."""
     edge_ends: tuple[int, ...]
-    """The number of edges up to each height; none at height 0."""
+    """The number of edges up to and including each height; 0 for height 0."""
     arities: tuple[tuple[int, int], ...]
-    """Fewest and most children of a node, by height."""
+    """The smallest and largest number of children of a node, by height."""
     groups: tuple[tuple[Group, ...], ...]
-    """By height."""
+    """The groups of nodes with the same production, by height."""
 
     def to(self, device: torch.device) -> "Forest":
-        """Return the same on `device`."""
+        """Return a copy on `device`."""
         tensors: dict[str, Any] = {
             f.name: value.to(device) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)
         }
@@ -129,18 +133,18 @@ class Forest:
 
     @property
     def n_rows(self) -> int:
-        """Number of nodes of all records."""
+        """The number of nodes of all records."""
         return self.level_ends[-1]
 
     @property
     def arity(self) -> tuple[int, int]:
-        """Fewest and most children of an inner node; zeros where there is none."""
+        """The smallest and largest number of children of an inner node; zeros if there is none."""
         inner = self.arities[1:]
         return (min(low for low, _ in inner), max(high for _, high in inner)) if inner else (0, 0)
 
     @cached_property
     def downward(self) -> Downward:
-        """The rows from the roots down."""
+        """The rows in the order of a pass from the roots down."""
         order = torch.argsort(self.depths, stable=True)
         places = torch.empty_like(order)
         places[order] = torch.arange(len(order), device=order.device)
@@ -152,7 +156,7 @@ class Forest:
         return Downward(self.depth_ends, parents.split(sizes) if sizes else (), below, places)
 
     def levels(self) -> list[Level]:
-        """Return the levels above the leaves, from the lowest on."""
+        """Return the levels above the leaves, lowest first."""
         found = []
         heights = zip(pairwise(self.level_ends), pairwise(self.edge_ends), self.arities[1:], self.groups[1:], strict=True)
         for (start, end), (first, last), arity, groups in heights:
@@ -164,7 +168,12 @@ class Forest:
 
 @final
 class EncodedTrees(EncodedColumn):
-    """Trees as flat columns of their nodes, from which forests are put together without a loop over nodes."""
+    """The trees of all records as flat arrays of nodes, so that forests are built without a loop over nodes.
+
+    Args:
+        trees: The tree of each record.
+        productions: For each record, the production id of each node.
+    """
 
     def __init__(self, trees: Sequence[Tree], productions: Sequence[Sequence[int]]) -> None:
         offsets = np.cumsum([0, *(len(tree) for tree in trees)])
@@ -189,7 +198,7 @@ class EncodedTrees(EncodedColumn):
         firsts = np.repeat(np.cumsum(sizes) - sizes, sizes)
         records = np.repeat(np.arange(len(rows)), sizes)
         heights, productions = self.heights.values[index], self.productions.values[index]
-        order = np.lexsort((productions, heights))
+        order = np.lexsort((productions, heights))  # by height first: the last key of lexsort counts most
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         local_parents, words = self.parents.values[index], self.words.values[index]
@@ -222,17 +231,17 @@ class EncodedTrees(EncodedColumn):
 
 
 class _Edges(NamedTuple):
-    """Edges by the row of their parent, then in the order of children."""
+    """Edges sorted by the row of their parent, then by the order of the children."""
 
     children: np.ndarray
     parents: np.ndarray
     places: np.ndarray
     firsts: np.ndarray
-    """The first edge of each row, and one more: the number of edges."""
+    """The first edge of each row, followed by the number of edges."""
 
     @classmethod
     def of(cls, parents: np.ndarray, children: np.ndarray) -> "_Edges":
-        order = np.argsort(parents, kind="stable")  # post-order numbers children in their order
+        order = np.argsort(parents, kind="stable")  # stable, so siblings stay in post-order, which is their order
         parents, children = parents[order], children[order]
         n_rows = max(int(parents.max(initial=-1)), int(children.max(initial=-1))) + 1
         firsts = np.searchsorted(parents, np.arange(n_rows + 1))
@@ -244,7 +253,7 @@ class _Edges(NamedTuple):
         return tuple((int(level.min(initial=len(counts))), int(level.max(initial=0))) for level in levels)
 
     def groups(self, productions: np.ndarray, level_ends: np.ndarray) -> tuple[tuple[Group, ...], ...]:
-        """Return the runs of one production within each level."""
+        """Return the groups of rows with the same production within each level."""
         starts = [0, *level_ends[:-1].tolist()]
         changes = np.flatnonzero(np.diff(productions)) + 1
         found = []
@@ -254,21 +263,21 @@ class _Edges(NamedTuple):
         return tuple(found)
 
     def _group(self, productions: np.ndarray, first: int, end: int, start: int) -> Group:
-        if len(self.firsts) == 1:  # leaves alone
+        if len(self.firsts) == 1:  # all trees are single leaves, so there are no edges
             return Group(int(productions[first]), slice(first - start, end - start), slice(0, 0))
         origin, begin, stop = (int(self.firsts[row]) for row in (start, first, end))
         return Group(int(productions[first]), slice(first - start, end - start), slice(begin - origin, stop - origin))
 
 
 def _joint_index(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Return the places of rows that begin at `starts`, one row after the other."""
+    """Return the indices of all elements of rows that start at `starts`, one row after the other."""
     within = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     index: np.ndarray = np.repeat(starts, sizes) + within
     return index
 
 
 def _laid_out(values: np.ndarray, sizes: np.ndarray, *, padding: int) -> np.ndarray:
-    """Return values that stand row after row as (row, column), at least one column."""
+    """Return consecutive rows of values as a padded matrix with at least one column."""
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     return Ragged(values, offsets).padded(np.arange(len(sizes)), padding=padding)
 

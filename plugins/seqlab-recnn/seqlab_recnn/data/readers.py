@@ -1,4 +1,4 @@
-"""Readers of treebanks: files of brackets, and files of brackets beside files of something else."""
+"""Readers for treebanks: bracketed trees alone, or next to files in another format."""
 
 from collections.abc import Collection, Iterable
 from itertools import zip_longest
@@ -18,7 +18,7 @@ _COLUMNS = ("id", "line", "tokens", "tags", "tree", "label", "segments")
 
 
 class _TreeFiles:
-    """Trees of a file, cleaned as `functions` (keep, cut) and `roots` (labels of roots that are left out) say."""
+    """Reads and cleans the trees of a file; for `functions` and `roots` see `BracketReader`."""
 
     def __init__(self, *, functions: str, roots: Collection[str]) -> None:
         if functions not in FUNCTIONS:
@@ -30,7 +30,7 @@ class _TreeFiles:
         for tree in parse_trees("\n".join(source.lines()), fault=source.fault):
             clean = cleaned(tree, functions=self._functions, roots=self._roots)
             if clean is None:
-                source.fault(tree.line, "the tree has no word but traces; expected at least one")
+                source.fault(tree.line, "the tree has only traces; expected at least one word")
             else:
                 found.append(clean)
         return found
@@ -38,13 +38,15 @@ class _TreeFiles:
 
 @final
 class BracketReader(Reader):
-    """Reads trees in brackets, over as many lines as they take: the Penn Treebank's, or those with a label at every node.
+    """Reads bracketed trees that may span several lines, such as those of the Penn Treebank or a sentiment treebank.
 
-    `functions` says what becomes of the functions in labels (`NP-SBJ`): keep or cut. A root with one child and a label in
-    `roots` (empty for `( (S …))`) is left out, as are traces. Brackets within words may be written `-LRB-` and the like.
+    Each record has `tokens`, `tree` (on one line), `tags` (the labels of the leaves), `label` (the label of the root) and
+    `segments` (the label of each inner node and the words that it covers). Traces are removed, and escaped brackets in words
+    (`-LRB-`) are restored.
 
-    Each record has `tokens`, `tree` (on one line), `tags` (labels of the leaves), `label` (that of the root) and `segments`
-    (the inner nodes, from the first word below each to the one after the last).
+    Args:
+        functions: Whether to `keep` or `cut` the functions in labels (`NP-SBJ`).
+        roots: Labels of roots to remove if they have a single child; the empty label stands for `( (S …))`.
     """
 
     def __init__(self, *, functions: str, roots: Collection[str]) -> None:
@@ -54,7 +56,7 @@ class BracketReader(Reader):
         source = Source(path, report=report)
         trees = self._files.read(source)
         if not trees:
-            source.fault(1, "the file holds no tree; expected brackets, as (S (NP she) (VP sleeps))")
+            source.fault(1, "the file has no tree; expected brackets, as in (S (NP she) (VP sleeps))")
         return records_from_columns(_columns(path, trees))
 
 
@@ -82,9 +84,13 @@ def _columns(path: Path, trees: Iterable[BracketedTree]) -> dict[str, list[Any]]
 
 @final
 class ParallelTreesReader(Reader):
-    """What `reader` reads, with the column `tree` from a file of brackets beside it, which has `suffix` in place of its own.
+    """Adds a column `tree` to the records of another reader. Tree k of the second file belongs to record k.
 
-    Tree k belongs to record k, and has its words.
+    Args:
+        reader: Reads the records.
+        suffix: Suffix of the file with the trees, which otherwise has the same name.
+        functions: Whether to `keep` or `cut` the functions in labels (`NP-SBJ`).
+        roots: Labels of roots to remove if they have a single child.
     """
 
     def __init__(self, *, reader: Reader, suffix: str, functions: str, roots: Collection[str]) -> None:
@@ -98,11 +104,14 @@ class ParallelTreesReader(Reader):
         kept: list[int] = []
         for row, (tree, tokens) in enumerate(zip_longest(self._files.read(source), records["tokens"])):
             if tree is None or tokens is None:
-                there, missing = ("tree", "record") if tokens is None else ("record", "tree")
-                source.fault(1 if tree is None else tree.line, f"{there} {row + 1} has no {missing}; expected as many of both")
+                present, missing = ("tree", "record") if tokens is None else ("record", "tree")
+                source.fault(
+                    1 if tree is None else tree.line, f"{present} {row + 1} has no {missing}; expected one tree per record"
+                )
                 break
             if tree.words != tokens:
-                source.fault(tree.line, f"tree {row + 1} is of {_shown(tree.words)}, record {row + 1} of {_shown(tokens)}")
+                theirs, ours = (repr(" ".join(words))[:80] for words in (tree.words, tokens))
+                source.fault(tree.line, f"tree {row + 1} has the words {theirs}, but record {row + 1} has {ours}")
                 continue
             kept.append(row)
             trees.append(to_brackets(tree.tree, tree.words))
@@ -110,7 +119,3 @@ class ParallelTreesReader(Reader):
 
     def unread(self, path: Path) -> list[str]:
         return self._reader.unread(path)
-
-
-def _shown(words: list[str]) -> str:
-    return repr(" ".join(words))[:80]

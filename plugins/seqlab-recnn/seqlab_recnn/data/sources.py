@@ -1,7 +1,8 @@
-"""Where the trees of records come from: brackets, heads of words, or nothing but the number of words."""
+"""Sources of trees: brackets, dependency heads, or just the number of words."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -18,19 +19,19 @@ from seqlab_recnn.trees.tree import Tree
 
 
 class Trees(ABC):
-    """The trees of records, in the shape that an encoder reads; equal settings print alike."""
+    """Base class for sources of trees. Subclasses are dataclasses, because equal `repr`s share their trees."""
 
     column: str
 
     @property
     def columns(self) -> Sequence[str]:
-        """The columns that it reads."""
+        """The columns that are read."""
         return (self.column,)
 
     def read(self, columns: Columns) -> list[Tree]:
-        """Return the tree of each record, read once from the same columns.
+        """Return the tree of each record; repeated calls with the same columns return the same list.
 
-        Raises: DataError naming the record whose tree is none.
+        Raises: DataError that names the record with an invalid tree.
         """
         return columns.made(repr(self), self._read)
 
@@ -41,27 +42,29 @@ class Trees(ABC):
 
 @dataclass
 class ShapedTrees(Trees):
-    """Trees that may have nodes of any number of children, until they are shaped.
+    """Base class for trees whose nodes may have any number of children, with options to change their shape.
 
-    `unary` says what becomes of chains of single children: keep, or join (one node labelled `S+VP`). `binarize` puts in nodes
-    until none has more than two children: none, left, right, or head (outward from the head; `seqlab_recnn.trees.shaping`).
+    Args:
+        unary: What to do with chains of single children: `keep` them, or `join` each into one node (labelled `S+VP`).
+        binarize: How to add nodes so that none has more than two children: `none`, `left`, `right` or `head` (outward from the
+            head); see `seqlab_recnn.trees.shaping`.
     """
 
     unary: str
     binarize: str
 
     def __post_init__(self) -> None:
-        """Check the settings."""
+        """Check the options."""
         for name, value, known in (("unary", self.unary, UNARIES), ("binarize", self.binarize, BINARISATIONS)):
             if value not in known:
                 raise ConfigError(f"encoder.tree.trees.{name} is {value!r}; expected one of {', '.join(known)}")
 
     def _read(self, columns: Columns) -> list[Tree]:
-        return [self._shaped(tree) for tree in self._written(columns)]
+        return [self._shaped(tree) for tree in self._unshaped(columns)]
 
     @abstractmethod
-    def _written(self, columns: Columns) -> list[Tree]:
-        """Return the trees as they are written."""
+    def _unshaped(self, columns: Columns) -> Iterator[Tree]:
+        """Yield the trees as they are in the data."""
 
     def _shaped(self, tree: Tree) -> Tree:
         if not len(tree):
@@ -73,10 +76,14 @@ class ShapedTrees(Trees):
 @final
 @dataclass
 class BracketTrees(ShapedTrees):
-    """Trees in brackets in `column`.
+    """Bracketed trees.
 
-    A record whose column is empty gets a tree of shape `fallback` (balanced, left, right) over the words in column `words`;
-    null: it is an error.
+    Args:
+        unary: See `ShapedTrees`.
+        binarize: See `ShapedTrees`.
+        column: Column with one bracketed tree per record.
+        words: Column with the words.
+        fallback: Shape of the tree of a record without one: `balanced`, `left` or `right`; None makes it an error.
     """
 
     column: str
@@ -84,46 +91,46 @@ class BracketTrees(ShapedTrees):
     fallback: str | None
 
     def __post_init__(self) -> None:
-        """Check the settings."""
+        """Check the options."""
         super().__post_init__()
         _check_shape("fallback", self.fallback)
 
     @property
     def columns(self) -> Sequence[str]:
-        """The trees and their words."""
+        """The columns with the trees and their words."""
         return self.column, self.words
 
-    def _written(self, columns: Columns) -> list[Tree]:
+    def _unshaped(self, columns: Columns) -> Iterator[Tree]:
         _check_single(columns, self.column)
         strings = columns.strings(self.column)
         parsed = [_parsed(text) for text in strings.distinct]
         n_words = columns.strings(self.words).codes.lengths.tolist()
-        codes = strings.codes.values.tolist()
-        return [self._tree(parsed[code], n, columns, row) for row, (code, n) in enumerate(zip(codes, n_words, strict=True))]
-
-    def _tree(self, found: Tree | str | None, n_words: int, columns: Columns, row: int) -> Tree:
-        try:
-            return self._checked(found, n_words)
-        except DataError as error:
-            raise DataError(f"{columns.place(row)}, column {self.column!r}: {error}") from None
+        for row, (code, n) in enumerate(zip(strings.codes.values.tolist(), n_words, strict=True)):
+            with _located(columns, row, self.column):
+                yield self._checked(parsed[code], n)
 
     def _checked(self, found: Tree | str | None, n_words: int) -> Tree:
         if isinstance(found, str):
             raise DataError(found)
         if found is None:
             if self.fallback is None and n_words:
-                raise DataError("no tree; give one, or set encoder.tree.trees.fallback=balanced")
+                raise DataError("no tree; add one, or set encoder.tree.trees.fallback=balanced")
             return branching(n_words, shape=self.fallback or SHAPES[0])
         if found.n_words != n_words:
-            raise DataError(f"the tree has {found.n_words} leaves for {n_words} words in {self.words!r}; expected as many")
+            raise DataError(f"the tree has {found.n_words} leaves for {n_words} words in {self.words!r}; expected one per word")
         return found
 
 
 @final
 @dataclass
 class DependencyTrees(ShapedTrees):
-    """Dependency trees: heads in `column` (from 1, 0 = root), relations in `relations`; as constituents
-    (`trees.dependencies`).
+    """Dependency trees, converted to constituents (see `seqlab_recnn.trees.dependencies`).
+
+    Args:
+        unary: See `ShapedTrees`.
+        binarize: See `ShapedTrees`.
+        column: Column with the head of each word, counted from 1; 0 is the root.
+        relations: Column with the relation of each word to its head.
     """
 
     column: str
@@ -131,22 +138,18 @@ class DependencyTrees(ShapedTrees):
 
     @property
     def columns(self) -> Sequence[str]:
-        """The heads and their relations."""
+        """The columns with the heads and their relations."""
         return self.column, self.relations
 
-    def _written(self, columns: Columns) -> list[Tree]:
+    def _unshaped(self, columns: Columns) -> Iterator[Tree]:
         pairs = zip(columns.lists(self.column), columns.lists(self.relations), strict=True)
-        return [self._tree(heads, relations, columns, row) for row, (heads, relations) in enumerate(pairs)]
-
-    def _tree(self, heads: object, relations: object, columns: Columns, row: int) -> Tree:
-        try:
-            return self._checked(_listed(heads, name=self.column), _listed(relations, name=self.relations))
-        except DataError as error:
-            raise DataError(f"{columns.place(row)}, column {self.column!r}: {error}") from None
+        for row, (heads, relations) in enumerate(pairs):
+            with _located(columns, row, self.column):
+                yield self._checked(_listed(heads, name=self.column), _listed(relations, name=self.relations))
 
     def _checked(self, heads: list[object], relations: list[Any]) -> Tree:
         if len(relations) != len(heads):
-            raise DataError(f"{len(relations)} relations in {self.relations!r} for {len(heads)} heads; expected as many")
+            raise DataError(f"{len(relations)} relations in {self.relations!r} for {len(heads)} heads; expected one per head")
         for word, relation in enumerate(relations, start=1):
             if not isinstance(relation, str):
                 raise DataError(f"word {word} has relation {relation!r} in {self.relations!r}; expected a string")
@@ -156,29 +159,43 @@ class DependencyTrees(ShapedTrees):
 @final
 @dataclass
 class BranchingTrees(Trees):
-    """Binary trees of one `shape` (balanced, left, right) over the words in `column`, for records that have none."""
+    """Binary trees of a fixed shape, for records without trees.
+
+    Args:
+        column: Column with the words.
+        shape: `balanced`, `left` or `right`.
+    """
 
     column: str
     shape: str
 
     def __post_init__(self) -> None:
-        """Check the settings."""
+        """Check the options."""
         _check_shape("shape", self.shape)
 
     def _read(self, columns: Columns) -> list[Tree]:
         return [branching(n, shape=self.shape) for n in columns.strings(self.column).codes.lengths.tolist()]
 
 
+@contextmanager
+def _located(columns: Columns, row: int, name: str) -> Iterator[None]:
+    """Add the record and the column to the message of a DataError."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{columns.place(row)}, column {name!r}: {error}") from None
+
+
 def _check_single(columns: Columns, name: str) -> None:
     kind = columns.arrow(name).type
     if len(columns) and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        raise DataError(f"{columns.place(0)}: column {name!r} holds lists; expected a string a record")
+        raise DataError(f"{columns.place(0)}: column {name!r} contains lists; expected one string per record")
 
 
-def _listed(given: object, *, name: str) -> list[Any]:
-    if not isinstance(given, list):
-        raise DataError(f"{name!r} is {given!r}; expected a list, with a value for each word")
-    return given
+def _listed(value: object, *, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise DataError(f"{name!r} is {value!r}; expected a list with one value per word")
+    return value
 
 
 def _check_shape(name: str, value: str | None) -> None:
@@ -187,7 +204,7 @@ def _check_shape(name: str, value: str | None) -> None:
 
 
 def _parsed(text: str) -> Tree | str | None:
-    """Return the one tree in `text`, what is wrong with it, or None where it is empty."""
+    """Return the only tree in `text`, an error message, or None for an empty text."""
     faults: list[str] = []
     trees = [found.tree for found in parse_trees(text, fault=lambda line, what: faults.append(what))]
     if faults:

@@ -1,1 +1,1 @@
-"""Trees over words: their shapes, and the notations that they come in."""
+"""Trees over words, their notations and changes of their shape."""

@@ -1,7 +1,7 @@
-"""Trees as brackets: `(S (NP (DT the) (NN cat)) (VP (VBZ sleeps)))`, over as many lines as one likes.
+"""Read and write bracketed trees such as `(S (NP (DT the) (NN cat)) (VP (VBZ sleeps)))`, which may span several lines.
 
-`(NN cat)` is a leaf with a label. Words side by side, `(NP the cat)`, are leaves without labels, and so is `(_ cat)`. A bracket
-that holds others may lack its label: `( (S …))`. Parsing keeps a stack of its own, so trees may be of any depth.
+`(NN cat)` is a leaf with a label. The words of `(NP the cat)` are leaves without labels, and so is `(_ cat)`. A bracket that
+contains others may have no label: `( (S …))`. The parser does not recurse, so trees may have any depth.
 """
 
 import re
@@ -18,22 +18,22 @@ UNLABELLED = "_"
 _ROUND = {"(": "-LRB-", ")": "-RRB-"}
 
 Fault: TypeAlias = Callable[[int, str], None]
-"""Told the line of what is wrong (from 1), and what."""
+"""Called with the line of a mistake (from 1) and its description."""
 
 
 @final
 @dataclass(frozen=True)
 class BracketedTree:
-    """A tree, and the words at its leaves as they stand in the text."""
+    """A tree with the words of its leaves."""
 
     tree: Tree
     words: list[str]
     line: int
-    """Where it begins, from 1."""
+    """The line where it starts, from 1."""
 
 
 def parse_trees(text: str, *, fault: Fault) -> Iterator[BracketedTree]:
-    """Yield the trees in `text`, in order; what is wrong goes to `fault`, and the tree that has it is left out."""
+    """Yield the trees in `text`; mistakes are passed to `fault`, and trees with mistakes are skipped."""
     parser = _Parser(fault)
     line = 1
     for token in _TOKEN.findall(text):
@@ -45,10 +45,10 @@ def parse_trees(text: str, *, fault: Fault) -> Iterator[BracketedTree]:
 
 
 def to_brackets(tree: Tree, words: Sequence[str]) -> str:
-    """Return `tree` on one line, round brackets of its words and labels written `-LRB-` and `-RRB-`.
+    """Write `tree` on one line, with `-LRB-` and `-RRB-` for brackets in words and labels.
 
-    Nodes that binarisation put in have an `@` before their label. A leaf without a label that could not be told from one is
-    `(_ word)`.
+    Nodes added by binarisation have an `@` before their label. A leaf without a label is written `(_ word)` if the bare word
+    could be read as a label.
     """
     texts: list[str] = []
     for node, (label, below) in enumerate(zip(tree.labels, tree.children, strict=True)):
@@ -76,12 +76,12 @@ class _Opened:
     line: int
     label: str | None = None
     word: str | None = None
-    """A word that is all it holds so far: the bracket is its leaf, unless more follows."""
+    """The only word read so far: the bracket becomes its leaf unless more children follow."""
     children: list[int] = field(default_factory=list)
 
 
 class _Builder:
-    """Numbers nodes as their brackets close, which is their post-order."""
+    """Numbers nodes when their brackets close, which is post-order."""
 
     def __init__(self) -> None:
         self.parents: list[int] = []
@@ -115,7 +115,7 @@ class _Builder:
 
 
 class _Parser:
-    """Reads bracket after bracket."""
+    """Builds trees token by token."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -130,7 +130,7 @@ class _Parser:
         if token == "(":
             self._open(line)
         elif not self.opened:
-            self.fault(line, f"{token!r} stands outside all brackets; expected a tree, as (S (NP she) (VP sleeps))")
+            self.fault(line, f"{token!r} is outside all brackets; expected a tree, as in (S (NP she) (VP sleeps))")
         elif token == ")":
             return self._close()
         elif follows_opening:
@@ -140,7 +140,7 @@ class _Parser:
         return None
 
     def end(self) -> None:
-        """Tell what the text leaves open."""
+        """Report brackets that are still open at the end of the text."""
         if self.opened:
             self.fault(self.opened[0].line, f"{len(self.opened)} bracket(s), the first opened here, are never closed")
 
@@ -160,7 +160,7 @@ class _Parser:
             node.word = word
 
     def _settle_word(self, node: _Opened) -> None:
-        """Make a leaf of its own of a word that turns out to be one of several children."""
+        """Turn the word of a bracket into a separate leaf, because more children follow."""
         if node.word is not None:
             node.children.append(self.builder.add_leaf(node.word, label=""))
             node.word = None
@@ -170,7 +170,7 @@ class _Parser:
         label = node.label or ""
         if node.word is None and not node.children:
             self.is_sound = False
-            self.fault(node.line, f"({label}) holds no word; expected a word, or further brackets, after its label")
+            self.fault(node.line, f"({label}) contains no word; expected a word or more brackets after the label")
             return None
         closed = (
             self.builder.add_inner(node.children, label=label)

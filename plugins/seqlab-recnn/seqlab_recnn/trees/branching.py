@@ -1,4 +1,4 @@
-"""Trees for records that come without one: binary, balanced or branching to one side."""
+"""Binary trees for records that have none: balanced, left-branching or right-branching."""
 
 from seqlab.errors import ConfigError
 from seqlab_recnn.trees.tree import Tree, from_children, no_tree
@@ -7,7 +7,7 @@ SHAPES = ("balanced", "left", "right")
 
 
 def branching(n_words: int, *, shape: str) -> Tree:
-    """Return a binary tree without labels over `n_words`: balanced, left (a chain that grows on its left) or right."""
+    """Return an unlabelled binary tree over `n_words`: `balanced`, `left`- or `right`-branching."""
     if shape not in SHAPES:
         raise ConfigError(f"shape is {shape!r}; expected one of {', '.join(SHAPES)}")
     if not n_words:

@@ -1,4 +1,4 @@
-"""Dependency trees as constituents: a word and what depends on it, in their order, below a node of the word's relation."""
+"""Convert dependency trees to constituents: a node for each word that has dependents, above the word and its dependents."""
 
 from collections.abc import Sequence
 
@@ -7,24 +7,23 @@ from seqlab_recnn.trees.tree import Tree, from_children, no_tree
 
 
 def from_heads(heads: Sequence[object], relations: Sequence[str]) -> Tree:
-    """Return the tree of words whose heads are `heads` (from 1; 0 = the root) and their relations to them.
+    """Return the tree of words with the given heads (counted from 1; 0 is the root) and relations to them.
 
-    A word without dependents is a leaf labelled with its relation. One with dependents is a node so labelled; among its
-    children, in the order of words, it is itself a leaf labelled `head`. Several roots come below a node without a label. The
-    words below a node of a crossing (non-projective) tree may leave gaps.
+    A word without dependents is a leaf labelled with its relation. A word with dependents becomes an inner node with that
+    label; its children are its dependents and, at its own position, a leaf labelled `head`. Several roots get a common parent
+    without a label. In non-projective trees, the words below a node may have gaps.
 
-    Raises: DataError where a word has no head, or one that is no word, or heads go in a circle.
+    Raises: DataError if a head is missing or not a word, or if there is a cycle.
     """
     if not len(heads):
         return no_tree()
     n_words = len(heads)
     below: list[list[int]] = [[] for _ in range(n_words + 1)]
     for word, head in enumerate(heads):
-        if type(head) is not int or not 0 <= head <= n_words:
+        if type(head) is not int or not 0 <= head <= n_words:  # not isinstance: True is an int as well
             raise DataError(f"word {word + 1} has head {head!r}; expected an integer from 0 to {n_words}")
         below[head].append(word)
-    # Nodes: leaf of word i is i; the constituent of word i, if it has dependents, is n_words + i; above several roots 2 *
-    # n_words.
+    # Node i is the leaf of word i, n_words + i its constituent (if it has dependents), and 2 * n_words the parent of the roots.
     top = [n_words + i if below[i + 1] else i for i in range(n_words)]
     children: list[list[int]] = [[] for _ in range(2 * n_words + 1)]
     for i in range(n_words):
@@ -41,5 +40,5 @@ def from_heads(heads: Sequence[object], relations: Sequence[str]) -> Tree:
         is_made=[False] * (2 * n_words + 1),
     )
     if tree.n_words < n_words:
-        raise DataError(f"the heads {list(heads)} go in a circle; expected each word to hang from the root, 0, in the end")
+        raise DataError(f"the heads {list(heads)} contain a cycle; expected a path from every word to the root (0)")
     return tree

@@ -1,4 +1,4 @@
-"""Which child of a phrase is its head: the table of Collins (1999, appendix A) for the phrases of the Penn Treebank."""
+"""Find the head child of a phrase with the rules of Collins (1999, appendix A) for the Penn Treebank."""
 
 from collections.abc import Sequence
 
@@ -29,14 +29,14 @@ _RIGHT = {
     "WHPP": "IN TO FW",
 }
 HEAD = "head"
-"""The label of the leaf of a word that has dependents."""
+"""The label of a word's own leaf below its constituent, in converted dependency trees."""
 
 
 def find_head(label: str, children: Sequence[str]) -> int:
-    """Return the place of the head among `children`: the first one of the best kind, from the side that the table says.
+    """Return the index of the head among `children`, given their labels and that of their parent.
 
-    A child labelled `head` is the head. Labels are read up to their first `+` or dash. NP is simplified: Collins tells its
-    kinds apart in four rounds.
+    A child labelled `head` is the head. Otherwise the table lists labels in order of priority and the side to search from.
+    Labels are cut at the first `+` or dash. The rule for NP is simplified: Collins searches in four passes.
     """
     plain = [child.partition("+")[0].partition("-")[0] or child for child in children]
     if HEAD in plain:

@@ -1,11 +1,10 @@
-"""What treebanks in the manner of the Penn Treebank write into labels and words, and trees without it."""
+"""Clean trees in the style of the Penn Treebank: functions, indices, traces and escaped words."""
 
 import re
 from collections.abc import Collection
 
 import numpy as np
 
-from seqlab.errors import ConfigError
 from seqlab_recnn.trees.brackets import BracketedTree
 from seqlab_recnn.trees.tree import Tree, from_children
 
@@ -26,22 +25,20 @@ FUNCTIONS = ("keep", "cut")
 
 
 def unescaped(word: str) -> str:
-    r"""Return `word` with the brackets and strokes that a treebank spells otherwise (`-LRB-`, `\/`)."""
+    r"""Return `word` with escaped characters (`-LRB-`, `\/`) restored."""
     return _ESCAPED.sub(lambda found: _ESCAPES[found.group()], word)
 
 
 def without_function(label: str) -> str:
-    """Return `label` up to its first function or index: `NP-SBJ-1` is `NP`. Labels that begin with a dash are left whole."""
+    """Return `label` without functions and indices (`NP-SBJ-1` becomes `NP`); labels that start with a dash are unchanged."""
     return label if label.startswith("-") else _FUNCTION.sub("", label)
 
 
 def cleaned(found: BracketedTree, *, functions: str, roots: Collection[str]) -> BracketedTree | None:
-    """Return the tree without traces and what stood above nothing else, without a root of `roots` that has one child.
+    """Return the tree without traces, nodes above only traces, and roots with one child whose label is in `roots`.
 
-    None where nothing is left. `functions` says what becomes of functions in labels: keep or cut.
+    None if nothing remains. `functions` is `keep` or `cut`.
     """
-    if functions not in FUNCTIONS:
-        raise ConfigError(f"functions is {functions!r}; expected one of {', '.join(FUNCTIONS)}")
     tree = found.tree
     cut = without_function if functions == "cut" else str
     labels = [cut(label) for label in tree.labels]
@@ -60,7 +57,7 @@ def cleaned(found: BracketedTree, *, functions: str, roots: Collection[str]) -> 
 
 
 def _kept(tree: Tree) -> tuple[list[bool], list[list[int]]]:
-    """Return which nodes have a word below them that is no trace, and the children of each that have."""
+    """Return which nodes cover a word other than a trace, and the children of each node that do."""
     kept = [False] * len(tree)
     children: list[list[int]] = []
     for node, below in enumerate(tree.children):

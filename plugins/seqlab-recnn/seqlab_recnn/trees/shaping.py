@@ -1,4 +1,4 @@
-"""Trees made binary, and chains of single children made one node; both can be undone."""
+"""Binarise trees and join chains of single children; both operations can be undone."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -12,14 +12,14 @@ UNARIES = ("keep", "join")
 _JOINT = "+"
 
 HeadFinder: TypeAlias = Callable[[str, Sequence[str]], int]
-"""(label, labels of the children) -> the place of the head among the children."""
+"""(label, labels of the children) -> index of the head among the children."""
 
 
 def binarised(tree: Tree, *, direction: str, find_head: HeadFinder) -> Tree:
-    """Return `tree` with no more than two children below any node; nodes put in are `is_made`.
+    """Return `tree` with at most two children per node; added nodes are marked `is_made`.
 
-    right: a new node takes all children but the first; left: all but the last. head: nodes grow outward from the head that
-    `find_head` tells, first over what follows it, then over what comes before (Collins 1999).
+    `right` puts all children but the first under a new node, `left` all but the last. `head` starts at the head and adds first
+    the children that follow it, then those before it (Collins 1999).
     """
     if direction not in BINARISATIONS:
         raise ConfigError(f"binarize is {direction!r}; expected one of {', '.join(BINARISATIONS)}")
@@ -30,7 +30,8 @@ def binarised(tree: Tree, *, direction: str, find_head: HeadFinder) -> Tree:
     for node in range(len(tree)):
         below, at = children[node], node
         head = find_head(labels[node], [labels[child] for child in below]) if direction == "head" and len(below) > 2 else 0
-        n_right = {"left": 0, "right": len(below), "head": head}[direction]  # first children split off, from the top
+        # From the top, this many nodes split off their first child; the others split off their last.
+        n_right = {"left": 0, "right": len(below), "head": head}[direction]
         while len(below) > 2:
             takes_first = n_right > 0
             kept, below = (below[0], below[1:]) if takes_first else (below[-1], below[:-1])
@@ -46,7 +47,7 @@ def binarised(tree: Tree, *, direction: str, find_head: HeadFinder) -> Tree:
 
 
 def unbinarised(tree: Tree) -> Tree:
-    """Return `tree` without the nodes that binarisation put in."""
+    """Return `tree` without the nodes added by binarisation."""
     children: list[list[int]] = []
     for below in tree.children:
         children.append([kept for child in below for kept in (children[child] if tree.is_made[child] else [child])])
@@ -55,7 +56,7 @@ def unbinarised(tree: Tree) -> Tree:
 
 
 def joined(tree: Tree) -> Tree:
-    r"""Return `tree` with each chain of single children as one node, labelled `S+VP`; a `+` in a label becomes `\+`."""
+    r"""Return `tree` with each chain of single children joined into one node (`S+VP`); a `+` in a label becomes `\+`."""
     labels = [label.replace("\\", "\\\\").replace(_JOINT, f"\\{_JOINT}") for label in tree.labels]
     children = [list(below) for below in tree.children]
     words = tree.words.tolist()
@@ -68,7 +69,7 @@ def joined(tree: Tree) -> Tree:
 
 
 def split(tree: Tree) -> Tree:
-    """Return `tree` with each node that `joined` made as the chain it was."""
+    """Return `tree` with each joined node split into the original chain."""
     children, labels = [list(below) for below in tree.children], list(tree.labels)
     words, is_made = tree.words.tolist(), tree.is_made.tolist()
     for node in range(len(tree)):
@@ -86,7 +87,7 @@ def split(tree: Tree) -> Tree:
 
 
 def _parts(label: str) -> list[str]:
-    """Return what stands between the `+` of `label` that are not escaped."""
+    """Split `label` at each `+` that is not escaped."""
     parts, is_escaped = [""], False
     for character in label:
         if character == _JOINT and not is_escaped:

@@ -1,4 +1,4 @@
-"""`Tree`: nodes in post-order, each with its parent; the leaves stand for words."""
+"""`Tree`: nodes in post-order with their parents; leaves are words."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,19 +12,21 @@ from jaxtyping import Bool, Int
 @final
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """A tree whose nodes are numbered in post-order: children before their parent, in their order; the root comes last.
+    """A tree with nodes numbered in post-order: children in their order, before their parent; the root is last.
 
-    Nothing here recurses, so any depth will do. A tree of no words has no node.
+    No method recurses, so trees may have any depth. A tree without words has no nodes.
+
+    Args:
+        parents: The parent of each node; -1 for the root.
+        words: The word of each leaf; -1 for inner nodes. Each word has one leaf, but crossing trees change the order.
+        labels: The label of each node; empty for nodes without one.
+        is_made: True for nodes added by binarisation, which have the label of their parent.
     """
 
     parents: Int[np.ndarray, " node"]
-    """The node above each; -1 above the root."""
     words: Int[np.ndarray, " node"]
-    """The word that a leaf stands for; -1 for inner nodes. Each word has one leaf, not always in the order of the words."""
     labels: list[str]
-    """Empty for a node without one."""
     is_made: Bool[np.ndarray, " node"]
-    """True: binarisation put the node there; its label is that of the node it stands below."""
 
     def __len__(self) -> int:
         """Return the number of nodes."""
@@ -32,17 +34,17 @@ class Tree:
 
     @property
     def is_leaf(self) -> Bool[np.ndarray, " node"]:
-        """Which nodes are leaves."""
+        """True for leaves."""
         return self.words >= 0
 
     @property
     def n_words(self) -> int:
-        """Number of leaves."""
+        """The number of leaves."""
         return int(self.is_leaf.sum())
 
     @cached_property
     def children(self) -> list[list[int]]:
-        """The children of each node, in their order."""
+        """The children of each node, in order."""
         found: list[list[int]] = [[] for _ in self.labels]
         for node, parent in enumerate(self.parents[:-1].tolist()):
             found[parent].append(node)
@@ -50,7 +52,7 @@ class Tree:
 
     @cached_property
     def heights(self) -> Int[np.ndarray, " node"]:
-        """Steps down from each node to the farthest leaf below it."""
+        """The number of edges from each node down to its farthest leaf."""
         heights = [0] * len(self)
         for node, parent in enumerate(self.parents[:-1].tolist()):
             heights[parent] = max(heights[parent], heights[node] + 1)
@@ -58,7 +60,7 @@ class Tree:
 
     @cached_property
     def depths(self) -> Int[np.ndarray, " node"]:
-        """Steps up from each node to the root."""
+        """The number of edges from each node up to the root."""
         depths = [0] * len(self)
         for node, parent in zip(range(len(self) - 2, -1, -1), self.parents[-2::-1].tolist(), strict=True):
             depths[node] = depths[parent] + 1
@@ -66,7 +68,7 @@ class Tree:
 
     @cached_property
     def spans(self) -> Int[np.ndarray, "node 2"]:
-        """First word below each node and the one after the last; a node of a crossing tree may skip some between."""
+        """The first word below each node and the one after the last; in crossing trees some in between may be missing."""
         starts = np.where(self.is_leaf, self.words, len(self)).tolist()
         ends = (self.words + 1).tolist()
         for node, parent in enumerate(self.parents[:-1].tolist()):
@@ -76,15 +78,15 @@ class Tree:
 
     @property
     def rules(self) -> list[str]:
-        """The production of each inner node, as `S -> NP VP`; empty for leaves."""
+        """The production of each inner node, such as `S -> NP VP`; empty for leaves."""
         labels = self.labels
         pairs = zip(labels, self.children, strict=True)
         return [f"{label} -> {' '.join(labels[child] for child in below)}" if below else "" for label, below in pairs]
 
     @property
     def shapes(self) -> list[str]:
-        """What each inner node is made of, as `word phrase`, whatever the labels; `made` before it where binarisation put the
-        node there; empty for leaves.
+        """The kinds of each inner node's children, such as `word phrase`, preceded by `made` if binarisation added the node;
+        empty for leaves.
         """
         kinds = ["word" if is_leaf else "phrase" for is_leaf in self.is_leaf.tolist()]
         rows = zip(self.is_made.tolist(), self.children, strict=True)
@@ -94,7 +96,7 @@ class Tree:
 def from_children(
     children: Sequence[Sequence[int]], *, root: int, words: Sequence[int], labels: Sequence[str], is_made: Sequence[bool]
 ) -> Tree:
-    """Return the tree below `root` of nodes numbered in any order."""
+    """Return the tree below `root`, given the nodes in any order."""
     order = list(_post_order(children, root))
     number = {node: i for i, node in enumerate(order)}
     parents = np.full(len(order), -1, dtype=np.int64)
