@@ -24,16 +24,14 @@ class Jobs:
     def running(self) -> Iterator[None]:
         """Name the job, where it is one of a sweep, in the error of a mistake that it meets."""
         from hydra.core.hydra_config import HydraConfig
-        from hydra.errors import HydraException
         from hydra.types import RunMode
-        from omegaconf.errors import OmegaConfBaseException
 
-        from seqlab.config.mistakes import explain
+        from seqlab.config.mistakes import HYDRA_ERRORS, explain
 
         hydra = HydraConfig.get()
         try:
             yield
-        except (SeqlabError, HydraException, OmegaConfBaseException) as error:
+        except (SeqlabError, *HYDRA_ERRORS) as error:
             if hydra.mode != RunMode.MULTIRUN:
                 raise
             given = {word.lower() for word in self._words}  # Hydra spells true as True

@@ -4,13 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from seqlab import __version__
 from seqlab.cli import compare, data, describe, encode, evaluate, inspect, plugins, predict, report, reproduce, search, train
 from seqlab.cli.process import keep_freed_memory
 from seqlab.config.plugins.commands import commands_of_plugins
-from seqlab.errors import SeqlabError
+from seqlab.errors import SeqlabError, did_you_mean
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130
@@ -48,9 +47,8 @@ def _check_command(words: Sequence[str], parser: argparse.ArgumentParser) -> Non
     """Raise SeqlabError, with the nearest one there is, for a word that is no command."""
     known = [name for action in parser._actions for name in action.choices or () if action.dest == "command"]
     if words and not words[0].startswith("-") and words[0] not in known:
-        nearest = get_close_matches(words[0], known, n=1)
-        guess = f"; did you mean {nearest[0]}?" if nearest else ";"
-        raise SeqlabError(f"{words[0]}: there is no such command{guess} there are {', '.join(known)}")
+        hint = did_you_mean(words[0], known)
+        raise SeqlabError(f"{words[0]}: there is no such command{hint}; there are {', '.join(known)}")
 
 
 def _be_patient() -> None:

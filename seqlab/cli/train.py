@@ -4,11 +4,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqlab.config.overrides import Typed
+    from seqlab.config.overrides import Overrides
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """With this set Hydra hands its errors on, instead of printing them and leaving; a user who sets it wants tracebacks."""
@@ -39,19 +39,14 @@ def add_parser(commands: Any) -> None:
 def run(words: Sequence[str]) -> int:
     """Run Hydra with `words`, its errors told in one line."""
     import hydra
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
     from seqlab.cli.jobs import Jobs, processes_of
     from seqlab.config.compose import register_search_path
-    from seqlab.config.data_defaults import with_suited
-    from seqlab.config.mistakes import check_overrides, explain
-    from seqlab.config.open_mappings import opened
-    from seqlab.config.overrides import typed_in
+    from seqlab.config.mistakes import explaining
+    from seqlab.config.overrides import Overrides
     from seqlab.config.paths import config_dir
 
-    check_overrides(words)
-    typed = typed_in(opened(with_suited(words)))
+    typed = Overrides.parse(words)
     jobs = Jobs(typed.words)
 
     program = sys.argv[0]
@@ -65,12 +60,11 @@ def run(words: Sequence[str]) -> int:
     wants_traceback = FULL_ERROR in os.environ
     os.environ[FULL_ERROR] = "1"
     try:
-        with nullcontext() if wants_traceback else jobs.of_hydra():
+        with ExitStack() as stack:
+            if not wants_traceback:
+                stack.enter_context(explaining(words))
+                stack.enter_context(jobs.of_hydra())
             hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)()
-    except (HydraException, OmegaConfBaseException) as error:
-        if wants_traceback:
-            raise
-        raise explain(error, list(words)) from error
     finally:
         if not wants_traceback:
             os.environ.pop(FULL_ERROR, None)
@@ -82,7 +76,7 @@ def _flags_first(words: Sequence[str]) -> list[str]:
     return sorted(words, key=lambda word: word not in ("-m", "--multirun"))
 
 
-def _train(config: Any, *, typed: "Typed") -> float | None:
+def _train(config: Any, *, typed: "Overrides") -> float | None:
     from seqlab.cli.jobs import is_first_process
     from seqlab.cli.repeats import print_repeats
     from seqlab.cli.results import print_run

@@ -1,12 +1,11 @@
 """Options written in a config, held against the class or function that takes them."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, get_args
 
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, did_you_mean
 
 UNKNOWN = object()
 """Stands for a value that is not known yet, such as an interpolation: it is of any kind."""
@@ -25,10 +24,8 @@ def check_arguments(
     unknown = [] if takes_any else [name for name in arguments if name not in parameters]
     options = [name for name in parameters if name not in given]
     for name in unknown:
-        near = difflib.get_close_matches(name, options, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         takes = f"it takes {', '.join(options)}" if options else f"it takes none; `~{path}.{name}` leaves it out"
-        raise ConfigError(f"{path}.{name} is not an option of {name_of(factory)}{hint} ({takes})")
+        raise ConfigError(f"{path}.{name} is not an option of {name_of(factory)}{did_you_mean(name, options)} ({takes})")
     for name, value in arguments.items():
         if name in parameters:
             check_value(value, parameters[name].annotation, path=f"{path}.{name}".lstrip("."))

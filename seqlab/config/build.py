@@ -1,6 +1,5 @@
 """Build what a config describes: the only caller of Hydra's `instantiate`."""
 
-import difflib
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from seqlab.config.arguments import check_arguments, name_of
 from seqlab.config.imports import described, failure_of_import, module_path
 from seqlab.config.moved_targets import current_target
 from seqlab.config.plugins import discover, providers
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, did_you_mean
 
 
 @cache
@@ -107,8 +106,8 @@ def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..
         target = current_target(target)
     if not isinstance(target, str) or target not in targets:
         raise ConfigError(
-            f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here;"
-            f" {_where_it_may_be(str(target), targets)}"
+            f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here"
+            f"{_where_it_may_be(str(target), targets)}"
         )
     try:
         located = instantiate({"_target_": target, "_partial_": True})
@@ -124,9 +123,8 @@ def _where_it_may_be(target: str, targets: frozenset[str]) -> str:
     package = target.partition(".")[0]
     unused = next((one for one in discover().left_out if one.package == package), None)
     if unused is not None:
-        return str(unused)
-    near = difflib.get_close_matches(target, targets, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else "install the plugin that brings it"
+        return f"; {unused}"
+    return did_you_mean(target, targets, n=3) or "; install the plugin that brings it"
 
 
 def _why_not_there(target: str, error: BaseException) -> str:

@@ -12,7 +12,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from seqlab.config.data_defaults import with_suited
+from seqlab.config.data_defaults import add_data_defaults
 from seqlab.config.paths import config_dir
 from seqlab.config.plugins import providers
 
@@ -43,7 +43,7 @@ def compose(overrides: Sequence[str], *, config_name: str = "train") -> DictConf
     register_search_path()
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-        config = hydra_compose(config_name, overrides=with_suited(overrides), return_hydra_config=True)
+        config = hydra_compose(config_name, overrides=add_data_defaults(overrides), return_hydra_config=True)
         run_dir = config.hydra.run.dir
     with open_dict(config):
         config.pop("hydra")

@@ -3,43 +3,44 @@
 Such a class may lie in a bare Python file of the working folder, which is imported for this and for nothing else.
 """
 
-import difflib
 import inspect
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import invalidate_caches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqlab.config.build import known_targets
 from seqlab.config.compose import MODEL_KEYS
 from seqlab.config.imports import failure_of_import, module_path
-from seqlab.config.overrides import Typed
-from seqlab.config.plugins import targets_in
+from seqlab.config.overrides import Overrides
 from seqlab.config.roles import LOADABLE, Role, role_at
-from seqlab.errors import ConfigError
+from seqlab.config.tree import parts, targets_in
+from seqlab.errors import ConfigError, did_you_mean
 
 log = logging.getLogger(__name__)
 
 
-def admit(config: DictConfig, typed: Typed) -> frozenset[str]:
+def admit(config: DictConfig, typed: Overrides) -> frozenset[str]:
     """Return what a run of `config` may build: the targets of config files, and those that the user typed for a part.
 
     Where a class was typed, what the option that it replaces had set is left out of `config`, but for what the class needs.
 
     Raises: ConfigError for a class that is not there, cannot be imported, or is none of the role of its place.
     """
-    places = [
-        (path, node, role) for path, node in _nodes(config, "") if (role := role_at(path)) and _target(node) in typed.targets
+    named = [
+        (path, node["_target_"], role)
+        for path, node in parts(OmegaConf.to_container(config, resolve=False))
+        if node["_target_"] in typed.targets and (role := role_at(path))
     ]
-    for path, node, role in places:
-        found = named_class(_target(node), said=f"{path}._target_", role=role)
-        _keep_what_it_needs(node, found, path=path, typed=typed)
-    return known_targets() | {_target(node) for _, node, _ in places}
+    for path, target, role in named:
+        found = named_class(target, said=f"{path}._target_", role=role)
+        _keep_what_it_needs(OmegaConf.select(config, path), found, path=path, typed=typed)
+    return known_targets() | {target for _, target, _ in named}
 
 
 def own_classes(settings: Mapping[str, Any], targets: frozenset[str]) -> list[str]:
@@ -81,8 +82,8 @@ def named_class(target: str, *, said: str, role: Role) -> type:
     found = getattr(module, name, None)
     fitting = [key for key, value in vars(module).items() if _is_own(value, module_name) and role.fits(value)]
     if found is None:
-        near = difflib.get_close_matches(name, fitting or list(vars(module)), n=1)
-        raise ConfigError(f"{said} is {target!r}, but {module_name} has no {name}{_did_you_mean(near)}{_listed(fitting)}")
+        hint = did_you_mean(name, fitting or vars(module))
+        raise ConfigError(f"{said} is {target!r}, but {module_name} has no {name}{hint}{_listed(fitting)}")
     if not role.fits(found) and not (role.is_open and isinstance(found, type) and own_file(target)):
         raise ConfigError(f"{said} is {target!r}, which is no subclass of {role.name}{_listed(fitting)}; derive it from that")
     if inspect.isabstract(found):
@@ -101,9 +102,8 @@ def _module(name: str, *, said: str, target: str) -> ModuleType:
     origin = module_path(top)
     if origin is None:
         files = [path.stem for path in Path.cwd().glob("*.py")]
-        near = [found + target.removeprefix(top) for found in difflib.get_close_matches(top, files, n=1)]
         where = f"there is no {top}.py in {Path.cwd()}, nor an installed package {top}"
-        raise ConfigError(f"{said} is {target!r}, but {where}{_did_you_mean(near)}")
+        raise ConfigError(f"{said} is {target!r}, but {where}{did_you_mean(top, files)}")
     if own is not None and not (Path(origin).is_absolute() and Path(origin).resolve().is_relative_to(Path.cwd().resolve())):
         raise ConfigError(f"{said} is {target!r}, but the name {top} belongs to {origin}; rename {own}")
     failure = failure_of_import(name)
@@ -130,26 +130,7 @@ def _listed(fitting: Sequence[str]) -> str:
     return f"; the file has {', '.join(fitting)}" if fitting else ""
 
 
-def _did_you_mean(near: Sequence[str]) -> str:
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def _nodes(node: DictConfig, path: str) -> Iterator[tuple[str, DictConfig]]:
-    """Yield each mapping of a config that has a `_target_`, with its place; interpolations are not followed."""
-    for key in map(str, node):
-        child = node._get_node(key)
-        if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation() and not child._is_missing():
-            place = f"{path}.{key}".lstrip(".")
-            if "_target_" in child:
-                yield place, child
-            yield from _nodes(child, place)
-
-
-def _target(node: DictConfig) -> str:
-    return str(node["_target_"])
-
-
-def _keep_what_it_needs(node: DictConfig, found: type, *, path: str, typed: Typed) -> None:
+def _keep_what_it_needs(node: DictConfig, found: type, *, path: str, typed: Overrides) -> None:
     """Leave out what nobody typed and `found` does not take, or has a default of its own for; say what goes and what stays."""
     parameters = inspect.signature(found).parameters.values()
     needed = {p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}

@@ -1,6 +1,5 @@
 """What training starts from: data read, settings left to the data settled, fields fitted, the model built."""
 
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from seqlab.data.multitask.head_assignment import Claims, claims_of
 from seqlab.data.multitask.joined import Split
 from seqlab.data.pairs import SECOND
 from seqlab.data.schemes import detect_scheme
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import ConfigError, DataError, did_you_mean
 from seqlab.heads import Head
 from seqlab.metrics.flat_scores import flat_scores
 from seqlab.model.labeler import Labeler, build_labeler
@@ -178,6 +177,4 @@ def check_metric(name: str, known: Sequence[str], *, said: str) -> None:
     Raises: ConfigError.
     """
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"{said} is {name!r}, which nothing logs{hint}; there are {', '.join(known)}")
+        raise ConfigError(f"{said} is {name!r}, which nothing logs{did_you_mean(name, known)}; there are {', '.join(known)}")

@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.errors import HydraException
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import compose, plain
-from seqlab.config.mistakes import check_overrides, explain
-from seqlab.config.open_mappings import opened
-from seqlab.config.overrides import Typed, typed_in
+from seqlab.config.mistakes import explaining
+from seqlab.config.overrides import Overrides
 from seqlab.config.user_classes import admit, own_classes
 from seqlab.data.multitask.data_sets import turns_of
 from seqlab.data.multitask.joined import Split
@@ -58,28 +55,20 @@ def train(overrides: Sequence[str]) -> Run:
 
     Raises: SeqlabError for anything that the overrides or the data have wrong.
     """
-    if isinstance(overrides, str):
-        raise ConfigError(f"overrides is {overrides!r}; expected a list of them: [{overrides!r}]")
-    check_overrides(overrides)
-    typed = typed_in(opened(overrides))
-    try:
+    typed = Overrides.parse(overrides)
+    with explaining(overrides):
         return run(compose(typed.words), typed=typed)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise explain(error, overrides) from error
 
 
 def untrained(overrides: Sequence[str]) -> Labeler:
     """Return the labeler that training would start from, its fields fitted on the training data."""
-    check_overrides(overrides)
-    typed = typed_in(opened(overrides))
-    try:
+    typed = Overrides.parse(overrides)
+    with explaining(overrides):
         config = compose(typed.words)
         return prepare(config, targets=admit(config, typed)).labeler
-    except (HydraException, OmegaConfBaseException) as error:
-        raise explain(error, overrides) from error
 
 
-def run(config: DictConfig, *, typed: Typed) -> Run:
+def run(config: DictConfig, *, typed: Overrides) -> Run:
     """Train, score and save as `config` says, as often as it says.
 
     `typed` is what the user himself wrote of it, and may name classes of his own.
@@ -93,7 +82,7 @@ def run(config: DictConfig, *, typed: Typed) -> Run:
     return run_once(config, typed=typed)
 
 
-def _repeated(config: DictConfig, *, typed: Typed) -> Run:
+def _repeated(config: DictConfig, *, typed: Overrides) -> Run:
     folder = Path(config.paths.run_dir)
     try:
         repeats = repeat(config, typed=typed, run=run_once)
@@ -110,7 +99,7 @@ def _repeated(config: DictConfig, *, typed: Typed) -> Run:
     return Run(folder, folder / repeats["best"] / "model", nested(means), monitored, own, repeats)
 
 
-def run_once(config: DictConfig, *, typed: Typed) -> Run:
+def run_once(config: DictConfig, *, typed: Overrides) -> Run:
     """Train, score and save once."""
     _silence_lightning()
     targets = admit(config, typed)

@@ -96,7 +96,7 @@ def test_a_mistyped_target_is_told_with_the_nearest() -> None:
 
 
 def test_an_unknown_argument_is_told_with_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"part\.out_feature is not an option of Linear; did you mean 'out_features'\?"):
+    with pytest.raises(ConfigError, match=r"part\.out_feature is not an option of Linear; did you mean out_features\?"):
         built({"_target_": LINEAR, "in_features": 2, "out_feature": 3})
     with pytest.raises(ConfigError, match=r"part\.colour is not an option of Linear \(it takes in_features, "):
         built({"_target_": LINEAR, "_partial_": True, "colour": 3})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqlab.config.mistakes import check_choices, check_together
+from seqlab.config.overrides import Overrides
 from seqlab.errors import ConfigError, SeqlabError
 from seqlab.testing.runs import train_small, write_corpus
 from seqlab.training.train import train, untrained
@@ -59,16 +59,16 @@ def test_two_mistyped_keys_are_told_one_by_one() -> None:
     ],
 )
 def test_a_value_that_names_no_option_is_told_with_the_list(override: str, message: str) -> None:
-    for start in (train, untrained, check_choices):
+    for start in (train, untrained, Overrides.parse):
         with pytest.raises(ConfigError, match=message):
             start([override])
 
 
 @pytest.mark.parametrize(
-    "override", ["encoder=lstm", "head=[crf,softmax]", "encoder={width: 3}", "seed=3", "~regularizer", "-m"]
+    "override", ["encoder=lstm", "head=[crf,sequence]", "encoder={width: 3}", "seed=3", "~regularizer", "-m"]
 )
 def test_values_that_name_options_and_those_of_keys_are_let_through(override: str) -> None:
-    check_choices([override])
+    Overrides.parse([override])
 
 
 @pytest.mark.parametrize("override", ["encoder.width", "encoder.width=[", "a=b=c{"])
@@ -133,16 +133,17 @@ def test_a_value_that_cannot_work_is_told_as_a_mistake(data: Path, tmp_path: Pat
     [
         ("head=[sequence,multilabel]", r"head=\[sequence,multilabel\]: sequence and multilabel are both named label"),
         ("head=[crf,softmax]", r"crf and softmax are both named tags, so only one can be there; choose one"),
+        ("head=[crf],[crf,softmax]", r"head=\[crf\],\[crf,softmax\]: crf and softmax are both named tags"),
         ("embedding=[words,char_cnn,words]", r"words and words are both named words"),
     ],
 )
 def test_options_of_one_name_are_not_chosen_together(override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        check_together(["seed=1", override])
+        Overrides.parse(["seed=1", override])
 
 
 def test_options_of_other_names_are_chosen_together() -> None:
-    check_together(["head=[crf,sequence]", "embedding=[words, char_cnn]", "head=crf", "embedding=[]"])
+    Overrides.parse(["head=[crf,sequence]", "embedding=[words, char_cnn]", "head=crf", "embedding=[]"])
 
 
 def test_keys_are_those_of_the_chosen_options() -> None:

@@ -12,8 +12,8 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seqlab.config.build import known_targets
-from seqlab.config.data_defaults import without_suited
-from seqlab.config.overrides import typed_in
+from seqlab.config.data_defaults import remove_data_defaults
+from seqlab.config.overrides import Overrides
 from seqlab.errors import ConfigError
 
 Value: TypeAlias = str | int | float | bool | None
@@ -57,7 +57,7 @@ def read_space(params: Mapping[str, Any], arguments: Sequence[str], *, loader: C
     _check_targets(lines)
     searched = parser.parse_overrides(lines)
     overrides = parser.parse_overrides(list(arguments))
-    n_typed = len(without_suited(arguments))
+    n_typed = len(remove_data_defaults(arguments))
     keys = {one.key_or_group for one in searched}
     suited = [one for one in overrides[n_typed:] if one.key_or_group not in keys]
     found = {_place(one): one for one in [*searched, *overrides[:n_typed], *suited]}
@@ -88,7 +88,7 @@ def described(distribution: BaseDistribution) -> dict[str, Any]:
 
 def _check_targets(lines: Sequence[str]) -> None:
     """Refuse classes that no config file describes: a trial takes them for typed, and would import them."""
-    strangers = sorted(typed_in(lines).targets - known_targets())
+    strangers = sorted(Overrides.parse(lines).targets - known_targets())
     if strangers:
         raise ConfigError(
             f"hydra.sweeper.params names {strangers[0]}, which no installed plugin brings; type it as an override, beside or"

@@ -4,7 +4,6 @@ Nothing here imports a plugin: a package is found by its spec, and is run only w
 A plugin that cannot be used is left out and told of; it takes down nothing but what asks for it.
 """
 
-import difflib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from seqlab.config.plugins.conflicts import clashes
 from seqlab.config.plugins.entry_points import entry_points_found
 from seqlab.config.plugins.inspection import WITHOUT, built_in, examined, left_out, names_to_leave_out
 from seqlab.config.plugins.plugin import LeftOut, Plugin
+from seqlab.errors import did_you_mean
 
 log = logging.getLogger(__name__)
 ENTRY_POINT_GROUP = "seqlab.plugins"
@@ -52,10 +52,8 @@ class Discovery:
         """Yield a line for each name in `SEQLAB_WITHOUT` that no plugin has."""
         names = [one.name for one in (*self.plugins, *self.left_out)]
         for name in self.unknown_names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?; " if near else ""
             there = f"installed: {', '.join(sorted(names))}" if names else "no plugin is installed"
-            yield f"{WITHOUT} names {name!r}, which is no plugin that could be left out; {hint}{there}"
+            yield f"{WITHOUT} names {name!r}, which is not an installed plugin{did_you_mean(name, names)}; {there}"
 
 
 def providers() -> tuple[Plugin, ...]:

@@ -1,6 +1,6 @@
 """A provider of options: what it is called, where it lies, what its config files say."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from seqlab.config.tree import targets_in
 from seqlab.errors import PluginError
 
 
@@ -94,14 +95,3 @@ def _read(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, Mapping | None):
         raise PluginError(f"{path}: holds a {type(content).__name__}; expected the keys of a config; mend what it is part of")
     return content or {}
-
-
-def targets_in(node: object) -> Iterable[str]:
-    """Yield every `_target_` in a config of plain values, at any depth."""
-    if isinstance(node, Mapping):
-        if isinstance(node.get("_target_"), str):
-            yield node["_target_"]
-        node = list(node.values())
-    if isinstance(node, list):
-        for child in node:
-            yield from targets_in(child)

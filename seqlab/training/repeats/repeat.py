@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.config.compose import plain
-from seqlab.config.overrides import Typed
+from seqlab.config.overrides import Overrides
 from seqlab.config.settings import check_repeat, check_settings
 from seqlab.errors import ConfigError
 from seqlab.runs.run import CONFIG, METRICS
@@ -32,7 +32,7 @@ def is_repeated(config: DictConfig) -> bool:
     return config.repeat.seeds is not None or config.repeat.folds is not None
 
 
-def repeat(config: DictConfig, *, typed: Typed, run: Runner) -> Mapping[str, Any]:
+def repeat(config: DictConfig, *, typed: Overrides, run: Runner) -> Mapping[str, Any]:
     """Run each repetition that is not there yet with `run`, and return what `repeats.json` then says.
 
     Raises: ConfigError for numbers out of range, and where a repetition that is there is of another config; the folder is then

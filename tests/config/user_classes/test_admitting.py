@@ -9,13 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import compose, plain
-from seqlab.config.overrides import NOTHING, Typed, typed_in
+from seqlab.config.overrides import Overrides
 from seqlab.config.user_classes import admit, allowed
 from seqlab.errors import ConfigError
 
 
-def composed(*words: str) -> tuple[DictConfig, Typed]:
-    typed = typed_in(words)
+def composed(*words: str) -> tuple[DictConfig, Overrides]:
+    typed = Overrides.parse(words)
     return compose(["paths.run_dir=.", *typed.words]), typed
 
 
@@ -48,7 +48,7 @@ def test_what_the_class_needs_stays_and_the_rest_is_left_out(folder: Path, caplo
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("encoder.widht=3", r"encoder\.widht is not an option of MyEncoder; did you mean 'width'\? \(it takes width, n_layers"),
+        ("encoder.widht=3", r"encoder\.widht is not an option of MyEncoder; did you mean width\? \(it takes width, n_layers"),
         ("encoder.depth=3", r"encoder\.depth is not an option of MyEncoder"),
         ("encoder.cell.forget_bias=3", r"encoder\.cell is not an option of MyEncoder"),
     ],
@@ -103,7 +103,7 @@ def test_a_class_of_an_installed_package_may_be_named_too(folder: Path) -> None:
     [
         (
             "encoder._target_=my_fle.MyEncoder",
-            r"no my_fle\.py in .*/here, nor an .* my_fle; did you mean my_file\.MyEncoder\?",
+            r"no my_fle\.py in .*/here, nor an .* my_fle; did you mean my_file\?",
         ),
         ("encoder._target_=zzzzzz.MyEncoder", r"there is no zzzzzz\.py in .*/here, nor an installed package zzzzzz$"),
         ("encoder._target_=my_file.MyEncodr", r"my_file has no MyEncodr; did you mean MyEncoder\?; the file has MyEncoder$"),
@@ -160,8 +160,8 @@ def test_a_place_that_takes_no_class_of_ones_own_admits_none(folder: Path) -> No
 
 def test_a_class_that_a_config_names_is_not_imported(folder: Path) -> None:
     config, _ = composed("encoder._target_=my_file.MyEncoder")
-    for typed in (NOTHING, typed_in(["encoder.width=3"]), typed_in(["heads.tags._target_=seqlab.heads.SoftmaxTokenHead"])):
-        targets = admit(config, typed)
+    for words in ([], ["encoder.width=3"], ["heads.tags._target_=seqlab.heads.SoftmaxTokenHead"]):
+        targets = admit(config, Overrides.parse(words))
         with pytest.raises(ConfigError, match=r"'my_file\.MyEncoder', which no config file of seqlab or an installed plugin"):
             build(plain(config.encoder), targets=targets, path="encoder", input_width=3)
     assert not is_imported(folder)

@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.config.arguments import UNKNOWN, check_arguments
 from seqlab.config.build import known_targets, locate
 from seqlab.config.compose import compose
 from seqlab.config.imports import module_path
-from seqlab.config.mistakes import check_choices, explain
-from seqlab.config.plugins import Plugin, providers, targets_in
+from seqlab.config.mistakes import HYDRA_ERRORS, explain
+from seqlab.config.overrides import Overrides
+from seqlab.config.plugins import Plugin, providers
 from seqlab.config.roles import PLACE_OF_GROUP, is_at, role_at
+from seqlab.config.tree import parts, targets_in
 from seqlab.errors import ConfigError
 
 Fault: TypeAlias = tuple[str, bool]
@@ -40,15 +40,15 @@ def _faults(plugin: Plugin, option: str) -> Iterator[Fault]:
         return
     override = f"{'' if group in _groups_of_defaults() else '+'}{group}={name}"
     try:
-        check_choices([override])
+        Overrides.parse([override])
         config = OmegaConf.to_container(compose([override, "paths.run_dir=."]), resolve=False)
     except ConfigError as error:
         yield f"no override can choose it: {error}; give it another name", True
         return
-    except (HydraException, OmegaConfBaseException) as error:
+    except HYDRA_ERRORS as error:
         yield f"it does not compose: {explain(error, [override])}", True
         return
-    nodes = dict(_nodes(config, ""))
+    nodes = dict(parts(config))
     place = PLACE_OF_GROUP.get(group)
     if place and not any(is_at(path, place) or is_at(path, f"{_SEVERAL}.reader") for path in nodes) and not _has_sets(config):
         first = f"; begin {plugin.options()[option]} with `# @package {place[:-2]}`" if place.endswith(".*") else ""
@@ -66,16 +66,6 @@ def _has_sets(config: Any) -> bool:
 def _groups_of_defaults() -> set[str]:
     defaults = providers()[0].contents["train"]["defaults"]
     return {group.removeprefix("optional ") for entry in defaults if isinstance(entry, Mapping) for group in entry}
-
-
-def _nodes(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if isinstance(node, list):
-        node = {str(i): child for i, child in enumerate(node)}
-    if isinstance(node, Mapping):
-        if isinstance(node.get("_target_"), str):
-            yield path, node
-        for key, child in node.items():
-            yield from _nodes(child, f"{path}.{key}".lstrip("."))
 
 
 def _absence(target: str, *, path: str) -> Iterator[Fault]:
