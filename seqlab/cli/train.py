@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from seqlab.config.overrides import Overrides
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-"""With this set Hydra hands its errors on, instead of printing them and leaving; a user who sets it wants tracebacks."""
-DESCRIPTION = """Train a model as conf/train.yaml says, changed by overrides (a Hydra application):
+"""With this set, Hydra raises its errors instead of printing them and exiting. Users who set it want tracebacks."""
+DESCRIPTION = """Train a model as conf/train.yaml and overrides describe (a Hydra application):
 
   seqlab train experiment=wnut17 data.dir=path/to/wnut17
   seqlab train encoder=gru encoder.width=200 optimizer.lr=1e-3
   seqlab train -m encoder=lstm,gru seed=1,2,3      a sweep over all combinations
   seqlab train repeat.seeds=5                      the same run with five seeds: means, spread and intervals
   seqlab train repeat.folds=5                      cross-validation over the training records
-  seqlab train --cfg job                           the config it would run with
+  seqlab train --cfg job                           print the config of the run
   seqlab train --info searchpath                   where options come from
   seqlab train --hydra-help                        all of Hydra's own flags
 """
 
 
 def add_parser(commands: Any) -> None:
-    """Add the command to the help page; `main` hands its words straight to `run`."""
+    """Add the command to the help page; `main` passes its words straight to `run`."""
     parser = commands.add_parser(
         "train",
         help="train a model (a Hydra app: groups, overrides, sweeps)",
@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run Hydra with `words`, its errors told in one line."""
+    """Run Hydra with `words`; its errors become one-line ConfigErrors."""
     import hydra
 
     from seqlab.cli.jobs import Jobs, processes_of
@@ -48,7 +48,6 @@ def run(words: Sequence[str]) -> int:
 
     typed = Overrides.parse(words)
     jobs = Jobs(typed.words)
-
     program = sys.argv[0]
 
     def task(config: Any) -> float | None:
@@ -72,7 +71,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _flags_first(words: Sequence[str]) -> list[str]:
-    """Return `words` with the switch to a sweep in front: argparse refuses it between overrides."""
+    """Return `words` with the flag of a sweep first: argparse refuses it between overrides."""
     return sorted(words, key=lambda word: word not in ("-m", "--multirun"))
 
 

@@ -70,17 +70,14 @@ def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
     kept = [word for word in overrides if not word.startswith("-") and word.lstrip("+~").partition("=")[0] != key]
     keys = _keys_with(kept)
     parent = key.rpartition(".")[0]
-    siblings = sorted({_below(k, parent) for k in keys if not parent or k.startswith(f"{parent}.")})
+    prefix = f"{parent}." if parent else ""
+    siblings = sorted({k.removeprefix(prefix).split(".")[0] for k in keys if k.startswith(prefix)})
     listed = ", ".join(siblings[:N_LISTED]) if siblings else ", ".join(sorted({k.split(".")[0] for k in keys}))
     there_are = f"{parent} has" if siblings and parent else "there are"
     # Last, those that differ in what stands before it, as encoder.width for width, unless they are many.
     same_leaf = [k for k in keys if k != key and k.rpartition(".")[2] == key.rpartition(".")[2]]
     hint = did_you_mean(key, keys) or did_you_mean(key, same_leaf if len(same_leaf) <= 3 else [], cutoff=0)
     return ConfigError(f"{key}: there is no such key{hint}; {there_are} {listed} (to add a new key, write +{key}=…)")
-
-
-def _below(key: str, parent: str) -> str:
-    return key.removeprefix(f"{parent}." if parent else "").split(".")[0]
 
 
 def _keys_with(overrides: Sequence[str]) -> list[str]:

@@ -114,7 +114,7 @@ def test_a_new_plugin_is_written_where_asked(tmp_path: Path, capsys: pytest.Capt
     assert printed[:-2] == sorted(str(path) for path in root.rglob("*") if path.is_file())
     assert printed[-1] == f"next: cd {root} && pip install -e . && pytest"
     assert main(["plugins", "new", "my_encoder", "--kind", "encoder", "--dir", str(tmp_path / "deep")]) == 2
-    assert capsys.readouterr().err == (f"error: {root} is there already; choose another name, or another folder with --dir\n")
+    assert capsys.readouterr().err == (f"error: {root} exists already; choose another name, or another folder with --dir\n")
 
 
 def test_the_kinds_are_those_that_the_template_has() -> None:

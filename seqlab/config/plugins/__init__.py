@@ -1,4 +1,4 @@
-"""What brings options: seqlab itself, and plugins, found by entry point and without importing any of them."""
+"""Providers of options: seqlab itself, and plugins, which are found by entry point without importing them."""
 
 from seqlab.config.plugins.discovery import Discovery, discover, providers
 from seqlab.config.plugins.plugin import Installed, LeftOut, Plugin

@@ -80,7 +80,8 @@ def test_a_name_to_leave_out_that_no_plugin_has_is_told(
     assert plain(compose(["encoder=doubled"]))["encoder"]["factor"] == 2.0
     (record,) = caplog.records
     assert re.search(
-        r"SEQLAB_WITHOUT names 'twise', which is no plugin .*; did you mean twice\?; installed: .*twice", record.message
+        r"SEQLAB_WITHOUT names 'twise', which is not an .* plugin; did you mean twice\?; installed: .*twice",
+        record.message,
     )
 
 

@@ -40,8 +40,7 @@ def test_what_the_class_needs_stays_and_the_rest_is_left_out(folder: Path, caplo
     assert plain(config.encoder) == {"_target_": "my_file.MyEncoder", "width": 300, "n_layers": 2}
     (record,) = caplog.records
     assert record.getMessage() == (
-        "encoder: of the option that MyEncoder replaces, it takes over width=300"
-        " and leaves out window, depth, activation, drop_prob, is_wide"
+        "encoder: of the option it replaces, MyEncoder keeps width=300 and drops window, depth, activation, drop_prob, is_wide"
     )
 
 
@@ -110,9 +109,9 @@ def test_a_class_of_an_installed_package_may_be_named_too(folder: Path) -> None:
         ("encoder._target_=my_file.Encodre", r"my_file has no Encodre; did you mean MyEncoder\?"),
         (
             "encoder._target_=my_file.MyField",
-            r"'my_file\.MyField', which is no subclass of seqlab\.encoders\.Encoder; the file",
+            r"'my_file\.MyField', which is not a subclass of seqlab\.encoders\.Encoder; the file",
         ),
-        ("encoder._target_=my_file.function", r"is 'my_file\.function', which is no subclass of seqlab\.encoders\.Encoder"),
+        ("encoder._target_=my_file.function", r"is 'my_file\.function', which is not a subclass of seqlab\.encoders\.Encoder"),
         (
             "encoder._target_=my_file.Unfinished",
             r"is 'my_file\.Unfinished', which lacks forward, as every seqlab\.",
@@ -121,7 +120,7 @@ def test_a_class_of_an_installed_package_may_be_named_too(folder: Path) -> None:
             "encoder._target_=MyEncoder",
             r"is 'MyEncoder'; expected FILE\.CLASS of a file in this folder, as in my_file\.",
         ),
-        ("encoder._target_=os.system", r"is 'os\.system', which is no subclass of seqlab\.encoders\.Encoder"),
+        ("encoder._target_=os.system", r"is 'os\.system', which is not a subclass of seqlab\.encoders\.Encoder"),
         ("encoder._target_=broken.MyEncoder", r"importing broken fails: .*/here/broken\.py:2: invalid syntax"),
         ("encoder._target_=raising.MyEncoder", r"importing raising fails: .*/here/raising\.py:3: KeyError: 'x'"),
         ("encoder._target_=leaving.MyEncoder", r"importing leaving fails: .*/here/leaving\.py:1: SystemExit: 7"),
@@ -134,8 +133,8 @@ def test_a_class_of_an_installed_package_may_be_named_too(folder: Path) -> None:
             "encoder._target_=pytest.MyEncoder",
             r"the name pytest belongs to /.*/pytest/__init__\.py; rename .*/here/pytest\.py",
         ),
-        ("data.reader._target_=my_file.MyEncoder", r"which is no subclass of seqlab\.data\.readers\.Reader"),
-        ("heads.tags.target._target_=my_file.MyEncoder", r"which is no subclass of seqlab\.data\.fields\.Field"),
+        ("data.reader._target_=my_file.MyEncoder", r"which is not a subclass of seqlab\.data\.readers\.Reader"),
+        ("heads.tags.target._target_=my_file.MyEncoder", r"which is not a subclass of seqlab\.data\.fields\.Field"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told_in_one_line(folder: Path, word: str, message: str) -> None:
@@ -171,7 +170,7 @@ def test_allowing_takes_names_of_parts_only(folder: Path) -> None:
     names = ["my_file.MyEncoder", "my_file.MyReader", "my_file.MyField", "my_file.Strategy", "torch.nn.GELU"]
     assert allowed(names) == set(names)
     for name in ("subprocess.Popen", "my_file.function", "os.system"):
-        with pytest.raises(ConfigError, match=rf"allow is '{re.escape(name)}', which is no subclass of torch\.nn\.Module, "):
+        with pytest.raises(ConfigError, match=rf"allow is '{re.escape(name)}', which is not a subclass of torch\.nn\.Module, "):
             allowed([name])
     with pytest.raises(ConfigError, match=r"allow is 'my_file\.MyEncoder'; expected a list"):
         allowed("my_file.MyEncoder")

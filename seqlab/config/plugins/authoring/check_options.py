@@ -1,4 +1,4 @@
-"""What can be wrong with an option: it does not compose, puts nothing in its place, or its class and its keys disagree."""
+"""Checks of an option: it composes, puts a part in its place, and its keys fit its class."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
@@ -19,11 +19,11 @@ from seqlab.errors import ConfigError
 Fault: TypeAlias = tuple[str, bool]
 """A message, and whether it is an error."""
 _SEVERAL = "data.sets.*"
-"""Where several data sets stand, instead of one."""
+"""Place of several data sets, instead of one."""
 
 
 def option_faults(plugin: Plugin) -> Iterator[Fault]:
-    """Yield what is wrong with the options of a plugin, each fault once."""
+    """Yield the faults of the options of a plugin, each once."""
     seen: set[str] = set()
     for option in plugin.options():
         for message, is_error in _faults(plugin, option):
@@ -86,12 +86,12 @@ def _of_node(node: Mapping[str, Any], *, path: str, plugin: Plugin) -> Iterator[
         is_foreign = node["_target_"].partition(".")[0] not in ("seqlab", plugin.package)
         if not role.is_open or is_foreign:
             remedy = "as any bundle may be made of it, wrap it in one" if role.is_open else "derive it from that"
-            yield f"{path}._target_ is {node['_target_']!r}, which is no subclass of {role.name}; {remedy}", True
+            yield f"{path}._target_ is {node['_target_']!r}, which is not a subclass of {role.name}; {remedy}", True
             return
     lacking = sorted(getattr(found, "__abstractmethods__", ()))
     if lacking:
         yield f"{path}._target_ is {node['_target_']!r}, which lacks {', '.join(lacking)}; write that", True
-    given, is_open = (role.given, False) if role else ((), True)  # who reads a group of its own may hand anything in
+    given, is_open = (role.given, False) if role else ((), True)  # whoever reads a group of its own may pass anything
     arguments = {key: _known(value) for key, value in node.items() if not key.startswith("_")} | dict.fromkeys(given, UNKNOWN)
     try:
         check_arguments(found, arguments, given=given, path=path, is_partial=is_open or bool(node.get("_partial_")))
@@ -100,6 +100,6 @@ def _of_node(node: Mapping[str, Any], *, path: str, plugin: Plugin) -> Iterator[
 
 
 def _known(value: object) -> object:
-    """Return a value as far as the file says it: an interpolation, what a user must say, and what is built are unknown."""
+    """Return a value, or UNKNOWN for an interpolation, a value that the user must set, and a part yet to be built."""
     is_open = isinstance(value, str) and (value == "???" or "${" in value)
     return UNKNOWN if is_open or isinstance(value, Mapping) else value
