@@ -64,7 +64,8 @@ class Overrides:
         ]
         own_parts = tuple(key.removesuffix("_target_") for key, _ in entries if key.endswith(_TARGET))
         changes = {word for word, override in parsed.items() if _is_change(override)}
-        config = _composed(override for word, override in parsed.items() if word not in changes) if changes else None
+        is_needed = any(not parsed[word].is_hydra_override() for word in changes)  # composing takes its time
+        config = _composed(override for word, override in parsed.items() if word not in changes) if is_needed else None
         addable = {
             word
             for word in changes
@@ -101,8 +102,7 @@ def _choices(override: Override) -> list[Any]:
 def _is_change(override: Override) -> bool:
     """Return whether an override changes a single value, which Hydra wants to be there."""
     key = override.key_or_group
-    is_plain = override.type is OverrideType.CHANGE and override.package is None and not override.is_hydra_override()
-    return is_plain and ("." in key or key in OPEN_AT_TOP)
+    return override.type is OverrideType.CHANGE and override.package is None and ("." in key or key in OPEN_AT_TOP)
 
 
 def _is_beside_class(key: str, own_parts: tuple[str, ...]) -> bool:

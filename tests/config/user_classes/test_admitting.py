@@ -137,7 +137,7 @@ def test_a_class_of_an_installed_package_may_be_named_too(folder: Path) -> None:
         ("heads.tags.target._target_=my_file.MyEncoder", r"which is not a subclass of seqlab\.data\.fields\.Field"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_in_one_line(folder: Path, word: str, message: str) -> None:
+def test_what_is_wrong_with_a_file_is_reported_in_one_line(folder: Path, word: str, message: str) -> None:
     (folder / "broken.py").write_text("\nx = = 1\n")
     (folder / "raising.py").write_text("def f():\n    pass\nraise KeyError('x')\n")
     (folder / "leaving.py").write_text("raise SystemExit(7)\n")
@@ -145,10 +145,10 @@ def test_what_is_wrong_with_a_file_is_told_in_one_line(folder: Path, word: str, 
     (folder / "time.py").write_text("")
     (folder / "pytest.py").write_text("")
     config, typed = composed(word)
-    with pytest.raises(ConfigError, match=message) as told:
+    with pytest.raises(ConfigError, match=message) as caught:
         admit(config, typed)
-    assert str(told.value).startswith(word.partition("=")[0])
-    assert "\n" not in str(told.value)
+    assert str(caught.value).startswith(word.partition("=")[0])
+    assert "\n" not in str(caught.value)
 
 
 def test_a_place_that_takes_no_class_of_ones_own_admits_none(folder: Path) -> None:
