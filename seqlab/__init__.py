@@ -1,6 +1,6 @@
 """seqlab: sequence labelling with any recurrent encoder under any head.
 
-The names that need torch are loaded on first use, so that `import seqlab` and `seqlab --help` stay instant.
+Names that need torch are loaded on first use, so `import seqlab` and `seqlab --help` stay instant.
 """
 
 from importlib import import_module
@@ -34,6 +34,7 @@ __all__ = [
     "train",
 ]
 
+# Name: the module that defines it.
 _LAZY = {
     "Prediction": "seqlab.types",
     "Run": "seqlab.training.train",

@@ -1,4 +1,4 @@
-"""Jobs of `seqlab train`: which one of a sweep failed, and a mistake in one line where Hydra would add its own."""
+"""Jobs of `seqlab train`: names the jobs of a sweep that fail, and keeps Hydra's own line about failures out."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ HYDRAS_LINE = "Error executing job with overrides: "
 
 @final
 class Jobs:
-    """The jobs of one command with the overrides `words`; those of a sweep that fail are told as they do, and counted."""
+    """The jobs of a command with the overrides `words`; prints the error of each job of a sweep that fails, and counts them."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
@@ -22,33 +22,31 @@ class Jobs:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Name the job, where it is one of a sweep, in the error of a mistake that it meets."""
+        """Run a job; if it is one of a sweep and fails, print the error with its number and overrides."""
         from hydra.core.hydra_config import HydraConfig
-        from hydra.errors import HydraException
         from hydra.types import RunMode
-        from omegaconf.errors import OmegaConfBaseException
 
-        from seqlab.config.mistakes import explain
+        from seqlab.config.mistakes import HYDRA_ERRORS, explain
 
         hydra = HydraConfig.get()
         try:
             yield
-        except (SeqlabError, HydraException, OmegaConfBaseException) as error:
+        except (SeqlabError, *HYDRA_ERRORS) as error:
             if hydra.mode != RunMode.MULTIRUN:
                 raise
-            given = {word.lower() for word in self._words}  # Hydra spells true as True
+            given = {word.lower() for word in self._words}  # Hydra writes true as True
             own = [word for word in hydra.overrides.task if word.lower() not in given]
             mistake = error if isinstance(error, SeqlabError) else explain(error, list(hydra.overrides.task))
-            told = type(mistake)(f"job {hydra.job.num} ({' '.join(own)}): {mistake}")
-            print(f"error: {told}", file=sys.stderr)
+            named = type(mistake)(f"job {hydra.job.num} ({' '.join(own)}): {mistake}")
+            print(f"error: {named}", file=sys.stderr)
             self._failed.append(hydra.job.num)
-            raise told from error
+            raise named from error
 
     @contextmanager
     def of_hydra(self) -> Iterator[None]:
-        """Leave out Hydra's line about a failed job; after a sweep with such, raise how many there were.
+        """Suppress Hydra's line about a failed job.
 
-        Raises: ConfigError where jobs failed in this process, which told of each; else whatever the jobs raised.
+        Raises: ConfigError with the number of failed jobs after a sweep that printed each error; else what the job raised.
         """
         try:
             with redirect_stderr(cast(TextIO, _WithoutHydrasLine(sys.stderr))):
@@ -62,9 +60,9 @@ class Jobs:
 
 @contextmanager
 def processes_of(program: str) -> Iterator[None]:
-    """While a job runs, let `sys.argv` be what starts it once more: so `trainer=ddp` starts its other processes.
+    """While a job runs, set `sys.argv` to its command: with that, Lightning starts the other processes of `trainer=ddp`.
 
-    Those say nothing but what went wrong: the first one tells the rest.
+    Those processes log errors only.
     """
     from hydra.core.hydra_config import HydraConfig
 
@@ -82,14 +80,14 @@ def is_first_process() -> bool:
     """Return whether this is the first of the processes that train together, or the only one."""
     from pytorch_lightning.utilities import rank_zero_only
 
-    # Lightning, asked before its trainer is there, takes the first process of each node for the first of all.
+    # Before there is a trainer, Lightning's rank is that within a node.
     is_first: bool = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # (Lightning sets it on the function)
     return is_first and os.environ.get("NODE_RANK", "0") == "0"
 
 
 @final
 class _WithoutHydrasLine:
-    """A text stream but for the line that Hydra writes before it hands on the error of a job."""
+    """A text stream without the line that Hydra writes before it raises the error of a job."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

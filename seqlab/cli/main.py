@@ -1,16 +1,15 @@
-"""Entry point of the `seqlab` command: its subcommands, and how a user's mistake is told."""
+"""Entry point of the `seqlab` command. A user's mistake ends it with one line on stderr and status 2."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from seqlab import __version__
 from seqlab.cli import compare, data, describe, encode, evaluate, inspect, plugins, predict, report, reproduce, search, train
 from seqlab.cli.process import keep_freed_memory
 from seqlab.config.plugins.commands import commands_of_plugins
-from seqlab.errors import SeqlabError
+from seqlab.errors import SeqlabError, did_you_mean
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130
@@ -18,7 +17,7 @@ EXIT_INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (None: the process's own), and return the exit status."""
-    _be_patient()
+    _sleep_when_idle()
     keep_freed_memory()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print("; ".join(["interrupted", *filter(None, map(str, interrupt.args))]), file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of our output, `head` for one, has seen enough
+    except BrokenPipeError:  # the reader of our output, such as `head`, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -45,25 +44,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_command(words: Sequence[str], parser: argparse.ArgumentParser) -> None:
-    """Raise SeqlabError, with the nearest one there is, for a word that is no command."""
+    """Raise SeqlabError for an unknown command; argparse would not suggest the nearest one."""
     known = [name for action in parser._actions for name in action.choices or () if action.dest == "command"]
     if words and not words[0].startswith("-") and words[0] not in known:
-        nearest = get_close_matches(words[0], known, n=1)
-        guess = f"; did you mean {nearest[0]}?" if nearest else ";"
-        raise SeqlabError(f"{words[0]}: there is no such command{guess} there are {', '.join(known)}")
+        hint = did_you_mean(words[0], known)
+        raise SeqlabError(f"{words[0]}: there is no such command{hint}; there are {', '.join(known)}")
 
 
-def _be_patient() -> None:
-    """Let idle threads spin for microseconds, not milliseconds, before they sleep. Read by OpenMP once, when torch is loaded.
+def _sleep_when_idle() -> None:
+    """Let idle OpenMP threads spin for microseconds, not milliseconds, before they sleep. Set before torch is loaded.
 
-    Where other processes want the same cores, the default made small models a hundred times slower; alone, they are as fast.
+    With the default, other processes on the same cores make small models a hundred times slower; alone, both are as fast.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser of `words`. It knows the commands of plugins where they may matter: to look for them takes time."""
+    """Return the parser of `words`, with the commands of plugins only if needed: finding them takes time."""
     parser = argparse.ArgumentParser(
         prog="seqlab", description="Train, evaluate and use sequence labellers.", allow_abbrev=False
     )

@@ -1,4 +1,4 @@
-"""`seqlab plugins`: what is installed, whether it is sound, and the start of a new one."""
+"""`seqlab plugins`: list, check and start plugins."""
 
 import argparse
 import json
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from seqlab.config.plugins import Discovery, Installed, Plugin
 
 KINDS = ("encoder", "head", "embedding", "reader", "field")
-DESCRIPTION = """Show what brings options to configs: seqlab itself, and the plugins that are installed.
+DESCRIPTION = """List the providers of options: seqlab itself, and installed plugins.
 
-  seqlab plugins                                name, version, what each adds and where it comes from
-  seqlab plugins doctor                         examine the plugins: exit status 1 where one is broken
-  seqlab plugins doctor NAME                    examine one; seqlab: the built-in parts
+  seqlab plugins                                name, version, options and location of each
+  seqlab plugins doctor                         check the plugins; exit status 1 if one is broken
+  seqlab plugins doctor NAME                    check one; seqlab: the built-in parts
   seqlab plugins new my_encoder --kind encoder  write a plugin that passes its tests, to start from
 
-A plugin is left out by SEQLAB_WITHOUT=NAME (several: by commas).
+SEQLAB_WITHOUT=NAME leaves a plugin out; separate several names by commas.
 """
 
 
@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:
     """Add the command `plugins` with its actions."""
     parser = commands.add_parser(
         "plugins",
-        help="list and examine plugins, start a new one",
+        help="list and check plugins, start a new one",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -43,8 +43,8 @@ def add_parser(commands: Any) -> None:
 
 
 def _add_doctor(actions: Any) -> None:
-    text = "Import each plugin, compose its options and hold its classes against them; one line a finding."
-    parser = actions.add_parser("doctor", help="examine plugins", description=text, allow_abbrev=False)
+    text = "Import each plugin, compose its options and check them against its classes; prints a line for each finding."
+    parser = actions.add_parser("doctor", help="check plugins", description=text, allow_abbrev=False)
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all but seqlab itself")
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print everything as JSON")
     parser.set_defaults(run=doctor)
@@ -60,7 +60,7 @@ def _add_new(actions: Any) -> None:
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print what is installed."""
+    """Print the installed providers."""
     from seqlab.config.plugins import discover
 
     found = discover()
@@ -68,12 +68,12 @@ def show(options: argparse.Namespace) -> int:
         print(json.dumps(_content(found), ensure_ascii=False, indent=2))
     else:
         _print_table(found)
-    _tell_unknown_names(found)
+    _print_unknown_names(found)
     return 0
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Print what the examination finds; return 1 where something is broken, else 0."""
+    """Print the findings; return 1 if a plugin is broken, else 0."""
     from seqlab.config.plugins import discover
     from seqlab.config.plugins.authoring import examine
 
@@ -85,13 +85,13 @@ def doctor(options: argparse.Namespace) -> int:
         for report in reports:
             print("\n".join(report.lines() or [f"{report.who}: sound"]))
         if not reports:
-            print("no plugin is installed; `seqlab plugins doctor seqlab` examines the built-in parts")
-    _tell_unknown_names(discover())
+            print("no plugin is installed; `seqlab plugins doctor seqlab` checks the built-in parts")
+    _print_unknown_names(discover())
     return int(any(report.is_broken for report in reports))
 
 
 def new(options: argparse.Namespace) -> int:
-    """Write the plugin, and print what to do next."""
+    """Write the plugin, and print the next commands."""
     from seqlab.config.plugins.authoring import start_plugin
 
     root = start_plugin(options.name, kind=options.kind, folder=options.dir)
@@ -103,8 +103,8 @@ def new(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Keep plugins that are left out from being warned of: they are among the findings."""
-    log = logging.getLogger("seqlab.plugins")
+    """Silence warnings of plugins that are left out: they are among the findings."""
+    log = logging.getLogger("seqlab.config.plugins")
     level = log.level
     log.setLevel(logging.ERROR)
     try:
@@ -113,8 +113,8 @@ def _without_warnings() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _tell_unknown_names(found: "Discovery") -> None:
-    for line in found.strange_names():
+def _print_unknown_names(found: "Discovery") -> None:
+    for line in found.unknown_name_warnings():
         print(line, file=sys.stderr)
 
 
@@ -139,7 +139,7 @@ def _print_table(found: "Discovery") -> None:
 
 
 def _print_by_plugin(found: "Discovery", console: "Console") -> None:
-    """Print a heading for each plugin, and its options below it, as wide as the terminal is."""
+    """Print a heading for each plugin and its options below, for a terminal."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -164,7 +164,7 @@ def _heading(one: "Installed") -> tuple[str, str]:
 
 
 def _print_rows(found: "Discovery", console: "Console") -> None:
-    """Print a line for each group of each plugin, for other programs to search."""
+    """Print a line for each config group of each plugin, for other programs."""
     from rich.table import Table
     from rich.text import Text
 
@@ -180,7 +180,7 @@ def _print_rows(found: "Discovery", console: "Console") -> None:
 
 
 def _named_groups(plugin: "Plugin") -> dict[str, list[str]]:
-    """Return the options by group; those that have none are whole configs."""
+    """Return the options by group; those without a group are whole configs."""
     return {group or "(whole)": options for group, options in plugin.groups().items()} or {"": []}
 
 

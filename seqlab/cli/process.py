@@ -1,11 +1,11 @@
-"""How the process's memory is kept: what is freed stays at hand, because training asks for the same sizes again at once."""
+"""Keeps freed memory in the process, because training asks for the same sizes again at once."""
 
 import ctypes
 import os
 import platform
 
-# Names and numbers are those of glibc's <malloc.h>. A block above the threshold is mapped anew each time, page by page: for
-# the tensors of small models that costs a tenth of a training step. 32 MiB is the most that glibc takes.
+# Parameters of mallopt, from glibc's <malloc.h>. A block above the threshold is mapped anew each time, page by page: for the
+# tensors of small models that costs a tenth of a training step. glibc accepts at most 32 MiB.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _MIB = 2**20
 _VALUES = {_MMAP_THRESHOLD: 32 * _MIB, _TRIM_THRESHOLD: 512 * _MIB, _TOP_PAD: 64 * _MIB}
@@ -13,9 +13,9 @@ _USER_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TO
 
 
 def keep_freed_memory() -> bool:
-    """Let freed memory stay in the process, up to 512 MiB of it; return whether that was done.
+    """Keep up to 512 MiB of freed memory in the process; return whether that is in effect.
 
-    It is not where the C library is none of GNU's, or the user has set its memory up (`MALLOC_…`, another allocator).
+    It is not with another C library than glibc, or if the user has configured memory (`MALLOC_…`, another allocator).
     """
     if platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in _USER_SETTINGS):
         return False

@@ -4,29 +4,29 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqlab.config.overrides import Typed
+    from seqlab.config.overrides import Overrides
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-"""With this set Hydra hands its errors on, instead of printing them and leaving; a user who sets it wants tracebacks."""
-DESCRIPTION = """Train a model as conf/train.yaml says, changed by overrides (a Hydra application):
+"""With this set, Hydra raises its errors instead of printing them and exiting. Users who set it want tracebacks."""
+DESCRIPTION = """Train a model as conf/train.yaml and overrides describe (a Hydra application):
 
   seqlab train experiment=wnut17 data.dir=path/to/wnut17
   seqlab train encoder=gru encoder.width=200 optimizer.lr=1e-3
   seqlab train -m encoder=lstm,gru seed=1,2,3      a sweep over all combinations
   seqlab train repeat.seeds=5                      the same run with five seeds: means, spread and intervals
   seqlab train repeat.folds=5                      cross-validation over the training records
-  seqlab train --cfg job                           the config it would run with
+  seqlab train --cfg job                           print the config of the run
   seqlab train --info searchpath                   where options come from
   seqlab train --hydra-help                        all of Hydra's own flags
 """
 
 
 def add_parser(commands: Any) -> None:
-    """Add the command to the help page; `main` hands its words straight to `run`."""
+    """Add the command to the help page; `main` passes its words straight to `run`."""
     parser = commands.add_parser(
         "train",
         help="train a model (a Hydra app: groups, overrides, sweeps)",
@@ -37,23 +37,17 @@ def add_parser(commands: Any) -> None:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run Hydra with `words`, its errors told in one line."""
+    """Run Hydra with `words`; its errors become one-line ConfigErrors."""
     import hydra
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
     from seqlab.cli.jobs import Jobs, processes_of
     from seqlab.config.compose import register_search_path
-    from seqlab.config.data_defaults import with_suited
-    from seqlab.config.mistakes import check_overrides, explain
-    from seqlab.config.open_mappings import opened
-    from seqlab.config.overrides import typed_in
+    from seqlab.config.mistakes import explaining
+    from seqlab.config.overrides import Overrides
     from seqlab.config.paths import config_dir
 
-    check_overrides(words)
-    typed = typed_in(opened(with_suited(words)))
+    typed = Overrides.parse(words)
     jobs = Jobs(typed.words)
-
     program = sys.argv[0]
 
     def task(config: Any) -> float | None:
@@ -65,12 +59,11 @@ def run(words: Sequence[str]) -> int:
     wants_traceback = FULL_ERROR in os.environ
     os.environ[FULL_ERROR] = "1"
     try:
-        with nullcontext() if wants_traceback else jobs.of_hydra():
+        with ExitStack() as stack:
+            if not wants_traceback:
+                stack.enter_context(explaining(words))
+                stack.enter_context(jobs.of_hydra())
             hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)()
-    except (HydraException, OmegaConfBaseException) as error:
-        if wants_traceback:
-            raise
-        raise explain(error, list(words)) from error
     finally:
         if not wants_traceback:
             os.environ.pop(FULL_ERROR, None)
@@ -78,11 +71,11 @@ def run(words: Sequence[str]) -> int:
 
 
 def _flags_first(words: Sequence[str]) -> list[str]:
-    """Return `words` with the switch to a sweep in front: argparse refuses it between overrides."""
+    """Return `words` with the flag of a sweep first: argparse refuses it between overrides."""
     return sorted(words, key=lambda word: word not in ("-m", "--multirun"))
 
 
-def _train(config: Any, *, typed: "Typed") -> float | None:
+def _train(config: Any, *, typed: "Overrides") -> float | None:
     from seqlab.cli.jobs import is_first_process
     from seqlab.cli.repeats import print_repeats
     from seqlab.cli.results import print_run

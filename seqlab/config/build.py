@@ -1,6 +1,5 @@
-"""Build what a config describes: the only caller of Hydra's `instantiate`."""
+"""Build the objects that a config describes. Nothing else calls Hydra's `instantiate`."""
 
-import difflib
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -15,21 +14,21 @@ from seqlab.config.arguments import check_arguments, name_of
 from seqlab.config.imports import described, failure_of_import, module_path
 from seqlab.config.moved_targets import current_target
 from seqlab.config.plugins import discover, providers
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, did_you_mean
 
 
 @cache
 def known_targets(groups: tuple[str, ...] | None = None) -> frozenset[str]:
     """Return every `_target_` written in the config files of seqlab and its plugins: the exact allow-list of `build`.
 
-    `groups` keeps those in the folders of some config groups, and those under keys of the same names; None = all.
+    `groups` keeps those in the folders of some config groups, and those under keys of the same names; None keeps all.
     """
-    providers()  # so that what is left out is told of
+    providers()  # warns of plugins that cannot be used
     return frozenset(current_target(target) for builder in discover().builders for target in builder.targets(groups))
 
 
 def unchanged(built: Any) -> Any:
-    """Return `built`: the `resolve` of a build without stand-ins."""
+    """Return `built`: the `resolve` of a build that replaces nothing."""
     return built
 
 
@@ -41,13 +40,16 @@ def build(
     path: str = "",
     **arguments: object,
 ) -> Any:
-    """Return what `node` describes: a mapping with `_target_` is constructed, innermost first; other containers are kept.
+    """Return `node` with every mapping that has a `_target_` replaced by the object it describes, innermost first.
 
-    `targets` is the exact allow-list. Each constructed object passes through `resolve`, which may hand back another in its
-    place (a fitted field for an unfitted one). `path` is where the node stands in the config, for messages. `arguments` are
-    passed to the outermost target.
+    Args:
+        node: Plain values: mappings, lists and scalars.
+        targets: The exact allow-list of classes and functions.
+        resolve: Called with each object; may return another to use instead, as a fitted field for an unfitted one.
+        path: Place of `node` in the config, for messages.
+        arguments: More arguments of the outermost target.
 
-    Raises: ConfigError for a target outside the list, and for arguments that it does not take or lacks.
+    Raises: ConfigError for a target outside the list, and for unknown or missing arguments.
     """
     if isinstance(node, list):
         return [build(child, targets=targets, resolve=resolve, path=f"{path}.{i}") for i, child in enumerate(node)]
@@ -92,7 +94,7 @@ def _construct(factory: Callable[..., Any], path: str, /, *arguments: object, **
 
 
 def _is_ours(factory: Callable[..., Any]) -> bool:
-    """Return whether a class is of seqlab, or of a package that its own config files name."""
+    """Return whether a class belongs to seqlab, or to a package that its own config files name."""
     ours = {target.partition(".")[0] for target in discover().providers[0].targets(None)}
     return factory.__module__.partition(".")[0] in ours
 
@@ -102,17 +104,20 @@ def _extras() -> list[str]:
 
 
 def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..., Any]:
-    """Return the class or function that `target` names, if it is in the allow-list; it may be the path of an older version."""
+    """Return the class or function that `target` names; paths of older versions are translated.
+
+    Raises: ConfigError for a target outside the allow-list, and for one that cannot be imported.
+    """
     if isinstance(target, str):
         target = current_target(target)
     if not isinstance(target, str) or target not in targets:
         raise ConfigError(
-            f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here;"
-            f" {_where_it_may_be(str(target), targets)}"
+            f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here"
+            f"{_where_it_may_be(str(target), targets)}"
         )
     try:
         located = instantiate({"_target_": target, "_partial_": True})
-    except (InstantiationException, SystemExit) as error:  # a module may want to leave when it is imported
+    except (InstantiationException, SystemExit) as error:  # a module may exit when it is imported
         raise ConfigError(
             f"{path}._target_ is {target!r}, but {_why_not_there(target, error)}, or choose another option"
         ) from error
@@ -124,27 +129,26 @@ def _where_it_may_be(target: str, targets: frozenset[str]) -> str:
     package = target.partition(".")[0]
     unused = next((one for one in discover().left_out if one.package == package), None)
     if unused is not None:
-        return str(unused)
-    near = difflib.get_close_matches(target, targets, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else "install the plugin that brings it"
+        return f"; {unused}"
+    return did_you_mean(target, targets, n=3) or "; install the plugin that brings it"
 
 
 def _why_not_there(target: str, error: BaseException) -> str:
-    """Return why a target of the allow-list is not found where it should be, and what to do."""
+    """Return why a target of the allow-list cannot be imported, and what to do."""
     module, _, name = target.rpartition(".")
     package = target.partition(".")[0]
     if module_path(package) is None:
         return f"{package} cannot be imported; {_how_to_install(package)}"
     failure = failure_of_import(module)
     if failure is not None:
-        return f"importing {module} fails: {failure}; mend it"
-    if hasattr(sys.modules[module], name):  # Hydra has targets that it refuses
+        return f"importing {module} fails: {failure}; fix it"
+    if hasattr(sys.modules[module], name):  # Hydra refuses some targets
         return " ".join(str(error).split())
     return f"{module} has no {name}; reinstall what brings it"
 
 
 def _how_to_install(package: str) -> str:
-    """Return what installs `package`: the extra of seqlab that asks for it, where there is one."""
+    """Return how to install `package`: by the extra of seqlab that requires it, if there is one."""
     for requirement in requires("seqlab") or []:
         found = re.match(r"([\w.-]+).*; extra == ['\"]([\w-]+)['\"]", requirement)
         if found and found[1].replace("-", "_").lower() == package.lower() and found[2] != "dev":

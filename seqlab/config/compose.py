@@ -1,4 +1,4 @@
-"""Composing configs and building what they describe: the only callers of Hydra's `compose` and `instantiate`."""
+"""Compose configs. Nothing else calls Hydra's `compose`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +12,14 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from seqlab.config.data_defaults import with_suited
+from seqlab.config.data_defaults import add_data_defaults
 from seqlab.config.paths import config_dir
 from seqlab.config.plugins import providers
 
 MODEL_GROUPS = ("embedding", "encoder", "head", "heads")
-"""The config groups, and the keys of a config, whose targets a bundle may name."""
+"""Config groups, and keys of a config, whose targets a bundle may name."""
+MODEL_KEYS = ("embedding", "encoder", "heads")
+"""Keys of the config that describe a labeler; a bundle keeps these."""
 
 
 class SeqlabSearchPath(SearchPathPlugin):
@@ -30,20 +32,22 @@ class SeqlabSearchPath(SearchPathPlugin):
 
 
 def register_search_path() -> None:
-    """Make Hydra see the plugins' options; safe to call again."""
+    """Add the options of plugins to Hydra's search path; safe to call again."""
     if SeqlabSearchPath not in Plugins.instance().discover(SearchPathPlugin):
         Plugins.instance().register(SeqlabSearchPath)
 
 
 def compose(overrides: Sequence[str], *, config_name: str = "train") -> DictConfig:
-    """Return the config that `seqlab train` would run with `overrides`, its run folder filled in.
+    """Return the config that `seqlab train` would run with `overrides`, with the parts that suit the data set.
 
-    Raises: ConfigError that names the nearest key or option for a mistyped override.
+    `paths.run_dir` is filled in, and the node `hydra` removed.
+
+    Raises: Hydra's errors about mistyped overrides, which `seqlab.config.mistakes.explain` explains.
     """
     register_search_path()
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-        config = hydra_compose(config_name, overrides=with_suited(overrides), return_hydra_config=True)
+        config = hydra_compose(config_name, overrides=add_data_defaults(overrides), return_hydra_config=True)
         run_dir = config.hydra.run.dir
     with open_dict(config):
         config.pop("hydra")
@@ -57,15 +61,11 @@ def options_of(group: str) -> list[str]:
 
 
 def names_in(group: str, option: str) -> list[str]:
-    """Return the names that an option gives to what it describes: the top-level keys of its file."""
+    """Return the names that an option gives to its parts: the top-level keys of its file."""
     contents = [provider.contents.get(f"{group}/{option}", {}) for provider in providers()]
     return [name for content in contents for name in content if name != "defaults"]
 
 
 def plain(config: object) -> Any:
-    """Return `config` with interpolations resolved, as dicts, lists and scalars."""
+    """Return `config` as dicts, lists and scalars, its interpolations resolved."""
     return OmegaConf.to_container(config, resolve=True, throw_on_missing=True) if OmegaConf.is_config(config) else config
-
-
-MODEL_KEYS = ("embedding", "encoder", "heads")
-"""The parts of a config that make a labeler: what a bundle keeps of it."""

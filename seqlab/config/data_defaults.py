@@ -1,7 +1,7 @@
-"""Parts that suit a data set: chosen with it, where the command line and an experiment leave them open.
+"""Parts that suit a data set: chosen with it where the command line and an experiment choose none.
 
-An option of group `data` may name them, as `suits: {head: [sequence]}` does for records that have a label and no tags. Hydra
-lets no option choose for groups outside an experiment, so they join the overrides before it reads them.
+An option of group `data` may name them, as in `suits: {head: [sequence]}` for records that have a label and no tags. In Hydra
+only an experiment can choose options of other groups, so they are added to the overrides before Hydra reads them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,19 @@ from typing import Any
 from seqlab.config.plugins import providers
 
 
-def with_suited(overrides: Sequence[str]) -> list[str]:
-    """Return `overrides`, and after them those for the parts that suit the data set and that nothing there chooses."""
+def add_data_defaults(overrides: Sequence[str]) -> list[str]:
+    """Return `overrides`, followed by those for the parts that suit the data set and that nothing there chooses."""
     chosen = dict(word.split("=", 1) for word in overrides if "=" in word and not word.startswith("-"))
     if "experiment" in chosen or "data" not in chosen:
         return list(overrides)
     suits = _suits(chosen["data"])
-    return [*overrides, *(f"{group}={_spelt(options)}" for group, options in suits.items() if group not in chosen)]
+    return [*overrides, *(f"{group}={_as_value(options)}" for group, options in suits.items() if group not in chosen)]
 
 
-def without_suited(overrides: Sequence[str]) -> list[str]:
-    """Return what `with_suited` has made `overrides` of; what was typed last and is what it would have added goes as well."""
-    typed = (list(overrides[:n]) for n in range(len(overrides)))
-    return next((words for words in typed if with_suited(words) == list(overrides)), list(overrides))
+def remove_data_defaults(overrides: Sequence[str]) -> list[str]:
+    """Return the words that `add_data_defaults` made `overrides` of, without any at the end that it would have added."""
+    shorter = (list(overrides[:n]) for n in range(len(overrides)))
+    return next((words for words in shorter if add_data_defaults(words) == list(overrides)), list(overrides))
 
 
 def _suits(option: str) -> dict[str, Any]:
@@ -31,5 +31,5 @@ def _suits(option: str) -> dict[str, Any]:
     return dict(content.get("suits") or {})
 
 
-def _spelt(options: str | Sequence[str]) -> str:
+def _as_value(options: str | Sequence[str]) -> str:
     return options if isinstance(options, str) else f"[{','.join(options)}]"

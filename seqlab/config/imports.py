@@ -1,4 +1,4 @@
-"""Code that is not ours: where it lies, and importing it, its failure told in one line."""
+"""Finding and importing code from elsewhere; a failed import becomes one line."""
 
 import traceback
 from importlib import import_module
@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def package_folder(package: str) -> Path | None:
-    """Return the folder of a top-level package, found without importing it; None where there is none."""
+    """Return the folder of a top-level package, found without importing it; None if there is none."""
     spec = _spec(package)
     return Path(spec.origin).parent if spec and spec.origin and spec.submodule_search_locations else None
 
 
 def module_path(module: str) -> str | None:
-    """Return what a top-level module or package would be loaded from, without loading it; None where there is none."""
+    """Return the file or folder of a top-level module or package, without importing it; None if there is none."""
     spec = _spec(module)
     if spec is None:
         return None
@@ -22,18 +22,18 @@ def module_path(module: str) -> str | None:
 
 
 def failure_of_import(module: str) -> str | None:
-    """Return why `module` cannot be imported, as `path:line: what` where code fails; None where it can, and now is."""
+    """Import `module`; return None on success, else the reason, as `path:line: error` where code fails."""
     try:
         import_module(module)
     except SyntaxError as error:
         return f"{error.filename}:{error.lineno}: {error.msg}"
-    except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a stranger's module raises, and if it wants to leave)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (foreign code may raise anything, and may try to exit)
         return described(error, module=module)
     return None
 
 
 def described(error: BaseException, *, module: str) -> str:
-    """Return `path:line: kind: message`; the line is the last one that the error came through beside or below `module`."""
+    """Return `path:line: kind: message`, with the last line of the traceback that is beside or below `module`."""
     path = module_path(module.partition(".")[0])
     folder = Path(path).resolve().parent if path else None
     frames = [(Path(frame.filename).resolve(), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
@@ -45,5 +45,5 @@ def described(error: BaseException, *, module: str) -> str:
 def _spec(module: str) -> ModuleSpec | None:
     try:
         return find_spec(module)
-    except ValueError:  # a module of that name is loaded, and does not say where from
+    except ValueError:  # a loaded module of that name has no spec
         return None

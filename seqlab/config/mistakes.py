@@ -1,33 +1,36 @@
-"""Mistyped overrides told in one message: what was wrong, the nearest right one, and what there is."""
+"""Hydra's errors in one message: what is wrong, the nearest name that exists, and the names there are."""
 
-import difflib
-import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig
+from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from seqlab.config.compose import compose, names_in, options_of
+from seqlab.config.compose import compose, options_of
 from seqlab.config.plugins import discover
-from seqlab.errors import ConfigError
+from seqlab.config.tree import walk
+from seqlab.errors import ConfigError, did_you_mean
 
+HYDRA_ERRORS = (HydraException, OmegaConfBaseException)
 N_LISTED = 40
 _FULL_KEY = re.compile(r"is not in struct\s+full_key: (\S+)")
 _INTERPOLATION = re.compile(r"Interpolation key '([^']+)' not found\s+full_key: (\S+)")
 _PART = re.compile(r"embedding\.parts\.(\w+)\.")
-_CHOICE = re.compile(r"\+{0,2}([\w/-]+)(?:@[\w.]*)?=")
-"""An override of a group, or of a key at the top."""
-_NO_NAME = re.compile(r"(?<![\w./-])(?:null|true|false|nan|[-+]?(?:inf|\.?\d))", re.IGNORECASE)
-"""How what is no string begins; whether it is one, Hydra's parser says, which takes its time."""
-_LIST = re.compile(r"^\+*(head|embedding)=\[(.*)\]$", re.MULTILINE)
-"""Groups whose options stand side by side, by names of their own."""
 _KEY = re.compile(
     r"Could not override '([^']+)'|Key '([^']+)' is not in struct|Could not find '([^']+)'"
     r"|Could not delete from config\. '([^']+)' does not exist"
 )
+
+
+@contextmanager
+def explaining(overrides: Sequence[str]) -> Iterator[None]:
+    """Raise errors of Hydra about `overrides` as ConfigErrors that explain them."""
+    try:
+        yield
+    except HYDRA_ERRORS as error:
+        raise explain(error, overrides) from error
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
@@ -46,130 +49,46 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     key = next((group for group in found.groups() if group), None) if found else None
     if key:
         return _unknown_key(key.split("@")[0].removeprefix("+").removeprefix("~"), overrides)
-    return ConfigError(_first_lines(error, message))
-
-
-def check_overrides(overrides: Sequence[str]) -> None:
-    """Refuse choices of config groups that cannot be meant, before Hydra composes them.
-
-    Raises: ConfigError.
-    """
-    check_choices(overrides)
-    check_together(overrides)
-
-
-def check_choices(overrides: Sequence[str]) -> None:
-    """Refuse values of config groups that are no name of an option: null, true, numbers.
-
-    Raises: ConfigError that lists the options.
-    """
-    for word in overrides:
-        chosen = _CHOICE.match(word)
-        if chosen is None or not _NO_NAME.search(word, chosen.end()):
-            continue
-        options = options_of(chosen[1])
-        wrong = [name for name in _names(word) if not isinstance(name, str | dict)] if options else []
-        if wrong:
-            none = f" ({chosen[1]}=identity is for none)" if "identity" in options else ""
-            raise ConfigError(
-                f"{chosen[1]}={word[chosen.end() :]}: {json.dumps(wrong[0])} is no name of an option; "
-                f"{chosen[1]} has {', '.join(options)}{none}"
-            )
-
-
-def _names(word: str) -> Iterator[object]:
-    """Yield what an override of a group chooses, of a sweep each in turn; a mapping sets keys."""
-    parser = OverridesParser.create()
-    try:
-        override = parser.parse_override(word)
-        choices = override.sweep_string_iterator() if override.is_choice_sweep() else [word.partition("=")[2]]
-        for value in (parser.parse_override(f"group={choice}").value() for choice in choices):
-            yield from value if isinstance(value, list) else [value]
-    except HydraException:  # Hydra itself tells what is wrong with it
-        return
-
-
-def check_together(overrides: Sequence[str]) -> None:
-    """Refuse options chosen side by side that bear one name: the last would take the place of the others.
-
-    Raises: ConfigError that names them.
-    """
-    for group, chosen in _LIST.findall("\n".join(overrides)):
-        owners: dict[str, str] = {}
-        for option in filter(None, map(str.strip, chosen.split(","))):
-            for name in names_in(group, option):
-                if name in owners:
-                    raise ConfigError(
-                        f"{group}=[{chosen}]: {owners[name]} and {option} are both named {name}, so only one can be there; "
-                        f"choose one, or give the other a name of its own in a config file of yours"
-                    )
-                owners[name] = option
+    lines = (line.strip() for line in f"{message}\n{error.__cause__ or ''}".splitlines())
+    return ConfigError(" ".join(dict.fromkeys(filter(None, lines))))
 
 
 def _unknown_option(config_file: str) -> ConfigError:
     group, _, option = config_file.rpartition("/")
     unused = discover().leaving_out(config_file)
     if unused is not None:
-        who = f"plugin {unused.name!r} ({unused.distribution} {unused.version})"
-        return ConfigError(f"{group}={option} is an option of {who}, which is left out: {unused.reason}")
+        plugin = f"plugin {unused.name!r} ({unused.distribution} {unused.version})"
+        return ConfigError(f"{group}={option} is an option of {plugin}, which is left out: {unused.reason}")
     options = options_of(group)
     if not options:
         return ConfigError(f"there is no config {config_file!r}; run `seqlab train --help` for the groups and options")
-    return ConfigError(
-        f"{group}={option}: there is no such option{_did_you_mean(option, options, prefix=f'{group}=')};"
-        f" {group} has {', '.join(options)}"
-    )
+    hint = did_you_mean(option, options, prefix=f"{group}=")
+    return ConfigError(f"{group}={option}: there is no such option{hint}; {group} has {', '.join(options)}")
 
 
 def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
     kept = [word for word in overrides if not word.startswith("-") and word.lstrip("+~").partition("=")[0] != key]
     keys = _keys_with(kept)
     parent = key.rpartition(".")[0]
-    siblings = sorted({_below(k, parent) for k in keys if not parent or k.startswith(f"{parent}.")})
+    prefix = f"{parent}." if parent else ""
+    siblings = sorted({k.removeprefix(prefix).split(".")[0] for k in keys if k.startswith(prefix)})
     listed = ", ".join(siblings[:N_LISTED]) if siblings else ", ".join(sorted({k.split(".")[0] for k in keys}))
-    return ConfigError(
-        f"{key}: there is no such key{_did_you_mean(key, keys, prefix='')};"
-        f" {parent + ' has' if siblings and parent else 'there are'} {listed} (to add a new key, write +{key}=…)"
-    )
-
-
-def _below(key: str, parent: str) -> str:
-    return key.removeprefix(f"{parent}." if parent else "").split(".")[0]
+    there_are = f"{parent} has" if siblings and parent else "there are"
+    # Last, those that differ in what stands before it, as encoder.width for width, unless they are many.
+    same_leaf = [k for k in keys if k != key and k.rpartition(".")[2] == key.rpartition(".")[2]]
+    hint = did_you_mean(key, keys) or did_you_mean(key, same_leaf if len(same_leaf) <= 3 else [], cutoff=0)
+    return ConfigError(f"{key}: there is no such key{hint}; {there_are} {listed} (to add a new key, write +{key}=…)")
 
 
 def _keys_with(overrides: Sequence[str]) -> list[str]:
+    """Return the keys of the config with `overrides`; where those do not compose, with as many as do."""
     choices = [word for word in overrides if "." not in word.partition("=")[0]]
     for attempt in (overrides, choices, []):
         try:
-            return list(dict.fromkeys(_keys(compose(attempt))))
-        except (OmegaConfBaseException, HydraException, ValueError, ConfigError):
+            config = compose(attempt)
+        except (*HYDRA_ERRORS, ValueError, ConfigError):
             continue
+        # Unresolved: an interpolation may lead to what is missing.
+        nodes = walk(OmegaConf.to_container(config, resolve=False))
+        return [path for path, _ in nodes if path and not any(name.startswith("_") for name in path.split("."))]
     return []
-
-
-def _keys(node: object, path: str = "") -> Iterator[str]:
-    if isinstance(node, DictConfig):
-        for key in filter(_is_setting, node):
-            child = f"{path}.{key}".lstrip(".")
-            yield child
-            # The node and not its value: a value may be an interpolation that cannot be resolved.
-            yield from _keys(node._get_node(key), child)
-
-
-def _is_setting(key: object) -> bool:
-    """Return whether a user sets it, unlike `_target_`."""
-    return not str(key).startswith("_")
-
-
-def _did_you_mean(word: str, known: Sequence[str], *, prefix: str) -> str:
-    near = difflib.get_close_matches(word, [name for name in known if name != word], n=1, cutoff=0.5)
-    if not near:
-        same_leaf = [k for k in known if k.rpartition(".")[2] == word.rpartition(".")[2]]
-        near = same_leaf[:1] if len(same_leaf) <= 3 else []
-    return f"; did you mean {prefix}{near[0]}?" if near else ""
-
-
-def _first_lines(error: Exception, message: str) -> str:
-    cause = error.__cause__
-    lines = [line for line in f"{message}\n{cause or ''}".splitlines() if line.strip()]
-    return " ".join(dict.fromkeys(line.strip() for line in lines))

@@ -1,4 +1,4 @@
-"""Targets that have moved, so that bundles, runs and plugins written for older versions still load."""
+"""Old paths of classes and functions that have moved: bundles, runs and plugins made for older versions still load."""
 
 _MOVED = {
     "seqlab.callbacks": "seqlab.training.callbacks",
@@ -6,10 +6,10 @@ _MOVED = {
     "seqlab.regularizers": "seqlab.training.regularizers",
     "seqlab.schedules": "seqlab.training.lr_schedules",
 }
-"""Old module: today's module."""
+"""Old module: current module."""
 
 
 def current_target(target: str) -> str:
-    """Return today's path of a class or function; `target` itself where it has not moved."""
+    """Return the current path of a class or function; `target` itself if it has not moved."""
     module, _, name = target.rpartition(".")
     return f"{_MOVED[module]}.{name}" if module in _MOVED else target

@@ -1,4 +1,4 @@
-"""Where the package keeps what it reads: the folder of default configurations."""
+"""The folder of built-in configs."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 def config_dir(*, package: Path = _PACKAGE) -> Path:
     """Return the absolute path of the built-in `conf` folder.
 
-    It lies inside the package where a wheel was installed, beside it in a checkout and in an editable install.
+    It is inside the package in an installed wheel, and beside it in a checkout or an editable install.
 
     Raises:
         ConfigError: Neither folder exists.
@@ -21,6 +21,6 @@ def config_dir(*, package: Path = _PACKAGE) -> Path:
             return candidate
     installed, sibling = candidates
     raise ConfigError(
-        f"the folder of default configurations is missing: neither {installed} (an installed wheel) nor {sibling} "
+        f"the folder of built-in configs is missing: neither {installed} (an installed wheel) nor {sibling} "
         "(a checkout) is a folder; install seqlab again, or restore `conf` in the checkout"
     )

@@ -1,7 +1,6 @@
-"""The role of a class at each place of a config, and the arguments that the run passes to it.
+"""The base class that each place of a config requires, and the arguments that a run passes to the class there.
 
-Base classes are given by dotted path and compared with a class's `__mro__`: this room lies below the rooms of the parts, and
-composing a config must not import them.
+Base classes are dotted paths, compared with a class's `__mro__`: this package must not import those of the parts.
 """
 
 from dataclasses import dataclass
@@ -10,12 +9,12 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True)
 class Role:
-    """What a class at some place must be.
+    """The requirements on a class at some place.
 
     Args:
         name: The base classes as users import them, for messages.
-        bases: Where they are defined; a class fits when it derives from one of them.
-        given: Constructor arguments that the run passes itself.
+        bases: The base classes as they are defined; a class fits if it derives from one of them.
+        given: Constructor arguments that the run passes.
         is_open: Whether a class from the user's own file may derive from something else.
     """
 
@@ -62,14 +61,14 @@ _PLACES = {
         ("callbacks", "logger", "reload_dataloaders_every_n_epochs"),
     ),
 }
-"""Places by pattern; `*` stands for one name."""
+"""Place: role; `*` stands for one name."""
 _OF_MODEL = ("embedding.parts.", "encoder.", "heads.")
 PLACE_OF_GROUP = {"encoder": "encoder", "embedding": "embedding.parts.*", "head": "heads.*", "data": "data.reader"}
-"""Where an option of a config group puts its part."""
+"""Config group: the place of the part that its options describe."""
 
 
 def role_at(path: str) -> Role | None:
-    """Return the role of a class at `path` of a config; None where any class will do and users bring none of their own."""
+    """Return the role of a class at `path` of a config; None where users cannot name a class of their own."""
     found = next((role for pattern, role in _PLACES.items() if is_at(path, pattern)), None)
     return PART if found is None and path.startswith(_OF_MODEL) else found
 

@@ -1,55 +1,57 @@
-"""Admitting classes that no config file names, because the user does: in an override, or when loading (`allow`).
+"""Classes of the user's own, named in an override or when a bundle is loaded (`allow`), and in no config file.
 
-Such a class may lie in a bare Python file of the working folder, which is imported for this and for nothing else.
+Such a class may be defined in a Python file of the working directory, which is imported only if the user names it.
 """
 
-import difflib
 import inspect
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import invalidate_caches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqlab.config.build import known_targets
 from seqlab.config.compose import MODEL_KEYS
 from seqlab.config.imports import failure_of_import, module_path
-from seqlab.config.overrides import Typed
-from seqlab.config.plugins import targets_in
+from seqlab.config.overrides import Overrides
 from seqlab.config.roles import LOADABLE, Role, role_at
-from seqlab.errors import ConfigError
+from seqlab.config.tree import parts, targets_in
+from seqlab.errors import ConfigError, did_you_mean
 
 log = logging.getLogger(__name__)
 
 
-def admit(config: DictConfig, typed: Typed) -> frozenset[str]:
-    """Return what a run of `config` may build: the targets of config files, and those that the user typed for a part.
+def admit(config: DictConfig, typed: Overrides) -> frozenset[str]:
+    """Return the targets that a run of `config` may build: those of config files, and classes that the user named for a part.
 
-    Where a class was typed, what the option that it replaces had set is left out of `config`, but for what the class needs.
+    A class that the user names replaces that of an option. What that option set is removed from `config`, except for arguments
+    that the new class requires.
 
-    Raises: ConfigError for a class that is not there, cannot be imported, or is none of the role of its place.
+    Raises: ConfigError for a class that does not exist, cannot be imported, or is not of the role of its place.
     """
-    places = [
-        (path, node, role) for path, node in _nodes(config, "") if (role := role_at(path)) and _target(node) in typed.targets
+    named = [
+        (path, node["_target_"], role)
+        for path, node in parts(OmegaConf.to_container(config, resolve=False))
+        if node["_target_"] in typed.targets and (role := role_at(path))
     ]
-    for path, node, role in places:
-        found = named_class(_target(node), said=f"{path}._target_", role=role)
-        _keep_what_it_needs(node, found, path=path, typed=typed)
-    return known_targets() | {_target(node) for _, node, _ in places}
+    for path, target, role in named:
+        found = named_class(target, said=f"{path}._target_", role=role)
+        _keep_what_it_needs(OmegaConf.select(config, path), found, path=path, typed=typed)
+    return known_targets() | {target for _, target, _ in named}
 
 
 def own_classes(settings: Mapping[str, Any], targets: frozenset[str]) -> list[str]:
-    """Return the classes of a run's model and data that no config file names, having told what loading the model needs."""
+    """Return the classes of a run's model and data that no config file names; warn how to load such a model."""
     named = {target for key in (*MODEL_KEYS, "data") for target in targets_in(settings[key])}
     own = sorted((named & targets) - known_targets())
     if own:
         log.warning(
-            "made of %s, which no plugin brings: loading the model takes the file in the working folder and leave to import it"
-            " (%s, or seqlab.load(…, allow=%s)); as a plugin (`seqlab plugins new`) it loads like any other",
+            "the model uses %s, which no plugin brings. To load it, keep the file in the working directory and pass"
+            " %s, or seqlab.load(…, allow=%s); a plugin (`seqlab plugins new`) loads without that",
             ", ".join(own),
             " ".join(f"--allow {name}" for name in own),
             own,
@@ -58,9 +60,9 @@ def own_classes(settings: Mapping[str, Any], targets: frozenset[str]) -> list[st
 
 
 def allowed(names: Sequence[str]) -> frozenset[str]:
-    """Return `names` of classes that loading a bundle may build beside those of config files; they are imported.
+    """Return `names`, classes that a bundle may build besides those of config files, after importing them.
 
-    Raises: ConfigError as `admit`.
+    Raises: ConfigError as `admit` does.
     """
     if isinstance(names, str):
         raise ConfigError(f"allow is {names!r}; expected a list of classes: [{names!r}]")
@@ -70,9 +72,9 @@ def allowed(names: Sequence[str]) -> frozenset[str]:
 
 
 def named_class(target: str, *, said: str, role: Role) -> type:
-    """Return the class `module.Class`; `said` is where the user named it.
+    """Return the class `target`, as in `module.Class`; `said` is where the user named it.
 
-    Raises: ConfigError where there is no such module or class, importing it fails, or it is none of the role.
+    Raises: ConfigError where the module or class does not exist, importing it fails, or it is not of the role.
     """
     module_name, _, name = target.rpartition(".")
     if not module_name:
@@ -81,10 +83,12 @@ def named_class(target: str, *, said: str, role: Role) -> type:
     found = getattr(module, name, None)
     fitting = [key for key, value in vars(module).items() if _is_own(value, module_name) and role.fits(value)]
     if found is None:
-        near = difflib.get_close_matches(name, fitting or list(vars(module)), n=1)
-        raise ConfigError(f"{said} is {target!r}, but {module_name} has no {name}{_did_you_mean(near)}{_listed(fitting)}")
+        hint = did_you_mean(name, fitting or vars(module))
+        raise ConfigError(f"{said} is {target!r}, but {module_name} has no {name}{hint}{_listed(fitting)}")
     if not role.fits(found) and not (role.is_open and isinstance(found, type) and own_file(target)):
-        raise ConfigError(f"{said} is {target!r}, which is no subclass of {role.name}{_listed(fitting)}; derive it from that")
+        raise ConfigError(
+            f"{said} is {target!r}, which is not a subclass of {role.name}{_listed(fitting)}; derive it from that"
+        )
     if inspect.isabstract(found):
         lacking = ", ".join(sorted(found.__abstractmethods__))
         raise ConfigError(f"{said} is {target!r}, which lacks {lacking}, as every {role.name} has; write it")
@@ -93,17 +97,16 @@ def named_class(target: str, *, said: str, role: Role) -> type:
 
 
 def _module(name: str, *, said: str, target: str) -> ModuleType:
-    """Return the module, from the working folder where it has one of that name."""
+    """Import the module, from the working directory if it has one of that name."""
     top, own = name.partition(".")[0], own_file(target)
     invalidate_caches()
     if own is not None and str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # behind all others: what is installed keeps its name
+        sys.path.append(str(Path.cwd()))  # last, so that no file hides an installed package
     origin = module_path(top)
     if origin is None:
         files = [path.stem for path in Path.cwd().glob("*.py")]
-        near = [found + target.removeprefix(top) for found in difflib.get_close_matches(top, files, n=1)]
         where = f"there is no {top}.py in {Path.cwd()}, nor an installed package {top}"
-        raise ConfigError(f"{said} is {target!r}, but {where}{_did_you_mean(near)}")
+        raise ConfigError(f"{said} is {target!r}, but {where}{did_you_mean(top, files)}")
     if own is not None and not (Path(origin).is_absolute() and Path(origin).resolve().is_relative_to(Path.cwd().resolve())):
         raise ConfigError(f"{said} is {target!r}, but the name {top} belongs to {origin}; rename {own}")
     failure = failure_of_import(name)
@@ -113,7 +116,7 @@ def _module(name: str, *, said: str, target: str) -> ModuleType:
 
 
 def own_file(target: str) -> Path | None:
-    """Return the file of the working folder that a class `module.Class` would be in, if it is there."""
+    """Return the file of the working directory that would define `module.Class`; None if there is no such file."""
     names = target.split(".")[:-1]
     if not names or not all(map(str.isidentifier, names)):
         return None
@@ -122,7 +125,7 @@ def own_file(target: str) -> Path | None:
 
 
 def _is_own(value: object, module: str) -> bool:
-    """Return whether `value` was made by the package of `module`, and not just imported there."""
+    """Return whether `value` was defined in the package of `module`, and not imported there."""
     return getattr(value, "__module__", "").partition(".")[0] == module.partition(".")[0] and not inspect.isabstract(value)
 
 
@@ -130,40 +133,17 @@ def _listed(fitting: Sequence[str]) -> str:
     return f"; the file has {', '.join(fitting)}" if fitting else ""
 
 
-def _did_you_mean(near: Sequence[str]) -> str:
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def _nodes(node: DictConfig, path: str) -> Iterator[tuple[str, DictConfig]]:
-    """Yield each mapping of a config that has a `_target_`, with its place; interpolations are not followed."""
-    for key in map(str, node):
-        child = node._get_node(key)
-        if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation() and not child._is_missing():
-            place = f"{path}.{key}".lstrip(".")
-            if "_target_" in child:
-                yield place, child
-            yield from _nodes(child, place)
-
-
-def _target(node: DictConfig) -> str:
-    return str(node["_target_"])
-
-
-def _keep_what_it_needs(node: DictConfig, found: type, *, path: str, typed: Typed) -> None:
-    """Leave out what nobody typed and `found` does not take, or has a default of its own for; say what goes and what stays."""
+def _keep_what_it_needs(node: DictConfig, found: type, *, path: str, typed: Overrides) -> None:
+    """Remove arguments that the user did not set and that `found` does not require; warn which are kept and which removed."""
     parameters = inspect.signature(found).parameters.values()
     needed = {p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     others = [key for key in map(str, node) if not key.startswith("_") and not typed.sets(f"{path}.{key}")]
-    kept = [_shown(node, key) for key in others if key in needed]
+    values = {key: node._get_node(key) for key in others if key in needed}
+    kept = [key if isinstance(value, DictConfig) else f"{key}={value}" for key, value in values.items()]
     dropped = [key for key in others if key not in needed]
     with open_dict(node):
         for key in dropped:
             del node[key]
     if others:
-        told = [f"takes over {', '.join(kept)}"] * bool(kept) + [f"leaves out {', '.join(dropped)}"] * bool(dropped)
-        log.warning("%s: of the option that %s replaces, it %s", path, found.__name__, " and ".join(told))
-
-
-def _shown(node: DictConfig, key: str) -> str:
-    value = node._get_node(key)
-    return key if isinstance(value, DictConfig) else f"{key}={value}"
+        changes = [f"keeps {', '.join(kept)}"] * bool(kept) + [f"drops {', '.join(dropped)}"] * bool(dropped)
+        log.warning("%s: of the option it replaces, %s %s", path, found.__name__, " and ".join(changes))

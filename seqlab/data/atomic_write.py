@@ -1,5 +1,7 @@
-"""Files that are there whole, or as they were before."""
+"""Atomic writes: a file is complete, or as it was before."""
 
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,10 +9,18 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give the path to write to, which takes the place of `path` when all went well, and is removed when not."""
+    """Yield a path beside `path` to write to; on success it replaces `path`, on failure it is removed."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         yield unfinished
+        with unfinished.open("r+b") as file:
+            os.fsync(file.fileno())  # or a power cut may keep the new name and lose the content
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write `content` as indented JSON, atomically."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

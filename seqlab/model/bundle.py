@@ -25,7 +25,7 @@ from safetensors.torch import save_file as save_weights
 from seqlab import __version__
 from seqlab.config.build import known_targets
 from seqlab.config.compose import MODEL_GROUPS, MODEL_KEYS
-from seqlab.config.plugins import targets_in
+from seqlab.config.tree import targets_in
 from seqlab.config.user_classes import allowed, own_file
 from seqlab.data.fields.registry import Fields
 from seqlab.errors import BundleError, SeqlabError

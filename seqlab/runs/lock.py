@@ -13,6 +13,7 @@ from typing import Any, final
 
 import datasets
 
+from seqlab.config.tree import walk
 from seqlab.data.multitask.data_sets import set_configs
 from seqlab.errors import DataError
 
@@ -116,14 +117,7 @@ def _paths(config: Mapping[str, Any], *, without: str | None = None) -> Iterator
 
 
 def _strings(node: object) -> Iterator[str]:
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, Mapping):
-        for child in node.values():
-            yield from _strings(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from _strings(child)
+    return (value for _, value in walk(node, with_lists=True) if isinstance(value, str))
 
 
 def _file(path: Path) -> Source:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from seqlab import __version__
+from seqlab.data.atomic_write import write_json
 from seqlab.data.columns import Columns
 from seqlab.data.fields.registry import Fields
 from seqlab.model.bundle import save_bundle
@@ -38,7 +39,7 @@ class RunFolder:
         """Write the resolved config and the environment, before anything can fail."""
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
-        self._write_json("environment.json", environment())
+        write_json(self.path / "environment.json", environment())
 
     @rank_zero_only
     def save_lock(
@@ -60,7 +61,7 @@ class RunFolder:
             "epochs": trainer.current_epoch,
             "steps": trainer.global_step,
         }
-        self._write_json("metrics.json", {**metrics, "training": training})
+        write_json(self.path / "metrics.json", {**metrics, "training": training})
 
     @rank_zero_only
     def save_predictions(
@@ -109,11 +110,6 @@ class RunFolder:
         facts |= {"fold": config["fold"], "precision": precision}
         card = model_card(labeler, config=config, metrics=metrics)
         save_bundle(self.model, labeler=labeler, fields=fields, config=config, facts=facts, card=card)
-
-    def _write_json(self, name: str, content: object) -> None:
-        draft = self.path / f"{name}.new"
-        draft.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        draft.replace(self.path / name)
 
 
 def environment() -> dict[str, Any]:

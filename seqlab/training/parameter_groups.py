@@ -1,13 +1,12 @@
 """Groups of parameters with options of their own for the optimiser: a learning rate, a weight decay."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import nn
 
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, did_you_mean
 
 PATTERNS = "parameters"
 _NOT_NEGATIVE = ("lr", "weight_decay")
@@ -35,8 +34,7 @@ def parameter_groups(
     for group, own in patterns.items():
         for pattern in own:
             if not any(fnmatchcase(name, pattern) for name in trainable):
-                near = difflib.get_close_matches(pattern, trainable, n=1, cutoff=0.3)
-                hint = f", such as {near[0]}" if near else ""
+                hint = did_you_mean(pattern, trainable, cutoff=0.3)
                 raise ConfigError(f"parameter_groups.{group}.parameters: {pattern!r} fits no trainable parameter{hint}")
     empty = next((group for group, own in members.items() if not own), None)
     if empty is not None:

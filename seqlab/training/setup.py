@@ -1,6 +1,5 @@
-"""What training starts from: data read, settings left to the data settled, fields fitted, the model built."""
+"""Preparing a run: read data, settle `auto` settings, fit fields, build the model."""
 
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,17 +21,22 @@ from seqlab.data.multitask.head_assignment import Claims, claims_of
 from seqlab.data.multitask.joined import Split
 from seqlab.data.pairs import SECOND
 from seqlab.data.schemes import detect_scheme
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import ConfigError, DataError, did_you_mean
 from seqlab.heads import Head
 from seqlab.metrics.flat_scores import flat_scores
 from seqlab.model.labeler import Labeler, build_labeler
 from seqlab.training.module import MEAN_SCORE
 
+log = logging.getLogger(__name__)
+AUTO = "auto"
+TAGS = "tags"
+PARTIAL = "seqlab.data.fields.PartialTagField"
+
 
 @final
 @dataclass(frozen=True)
 class Start:
-    """A labeler that has learned nothing yet, its fitted fields, and the records of every data set by split."""
+    """An untrained labeler, its fitted fields, and the records of every data set by split."""
 
     labeler: Labeler
     fields: Fields
@@ -42,7 +46,7 @@ class Start:
     def encoded(self) -> dict[str, Split]:
         """Return the encoded records by split.
 
-        Raises: DataError where training records lack the column of a head that they are to teach.
+        Raises: DataError if training records lack the column that a head learns from.
         """
         splits = self.claims.encode(self.fields, self.sets)
         for data_set, part in splits["train"].parts.items():
@@ -52,11 +56,11 @@ class Start:
         return splits
 
     def check_records(self, splits: Mapping[str, Split], *, is_trained: bool) -> None:
-        """Let each head tell which encoded records it cannot label right, whatever it learns.
+        """Let each head warn of encoded records that it cannot label correctly, whatever it learns.
 
-        Raises: DataError where the model `is_trained` and a head can learn nothing from a data set that is to teach it.
+        Raises: DataError if the model `is_trained` and a head can learn nothing from one of its data sets.
         """
-        if not self.labeler.encoder.keeps_steps:  # how many there are, only a batch tells
+        if not self.labeler.encoder.keeps_steps:  # the number of outputs is only known in a batch
             return
         for split, of_split in splits.items():
             for data_set, part in of_split.parts.items():
@@ -68,7 +72,7 @@ class Start:
 
 
 def _check_taught(name: str, head: Head, part: EncodedRecords, *, records: str) -> None:
-    """Refuse training records that cannot teach the head."""
+    """Raise DataError for training records that a head cannot learn from."""
     has = ", ".join(part.columns.records.column_names)
     if head.target.key not in part.encoded:
         raise DataError(f"heads.{name} learns column {head.target.column!r}, but {records} have {has}")
@@ -78,7 +82,7 @@ def _check_taught(name: str, head: Head, part: EncodedRecords, *, records: str) 
 
 
 def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
-    """Return what training starts from; settles what `config` leaves to the training data."""
+    """Return the start of a run; writes into `config` the settings that depend on the training data."""
     settings: dict[str, Any] = plain(config)
     check_settings(settings)
     if settings["n_threads"]:
@@ -95,18 +99,11 @@ def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
     return Start(build_labeler(settings, fields=fields, targets=targets), fields, claims, sets)
 
 
-log = logging.getLogger(__name__)
-
-AUTO = "auto"
-TAGS = "tags"
-PARTIAL = "seqlab.data.fields.PartialTagField"
-
-
 def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, datasets.Dataset]]) -> None:
-    """Replace `scheme=auto` of every data set, and of several together by the one that they agree on, null for none.
+    """Replace `scheme=auto` of every data set by the scheme of its tags; for several data sets, by their common one, else null.
 
-    Raises: ConfigError when a head reads tags that fit several schemes, break them all, or are annotated in part: that is for
-    the user to decide.
+    Raises: ConfigError if a head reads tags that fit several schemes, break them all, or are annotated in part; the user must
+    then choose.
     """
     read = {OmegaConf.select(head, "target.column") for head in config.heads.values()}
     is_partial = any(OmegaConf.select(head, "target._target_") == PARTIAL for head in config.heads.values())
@@ -121,7 +118,7 @@ def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, datasets.
 
 
 def _settle_scheme(data: DictConfig, records: datasets.Dataset, *, column: str | None, path: str, is_partial: bool) -> None:
-    """Replace `scheme=auto` by the span scheme of `column`, null where that spells no spans, or no head reads it (None)."""
+    """Replace `scheme=auto` by the span scheme of `column`; null if its tags encode no spans, or no head reads it (None)."""
     if data.scheme != AUTO:
         return
     data.scheme = None
@@ -140,7 +137,7 @@ def _settle_scheme(data: DictConfig, records: datasets.Dataset, *, column: str |
 
 
 def settle_claims(config: DictConfig, claims: Claims) -> None:
-    """Write into the config which heads each named data set serves."""
+    """Write the heads of each named data set into the config."""
     with open_dict(config):
         for name, heads in claims.heads.items():
             if name != UNNAMED:
@@ -148,9 +145,9 @@ def settle_claims(config: DictConfig, claims: Claims) -> None:
 
 
 def settle_monitor(config: DictConfig, labeler: Labeler, claims: Claims) -> None:
-    """Replace `monitor=auto` by the main metric of the first head on `val`; of several data sets, by the mean over all.
+    """Replace `monitor=auto` by the main metric of the first head on `val`; with several data sets, by the mean over all.
 
-    Raises: ConfigError for a metric that no head gives, before anything is trained.
+    Raises: ConfigError for a metric that no head has, before any training.
     """
     named = {name: head for own in score_names(claims.heads).values() for head, name in own.items()}
     if config.monitor == AUTO:
@@ -162,7 +159,7 @@ def settle_monitor(config: DictConfig, labeler: Labeler, claims: Claims) -> None
 
 
 def metric_names(labeler: Labeler, named: Mapping[str, str]) -> list[str]:
-    """Return what a run logs of `val`, and its training loss; `named` are the heads by the name of their scores."""
+    """Return the metrics that a run logs on `val`, and both losses; `named` are the heads by the name of their scores."""
     level = "{}/" if len(named) > 1 else ""
     names = [
         f"val/{level.format(name)}{metric}"
@@ -173,11 +170,6 @@ def metric_names(labeler: Labeler, named: Mapping[str, str]) -> list[str]:
 
 
 def check_metric(name: str, known: Sequence[str], *, said: str) -> None:
-    """Refuse a metric that is none of those `known`; `said` is what asks for it.
-
-    Raises: ConfigError.
-    """
+    """Raise ConfigError unless the metric is among those `known`; `said` is the setting that names it."""
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"{said} is {name!r}, which nothing logs{hint}; there are {', '.join(known)}")
+        raise ConfigError(f"{said} is {name!r}, which nothing logs{did_you_mean(name, known)}; there are {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""Running a config: read, fit, train, score, and leave a run folder behind."""
+"""Running a config: read data, fit fields, train, score, and write the run folder."""
 
 import logging
 import signal
@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.errors import HydraException
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import compose, plain
-from seqlab.config.mistakes import check_overrides, explain
-from seqlab.config.open_mappings import opened
-from seqlab.config.overrides import Typed, typed_in
+from seqlab.config.mistakes import explaining
+from seqlab.config.overrides import Overrides
 from seqlab.config.user_classes import admit, own_classes
 from seqlab.data.multitask.data_sets import turns_of
 from seqlab.data.multitask.joined import Split
@@ -39,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Run:
-    """What a training run left: its folder, the model in it, and its metrics by split."""
+    """The result of a training run: its folder, the model in it, and its metrics by split."""
 
     folder: Path
     model: Path
@@ -47,44 +44,36 @@ class Run:
     monitored: float | None
     """Best value of the monitored metric."""
     allow: Sequence[str] = ()
-    """Classes that the user named and no installed plugin brings: `seqlab.load(run.model, allow=run.allow)`."""
+    """Classes of the user's own that the model needs: `seqlab.load(run.model, allow=run.allow)`."""
     repeats: Mapping[str, Any] | None = None
-    """Of a run that was repeated, what its `repeats.json` says; `model` is then that of the best repetition, and `metrics` and
-    `monitored` are means."""
+    """The content of `repeats.json` of a repeated run, whose `model` is that of the best repetition, and whose `metrics` and
+    `monitored` are means; None for a single run."""
 
 
 def train(overrides: Sequence[str]) -> Run:
-    """Train as `seqlab train` with these overrides would, in this process.
+    """Train as `seqlab train` does with these overrides, in this process.
 
-    Raises: SeqlabError for anything that the overrides or the data have wrong.
+    Raises: SeqlabError for any mistake in the overrides or the data.
     """
-    if isinstance(overrides, str):
-        raise ConfigError(f"overrides is {overrides!r}; expected a list of them: [{overrides!r}]")
-    check_overrides(overrides)
-    typed = typed_in(opened(overrides))
-    try:
+    typed = Overrides.parse(overrides)
+    with explaining(overrides):
         return run(compose(typed.words), typed=typed)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise explain(error, overrides) from error
 
 
 def untrained(overrides: Sequence[str]) -> Labeler:
     """Return the labeler that training would start from, its fields fitted on the training data."""
-    check_overrides(overrides)
-    typed = typed_in(opened(overrides))
-    try:
+    typed = Overrides.parse(overrides)
+    with explaining(overrides):
         config = compose(typed.words)
         return prepare(config, targets=admit(config, typed)).labeler
-    except (HydraException, OmegaConfBaseException) as error:
-        raise explain(error, overrides) from error
 
 
-def run(config: DictConfig, *, typed: Typed) -> Run:
-    """Train, score and save as `config` says, as often as it says.
+def run(config: DictConfig, *, typed: Overrides) -> Run:
+    """Train, score and save as `config` says, repeatedly if it says so.
 
-    `typed` is what the user himself wrote of it, and may name classes of his own.
+    `typed` are the overrides of the user, which may name classes of the user's own.
 
-    Raises: SeqlabError where all repetitions fail; those of some that fail are named in the log and in `Run.repeats`.
+    Raises: SeqlabError if all repetitions fail; if some do, the log and `Run.repeats` name them.
     """
     if is_repeated(config):
         return _repeated(config, typed=typed)
@@ -93,24 +82,24 @@ def run(config: DictConfig, *, typed: Typed) -> Run:
     return run_once(config, typed=typed)
 
 
-def _repeated(config: DictConfig, *, typed: Typed) -> Run:
+def _repeated(config: DictConfig, *, typed: Overrides) -> Run:
     folder = Path(config.paths.run_dir)
     try:
         repeats = repeat(config, typed=typed, run=run_once)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"the same command with hydra.run.dir={folder} goes on") from None
+        raise KeyboardInterrupt(f"to continue, repeat the command with hydra.run.dir={folder}") from None
     if repeats["best"] is None:
         errors = [one["error"] for one in repeats["repetitions"] if one["status"] == "failed"]
         n_left = len(repeats["repetitions"]) - len(errors)
         failed = f"{len(errors)} failed alike, and {n_left} were left out" if n_left else f"all {len(errors)} failed"
-        raise SeqlabError(f"{errors[0]} ({failed}; {folder}/*/error.txt tells how)")
+        raise SeqlabError(f"{errors[0]} ({failed}; see {folder}/*/error.txt)")
     means = {name: found["mean"] for name, found in repeats["metrics"].items()}
     monitored = means.pop(MONITORED, None)
     own = own_classes(plain(config), known_targets() | typed.targets)
     return Run(folder, folder / repeats["best"] / "model", nested(means), monitored, own, repeats)
 
 
-def run_once(config: DictConfig, *, typed: Typed) -> Run:
+def run_once(config: DictConfig, *, typed: Overrides) -> Run:
     """Train, score and save once."""
     _silence_lightning()
     targets = admit(config, typed)
@@ -125,7 +114,7 @@ def run_once(config: DictConfig, *, typed: Typed) -> Run:
 
 
 def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targets: frozenset[str]) -> Run:
-    """Train the labeler on its encoded records, and leave the run folder."""
+    """Train the labeler on its encoded records, and write the run folder."""
     settings, labeler = plain(config), start.labeler
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
     folder.start(config)
@@ -166,21 +155,21 @@ def _train(trainer: pl.Trainer, module: LabelerModule, data: LabelingData, *, se
         checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer, module=module)
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit:  # Lightning's answer to an interrupt
+        except SystemExit:  # Lightning exits on an interrupt
             if not trainer.interrupted:
                 raise
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # which it has ignored since
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning has made it ignored
             last = Path(settings["paths"]["run_dir"]) / "checkpoints" / LAST
-            goes_on = f"the same command with ckpt_path={last} goes on" if last.is_file() else ""
-            raise KeyboardInterrupt(goes_on) from None
+            hint = f"to continue, repeat the command with ckpt_path={last}" if last.is_file() else ""
+            raise KeyboardInterrupt(hint) from None
         if checkpoint and not module.epoch_tokens:
-            log.warning("nothing was left to train: %s is of a run that had ended; raise trainer.max_epochs", checkpoint)
+            log.warning("%s is from a finished run; raise trainer.max_epochs to continue", checkpoint)
     elif not settings["ckpt_path"]:
-        log.warning("train is false and ckpt_path is null: what is scored are weights that were never trained")
+        log.warning("train=false without ckpt_path: evaluating untrained weights")
 
 
 def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns: bool) -> pl.Trainer:
-    """Return the trainer; where data sets take turns, one whose processes do without the heads that have none."""
+    """Return the trainer; with data sets that take turns, ddp must accept heads without a gradient in some batches."""
     node = dict(settings["trainer"])
     if has_turns and node.get("strategy") == "ddp":
         node["strategy"] = "ddp_find_unused_parameters_true"
@@ -199,9 +188,9 @@ def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns:
 
 
 def _parts(settings: Mapping[str, Any], key: str, *, targets: frozenset[str], group: str) -> list[Any]:
-    """Return what each entry of a mapping of the config describes.
+    """Return the objects that the entries of a mapping of the config describe.
 
-    Raises: ConfigError for one that is no class: options of what is not chosen, as an experiment may leave.
+    Raises: ConfigError for an entry without a class: options of a part that is not chosen, as an experiment may leave.
     """
     built = build(settings.get(key) or {}, targets=targets, path=key)
     for name, part in built.items():
@@ -221,9 +210,9 @@ def _evaluate(
     settings: Mapping[str, Any],
     folder: RunFolder,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the nested scores of the best checkpoint on `val` and `test`, and how precise it is at which confidence.
+    """Return the nested scores of the best checkpoint on `val` and `test`, and its precision by confidence.
 
-    Its weights stay in the module.
+    The module keeps the weights of that checkpoint.
     """
     if not settings["train"] and settings["ckpt_path"]:
         read_checkpoint(Path(settings["ckpt_path"]), module=module)
@@ -267,7 +256,7 @@ def _log_start(encoded: Mapping[str, Any], labeler: Labeler) -> None:
 
 
 def _silence_lightning() -> None:
-    """Leave out what Lightning says that a user of seqlab can do nothing about."""
+    """Silence warnings of Lightning that users of seqlab can do nothing about."""
     for message in (
         r".*isinstance\(treespec, LeafSpec\).*",  # torch's deprecation, met inside Lightning
         r".*does not have many workers.*",  # records are encoded in memory; workers would only copy them

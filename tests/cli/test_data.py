@@ -89,7 +89,7 @@ def test_check_changes_settings_of_the_reader(tmp_path: Path, capsys: pytest.Cap
 
     assert run("check", tmp_path / "x.conll", "--set", "columns.tokens=1", "--set", "columns.tags=2", "--json") == 0
     assert json.loads(capsys.readouterr().out)["files"][0]["labels"] == {"spans": {"LOC": 1}}
-    with pytest.raises(ConfigError, match=r"reader.colums is not an option of ConllReader; did you mean 'columns'"):
+    with pytest.raises(ConfigError, match=r"reader.colums is not an option of ConllReader; did you mean columns\?"):
         run("check", tmp_path / "x.conll", "--set", "colums.tokens=1")
 
 

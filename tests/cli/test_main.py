@@ -39,7 +39,7 @@ def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> N
     ("word", "told"),
     [
         ("guess", "error: guess: there is no such command; there are train, "),
-        ("trian", "did you mean train? there are train, "),
+        ("trian", "did you mean train?; there are train, "),
     ],
 )
 def test_unknown_command_is_told_in_one_line(word: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:

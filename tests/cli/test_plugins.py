@@ -69,7 +69,7 @@ def test_the_list_imports_neither_plugins_nor_torch(install: Any) -> None:
     assert done.stdout.splitlines()[-1] == "False"
 
 
-def test_a_name_that_is_left_out_in_vain_is_told(
+def test_a_name_that_is_left_out_in_vain_is_reported(
     install: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     install("twice")
@@ -96,13 +96,13 @@ def test_the_doctor_ends_with_1_where_something_is_broken(
     assert any(re.match(r"bare \(seqlab-bare 1\.2\): error: left out: package", line) for line in lines)
     assert any(re.match(r"faulty \(seqlab-faulty 1\.2\): error: encoder/doubled: encoder\.colour", line) for line in lines)
     assert "sound (seqlab-sound 1.2): sound" in lines
-    assert not caplog.records, "what is left out is told twice"
+    assert not caplog.records, "left-out plugins are reported twice"
     assert main(["plugins", "doctor", "faulty", "--json"]) == 1
     (report,) = json.loads(capsys.readouterr().out)
     assert (report["name"], report["broken"], report["findings"][0]["severity"]) == ("faulty", True, "error")
 
 
-def test_the_doctor_tells_an_unknown_name_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_doctor_reports_an_unknown_name_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plugins", "doctor", "nobody"]) == 2
     assert re.fullmatch(r"error: there is no plugin 'nobody'; installed: seqlab.*\n", capsys.readouterr().err)
 
@@ -114,14 +114,14 @@ def test_a_new_plugin_is_written_where_asked(tmp_path: Path, capsys: pytest.Capt
     assert printed[:-2] == sorted(str(path) for path in root.rglob("*") if path.is_file())
     assert printed[-1] == f"next: cd {root} && pip install -e . && pytest"
     assert main(["plugins", "new", "my_encoder", "--kind", "encoder", "--dir", str(tmp_path / "deep")]) == 2
-    assert capsys.readouterr().err == (f"error: {root} is there already; choose another name, or another folder with --dir\n")
+    assert capsys.readouterr().err == (f"error: {root} exists already; choose another name, or another folder with --dir\n")
 
 
 def test_the_kinds_are_those_that_the_template_has() -> None:
     assert tuple(KINDS) == KINDS_SHOWN
 
 
-def test_a_plugin_that_is_left_out_is_told_in_a_line_and_the_command_goes_on(
+def test_a_plugin_that_is_left_out_is_reported_in_a_line_and_the_command_goes_on(
     install: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a process of its own: the line goes to standard error by way of logging."""
@@ -226,7 +226,7 @@ def test_the_config_of_a_run_names_no_class_by_itself(seqlab_command: Any, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
+    ("word", "message"),
     [
         ("encoder._target_=my_fil.MyEncoder", r"there is no my_fil\.py in .*; did you mean my_file\.MyEncoder\?$"),
         (
@@ -235,8 +235,8 @@ def test_the_config_of_a_run_names_no_class_by_itself(seqlab_command: Any, tmp_p
         ),
     ],
 )
-def test_a_mistake_about_a_bare_file_is_told_in_a_line(
-    word: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_mistake_about_a_bare_file_is_reported_in_a_line(
+    word: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "my_file.py").write_text(OWN, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -246,7 +246,7 @@ def test_a_mistake_about_a_bare_file_is_told_in_a_line(
     assert main(["train", word, *TINY]) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
-    assert re.search(rf"^error: encoder\._target_ is .*{told}", errors[0])
+    assert re.search(rf"^error: encoder\._target_ is .*{message}", errors[0])
 
 
 def test_on_a_terminal_the_list_is_as_wide_as_that_and_names_each_plugin_once(install: Any) -> None:

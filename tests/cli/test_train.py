@@ -1,4 +1,4 @@
-"""`seqlab train` as a Hydra application: flags, overrides, sweeps, resuming, and how mistakes are told."""
+"""`seqlab train` as a Hydra application: flags, overrides, sweeps, resuming, and reports of mistakes."""
 
 import json
 import re
@@ -78,7 +78,7 @@ def test_train_debug_options_run(train: Train) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
+    ("word", "message"),
     [
         ("encoder.widht=3", r"encoder\.widht: there is no such key; did you mean encoder\.width\?; encoder has .*depth"),
         ("encoder=lstn", r"encoder=lstn: there is no such option; did you mean encoder=lstm\?; encoder has chain, gru"),
@@ -90,12 +90,12 @@ def test_train_debug_options_run(train: Train) -> None:
         ("trainer.max_epochs=two", r"trainer\.max_epochs is 'two'; expected a whole number from -1"),
     ],
 )
-def test_train_tells_a_mistake_in_one_line(train: Train, capsys: pytest.CaptureFixture[str], word: str, told: str) -> None:
+def test_train_reports_a_mistake_in_one_line(train: Train, capsys: pytest.CaptureFixture[str], word: str, message: str) -> None:
     status, _ = train(*TINY[4:], word)
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert status == 2
     assert len(error) == 1
-    assert re.search(told, error[0])
+    assert re.search(message, error[0])
 
 
 @pytest.mark.parametrize("word", ["heads.tags.omission_cost=-1", "heads.tags.target.column=labels", "data=conll"])
@@ -109,9 +109,9 @@ def test_hydra_says_nothing_in_front_of_a_mistake(train: Train, capsys: pytest.C
 def test_a_sweep_names_each_job_that_failed(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["-m", "heads.tags.omission_cost=-1,0,-2", "seed=3", "trainer.fast_dev_run=true"]
     status, folder = train(*TINY, *words)
-    told = capsys.readouterr().err.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert status == 2
-    assert [re.sub(r"omission_cost is .*", "…", line) for line in told] == [
+    assert [re.sub(r"omission_cost is .*", "…", line) for line in lines] == [
         "error: job 0 (heads.tags.omission_cost=-1): heads.tags.…",
         "error: job 2 (heads.tags.omission_cost=-2): heads.tags.…",
         "error: of the sweep, 2 jobs failed (0, 2), for the reasons above",
@@ -119,9 +119,9 @@ def test_a_sweep_names_each_job_that_failed(train: Train, capsys: pytest.Capture
     assert (next((folder / "multiruns").iterdir()) / "1" / "metrics.json").is_file()
 
 
-def test_a_value_that_a_job_lacks_is_told_with_the_job(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_value_that_a_job_lacks_is_reported_with_the_job(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     status, _ = train("data=conll", "-m", "seed=1,2")
-    told = capsys.readouterr().err.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert status == 2
-    assert told[0].startswith("error: job 0 (seed=1): data.dir has no value; it has no default, so set data.dir=")
-    assert len(told) == 3
+    assert lines[0].startswith("error: job 0 (seed=1): data.dir has no value; it has no default, so set data.dir=")
+    assert len(lines) == 3

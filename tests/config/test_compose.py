@@ -90,13 +90,13 @@ def test_a_target_that_is_no_name_is_refused(target: object) -> None:
         built({"_target_": target})
 
 
-def test_a_mistyped_target_is_told_with_the_nearest() -> None:
+def test_a_mistyped_target_is_reported_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"'torch\.nn\.Liner'.*; did you mean torch\.nn\.Linear"):
         locate("torch.nn.Liner", targets=TARGETS, path="part")
 
 
-def test_an_unknown_argument_is_told_with_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"part\.out_feature is not an option of Linear; did you mean 'out_features'\?"):
+def test_an_unknown_argument_is_reported_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"part\.out_feature is not an option of Linear; did you mean out_features\?"):
         built({"_target_": LINEAR, "in_features": 2, "out_feature": 3})
     with pytest.raises(ConfigError, match=r"part\.colour is not an option of Linear \(it takes in_features, "):
         built({"_target_": LINEAR, "_partial_": True, "colour": 3})
@@ -216,7 +216,7 @@ def test_a_part_that_refuses_a_value_is_named_by_its_place(overrides: list[str],
         build(settings, targets=known_targets(), path="encoder", input_width=3)
 
 
-def test_a_package_that_is_not_there_is_told_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_is_not_there_is_reported_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     with pytest.raises(ConfigError, match=r"pytorch_optimizer cannot be imported; `pip install 'seqlab\[optimizers\]'`"):
         locate("pytorch_optimizer.SOAP", targets=frozenset({"pytorch_optimizer.SOAP"}), path="optimizer")
@@ -225,7 +225,7 @@ def test_a_package_that_is_not_there_is_told_with_what_installs_it(monkeypatch: 
         locate("nowhere.Thing", targets=frozenset({"nowhere.Thing"}), path="encoder")
 
 
-def test_an_option_for_a_part_that_has_none_is_told_how_to_leave_it_out() -> None:
+def test_an_option_for_a_part_that_has_none_is_reported_how_to_leave_it_out() -> None:
     settings = plain(compose(["experiment=ewt", "data.dir=d", "encoder=identity", "paths.run_dir=."]))["encoder"]
     with pytest.raises(ConfigError, match=r"IdentityEncoder \(it takes none; `~encoder\.width` leaves it out\)"):
         build(settings, targets=known_targets(), path="encoder", input_width=3)

@@ -3,7 +3,7 @@
 import pytest
 
 from seqlab.config.compose import compose
-from seqlab.config.data_defaults import with_suited, without_suited
+from seqlab.config.data_defaults import add_data_defaults, remove_data_defaults
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,11 @@ from seqlab.config.data_defaults import with_suited, without_suited
         (["-m", "data=sample_trees", "seed=1,2"], ["head=[sequence]"]),
     ],
 )
-def test_with_suited(overrides: list[str], added: list[str]) -> None:
-    assert with_suited(overrides) == [*overrides, *added]
-    assert without_suited([*overrides, *added]) == overrides
+def test_data_defaults_are_added_and_removed(overrides: list[str], added: list[str]) -> None:
+    assert add_data_defaults(overrides) == [*overrides, *added]
+    assert remove_data_defaults([*overrides, *added]) == overrides
 
 
-def test_compose_takes_them() -> None:
+def test_compose_adds_data_defaults() -> None:
     assert list(compose(["data=sample_trees", "paths.run_dir=."]).heads) == ["label"]
     assert list(compose(["data=sample_trees", "head=[softmax]", "paths.run_dir=."]).heads) == ["tags"]

@@ -1,4 +1,4 @@
-"""Where the default configurations are found."""
+"""The folder of built-in configs."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ def test_a_checkpoint_is_scored_without_training(weights: Weights, finished: Run
 
 def test_scoring_what_was_never_trained_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     train_small(write_corpus(tmp_path / "data"), tmp_path / "run", ["train=false"])
-    assert "weights that were never trained" in caplog.text
+    assert "evaluating untrained weights" in caplog.text
 
 
 class Hostile:

@@ -65,7 +65,7 @@ def test_a_group_may_hold_everything() -> None:
     [
         (
             {"parameters": ["encoder.weight_hx*"]},
-            r"encoder\.weight_hx\*' fits no trainable parameter, such as encoder\.weight_ih_l0",
+            r"encoder\.weight_hx\*' fits no trainable parameter; did you mean encoder\.weight_ih_l0\w*\?",
         ),
         ({"parameters": ["frozen.*"]}, "fits no trainable parameter"),
         ({"lr": 0.1}, "expected a mapping with parameters, a list of patterns"),

@@ -132,7 +132,7 @@ def test_a_run_resumed_elsewhere_keeps_the_best_model_of_the_first(weights: Weig
 def test_a_run_that_had_ended_says_that_nothing_is_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     corpus = write_corpus(tmp_path / "data")
     first = train_small(corpus, tmp_path / "first")
-    assert "nothing was left to train" not in caplog.text
+    assert "from a finished run" not in caplog.text
     train_small(corpus, tmp_path / "second", [f"ckpt_path={first.folder / 'checkpoints' / 'last.ckpt'}"])
-    assert "nothing was left to train" in caplog.text
+    assert "from a finished run" in caplog.text
     assert "raise trainer.max_epochs" in caplog.text

@@ -5,7 +5,7 @@ from importlib import import_module
 from seqlab.config.build import known_targets
 from seqlab.config.compose import register_search_path
 
-for name in ("callbacks", "cli.results", "data.readers", "inference", "training"):
+for name in ("cli.results", "data.readers", "inference", "training", "training.callbacks"):
     import_module(f"seqlab.{name}")
 for name in ("reporting", "worker"):
     import_module(f"seqlab_sweep.{name}")

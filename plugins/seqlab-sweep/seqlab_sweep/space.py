@@ -12,8 +12,8 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seqlab.config.build import known_targets
-from seqlab.config.data_defaults import without_suited
-from seqlab.config.overrides import typed_in
+from seqlab.config.data_defaults import remove_data_defaults
+from seqlab.config.overrides import Overrides
 from seqlab.errors import ConfigError
 
 Value: TypeAlias = str | int | float | bool | None
@@ -59,7 +59,7 @@ def read_space(params: Mapping[str, Any], arguments: Sequence[str], *, loader: C
     _check_targets(lines)
     searched = parser.parse_overrides(lines)
     overrides = parser.parse_overrides(list(arguments))
-    n_typed = len(without_suited(arguments))  # overrides that suit the data set come after the typed ones
+    n_typed = len(remove_data_defaults(arguments))  # overrides that suit the data set come after the typed ones
     keys = {override.key_or_group for override in searched}
     suited = [override for override in overrides[n_typed:] if override.key_or_group not in keys]
     by_place = {_place(override): override for override in [*searched, *overrides[:n_typed], *suited]}
@@ -90,7 +90,7 @@ def described(distribution: BaseDistribution) -> dict[str, Any]:
 
 def _check_targets(lines: Sequence[str]) -> None:
     """Raise ConfigError for unknown classes: a trial would see them as typed by the user and import them."""
-    unknown = sorted(typed_in(lines).targets - known_targets())
+    unknown = sorted(Overrides.parse(lines).targets - known_targets())
     if unknown:
         raise ConfigError(
             f"hydra.sweeper.params names {unknown[0]}, which no installed plugin provides; pass it as an override on the"

@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from seqlab_sweep.space import Space, described, read_space
 
-from seqlab.config.data_defaults import with_suited
+from seqlab.config.data_defaults import add_data_defaults
 from seqlab.config.paths import config_dir
 from seqlab.errors import ConfigError
 
@@ -68,12 +68,12 @@ def test_a_deletion_and_a_later_addition_are_both_kept() -> None:
 
 
 def test_overrides_that_suit_a_data_set_yield_to_config_and_command_line() -> None:
-    suited = with_suited(["data=sample_frames", "seed=1,2"])
+    suited = add_data_defaults(["data=sample_frames", "seed=1,2"])
     assert suited[2:] == ["embedding=[frames]", "head=[ctc]"]
     space = space_of(*suited, head="choice([ctc], [hmm_hybrid])")
     assert list(space.parameters) == ["head", "seed"]
     assert space.fixed == ["data=sample_frames", "embedding=[frames]"]
-    typed = with_suited(["data=sample_frames", "head=[hmm_hybrid]", "seed=1,2"])
+    typed = add_data_defaults(["data=sample_frames", "head=[hmm_hybrid]", "seed=1,2"])
     assert "head=[hmm_hybrid]" in space_of(*typed, head="choice([ctc], [hmm_hybrid])").fixed
 
 

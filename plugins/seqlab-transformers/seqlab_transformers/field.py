@@ -11,8 +11,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from seqlab.data.columns import Columns, Ragged
-from seqlab.data.fields import Field
-from seqlab.data.fields.base import EncodedColumn
+from seqlab.data.fields import EncodedColumn, Field
 from seqlab.errors import ConfigError
 from seqlab_transformers.architecture import configuration, position_limit, read_architecture
 from seqlab_transformers.folders import CONFIG_FILE, find_folder

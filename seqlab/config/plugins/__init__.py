@@ -1,6 +1,6 @@
-"""What brings options: seqlab itself, and plugins, found by entry point and without importing any of them."""
+"""Providers of options: seqlab itself, and plugins, which are found by entry point without importing them."""
 
 from seqlab.config.plugins.discovery import Discovery, discover, providers
-from seqlab.config.plugins.plugin import Installed, LeftOut, Plugin, targets_in
+from seqlab.config.plugins.plugin import Installed, LeftOut, Plugin
 
-__all__ = ["Discovery", "Installed", "LeftOut", "Plugin", "discover", "providers", "targets_in"]
+__all__ = ["Discovery", "Installed", "LeftOut", "Plugin", "discover", "providers"]

@@ -1,7 +1,7 @@
-"""Commands of plugins: entry points in group `seqlab.commands`, known by name, and imported when they are called.
+"""Commands of plugins: entry points in group `seqlab.commands`, imported when they are called.
 
-An entry point `name = "package.module:function"` makes `seqlab name …` call the function with the words that follow; what it
-returns is the exit status.
+With an entry point `name = "package.module:function"`, `seqlab name …` calls the function with the words that follow, and exits
+with the status that it returns.
 """
 
 import argparse
@@ -14,30 +14,29 @@ from typing import Any
 from seqlab.config.imports import described
 from seqlab.config.plugins.entry_points import entry_points_found
 from seqlab.config.plugins.inspection import WITHOUT, names_to_leave_out
-from seqlab.config.plugins.plugin import LeftOut
 from seqlab.errors import PluginError
 
 log = logging.getLogger(__name__)
 ENTRY_POINT_GROUP = "seqlab.commands"
 _NO_PREFIX = "\0"
-"""Begins no word of a command line, so that none is an option."""
+"""No word of a command line begins with it, so argparse takes none for an option."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command that one or, by mistake, several distributions bring."""
+    """A command of one distribution or, by mistake, of several."""
 
     name: str
     points: tuple[EntryPoint, ...]
 
     @property
     def summary(self) -> str:
-        """What its distribution says of itself."""
+        """The summary of its distribution."""
         dist = self.points[0].dist
         return (dist.metadata["Summary"] if dist else None) or f"of {_who(self.points[0])}"
 
     def add_parser(self, commands: Any) -> None:
-        """List it among `commands`; what follows its name, options too, is handed on as it is."""
+        """Add it to `commands`; all words after its name, options too, are passed on unchanged."""
         parser = commands.add_parser(self.name, help=self.summary.replace("%", "%%"), add_help=False, prefix_chars=_NO_PREFIX)
         parser.add_argument("words", nargs="*")
         parser.set_defaults(run=self.run)
@@ -45,42 +44,41 @@ class Command:
     def run(self, parsed: argparse.Namespace) -> int:
         """Call it with the words of the command line, and return the exit status.
 
-        Raises: PluginError where it cannot be loaded, or belongs to several distributions.
+        Raises: PluginError if it cannot be loaded, or belongs to several distributions.
         """
         if len(self.points) > 1:
             both = " and ".join(map(_who, self.points))
-            raise PluginError(
-                f"the command {self.name} is brought by both {both}; leave one out with {WITHOUT}={_names(self.points)}"
-            )
+            raise PluginError(f"both {both} bring a command {self.name}; leave one out with {WITHOUT}={_names(self.points)}")
         return int(self._load()(list(parsed.words)))
 
     def _load(self) -> Callable[[list[str]], int]:
         (point,) = self.points
         try:
             loaded: Callable[[list[str]], int] = point.load()
-        except (Exception, SystemExit) as error:  # (whatever a stranger's module raises)
+        except (Exception, SystemExit) as error:  # (foreign code may raise anything)
             reason = described(error, module=point.module)
             raise PluginError(
-                f"the command {self.name} of {_who(point)} ({point.value}) cannot be loaded: {reason}; mend or reinstall it"
+                f"the command {self.name} of {_who(point)} ({point.value}) cannot be loaded: {reason}; fix or reinstall it"
             ) from error
         return loaded
 
 
 def commands_of_plugins(built_in: Collection[str]) -> list[Command]:
-    """Return the commands that plugins bring, by name; those of `built_in` stay as they are, and `SEQLAB_WITHOUT` counts.
+    """Return the commands of plugins by name, without those of `built_in` names and of plugins in `SEQLAB_WITHOUT`.
 
-    A damaged distribution that would bring some is warned of.
+    Damaged distributions are skipped with a warning.
     """
     without = set(names_to_leave_out())
-    there = list(entry_points_found(ENTRY_POINT_GROUP))
-    for one in there:
-        if isinstance(one, LeftOut) and not {one.name, one.distribution} & without:
-            log.warning(one)
-    points = [one for one in there if isinstance(one, EntryPoint) and one.name not in built_in]
+    points = []
+    for point in entry_points_found(ENTRY_POINT_GROUP):
+        if isinstance(point, EntryPoint):
+            if point.name not in built_in and not {point.name, point.dist.name if point.dist else ""} & without:
+                points.append(point)
+        elif not {point.name, point.distribution} & without:
+            log.warning(point)
     found: dict[str, list[EntryPoint]] = {}
     for point in sorted(points, key=lambda point: (point.name, _who(point))):
-        if not {point.name, point.dist.name if point.dist else ""} & without:
-            found.setdefault(point.name, []).append(point)
+        found.setdefault(point.name, []).append(point)
     return [Command(name, tuple(points)) for name, points in found.items()]
 
 

@@ -1,7 +1,7 @@
-"""Options that several providers bring: nobody wins in silence.
+"""Conflicts: options that several providers bring.
 
-What seqlab itself brings stays. Of plugins with an option in common none comes first by right, so the options of all of them
-are left out until the user leaves out one of the plugins.
+Options of seqlab itself win. Among plugins none has precedence, so the options of all that conflict are left out until the user
+excludes one of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from seqlab.config.plugins.plugin import Plugin
 
 USERS_OWN = ("local/default",)
-"""Options that `train.yaml` reads where they are there: a user's own defaults, and no plugin's."""
+"""Options that `train.yaml` reads if they exist: defaults of the user's own, which no plugin may set."""
 
 
 def clashes(plugins: Sequence[Plugin], *, core: Plugin) -> dict[Plugin, str]:
-    """Return why the options of some plugins are left out: those with an option that another one brings as well."""
+    """Return the plugins that share an option with another provider, each with the reason why its options are left out."""
     owners: dict[str, list[Plugin]] = {option: [core] for option in (*core.options(), *USERS_OWN)}
     for plugin in plugins:
         for option in plugin.options():
@@ -29,7 +29,7 @@ def _reason(plugin: Plugin, shared: Mapping[str, Sequence[Plugin]]) -> str:
     first, *others = (other for other in shared[option] if other is not plugin)
     path = plugin.options()[option]
     if option in USERS_OWN:
-        return f"option {option!r} ({path}) would be part of every run, which is for users to say; rename it"
+        return f"option {option!r} ({path}) would be part of every run, and only users may add such options; rename it"
     if not others and first.name == first.distribution == "seqlab":
         return f"option {option!r} is added by both {first} and {plugin} ({path}){more}; rename that of the plugin"
     rivals = [other for other in (first, *others) if other.distribution != "seqlab"]

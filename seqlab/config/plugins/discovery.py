@@ -1,10 +1,9 @@
 """Discovery of plugins: distributions with an entry point in group `seqlab.plugins` that names a package with a `conf` folder.
 
-Nothing here imports a plugin: a package is found by its spec, and is run only when a config that names its classes is built.
-A plugin that cannot be used is left out and told of; it takes down nothing but what asks for it.
+No plugin is imported here: a package is found by its spec, and imported when a config that names its classes is built.
+Unusable plugins are skipped with a warning, and only what asks for them fails.
 """
 
-import difflib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from seqlab.config.plugins.conflicts import clashes
 from seqlab.config.plugins.entry_points import entry_points_found
 from seqlab.config.plugins.inspection import WITHOUT, built_in, examined, left_out, names_to_leave_out
 from seqlab.config.plugins.plugin import LeftOut, Plugin
+from seqlab.errors import did_you_mean
 
 log = logging.getLogger(__name__)
 ENTRY_POINT_GROUP = "seqlab.plugins"
@@ -22,7 +22,7 @@ ENTRY_POINT_GROUP = "seqlab.plugins"
 
 @dataclass(frozen=True)
 class Discovery:
-    """What is installed: seqlab and the plugins that can be used, and those that are left out."""
+    """The installed providers: seqlab and usable plugins, and those that are left out."""
 
     providers: tuple[Plugin, ...]
     left_out: tuple[LeftOut, ...]
@@ -36,30 +36,28 @@ class Discovery:
 
     @property
     def builders(self) -> tuple[Plugin, ...]:
-        """All whose classes may be built: the providers, and plugins of which only the options are in doubt."""
+        """All whose classes may be built: the providers, and plugins whose options conflict."""
         return *self.providers, *(one.plugin for one in self.left_out if one.plugin and one.has_classes)
 
     def leaving_out(self, option: str) -> LeftOut | None:
-        """Return the plugin that would bring `group/option`, were it not left out."""
+        """Return the left-out plugin that would bring `group/option`, if there is one."""
         return next((one for one in self.left_out if one.plugin and option in one.plugin.options()), None)
 
     def warnings(self) -> Iterator[str]:
-        """Yield a line for each plugin that is left out though nobody asked for it, and for names that nobody has."""
+        """Yield a line for each plugin left out against the user's wish, and for each unknown name in `SEQLAB_WITHOUT`."""
         yield from (str(one) for one in self.left_out if not one.is_wanted)
-        yield from self.strange_names()
+        yield from self.unknown_name_warnings()
 
-    def strange_names(self) -> Iterator[str]:
+    def unknown_name_warnings(self) -> Iterator[str]:
         """Yield a line for each name in `SEQLAB_WITHOUT` that no plugin has."""
         names = [one.name for one in (*self.plugins, *self.left_out)]
         for name in self.unknown_names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?; " if near else ""
             there = f"installed: {', '.join(sorted(names))}" if names else "no plugin is installed"
-            yield f"{WITHOUT} names {name!r}, which is no plugin that could be left out; {hint}{there}"
+            yield f"{WITHOUT} names {name!r}, which is not an installed plugin{did_you_mean(name, names)}; {there}"
 
 
 def providers() -> tuple[Plugin, ...]:
-    """Return what brings options: seqlab, then the plugins. Those left out are warned of, once."""
+    """Return the providers of options: seqlab, then the plugins. Warn of those left out, once."""
     found = discover()
     _warn(found)
     return found.providers
@@ -73,7 +71,7 @@ def _warn(found: Discovery) -> None:
 
 @cache
 def discover() -> Discovery:
-    """Return seqlab, the installed plugins that can be used, and those that cannot or that `SEQLAB_WITHOUT` names."""
+    """Return seqlab, the installed plugins that can be used, and those that cannot or that `SEQLAB_WITHOUT` excludes."""
     without = names_to_leave_out()
     core = built_in()
     there = list(entry_points_found(ENTRY_POINT_GROUP))

@@ -1,4 +1,4 @@
-"""What an installed distribution says of itself: where its package lies, and which seqlab it was built for."""
+"""Metadata of installed distributions: where the package is, and what it requires."""
 
 import json
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
@@ -16,7 +16,7 @@ CORE = "seqlab"
 
 
 def editable_project(dist: Distribution) -> Path | None:
-    """Return the folder of the project that is installed editable; None for an installation with files of its own."""
+    """Return the project folder of an editable installation; None for any other installation."""
     text = dist.read_text("direct_url.json")
     content = json.loads(text) if text else {}
     is_editable = content.get("dir_info", {}).get("editable", False)
@@ -24,7 +24,7 @@ def editable_project(dist: Distribution) -> Path | None:
 
 
 def where_installed(dist: Distribution, package: str) -> Path | None:
-    """Return the folder below which the distribution keeps `package`; None where it does not say."""
+    """Return the folder in which the distribution keeps `package`; None if its metadata do not say."""
     project = editable_project(dist)
     if project is not None:
         return project
@@ -33,7 +33,7 @@ def where_installed(dist: Distribution, package: str) -> Path | None:
 
 
 def installed(name: str) -> Distribution | None:
-    """Return the distribution of that name; None where it is not installed."""
+    """Return the distribution of that name; None if it is not installed."""
     try:
         return distribution(name)
     except PackageNotFoundError:
@@ -41,7 +41,7 @@ def installed(name: str) -> Distribution | None:
 
 
 def requirements_of(dist: Distribution) -> list[Requirement]:
-    """Return what the distribution requires here, extras apart; lines that are no requirement are left out."""
+    """Return the requirements that apply here, without extras; malformed lines are skipped."""
     found = []
     for line in dist.requires or ():
         try:
@@ -54,12 +54,12 @@ def requirements_of(dist: Distribution) -> list[Requirement]:
 
 
 def is_core(requirement: Requirement) -> bool:
-    """Return whether it is one on seqlab."""
+    """Return whether seqlab is required."""
     return canonicalize_name(requirement.name) == CORE
 
 
 def unmet(requirement: Requirement) -> str | None:
-    """Return what is there instead of what is required; None where it is met."""
+    """Return the installed version, or that there is none; None if the requirement is met."""
     try:
         found = __version__ if is_core(requirement) else version(requirement.name)
         is_met = requirement.specifier.contains(found, prereleases=True)

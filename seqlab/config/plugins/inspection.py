@@ -1,4 +1,4 @@
-"""What an entry point leads to: a plugin that can be used, or the reason why it cannot. Nothing is imported."""
+"""Resolving an entry point to a plugin, or to the reason why it cannot be used. Nothing is imported."""
 
 import os
 from collections.abc import Collection
@@ -31,7 +31,7 @@ def names_to_leave_out() -> list[str]:
 
 
 def built_in() -> Plugin:
-    """Return seqlab itself, which brings its options as a plugin does."""
+    """Return seqlab itself as a provider of options."""
     folder, conf_dir, dist = Path(__file__).resolve().parents[1], config_dir(), installed(CORE)
     is_of_dist = dist is not None and _lies_in(folder, where_installed(dist, CORE))
     origin = ("editable" if dist and editable_project(dist) else "installed") if is_of_dist else "checkout"
@@ -39,14 +39,14 @@ def built_in() -> Plugin:
 
 
 def examined(point: EntryPoint, *, without: Collection[str]) -> Plugin | LeftOut:
-    """Return the plugin that an entry point names, or why it is left out; `without` has the names that users leave out."""
+    """Return the plugin that an entry point names, or why it is left out; `without` are the names that the user excludes."""
     plugin = _plugin(point)
     if isinstance(plugin, LeftOut):
         is_wanted = plugin.name in without or plugin.distribution in without
         return replace(plugin, is_wanted=is_wanted)
     if plugin.name in without or plugin.distribution in without:
         return replace(left_out(plugin, f"{WITHOUT} names it"), is_wanted=True)
-    reason = _strange_version(point.dist) or _unreadable(plugin)
+    reason = _wrong_version(point.dist) or _unreadable(plugin)
     return plugin if reason is None else left_out(plugin, reason)
 
 
@@ -76,9 +76,9 @@ def left_out(plugin: Plugin, reason: str) -> LeftOut:
 
 
 def _no_conf(name: str, package: str, *, folder: Path | None, home: Path | None) -> str:
-    """Return why there is no folder `conf`, and what to do."""
+    """Return why the folder `conf` is not found, and what to do."""
     if not package.isidentifier():
-        return f"its entry point names {package!r}; expected a package at the top, as seqlab_{name}; mend its pyproject.toml"
+        return f"its entry point names {package!r}; expected a package at the top, as seqlab_{name}; fix its pyproject.toml"
     path = folder or module_path(package)
     if path and home and not _lies_in(Path(path), home):
         return f"package {package!r} (installed in {home}) is shadowed by {path}, which has no folder `conf`; rename that one"
@@ -92,8 +92,8 @@ def _lies_in(path: Path, folder: Path | None) -> bool:
     return folder is not None and path.resolve().is_relative_to(folder.resolve())
 
 
-def _strange_version(dist: Distribution | None) -> str | None:
-    """Return why a distribution does not go with this seqlab; None where it does."""
+def _wrong_version(dist: Distribution | None) -> str | None:
+    """Return why a distribution does not work with this version of seqlab; None if it does."""
     for requirement in requirements_of(dist) if dist else ():
         if is_core(requirement) and unmet(requirement):
             return f"it is built for {requirement}, and this is seqlab {__version__}; upgrade one of the two"
@@ -102,7 +102,7 @@ def _strange_version(dist: Distribution | None) -> str | None:
 
 def _unreadable(plugin: Plugin) -> str | None:
     try:
-        plugin.contents  # noqa: B018 (read here so that no later command fails over it)
+        plugin.contents  # noqa: B018 (read here so that no later command fails on it)
     except PluginError as error:
         return str(error)
     return None

@@ -1,6 +1,6 @@
-"""A provider of options: what it is called, where it lies, what its config files say."""
+"""Providers of options: name, location and config files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,12 +8,13 @@ from typing import Any
 
 import yaml
 
+from seqlab.config.tree import targets_in
 from seqlab.errors import PluginError
 
 
 @dataclass(frozen=True)
 class Installed:
-    """What an entry point names: a package of a distribution."""
+    """A package of a distribution, as an entry point names it."""
 
     name: str
     distribution: str
@@ -23,15 +24,15 @@ class Installed:
 
 @dataclass(frozen=True)
 class Plugin(Installed):
-    """What brings options: a package with a `conf` folder, of an installed distribution or of seqlab itself."""
+    """A provider of options: a package with a `conf` folder, of an installed distribution or of seqlab itself."""
 
     conf_dir: Path
     folder: Path
     """The folder of the package."""
     origin: str
-    """How it got there: installed, editable, or a checkout that no installation knows of."""
+    """One of `installed`, `editable`, and `checkout` for one that is not installed."""
     installed_at: Path | None = None
-    """Where its distribution put the package, if that is somewhere else: then something shadows it. None: it lies there."""
+    """Where its distribution installed the package, if another package shadows it; None if that is `folder`."""
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}"
@@ -51,16 +52,16 @@ class Plugin(Installed):
 
     @cached_property
     def contents(self) -> dict[str, Mapping[str, Any]]:
-        """What its config files say: `group/option` -> the mapping in the file.
+        """The content of its config files: `group/option` -> the mapping in the file.
 
-        Raises: PluginError for a file that holds no YAML, or no mapping.
+        Raises: PluginError for a file that is not YAML, or not a mapping.
         """
         return {option: _read(path) for option, path in self.options().items()}
 
     def targets(self, groups: Sequence[str] | None) -> frozenset[str]:
         """Return every `_target_` in its config files.
 
-        `groups` keeps those in the folders of some config groups, and those under keys of the same names; None = all.
+        `groups` keeps those in the folders of some config groups, and those under keys of the same names; None keeps all.
         """
         found: set[str] = set()
         for option, content in self.contents.items():
@@ -71,15 +72,15 @@ class Plugin(Installed):
 
 @dataclass(frozen=True)
 class LeftOut(Installed):
-    """A plugin that is installed and not used, and why."""
+    """An installed plugin that is not used."""
 
     reason: str
     plugin: Plugin | None = None
-    """The plugin, where there is a package with a `conf` folder."""
+    """The plugin, if there is a package with a `conf` folder."""
     is_wanted: bool = False
-    """Whether `SEQLAB_WITHOUT` asks for it."""
+    """Whether `SEQLAB_WITHOUT` excludes it."""
     has_classes: bool = False
-    """Whether its classes may be built none the less: only its options are in doubt."""
+    """Whether its classes may be built nonetheless, because only its options conflict."""
 
     def __str__(self) -> str:
         return f"plugin {self.name!r} ({self.distribution} {self.version}) is left out: {self.reason}"
@@ -92,16 +93,5 @@ def _read(path: Path) -> Mapping[str, Any]:
         reason = " ".join(str(error).split())
         raise PluginError(f"{path}: not readable as YAML ({reason}); reinstall what it is part of") from error
     if not isinstance(content, Mapping | None):
-        raise PluginError(f"{path}: holds a {type(content).__name__}; expected the keys of a config; mend what it is part of")
+        raise PluginError(f"{path}: holds a {type(content).__name__}; expected the keys of a config; fix what it is part of")
     return content or {}
-
-
-def targets_in(node: object) -> Iterable[str]:
-    """Yield every `_target_` in a config of plain values, at any depth."""
-    if isinstance(node, Mapping):
-        if isinstance(node.get("_target_"), str):
-            yield node["_target_"]
-        node = list(node.values())
-    if isinstance(node, list):
-        for child in node:
-            yield from targets_in(child)

@@ -1,11 +1,10 @@
 """The standard schemes by name, and conversion between them."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from seqlab.data.schemes.rules import pair_table, span_rules
 from seqlab.data.schemes.scheme import Scheme
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, did_you_mean
 
 _SCHEMES = {
     scheme.name: scheme
@@ -65,8 +64,8 @@ def get_scheme(name: str) -> Scheme:
     if upper in _SCHEMES:
         return _SCHEMES[upper]
     names = [*_SCHEMES, *_ALIASES]
-    nearest = get_close_matches(name.upper(), names, n=1, cutoff=0)[0]
-    raise ConfigError(f"scheme is {name!r}; expected one of {', '.join(names)}; did you mean {nearest}?")
+    hint = did_you_mean(name.upper(), names, cutoff=0)
+    raise ConfigError(f"scheme is {name!r}; expected one of {', '.join(names)}{hint}")
 
 
 def convert_tags(tags: Sequence[str], *, source: str, target: str) -> list[str]:

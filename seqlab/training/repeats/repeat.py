@@ -9,14 +9,16 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.config.compose import plain
-from seqlab.config.overrides import Typed
+from seqlab.config.overrides import Overrides
 from seqlab.config.settings import check_repeat, check_settings
+from seqlab.data.atomic_write import write_json
 from seqlab.errors import ConfigError
+from seqlab.runs.repeated_run import REPEATS
 from seqlab.runs.run import CONFIG, METRICS
 from seqlab.runs.writer import RunFolder
 from seqlab.training.repeats.out_of_fold import join_answers
 from seqlab.training.repeats.plan import Repetition, check_same, config_of, plan
-from seqlab.training.repeats.summary import has_ended, summary, write
+from seqlab.training.repeats.summary import has_ended, summary
 from seqlab.training.repeats.workers import Job, Runner, work_off
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ def is_repeated(config: DictConfig) -> bool:
     return config.repeat.seeds is not None or config.repeat.folds is not None
 
 
-def repeat(config: DictConfig, *, typed: Typed, run: Runner) -> Mapping[str, Any]:
+def repeat(config: DictConfig, *, typed: Overrides, run: Runner) -> Mapping[str, Any]:
     """Run each repetition that is not there yet with `run`, and return what `repeats.json` then says.
 
     Raises: ConfigError for numbers out of range, and where a repetition that is there is of another config; the folder is then
@@ -47,15 +49,15 @@ def repeat(config: DictConfig, *, typed: Typed, run: Runner) -> Mapping[str, Any
     jobs = _still_to_do(config, repetitions, folder=folder)
     _tell_others(repetitions, folder=folder)
     RunFolder(folder).start(config)
-    write(folder, content)
+    write_json(folder / REPEATS, content)
     for _ in work_off(jobs, run=run, typed=typed, n_workers=settings["repeat"]["n_workers"]):
         content = summary(folder, repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
-        write(folder, content)
+        write_json(folder / REPEATS, content)
         if _is_hopeless(content):
             break
     if n_folds is not None:
         content["out_of_fold"] = join_answers(folder, repetitions, n_folds=n_folds)
-        write(folder, content)
+        write_json(folder / REPEATS, content)
     return content
 
 

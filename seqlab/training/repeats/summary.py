@@ -1,6 +1,5 @@
 """What repetitions say together: `repeats.json`, written anew as each of them ends."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from seqlab.metrics.flat_scores import flat_scores
 from seqlab.metrics.significance import summarise
-from seqlab.runs.repeated_run import FORMAT, REPEATS
+from seqlab.runs.repeated_run import FORMAT
 from seqlab.runs.run import METRICS, FinishedRun
 from seqlab.training.repeats.plan import Repetition
 from seqlab.training.repeats.workers import ERROR
@@ -36,13 +35,6 @@ def summary(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int | N
         "metrics": _summaries({name: _flat(content) for name, content in metrics.items()}, n_folds=n_folds),
         "out_of_fold": {},
     }
-
-
-def write(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write `repeats.json` in one step, so that it is whole at all times."""
-    draft = folder / f"{REPEATS}.new"
-    draft.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    draft.replace(folder / REPEATS)
 
 
 def nested(flat: Mapping[str, float]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, final
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqlab.config.overrides import Typed
+from seqlab.config.overrides import Overrides
 from seqlab.errors import SeqlabError
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Job:
     config: DictConfig
 
 
-def work_off(jobs: Sequence[Job], *, run: Runner, typed: Typed, n_workers: int) -> Iterator[Job]:
+def work_off(jobs: Sequence[Job], *, run: Runner, typed: Overrides, n_workers: int) -> Iterator[Job]:
     """Run all jobs and yield each as it ends, well or not; those that fail leave `error.txt` and keep none from running."""
     if n_workers == 1:
         for job in jobs:
@@ -53,7 +53,7 @@ def work_off(jobs: Sequence[Job], *, run: Runner, typed: Typed, n_workers: int) 
         yield from _side_by_side(jobs, run=run, typed=typed, n_workers=n_workers)
 
 
-def _run_alone(job: Job, *, run: Runner, typed: Typed) -> None:
+def _run_alone(job: Job, *, run: Runner, typed: Overrides) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
     (job.folder / ERROR).unlink(missing_ok=True)
     with _logged(job.folder / LOG):
@@ -63,7 +63,7 @@ def _run_alone(job: Job, *, run: Runner, typed: Typed) -> None:
             _fail(job.folder, _one_line(error), traceback.format_exc())
 
 
-def _side_by_side(jobs: Sequence[Job], *, run: Runner, typed: Typed, n_workers: int) -> Iterator[Job]:
+def _side_by_side(jobs: Sequence[Job], *, run: Runner, typed: Overrides, n_workers: int) -> Iterator[Job]:
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(jobs))
     running: dict[Any, tuple[SpawnProcess, Job]] = {}
@@ -88,7 +88,7 @@ def _side_by_side(jobs: Sequence[Job], *, run: Runner, typed: Typed, n_workers: 
             process.terminate()
 
 
-def _in_process(name: str, folder: Path, content: Any, run: Runner, typed: Typed) -> None:
+def _in_process(name: str, folder: Path, content: Any, run: Runner, typed: Overrides) -> None:
     """Run a job in a process of its own, which ends with the one that started it."""
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -11,7 +11,8 @@ from typing import final
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from seqlab.config.overrides import Typed
+from seqlab.config.overrides import Overrides
+from seqlab.config.tree import leaves
 from seqlab.errors import ConfigError, DataError
 from seqlab.model.bundle import WEIGHTS_FILE
 from seqlab.runs.lock import Lock, Source
@@ -87,7 +88,8 @@ class Original:
         config.paths.run_dir = str(into)
         _move(config, source=str(self.run.config["paths"]["run_dir"]), target=str(into))
         with _in_folder(Path(self.lock.working_dir)), _with_threads(self.run.environment.get("n_threads")):
-            run_once(config, typed=Typed((), frozenset(allow), frozenset(_keys(config))))
+            settled = frozenset(key for key, _ in leaves(self.run.config))  # all of it, by the first run
+            run_once(config, typed=Overrides((), frozenset(allow), settled))
             second = FinishedRun(into)
         return Reproduction(
             into,
@@ -128,14 +130,6 @@ def _move(node: DictConfig, *, source: str, target: str) -> None:
             _move(value, source=source, target=target)
         elif isinstance(value, str) and (value == source or value.startswith(f"{source}/")):
             node[key] = target + value[len(source) :]
-
-
-def _keys(node: DictConfig, path: str = "") -> Iterator[str]:
-    """Yield every key, dotted: all that the config says was settled by the first run."""
-    for key in map(str, node):
-        yield f"{path}{key}"
-        if isinstance(node[key], DictConfig):
-            yield from _keys(node[key], f"{path}{key}.")
 
 
 @contextmanager

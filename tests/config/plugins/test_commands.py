@@ -60,7 +60,7 @@ def test_help_lists_a_command_without_importing_it(bring: Bring, tmp_path: Path)
         ("x = 1", "AttributeError: module 'brought_shout_shouting' has no attribute 'run'"),
     ],
 )
-def test_a_broken_command_is_told_with_its_distribution(
+def test_a_broken_command_is_reported_with_its_distribution(
     code: str, message: str, bring: Bring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bring("shout", code=code)
@@ -115,8 +115,8 @@ def test_a_damaged_installation_is_warned_of_where_its_command_may_be_meant(
     assert main(["shout"]) == 2
     assert "shout: there is no such command" in capsys.readouterr().err
     assert len(caplog.records) == 2
-    told = r"plugin 'seqlab-shouting' .* left out: entry_points\.txt of its installation cannot be read \(.*\); reinstall it"
-    assert all(re.search(told, record.getMessage()) for record in caplog.records)
+    warning = r"plugin 'seqlab-shouting' .* left out: entry_points\.txt of its installation cannot be read \(.*\); reinstall it"
+    assert all(re.search(warning, record.getMessage()) for record in caplog.records)
 
 
 @pytest.mark.usefixtures("_damaged")

@@ -66,7 +66,7 @@ def test_no_plugin_speaks_for_the_user(install: Any) -> None:
     assert re.search(r"'local/default' \(.*\) would be part of every run", install.left_out("sly").reason)
 
 
-def test_two_plugins_of_one_name_are_told_apart_by_their_distributions(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plugins_of_one_name_are_named_by_their_distributions(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     install("first", point="same")
     install("second", point="same")
     reasons = [one.reason for one in discover().left_out if one.name == "same"]

@@ -14,7 +14,7 @@ from seqlab.config.plugins import discover
 from seqlab.errors import ConfigError
 
 
-def test_a_plugin_without_conf_is_told_of_once_and_harms_nothing(install: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_plugin_without_conf_is_reported_of_once_and_harms_nothing(install: Any, caplog: pytest.LogCaptureFixture) -> None:
     package = install("bare", options={})
     for _ in range(2):
         assert compose(["encoder=gru"]).encoder.width
@@ -102,13 +102,13 @@ def test_a_plugin_is_used_with_the_seqlab_that_it_is_built_for(install: Any, req
         assert "seqlab_bound.Doubled" not in known_targets()
 
 
-def test_a_class_that_is_not_where_the_option_says_is_told(install: Any) -> None:
+def test_a_class_that_is_not_where_the_option_says_is_reported(install: Any) -> None:
     install("twice", options={"encoder/doubled": "_target_: {package}.Dubled\n"})
     with pytest.raises(ConfigError, match=r"'seqlab_twice\.Dubled', but seqlab_twice has no Dubled; reinstall what brings it"):
         build({"_target_": "seqlab_twice.Dubled"}, targets=known_targets(), path="encoder")
 
 
-def test_a_plugin_that_cannot_be_imported_is_told_by_its_line(install: Any) -> None:
+def test_a_plugin_that_cannot_be_imported_is_reported_by_its_line(install: Any) -> None:
     package = install("broken", code="import json\n\njson.nothing\n")
     with pytest.raises(
         ConfigError, match=rf"importing seqlab_broken fails: {package}/__init__\.py:3: AttributeError: .*nothing"
@@ -116,7 +116,7 @@ def test_a_plugin_that_cannot_be_imported_is_told_by_its_line(install: Any) -> N
         build({"_target_": "seqlab_broken.Doubled"}, targets=known_targets(), path="encoder")
 
 
-def test_a_mistake_in_a_constructor_is_told_by_its_line(install: Any) -> None:
+def test_a_mistake_in_a_constructor_is_reported_by_its_line(install: Any) -> None:
     code = "class Doubled:\n    def __init__(self, *, input_width, factor):\n        self.width = self.widht\n"
     package = install("broken", code=code)
     node = {"_target_": "seqlab_broken.Doubled", "factor": 1}
@@ -124,7 +124,7 @@ def test_a_mistake_in_a_constructor_is_told_by_its_line(install: Any) -> None:
         build(node, targets=known_targets(), path="encoder", input_width=3)
 
 
-def test_a_plugin_that_leaves_when_it_is_imported_is_told_by_its_line(install: Any) -> None:
+def test_a_plugin_that_leaves_when_it_is_imported_is_reported_by_its_line(install: Any) -> None:
     package = install("leaving", code="raise SystemExit('bye')\n")
     node = {"_target_": "seqlab_leaving.Doubled"}
     with pytest.raises(

@@ -9,13 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import compose, plain
-from seqlab.config.overrides import NOTHING, Typed, typed_in
+from seqlab.config.overrides import Overrides
 from seqlab.config.user_classes import admit, allowed
 from seqlab.errors import ConfigError
 
 
-def composed(*words: str) -> tuple[DictConfig, Typed]:
-    typed = typed_in(words)
+def composed(*words: str) -> tuple[DictConfig, Overrides]:
+    typed = Overrides.parse(words)
     return compose(["paths.run_dir=.", *typed.words]), typed
 
 
@@ -40,15 +40,14 @@ def test_what_the_class_needs_stays_and_the_rest_is_left_out(folder: Path, caplo
     assert plain(config.encoder) == {"_target_": "my_file.MyEncoder", "width": 300, "n_layers": 2}
     (record,) = caplog.records
     assert record.getMessage() == (
-        "encoder: of the option that MyEncoder replaces, it takes over width=300"
-        " and leaves out window, depth, activation, drop_prob, is_wide"
+        "encoder: of the option it replaces, MyEncoder keeps width=300 and drops window, depth, activation, drop_prob, is_wide"
     )
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("encoder.widht=3", r"encoder\.widht is not an option of MyEncoder; did you mean 'width'\? \(it takes width, n_layers"),
+        ("encoder.widht=3", r"encoder\.widht is not an option of MyEncoder; did you mean width\? \(it takes width, n_layers"),
         ("encoder.depth=3", r"encoder\.depth is not an option of MyEncoder"),
         ("encoder.cell.forget_bias=3", r"encoder\.cell is not an option of MyEncoder"),
     ],
@@ -103,16 +102,16 @@ def test_a_class_of_an_installed_package_may_be_named_too(folder: Path) -> None:
     [
         (
             "encoder._target_=my_fle.MyEncoder",
-            r"no my_fle\.py in .*/here, nor an .* my_fle; did you mean my_file\.MyEncoder\?",
+            r"no my_fle\.py in .*/here, nor an .* my_fle; did you mean my_file\?",
         ),
         ("encoder._target_=zzzzzz.MyEncoder", r"there is no zzzzzz\.py in .*/here, nor an installed package zzzzzz$"),
         ("encoder._target_=my_file.MyEncodr", r"my_file has no MyEncodr; did you mean MyEncoder\?; the file has MyEncoder$"),
         ("encoder._target_=my_file.Encodre", r"my_file has no Encodre; did you mean MyEncoder\?"),
         (
             "encoder._target_=my_file.MyField",
-            r"'my_file\.MyField', which is no subclass of seqlab\.encoders\.Encoder; the file",
+            r"'my_file\.MyField', which is not a subclass of seqlab\.encoders\.Encoder; the file",
         ),
-        ("encoder._target_=my_file.function", r"is 'my_file\.function', which is no subclass of seqlab\.encoders\.Encoder"),
+        ("encoder._target_=my_file.function", r"is 'my_file\.function', which is not a subclass of seqlab\.encoders\.Encoder"),
         (
             "encoder._target_=my_file.Unfinished",
             r"is 'my_file\.Unfinished', which lacks forward, as every seqlab\.",
@@ -121,7 +120,7 @@ def test_a_class_of_an_installed_package_may_be_named_too(folder: Path) -> None:
             "encoder._target_=MyEncoder",
             r"is 'MyEncoder'; expected FILE\.CLASS of a file in this folder, as in my_file\.",
         ),
-        ("encoder._target_=os.system", r"is 'os\.system', which is no subclass of seqlab\.encoders\.Encoder"),
+        ("encoder._target_=os.system", r"is 'os\.system', which is not a subclass of seqlab\.encoders\.Encoder"),
         ("encoder._target_=broken.MyEncoder", r"importing broken fails: .*/here/broken\.py:2: invalid syntax"),
         ("encoder._target_=raising.MyEncoder", r"importing raising fails: .*/here/raising\.py:3: KeyError: 'x'"),
         ("encoder._target_=leaving.MyEncoder", r"importing leaving fails: .*/here/leaving\.py:1: SystemExit: 7"),
@@ -134,11 +133,11 @@ def test_a_class_of_an_installed_package_may_be_named_too(folder: Path) -> None:
             "encoder._target_=pytest.MyEncoder",
             r"the name pytest belongs to /.*/pytest/__init__\.py; rename .*/here/pytest\.py",
         ),
-        ("data.reader._target_=my_file.MyEncoder", r"which is no subclass of seqlab\.data\.readers\.Reader"),
-        ("heads.tags.target._target_=my_file.MyEncoder", r"which is no subclass of seqlab\.data\.fields\.Field"),
+        ("data.reader._target_=my_file.MyEncoder", r"which is not a subclass of seqlab\.data\.readers\.Reader"),
+        ("heads.tags.target._target_=my_file.MyEncoder", r"which is not a subclass of seqlab\.data\.fields\.Field"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_in_one_line(folder: Path, word: str, message: str) -> None:
+def test_what_is_wrong_with_a_file_is_reported_in_one_line(folder: Path, word: str, message: str) -> None:
     (folder / "broken.py").write_text("\nx = = 1\n")
     (folder / "raising.py").write_text("def f():\n    pass\nraise KeyError('x')\n")
     (folder / "leaving.py").write_text("raise SystemExit(7)\n")
@@ -146,10 +145,10 @@ def test_what_is_wrong_with_a_file_is_told_in_one_line(folder: Path, word: str, 
     (folder / "time.py").write_text("")
     (folder / "pytest.py").write_text("")
     config, typed = composed(word)
-    with pytest.raises(ConfigError, match=message) as told:
+    with pytest.raises(ConfigError, match=message) as caught:
         admit(config, typed)
-    assert str(told.value).startswith(word.partition("=")[0])
-    assert "\n" not in str(told.value)
+    assert str(caught.value).startswith(word.partition("=")[0])
+    assert "\n" not in str(caught.value)
 
 
 def test_a_place_that_takes_no_class_of_ones_own_admits_none(folder: Path) -> None:
@@ -160,8 +159,8 @@ def test_a_place_that_takes_no_class_of_ones_own_admits_none(folder: Path) -> No
 
 def test_a_class_that_a_config_names_is_not_imported(folder: Path) -> None:
     config, _ = composed("encoder._target_=my_file.MyEncoder")
-    for typed in (NOTHING, typed_in(["encoder.width=3"]), typed_in(["heads.tags._target_=seqlab.heads.SoftmaxTokenHead"])):
-        targets = admit(config, typed)
+    for words in ([], ["encoder.width=3"], ["heads.tags._target_=seqlab.heads.SoftmaxTokenHead"]):
+        targets = admit(config, Overrides.parse(words))
         with pytest.raises(ConfigError, match=r"'my_file\.MyEncoder', which no config file of seqlab or an installed plugin"):
             build(plain(config.encoder), targets=targets, path="encoder", input_width=3)
     assert not is_imported(folder)
@@ -171,7 +170,7 @@ def test_allowing_takes_names_of_parts_only(folder: Path) -> None:
     names = ["my_file.MyEncoder", "my_file.MyReader", "my_file.MyField", "my_file.Strategy", "torch.nn.GELU"]
     assert allowed(names) == set(names)
     for name in ("subprocess.Popen", "my_file.function", "os.system"):
-        with pytest.raises(ConfigError, match=rf"allow is '{re.escape(name)}', which is no subclass of torch\.nn\.Module, "):
+        with pytest.raises(ConfigError, match=rf"allow is '{re.escape(name)}', which is not a subclass of torch\.nn\.Module, "):
             allowed([name])
     with pytest.raises(ConfigError, match=r"allow is 'my_file\.MyEncoder'; expected a list"):
         allowed("my_file.MyEncoder")

@@ -26,9 +26,9 @@ def test_a_model_of_bare_files_trains_resumes_and_loads_when_allowed(
     names = ["my_file.MyEmbedding", "my_file.MyEncoder", "my_file.MyField", "my_file.MyHead"]
     assert run.allow == names
     assert "test" in run.metrics
-    told = next(record.getMessage() for record in caplog.records if "no plugin brings" in record.getMessage())
-    assert "--allow my_file.MyEncoder" in told
-    assert "seqlab plugins new" in told
+    warning = next(record.getMessage() for record in caplog.records if "no plugin brings" in record.getMessage())
+    assert "--allow my_file.MyEncoder" in warning
+    assert "seqlab plugins new" in warning
     resume = [*words, "trainer.max_epochs=2", f"ckpt_path={run.folder / 'checkpoints' / 'last.ckpt'}"]
     again = train_small(corpus, tmp_path / "again", resume)
     labelled = seqlab.load(again.model, allow=again.allow).predict(["Ada saw Kiel"])

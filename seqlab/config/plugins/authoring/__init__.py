@@ -1,4 +1,4 @@
-"""For those who write plugins: a new one from a template, and the examination of those that are installed."""
+"""Tools for plugin authors: a new plugin from a template, and checks of installed ones."""
 
 from seqlab.config.plugins.authoring.check import Finding, Report, examine
 from seqlab.config.plugins.authoring.new import KINDS, start_plugin

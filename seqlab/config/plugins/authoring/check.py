@@ -1,4 +1,4 @@
-"""The examination of providers: does everything that they promise hold? It imports them, unlike discovery."""
+"""`seqlab plugins doctor`: checks of providers. Unlike discovery, it imports them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ from seqlab.config.imports import failure_of_import
 from seqlab.config.plugins import Installed, LeftOut, Plugin, discover
 from seqlab.config.plugins.authoring.check_options import option_faults
 from seqlab.config.plugins.distributions import installed, is_core, requirements_of, unmet
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, did_you_mean
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with a provider, or odd: an error breaks something, a warning may."""
+    """A problem of a provider: an error breaks something, a warning may."""
 
     message: str
     is_error: bool = True
 
     @property
     def severity(self) -> str:
-        """What it is called."""
+        """`error` or `warning`."""
         return "error" if self.is_error else "warning"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the examination of one provider found."""
+    """The findings about one provider."""
 
     subject: Installed
     findings: tuple[Finding, ...]
@@ -43,7 +43,7 @@ class Report:
         return f"{self.subject.name} ({self.subject.distribution} {self.subject.version})"
 
     def lines(self) -> list[str]:
-        """Return a line for each finding: which plugin, how bad, what."""
+        """Return a line for each finding: provider, severity, message."""
         return [f"{self.who}: {found.severity}: {found.message}" for found in self.findings]
 
     def as_json(self) -> dict[str, Any]:
@@ -53,15 +53,16 @@ class Report:
 
 
 def examine(names: Sequence[str] = ()) -> list[Report]:
-    """Return a report on each provider in `names`; without names, on each plugin that `SEQLAB_WITHOUT` does not leave out.
+    """Return a report on each provider in `names`; without names, on each plugin that `SEQLAB_WITHOUT` does not exclude.
 
-    Raises: ConfigError for a name that no provider has.
+    Raises: ConfigError for an unknown name.
     """
     found = discover()
     subjects = [*found.providers, *found.left_out]
+    known = [subject.name for subject in subjects]
     for name in names:
-        if name not in [subject.name for subject in subjects]:
-            raise ConfigError(f"there is no plugin {name!r}; installed: {', '.join(subject.name for subject in subjects)}")
+        if name not in known:
+            raise ConfigError(f"there is no plugin {name!r}{did_you_mean(name, known)}; installed: {', '.join(known)}")
     unnamed = [*found.plugins, *(one for one in found.left_out if not one.is_wanted)]
     chosen = [subject for subject in subjects if subject.name in names] if names else unnamed
     return [Report(subject, tuple(_findings(subject))) for subject in sorted(chosen, key=lambda subject: subject.name)]
@@ -98,13 +99,13 @@ def _of_name(plugin: Plugin) -> Iterator[Finding]:
     others = sorted({other.distribution for other in namesakes} - {plugin.distribution})
     if others:
         name = plugin.distribution
-        yield Finding(f"{', '.join(others)} names a plugin {plugin.name} as well; SEQLAB_WITHOUT={name} leaves this one out")
+        yield Finding(f"{', '.join(others)} has a plugin named {plugin.name}, too; SEQLAB_WITHOUT={name} leaves this one out")
 
 
 def _of_requirements(dist: Distribution) -> Iterator[Finding]:
     requirements = requirements_of(dist)
     if dist.name != "seqlab" and not any(map(is_core, requirements)):
-        yield Finding("it does not say which seqlab it needs; add one to its dependencies", is_error=False)
+        yield Finding("it does not say which seqlab it needs; add seqlab to its dependencies", is_error=False)
     for requirement in requirements:
         instead = unmet(requirement)
         if instead is not None:

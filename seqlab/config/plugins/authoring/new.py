@@ -1,4 +1,4 @@
-"""A new plugin from a template: a whole distribution with a class, its option, its contract test and a README."""
+"""`seqlab plugins new`: a distribution from a template, with a class, its option, its contract test and a README."""
 
 import keyword
 import re
@@ -20,7 +20,7 @@ SUFFIX = ".template"
 
 
 class Kind(NamedTuple):
-    """What a plugin adds: the config group that its option is in, and how that option is chosen."""
+    """A kind of part: the config group of its option, and the override that chooses it."""
 
     group: str
     choice: str
@@ -36,9 +36,9 @@ KINDS = {
 
 
 def start_plugin(name: str, *, kind: str, folder: Path) -> Path:
-    """Write a distribution `seqlab-NAME` into `folder`, and return where it lies.
+    """Write a distribution `seqlab-NAME` into `folder`, and return its path.
 
-    Raises: ConfigError for a name that cannot be one or is taken, another kind, and a folder that is there already.
+    Raises: ConfigError for an invalid or taken name, an unknown kind, and a folder that exists already.
     """
     if kind not in KINDS:
         raise ConfigError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
@@ -46,7 +46,7 @@ def start_plugin(name: str, *, kind: str, folder: Path) -> Path:
     words = _words(name, kind=kind)
     root = folder / words["distribution"]
     if root.exists():
-        raise ConfigError(f"{root} is there already; choose another name, or another folder with --dir")
+        raise ConfigError(f"{root} exists already; choose another name, or another folder with --dir")
     for source, target in _files(name, kind=kind, package=words["package"]).items():
         path = root / target
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,23 +59,23 @@ def _check_name(name: str, *, group: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise ConfigError(f"name is {name!r}; expected lower-case letters, digits and single _, as in my_encoder")
     taken_for = next((value for value in _readings(name) if value != name), name)
-    if taken_for != name:
-        raise ConfigError(f"name is {name!r}, which configs take for the value {taken_for!r}; choose another, as my_{name}")
+    if taken_for != name:  # as 1e3, null or on
+        raise ConfigError(f"name is {name!r}, which configs read as the value {taken_for!r}; choose another, as my_{name}")
     if name in options_of(group):
-        raise ConfigError(f"name is {name!r}, but {group}={name} is there already; choose another")
+        raise ConfigError(f"name is {name!r}, but {group}={name} exists already; choose another")
     taken = module_path(f"seqlab_{name}")
     if taken is not None:
         raise ConfigError(f"name is {name!r}, but there is a package seqlab_{name} already ({taken}); choose another")
 
 
 def _readings(name: str) -> Iterator[object]:
-    """Yield what the name of an option is taken for in a config file, and in an override."""
+    """Yield the value of `name` as a config file reads it, and as an override reads it."""
     yield OmegaConf.create(f"option: {name}").option
     yield OverridesParser.create().parse_override(f"option={name}").value()
 
 
 def _words(name: str, *, kind: str) -> dict[str, str]:
-    """Return what stands for each placeholder of the template."""
+    """Return the text of each placeholder of the template."""
     stem = "".join(part.capitalize() for part in name.split("_"))
     major, minor = __version__.split(".")[:2]
     return {
@@ -91,7 +91,7 @@ def _words(name: str, *, kind: str) -> dict[str, str]:
 
 
 def _files(name: str, *, kind: str, package: str) -> dict[str, str]:
-    """Return the files of the template with where each goes in the distribution."""
+    """Return the files of the template, each with its path in the distribution."""
     return {
         "pyproject.toml": "pyproject.toml",
         "README.md": "README.md",

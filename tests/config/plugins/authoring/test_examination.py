@@ -73,14 +73,18 @@ def test_a_sound_plugin_has_no_finding(install: Any) -> None:
         (
             {"data/wrong": "reader: {{_target_: {package}.Doubled, factor: 1}}\n"},
             None,
-            r"no subclass of seqlab\.data\.reader",
+            r"not a subclass of seqlab\.data\.reader",
         ),
-        ({"encoder/wrong": "_target_: os.getcwd\n"}, None, r"'os\.getcwd', which is no subclass of seqlab\.encoders\.Encoder"),
+        (
+            {"encoder/wrong": "_target_: os.getcwd\n"},
+            None,
+            r"'os\.getcwd', which is not a subclass of seqlab\.encoders\.Encoder",
+        ),
         ({"encoder/wrong": "_target_: os.system\n"}, None, r"'os\.system', but .*blocklist"),
         (
             {"encoder/wrong": SOUND + "more: {{_target_: collections.Counter}}\n"},
             None,
-            r"'collections\.Counter', which is no subclass of torch\.nn\.Module .*; as any bundle may be made of it, wrap it",
+            r"'collections\.Counter', .* not a subclass of torch\.nn\.Module .*; as any bundle may be made of it, wrap it",
         ),
         ({"encoder/doubled": SOUND}, "x = 1\ny = x.z\n", r"importing seqlab_faulty fails: .*__init__\.py:2: AttributeError"),
         (
@@ -143,7 +147,7 @@ def test_a_name_that_two_plugins_have_is_found(install: Any) -> None:
     install("second", point="same", options={"encoder/other": SOUND})
     reports = examine(["same"])
     assert [report.is_broken for report in reports] == [True, True]
-    assert re.search("seqlab-second names a plugin same as well; SEQLAB_WITHOUT=seqlab-first leaves", reports[0].lines()[0])
+    assert re.search("seqlab-second has a plugin named same, too; SEQLAB_WITHOUT=seqlab-first leaves", reports[0].lines()[0])
 
 
 def test_another_copy_on_the_path_is_a_warning(install: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

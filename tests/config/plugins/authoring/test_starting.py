@@ -109,7 +109,7 @@ def test_a_name_that_cannot_be_one_is_refused(name: str, tmp_path: Path) -> None
     ],
 )
 def test_a_name_that_configs_take_for_a_value_is_refused(name: str, value: object, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=f"name is '{name}', which configs take for the value .*{value}.*; choose another"):
+    with pytest.raises(ConfigError, match=f"name is '{name}', which configs read as the value .*{value}.*; choose another"):
         start_plugin(name, kind="encoder", folder=tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -118,10 +118,10 @@ def test_what_is_taken_is_refused(tmp_path: Path, install: Any) -> None:
     package = install("taken", options={"head/other": "x: 1\n"})
     with pytest.raises(ConfigError, match=rf"name is 'taken', but there is a package seqlab_taken already \({package}"):
         start_plugin("taken", kind="encoder", folder=tmp_path)
-    with pytest.raises(ConfigError, match=r"name is 'lstm', but encoder=lstm is there already; choose another"):
+    with pytest.raises(ConfigError, match=r"name is 'lstm', but encoder=lstm exists already; choose another"):
         start_plugin("lstm", kind="encoder", folder=tmp_path)
     with pytest.raises(ConfigError, match=r"kind is 'cell'; expected one of encoder, head, embedding, reader, field"):
         start_plugin("new", kind="cell", folder=tmp_path)
     start_plugin("new", kind="encoder", folder=tmp_path)
-    with pytest.raises(ConfigError, match=rf"{tmp_path}/seqlab-new is there already; choose another name, or another folder"):
+    with pytest.raises(ConfigError, match=rf"{tmp_path}/seqlab-new exists already; choose another name, or another folder"):
         start_plugin("new", kind="head", folder=tmp_path)
