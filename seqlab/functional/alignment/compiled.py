@@ -1,4 +1,4 @@
-"""Calling the sums over alignments compiled from `alignments.c`. Its structure stands here as it has it."""
+"""Call the sums over alignments compiled from `alignments.c`."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +10,9 @@ from torch import Tensor
 from seqlab.functional.alignment.topology import Topology
 from seqlab.functional.native import NUMBER, POINTER, Library, Structure, fields_of
 
-LIBRARY = Library(Path(__file__).with_name("alignments.c"))
 _PROBLEM = Structure(
-    4,
+    "Problem",
+    ("n_records", "n_steps", "n_units", "n_threads"),
     [
         *fields_of(NUMBER, "n_columns", "is_single"),
         *fields_of(POINTER, "scores", "lengths", "n_states", "units"),
@@ -20,6 +20,7 @@ _PROBLEM = Structure(
         *fields_of(POINTER, "log_sum", "posteriors", "unit_posteriors"),
     ],
 )
+LIBRARY = Library(Path(__file__).with_name("alignments.c"), work="CTC and HMM alignments", structures=[_PROBLEM])
 
 
 class Sums(NamedTuple):
@@ -31,7 +32,7 @@ class Sums(NamedTuple):
 
 
 def is_usable(scores: Tensor) -> bool:
-    """Return whether the library takes `scores`: on a CPU, where the library could be made."""
+    """Return whether the library takes `scores`: on a CPU, where the library loads."""
     return scores.device.type == "cpu" and LIBRARY.is_usable
 
 
@@ -58,7 +59,9 @@ def sums(
         posteriors=given.new_empty(n_records, n_steps, n_columns, dtype=torch.float64) if of_states else None,
         unit_posteriors=torch.empty_like(given, memory_format=torch.contiguous_format) if of_units else None,
     )
-    packed, _kept = _PROBLEM.pack(
+    LIBRARY.run(
+        "seqlab_alignment_sums",
+        _PROBLEM,
         [*given.shape, torch.get_num_threads()],
         {
             "n_columns": n_columns,
@@ -71,7 +74,6 @@ def sums(
             **found._asdict(),
         },
     )
-    LIBRARY.call("seqlab_alignment_sums", packed)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Calling the sums and the best path compiled from `chains.c`. Its structures stand here as it has them."""
+"""Call the sums and the best path compiled from `chains.c`."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +11,11 @@ from seqlab.functional.linear_chain.chain import Chain
 from seqlab.functional.linear_chain.scaled import DROPPED, NEGLIGIBLE, SCALING_PERIOD
 from seqlab.functional.native import NUMBER, POINTER, REAL, Library, Structure, fields_of
 
-LIBRARY = Library(Path(__file__).with_name("chains.c"))
-_N_SIZES = 4
+_SIZES = ("n_records", "n_steps", "n_tags", "n_threads")
 _SCORES = fields_of(POINTER, "emissions", "lengths", "transitions", "start", "end")
 _SUMS = Structure(
-    _N_SIZES,
+    "Sums",
+    _SIZES,
     [
         *fields_of(NUMBER, "scaling_period"),
         *fields_of(REAL, "dropped", "negligible"),
@@ -25,13 +25,15 @@ _SUMS = Structure(
     ],
 )
 _COUNTS = Structure(
-    _N_SIZES,
+    "Counts",
+    _SIZES,
     [
         *fields_of(POINTER, "lengths", "tags", "weights", "marginals", "sources", "targets", "factors"),
         *fields_of(POINTER, "emissions", "transitions", "start", "end"),
     ],
 )
-_BEST = Structure(_N_SIZES, [*_SCORES, *fields_of(POINTER, "tags", "score")])
+_BEST = Structure("Best", _SIZES, [*_SCORES, *fields_of(POINTER, "tags", "score")])
+LIBRARY = Library(Path(__file__).with_name("chains.c"), work="CRFs", structures=[_SUMS, _COUNTS, _BEST])
 _RULES = {"scaling_period": SCALING_PERIOD, "dropped": DROPPED, "negligible": NEGLIGIBLE}
 
 
@@ -48,7 +50,7 @@ class Sums(NamedTuple):
 
 
 def is_usable(chain: Chain) -> bool:
-    """Return whether the library takes `chain`: on a CPU, where the library could be made."""
+    """Return whether the library takes `chain`: on a CPU, where the library loads."""
     return chain.emissions.device.type == "cpu" and LIBRARY.is_usable
 
 
@@ -126,5 +128,4 @@ def _check_shapes(chain: Chain, tags: Tensor | float | None) -> None:
 
 
 def _run(function: str, structure: Structure, like: Tensor, **values: Tensor | float | None) -> None:
-    packed, _kept = structure.pack([*like.shape, torch.get_num_threads()], values)
-    LIBRARY.call(function, packed)
+    LIBRARY.run(function, structure, [*like.shape, torch.get_num_threads()], values)

@@ -10,17 +10,10 @@ from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
 from seqlab.functional.recurrence.activations import Activation
-from seqlab_recnn.compositions.compiled import RECURSIVE, run, structure
+from seqlab_recnn.compositions.compiled import RECURSIVE, run
 from seqlab_recnn.data.forest import Forest
 
 FUNCTIONS = ("tanh", "sigmoid", "relu", "identity")
-_RECURSIVE = structure(
-    ("width", "n_places", "function", "n_kinds"),
-    (
-        *("states", "seen", "values", "kinds", "productions", "weights", "biases", "mask"),
-        *("d_states", "d_values"),
-    ),
-)
 
 
 def states_compiled(
@@ -80,7 +73,7 @@ def _call(function: str, ctx: Any, parameters: Sequence[Tensor], **made: Tensor)
     addresses = torch.tensor([parameter.data_ptr() for parameter in kept])
     weights, biases = addresses.tensor_split(2)
     values = {**ctx.settings, **ctx.tape, "weights": weights, "biases": biases, **made}
-    run(RECURSIVE, function, _RECURSIVE, **ctx.shared, values=values)
+    run(RECURSIVE, function, **ctx.shared, values=values)
 
 
 def _of_kinds(ctx: Any, d_values: Tensor) -> tuple[list[Tensor | None], list[Tensor | None]]:
