@@ -44,7 +44,7 @@ def scan_compiled(
 ) -> tuple[Tensor, Tensor]:
     """Return h and c of every step, as `scan_gated` does; `products` are overwritten.
 
-    Where records lie apart in memory, each is handed over as a direction of its own, so that nothing needs to be moved.
+    Where records are contiguous in memory, each is passed as a direction of its own, so that nothing is copied.
     """
     n_records = products.shape[2]
     lies_apart = products.transpose(1, 2).is_contiguous() and not products.is_contiguous()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from seqlab_scan import compiled
+from seqlab_scan import compiled, gated
 from seqlab_scan.form import GatedForm
 from seqlab_scan.gated import scan_gated
 from torch import Tensor
@@ -50,6 +50,19 @@ def test_what_is_not_a_number_stays_so() -> None:
     found = scan_gated(products, first, bias=bias, form=form, algorithm="auto", zone=None)[0].flatten()
     assert found.isnan().tolist() == [True, True, False, False]
     assert found[2:].tolist() == [2.5, 7.0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_extras", [True, False])
+def test_torch_finds_the_operator_consistent(has_extras: bool) -> None:
+    lead, width = (2, 3, 4), 5
+    skip, peepholes = torch.randn(*lead, width).requires_grad_(), torch.randn(2, 2, width).requires_grad_()
+    n_columns = (3 if has_extras else 4) * width
+    tensors = [torch.randn(*shape).requires_grad_() for shape in ((*lead, n_columns), (2, 4, width), (2, n_columns))]
+    extras = [torch.rand(*lead, width), skip, peepholes] if has_extras else [None, None, None]
+    form = [width, "forget", "identity", "highway", "tanh", 1.5]
+    results = torch.library.opcheck(gated._OPERATOR.forward, [*tensors, *extras, None, "auto", *form])
+    assert set(results.values()) == {"SUCCESS"}
 
 
 def test_only_float32_on_a_cpu_is_compiled() -> None:

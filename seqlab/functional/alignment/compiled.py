@@ -24,7 +24,7 @@ LIBRARY = Library(Path(__file__).with_name("alignments.c"), work="CTC and HMM al
 
 
 class Sums(NamedTuple):
-    """What the sums say; a record without an allowed alignment has -inf, and posteriors of 0."""
+    """Log sums and posteriors; a record without an allowed alignment has -inf, and posteriors of 0."""
 
     log_sum: Float[Tensor, " batch"]
     posteriors: Float[Tensor, "batch time state"] | None
@@ -44,9 +44,9 @@ def sums(
     of_states: bool = False,
     of_units: bool = False,
 ) -> Sums:
-    """Return the log sums (float64) and the posteriors asked for, of states in float64, of units in the type of `scores`.
+    """Return log sums (float64) and the requested posteriors: of states in float64, of units in the type of `scores`.
 
-    Raises: ValueError for a unit or state that there is not, for lengths beyond the scores, and for other numbers of records.
+    Raises: ValueError for unknown units or states, lengths beyond the scores, and unequal numbers of records.
     """
     given = scores.detach() if scores.dtype in (torch.float32, torch.float64) else scores.detach().double()
     n_records, n_steps, n_units = given.shape
@@ -78,7 +78,7 @@ def sums(
 
 
 def _check(values: Tensor, shape: tuple[int, ...], limit: int, name: str) -> None:
-    """Raise ValueError where the compiled code would read what is not there."""
+    """Raise ValueError where the compiled code would read outside its arrays."""
     if tuple(values.shape) != shape:
         raise ValueError(f"{name} has the shape {tuple(values.shape)}; expected {shape}")
     if values.numel():

@@ -38,7 +38,7 @@ _RULES = {"scaling_period": SCALING_PERIOD, "dropped": DROPPED, "negligible": NE
 
 
 class Sums(NamedTuple):
-    """The sums of `chain_scaled` and what they say of steps and edges, 0 in what is not `is_exact` and at padding."""
+    """The sums of `scaled`, with expected counts of steps and edges: 0 at padding and in records that are not `is_exact`."""
 
     log_partition: Float[Tensor, " batch"]
     is_exact: Bool[Tensor, " batch"]
@@ -64,8 +64,8 @@ def partition(chain: Chain) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " bat
 def sums(chain: Chain, tags: Int[Tensor, "batch time"] | None = None) -> Sums:
     """Return the sums of `chain` (float64, at least one step).
 
-    Where `tags` are given, 1 is taken off the marginals that are theirs, and the score of their path is found (else 0). A
-    record with tags that the chain does not have is not exact.
+    With `tags`, their marginals are less by 1, and `path_score` is the score of their path (else 0). A record with tags that
+    the chain does not have is not exact.
     """
     n_records, n_steps, n_tags = chain.emissions.shape
     empty = chain.start.new_empty
@@ -85,10 +85,9 @@ def sums(chain: Chain, tags: Int[Tensor, "batch time"] | None = None) -> Sums:
 def counts(
     sums: Sums, lengths: Int[Tensor, " batch"], tags: Int[Tensor, "batch time"], weights: Float[Tensor, " batch"]
 ) -> list[Tensor]:
-    """Return how often emissions, transitions, start and end are expected, each record's times its weight, less those of
-    `tags`.
+    """Return the expected counts of emissions, transitions, start and end, times each record's weight, less those of `tags`.
 
-    `sums` are those of a chain with `tags`, all of them exact.
+    `sums` are the sums of a chain with `tags`, all exact.
     """
     empty, (n_tags, _) = weights.new_empty, sums.factors.shape
     found = [torch.empty_like(sums.marginals), empty(n_tags, n_tags), empty(n_tags), empty(n_tags)]
@@ -116,7 +115,7 @@ def _call(function: str, structure: Structure, chain: Chain, **values: Tensor | 
 
 
 def _check_shapes(chain: Chain, tags: Tensor | float | None) -> None:
-    """Raise ValueError where an array is not as large as the compiled code takes it to be."""
+    """Raise ValueError where an array has another size than the compiled code assumes."""
     n_records, n_steps, n_tags = chain.emissions.shape
     expected = {"lengths": (n_records,), "transitions": (n_tags, n_tags), "start": (n_tags,), "end": (n_tags,)}
     found = {name: tuple(getattr(chain, name).shape) for name in expected}

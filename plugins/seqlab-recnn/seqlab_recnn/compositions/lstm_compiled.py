@@ -1,4 +1,7 @@
-"""Tree-LSTMs over whole forests by the functions compiled from `lstm.c`, which take each tree from its leaves to its root."""
+"""Tree-LSTMs over whole forests, by the functions compiled from `lstm.c`. Equations: lstm.py.
+
+Each thread runs the trees of its records from the leaves to the roots.
+"""
 
 from typing import Any
 
@@ -60,8 +63,8 @@ class _CompiledStates(torch.autograd.Function):
         run(LSTM, "lstm_forward", **ctx.shared, values={**ctx.sizes, **made, **given, **biases})
         states = made.pop("states")
         ctx.tape = {**made, **given}
-        # The states, because an output kept on `ctx` itself would never be freed without the garbage collector; the weights, so
-        # that torch tells of those that were changed in between.
+        # An output kept on `ctx` itself would be a cycle, freed by the garbage collector alone; saved weights raise an error if
+        # they were changed in between.
         ctx.save_for_backward(states, joint, own)
         return states
 
