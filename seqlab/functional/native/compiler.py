@@ -19,11 +19,11 @@ HEADERS = Path(__file__).parent
 COMPILERS = ("cc", "gcc", "clang")
 # IEEE rounding, except that a product may be added unrounded (contraction). Traps and errno do not matter here; NaN and
 # infinity do, so -ffast-math is out.
-FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fPIC")
+FLAGS: tuple[str, ...] = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fPIC")
 EXTRAS = (("-fopenmp", "-mprefer-vector-width=512"), ("-fopenmp",), ())
 """Tried in this order: some processors lack this vector width, some compilers lack OpenMP."""
 # No OpenMP library is linked: torch has loaded one, and its threads serve both.
-LINK_FLAGS = ("-shared",)
+LINK_FLAGS: tuple[str, ...] = ("-shared",)
 NO_COMPILER = "no C compiler found"
 _SECONDS = 120
 

@@ -37,10 +37,12 @@ def scan_gru(
 
     `candidate_bias` is the b that r multiplies; None where r does not.
     """
+    found: Tensor
     if torch.compiler.is_compiling():
         kind = form.resets_after, form.gate.name, form.candidate.name
-        return _OPERATOR.forward(inputs, hidden, recurrent, candidate_bias, *noise.parts, *kind)
-    found: Tensor = apply(_GruScan, form, noise, inputs, hidden, recurrent, candidate_bias)
+        found = _OPERATOR.forward(inputs, hidden, recurrent, candidate_bias, *noise.parts, *kind)
+    else:
+        found = apply(_GruScan, form, noise, inputs, hidden, recurrent, candidate_bias)
     return found
 
 

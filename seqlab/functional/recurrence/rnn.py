@@ -29,9 +29,11 @@ def scan_rnn(
     noise: Noise,
 ) -> Float[Tensor, "direction time batch hidden"]:
     """Return h of every step, from the initial `hidden`; `inputs` are overwritten."""
+    found: Tensor
     if torch.compiler.is_compiling():
-        return _OPERATOR.forward(inputs, hidden, recurrent, *noise.parts, activation.name)
-    found: Tensor = apply(_RnnScan, activation, noise, inputs, hidden, recurrent)
+        found = _OPERATOR.forward(inputs, hidden, recurrent, *noise.parts, activation.name)
+    else:
+        found = apply(_RnnScan, activation, noise, inputs, hidden, recurrent)
     return found
 
 
