@@ -1,4 +1,4 @@
-"""What an encoder is: steps -> steps."""
+"""The contract of encoders: steps -> steps."""
 
 from abc import ABC, abstractmethod
 
@@ -9,7 +9,7 @@ from seqlab.steps import Steps
 
 
 class Encoder(nn.Module, ABC):
-    """Puts every step in the context of its sequence. Constructed with `input_width`; says its own widths."""
+    """Represents every step in the context of its sequence. Constructed with `input_width`; its own widths are attributes."""
 
     output_width: int
     """Features of a step of its output."""
@@ -25,7 +25,7 @@ class Encoder(nn.Module, ABC):
     def encode(self, steps: Steps, batch: Batch) -> Steps:
         """Return the encoded steps of `batch`: those of `forward`, unless the encoder reads more of the records than `steps`.
 
-        One whose output has other steps than its input, such as the nodes of a tree, says in `covers` where they lie.
+        An encoder whose output has other steps than its input, such as the nodes of a tree, gives their places in `covers`.
         """
         encoded: Steps = self(steps)
         return encoded

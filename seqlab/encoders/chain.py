@@ -1,4 +1,4 @@
-"""Encoders in a row, and the simple ones that such a row may end or begin with."""
+"""Encoders in a chain, and simple ones to begin or end a chain with."""
 
 from collections.abc import Callable, Mapping
 from typing import final
@@ -15,7 +15,12 @@ from seqlab.steps import Steps
 
 @final
 class ChainEncoder(Encoder):
-    """Runs its parts one after the other; the summary is that of the last part."""
+    """Runs its parts one after the other; the summary is that of the last part.
+
+    Args:
+        input_width: Features of a step that the first part reads.
+        parts: Constructors of at least one encoder by name, in their order; each is called with `input_width`.
+    """
 
     def __init__(self, *, input_width: int, parts: Mapping[str, Callable[..., Encoder]]) -> None:
         super().__init__()
@@ -45,9 +50,15 @@ class ChainEncoder(Encoder):
 
 @final
 class OutputEncoder(Encoder):
-    """o_t = g(V s_t + b) for every step; of two directions, o_t = g(V s_t + V' s'_t + b)."""
+    """o_t = g(V s_t + b) for every step; of two directions, o_t = g(V s_t + V' s'_t + b).
 
-    def __init__(self, *, input_width: int, width: int, activation: str) -> None:
+    Args:
+        input_width: Features of a step that it reads.
+        width: Features of o.
+        activation: The function g: `tanh`, `sigmoid`, `relu` or `identity`.
+    """
+
+    def __init__(self, input_width: int, width: int = 100, *, activation: str = "tanh") -> None:
         super().__init__()
         self.linear = nn.Linear(input_width, width)
         self.activation = get_activation(activation)
@@ -62,14 +73,30 @@ class OutputEncoder(Encoder):
 
 @final
 class WindowEncoder(Encoder):
-    """Layers of units that each see a fixed window of steps: a multilayer perceptron slid over the sequence.
+    """A multilayer perceptron over a window of steps around each step.
 
-    The baseline that reading with a memory must beat (Sejnowski and Rosenberg 1987; Collobert et al. 2011, §3.3.1). `window` is
-    the number of steps that the first layer sees, the one it labels in their middle; outside the record all is zero. The
-    summary is the maximum over the steps (zeros for an empty record).
+    The baseline without memory (Sejnowski and Rosenberg 1987; Collobert et al. 2011, §3.3.1). Outside the record all is zero.
+    The summary is the maximum over the steps (zeros for an empty record).
+
+    Args:
+        input_width: Features of a step that it reads.
+        width: Units of each layer.
+        window: Steps that the first layer sees, the labelled one in their middle; odd.
+        depth: Number of layers, at least 1.
+        activation: Function of each layer: `tanh`, `sigmoid`, `relu` or `identity`.
+        drop_prob: Dropout after each layer, at least 0 and below 1.
     """
 
-    def __init__(self, *, input_width: int, window: int, width: int, depth: int, activation: str, drop_prob: float) -> None:
+    def __init__(
+        self,
+        input_width: int,
+        width: int = 300,
+        *,
+        window: int = 5,
+        depth: int = 1,
+        activation: str = "relu",
+        drop_prob: float = 0.5,
+    ) -> None:
         super().__init__()
         if window < 1 or window % 2 == 0:
             raise ConfigError(f"encoder.window is {window}; expected an odd number of steps, so that one is in the middle")

@@ -1,4 +1,4 @@
-"""What goes around a layer of a stack, from its input to its output."""
+"""Connections around a layer of a stack, from its input to its output."""
 
 from abc import ABC, abstractmethod
 from typing import final
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Connection(nn.Module, ABC):
-    """Combines what a layer read and what it made of it. Constructed with both widths; says its own."""
+    """Combines input and output of a layer. Constructed with both widths; its own is an attribute."""
 
     output_width: int
 
@@ -24,7 +24,7 @@ class Connection(nn.Module, ABC):
 
 @final
 class NoConnection(Connection):
-    """Hands on the layer's output."""
+    """Returns the layer's output alone."""
 
     def forward(self, inputs: Tensor, outputs: Tensor) -> Tensor:
         """Return `outputs`."""
@@ -33,7 +33,7 @@ class NoConnection(Connection):
 
 @final
 class SkipConnection(Connection):
-    """Puts the layer's input beside its output, so that every later layer sees it as well (Huang et al. 2017)."""
+    """Concatenates the layer's output and input, so that every later layer sees both (Huang et al. 2017)."""
 
     def __init__(self, *, input_width: int, layer_width: int) -> None:
         super().__init__(input_width=input_width, layer_width=layer_width)
@@ -62,7 +62,7 @@ class ResidualConnection(Connection):
 class HighwayConnection(Connection):
     """Mixes the layer's output and its input by a gate t that reads the input: t y + (1 - t) x (Srivastava et al. 2015).
 
-    The gate's bias starts at -1, so that at first more of the input passes.
+    The gate's bias starts at -1, so that more of the input passes at first.
     """
 
     def __init__(self, *, input_width: int, layer_width: int) -> None:

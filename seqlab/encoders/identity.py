@@ -1,4 +1,4 @@
-"""The encoder that leaves every step as it is: a bag of steps, the baseline that reading in order must beat."""
+"""The encoder that changes no step: a bag of steps, the baseline for encoders that read in order."""
 
 from typing import final
 
@@ -8,9 +8,13 @@ from seqlab.steps import Steps
 
 @final
 class IdentityEncoder(Encoder):
-    """Hands the steps on; the summary is their mean (zeros for an empty record)."""
+    """Returns the steps; the summary is their mean (zeros for an empty record).
 
-    def __init__(self, *, input_width: int) -> None:
+    Args:
+        input_width: Features of a step.
+    """
+
+    def __init__(self, input_width: int) -> None:
         super().__init__()
         self.output_width = self.summary_width = input_width
 

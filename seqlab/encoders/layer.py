@@ -14,10 +14,13 @@ from seqlab.functional.recurrence import compiled
 
 @final
 class RecurrentLayer(nn.Module):
-    """Runs its cells side by side, each over inputs of its own that stand in its reading order.
+    """Runs the cells of a layer side by side, each over its own inputs in its reading order.
 
-    `bptt_steps` cuts what gradients see: the state is carried over every so many steps, but no gradient crosses there
-    (truncated back-propagation through time, Williams and Peng 1990); None = no cut.
+    Args:
+        cells: One for each direction, of one form.
+        learns_state: Whether the initial states are parameters.
+        bptt_steps: Steps after which the state is carried over but no gradient crosses (truncated back-propagation through
+            time, Williams and Peng 1990); None: no cut.
     """
 
     def __init__(self, cells: Sequence[Cell], *, learns_state: bool, bptt_steps: int | None) -> None:
@@ -46,7 +49,7 @@ class RecurrentLayer(nn.Module):
     ) -> tuple[Float[Tensor, "direction time batch hidden"], State]:
         """Return the hidden states and, if wanted, the states after each record's last real step, (direction batch unit) each.
 
-        `state` is the initial one; None = what the layer has learned, else zero.
+        `state` is the initial one; None: the learned one, else zero.
         """
         cells, first = self.cell_of_each, state or self.first_state(inputs)
         if not keeps_states and self.bptt_steps is None and _prefers_kernel(cells, inputs):
@@ -70,7 +73,7 @@ class RecurrentLayer(nn.Module):
         return [torch.cat(runs, dim=1) for runs in zip(*pieces, strict=True)]
 
     def first_state(self, inputs: Float[Tensor, "direction time batch feature"]) -> State:
-        """Return what the layer starts from, (direction batch unit) each: what it has learned, else zero."""
+        """Return the initial states, (direction batch unit) each: the learned ones, else zero."""
         n_directions, _, n_records, _ = inputs.shape
 
         def first(name: str, width: int) -> Tensor:
@@ -83,13 +86,15 @@ class RecurrentLayer(nn.Module):
 
 
 def _prefers_kernel(cells: Sequence[Cell], inputs: Tensor) -> bool:
-    """Whether torch's own LSTM (on a CPU by oneDNN) computes the same, and sooner.
+    """Whether torch's own LSTM (on a CPU by oneDNN) computes the same, and faster.
 
-    It runs a direction after the other: in training with several threads the compiled scan, which takes both side by side, is
-    faster by a tenth (benchmarks/cells.py).
+    It runs one direction after the other: in training with several threads the compiled scan, which runs both side by side,
+    is faster by a tenth (benchmarks/cells.py).
     """
     if not all(isinstance(cell, LstmCell) and cell.is_plain for cell in cells):
         return False
+    if torch.compiler.is_compiling():  # a captured program may run with any number of threads
+        return True
     has_more_threads = len(cells) > 1 and torch.get_num_threads() > 1
     return not (has_more_threads and torch.is_grad_enabled() and compiled.is_usable(inputs))
 

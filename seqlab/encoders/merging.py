@@ -1,4 +1,4 @@
-"""Ways to make one vector a step of what two directions say about it."""
+"""Ways to merge the vectors of two directions into one for each step."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ MERGES: dict[str, Callable[[Tensor], Tensor]] = {
     "mul": lambda directions: directions.prod(-2),
     "mean": lambda directions: directions.mean(-2),
     "max": lambda directions: directions.amax(-2),
-    # Side by side like concat, but told apart: `Steps.directions` hands a head each by itself.
+    # Side by side like concat, but a head can take them apart by `Steps.directions`.
     "none": lambda directions: directions.flatten(-2),
 }
 """Merges by name, of tensors (… direction feature)."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.encoders.base import Encoder
-from seqlab.encoders.cells import Cell, State
+from seqlab.encoders.cells import Cell, LstmCell, State
 from seqlab.encoders.connections import CONNECTIONS, Connection
 from seqlab.encoders.layer import RecurrentLayer, last_states
 from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
@@ -23,34 +23,51 @@ from seqlab.steps import Steps
 
 @final
 class RecurrentEncoder(Encoder):
-    """Layers of recurrent cells.
+    """Layers of recurrent cells; the summary is the top layer's last state, of each direction in its own reading order.
 
-    `cell` makes one direction of one layer from (input width, width). `width` is one for all layers or one a layer; a `depth`
-    of None is the number of widths. Interleaved, layer i reads both directions of layer i - 1; in independent stacks each
-    direction reads only its own, and they meet at the output. The summary is the top layer's last state, of each direction in
-    its own reading order.
+    Args:
+        input_width: Features of a step that the first layer reads.
+        width: Units of each direction: one number for all layers, or one for each, from the bottom.
+        cell: Constructor of one direction of one layer, called with (input width, width).
+        depth: Number of layers; None: as many as `width` has numbers.
+        is_bidirectional: Whether a second direction reads each record from its last step back.
+        merge: How the two directions become one vector: `concat`, `sum`, `mul`, `mean`, `max`, or `none` (side by side, for
+            heads that take them apart).
+        stacking: `interleaved`: each layer reads both directions of the one below; `independent`: each direction reads its
+            own, and they meet at the top.
+        connection: From a layer's input to its output, from the second layer on: `none`, `skip` (side by side), `residual`
+            (sum) or `highway` (gated).
+        dropout_kind: `naive`, `variational` (one mask a record) or `step` (whole steps).
+        drop_prob: Dropout between layers, at least 0 and below 1.
+        output_drop_prob: Dropout after the top layer and on the summary.
+        initial_state: `zero` or `learned`.
+        is_stateful: Whether it starts from the state in the steps and returns its own, so that a long record can be read in
+            windows; for one direction only.
+        bptt_steps: Steps after which no gradient crosses (truncated back-propagation through time); None: no cut.
 
-    Stateful, it starts from the state in the steps that it is given and hands its own on, so that a long record can be read in
-    windows.
+    Example:
+        >>> encoder = RecurrentEncoder(8, 16)
+        >>> encoder(Steps(torch.zeros(2, 5, 8), torch.tensor([5, 3]))).values.shape
+        torch.Size([2, 5, 32])
     """
 
     def __init__(
         self,
-        *,
         input_width: int,
-        cell: Callable[[int, int], Cell],
-        width: int | Sequence[int],
-        depth: int | None,
-        is_bidirectional: bool,
-        merge: str,
-        stacking: str,
-        connection: str,
-        dropout_kind: str,
-        drop_prob: float,
-        output_drop_prob: float,
-        initial_state: str,
-        is_stateful: bool,
-        bptt_steps: int | None,
+        width: int | Sequence[int] = 150,
+        *,
+        cell: Callable[[int, int], Cell] = LstmCell,
+        depth: int | None = None,
+        is_bidirectional: bool = True,
+        merge: str = "concat",
+        stacking: str = "interleaved",
+        connection: str = "none",
+        dropout_kind: str = "variational",
+        drop_prob: float = 0.3,
+        output_drop_prob: float = 0.5,
+        initial_state: str = "zero",
+        is_stateful: bool = False,
+        bptt_steps: int | None = None,
     ) -> None:
         super().__init__()
         _check(
@@ -76,7 +93,7 @@ class RecurrentEncoder(Encoder):
         self.dropouts = nn.ModuleList([*between[1:], get_dropout(dropout_kind, drop_prob=output_drop_prob)])
 
     def _connect(self, connection: str, *, input_width: int, layer_width: int) -> int:
-        """Lead around the layer just added, the first one apart; return the width that the next one reads."""
+        """Add the connection around the layer just added, none around the first; return the width that the next layer reads."""
         made = self._merged_width(layer_width) if self.n_stacks == 1 else layer_width
         around = CONNECTIONS[connection if self.connections else "none"]
         both = [around(input_width=input_width, layer_width=made) for _ in range(self.n_stacks)]
@@ -109,7 +126,7 @@ class RecurrentEncoder(Encoder):
         )
 
     def _stages(self) -> Iterator[tuple[RecurrentLayer, Sequence[Connection], nn.Module]]:
-        """Yield each layer from the bottom up, with what goes around it and the dropout after it."""
+        """Yield each layer from the bottom up, with its connection and the dropout after it."""
         yield from zip(self.layers, self.connections, self.dropouts, strict=True)
 
     def _summary(self, hidden: Tensor, steps: Steps) -> Tensor:

@@ -1,4 +1,4 @@
-"""Calling functions that have a backward pass of their own."""
+"""Call functions that have a backward pass of their own."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
-    """Return what `function` makes of the arguments, its gradients on record.
+    """Apply `function` to the arguments, recorded by autograd.
 
-    Autocast is off inside: such a function chooses its types itself, and writes into buffers made for them.
+    Autocast is off inside: these functions choose their types, and write into buffers of those types.
     """
     device = next((one.device.type for one in arguments if isinstance(one, Tensor)), "cpu")
     if not torch.is_autocast_enabled(device):

@@ -1,4 +1,4 @@
-"""Dropout layers that cost little on a CPU: their masks are cut from raw random bits, not drawn float by float."""
+"""Dropout layers that cost little on a CPU: masks are cut from random integers instead of drawn one float each."""
 
 from typing import final
 
@@ -22,7 +22,7 @@ def bernoulli_mask(shape: tuple[int, ...], *, keep_prob: float | Tensor, like: T
     if isinstance(keep_prob, Tensor):
         return levels < keep_prob * 65_536 - 32_768
     n_kept = round(keep_prob * 65_536)
-    # The bounds of 16 bits hold for the number compared with, too: "<" would drop all where nothing is dropped.
+    # "<=" against n_kept - 1: with "<", keep_prob 1 would compare with 32,768, which overflows 16 bits to drop everything.
     return levels <= n_kept - 32_769 if n_kept else torch.zeros(shape, dtype=torch.bool, device=like.device)
 
 
@@ -65,7 +65,7 @@ class VariationalDropout(_Dropout):
 
 @final
 class StepDropout(_Dropout):
-    """Drops whole steps (all features of a word), so that a model does not lean on single words."""
+    """Drops whole steps (all features of a word), so that a model does not rely on single words."""
 
     def forward(self, values: Float[Tensor, "batch time feature"]) -> Float[Tensor, "batch time feature"]:
         """Return `values` with some steps set to 0 while training."""

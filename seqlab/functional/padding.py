@@ -1,4 +1,4 @@
-"""Reading padded sequences forwards and backwards: each is reversed within its own length, so that padding comes last."""
+"""Read padded sequences forwards and backwards: each is reversed within its own length, so that padding comes last."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from seqlab.functional.autograd import apply
 @final
 @dataclass(frozen=True)
 class ReadingOrder:
-    """How padded sequences are read by one direction, or by two: forwards, and each record from its last real step back."""
+    """Reading order of padded sequences in one direction, or in two: forwards, and from the last real step of each back."""
 
     lengths: Int[Tensor, " batch"]
     n_steps: int
     n_directions: int
     is_full: bool = False
-    """Whether no step is known to be padding: then reading backwards is a flip."""
+    """Whether there is no padding: then reading backwards is a flip."""
 
     @property
     def n_records(self) -> int:
@@ -30,12 +30,12 @@ class ReadingOrder:
 
     @cached_property
     def steps(self) -> Int[Tensor, "direction time batch"]:
-        """Where each step that is read stands in the batch: record * n_steps + its time."""
+        """Place in the batch of each step that is read: record * n_steps + its time."""
         return torch.stack([(time + self._records * self.n_steps).t() for time in self._times])
 
     @cached_property
     def back(self) -> Int[Tensor, "batch time direction"]:
-        """Where each step of the batch stands among those read: (direction * n_steps + time) * n_records + record."""
+        """Place among the steps read of each step of the batch: (direction * n_steps + time) * n_records + record."""
         places = [(i * self.n_steps + time) * self.n_records + self._records for i, time in enumerate(self._times)]
         return torch.stack(places, dim=2)
 
@@ -45,7 +45,7 @@ class ReadingOrder:
 
     @cached_property
     def _times(self) -> list[Int[Tensor, "batch time"]]:
-        """The time of each step that a direction reads, and so that of each step among those read: it is its own inverse."""
+        """The time of each step that a direction reads. Reversal is its own inverse, so the same table leads back."""
         step = torch.arange(self.n_steps, device=self.lengths.device)
         last = self.lengths[:, None] - 1
         return [step.expand(self.n_records, -1), torch.where(step <= last, last - step, step)][: self.n_directions]
@@ -60,7 +60,7 @@ class ReadingOrder:
         n_rows = self.n_records * self.n_steps
         rows = torch.cat([one.flatten(0, 1) for one in values]) if len(values) > 1 else values[0].flatten(0, 1)
         steps, back = self.steps.flatten(1), self.back.flatten(0, 1).t()
-        if len(values) == 1:  # a row is read by each direction, and gets the sum of their gradients
+        if len(values) == 1:  # both directions read each row, so its gradient is a sum
             return _moved(rows, steps.flatten(), back).view(*self.steps.shape, -1)
         steps = steps + n_rows * torch.arange(self.n_directions, device=steps.device).unsqueeze(1)
         return _moved(rows, steps.flatten(), back.flatten().unsqueeze(0)).view(*self.steps.shape, -1)
@@ -96,7 +96,7 @@ def last_steps(values: Float[Tensor, "batch time feature"], lengths: Int[Tensor,
 
 
 class _MovedRows(torch.autograd.Function):
-    """Gathers rows, and gathers their gradients from where each went: index_select's own backward is a slow sum."""
+    """Gathers rows, and their gradients from where each row went: the backward of index_select is a slow scatter-add."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, rows: Tensor, back: Tensor) -> Tensor:

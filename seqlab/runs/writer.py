@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from seqlab import __version__
 from seqlab.data.atomic_write import write_json
 from seqlab.data.columns import Columns
 from seqlab.data.fields.registry import Fields
+from seqlab.functional.native import describe_compiler, describe_kernels
 from seqlab.model.bundle import save_bundle
 from seqlab.model.labeler import Labeler
 from seqlab.model.model_card import model_card
@@ -34,12 +36,16 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @cached_property
+    def _environment(self) -> dict[str, Any]:
+        return environment()
+
     @rank_zero_only
     def start(self, config: DictConfig) -> None:
         """Write the resolved config and the environment, before anything can fail."""
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
-        write_json(self.path / "environment.json", environment())
+        write_json(self.path / "environment.json", self._environment)
 
     @rank_zero_only
     def save_lock(
@@ -52,8 +58,10 @@ class RunFolder:
     def save_metrics(self, metrics: Mapping[str, Any], *, trainer: pl.Trainer, monitor: str) -> None:
         """Write `metrics.json`: the scores by split, the monitored metric's best value and epochs run.
 
-        It is the last file of a run, and written in one step: a folder that has it is of a run that has ended.
+        It is the last file of a run and written in one step: a folder that has it is that of a finished run. Which kernels ran
+        is known only now, so `environment.json` gets them here.
         """
+        self._write_json("environment.json", {**self._environment, "kernels": describe_kernels()})
         best = getattr(trainer.checkpoint_callback, "best_model_score", None)
         training = {
             "monitor": monitor,
@@ -113,7 +121,7 @@ class RunFolder:
 
 
 def environment() -> dict[str, Any]:
-    """Return versions, threads, machine, command and git state of this process."""
+    """Return versions, threads, machine, C compiler, command and git state of this process."""
     return {
         "seqlab": __version__,
         "python": platform.python_version(),
@@ -121,6 +129,7 @@ def environment() -> dict[str, Any]:
         "packages": {name: version(name) for name in PACKAGES},
         "cpu": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "n_threads": torch.get_num_threads(),
+        "c_compiler": describe_compiler(),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "command": sys.argv,
         "git": _git_state(),

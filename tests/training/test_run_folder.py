@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from seqlab.errors import ConfigError
+from seqlab.functional.native.compiler import find_compiler
 from seqlab.testing.runs import SENTENCES, train_small
 from seqlab.training.train import Run, train
 
@@ -34,6 +35,14 @@ def test_a_run_leaves_its_files(finished: Run) -> None:
         "model/weights.safetensors",
         "model/README.md",
     } <= files
+
+
+def test_the_environment_names_the_compiler_and_the_kernels_that_ran(json_of: JsonOf, finished: Run) -> None:
+    environment = json_of(finished.folder / "environment.json")
+    compiler = find_compiler()
+    assert environment["c_compiler"]["compiler"] == compiler
+    ran = environment["kernels"]["CRFs"]
+    assert ran.startswith("compiled: -O3") if compiler else ran == "PyTorch: no C compiler found"
 
 
 def test_metrics_are_those_of_the_run(json_of: JsonOf, finished: Run) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from seqlab.errors import ConfigError
 from seqlab.functional.native import without_libraries
+from seqlab.functional.native.compiler import find_compiler
 
 INPUT, WIDTH = 3, 5
 KNOWN = ["a", "b", "c"]
@@ -212,12 +213,18 @@ COMPILED = {
     "n-ary": LSTM,
     "n-ary-3": LSTM,
 }
+needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is installed")
 
 
+@needs_compiler
+def test_the_libraries_load() -> None:
+    assert LSTM.is_usable, LSTM.failure
+    assert RECURSIVE.is_usable, RECURSIVE.failure
+
+
+@needs_compiler
 @pytest.mark.parametrize("name", COMPILED)
 def test_compiled_equals_recursion(name: str, grow: Callable[..., Tree]) -> None:
-    if not COMPILED[name].is_usable:
-        pytest.skip("no C compiler here")
     random = Random(7)
     trees = [grow(random, random.randint(1, 12)) for _ in range(12)]
     assert_equal(name, trees, dtype=torch.float32, tolerance=1e-5)
@@ -226,10 +233,9 @@ def test_compiled_equals_recursion(name: str, grow: Callable[..., Tree]) -> None
         assert_equal(name, trees, dtype=torch.float32, tolerance=1e-5)
 
 
+@needs_compiler
 @pytest.mark.parametrize("name", COMPILED)
 def test_compiled_is_bit_identical_for_any_batch_and_threads(name: str, grow: Callable[..., Tree]) -> None:
-    if not COMPILED[name].is_usable:
-        pytest.skip("no C compiler here")
     random, cell = Random(8), COMPOSITIONS[name]()
     cell.inputs = torch.nn.Identity()  # torch's matrix products round differently for other numbers of words
     trees = [grow(random, random.randint(1, 20)) for _ in range(9)]
@@ -255,10 +261,9 @@ def test_compiled_is_bit_identical_for_any_batch_and_threads(name: str, grow: Ca
             assert torch.equal(one_thread[of_all], three_threads[of_all])
 
 
+@needs_compiler
 @pytest.mark.parametrize("name", ["recnn", "child-sum", "n-ary"])
 def test_compiled_gradients_go_through_dropped_candidates(name: str, grow: Callable[..., Tree]) -> None:
-    if not COMPILED[name].is_usable:
-        pytest.skip("no C compiler here")
     cell, trees = COMPOSITIONS[name](), [grow(Random(9), 8)]
     kept = torch.rand(2 * len(trees[0]), WIDTH).gt(0.4) / 0.6
     cell.dropout.mask = lambda like, *, n_rows, width: kept[:n_rows].to(like.dtype)

@@ -1,4 +1,4 @@
-"""Recurrent cells whose gates do not read the state, so that all the steps of a sequence run at once."""
+"""Recurrent cells whose gates do not read the state, so that all steps of a sequence run at once."""
 
 from seqlab_scan.min_gru import MinGruCell
 from seqlab_scan.min_lstm import MinLstmCell

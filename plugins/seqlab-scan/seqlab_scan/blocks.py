@@ -1,7 +1,7 @@
-"""The linear recurrence in blocks of steps: all blocks at once, each step by step, and then their ends as a shorter sequence.
+"""The linear recurrence c_t = k_t c_{t-1} + e_t in blocks of steps: all blocks at once, each step by step, then their ends.
 
-Products of shares are at most 1 and may underflow to 0, which is then what they contribute: any sign of what enters is as good
-as any other, and nothing is lost in float32, unlike in sums of logarithms.
+The ends of the blocks are a shorter sequence, run in the same way. Products of shares are at most 1; where they underflow to 0,
+0 is what they contribute. So inputs may have any sign and float32 loses nothing, unlike in sums of logarithms.
 """
 
 import torch
@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 _BLOCK_STEPS = 16
-"""A sequence of T steps takes 16 log_16(T) rounds of a few operations, each over all blocks."""
+"""T steps take 16 log_16(T) rounds of a few operations, each over all blocks."""
 
 
 def run_blocks(
@@ -29,7 +29,7 @@ def run_blocks(
 
 
 def _from_zero(keep: Tensor, states: Tensor) -> Tensor:
-    """Return c of every step from a state of zero; `states` are what enters, and are overwritten."""
+    """Return c of every step from a state of zero; `states` hold the inputs, and are overwritten."""
     n_steps = keep.shape[1]
     if n_steps <= _BLOCK_STEPS:
         for before, share, state in zip(*(x.unbind(1) for x in (states[:, :-1], keep[:, 1:], states[:, 1:])), strict=True):
@@ -45,6 +45,6 @@ def _from_zero(keep: Tensor, states: Tensor) -> Tensor:
 
 
 def _in_blocks(values: Tensor) -> Tensor:
-    """Return (direction block step batch unit), zeros behind the last step."""
+    """Return (direction block step batch unit), zeros after the last step."""
     padded = torch.nn.functional.pad(values, (0, 0, 0, 0, 0, -values.shape[1] % _BLOCK_STEPS))
     return padded.view(len(values), padded.shape[1] // _BLOCK_STEPS, _BLOCK_STEPS, *values.shape[2:])

@@ -1,4 +1,4 @@
-"""The gated recurrences compiled from `gated.c`. Its structure stands here as it has it."""
+"""Call the gated recurrences compiled from `gated.c`."""
 
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from seqlab.functional.native import NUMBER, POINTER, POINTER_OR_REAL, REAL, Lib
 from seqlab.functional.recurrence.buffers import buffer_from
 from seqlab_scan.form import ACTIVATIONS, MIXES, OUTPUTS, GatedForm
 
-LIBRARY = Library(Path(__file__).with_name("gated.c"))
 _FUNCTIONS = list(ACTIVATIONS)
 _GATED = Structure(
-    4,
+    "Gated",
+    ("n_directions", "n_steps", "n_records", "n_threads"),
     [
         *fields_of(NUMBER, "width", "n_columns", "mix", "candidate", "output", "output_activation"),
         *fields_of(REAL, "skip_scale"),
@@ -24,10 +24,11 @@ _GATED = Structure(
         *fields_of(POINTER, "d_hidden", "d_states", "d_gates", "d_first", "d_skip", "d_bias", "d_peepholes"),
     ],
 )
+LIBRARY = Library(Path(__file__).with_name("gated.c"), work="gated recurrences", structures=[_GATED])
 
 
 def is_usable(values: Tensor) -> bool:
-    """Return whether the library takes `values`: float32 on a CPU, where the library could be made."""
+    """Return whether the library takes `values`: float32 on a CPU, where the library loads."""
     return values.dtype == torch.float32 and values.device.type == "cpu" and LIBRARY.is_usable
 
 
@@ -43,7 +44,7 @@ def scan_compiled(
 ) -> tuple[Tensor, Tensor]:
     """Return h and c of every step, as `scan_gated` does; `products` are overwritten.
 
-    Where records lie apart in memory, each is handed over as a direction of its own, so that nothing needs to be moved.
+    Where records are contiguous in memory, each is passed as a direction of its own, so that nothing is copied.
     """
     n_records = products.shape[2]
     lies_apart = products.transpose(1, 2).is_contiguous() and not products.is_contiguous()
@@ -119,5 +120,5 @@ def _run(function: str, form: GatedForm, gates: Tensor, **values: Tensor | float
         "output_activation": _FUNCTIONS.index(form.output_activation),
         "skip_scale": form.skip_scale,
     }
-    packed, _kept = _GATED.pack([*gates.shape[:3], torch.get_num_threads()], {**described, "gates": gates, **values})
-    LIBRARY.call(f"seqlab_{function}", packed)
+    sizes = [*gates.shape[:3], torch.get_num_threads()]
+    LIBRARY.run(f"seqlab_{function}", _GATED, sizes, {**described, "gates": gates, **values})

@@ -1,8 +1,8 @@
-"""What the cells have in common: every unit keeps a share of its own state and takes in a share of a candidate.
+"""The recurrence of all cells here: every unit keeps a share of its state and takes in a share of a candidate.
 
     c_t = k_t c_{t-1} + e_t g_t        g_t = a(x_t)
 
-Where the cells differ is in how the shares k and e are made of gates, and in what is given out:
+Cells differ in how gates make the shares k and e, and in their output h:
 
     forget      k = f, e = 1 - f                    state       h = c
     update      k = 1 - z, e = z                    gated       h = o b(c)
@@ -49,20 +49,20 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Blocks(NamedTuple):
-    """The projected inputs of a step or of many, apart."""
+    """The projected inputs of one or more steps, split."""
 
     candidate: Tensor
     gates: Sequence[Tensor]
     """Of f or z, and of i where there is one."""
     output: Tensor | None
     skip: Tensor | None
-    """What goes around the recurrence, where it is projected."""
+    """The input of the highway, where it is projected."""
 
 
 @final
 @dataclass(frozen=True)
 class GatedForm:
-    """A kind of cell: how shares are made of gates, the functions a and b, and what is given out."""
+    """A kind of cell: how gates make the shares, the functions a and b, and the output."""
 
     width: int
     mix: str
@@ -77,14 +77,14 @@ class GatedForm:
         return 2 + (self.mix in ("input", "normalised")) + (self.output != "state")
 
     def split(self, products: Float[Tensor, "*lead gate"]) -> Blocks:
-        """Return the products of candidate, gates and, if it is among them, what goes around."""
+        """Return the products of candidate, gates and, where it is among them, the highway's input."""
         candidate, *rest = products.split(self.width, -1)
         skip = rest.pop() if len(rest) == self.n_blocks else None
         output = rest.pop() if self.output != "state" else None
         return Blocks(candidate, rest, output, skip)
 
     def logits(self, gates: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the logits of both shares, of what is kept and of what is taken in."""
+        """Return the logits of the shares that are kept and taken in."""
         if self.mix == "normalised":  # f / (f + i) = sigmoid(log f - log i), where f + i may be 0 in float32
             ratio = logsigmoid(gates[0]) - logsigmoid(gates[1])
             return ratio, -ratio

@@ -1,5 +1,6 @@
 /* The gated recurrences of form.py over float32 arrays: gates, states and what is given out in one pass through the sequence, and
    all of their gradients in one pass back. Names and equations are those of form.py. */
+#include "layout.h"
 #include "shares.h"
 
 enum { FORGET, UPDATE, INPUT, NORMALISED };
@@ -18,6 +19,11 @@ typedef struct {
     float *d_gates, *d_first, *d_skip;
     float *d_bias, *d_peepholes; /* of each record, (direction, batch, n_columns) and (… 2 width) */
 } Gated;
+
+LAYOUT(
+    Gated, size.n_directions, size.n_steps, size.n_records, size.n_threads, width, n_columns, mix, candidate, output,
+    output_activation, skip_scale, gates, states, hidden, bias, skip, peepholes, zone.values, zone.everywhere, d_hidden, d_states,
+    d_gates, d_first, d_skip, d_bias, d_peepholes);
 
 static int64_t gates_of(const Gated *p) { return p->mix == INPUT || p->mix == NORMALISED ? 2 : 1; }
 

@@ -1,4 +1,7 @@
-"""Runs of the gated recurrences over whole sequences, by whichever way suits form, device and wish."""
+"""Run the gated recurrences of form.py over whole sequences, by the algorithm that suits form and device, or a given one."""
+
+from dataclasses import fields
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -7,6 +10,7 @@ from torch.nn.functional import logsigmoid
 
 from seqlab.encoders.cells.base import projected
 from seqlab.errors import ConfigError
+from seqlab.functional.native import Operator
 from seqlab_scan import compiled
 from seqlab_scan.form import ACTIVATIONS, GatedForm, log_positive
 from seqlab_scan.linear import scan_linear
@@ -51,9 +55,14 @@ def scan_gated(
 ) -> tuple[Values, Values]:
     """Return h and c of every step, from the initial c, `first`; `products`, without `bias`, may be overwritten.
 
-    `zone` is the share of c_{t-1} that stays in c_t, of each unit or of all. `skip` goes around a highway; where it is None,
-    the last of `products` does. Where h is c, they are one tensor.
+    `zone` is the share of c_{t-1} that stays in c_t, of each unit or of all. `skip` is the input of a highway; where it
+    is None, the last of `products` is. Where h is c, they are one tensor.
     """
+    if torch.compiler.is_compiling():
+        zones, prob = (zone, None) if isinstance(zone, Tensor) else (None, zone)
+        tensors = products, first, bias, zones, skip, peepholes
+        hidden, states = _OPERATOR.forward(*tensors, prob, algorithm, *(getattr(form, name) for name in _FORM))
+        return hidden, states
     if algorithm == "auto" and compiled.is_usable(products):
         return compiled.scan_compiled(products, first, bias=bias, skip=skip, peepholes=peepholes, zone=zone, form=form)
     products = products + bias[:, None, None]
@@ -70,15 +79,55 @@ def scan_gated(
     return form.emitted(states, output=blocks.output, skip=blocks.skip if skip is None else skip), states
 
 
+_FORM = [field.name for field in fields(GatedForm)]
+
+
+def _scan(
+    products: Tensor,
+    first: Tensor,
+    bias: Tensor,
+    zones: Tensor | None,
+    skip: Tensor | None,
+    peepholes: Tensor | None,
+    *others: Any,
+) -> tuple[Tensor, Tensor]:
+    prob, algorithm, *form = others
+    return scan_gated(
+        products,
+        first,
+        bias=bias,
+        form=GatedForm(*form),
+        algorithm=algorithm,
+        zone=prob if zones is None else zones,
+        skip=skip,
+        peepholes=peepholes,
+    )
+
+
+def _shapes(products: Tensor, first: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    shape = *products.shape[:3], first.shape[2]
+    return products.new_empty(shape), products.new_empty(shape)
+
+
+_OPERATOR = Operator(
+    "scan_gated",
+    "Tensor products, Tensor first, Tensor bias, Tensor? zones, Tensor? skip, Tensor? peepholes, float? prob, "
+    "str algorithm, int width, str mix, str candidate, str output, str output_activation, float skip_scale",
+    _scan,
+    shapes=_shapes,
+    n_outputs=2,
+)
+
+
 def project(inputs: Float[Tensor, "direction time batch feature"], weight: Float[Tensor, "direction gate feature"]) -> Tensor:
-    """Return the inputs' products, (direction time batch gate); in memory they lie as the inputs do, by step or by record."""
+    """Return the inputs' products, (direction time batch gate), in the memory order of the inputs: by step or by record."""
     if inputs.is_contiguous():
         return projected(inputs, weight, None)
     return projected(inputs.transpose(1, 2), weight, None).transpose(1, 2)
 
 
 def _logs(candidate: Tensor, logits: tuple[Tensor, Tensor], *, zone: Tensor | float | None) -> tuple[Tensor, Tensor]:
-    """Return the logarithms of what is kept and of what enters."""
+    """Return the logarithms of the kept share and of the input."""
     log_keep, log_enter = map(logsigmoid, logits)
     if zone is not None:
         share = torch.as_tensor(zone, dtype=candidate.dtype, device=candidate.device)

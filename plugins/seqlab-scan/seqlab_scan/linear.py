@@ -1,9 +1,9 @@
-"""The linear recurrence that is left once the gates are known, over whole sequences, with a backward pass of its own.
+"""The linear recurrence that remains once the gates are known, over whole sequences, with a backward pass of its own.
 
     c_t = k_t c_{t-1} + e_t
 
-Two steps in a row are a step again, with k = k_2 k_1 and e = k_2 e_1 + e_2; so steps may be taken together in any grouping,
-which is what runs them in parallel. Its adjoint is the same recurrence from the end: d_t = g_t + k_{t+1} d_{t+1}.
+Two consecutive steps are one step with k = k_2 k_1 and e = k_2 e_1 + e_2: the recurrence is associative, so steps may be
+grouped in any way and run in parallel. Its adjoint is the same recurrence from the end: d_t = g_t + k_{t+1} d_{t+1}.
 """
 
 from collections.abc import Callable

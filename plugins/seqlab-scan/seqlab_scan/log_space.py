@@ -3,9 +3,9 @@
     log c_t = K_t + log(sum over s <= t of exp(log e_s - K_s)),        K_t = log k_1 + ... + log k_t
 
 (Heinsen 2023, "Efficient Parallelization of a Ubiquitous Sequential Computation"; Feng et al. 2024, appendix B): a cumulative
-sum and a cumulative log-sum-exp, which accelerators have as single operations. K grows with the sequence and is taken off
-again, so float32 would lose digits with its length; the sums run in float64. What the initial state leaves, exp(K_t) c_0, has a
-sign of its own.
+sum and a cumulative log-sum-exp, single operations on accelerators. K grows with the sequence and is subtracted again, so that
+float32 would lose digits on long ones: the sums run in float64. The initial state may be negative, so exp(K_t) c_0 is added
+outside the logarithms.
 """
 
 from typing import Any

@@ -18,17 +18,24 @@ _FORMS = {"f": ("forget", "state"), "fo": ("forget", "gated"), "ifo": ("input", 
 
 @final
 class QrnnCell(Cell):
-    """Candidate z and gates from a convolution over the last `window` inputs, pooled unit by unit (Bradbury et al. 2017).
+    """Candidate z and gates from a convolution over the last inputs, pooled unit by unit (Bradbury et al. 2017).
 
-    `pooling` is one of
+    Parameters are laid out (z, f, i, o), their columns from the oldest input of the window to the newest. The last inputs are a
+    state, so that a record read in windows has the same outputs.
 
-    - `f`: h_t = f h_{t-1} + (1 - f) z
-    - `fo`: c_t = f c_{t-1} + (1 - f) z, h_t = o c_t
-    - `ifo`: c_t = f c_{t-1} + i z, h_t = o c_t
-
-    Zoneout keeps old values of what is pooled; for f and fo it is the paper's, which sets f to 1 (§2.1). Parameters are laid
-    out (z, f, i, o), their columns from the oldest input of the window to the newest. The last inputs are a state, so that
-    records read in windows are the same as read in one go.
+    Args:
+        input_width: Features of a step that it reads.
+        width: Features of h.
+        window: Inputs read at each step, the present one among them, at least 1.
+        pooling: `f`: h_t = f h_{t-1} + (1 - f) z; `fo`: c_t = f c_{t-1} + (1 - f) z, h_t = o c_t;
+            `ifo`: c_t = f c_{t-1} + i z, h_t = o c_t.
+        candidate_activation: Function of z: `tanh`, `sigmoid`, `relu`, `identity` or `positive`.
+        input_init: How each block of `weight_ih` starts: `glorot`, `he`, `orthogonal`, `identity`, `small`, `uniform`,
+            `zeros` or `ones`.
+        forget_bias: Initial bias of f.
+        cell_zone_prob: Probability that a unit keeps its old value in a step (zoneout), at least 0 and below 1.
+            For `f` and `fo` it is the paper's, which sets f to 1 (§2.1).
+        algorithm: How a sequence is run: `auto`, `loop`, `blocks` or `log_space` (positive candidates only).
     """
 
     def __init__(
@@ -36,13 +43,13 @@ class QrnnCell(Cell):
         input_width: int,
         width: int,
         *,
-        window: int,
-        pooling: str,
-        candidate_activation: str,
-        input_init: str,
-        forget_bias: float,
-        cell_zone_prob: float,
-        algorithm: str,
+        window: int = 2,
+        pooling: str = "fo",
+        candidate_activation: str = "tanh",
+        input_init: str = "glorot",
+        forget_bias: float = 0.0,
+        cell_zone_prob: float = 0.0,
+        algorithm: str = "auto",
     ) -> None:
         super().__init__(
             input_width=input_width,
@@ -97,7 +104,7 @@ class QrnnCell(Cell):
         return torch.cat([padded[:, tap : tap + inputs.shape[1]] for tap in range(self.window)], -1)
 
     def _inputs_of(self, state: State) -> State:
-        """Return the state that holds the inputs before, or none where the window has none."""
+        """Return the state that holds earlier inputs, empty where the window has none."""
         return state[1:2] if self.window > 1 else ()
 
     def _state(self, hidden: Tensor, seen: Tensor, cell: Tensor) -> State:

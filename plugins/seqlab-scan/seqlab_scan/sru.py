@@ -19,10 +19,19 @@ class SruCell(Cell):
     """Forget gate f and reset gate r: c_t = f c_{t-1} + (1 - f) W x, h_t = r b(c_t) + (1 - r) s x (Lei et al. 2018).
 
     Parameters are laid out (W x, f, r); where x is not as wide as h, a fourth block projects it, as in the authors' code.
-    Options:
 
-    - `has_peepholes`: f and r see c_{t-1}, each unit its own; then steps can only follow one another
-    - `is_scaled`: s = sqrt(1 + 2 exp(highway_bias)), so that the values of deep stacks do not fade; else s = 1
+    Args:
+        input_width: Features of a step that it reads.
+        width: Features of h.
+        has_peepholes: Whether f and r see c_{t-1}, each unit its own; steps must then run one after another.
+        output_activation: The function b: `identity`, `tanh`, `sigmoid` or `relu`.
+        is_scaled: Whether s = sqrt(1 + 2 exp(highway_bias)), so that the values of deep stacks do not fade; else s = 1.
+        input_init: How each block of `weight_ih` starts: `glorot`, `he`, `orthogonal`, `identity`, `small`, `uniform`,
+            `zeros` or `ones`.
+        forget_bias: Initial bias of f.
+        highway_bias: Initial bias of r.
+        cell_zone_prob: Probability that a unit keeps its old value in a step (zoneout), at least 0 and below 1.
+        algorithm: How a sequence is run: `auto`, `loop`, or without peepholes `blocks`.
     """
 
     def __init__(
@@ -30,14 +39,14 @@ class SruCell(Cell):
         input_width: int,
         width: int,
         *,
-        has_peepholes: bool,
-        output_activation: str,
-        is_scaled: bool,
-        input_init: str,
-        forget_bias: float,
-        highway_bias: float,
-        cell_zone_prob: float,
-        algorithm: str,
+        has_peepholes: bool = True,
+        output_activation: str = "identity",
+        is_scaled: bool = True,
+        input_init: str = "glorot",
+        forget_bias: float = 0.0,
+        highway_bias: float = 0.0,
+        cell_zone_prob: float = 0.0,
+        algorithm: str = "auto",
     ) -> None:
         super().__init__(
             input_width=input_width,

@@ -5,15 +5,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from seqlab_scan import compiled
+from seqlab_scan import compiled, gated
 from seqlab_scan.form import GatedForm
 from seqlab_scan.gated import scan_gated
 from torch import Tensor
 
-from seqlab.functional.native import library
+from seqlab.functional.native import compiler
+from seqlab.functional.native.compiler import find_compiler
 
 N_RECORDS, WIDTH = 5, 19
-needs_compiler = pytest.mark.skipif(not compiled.LIBRARY.is_usable, reason="no C compiler here")
+needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is installed")
+
+
+@needs_compiler
+def test_the_library_loads() -> None:
+    assert compiled.LIBRARY.is_usable, compiled.LIBRARY.failure
 
 
 @needs_compiler
@@ -46,15 +52,28 @@ def test_what_is_not_a_number_stays_so() -> None:
     assert found[2:].tolist() == [2.5, 7.0]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("has_extras", [True, False])
+def test_torch_finds_the_operator_consistent(has_extras: bool) -> None:
+    lead, width = (2, 3, 4), 5
+    skip, peepholes = torch.randn(*lead, width).requires_grad_(), torch.randn(2, 2, width).requires_grad_()
+    n_columns = (3 if has_extras else 4) * width
+    tensors = [torch.randn(*shape).requires_grad_() for shape in ((*lead, n_columns), (2, 4, width), (2, n_columns))]
+    extras = [torch.rand(*lead, width), skip, peepholes] if has_extras else [None, None, None]
+    form = [width, "forget", "identity", "highway", "tanh", 1.5]
+    results = torch.library.opcheck(gated._OPERATOR.forward, [*tensors, *extras, None, "auto", *form])
+    assert set(results.values()) == {"SUCCESS"}
+
+
 def test_only_float32_on_a_cpu_is_compiled() -> None:
     assert not compiled.is_usable(torch.zeros(1, dtype=torch.double))
     assert not compiled.is_usable(torch.zeros(1, device="meta"))
 
 
 @needs_compiler
-@pytest.mark.parametrize("extras", library.EXTRAS, ids=str)
+@pytest.mark.parametrize("extras", compiler.EXTRAS, ids=str)
 def test_the_source_has_no_warning(extras: tuple[str, ...], tmp_path: Path) -> None:
     source, made = compiled.LIBRARY.source, tmp_path / "made.o"
-    flags = [*library.FLAGS, *extras, f"-I{library.HEADERS}", "-Wall", "-Wextra", "-Werror"]
+    flags = [*compiler.FLAGS, *extras, f"-I{compiler.HEADERS}", "-Wall", "-Wextra", "-Werror"]
     done = subprocess.run(["cc", *flags, "-c", source, "-o", made], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

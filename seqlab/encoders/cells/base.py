@@ -1,7 +1,7 @@
-"""What a cell is: one step of a recurrence that stands alone, and the same run over whole sequences."""
+"""The contract of cells: one step of a recurrence, and the same run over whole sequences."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -14,7 +14,7 @@ from seqlab.functional.dropout import bernoulli_mask
 from seqlab.functional.recurrence.noise import Noise
 
 State: TypeAlias = tuple[Tensor, ...]
-"""The hidden state first; then others, such as the cell state of an LSTM."""
+"""The hidden state first, then others, such as the cell state of an LSTM."""
 
 
 class Cell(nn.Module, ABC):
@@ -30,11 +30,12 @@ class Cell(nn.Module, ABC):
     state_widths: Mapping[str, int]
     """Name and features of each state, `hidden` first."""
     unread_states: Collection[str] = ()
-    """Names of states that no step reads, only gives out: where these start is nothing to learn."""
+    """Names of states that no step reads: their initial values cannot be learned."""
     weight_ih: nn.Parameter
+    weight_hh: nn.Parameter
     bias_ih: nn.Parameter
     bias_hh: nn.Parameter
-    """Of cells whose gates read the hidden state."""
+    """Those with `hh` belong to cells whose gates read the hidden state."""
 
     def __init__(
         self, *, input_width: int, width: int, recurrent_drop_prob: float, hidden_zone_prob: float, cell_zone_prob: float
@@ -67,7 +68,7 @@ class Cell(nn.Module, ABC):
 
     @property
     def dtype(self) -> torch.dtype:
-        """That of its weights, which its recurrence runs in, whatever the autocast."""
+        """The type of its weights; its recurrence runs in it, whatever the autocast."""
         return self.weight_ih.dtype
 
     def zero_state(self, inputs: Float[Tensor, "*lead feature"]) -> State:
@@ -75,12 +76,19 @@ class Cell(nn.Module, ABC):
         return tuple(inputs.new_zeros(inputs.shape[-2], width) for width in self.state_widths.values())
 
     def blocks(self, parameter: Tensor) -> Sequence[Tensor]:
-        """Return the parts of a parameter that are initialised each by itself: its gates."""
+        """Return the parts of a parameter that are initialised separately: its gates."""
         return torch.split(parameter, self.width)
 
     def input_bias(self) -> Tensor:
-        """Return what is added to the inputs' products: all the biases that no gate multiplies."""
+        """Return the bias of the inputs' products: all biases that no gate multiplies."""
         return self.bias_ih + self.bias_hh
+
+    def make_gates(self, n_units: int) -> None:
+        """Make weights and biases of gates that read inputs and hidden state, named as those of `torch.nn`'s cells."""
+        self.weight_ih = nn.Parameter(torch.empty(n_units, self.input_width))
+        self.weight_hh = nn.Parameter(torch.empty(n_units, self.width))
+        self.bias_ih = nn.Parameter(torch.empty(n_units))
+        self.bias_hh = nn.Parameter(torch.empty(n_units))
 
     def initialise_(self, *, input_init: str, recurrent_init: str) -> None:
         """Fill the parameters: `weight_ih` and `weight_hh` gate by gate, biases and peepholes with zeros, gains with ones."""
@@ -121,6 +129,19 @@ def stacked(cells: Sequence[Cell], name: str) -> Tensor:
     return tensors[0].unsqueeze(0) if len(tensors) == 1 else torch.stack(tensors)
 
 
+def scan_hidden(
+    cells: Sequence[Cell],
+    inputs: Float[Tensor, "direction time batch feature"],
+    state: State,
+    *,
+    recurrence: Callable[..., Tensor],
+) -> list[Tensor]:
+    """Return h of every step of cells with no other state, by `recurrence` of (products, first h, W) and `noise`."""
+    bias = torch.stack([cell.input_bias() for cell in cells])
+    products = projected(inputs, stacked(cells, "weight_ih"), bias)
+    return [recurrence(products, state[0], stacked(cells, "weight_hh"), noise=draw_noise(cells, inputs))]
+
+
 def projected(
     inputs: Float[Tensor, "direction time batch feature"],
     weight: Float[Tensor, "direction gate feature"],
@@ -128,7 +149,7 @@ def projected(
 ) -> Float[Tensor, "direction time batch gate"]:
     """Return the inputs' products for all steps at once, each direction by its own weights."""
     if len(inputs) == 1:
-        # Views, not items: the gradient of an item is a tensor of zeros that it is copied into.
+        # Views, not items: the gradient of an item would be copied into a new tensor of zeros.
         one = inputs.squeeze(0), weight.squeeze(0), None if bias is None else bias.squeeze(0)
         products = nn.functional.linear(*one).unsqueeze(0)
     else:

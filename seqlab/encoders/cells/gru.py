@@ -1,12 +1,13 @@
 """The gated recurrent unit."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, stacked
+from seqlab.encoders.cells.base import Cell, State, scan_hidden, stacked
 from seqlab.errors import ConfigError
 from seqlab.functional.recurrence.activations import get_activation
 from seqlab.functional.recurrence.gru import scan_gru
@@ -18,8 +19,25 @@ from seqlab.functional.recurrence.noise import Noise
 class GruCell(Cell):
     """Reset gate r, update gate z, candidate n: h_t = (1 - z) n + z h_{t-1} (Cho et al. 2014).
 
-    `reset_placement` says what r multiplies in the candidate: `after` the product, W h + b, as torch and cuDNN have it, or
-    `before` it, h, as in the paper. Parameters are named and laid out (r, z, n) as those of `torch.nn.GRUCell`.
+    Parameters are named and laid out (r, z, n) as those of `torch.nn.GRUCell`.
+
+    Args:
+        input_width: Features of a step that it reads.
+        width: Features of h.
+        reset_placement: What r multiplies in the candidate: `after` the product, W h + b, as in torch and cuDNN; `before` it,
+            h, as in the paper.
+        gate_activation: Function of the gates: `tanh`, `sigmoid`, `relu` or `identity`.
+        candidate_activation: Function of n, one of the same.
+        input_init: How each gate's block of `weight_ih` starts: `glorot`, `he`, `orthogonal`, `identity`, `small`, `uniform`,
+            `zeros` or `ones`.
+        recurrent_init: The same for `weight_hh`.
+        recurrent_drop_prob: Probability to drop a unit of h_{t-1} before W, by one mask a record (Gal and Ghahramani 2016).
+        hidden_zone_prob: Probability that a unit of h keeps its old value in a step (zoneout, Krueger et al. 2017).
+
+    Example:
+        >>> (hidden,) = GruCell(10, 20)(torch.zeros(2, 10))
+        >>> hidden.shape
+        torch.Size([2, 20])
     """
 
     def __init__(
@@ -27,13 +45,13 @@ class GruCell(Cell):
         input_width: int,
         width: int,
         *,
-        reset_placement: str,
-        gate_activation: str,
-        candidate_activation: str,
-        input_init: str,
-        recurrent_init: str,
-        recurrent_drop_prob: float,
-        hidden_zone_prob: float,
+        reset_placement: str = "after",
+        gate_activation: str = "sigmoid",
+        candidate_activation: str = "tanh",
+        input_init: str = "glorot",
+        recurrent_init: str = "orthogonal",
+        recurrent_drop_prob: float = 0.0,
+        hidden_zone_prob: float = 0.0,
     ) -> None:
         super().__init__(
             input_width=input_width,
@@ -50,10 +68,7 @@ class GruCell(Cell):
             gate=get_activation(gate_activation),
             candidate=get_activation(candidate_activation),
         )
-        self.weight_ih = nn.Parameter(torch.empty(3 * width, input_width))
-        self.weight_hh = nn.Parameter(torch.empty(3 * width, width))
-        self.bias_ih = nn.Parameter(torch.empty(3 * width))
-        self.bias_hh = nn.Parameter(torch.empty(3 * width))
+        self.make_gates(3 * width)
         self.initialise_(input_init=input_init, recurrent_init=recurrent_init)
 
     def step(self, inputs: Tensor, state: State, *, noise: Noise) -> tuple[State, dict[str, Tensor]]:
@@ -76,11 +91,10 @@ class GruCell(Cell):
     @classmethod
     def scan(cls, cells: Sequence["GruCell"], inputs: Tensor, state: State) -> list[Tensor]:
         """Return the hidden states."""
-        bias = torch.stack([cell.input_bias() for cell in cells])
-        products = projected(inputs, stacked(cells, "weight_ih"), bias)
-        candidate_bias = stacked(cells, "bias_hh")[:, 2 * cells[0].width :] if cells[0].form.resets_after else None
-        recurrent, noise = stacked(cells, "weight_hh"), draw_noise(cells, inputs)
-        return [scan_gru(products, state[0], recurrent, candidate_bias, form=cells[0].form, noise=noise)]
+        form, width = cells[0].form, cells[0].width
+        candidate_bias = stacked(cells, "bias_hh")[:, 2 * width :] if form.resets_after else None
+        recurrence = partial(scan_gru, candidate_bias=candidate_bias, form=form)
+        return scan_hidden(cells, inputs, state, recurrence=recurrence)
 
     def input_bias(self) -> Tensor:
         """Return the biases but the candidate's, which r multiplies where it resets after the product."""

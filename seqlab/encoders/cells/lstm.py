@@ -20,13 +20,32 @@ _EPSILON = 1e-5
 class LstmCell(Cell):
     """Input gate i, forget gate f, candidate g, output gate o: c_t = f c_{t-1} + i g, h_t = o b(c_t).
 
-    Parameters are named and laid out (i, f, g, o) as those of `torch.nn.LSTMCell`. Options:
+    Parameters are named and laid out (i, f, g, o) as those of `torch.nn.LSTMCell`. All equations are in
+    `functional/recurrence/lstm.py`.
 
-    - `forget_gate`: `own`; `none`, as in the original (Hochreiter and Schmidhuber 1997); `coupled`, 1 - i (Greff et al. 2017)
-    - `has_peepholes`: i and f see c_{t-1}, o sees c_t (Gers and Schmidhuber 2000)
-    - `cells_per_block`: so many cells share their gates, and the peepholes see all of them (Graves 2012, §4.5)
-    - `projection_width`: h is a linear map of o b(c) to this width, which `width` then is not (Sak et al. 2014); None = without
-    - `is_normalised`: layer normalisation of both products and of c before b (Ba et al. 2016, eq. 20 to 22)
+    Args:
+        input_width: Features of a step that it reads.
+        width: Number of cells, which is the width of h unless it is projected.
+        forget_gate: `own`; `none`, as in the original (Hochreiter and Schmidhuber 1997); `coupled`, 1 - i (Greff et al. 2017).
+        has_peepholes: Whether i and f see c_{t-1} and o sees c_t (Gers and Schmidhuber 2000).
+        cells_per_block: Cells that share their gates, a divisor of `width`; peepholes see all of them (Graves 2012, §4.5).
+        projection_width: Width of h as a linear map of o b(c) (Sak et al. 2014); None: h is o b(c).
+        is_normalised: Layer normalisation of both products and of c before b (Ba et al. 2016, eq. 20 to 22).
+        gate_activation: Function of the gates: `tanh`, `sigmoid`, `relu` or `identity`.
+        candidate_activation: Function of g, one of the same.
+        output_activation: The function b, one of the same.
+        input_init: How each gate's block of `weight_ih` starts: `glorot`, `he`, `orthogonal`, `identity`, `small`, `uniform`,
+            `zeros` or `ones`.
+        recurrent_init: The same for `weight_hh`.
+        forget_bias: Initial bias of the forget gate; 1 keeps it open (Jozefowicz et al. 2015, §2.2).
+        recurrent_drop_prob: Probability to drop a unit of h_{t-1} before W, by one mask a record (Gal and Ghahramani 2016).
+        hidden_zone_prob: Probability that a unit of h keeps its old value in a step (zoneout, Krueger et al. 2017).
+        cell_zone_prob: The same for units of c.
+
+    Example:
+        >>> hidden, cell = LstmCell(10, 20)(torch.zeros(2, 10))
+        >>> hidden.shape
+        torch.Size([2, 20])
     """
 
     def __init__(
@@ -34,20 +53,20 @@ class LstmCell(Cell):
         input_width: int,
         width: int,
         *,
-        forget_gate: str,
-        has_peepholes: bool,
-        cells_per_block: int,
-        projection_width: int | None,
-        is_normalised: bool,
-        gate_activation: str,
-        candidate_activation: str,
-        output_activation: str,
-        input_init: str,
-        recurrent_init: str,
-        forget_bias: float,
-        recurrent_drop_prob: float,
-        hidden_zone_prob: float,
-        cell_zone_prob: float,
+        forget_gate: str = "own",
+        has_peepholes: bool = False,
+        cells_per_block: int = 1,
+        projection_width: int | None = None,
+        is_normalised: bool = False,
+        gate_activation: str = "sigmoid",
+        candidate_activation: str = "tanh",
+        output_activation: str = "tanh",
+        input_init: str = "glorot",
+        recurrent_init: str = "orthogonal",
+        forget_bias: float = 1.0,
+        recurrent_drop_prob: float = 0.0,
+        hidden_zone_prob: float = 0.0,
+        cell_zone_prob: float = 0.0,
     ) -> None:
         super().__init__(
             input_width=input_width,
@@ -73,10 +92,7 @@ class LstmCell(Cell):
         def parameter(is_there: bool, *shape: int) -> nn.Parameter | None:
             return nn.Parameter(torch.empty(shape)) if is_there else None
 
-        self.weight_ih = nn.Parameter(torch.empty(gates, self.input_width))
-        self.weight_hh = nn.Parameter(torch.empty(gates, self.width))
-        self.bias_ih = nn.Parameter(torch.empty(gates))
-        self.bias_hh = nn.Parameter(torch.empty(gates))
+        self.make_gates(gates)
         self.peepholes = parameter(has_peepholes, self.form.n_input_gates + 1, cells)
         self.weight_hr = parameter(has_projection, self.width, cells)
         self.input_gain = parameter(is_normalised, gates)
@@ -149,7 +165,7 @@ class LstmCell(Cell):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the kernel library has this form, with nothing that disturbs it."""
+        """Whether torch's own LSTM computes this form: no extras, and no noise in this mode."""
         names = (self.form.gate.name, self.form.candidate.name, self.form.output.name)
         has_extras = self.peepholes is not None or self.weight_hr is not None or self.input_gain is not None
         has_noise = self.hidden_zone_prob or self.cell_zone_prob or (self.training and self.recurrent_drop_prob)
@@ -177,7 +193,7 @@ class LstmCell(Cell):
 
 
 def _hidden_width(width: int, *, projection_width: int | None) -> int:
-    """Return how many features h has, of `width` cells."""
+    """Return the features of h, of `width` cells."""
     if projection_width is not None and projection_width < 1:
         raise ConfigError(f"encoder.cell.projection_width is {projection_width}; expected at least 1, or null for none")
     return projection_width or width

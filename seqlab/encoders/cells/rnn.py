@@ -1,12 +1,12 @@
 """The vanilla cell."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import final
 
-import torch
 from torch import Tensor, nn
 
-from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, stacked
+from seqlab.encoders.cells.base import Cell, State, scan_hidden
 from seqlab.functional.recurrence.activations import get_activation
 from seqlab.functional.recurrence.noise import Noise
 from seqlab.functional.recurrence.rnn import scan_rnn
@@ -14,18 +14,35 @@ from seqlab.functional.recurrence.rnn import scan_rnn
 
 @final
 class RnnCell(Cell):
-    """s_t = f(U x_t + W s_{t-1} + b) (Elman 1990). Parameters are named and laid out as those of `torch.nn.RNNCell`."""
+    """s_t = f(U x_t + W s_{t-1} + b) (Elman 1990). Parameters are named and laid out as those of `torch.nn.RNNCell`.
+
+    Args:
+        input_width: Features of a step that it reads.
+        width: Features of s.
+        activation: The function f: `tanh`, `sigmoid`, `relu` or `identity`.
+        input_init: How each gate's block of `weight_ih` starts: `glorot`, `he`, `orthogonal`, `identity`, `small`, `uniform`,
+            `zeros` or `ones`.
+        recurrent_init: The same for `weight_hh`.
+        recurrent_drop_prob: Probability to drop a unit of h_{t-1} before W, by one mask a record (Gal and Ghahramani 2016).
+        hidden_zone_prob: Probability that a unit of h keeps its old value in a step (zoneout, Krueger et al. 2017).
+
+    Example:
+        >>> import torch
+        >>> (hidden,) = RnnCell(10, 20)(torch.zeros(2, 10))
+        >>> hidden.shape
+        torch.Size([2, 20])
+    """
 
     def __init__(
         self,
         input_width: int,
         width: int,
         *,
-        activation: str,
-        input_init: str,
-        recurrent_init: str,
-        recurrent_drop_prob: float,
-        hidden_zone_prob: float,
+        activation: str = "tanh",
+        input_init: str = "glorot",
+        recurrent_init: str = "orthogonal",
+        recurrent_drop_prob: float = 0.0,
+        hidden_zone_prob: float = 0.0,
     ) -> None:
         super().__init__(
             input_width=input_width,
@@ -36,10 +53,7 @@ class RnnCell(Cell):
         )
         self.state_widths = {"hidden": width}
         self.activation = get_activation(activation)
-        self.weight_ih = nn.Parameter(torch.empty(width, input_width))
-        self.weight_hh = nn.Parameter(torch.empty(width, width))
-        self.bias_ih = nn.Parameter(torch.empty(width))
-        self.bias_hh = nn.Parameter(torch.empty(width))
+        self.make_gates(width)
         self.initialise_(input_init=input_init, recurrent_init=recurrent_init)
 
     def step(self, inputs: Tensor, state: State, *, noise: Noise) -> tuple[State, dict[str, Tensor]]:
@@ -51,7 +65,4 @@ class RnnCell(Cell):
     @classmethod
     def scan(cls, cells: Sequence["RnnCell"], inputs: Tensor, state: State) -> list[Tensor]:
         """Return the hidden states."""
-        bias = torch.stack([cell.input_bias() for cell in cells])
-        products = projected(inputs, stacked(cells, "weight_ih"), bias)
-        recurrent, noise = stacked(cells, "weight_hh"), draw_noise(cells, inputs)
-        return [scan_rnn(products, state[0], recurrent, activation=cells[0].activation, noise=noise)]
+        return scan_hidden(cells, inputs, state, recurrence=partial(scan_rnn, activation=cells[0].activation))

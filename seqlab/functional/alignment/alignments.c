@@ -3,6 +3,7 @@
    Sums are in float64 and in log space, so they are exact for any scores. Threads take records of their own, and nothing of a record
    depends on another. Names and equations are those of alignment_scan.py and alignment_sums.py. */
 #include "lanes.h"
+#include "layout.h"
 
 enum { AHEAD = 2 }; /* states of -inf before the first and after the last */
 
@@ -16,6 +17,10 @@ typedef struct {
     double *posteriors;                                             /* (batch, time, state), or null */
     void *unit_posteriors;                                          /* (batch, time, unit), or null */
 } Problem;
+
+LAYOUT(
+    Problem, n_records, n_steps, n_units, n_threads, n_columns, is_single, scores, lengths, n_states, units, starts, ends,
+    enters_by_skip, is_unlabelled, log_sum, posteriors, unit_posteriors);
 
 /* log of x, which is between 1 and 3: by the series of atanh. */
 static inline lanes log_of_few(lanes x)

@@ -1,4 +1,4 @@
-"""Calling the sums over alignments compiled from `alignments.c`. Its structure stands here as it has it."""
+"""Call the sums over alignments compiled from `alignments.c`."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +10,9 @@ from torch import Tensor
 from seqlab.functional.alignment.topology import Topology
 from seqlab.functional.native import NUMBER, POINTER, Library, Structure, fields_of
 
-LIBRARY = Library(Path(__file__).with_name("alignments.c"))
 _PROBLEM = Structure(
-    4,
+    "Problem",
+    ("n_records", "n_steps", "n_units", "n_threads"),
     [
         *fields_of(NUMBER, "n_columns", "is_single"),
         *fields_of(POINTER, "scores", "lengths", "n_states", "units"),
@@ -20,10 +20,11 @@ _PROBLEM = Structure(
         *fields_of(POINTER, "log_sum", "posteriors", "unit_posteriors"),
     ],
 )
+LIBRARY = Library(Path(__file__).with_name("alignments.c"), work="CTC and HMM alignments", structures=[_PROBLEM])
 
 
 class Sums(NamedTuple):
-    """What the sums say; a record without an allowed alignment has -inf, and posteriors of 0."""
+    """Log sums and posteriors; a record without an allowed alignment has -inf, and posteriors of 0."""
 
     log_sum: Float[Tensor, " batch"]
     posteriors: Float[Tensor, "batch time state"] | None
@@ -31,7 +32,7 @@ class Sums(NamedTuple):
 
 
 def is_usable(scores: Tensor) -> bool:
-    """Return whether the library takes `scores`: on a CPU, where the library could be made."""
+    """Return whether the library takes `scores`: on a CPU, where the library loads."""
     return scores.device.type == "cpu" and LIBRARY.is_usable
 
 
@@ -43,9 +44,9 @@ def sums(
     of_states: bool = False,
     of_units: bool = False,
 ) -> Sums:
-    """Return the log sums (float64) and the posteriors asked for, of states in float64, of units in the type of `scores`.
+    """Return log sums (float64) and the requested posteriors: of states in float64, of units in the type of `scores`.
 
-    Raises: ValueError for a unit or state that there is not, for lengths beyond the scores, and for other numbers of records.
+    Raises: ValueError for unknown units or states, lengths beyond the scores, and unequal numbers of records.
     """
     given = scores.detach() if scores.dtype in (torch.float32, torch.float64) else scores.detach().double()
     n_records, n_steps, n_units = given.shape
@@ -58,7 +59,9 @@ def sums(
         posteriors=given.new_empty(n_records, n_steps, n_columns, dtype=torch.float64) if of_states else None,
         unit_posteriors=torch.empty_like(given, memory_format=torch.contiguous_format) if of_units else None,
     )
-    packed, _kept = _PROBLEM.pack(
+    LIBRARY.run(
+        "seqlab_alignment_sums",
+        _PROBLEM,
         [*given.shape, torch.get_num_threads()],
         {
             "n_columns": n_columns,
@@ -71,12 +74,11 @@ def sums(
             **found._asdict(),
         },
     )
-    LIBRARY.call("seqlab_alignment_sums", packed)
     return found
 
 
 def _check(values: Tensor, shape: tuple[int, ...], limit: int, name: str) -> None:
-    """Raise ValueError where the compiled code would read what is not there."""
+    """Raise ValueError where the compiled code would read outside its arrays."""
     if tuple(values.shape) != shape:
         raise ValueError(f"{name} has the shape {tuple(values.shape)}; expected {shape}")
     if values.numel():

@@ -1,4 +1,4 @@
-"""The loss of connectionist temporal classification (Graves et al. 2006), by the fastest sums that are right."""
+"""The loss of connectionist temporal classification (Graves et al. 2006), by the fastest kernel that is exact."""
 
 from typing import NamedTuple
 
@@ -30,13 +30,13 @@ def ctc_loss(
     *,
     blank: int,
 ) -> CtcLoss:
-    """Return -log P(labels) of each record, equal to -`log_sum`, and where it is defined: `fits` is what to leave out.
+    """Return -log P(labels) of each record, equal to -`log_sum`, and where it is defined.
 
-    Each step must be normalised, as log_softmax leaves it: torch's gradient takes it for granted. Torch's kernel is taken
-    on accelerators, and where the compiled sums, which are faster, cannot be had. Log-probabilities and labels at padding
-    are not read. float16 and bfloat16 are summed in float64. Differentiable once.
+    Each step must be normalised, as by log_softmax: torch's gradient assumes it. Torch's kernel runs on accelerators, and
+    where the compiled sums, which are faster, are unavailable. Log-probabilities and labels at padding are not read. float16
+    and bfloat16 are summed in float64. Differentiable once.
 
-    Raises: ValueError for a blank that is no unit, a label that is the blank or no unit, and more labels than columns.
+    Raises: ValueError for a blank that is not a unit, a label that is the blank or not a unit, and more labels than columns.
     """
     n_units = log_probs.shape[2]
     if not 0 <= blank < n_units:
@@ -51,7 +51,7 @@ def ctc_loss(
 
 
 def _suits_torch(log_probs: Tensor, lengths: Tensor) -> bool:
-    """Return whether torch gives exact losses and gradients: it does not of probabilities of 0."""
+    """Return whether torch gives exact losses and gradients: not for probabilities of 0."""
     is_deterministic = not (log_probs.is_cuda and torch.are_deterministic_algorithms_enabled())
     if log_probs.dtype not in (torch.float32, torch.float64) or not log_probs.shape[1] or not is_deterministic:
         return False
@@ -80,22 +80,22 @@ class LabelPath(NamedTuple):
 
     labels: list[int]
     spans: list[tuple[int, int]]
-    """The first step of each label and that after its last; blanks belong to no label."""
+    """First step of each label, and the step after its last; blanks belong to no label."""
     log_score: float
-    """That of the alignment, not of the labels: it is one of many that spell them. 0 for length 0."""
+    """Score of the alignment, not of the labels, which have many alignments. 0 for length 0."""
 
 
 def ctc_best_path(scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], *, blank: int) -> list[LabelPath]:
-    """Return for each record the labels that its best alignment spells: best path decoding (Graves et al. 2006, section 3.2).
+    """Return the labels of each record's best alignment: best path decoding (Graves et al. 2006, section 3.2).
 
-    Equal units side by side are one label; blanks are left out. Of equal units the first is taken. Scores at or beyond a
+    Equal adjacent units are one label; blanks are left out. Of equally probable units the first is taken. Scores at or beyond a
     record's length are not read. Gives no gradient.
     """
     records = zip(scores.detach().double().cpu(), lengths.tolist(), strict=True)
-    return [_spelled(record[:length], blank) for record, length in records]
+    return [_collapse_path(record[:length], blank) for record, length in records]
 
 
-def _spelled(scores: Float[Tensor, "time unit"], blank: int) -> LabelPath:
+def _collapse_path(scores: Float[Tensor, "time unit"], blank: int) -> LabelPath:
     """Return the labels of one record without padding."""
     best, path = scores.max(1)
     units, n_steps = path.unique_consecutive(return_counts=True)

@@ -1,10 +1,11 @@
-"""Sums over all alignments with their own backward: the gradient, posteriors, is found in the forward.
+"""Sums over all alignments, with a backward pass of their own: the gradient, posteriors, is computed in the forward pass.
 
-From both ends (see `alignment_scan`), P(state s at step t) ∝ exp(u_t(s) + b_t(s)), where b is a over the reversed states
+From both ends (see `scan`), P(state s at step t) ∝ exp(u_t(s) + b_t(s)), where b is a over the reversed states
 and steps (Graves et al. 2006, eq. 14; Rabiner 1989, eq. 27).
 """
 
 import math
+from dataclasses import fields
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -16,6 +17,7 @@ from seqlab.functional.alignment import compiled as alignment_compiled
 from seqlab.functional.alignment.scan import StepScores, at_end, log_of, scan, score_dtype, steps_of
 from seqlab.functional.alignment.topology import Topology
 from seqlab.functional.autograd import apply
+from seqlab.functional.native import Operator
 from seqlab.functional.padding import step_mask
 
 
@@ -28,6 +30,9 @@ def log_sum(
     length 0 has 0 without labels, else -inf. Sums run in float64. Differentiable once; the gradient is
     `unit_posteriors`, 0 where no alignment is allowed.
     """
+    if torch.compiler.is_compiling():
+        parts = [getattr(topology, name) for name in _TOPOLOGY]
+        return cast(Tensor, _OPERATOR.forward(scores, lengths, *parts))
     if torch.is_grad_enabled() and scores.requires_grad:
         return cast(Tensor, apply(_LogSum, scores, lengths, topology))
     if alignment_compiled.is_usable(scores):
@@ -94,7 +99,7 @@ def _sums(scores: Tensor, lengths: Tensor, topology: Topology) -> _Sums:
 
 
 def _total(outgoing: Tensor, peaks: Tensor, lengths: Tensor, topology: Topology) -> Float[Tensor, " batch"]:
-    """Return the log of the sum that the scan has come to."""
+    """Return the log of the sum at the end of the scan."""
     empty = outgoing.new_zeros(len(lengths)).masked_fill_(~topology.is_unlabelled, -math.inf)
     if not len(outgoing):
         return empty
@@ -121,3 +126,12 @@ class _LogSum(torch.autograd.Function):
         log_sum, units = ctx.saved_tensors
         weights = grad.to(units.dtype).masked_fill(log_sum == -math.inf, 0.0)
         return (units * weights[:, None, None]).to(ctx.dtype), None, None
+
+
+_TOPOLOGY = [field.name for field in fields(Topology)]
+_OPERATOR = Operator(
+    "alignment_log_sum",
+    f"Tensor scores, Tensor lengths, {', '.join(f'Tensor {name}' for name in _TOPOLOGY)}",
+    lambda scores, lengths, *parts: log_sum(scores, lengths, Topology(*parts)),
+    shapes=lambda scores, lengths, *_: scores.new_empty(len(lengths), dtype=score_dtype(scores)),
+)

@@ -3,6 +3,7 @@
    Arrays are (batch, time, tag), contiguous. Threads take records of their own, and nothing of a record depends on another, so its
    numbers do not depend on its batch. Names, equations and the conditions of exactness are those of chain_scaled.py. */
 #include "lanes.h"
+#include "layout.h"
 
 typedef struct {
     int64_t n_records, n_steps, n_tags, n_threads;
@@ -19,6 +20,10 @@ typedef struct {
     double *factors;                  /* (tag, tag): E */
 } Sums;
 
+LAYOUT(
+    Sums, n_records, n_steps, n_tags, n_threads, scaling_period, dropped, negligible, emissions, lengths, transitions, start, end,
+    log_partition, is_exact, marginals, sources, targets, tags, path_score, factors);
+
 typedef struct {
     int64_t n_records, n_steps, n_tags, n_threads;
     const int64_t *lengths, *tags;
@@ -26,6 +31,10 @@ typedef struct {
     const double *marginals, *sources, *targets, *factors;
     double *emissions, *transitions, *start, *end;
 } Counts;
+
+LAYOUT(
+    Counts, n_records, n_steps, n_tags, n_threads, lengths, tags, weights, marginals, sources, targets, factors, emissions,
+    transitions, start, end);
 
 typedef struct {
     int64_t n_records, n_steps, n_tags, n_threads;
@@ -35,6 +44,8 @@ typedef struct {
     int64_t *tags;
     double *score;
 } Best;
+
+LAYOUT(Best, n_records, n_steps, n_tags, n_threads, emissions, lengths, transitions, start, end, tags, score);
 
 static void fill(double *out, const double *x, int64_t n, double rest)
 {

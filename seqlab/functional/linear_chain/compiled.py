@@ -1,4 +1,4 @@
-"""Calling the sums and the best path compiled from `chains.c`. Its structures stand here as it has them."""
+"""Call the sums and the best path compiled from `chains.c`."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +11,11 @@ from seqlab.functional.linear_chain.chain import Chain
 from seqlab.functional.linear_chain.scaled import DROPPED, NEGLIGIBLE, SCALING_PERIOD
 from seqlab.functional.native import NUMBER, POINTER, REAL, Library, Structure, fields_of
 
-LIBRARY = Library(Path(__file__).with_name("chains.c"))
-_N_SIZES = 4
+_SIZES = ("n_records", "n_steps", "n_tags", "n_threads")
 _SCORES = fields_of(POINTER, "emissions", "lengths", "transitions", "start", "end")
 _SUMS = Structure(
-    _N_SIZES,
+    "Sums",
+    _SIZES,
     [
         *fields_of(NUMBER, "scaling_period"),
         *fields_of(REAL, "dropped", "negligible"),
@@ -25,18 +25,20 @@ _SUMS = Structure(
     ],
 )
 _COUNTS = Structure(
-    _N_SIZES,
+    "Counts",
+    _SIZES,
     [
         *fields_of(POINTER, "lengths", "tags", "weights", "marginals", "sources", "targets", "factors"),
         *fields_of(POINTER, "emissions", "transitions", "start", "end"),
     ],
 )
-_BEST = Structure(_N_SIZES, [*_SCORES, *fields_of(POINTER, "tags", "score")])
+_BEST = Structure("Best", _SIZES, [*_SCORES, *fields_of(POINTER, "tags", "score")])
+LIBRARY = Library(Path(__file__).with_name("chains.c"), work="CRFs", structures=[_SUMS, _COUNTS, _BEST])
 _RULES = {"scaling_period": SCALING_PERIOD, "dropped": DROPPED, "negligible": NEGLIGIBLE}
 
 
 class Sums(NamedTuple):
-    """The sums of `chain_scaled` and what they say of steps and edges, 0 in what is not `is_exact` and at padding."""
+    """The sums of `scaled`, with expected counts of steps and edges: 0 at padding and in records that are not `is_exact`."""
 
     log_partition: Float[Tensor, " batch"]
     is_exact: Bool[Tensor, " batch"]
@@ -48,7 +50,7 @@ class Sums(NamedTuple):
 
 
 def is_usable(chain: Chain) -> bool:
-    """Return whether the library takes `chain`: on a CPU, where the library could be made."""
+    """Return whether the library takes `chain`: on a CPU, where the library loads."""
     return chain.emissions.device.type == "cpu" and LIBRARY.is_usable
 
 
@@ -62,8 +64,8 @@ def partition(chain: Chain) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " bat
 def sums(chain: Chain, tags: Int[Tensor, "batch time"] | None = None) -> Sums:
     """Return the sums of `chain` (float64, at least one step).
 
-    Where `tags` are given, 1 is taken off the marginals that are theirs, and the score of their path is found (else 0). A
-    record with tags that the chain does not have is not exact.
+    With `tags`, their marginals are less by 1, and `path_score` is the score of their path (else 0). A record with tags that
+    the chain does not have is not exact.
     """
     n_records, n_steps, n_tags = chain.emissions.shape
     empty = chain.start.new_empty
@@ -83,10 +85,9 @@ def sums(chain: Chain, tags: Int[Tensor, "batch time"] | None = None) -> Sums:
 def counts(
     sums: Sums, lengths: Int[Tensor, " batch"], tags: Int[Tensor, "batch time"], weights: Float[Tensor, " batch"]
 ) -> list[Tensor]:
-    """Return how often emissions, transitions, start and end are expected, each record's times its weight, less those of
-    `tags`.
+    """Return the expected counts of emissions, transitions, start and end, times each record's weight, less those of `tags`.
 
-    `sums` are those of a chain with `tags`, all of them exact.
+    `sums` are the sums of a chain with `tags`, all exact.
     """
     empty, (n_tags, _) = weights.new_empty, sums.factors.shape
     found = [torch.empty_like(sums.marginals), empty(n_tags, n_tags), empty(n_tags), empty(n_tags)]
@@ -114,7 +115,7 @@ def _call(function: str, structure: Structure, chain: Chain, **values: Tensor | 
 
 
 def _check_shapes(chain: Chain, tags: Tensor | float | None) -> None:
-    """Raise ValueError where an array is not as large as the compiled code takes it to be."""
+    """Raise ValueError where an array has another size than the compiled code assumes."""
     n_records, n_steps, n_tags = chain.emissions.shape
     expected = {"lengths": (n_records,), "transitions": (n_tags, n_tags), "start": (n_tags,), "end": (n_tags,)}
     found = {name: tuple(getattr(chain, name).shape) for name in expected}
@@ -126,5 +127,4 @@ def _check_shapes(chain: Chain, tags: Tensor | float | None) -> None:
 
 
 def _run(function: str, structure: Structure, like: Tensor, **values: Tensor | float | None) -> None:
-    packed, _kept = structure.pack([*like.shape, torch.get_num_threads()], values)
-    LIBRARY.call(function, packed)
+    LIBRARY.run(function, structure, [*like.shape, torch.get_num_threads()], values)

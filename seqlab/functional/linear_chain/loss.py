@@ -1,4 +1,10 @@
-"""Partition and losses of a chain with their own backward: the gradient, expected counts, is found in the forward."""
+"""Partition and losses of a linear chain (CRF), with a backward pass of their own.
+
+    log P(tags) = score(tags) - log Σ over all paths of exp(score(path))
+
+The gradient of the log sum is the expected count of each score, which the forward pass computes by the forward-backward
+recursion of `scaled`, or of `log_space` for records that float64 cannot scale (Lafferty et al. 2001; Rabiner 1989).
+"""
 
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
@@ -14,6 +20,7 @@ from seqlab.functional.linear_chain import compiled as chain_compiled
 from seqlab.functional.linear_chain.chain import Chain
 from seqlab.functional.linear_chain.compiled import Sums
 from seqlab.functional.linear_chain.posterior import Posterior, log_partition_only, posterior
+from seqlab.functional.native import Operator
 
 
 def log_partition(chain: Chain) -> Float[Tensor, " batch"]:
@@ -21,6 +28,8 @@ def log_partition(chain: Chain) -> Float[Tensor, " batch"]:
 
     Differentiable once; the gradient is the expected counts (marginals), 0 where no path is allowed.
     """
+    if torch.compiler.is_compiling():
+        return cast(Tensor, _PARTITION.forward(*chain.scores, chain.lengths))
     if not chain.learns:
         return log_partition_only(chain.detached()).to(chain.score_dtype)
     return cast(Tensor, apply(_LogPartition, *chain.scores, chain.lengths))
@@ -31,12 +40,13 @@ def negative_log_likelihood(chain: Chain, tags: Int[Tensor, "batch time"]) -> Fl
 
     Tags at padding are not read. Differentiable once; the gradient is the expected counts less those of `tags`.
     """
+    if torch.compiler.is_compiling():
+        return cast(Tensor, _LOSS.forward(*chain.scores, chain.lengths, tags))
     if not chain.learns:
         exact = chain.detached()
         loss = _loss(log_partition_only(exact), path_score(exact, tags))
         return loss.to(chain.score_dtype)
-    compiled = compiled_loss(chain, tags)
-    return compiled if compiled is not None else cast(Tensor, apply(_NegativeLogLikelihood, *chain.scores, chain.lengths, tags))
+    return _learned_loss(chain, tags)
 
 
 def partial_negative_log_likelihood(chain: Chain, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
@@ -115,13 +125,13 @@ class _Paths(NamedTuple):
     moves: Int[Tensor, "batch time_plus_1"]
     """From tag to tag, as indices into a flattened square of n_tags + 1.
 
-    The one tag more is that of no step. All paths come from it, go back to it and stay: so the scores of start and end
-    are the last row and column of the transitions, and of every path, also an empty one, there are as many moves.
+    The extra tag stands for no step. All paths come from it, return to it and stay: so the scores of start and end are the
+    last row and column of the transitions, and every path, even an empty one, has the same number of moves.
     """
 
     @classmethod
     def of(cls, tags: Int[Tensor, "batch time"], chain: Chain) -> "_Paths":
-        """Return the paths that `tags` are, whatever stands at padding."""
+        """Return the paths of `tags`, whatever they have at padding."""
         outside, is_padding = len(chain.start), ~chain.mask
         path = pad(tags.long().masked_fill(is_padding, outside), (1, 1), value=outside)
         return cls(path[:, 1:-1].masked_fill(is_padding, 0), path[:, :-1] * (outside + 1) + path[:, 1:])
@@ -134,7 +144,7 @@ class _Paths(NamedTuple):
 
 
 class _Counts(NamedTuple):
-    """How often each score is used, each record's uses times its weight: the gradient of the weighted sum of scores."""
+    """How often each score is used, times each record's weight: the gradient of the weighted sum of scores."""
 
     emissions: Float[Tensor, "time batch tag"]
     transitions: Float[Tensor, "prev_tag tag"]
@@ -155,7 +165,7 @@ class _Counts(NamedTuple):
 
 
 def compiled_loss(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"] | None:
-    """Return -log P(tags) as `chain_loss` does, differentiable; None where that needs more than the compiled sums."""
+    """Return -log P(tags) by the compiled sums, differentiable; None where a record needs more than these."""
     if not (chain_compiled.is_usable(chain) and chain.emissions.shape[1]):
         return None
     exact, tags = chain.detached(), tags.long().contiguous()
@@ -182,3 +192,25 @@ class _CompiledLoss(torch.autograd.Function):
         lengths, tags, *sums = ctx.saved_tensors
         counts = chain_compiled.counts(Sums(*sums), lengths, tags, grad.double())
         return *(each.to(dtype) for each, dtype in zip(counts, ctx.dtypes, strict=True)), None, None, None
+
+
+def _learned_loss(chain: Chain, tags: Tensor) -> Tensor:
+    compiled = compiled_loss(chain, tags)
+    return compiled if compiled is not None else cast(Tensor, apply(_NegativeLogLikelihood, *chain.scores, chain.lengths, tags))
+
+
+def _loss_of(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor, tags: Tensor) -> Tensor:
+    return _learned_loss(Chain(emissions, lengths, transitions, start, end), tags)
+
+
+def _partition_of(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
+    return log_partition(Chain(emissions, lengths, transitions, start, end))
+
+
+def _shapes(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor, *_: Tensor) -> Tensor:
+    return emissions.new_empty(len(lengths), dtype=torch.promote_types(emissions.dtype, torch.float32))
+
+
+_SCORES = "Tensor emissions, Tensor transitions, Tensor start, Tensor end, Tensor lengths"
+_PARTITION = Operator("chain_log_partition", _SCORES, _partition_of, shapes=_shapes)
+_LOSS = Operator("chain_negative_log_likelihood", f"{_SCORES}, Tensor tags", _loss_of, shapes=_shapes)

@@ -1,10 +1,22 @@
-"""Functions compiled from C, where the machine has a C compiler: faster than loops of small tensors.
+"""Functions compiled from C on first use, where there is a C compiler: faster than loops of small tensors.
 
-A library is compiled once, on first use, into the user's cache folder, and found there afterwards. Without a compiler the rooms
-that bring a source (`recurrence`, `lattices`) do the same work in loops of tensors.
+Packages that bring a source (`recurrence`, `linear_chain`, `alignment`, plugins) do the same in PyTorch where there is none.
 """
 
-from seqlab.functional.native.library import Library, without_libraries
+from seqlab.functional.native.library import Library, describe_compiler, describe_kernels, without_libraries
+from seqlab.functional.native.operator import Operator
 from seqlab.functional.native.structures import NUMBER, POINTER, POINTER_OR_REAL, REAL, Structure, fields_of
 
-__all__ = ["NUMBER", "POINTER", "POINTER_OR_REAL", "REAL", "Library", "Structure", "fields_of", "without_libraries"]
+__all__ = [
+    "NUMBER",
+    "POINTER",
+    "POINTER_OR_REAL",
+    "REAL",
+    "Library",
+    "Operator",
+    "Structure",
+    "describe_compiler",
+    "describe_kernels",
+    "fields_of",
+    "without_libraries",
+]

@@ -1,4 +1,4 @@
-"""Squashing functions whose slope can be told from their value: what a scan needs to run backwards."""
+"""Squashing functions whose derivative is a function of their value, so that a backward pass needs no inputs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Activation:
     slope: Callable[[Tensor], Tensor]
 
     def __call__(self, values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Return the function of `values`, as autograd can follow it."""
+        """Return the function of `values`, differentiable by autograd."""
         return _PLAIN[self.name](values)
 
 

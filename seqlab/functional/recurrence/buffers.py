@@ -8,7 +8,7 @@ from torch import Tensor
 
 Value = TypeVar("Value")
 BLOCK_NUMBERS = 65_536
-"""What is computed for several steps in one call stays below this many numbers, so that a core's cache holds it."""
+"""Most numbers computed for several steps in one call, so that they fit a core's cache."""
 
 
 def steps_of(values: Tensor) -> list[Tensor]:
@@ -18,9 +18,9 @@ def steps_of(values: Tensor) -> list[Tensor]:
 
 @final
 class BackwardBlocks(Generic[Value]):
-    """Values of each step, asked for from the last step to the first, and computed for many steps in one call.
+    """Values of each step, read from the last step to the first, and computed for many steps in one call.
 
-    `of` returns those of a slice of the steps, one a step. `like` is a tensor of the size of what is computed.
+    `of` returns the values of a slice of steps, one a step. `like` is a tensor of the size of the values.
     """
 
     def __init__(self, of: Callable[[slice], list[Value]], *, like: Tensor) -> None:
@@ -31,7 +31,7 @@ class BackwardBlocks(Generic[Value]):
         self._values: list[Value] = []
 
     def at(self, t: int) -> Value:
-        """Return that of step `t`."""
+        """Return the value of step `t`."""
         if t < self._start:
             begin, end = max(0, self._start - self._length), self._start
             self._values, self._start = self._of(slice(begin, end)), begin
@@ -46,13 +46,13 @@ def buffer_from(first: Tensor, n_steps: int) -> Tensor:
 
 
 def over_batch(weights: Tensor | None) -> Tensor:
-    """Return weights of a direction so that they apply to each record of its batch."""
+    """Return the weights of each direction, broadcast over its batch."""
     assert weights is not None
     return weights.unsqueeze(1)
 
 
 def over_steps(weights: Tensor | None) -> Tensor:
-    """Return weights of a direction so that they apply to each step of each record."""
+    """Return the weights of each direction, broadcast over its steps and batch."""
     assert weights is not None
     return weights[:, None, None]
 
@@ -80,7 +80,7 @@ def summed_products(left: Tensor, right: Tensor) -> Tensor:
 
 
 def normalised(values: Tensor, *, epsilon: float) -> tuple[Tensor, Tensor]:
-    """Return `values` with mean 0 and deviation 1 over the features, and what they were multiplied with for that."""
+    """Return `values` with mean 0 and deviation 1 over the features, and the factor."""
     normal, _, scale = torch.native_layer_norm(values, values.shape[-1:], None, None, epsilon)
     return normal, scale.squeeze(-1)
 

@@ -1,4 +1,4 @@
-"""Calling the recurrences compiled from `scans.c` with tensors. Its structures stand here as it has them."""
+"""Call the recurrences compiled from `recurrences.c` with tensors."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from torch import Tensor
 from seqlab.functional.native import NUMBER, POINTER, POINTER_OR_REAL, REAL, Library, Structure, fields_of
 from seqlab.functional.recurrence.activations import Activation
 
-LIBRARY = Library(Path(__file__).with_name("scans.c"))
 _FUNCTIONS = {"tanh": 0, "sigmoid": 1, "relu": 2, "identity": 3}
-_N_SIZES = 4
+_SIZES = ("n_directions", "n_steps", "n_records", "n_threads")
 
 _RNN = Structure(
-    _N_SIZES,
+    "Rnn",
+    _SIZES,
     [
         *fields_of(NUMBER, "width", "function"),
         *fields_of(POINTER, "inputs", "hidden", "read", "recurrent", "mask"),
@@ -22,7 +22,8 @@ _RNN = Structure(
     ],
 )
 _GRU = Structure(
-    _N_SIZES,
+    "Gru",
+    _SIZES,
     [
         *fields_of(NUMBER, "width", "resets_after", "gate", "candidate"),
         *fields_of(POINTER, "gates", "hidden", "read", "inner", "recurrent", "bias", "mask"),
@@ -31,7 +32,8 @@ _GRU = Structure(
     ],
 )
 _LSTM = Structure(
-    _N_SIZES,
+    "Lstm",
+    _SIZES,
     [
         *fields_of(NUMBER, "n_blocks", "cells_per_block", "hidden_width", "n_input_gates", "has_forget_gate", "is_coupled"),
         *fields_of(NUMBER, "gate", "candidate", "output"),
@@ -47,10 +49,11 @@ _LSTM = Structure(
     ],
 )
 _STRUCTURES = {"rnn": _RNN, "gru": _GRU, "lstm": _LSTM}
+LIBRARY = Library(Path(__file__).with_name("recurrences.c"), work="recurrences", structures=list(_STRUCTURES.values()))
 
 
 def is_usable(values: Tensor) -> bool:
-    """Return whether the library takes `values`: float32 on a CPU, where the library could be made."""
+    """Return whether the library takes `values`: float32 on a CPU, where the library loads."""
     return values.dtype == torch.float32 and values.device.type == "cpu" and LIBRARY.is_usable
 
 
@@ -62,5 +65,4 @@ def run(name: str, like: Tensor, /, **values: Tensor | Activation | float | None
     """
     plain = {key: _FUNCTIONS[value.name] if isinstance(value, Activation) else value for key, value in values.items()}
     sizes = [*like.shape[:3], torch.get_num_threads()]
-    packed, _kept = _STRUCTURES[name.split("_")[0]].pack(sizes, plain)
-    LIBRARY.call(f"seqlab_{name}", packed)
+    LIBRARY.run(f"seqlab_{name}", _STRUCTURES[name.split("_")[0]], sizes, plain)

@@ -16,11 +16,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
+from seqlab.functional.native import Operator
 from seqlab.functional.recurrence import compiled
-from seqlab.functional.recurrence.activations import Activation
+from seqlab.functional.recurrence.activations import ACTIVATIONS, Activation
 from seqlab.functional.recurrence.buffers import buffer_from, summed_products
 from seqlab.functional.recurrence.gru_steps import GruForm, GruTape, fill_tape, unroll_after, unroll_before
-from seqlab.functional.recurrence.noise import Noise
+from seqlab.functional.recurrence.noise import ARGUMENTS, Noise
 
 
 def scan_gru(
@@ -36,8 +37,28 @@ def scan_gru(
 
     `candidate_bias` is the b that r multiplies; None where r does not.
     """
-    found: Tensor = apply(_GruScan, form, noise, inputs, hidden, recurrent, candidate_bias)
+    found: Tensor
+    if torch.compiler.is_compiling():
+        kind = form.resets_after, form.gate.name, form.candidate.name
+        found = _OPERATOR.forward(inputs, hidden, recurrent, candidate_bias, *noise.parts, *kind)
+    else:
+        found = apply(_GruScan, form, noise, inputs, hidden, recurrent, candidate_bias)
     return found
+
+
+def _scan(inputs: Tensor, hidden: Tensor, recurrent: Tensor, candidate_bias: Tensor | None, *others: Any) -> Tensor:
+    *noise, resets_after, gate, candidate = others
+    form = GruForm(resets_after=resets_after, gate=ACTIVATIONS[gate], candidate=ACTIVATIONS[candidate])
+    return scan_gru(inputs, hidden, recurrent, candidate_bias, form=form, noise=Noise.of(*noise))
+
+
+_OPERATOR = Operator(
+    "scan_gru",
+    "Tensor inputs, Tensor hidden, Tensor recurrent, Tensor? candidate_bias, "
+    f"{ARGUMENTS}, bool resets_after, str gate, str candidate",
+    _scan,
+    shapes=lambda inputs, hidden, *_: inputs.new_empty(*inputs.shape[:3], hidden.shape[2]),
+)
 
 
 class _GruScan(torch.autograd.Function):
@@ -73,7 +94,7 @@ def _forward(
     form: GruForm,
     noise: Noise,
 ) -> GruTape:
-    """Return gates, states (the initial one first), what W reads of them, and what r multiplies or has multiplied."""
+    """Return gates, states (the initial one first), what W reads of them, and what r multiplies, or its result."""
     n_steps, width = inputs.shape[1], hidden.shape[2]
     states = buffer_from(hidden, n_steps)
     read = noise.read_states(states)
@@ -90,7 +111,7 @@ def _backward(tape: GruTape, recurrent: Tensor, gradient: Tensor, *, form: GruFo
     """Return the gradients of inputs, initial state, W and b."""
     gates, states, read, inner = tape
     width = states.shape[-1]
-    # Of r, z, the candidate's product and its input; before the product, of r, z and the candidate's input.
+    # Gradients of r, z, the candidate's product and its input; where r resets before the product, of r, z and its input.
     d_all = gates.new_empty(*gates.shape[:3], (4 if form.resets_after else 3) * width)
     if compiled.is_usable(gates):
         d_first = torch.empty_like(states[:, 0])
@@ -112,7 +133,7 @@ def _backward(tape: GruTape, recurrent: Tensor, gradient: Tensor, *, form: GruFo
 def _compiled_fields(
     tape: GruTape, recurrent: Tensor, *, form: GruForm, noise: Noise
 ) -> dict[str, Tensor | Activation | float | None]:
-    """Return what the library wants to know for either pass."""
+    """Return the fields of the C structure that both passes read."""
     gates, states, read, inner = tape
     return {
         "width": states.shape[-1],

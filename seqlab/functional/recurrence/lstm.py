@@ -9,8 +9,8 @@ where x_t are the projected inputs, biases added (Hochreiter and Schmidhuber 199
 0 and deviation 1 and multiplied by a gain, and a bias is added; so is c before b. Gates may be shared by the cells of a block
 (Graves 2012, §4.5).
 
-Both directions of a layer run side by side, on a leading axis. Where the machine has a compiler, `compiled` takes a batch
-through its steps, else `lstm_loop` and `lstm_loop_backward` do.
+Both directions of a layer run side by side, on a leading axis. The steps run in C (`compiled`) where there is a compiler, else
+as tensor operations (`lstm_forward`, `lstm_backward`).
 """
 
 from dataclasses import fields
@@ -22,13 +22,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
+from seqlab.functional.native import Operator
 from seqlab.functional.recurrence import compiled
-from seqlab.functional.recurrence.activations import Activation
+from seqlab.functional.recurrence.activations import ACTIVATIONS, Activation
 from seqlab.functional.recurrence.buffers import buffer_from, summed_products
 from seqlab.functional.recurrence.lstm_backward import unroll_tape
 from seqlab.functional.recurrence.lstm_forward import fill_tape
 from seqlab.functional.recurrence.lstm_variant import LstmForm, LstmGradients, LstmTape, LstmWeights
-from seqlab.functional.recurrence.noise import Noise
+from seqlab.functional.recurrence.noise import ARGUMENTS, Noise
 
 
 def scan_lstm(
@@ -41,10 +42,43 @@ def scan_lstm(
     noise: Noise,
 ) -> tuple[Float[Tensor, "direction time batch hidden"], Float[Tensor, "direction time batch cell"]]:
     """Return h and c of every step, from the initial `hidden` and `cell`; `inputs` are overwritten (by the gates)."""
-    found: tuple[Tensor, Tensor] = apply(
-        _LstmScan, form, noise, inputs, hidden, cell, *(getattr(weights, field.name) for field in fields(weights))
-    )
+    tensors = [getattr(weights, name) for name in _WEIGHTS]
+    found: tuple[Tensor, Tensor]
+    if torch.compiler.is_compiling():
+        sizes = form.n_blocks, form.cells_per_block, form.has_forget_gate, form.is_coupled
+        functions = form.gate.name, form.candidate.name, form.output.name
+        found = _OPERATOR.forward(inputs, hidden, cell, *tensors, *noise.parts, *sizes, *functions, form.epsilon)
+    else:
+        found = apply(_LstmScan, form, noise, inputs, hidden, cell, *tensors)
     return found
+
+
+_WEIGHTS = [field.name for field in fields(LstmWeights)]
+
+
+def _scan(inputs: Tensor, hidden: Tensor, cell: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    weights, others = LstmWeights(*others[: len(_WEIGHTS)]), others[len(_WEIGHTS) :]
+    *noise, n_blocks, cells_per_block, has_forget_gate, is_coupled, gate, candidate, output, epsilon = others
+    functions = ACTIVATIONS[gate], ACTIVATIONS[candidate], ACTIVATIONS[output]
+    form = LstmForm(n_blocks, cells_per_block, has_forget_gate, is_coupled, *functions, epsilon)
+    return scan_lstm(inputs, hidden, cell, weights, form=form, noise=Noise.of(*noise))
+
+
+def _shapes(inputs: Tensor, hidden: Tensor, cell: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    lead = inputs.shape[:3]
+    return inputs.new_empty(*lead, hidden.shape[2]), inputs.new_empty(*lead, cell.shape[2])
+
+
+_OPERATOR = Operator(
+    "scan_lstm",
+    "Tensor inputs, Tensor hidden, Tensor cell, "
+    f"Tensor {_WEIGHTS[0]}, {', '.join(f'Tensor? {name}' for name in _WEIGHTS[1:])}, {ARGUMENTS}, "
+    "int n_blocks, int cells_per_block, bool has_forget_gate, bool is_coupled, "
+    "str gate, str candidate, str output, float epsilon",
+    _scan,
+    shapes=_shapes,
+    n_outputs=2,
+)
 
 
 class _LstmScan(torch.autograd.Function):
@@ -95,7 +129,7 @@ def _forward(inputs: Tensor, hidden: Tensor, cell: Tensor, w: LstmWeights, *, fo
 def _compiled_fields(
     tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise
 ) -> dict[str, Tensor | Activation | float | None]:
-    """Return what the library wants to know for either pass."""
+    """Return the fields of the C structure that both passes read."""
     return {
         "n_blocks": form.n_blocks,
         "cells_per_block": form.cells_per_block,
@@ -134,7 +168,9 @@ def _backward(
     made = LstmGradients(
         gates=d_gates,
         products=d_gates if w.gain is None else torch.empty_like(d_gates),
-        inputs=d_gates if w.gain is None or w.peepholes is None else torch.empty_like(d_gates),  # peepholes read `gates` later
+        inputs=d_gates
+        if w.gain is None or w.peepholes is None
+        else torch.empty_like(d_gates),  # the peepholes' gradient needs `gates`
         emitted=None if w.projection is None else torch.empty_like(tape.hidden[:, 1:]).contiguous(),
     )
     if compiled.is_usable(tape.gates):
@@ -164,7 +200,7 @@ def _compiled_backward(
     form: LstmForm,
     noise: Noise,
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Fill `made`; return the gradients of the initial states, and those of gains and biases, each record's summed here."""
+    """Fill `made`; return the gradients of the initial states, and those of gains and biases, summed over the records."""
     first = torch.empty_like(tape.hidden[:, 0]), torch.empty_like(tape.cell[:, 0])
     by_record = {}
     if w.gain is not None:

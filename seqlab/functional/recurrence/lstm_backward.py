@@ -1,7 +1,7 @@
-"""The way back through the loop of lstm_loop.py.
+"""The backward pass of lstm_forward.py.
 
-What can be known before it (each gate's slope times what the gate multiplies) is computed for many steps in one call: what is
-left in the loop is a handful of products.
+Whatever does not depend on later steps (each gate's slope times its factor) is computed for many steps in one call, so that a
+handful of products is left in the loop.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""The LSTM as a loop of tensor operations, for any device and precision. Equations: lstm.py; back: lstm_loop_backward.py.
+"""The LSTM as a loop of tensor operations, for any device and precision. Equations: lstm.py; backward: lstm_backward.py.
 
-A step is too small to hide what a call costs, so the loop writes into buffers made once.
+A step is so small that the overhead of calls dominates, so the loop writes into buffers made once.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""What kind of LSTM it is, its tensors, and what a run through a batch leaves behind. Equations: lstm.py."""
+"""Forms of the LSTM, its tensors, and the tape of a run through a batch. Equations: lstm.py."""
 
 from dataclasses import dataclass
 from typing import final
@@ -13,7 +13,7 @@ from seqlab.functional.recurrence.activations import Activation
 @final
 @dataclass(frozen=True)
 class LstmForm:
-    """What kind of LSTM it is. Gate units stand in the order i, f, g, o, f where it has weights of its own."""
+    """The form of an LSTM. Gate units are laid out i, f, g, o, with f only where it has its own weights."""
 
     n_blocks: int
     cells_per_block: int
@@ -80,7 +80,7 @@ class LstmWeights:
     """Rows i, (f,) o."""
     projection: Float[Tensor, "direction hidden cell"] | None = None
     gain: Float[Tensor, "direction gate"] | None = None
-    """Of the normalised W h; with it come all below."""
+    """Of the normalised W h; present together with all below."""
     input_gain: Float[Tensor, "direction gate"] | None = None
     """Of the normalised inputs, and `bias`, added to them."""
     bias: Float[Tensor, "direction gate"] | None = None
@@ -91,7 +91,7 @@ class LstmWeights:
 @final
 @dataclass(frozen=True)
 class LstmTape:
-    """What the forward pass leaves for the backward pass; states have one more step, the initial one."""
+    """What the forward pass keeps for the backward pass; states have one more step, the initial one."""
 
     gates: Tensor
     hidden: Tensor
@@ -103,7 +103,7 @@ class LstmTape:
     squashed: Tensor
     """b(c)"""
     normal: Tensor | None
-    """W h, normalised, and in `scale` what it was multiplied with for that, (direction time batch)."""
+    """W h, normalised; `scale` is the factor, (direction time batch)."""
     scale: Tensor | None
     normal_input: Tensor | None
     """The inputs, normalised."""
@@ -116,7 +116,7 @@ class LstmTape:
 @final
 @dataclass(frozen=True)
 class LstmGradients:
-    """What the steps' gradients are written to; None where there is no such thing."""
+    """Buffers for the gradients of all steps; None where the form has no such part."""
 
     gates: Tensor
     products: Tensor

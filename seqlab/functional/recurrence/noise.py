@@ -1,4 +1,4 @@
-"""What disturbs a recurrence while training, and its mean in evaluation."""
+"""Recurrent dropout and zoneout: drawn while training, their mean in evaluation."""
 
 from dataclasses import dataclass
 from typing import final
@@ -8,21 +8,46 @@ from torch import Tensor
 
 from seqlab.functional.recurrence.buffers import buffer_from, steps_of
 
+ARGUMENTS = "Tensor? mask, Tensor? hidden_zone, Tensor? cell_zone, float? hidden_prob, float? cell_prob"
+"""The parts of a noise in the schema of an operator."""
+
 
 @final
 @dataclass(frozen=True)
 class Noise:
-    """What disturbs a recurrence while training; None = nothing."""
+    """Noise of one run of a recurrence; None = none."""
 
     recurrent: Tensor | None = None
-    """What h_{t-1} is multiplied with before W, the same in every step: (direction batch hidden)."""
+    """Factor of h_{t-1} before W, the same in every step: (direction batch hidden)."""
     hidden_zone: Tensor | float | None = None
     """Share of h_{t-1} that stays in h_t (zoneout, Krueger et al. 2017): (direction time batch hidden) or one number."""
     cell_zone: Tensor | float | None = None
     """Share of c_{t-1} that stays in c_t."""
 
+    @classmethod
+    def of(
+        cls,
+        recurrent: Tensor | None,
+        hidden_zone: Tensor | None,
+        cell_zone: Tensor | None,
+        hidden_prob: float | None,
+        cell_prob: float | None,
+    ) -> "Noise":
+        """Return the noise that has these `parts`."""
+        return cls(
+            recurrent, hidden_prob if hidden_zone is None else hidden_zone, cell_prob if cell_zone is None else cell_zone
+        )
+
+    @property
+    def parts(self) -> tuple[Tensor | None, Tensor | None, Tensor | None, float | None, float | None]:
+        """The tensors, then the numbers that stand for zones, as operators take them."""
+        zones = self.hidden_zone, self.cell_zone
+        tensors = [zone if isinstance(zone, Tensor) else None for zone in zones]
+        numbers = [None if isinstance(zone, Tensor) else zone for zone in zones]
+        return self.recurrent, tensors[0], tensors[1], numbers[0], numbers[1]
+
     def at(self, direction: int, t: int) -> "Noise":
-        """Return what disturbs step `t` of one direction."""
+        """Return the noise of step `t` of one direction."""
 
         def part(zone: Tensor | float | None) -> Tensor | float | None:
             return zone[direction, t] if isinstance(zone, Tensor) else zone
@@ -31,7 +56,7 @@ class Noise:
         return Noise(recurrent, part(self.hidden_zone), part(self.cell_zone))
 
     def read_states(self, states: Tensor) -> Tensor:
-        """Return room for what W reads of `states`, the first step filled in; `states` themselves where undisturbed."""
+        """Return a buffer for the states as W reads them, the first step filled in; `states` themselves without noise."""
         return states if self.recurrent is None else buffer_from(states[:, 0] * self.recurrent, states.shape[1] - 1)
 
     def read(self, hidden: Tensor) -> Tensor:
@@ -39,23 +64,23 @@ class Noise:
         return hidden if self.recurrent is None else hidden * self.recurrent
 
     def mixed_hidden(self, fresh: Tensor, old: Tensor) -> Tensor:
-        """Return h_t of a step: the fresh one, with what stays of the old one."""
+        """Return h_t: the fresh one mixed with the old one."""
         return _mixed(fresh, old, self.hidden_zone)
 
     def mixed_cell(self, fresh: Tensor, old: Tensor) -> Tensor:
-        """Return c_t of a step: the fresh one, with what stays of the old one."""
+        """Return c_t: the fresh one mixed with the old one."""
         return _mixed(fresh, old, self.cell_zone)
 
     def hidden_zones(self, states: Float[Tensor, "direction state batch hidden"]) -> list[Tensor] | None:
-        """Return what share of h_{t-1} each step keeps; None where nothing is kept. `states` has the initial one, too."""
+        """Return the share of h_{t-1} that each step keeps; None where nothing is kept. `states` includes the initial one."""
         return _zones(self.hidden_zone, states)
 
     def cell_zones(self, states: Float[Tensor, "direction state batch feature"]) -> list[Tensor] | None:
-        """Return what share of c_{t-1} each step keeps; None where nothing is kept."""
+        """Return the share of c_{t-1} that each step keeps; None where nothing is kept."""
         return _zones(self.cell_zone, states)
 
     def read_backward(self, d_read: Tensor, *others: Tensor | None) -> Tensor:
-        """Return the gradient of h_{t-1}: by way of what W reads, plus all `others` that are not None."""
+        """Return the gradient of h_{t-1}: through W, plus all `others` that are not None."""
         d_hidden = d_read if self.recurrent is None else d_read * self.recurrent
         for other in others:
             d_hidden = d_hidden if other is None else d_hidden + other

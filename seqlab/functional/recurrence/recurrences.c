@@ -3,6 +3,7 @@
    Arrays are (direction, time, batch, feature), contiguous; arrays of states hold one more step, the initial one, first. A record
    depends on no other, so threads take records of their own through all the steps and never wait for each other, and a record's
    numbers do not depend on its batch. Names and equations are those of lstm.py, gru.py and rnn.py. */
+#include "layout.h"
 #include "products.h"
 #include "shares.h"
 
@@ -108,6 +109,10 @@ typedef struct {
     float *d_inputs, *d_first;
 } Rnn;
 
+LAYOUT(
+    Rnn, size.n_directions, size.n_steps, size.n_records, size.n_threads, width, function, inputs, hidden, read, recurrent, mask,
+    zone.values, zone.everywhere, d_hidden, fresh, d_inputs, d_first);
+
 static int rnn_forward_share(const void *problem, Share share)
 {
     const Rnn *p = problem;
@@ -174,6 +179,10 @@ typedef struct {
     const float *d_hidden;
     float *d_all, *d_first;
 } Gru;
+
+LAYOUT(
+    Gru, size.n_directions, size.n_steps, size.n_records, size.n_threads, width, resets_after, gate, candidate, gates, hidden, read,
+    inner, recurrent, bias, mask, zone.values, zone.everywhere, d_hidden, d_all, d_first);
 
 /* W by its rows for r and z, and for n; or all at once where r multiplies the product. */
 typedef struct {
@@ -329,6 +338,13 @@ typedef struct {
     /* of each record, (direction, batch, feature) */
     float *d_gain, *d_input_gain, *d_bias, *d_cell_gain, *d_cell_bias;
 } Lstm;
+
+LAYOUT(
+    Lstm, size.n_directions, size.n_steps, size.n_records, size.n_threads, n_blocks, cells_per_block, hidden_width, n_input_gates,
+    has_forget_gate, is_coupled, gate, candidate, output, epsilon, gates, hidden, read, cell, fresh, squashed, normal, scale,
+    normal_input, input_scale, normal_cell, cell_scale, recurrent, peepholes, projection, gain, input_gain, bias, cell_gain, cell_bias,
+    mask, hidden_zone.values, hidden_zone.everywhere, cell_zone.values, cell_zone.everywhere, d_hidden, d_cell, d_gates, d_products,
+    d_inputs, d_emitted, d_first, d_first_cell, d_gain, d_input_gain, d_bias, d_cell_gain, d_cell_bias);
 
 static int64_t cells_of(const Lstm *p) { return p->n_blocks * p->cells_per_block; }
 static int64_t gates_of(const Lstm *p) { return (p->n_input_gates + 1) * p->n_blocks + cells_of(p); }

@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
+from seqlab.functional.native import Operator
 from seqlab.functional.recurrence import compiled
-from seqlab.functional.recurrence.activations import Activation
+from seqlab.functional.recurrence.activations import ACTIVATIONS, Activation
 from seqlab.functional.recurrence.buffers import add_product_, buffer_from, product_plus, steps_of, summed_products
-from seqlab.functional.recurrence.noise import Noise
+from seqlab.functional.recurrence.noise import ARGUMENTS, Noise
 
 
 def scan_rnn(
@@ -28,8 +29,25 @@ def scan_rnn(
     noise: Noise,
 ) -> Float[Tensor, "direction time batch hidden"]:
     """Return h of every step, from the initial `hidden`; `inputs` are overwritten."""
-    found: Tensor = apply(_RnnScan, activation, noise, inputs, hidden, recurrent)
+    found: Tensor
+    if torch.compiler.is_compiling():
+        found = _OPERATOR.forward(inputs, hidden, recurrent, *noise.parts, activation.name)
+    else:
+        found = apply(_RnnScan, activation, noise, inputs, hidden, recurrent)
     return found
+
+
+def _scan(inputs: Tensor, hidden: Tensor, recurrent: Tensor, *others: Any) -> Tensor:
+    *noise, activation = others
+    return scan_rnn(inputs, hidden, recurrent, activation=ACTIVATIONS[activation], noise=Noise.of(*noise))
+
+
+_OPERATOR = Operator(
+    "scan_rnn",
+    f"Tensor inputs, Tensor hidden, Tensor recurrent, {ARGUMENTS}, str activation",
+    _scan,
+    shapes=lambda inputs, *_: torch.empty_like(inputs, memory_format=torch.contiguous_format),
+)
 
 
 class _RnnScan(torch.autograd.Function):
@@ -82,7 +100,7 @@ class _RnnScan(torch.autograd.Function):
 
 
 def _fill(inputs: Tensor, states: Tensor, read: Tensor, recurrent: Tensor, *, activation: Activation, noise: Noise) -> None:
-    """Write the states, what W reads of them, and (over the inputs) the states before zoneout."""
+    """Write the states, the states as W reads them, and (over the inputs) the states before zoneout."""
     state_steps, read_steps, zones = steps_of(states), steps_of(read), noise.hidden_zones(states)
     transposed = recurrent.transpose(1, 2).contiguous()
     for t, fresh in enumerate(steps_of(inputs)):

@@ -18,12 +18,23 @@ class Difference(NamedTuple):
 
 
 def setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Difference]:
-    """Return what differs in versions, threads, machine and state of the code of two `environment.json`."""
+    """Return what differs in versions, threads, machine, kernels and state of the code of two `environment.json`."""
     pairs = [(name, there.get(name), here.get(name)) for name in _SURROUNDINGS]
     packages = [dict(side.get("packages") or {}) for side in (there, here)]
     pairs += [(name, packages[0].get(name), packages[1].get(name)) for name in sorted(packages[0].keys() | packages[1].keys())]
-    pairs += [("git commit", _commit(there), _commit(here))]
+    pairs += [*_kernel_pairs(there, here), ("git commit", _commit(there), _commit(here))]
     return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
+
+
+def _kernel_pairs(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return compiler and kernels of both sides, where both record them: kernels are known only when a run ends."""
+    found = []
+    if "c_compiler" in there and "c_compiler" in here:
+        found += [(f"C compiler {key}", there["c_compiler"][key], here["c_compiler"][key]) for key in ("version", "flags")]
+    if "kernels" in there and "kernels" in here:
+        names = sorted(there["kernels"].keys() | here["kernels"].keys())
+        found += [(f"kernel for {name}", there["kernels"].get(name), here["kernels"].get(name)) for name in names]
+    return found
 
 
 def metric_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Difference]:

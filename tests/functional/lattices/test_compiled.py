@@ -1,7 +1,5 @@
 """The compiled lattices beside those of tensors, at sizes that fill one, some and many vectors of the machine."""
 
-import shutil
-
 import pytest
 import torch
 from torch import Tensor
@@ -10,15 +8,13 @@ from seqlab.functional.alignment import Topology, ctc_loss, ctc_topology, hmm_to
 from seqlab.functional.alignment import compiled as alignment_compiled
 from seqlab.functional.linear_chain import Chain, log_partition, marginals, negative_log_likelihood, viterbi
 from seqlab.functional.linear_chain import compiled as chain_compiled
-from seqlab.functional.native import library, without_libraries
+from seqlab.functional.native import without_libraries
+from seqlab.functional.native.compiler import find_compiler
 
 SIZES = [1, 2, 4, 8, 9, 16, 17, 25, 33, 40, 70]
 LENGTHS = [12, 0, 1, 2, 12, 5, 7, 3, 11, 1, 0, 4, 9, 10, 6, 8, 12, 2, 3]
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
-has_compiler = any(map(shutil.which, library.COMPILERS))
-needs_compiler = pytest.mark.skipif(not has_compiler, reason="no C compiler here")
-
-pytestmark = needs_compiler
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is installed")
 
 
 def test_the_libraries_load() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from seqlab.functional.native import without_libraries
+from seqlab.functional.native.compiler import find_compiler
 from seqlab.functional.recurrence import compiled
 from seqlab.functional.recurrence.activations import ACTIVATIONS
 from seqlab.functional.recurrence.gru import scan_gru
@@ -20,7 +21,7 @@ from seqlab.functional.recurrence.rnn import scan_rnn
 
 N_DIRECTIONS, N_STEPS, N_RECORDS = 2, 5, 9
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
-needs_compiler = pytest.mark.skipif(not compiled.LIBRARY.is_usable, reason="no C compiler here")
+needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is installed")
 
 
 def random(*shape: int) -> Tensor:

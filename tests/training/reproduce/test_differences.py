@@ -28,3 +28,19 @@ def test_versions_threads_machine_and_code_are_told() -> None:
         Difference("torch", "2.6", "2.7"),
         Difference("git commit", "a" * 12, None),
     ]
+
+
+def test_compilers_and_kernels_that_both_sides_record_are_compared() -> None:
+    gcc = {"compiler": "/usr/bin/cc", "version": "gcc 12", "flags": "-O3"}
+    there = {"c_compiler": gcc, "kernels": {"recurrences": "compiled: -O3", "CRFs": "compiled: -O3"}}
+    assert setting_differences(there, there) == []
+    here = {
+        "c_compiler": {**gcc, "compiler": None, "version": None},
+        "kernels": {"recurrences": "PyTorch: no C compiler found"},
+    }
+    assert setting_differences(there, here) == [
+        Difference("C compiler version", "gcc 12", None),
+        Difference("kernel for CRFs", "compiled: -O3", None),
+        Difference("kernel for recurrences", "compiled: -O3", "PyTorch: no C compiler found"),
+    ]
+    assert setting_differences(there, {"c_compiler": gcc}) == []

@@ -1,1 +1,1 @@
-"""How the state of a node follows from those of its children."""
+"""Compositions: the state of a node from the states of its children."""

@@ -1,4 +1,4 @@
-"""What a composition is: the state of a node from those of its children, for all nodes of a level at once."""
+"""The contract of compositions: the state of a node from those of its children, for all nodes of a level at once."""
 
 from abc import ABC, abstractmethod
 
@@ -15,7 +15,7 @@ from seqlab_recnn.levels import by_level
 class Composition(nn.Module, ABC):
     """States of nodes from the bottom up. Constructed with `input_width` (of a word's vector) and `width` (of a node's).
 
-    A state is `state_width` numbers, of which the first `width` are what the node is for the outside.
+    A state has `state_width` numbers; the first `width` are the hidden state, which is what an encoder returns.
     """
 
     width: int
@@ -33,14 +33,14 @@ class Composition(nn.Module, ABC):
 
     @abstractmethod
     def compose(self, children: Float[Tensor, "edge state"], level: Level) -> Float[Tensor, "node state"]:
-        """Return the states of a level's nodes from those of their children, which stand edge by edge."""
+        """Return the states of a level's nodes from those of their children, one row an edge."""
 
     def forward(self, inputs: Float[Tensor, "leaf feature"], forest: Forest) -> Float[Tensor, "row state"]:
         """Return the states of all rows of the forest from the vectors of its words, of the weights' type."""
         return self.states(self.leaf(inputs).to(next(self.parameters()).dtype), forest)
 
     def states(self, leaves: Float[Tensor, "leaf state"], forest: Forest) -> Float[Tensor, "row state"]:
-        """Return the states of all rows of the forest, those of its leaves given."""
+        """Return the states of all rows of the forest, given those of its leaves."""
         levels = forest.levels()
         reads = [level.children for level in levels]
 
@@ -50,7 +50,7 @@ class Composition(nn.Module, ABC):
         return by_level(step, leaves, reads=reads, ends=forest.level_ends, inputs=None, module=self)
 
     def check(self, arity: tuple[int, int]) -> None:
-        """Raise ConfigError where nodes have a number of children that the composition cannot take; `arity`: fewest, most."""
+        """Raise ConfigError where the composition does not take nodes of this `arity`: fewest and most children."""
 
     def extra_repr(self) -> str:
         """Return the widths, for printing the module."""
@@ -58,7 +58,7 @@ class Composition(nn.Module, ABC):
 
 
 class PlaceWeights(nn.Module):
-    """Σ_l W_l c_l + b over a node's children, each by the matrix of its place; those beyond the last place share its matrix."""
+    """Σ_l W_l c_l + b over a node's children, a matrix for each place; children beyond the last place share its matrix."""
 
     def __init__(self, *, width: int, output_width: int, n_places: int) -> None:
         super().__init__()
@@ -95,12 +95,12 @@ def sum_of_children(values: Float[Tensor, "edge unit"], level: Level) -> Float[T
 
 
 def _sum_of_equal(values: Float[Tensor, "node child unit"]) -> Float[Tensor, "node unit"]:
-    """Return the sum over children; of two, by one addition, which is faster than a reduction."""
+    """Return the sum over children; of two by one addition, which is faster than a reduction."""
     return values[:, 0] + values[:, 1] if values.shape[1] == 2 else values.sum(1)
 
 
 def of_parents(values: Float[Tensor, "node unit"], level: Level) -> Float[Tensor, "edge unit"]:
-    """Return for each edge the value of its parent."""
+    """Return the value of each edge's parent."""
     fewest, most = level.arity
     if fewest == most:
         return values if most == 1 else values.unsqueeze(1).expand(-1, most, -1).reshape(-1, values.shape[1])
@@ -108,7 +108,7 @@ def of_parents(values: Float[Tensor, "node unit"], level: Level) -> Float[Tensor
 
 
 class CandidateDropout(nn.Module):
-    """Drops units of a candidate while training, so that what a cell remembers is left alone (Semeniuta et al. 2016)."""
+    """Drops units of a candidate while training, and none of what a cell remembers (Semeniuta et al. 2016)."""
 
     def __init__(self, drop_prob: float) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class CandidateDropout(nn.Module):
         return values if mask is None else values * mask
 
     def mask(self, like: Tensor, *, n_rows: int, width: int) -> Float[Tensor, "row unit"] | None:
-        """Return what values are multiplied with, of the type of `like`; None where nothing is dropped."""
+        """Return the factors of values, of the type of `like`; None where nothing is dropped."""
         if not self.training or self.keep_prob == 1:
             return None
         kept = bernoulli_mask((n_rows, width), keep_prob=self.keep_prob, like=like)

@@ -7,6 +7,7 @@
 #ifndef SEQLAB_FOREST_H
 #define SEQLAB_FOREST_H
 
+#include "layout.h"
 #include "products.h"
 
 typedef struct {

@@ -19,7 +19,12 @@ from seqlab_recnn.data.forest import Level
 class ChildSumGru(Composition):
     """Any number of children, whose order does not matter.
 
-    With `is_mean`, z keeps the children's mean instead of their sum, which would grow with the size of the tree.
+    Args:
+        input_width: Features of a word's vector.
+        width: Units of a node's hidden state.
+        is_mean: Whether z keeps the children's mean instead of their sum, which grows with the size of the tree.
+        recurrent_drop_prob: Probability to drop a unit of the candidate while training (Semeniuta et al. 2016), at least 0 and
+            below 1.
     """
 
     def __init__(self, *, input_width: int, width: int, is_mean: bool, recurrent_drop_prob: float) -> None:

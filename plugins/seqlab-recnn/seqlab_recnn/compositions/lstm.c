@@ -10,11 +10,16 @@ typedef struct {
     float *squashed;        /* (row, width): tanh c */
     float *seen, *gates;    /* by node: what the gates see, and i, o, u and of places f */
     float *reads, *forget;  /* child-sum, by edge: h of the child, and f */
-    const float *joint, *bias, *own, *own_bias;
+    const float *joint, *joint_bias, *own, *own_bias;
     const float *mask;      /* (row, width): what candidates are multiplied with, or null */
     float *d_states;        /* (row, 2 width): of what is given out; those of inner rows grow by what is above them */
     float *d_leaves, *d_gates, *d_forget;
 } Lstm;
+
+LAYOUT(
+    Lstm, forest.n_rows, forest.n_leaves, forest.n_levels, forest.n_edges, forest.n_records, forest.n_shares, forest.level_ends,
+    forest.children, forest.parents, forest.owners, width, n_places, leaves, states, squashed, seen, gates, reads, forget, joint,
+    joint_bias, own, own_bias, mask, d_states, d_leaves, d_gates, d_forget);
 
 static int64_t seen_width(const Lstm *p) { return (p->n_places ? p->n_places : 1) * p->width; }
 static int64_t n_gates(const Lstm *p) { return (3 + p->n_places) * p->width; }
@@ -111,7 +116,7 @@ static void settle(const Lstm *p, const Tape *t, int64_t node)
 {
     int64_t n = p->width, row = t->order[node];
     float *gates = p->gates + node * n_gates(p), *c = p->states + row * 2 * n + n;
-    squash(gates, p->bias, n, p->n_places);
+    squash(gates, p->joint_bias, n, p->n_places);
     fill_zero(c, n);
     EACH(i, n_children(t, node)) {
         float *f = forget_of(p, t, p->gates, p->forget, node, i);

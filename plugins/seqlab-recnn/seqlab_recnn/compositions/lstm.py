@@ -1,10 +1,10 @@
-"""Tree-LSTMs (Tai, Socher and Manning 2015): cells that keep what each child remembers, by a forget gate of its own.
+"""Tree-LSTMs (Tai, Socher and Manning 2015): the cell keeps a share of each child's, by a forget gate for each child.
 
     i, o = sigmoid(·), u = tanh(·), f_l = sigmoid(·), c = i*u + Σ_l f_l*c_l, h = o*tanh(c)
 
 Child-sum (eq. 2-8): i, o and u see Σ_l U h_l, f_l sees U_f h_l. N-ary (eq. 9-14): each gate sees Σ_l U_l h_l, with a matrix
-for each place, f_l with matrices for each pair of places. Leaves see the vector of their word, W x, and inner nodes none. No
-gate sees a cell.
+for each place, f_l with matrices for each pair of places. Leaves read the vector of their word, W x; inner nodes read none. No
+gate reads a cell.
 """
 
 from abc import abstractmethod
@@ -22,7 +22,7 @@ from seqlab_recnn.data.forest import Forest, Level
 
 
 class LstmComposition(Composition):
-    """States of hidden and cell values side by side. `n_places` have weights of their own; 0: children are not told apart."""
+    """States of hidden and cell values side by side. `n_places` places have their own weights; 0: all children share theirs."""
 
     def __init__(self, *, input_width: int, width: int, n_places: int, recurrent_drop_prob: float) -> None:
         super().__init__(input_width=input_width, width=width, state_width=2 * width)
@@ -50,7 +50,7 @@ class LstmComposition(Composition):
         return states_compiled(forest, products, weights, n_places=self.n_places, mask=mask)
 
     def states(self, leaves: Float[Tensor, "leaf state"], forest: Forest) -> Float[Tensor, "row state"]:
-        """Return the states of all rows, by a backward pass of their own where the forest allows it."""
+        """Return the states of all rows, with a backward pass of their own where the forest allows it."""
         if self.n_places and forest.arity != (self.n_places, self.n_places):
             return super().states(leaves, forest)
         return states_of(
@@ -66,7 +66,7 @@ class LstmComposition(Composition):
 
     @abstractmethod
     def _gates(self, hidden: Tensor, level: Level) -> tuple[Float[Tensor, "node gate"], Float[Tensor, "edge unit"]]:
-        """Return i, o and u side by side before they are squashed, and the forget gate of each edge."""
+        """Return i, o and u side by side before their activations, and the forget gate of each edge."""
 
     def _state(self, gates: Tensor, kept: Tensor | None) -> Tensor:
         in_gate, out_gate = torch.sigmoid(gates[:, : 2 * self.width]).chunk(2, 1)
@@ -77,7 +77,15 @@ class LstmComposition(Composition):
 
 @final
 class ChildSumLstm(LstmComposition):
-    """Any number of children, whose order does not matter. `forget_bias` is that of f at the start."""
+    """Any number of children, whose order does not matter.
+
+    Args:
+        input_width: Features of a word's vector.
+        width: Units of a node's hidden state.
+        forget_bias: Initial bias of f.
+        recurrent_drop_prob: Probability to drop a unit of the candidate while training (Semeniuta et al. 2016), at least 0 and
+            below 1.
+    """
 
     def __init__(self, *, input_width: int, width: int, forget_bias: float, recurrent_drop_prob: float) -> None:
         super().__init__(input_width=input_width, width=width, n_places=0, recurrent_drop_prob=recurrent_drop_prob)
@@ -98,7 +106,16 @@ class ChildSumLstm(LstmComposition):
 
 @final
 class NaryLstm(LstmComposition):
-    """Children in their order, each of `n_places` with weights of its own; those beyond share those of the last place."""
+    """Children in their order, with weights for each place.
+
+    Args:
+        input_width: Features of a word's vector.
+        width: Units of a node's hidden state.
+        n_places: Places with weights of their own, at least 1; children beyond share those of the last place.
+        forget_bias: Initial bias of f.
+        recurrent_drop_prob: Probability to drop a unit of the candidate while training (Semeniuta et al. 2016), at least 0 and
+            below 1.
+    """
 
     def __init__(self, *, input_width: int, width: int, n_places: int, forget_bias: float, recurrent_drop_prob: float) -> None:
         super().__init__(input_width=input_width, width=width, n_places=n_places, recurrent_drop_prob=recurrent_drop_prob)
@@ -118,9 +135,14 @@ class NaryLstm(LstmComposition):
 
 @final
 class SequenceLstm(Composition):
-    """A small LSTM that reads the hidden states of the children in their order; its last state is the node's.
+    """An LSTM that reads the hidden states of the children in their order; its last state is the node's.
 
-    Any number of children. A leaf is read as a sequence of its word alone, by weights of its own.
+    Any number of children. A leaf is a sequence of its word alone, read with other weights.
+
+    Args:
+        input_width: Features of a word's vector.
+        width: Units of a node's hidden state.
+        recurrent_drop_prob: Probability to drop a unit of a child's state while training, at least 0 and below 1.
     """
 
     def __init__(self, *, input_width: int, width: int, recurrent_drop_prob: float) -> None:

@@ -1,4 +1,7 @@
-"""Tree-LSTMs over whole forests by the functions compiled from `lstm.c`, which take each tree from its leaves to its root."""
+"""Tree-LSTMs over whole forests, by the functions compiled from `lstm.c`. Equations: lstm.py.
+
+Each thread runs the trees of its records from the leaves to the roots.
+"""
 
 from typing import Any
 
@@ -8,18 +11,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
-from seqlab_recnn.compositions.compiled import LSTM, run, structure
+from seqlab_recnn.compositions.compiled import LSTM, run
 from seqlab_recnn.compositions.lstm_levels import LstmWeights
 from seqlab_recnn.data.forest import Forest
-
-_LSTM = structure(
-    ("width", "n_places"),
-    (
-        *("leaves", "states", "squashed", "seen", "gates", "reads", "forget"),
-        *("joint", "joint_bias", "own", "own_bias", "mask"),
-        *("d_states", "d_leaves", "d_gates", "d_forget"),
-    ),
-)
 
 
 def states_compiled(
@@ -66,11 +60,11 @@ class _CompiledStates(torch.autograd.Function):
         biases = {"joint_bias": joint_bias, "own_bias": own_bias}
         ctx.shared = {"n_shares": min(torch.get_num_threads(), len(forest.lengths)), "forest": forest}
         ctx.sizes = {"width": width, "n_places": n_places}
-        run(LSTM, "lstm_forward", _LSTM, **ctx.shared, values={**ctx.sizes, **made, **given, **biases})
+        run(LSTM, "lstm_forward", **ctx.shared, values={**ctx.sizes, **made, **given, **biases})
         states = made.pop("states")
         ctx.tape = {**made, **given}
-        # The states, because an output kept on `ctx` itself would never be freed without the garbage collector; the weights, so
-        # that torch tells of those that were changed in between.
+        # An output kept on `ctx` itself would be a cycle, freed by the garbage collector alone; saved weights raise an error if
+        # they were changed in between.
         ctx.save_for_backward(states, joint, own)
         return states
 
@@ -81,7 +75,7 @@ class _CompiledStates(torch.autograd.Function):
         tape = {**ctx.tape, "states": states}
         d_states = d_states.contiguous().clone()
         made = {"d_states": d_states, **{f"d_{name}": torch.empty_like(tape[name]) for name in ("leaves", "gates", "forget")}}
-        run(LSTM, "lstm_backward", _LSTM, **ctx.shared, values={**ctx.sizes, **tape, **made})
+        run(LSTM, "lstm_backward", **ctx.shared, values={**ctx.sizes, **tape, **made})
         d_gates, d_forget = made["d_gates"], made["d_forget"]
         if ctx.sizes["n_places"]:
             return None, None, None, made["d_leaves"], tape["seen"].T @ d_gates, d_gates.sum(0), None, None

@@ -1,8 +1,8 @@
-"""Tree-LSTMs over whole forests, with a backward pass of their own.
+"""Tree-LSTMs over whole forests as tensor operations, with a backward pass of their own. Equations: lstm.py.
 
-Autograd would pay for every small operation of every level, and for the gradients of the weights level by level. Here
-products, gates and what levels read stand in buffers for all levels, operations write in place, and the weights' gradients are
-one product at the end.
+Autograd would record every small operation of every level, and compute the gradients of the weights level by level. Here
+products, gates and the children's states are in buffers for all levels, operations write in place, and the gradients of the
+weights are one product at the end.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from seqlab_recnn.data.forest import Forest, Level
 @final
 @dataclass(frozen=True)
 class LstmWeights:
-    """What gates see of the children.
+    """Weights of the children's hidden states.
 
     Child-sum: `joint` of their sum and `own` of each, as linear layers keep them, (3w, w) and (w, w). N-ary: `joint` of them
     side by side (n w, (3 + n) w), in which the forget gates come after i, o and u; no `own`.
@@ -85,8 +85,8 @@ class _States(torch.autograd.Function):
             torch.tanh(new[:, width:], out=at.squashed)
             torch.mul(out_gate, at.squashed, out=new[:, :width])
         ctx.save_for_backward(joint, own, mask)
-        # The backward pass asks for what the tape has read of the states, not for them: an output kept on `ctx` would wait for
-        # the garbage collector.
+        # The backward pass needs the states that the tape has read, not the output: kept on `ctx`, an output would be a cycle,
+        # freed by the garbage collector alone.
         ctx.forest, ctx.tape = forest, tape.without_states()
         return tape.states
 
@@ -151,7 +151,7 @@ class _Level:
 
 @dataclass(frozen=True)
 class _Tape:
-    """What the forward pass leaves for the backward pass: rows of inner nodes and of edges, level after level."""
+    """Buffers kept for the backward pass: rows of inner nodes and of edges, level after level."""
 
     width: int
     n_leaves: int
@@ -180,7 +180,7 @@ class _Tape:
         )
 
     def without_states(self) -> "_Tape":
-        """Return the same buffers but for the states."""
+        """Return the same buffers without the states."""
         return replace(self, states=self.states.new_empty(0, self.states.shape[1]))
 
     def inner(self, level: Level) -> slice:

@@ -14,6 +14,11 @@ typedef struct {
     float *d_states, *d_values;
 } Recursive;
 
+LAYOUT(
+    Recursive, forest.n_rows, forest.n_leaves, forest.n_levels, forest.n_edges, forest.n_records, forest.n_shares, forest.level_ends,
+    forest.children, forest.parents, forest.owners, width, n_places, function, n_kinds, states, seen, values, kinds,
+    productions, weights, biases, mask, d_states, d_values);
+
 typedef struct {
     const Recursive *problem;
     Packed *weights;

@@ -42,11 +42,11 @@ class PlainComposition(Composition):
         )
 
     def _kinds(self) -> tuple[list[Tensor], list[Tensor], int]:
-        """Return weights and biases by kind, and the number of places, as `states_compiled` takes them; none: it cannot."""
+        """Return weights and biases by kind and the number of places, for `states_compiled`; no weights: not compiled."""
         return [], [], 0
 
     def compose(self, children: Float[Tensor, "edge state"], level: Level) -> Float[Tensor, "node state"]:
-        """Return f of what subclasses make of the children."""
+        """Return f of the joint vector that a subclass makes of the children."""
         state: Tensor = self.dropout(self.activation(self._joint(children, level)))
         return state
 
@@ -56,7 +56,16 @@ class PlainComposition(Composition):
 
 @final
 class RecursiveComposition(PlainComposition):
-    """p = f(Σ_l W_l c_l + b), one matrix for each of `n_places`, those beyond sharing the last (Socher et al. 2011, tied)."""
+    """p = f(Σ_l W_l c_l + b), with a matrix for each place (Socher et al. 2011, tied).
+
+    Args:
+        input_width: Features of a word's vector.
+        width: Units of a node's hidden state.
+        n_places: Places with matrices of their own, at least 1; children beyond share that of the last place.
+        activation: The function f: `tanh`, `sigmoid`, `relu` or `identity`.
+        recurrent_drop_prob: Probability to drop a unit of the candidate while training (Semeniuta et al. 2016), at least 0 and
+            below 1.
+    """
 
     def __init__(self, *, input_width: int, width: int, n_places: int, activation: str, recurrent_drop_prob: float) -> None:
         super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
@@ -74,7 +83,16 @@ class RecursiveComposition(PlainComposition):
 class UntiedComposition(PlainComposition):
     """p = f(Σ_l W^r_l c_l + b^r), with matrices of the node's production r (syntactically untied; Socher et al. 2013, CVG).
 
-    Productions are those that the `tree` field knows; rare ones, and those never seen, back off to the tied matrices.
+    Rare productions, and those unseen in training, back off to the tied matrices.
+
+    Args:
+        input_width: Features of a word's vector.
+        width: Units of a node's hidden state.
+        tree: The field of the trees, which knows the productions.
+        n_places: Places with matrices of their own, at least 1; children beyond share that of the last place.
+        activation: The function f: `tanh`, `sigmoid`, `relu` or `identity`.
+        recurrent_drop_prob: Probability to drop a unit of the candidate while training (Semeniuta et al. 2016), at least 0 and
+            below 1.
     """
 
     def __init__(
@@ -98,8 +116,16 @@ class UntiedComposition(PlainComposition):
 
 @final
 class TensorComposition(PlainComposition):
-    """p = f(e' V e + W e + b), e = [left; right] (recursive neural tensor network; Socher et al. 2013). Binary trees; right = 0
-    below a node with one child.
+    """p = f(e' V e + W e + b), e = [left; right] (recursive neural tensor network; Socher et al. 2013).
+
+    Binary trees; right = 0 below a node with one child.
+
+    Args:
+        input_width: Features of a word's vector.
+        width: Units of a node's hidden state.
+        activation: The function f: `tanh`, `sigmoid`, `relu` or `identity`.
+        recurrent_drop_prob: Probability to drop a unit of the candidate while training (Semeniuta et al. 2016), at least 0 and
+            below 1.
     """
 
     def __init__(self, *, input_width: int, width: int, activation: str, recurrent_drop_prob: float) -> None:
@@ -127,7 +153,15 @@ class TensorComposition(PlainComposition):
 
 @final
 class MaxComposition(PlainComposition):
-    """p = f(W max_l c_l + b), the maximum of each unit over any number of children."""
+    """p = f(W max_l c_l + b), the maximum of each unit over any number of children.
+
+    Args:
+        input_width: Features of a word's vector.
+        width: Units of a node's hidden state.
+        activation: The function f: `tanh`, `sigmoid`, `relu` or `identity`.
+        recurrent_drop_prob: Probability to drop a unit of the candidate while training (Semeniuta et al. 2016), at least 0 and
+            below 1.
+    """
 
     def __init__(self, *, input_width: int, width: int, activation: str, recurrent_drop_prob: float) -> None:
         super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)

@@ -1,4 +1,4 @@
-"""Recursive networks over whole forests by the functions compiled from `recursive.c`."""
+"""Recursive networks over whole forests, p = f(W seen + b), by the functions compiled from `recursive.c`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,17 +10,10 @@ from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
 from seqlab.functional.recurrence.activations import Activation
-from seqlab_recnn.compositions.compiled import RECURSIVE, run, structure
+from seqlab_recnn.compositions.compiled import RECURSIVE, run
 from seqlab_recnn.data.forest import Forest
 
 FUNCTIONS = ("tanh", "sigmoid", "relu", "identity")
-_RECURSIVE = structure(
-    ("width", "n_places", "function", "n_kinds"),
-    (
-        *("states", "seen", "values", "kinds", "productions", "weights", "biases", "mask"),
-        *("d_states", "d_values"),
-    ),
-)
 
 
 def states_compiled(
@@ -61,7 +54,7 @@ class _CompiledStates(torch.autograd.Function):
         ctx.shared = {"n_shares": min(torch.get_num_threads(), len(forest.lengths)), "forest": forest}
         ctx.settings = {**settings, "width": width}
         _call("recursive_forward", ctx, parameters, states=states)
-        ctx.save_for_backward(states, *parameters)  # an output kept on `ctx` itself would wait for the garbage collector
+        ctx.save_for_backward(states, *parameters)  # an output kept on `ctx` itself would be a cycle
         return states
 
     @staticmethod
@@ -80,11 +73,11 @@ def _call(function: str, ctx: Any, parameters: Sequence[Tensor], **made: Tensor)
     addresses = torch.tensor([parameter.data_ptr() for parameter in kept])
     weights, biases = addresses.tensor_split(2)
     values = {**ctx.settings, **ctx.tape, "weights": weights, "biases": biases, **made}
-    run(RECURSIVE, function, _RECURSIVE, **ctx.shared, values=values)
+    run(RECURSIVE, function, **ctx.shared, values=values)
 
 
 def _of_kinds(ctx: Any, d_values: Tensor) -> tuple[list[Tensor | None], list[Tensor | None]]:
-    """Return the gradients of the weights and of the biases of each kind; None for kinds that no node is of."""
+    """Return the gradients of the weights and of the biases of each kind; None for kinds without nodes."""
     seen, kinds, n_kinds = ctx.tape["seen"], ctx.tape["kinds"], ctx.settings["n_kinds"]
     counts = [len(kinds)] if n_kinds == 1 else torch.bincount(kinds, minlength=n_kinds).tolist()
     if n_kinds > 1:
