@@ -1,6 +1,5 @@
-"""What repetitions say together: `repeats.json`, written anew as each of them ends."""
+"""The summary over repetitions, `repeats.json`, updated after each of them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,22 +7,22 @@ from typing import Any
 
 from seqlab.metrics.flat_scores import flat_scores
 from seqlab.metrics.significance import summarise
-from seqlab.runs.repeated_run import FORMAT, REPEATS
+from seqlab.runs.repeated_run import FORMAT
 from seqlab.runs.run import METRICS, FinishedRun
 from seqlab.training.repeats.plan import Repetition
 from seqlab.training.repeats.workers import ERROR
 
 MONITORED = "monitored"
-"""Name of the best value of the monitored metric, which a sweep goes by."""
+"""Name of the best value of the monitored metric, which sweeps optimise."""
 
 
 def has_ended(folder: Path) -> bool:
-    """Return whether the run in `folder` is there to the end."""
+    """Return whether the run in `folder` has finished."""
     return (folder / METRICS).is_file()
 
 
 def summary(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int | None, mode: str) -> dict[str, Any]:
-    """Return what `repeats.json` says of the repetitions in `folder`; `mode` is `max` or `min`, which the best one has."""
+    """Return the content of `repeats.json`; `mode` (`max` or `min`) decides which repetition is best."""
     metrics = {one.name: FinishedRun(folder / one.name).metrics for one in repetitions if has_ended(folder / one.name)}
     monitored = {name: content["training"]["best"] for name, content in metrics.items()}
     return {
@@ -38,15 +37,8 @@ def summary(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int | N
     }
 
 
-def write(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write `repeats.json` in one step, so that it is whole at all times."""
-    draft = folder / f"{REPEATS}.new"
-    draft.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    draft.replace(folder / REPEATS)
-
-
 def nested(flat: Mapping[str, float]) -> dict[str, Any]:
-    """Return values under their paths as nested mappings, as one run has its scores."""
+    """Turn values by path into nested mappings, as in a single run's scores."""
     root: dict[str, Any] = {}
     for path, value in flat.items():
         *parents, leaf = path.split("/")
@@ -71,7 +63,7 @@ def _state(one: Repetition, *, folder: Path, monitored: Mapping[str, float | Non
 
 
 def _best(monitored: Mapping[str, float | None], *, mode: str) -> str | None:
-    """Return the repetition with the best value, the first of equals; the first one where nothing was monitored."""
+    """Return the repetition with the best value, the first on ties or if nothing was monitored."""
     known = {name: value for name, value in monitored.items() if value is not None}
     if not known:
         return next(iter(monitored), None)
