@@ -59,5 +59,6 @@ def _model(words: list[str], *, allow: list[str]) -> "nn.Module":
     from seqlab.runs.find_model import find_bundle
     from seqlab.training.train import untrained
 
+    # An override has a =; a path may have one as well.
     is_model = len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists())
     return load_bundle(find_bundle(Path(words[0])), allow=allow).labeler if is_model else untrained(words)

@@ -56,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
         source = input_format(options, tagger, needed=tagger.encoder_columns)
         source.check_columns(tagger.encoder_columns)
         with _written(options, tagger) as out:
-            for stretch in source.stretches(line_stretches(stream, name=name), name=name):
-                out.write(stretch.records, tagger.encode(stretch.records, use_steps=options.steps))
+            for chunk in source.stretches(line_stretches(stream, name=name), name=name):
+                out.write(chunk.records, tagger.encode(chunk.records, use_steps=options.steps))
         print(f"{options.output}: {out.n_records} records, {out.kind.vectors} of width {out.kind.width}", file=sys.stderr)
     return 0
 

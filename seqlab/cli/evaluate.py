@@ -144,6 +144,7 @@ def _fold(options: argparse.Namespace, facts: Mapping[str, Any]) -> "Fold | None
     """Return the training fold whose records are scored; None if they come from a file."""
     from seqlab.data.folds import Fold
 
+    # Folds divide the training records, so files and other splits are scored as a whole.
     is_of_fold = options.data is None and options.split in (None, "train", "test")
     return Fold.from_settings(facts.get("fold")) if is_of_fold else None
 

@@ -84,15 +84,16 @@ def run(options: argparse.Namespace) -> int:
         _report_missing(options, tagger)
         with _written(options) as out:
             output = _output_format(options, tagger, out)
-            for stretch in source.stretches(line_stretches(stream, name=name), name=name):
+            for chunk in source.stretches(line_stretches(stream, name=name), name=name):
                 tagged = tagger.predict(
-                    stretch.records,
+                    chunk.records,
                     n_best=options.n_best,
                     use_entropy=options.entropy,
                     min_precision=options.min_precision,
-                    lines=stretch.numbers,
+                    lines=chunk.numbers,
                 )
-                output.write(stretch, tagged)
+                output.write(chunk, tagged)
+                # Flush each chunk, so that pipelines see labels as soon as they are there.
                 out.flush()
     return 0
 
@@ -120,6 +121,7 @@ def _written(options: argparse.Namespace) -> Iterator[TextIOBase]:
     path: Path | None = options.output
     if path is None:
         if isinstance(sys.stdout, TextIOWrapper):
+            # No newline translation: CoNLL lines are written back with the line ends they came with.
             sys.stdout.reconfigure(encoding="utf-8", newline="")
         yield cast(TextIOBase, sys.stdout)
         return

@@ -95,7 +95,7 @@ def _encoded(options: argparse.Namespace, search: "VectorSearch") -> "tuple[list
         source.check_columns(tagger.encoder_columns)
         with opened(options.file) as stream:
             lines = line_stretches(stream, name=options.file)
-            queries = [record for stretch in source.stretches(lines, name=options.file) for record in stretch.records]
+            queries = [record for chunk in source.stretches(lines, name=options.file) for record in chunk.records]
     if not queries:
         print(f"{options.file}: no records, so nothing to search for", file=sys.stderr)
     records = map(read_input, queries)

@@ -47,14 +47,14 @@ class ConllFormat(InputFormat):
         """Yield the sentences that each chunk completes, and the last one at the end of the stream."""
         separator = _SEPARATORS.get(self.separator, self.separator)
         waiting: list[Line] = []
-        for stretch in lines:
+        for chunk in lines:
             if separator == "auto":
-                separator = self._sniffed([*waiting, *stretch])
-            n_complete = self._n_complete(stretch)
+                separator = self._sniffed([*waiting, *chunk])
+            n_complete = self._n_complete(chunk)
             if n_complete:
-                yield self._stretch([*waiting, *stretch[:n_complete]], separator=separator, name=name)
+                yield self._stretch([*waiting, *chunk[:n_complete]], separator=separator, name=name)
                 waiting = []
-            waiting += stretch[n_complete:]
+            waiting += chunk[n_complete:]
         if waiting:
             yield self._stretch(waiting, separator=separator, name=name)
 
@@ -70,6 +70,7 @@ class ConllFormat(InputFormat):
 
     def _sniffed(self, lines: list[Line]) -> str:
         texts = (without_mark(line) for line in lines)
+        # Blank lines and comments say nothing about the separator.
         has_tab = ["\t" in text for text in texts if not self._ends_sentence(text) and not self._is_comment(text)]
         return ("\t" if mode(has_tab) else " ") if has_tab else "auto"
 
@@ -101,6 +102,7 @@ class ConllFormat(InputFormat):
                 has = f"the line has only {len(cells)}: {cells}"
                 raise DataError(f"{where}: {column} is column {index}, but {has}; set --columns")
             values.append(cells[index])
+        # An empty cell is a sign of a wrong separator.
         if "" in values:
             column = list(self.columns)[values.index("")]
             empty = f"{column} (column {self.columns[column]}) is empty"

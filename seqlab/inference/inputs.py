@@ -70,8 +70,8 @@ class TextFormat(InputFormat):
 
     def stretches(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Stretch]:
         """Yield a record for each line."""
-        for stretch in lines:
-            yield Stretch([{"text": without_mark(line)} for line in stretch])
+        for chunk in lines:
+            yield Stretch([{"text": without_mark(line)} for line in chunk])
 
 
 @final
@@ -85,8 +85,8 @@ class JsonlFormat(InputFormat):
 
     def stretches(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Stretch]:
         """Yield a record for each object."""
-        for stretch in lines:
-            texts = {line.number: text for line in stretch if (text := without_mark(line)).strip()}
+        for chunk in lines:
+            texts = {line.number: text for line in chunk if (text := without_mark(line)).strip()}
             records = [self._record(text, where=f"{name}:{number}") for number, text in texts.items()]
             yield Stretch(records, numbers=list(texts))
 

@@ -40,6 +40,7 @@ def without_mark(line: Line) -> str:
 
 def _whole_lines(stream: BufferedIOBase) -> Iterator[bytes]:
     unfinished: list[bytes] = []
+    # read1 returns what is ready, so that a slow pipe is labelled line by line.
     while data := stream.read1(STRETCH_BYTES):
         lines, newline, rest = data.rpartition(b"\n")
         if newline:

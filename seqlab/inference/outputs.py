@@ -28,7 +28,7 @@ class OutputFormat(ABC):
     """Writes labelled records."""
 
     @abstractmethod
-    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
         """Write the records of one chunk with their labels."""
 
 
@@ -39,9 +39,9 @@ class JsonlOutput(OutputFormat):
     def __init__(self, stream: Sink) -> None:
         self.stream = stream
 
-    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
         """Write a line for each record."""
-        pairs = zip(stretch.records, tagged, strict=True)
+        pairs = zip(chunk.records, tagged, strict=True)
         self.stream.write("".join(f"{_dumped(json_record(source, record))}\n" for source, record in pairs))
 
 
@@ -105,17 +105,18 @@ class ConllOutput(OutputFormat):
                 f"--format conll needs a head that labels tokens, but {names} labels records or segments; use jsonl"
             )
 
-    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
         """Write each line of the input, or a line for each token."""
-        lines = self._given_lines(stretch, tagged) if stretch.lines else self._token_lines(tagged)
+        lines = self._given_lines(chunk, tagged) if chunk.lines else self._token_lines(tagged)
         self.stream.write("".join(lines))
 
-    def _given_lines(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
+    def _given_lines(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
         rows = (row for record in tagged for row in self._rows(record))
+        # Lines that stand for several words or none, such as ranges in CoNLL-U.
         others = [NO_LABEL] * len(self.heads)
-        for line in stretch.lines:
+        for line in chunk.lines:
             labels = next(rows) if line.is_token else others if line.has_columns else []
-            yield stretch.separator.join([line.text, *labels]) + line.end
+            yield chunk.separator.join([line.text, *labels]) + line.end
 
     def _token_lines(self, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
         for record in tagged:

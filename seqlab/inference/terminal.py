@@ -28,13 +28,14 @@ class TerminalOutput(OutputFormat):
         self.layers = layers
         self.uses_colour = console.color_system is not None and not console.no_color
         self._colours: dict[str, str] = {}
+        # Labels of spans choose their colours first, since they are in the legend.
         for layer in sorted(layers.values(), key=lambda layer: not layer.scheme):
             for label in layer.labels:
                 self._colour(label)
         self._in_legend = [label for layer in layers.values() if layer.scheme for label in layer.labels]
         self._needs_legend = self.uses_colour and 0 < len(self._in_legend) <= N_LEGEND
 
-    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
         """Print each record, with the legend before the first."""
         if self._needs_legend and tagged:
             self.console.print(self.legend(), soft_wrap=True)

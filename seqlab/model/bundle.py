@@ -56,6 +56,7 @@ class Bundle:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the weights and the fields' state; vectors are comparable if it is equal."""
+        # Sorted keys and names, so that equal models have equal hashes.
         digest = sha256(json.dumps(self.fields.state(), sort_keys=True).encode())
         tensors = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in self.labeler.state_dict().items()}
         for name, array in sorted({**tensors, **self.fields.arrays()}.items()):

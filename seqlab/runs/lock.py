@@ -96,6 +96,7 @@ class Lock:
 
 def _files(settings: Mapping[str, Any]) -> Iterator[Path]:
     """Yield the files that a run reads: those of its splits, and those named in its data, embedding and checkpoint."""
+    # In a cross-validation, the fold takes the place of the test split.
     unread = "test" if settings["fold"] else None
     for config in set_configs(settings["data"]).values():
         yield from _paths(config, without=unread)

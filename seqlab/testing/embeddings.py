@@ -74,6 +74,7 @@ class EmbeddingContract(RecordContract, ABC):
         embedding = self._embedding()
         if has_parameters(embedding):
             seen, unseen = self.columns(), self.unseen_columns()
+            # Unseen values reach parameters, such as those of unknown words, that known ones do not.
             loss = probe(self._embedded(embedding, seen)) + probe(self._embedded(embedding, unseen))
             assert_all_learn(gradients(embedding, loss))
 

@@ -61,6 +61,7 @@ class EncoderContract(ABC):
         clean, clean_values = tracked(self._steps())
         loss = probe(encoder(clean))
         expected = gradients(encoder, loss) if has_parameters(encoder) else {}
+        # A second pass, since the first one has freed its graph.
         (expected_input,) = torch.autograd.grad(probe(encoder(clean)), clean_values)
         assert not expected_input[~clean.mask].any(), "padding steps get a gradient"
         for padding in PADDINGS:

@@ -87,6 +87,7 @@ def _measured(
     labeler: Labeler, batches: Iterable[Batch], found: Mapping[str, Temperature], logs: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Return the loss of each head at each of its log temperatures, summed over targets."""
+    # In float64, because sums over many records must resolve small differences between temperatures.
     losses = {name: torch.zeros(len(values), dtype=torch.float64) for name, values in logs.items()}
     for batch in (batch.to(_device(labeler)) for batch in batches):
         steps = labeler(batch)

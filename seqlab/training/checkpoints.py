@@ -71,5 +71,6 @@ def _move(state: dict[str, Any], *, source: Path, target: Path) -> None:
     for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
         state[key] = str(target / Path(state[key]).name) if state[key] else ""
     state["best_k_models"] = {str(target / Path(p).name): score for p, score in state["best_k_models"].items()}
+    # Lightning keeps the best score only if the folder is its own.
     if present == names:
         state["dirpath"] = str(target)

@@ -76,6 +76,7 @@ class LabelerModule(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Reseed dropout each epoch, so that a resumed run draws the same numbers as an uninterrupted one."""
+        # A large prime keeps the seeds of different runs and epochs apart.
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
         self.epoch_tokens = 0
 
@@ -83,6 +84,7 @@ class LabelerModule(pl.LightningModule):
         """Return the weighted sum of the heads' losses plus penalties; None if it depends on no parameter."""
         losses = self.labeler.losses(batch)
         self.epoch_tokens += batch.n_steps
+        # Starting from a tensor gives a loss even if the batch has no targets.
         loss = sum((self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()), torch.zeros(()))
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
         penalties = [regularizer(loss) for regularizer in self.regularizers]
@@ -166,6 +168,7 @@ class LabelerModule(pl.LightningModule):
         """Return the scores of the heads of a data set, and keep their predictions in record order."""
         outputs = self._outputs.get(data_set, [])
         rows = [row for rows, _ in outputs for row in rows.tolist()]
+        # Batches are ordered by length; scores and files need the order of the records.
         seen = sorted(range(len(rows)), key=rows.__getitem__)
         by_head = {}
         for name, scored_as in self.score_names[data_set].items():

@@ -38,6 +38,7 @@ def parameter_groups(
                 near = difflib.get_close_matches(pattern, trainable, n=1, cutoff=0.3)
                 hint = f", such as {near[0]}" if near else ""
                 raise ConfigError(f"parameter_groups.{group}.parameters: {pattern!r} matches no trainable parameter{hint}")
+    # An optimiser would accept a group without parameters silently.
     empty = next((group for group, own in members.items() if not own), None)
     if empty is not None:
         taken = "earlier groups match all of its parameters; put it before them"

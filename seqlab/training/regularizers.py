@@ -93,6 +93,7 @@ def vanishing_penalty(
     fixed = weights.detach()
     reached = torch.empty_like(hidden)  # dL / dh_t over all paths
     pushed = torch.empty_like(hidden)  # dL / da_t, where h_t = f(a_t)
+    # Backpropagation through time by hand: autograd would also differentiate the path to h_t.
     back = torch.zeros_like(hidden[:, 0])
     slopes = activation.slope(hidden)
     for t in reversed(range(n_steps)):

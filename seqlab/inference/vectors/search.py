@@ -116,6 +116,7 @@ class VectorSearch:
         start = 0
         for group in range(self._file.num_row_groups):
             table = self._file.read_row_group(group, columns=columns).combine_chunks()
+            # Flattening drops the list structure without copying, unlike conversion to Python lists.
             numbers = pa.concat_arrays(table["vector"].chunks).flatten() if len(table) else pa.array([], pa.float32())
             vectors = numbers.to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, self.width)
             yield start, vectors, table.drop_columns(["vector"])

@@ -60,6 +60,7 @@ def _kept(counts: Counter[tuple[str, str]], *, max_labels: int) -> set[str]:
     for (gold, predicted), n in counts.items():
         n_errors[gold] += n * (gold != predicted)
         n_errors[predicted] += n * (gold != predicted)
+    # NONE always stays: it holds the missed and spurious labels.
     ranked = sorted(n_errors, key=lambda label: (label != NONE, -n_errors[label], label))
     return set(ranked if len(ranked) <= max_labels else ranked[: max_labels - 1])
 

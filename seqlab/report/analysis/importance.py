@@ -34,6 +34,7 @@ def explained(settings: Sequence[Setting], scores: Sequence[float]) -> Explained
     if k < 2 or n <= k or total <= 0:
         return None
     within = _within(values, codes)
+    # A fixed seed, so that the same sweep gives the same report.
     generator = np.random.default_rng(0)
     shuffled = [_within(generator.permutation(values), codes) for _ in range(N_SHUFFLES)]
     # Equal partitions can differ in the last bits, depending on the order of the sums.

@@ -27,6 +27,7 @@ def standings(groups: Sequence[Sequence[Trial]], objective: Objective) -> list[S
     order = sorted(range(len(groups)), key=lambda i: sum(scores[i]) / len(scores[i]), reverse=objective.is_high)
     first, tests = order[0], dict[int, float]()
     for i in order[1:]:
+        # A single trial has no variance to test with.
         p_value = welch_test(scores[first], scores[i]).p_value if min(len(scores[first]), len(scores[i])) > 1 else None
         if p_value is not None:
             tests[i] = p_value

@@ -31,6 +31,7 @@ def _nested(marks: Sequence[Mark]) -> tuple[list[Mark], list[Mark]]:
     for mark in sorted(marks, key=lambda mark: (mark.start, -mark.end)):
         while still_open and still_open[-1].end <= mark.start:
             still_open.pop()
+        # Marks are sorted by start, so one that ends after its enclosing mark crosses it.
         if mark.end <= mark.start or (still_open and still_open[-1].end < mark.end):
             crossing.append(mark)
         else:

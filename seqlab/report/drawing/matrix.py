@@ -12,10 +12,12 @@ _STEEP = -60
 def draw_matrix(chart: Matrix) -> str:
     """Return a cell for each pair of labels, shaded by its share of the row; errors have another colour."""
     n = len(chart.labels)
+    # Cells shrink with the number of labels, so that large matrices fit on a page.
     cell = 44 if n <= 8 else 34 if n <= _NUMBERED else 18 if n <= 40 else 12
     small = "" if cell >= 18 else " tiny"
     names = [cut(label, _NAME) for label in chart.labels]
     width = CHARACTER * max((len(name) for name in names), default=1) * (1.0 if cell >= 18 else 0.78)
+    # Column names are slanted by 60 degrees, so they need about 0.9 of their length as height.
     left, top = width + 22, width * 0.9 + 30
     parts = [text(4, 14, "gold ↓  predicted →", classes="name"), rect(left, top, n * cell, n * cell, classes="empty")]
     for i, name in enumerate(names):

@@ -35,6 +35,7 @@ class Scale:
         """Return the position of a value."""
         low, high, at = (self.low, self.high, value)
         if self.is_log:
+            # Zeros have no logarithm; a tiny value puts them far below the frame.
             low, high, at = math.log(low), math.log(high), math.log(max(value, 1e-300))
         return self.start + (self.end - self.start) * (at - low) / (high - low)
 
@@ -46,6 +47,7 @@ class Scale:
         unit = 10.0 ** math.floor(math.log10(raw))
         step = next(unit * factor for factor in _STEPS if unit * factor >= raw)
         first = math.ceil(self.low / step)
+        # Rounding removes digits like those of 3 * 0.1.
         return [round(i * step, 12) for i in range(first, math.floor(self.high / step) + 1)]
 
     def _powers(self, n: int) -> list[float]:

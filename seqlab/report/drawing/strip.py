@@ -12,6 +12,7 @@ def draw_strip(chart: Strip) -> str:
     n_steps = max([len(chart.steps), *(end for _, end in chart.places), 1])
     longest = max((len(label) for label in chart.labels), default=1)
     has_names = any(chart.steps)
+    # Steps with names need room for the longest; others share the width of the picture.
     step = max(22.0, 8.0 * max(map(len, chart.steps))) if has_names else min(_MAX_STEP, max(_MIN_STEP, _WIDEST / n_steps))
     is_narrow = longest * 7.5 > step * 1.5
     parts = []

@@ -112,6 +112,7 @@ def _untrained(option: str, like: CellTrace) -> Tensor:
     make = build(settings["cell"], targets=known_targets(), path="encoder.cell")
     width = next(iter(like.states.values())).shape[1]
     with torch.random.fork_rng(devices=[]):
+        # A fixed seed, so that the same record gives the same page; the fork leaves the caller's random state alone.
         torch.manual_seed(0)
         cell = make(like.inputs.shape[1], width).eval()
     return trace_cell(cell, like.inputs).influence[0]

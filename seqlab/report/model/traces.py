@@ -141,6 +141,7 @@ def _influence(cell: Cell, inputs: Tensor, states: Sequence[State], *, noise: No
         return torch.cat(after, -1)[0]
 
     flat = torch.stack([torch.cat(state, -1)[0] for state in states])
+    # Chunks bound the memory of the Jacobians of long records.
     by_input, by_state = torch.func.vmap(torch.func.jacrev(step, argnums=(0, 1)), chunk_size=8)(inputs, flat)
     for source in range(n_sources):
         total = by_input[source].detach()

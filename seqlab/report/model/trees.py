@@ -82,6 +82,7 @@ def _placed(bounds: Sequence[tuple[int, int]], centres: Sequence[float]) -> list
             parents[waiting.pop()] = node
         waiting.append(node)
     depths = [0] * len(bounds)
+    # In post-order, parents come after their children, so depths are known from the end.
     for node in reversed(range(len(bounds))):
         depths[node] = depths[parents[node]] + 1 if parents[node] >= 0 else 0
     middles = [(centres[start] + centres[end - 1]) / 2 for start, end in bounds]

@@ -22,6 +22,7 @@ _PART_LEVELS = 3
 
 def by_epoch(history: History, name: str) -> list[tuple[int, float]]:
     """Return the first value of each training epoch, counted from 1, without values logged after training."""
+    # After training, the best model is validated again, which is logged as one more epoch.
     n_epochs = 1 + max((epoch for epoch, _ in history.get("train/loss", [])), default=10**9)
     first: dict[int, float] = {}
     for epoch, value in history.get(name, []):

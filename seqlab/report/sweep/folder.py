@@ -53,6 +53,7 @@ def read_folder(path: Path) -> Study:
 def _run_folders(path: Path) -> Iterator[Path]:
     for config in sorted(path.rglob(CONFIG)):
         folder, parts = config.parent, config.relative_to(path).parts
+        # Earlier attempts of a trial, which its last one replaces.
         is_attempt = any(".attempt-" in part for part in parts)
         if folder != path and ".hydra" not in folder.parts and not is_attempt and not FinishedRepeat.is_at(folder):
             yield folder
@@ -109,7 +110,9 @@ def _distinct(trials: Sequence[Trial]) -> list[Trial]:
     patterns: dict[tuple[str, ...], str] = {}
     for name in sorted(varying(trials), key=len):
         values = [repr(trial.settings.get(name)) for trial in trials]
+        # Settings that contain the run folder, such as output paths, differ without meaning anything.
         if not any(trial.folder in value for trial, value in zip(trials, values, strict=True)):
+            # Settings with the same pattern of equal values vary together.
             first = {value: str(i) for i, value in reversed(list(enumerate(values)))}
             patterns.setdefault(tuple(first[value] for value in values), name)
     kept = (*patterns.values(), SEED)

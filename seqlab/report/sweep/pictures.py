@@ -103,6 +103,7 @@ def _axis(name: str, values: Sequence[Setting]) -> tuple[Axis, list[float | None
         middle = math.exp((low + high) / 2) if is_log else (low + high) / 2
         ticks = [(0.0, f"{min(numbers):.4g}"), (0.5, f"{middle:.4g}"), (1.0, f"{max(numbers):.4g}")]
         return Axis(name, ticks), [(v - low) / (high - low) for v in scaled]
+    # Names have no scale, so they are spread evenly; a single one is in the middle.
     levels = sorted({str(shown_setting(value)) for value in values})
     at = {level: i / max(1, len(levels) - 1) if len(levels) > 1 else 0.5 for i, level in enumerate(levels)}
     return Axis(name, [(place, level) for level, place in at.items()]), [at[str(shown_setting(value))] for value in values]

@@ -140,6 +140,7 @@ class _Group:
     def findings(self, *, n_resamples: int, seed: int) -> Iterator[Finding]:
         """Yield a finding for each other system, without correction of the p-values."""
         for other in range(1, len(self.systems)):
+            # Averaging over seeds leaves one row per record, so that records stay the unit of the test.
             pooled = [np.mean(self.counts[i], axis=0) for i in (0, other)]
             test = paired_test(pooled[0], pooled[1], score=self.score, n_resamples=n_resamples, seed=seed)
             repetitions, by = self._over_repetitions(other)
@@ -172,6 +173,7 @@ class _Group:
         if folds[0] is not None and folds[0] == folds[1] and _seeds(a) == _seeds(b):
             values = [self._of_folds(i, n_folds=folds[0]) for i in (0, other)]
             return corrected_paired_test(values[0], values[1], n_folds=folds[0]), "the corrected paired t-test over folds"
+        # Scores of folds are not independent, so Welch's test is only for seeds.
         if folds != [None, None] or len(self.counts[0]) < 2 or len(self.counts[other]) < 2:
             return None, None
         values = [[self.score.of(counts) for counts in self.counts[i]] for i in (0, other)]

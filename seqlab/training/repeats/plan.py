@@ -56,6 +56,7 @@ def config_of(config: DictConfig, repetition: Repetition, *, folder: Path) -> Di
         own.paths.run_dir = str(folder)
         if repetition.fold is not None:
             own.fold = {"index": repetition.fold, "of": n_folds}
+        # Parallel workers with all threads each would compete for the same cores.
         if n_workers > 1 and own.n_threads is None:
             own.n_threads = 1
     _resolve(own)

@@ -64,6 +64,7 @@ def _run_alone(job: Job, *, run: Runner, typed: Typed) -> None:
 
 
 def _side_by_side(jobs: Sequence[Job], *, run: Runner, typed: Typed, n_workers: int) -> Iterator[Job]:
+    # Spawned, since forking after torch has started threads can deadlock.
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(jobs))
     running: dict[Any, tuple[SpawnProcess, Job]] = {}
@@ -93,6 +94,7 @@ def _in_process(name: str, folder: Path, content: Any, run: Runner, typed: Typed
     parent = multiprocessing.parent_process()
     assert parent is not None
     sentinel = parent.sentinel
+    # Without this, workers would survive a killed parent. os._exit, as the main thread may be in native code.
     threading.Thread(target=lambda: connection.wait([sentinel]) and os._exit(1), daemon=True).start()
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stdout)
     _run_alone(Job(name, folder, OmegaConf.create(content)), run=run, typed=typed)

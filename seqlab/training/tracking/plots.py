@@ -72,6 +72,7 @@ def confusion(pairs: Mapping[tuple[str, str], int]) -> tuple[list[str], Int[np.n
     place = {label: i for i, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
     for (gold, label), n in pairs.items():
+        # Labels beyond the most frequent count as the last one, OTHERS.
         counts[place.get(gold, -1), place.get(label, -1)] += n
     return labels, counts
 
