@@ -1,4 +1,4 @@
-"""The `seqlab` command: thin, and quick to say `--help` (nothing here imports torch before a command needs it)."""
+"""The `seqlab` command. Commands import torch only when they need it, so that `--help` is quick."""
 
 from seqlab.cli.main import main
 

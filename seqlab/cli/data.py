@@ -1,10 +1,12 @@
-"""`seqlab data check` and `seqlab data convert`: what is in data files, what is wrong with them, and other formats."""
+"""`seqlab data check` and `seqlab data convert`: validate data files, and convert between formats."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from seqlab.cli.inputs import add_set
 
 _N_WARNINGS_SHOWN = 5
 
@@ -18,48 +20,43 @@ def add_parser(commands: Any) -> None:
 
 
 def _add_check(actions: Any) -> None:
-    text = "Tell every fault by path:line, the tagging scheme, labels, lengths, and records that files share."
+    text = "Report every fault as path:line, the tagging scheme, labels, lengths, and records that occur in several files."
     parser = actions.add_parser(
         "check",
-        help="examine data files",
+        help="validate data files",
         description=text,
-        epilog="Exit status: 0 without errors, 1 with some, 2 where a file cannot be read at all.",
+        epilog="Exit status: 0 without errors, 1 with errors, 2 if a file cannot be read.",
         allow_abbrev=False,
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file, or folder of parallel or data files")
-    parser.add_argument("--format", help="conll, conllu, jsonl, lines, csv or parquet (default: by content)")
-    parser.add_argument("--scheme", help="span scheme that the tags should be in (default: detected)")
-    _add_set(parser)
-    meant = "steps annotated in part (_, B-PER|B-ORG) are meant, as head=[crf_partial] learns from them"
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file, or folder of data files or parallel files")
+    parser.add_argument("--format", help="conll, conllu, jsonl, lines, csv or parquet (default: detected)")
+    parser.add_argument("--scheme", help="expected span scheme of the tags (default: detected)")
+    add_set(parser)
+    meant = "accept partially annotated steps (_, B-PER|B-ORG), which head=[crf_partial] learns from"
     parser.add_argument("--partial", action="store_true", help=meant)
-    parser.add_argument("--all", action="store_true", help=f"all warnings, not {_N_WARNINGS_SHOWN} of each kind a file")
-    parser.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
+    parser.add_argument("--all", action="store_true", help=f"show all warnings, not {_N_WARNINGS_SHOWN} of each kind per file")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.set_defaults(run=check)
 
 
 def _add_convert(actions: Any) -> None:
-    text = "Write the records of IN in another format or span scheme; what is lost is told on standard error."
+    text = "Convert the records of IN to another format or span scheme; whatever is lost is listed on stderr."
     parser = actions.add_parser("convert", help="convert between formats", description=text, allow_abbrev=False)
     parser.add_argument("input", type=Path, metavar="IN", help="file, or folder of parallel files")
-    parser.add_argument("output", nargs="?", metavar="OUT", help="file or folder to write, right after IN; -: standard output")
-    parser.add_argument("-o", "--output", dest="output_option", metavar="OUT", help="the same, anywhere")
-    parser.add_argument("--from", dest="source_format", help="format of IN (default: by content)")
-    parser.add_argument("--to", dest="target_format", help="conll, conllu, jsonl or lines (default: by OUT's suffix)")
+    parser.add_argument("output", nargs="?", metavar="OUT", help="file or folder to write, after IN; - for stdout")
+    parser.add_argument("-o", "--output", dest="output_option", metavar="OUT", help="the same, as an option")
+    parser.add_argument("--from", dest="source_format", help="format of IN (default: detected)")
+    parser.add_argument("--to", dest="target_format", help="conll, conllu, jsonl or lines (default: by the extension of OUT)")
     parser.add_argument("--scheme-from", help="span scheme of IN's tags (default: detected)")
-    parser.add_argument("--scheme-to", help="span scheme to write them in (default: as they are)")
+    parser.add_argument("--scheme-to", help="span scheme of the output (default: unchanged)")
     parser.add_argument("--columns", default="tokens,tags", help="columns of a conll file (default: %(default)s)")
-    _add_set(parser)
+    add_set(parser)
     parser.set_defaults(run=convert)
 
 
-def _add_set(parser: argparse.ArgumentParser) -> None:
-    text = "change a setting of the format's reader (conf/data/FORMAT.yaml), e.g. columns.tags=3; may be repeated"
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=text)
-
-
 def check(arguments: argparse.Namespace) -> int:
-    """Examine the files; return 1 where there are errors (with --strict: findings), else 0."""
+    """Validate the files; return 1 if there are errors (with --strict: any findings), else 0."""
     from seqlab.cli.score_tables import table_console
     from seqlab.data.doctor import examine, find_leaks, format_of
     from seqlab.data.doctor.display import as_json, print_reports
@@ -87,14 +84,14 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def convert(arguments: argparse.Namespace) -> int:
-    """Convert one file, and tell what was lost."""
+    """Convert one file, and list what was lost."""
     from seqlab.data.convert import convert_file
     from seqlab.data.doctor import format_of
     from seqlab.errors import ConfigError
 
     target = _target(arguments)
     if target != "-" and Path(target).exists() and arguments.input.exists() and Path(target).samefile(arguments.input):
-        raise ConfigError(f"{target}: is the input itself; write to another path")
+        raise ConfigError(f"{target} is the input; write to a different path")
     losses = convert_file(
         arguments.input,
         sys.stdout.write if target == "-" else Path(target),

@@ -1,31 +1,26 @@
-"""`seqlab describe`: the parameters of a model, layer by layer."""
+"""`seqlab describe`: count a model's parameters, layer by layer."""
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.inputs import add_allow
+from seqlab.cli.inputs import add_allow, add_command
 
 if TYPE_CHECKING:
     from torch import nn
 
-DESCRIPTION = """Show how many parameters a model has, layer by layer.
+DESCRIPTION = """Count the parameters of a model, layer by layer.
 
   seqlab describe runs/X                           a trained model
-  seqlab describe experiment=demo encoder=gru      what `seqlab train` would make of the same overrides
+  seqlab describe experiment=demo encoder=gru      the model that `seqlab train` would build from these overrides
 """
 
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "describe",
-        help="show a model's parameters, layer by layer",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("what", metavar="MODEL | OVERRIDE", nargs="+", help="run or model folder; or overrides of a config")
+    summary = "count a model's parameters, layer by layer"
+    parser = add_command(commands, "describe", summary=summary, description=DESCRIPTION)
+    parser.add_argument("what", metavar="MODEL | OVERRIDE", nargs="+", help="run or model folder, or overrides of a config")
     add_allow(parser)
     parser.set_defaults(run=run)
 
@@ -46,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     table.add_column("layer", overflow="fold")
     for i, heading in enumerate(("kind", *parts), start=1):
-        width = max(len(heading), *(len(line[i]) for line in lines))  # where room is short, names fold and numbers stay whole
+        # On a narrow terminal, layer names fold and numbers stay whole.
+        width = max(len(heading), *(len(line[i]) for line in lines))
         table.add_column(heading, justify="left" if i == 1 else "right", min_width=width, no_wrap=True)
     for line in lines:
         table.add_row(*line, end_section=line is lines[-2])
@@ -63,5 +59,6 @@ def _model(words: list[str], *, allow: list[str]) -> "nn.Module":
     from seqlab.runs.find_model import find_bundle
     from seqlab.training.train import untrained
 
+    # An override has a =; a path may have one as well.
     is_model = len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists())
     return load_bundle(find_bundle(Path(words[0])), allow=allow).labeler if is_model else untrained(words)

@@ -1,4 +1,4 @@
-"""`seqlab encode`: vectors of the records of a file, or of all their steps."""
+"""`seqlab encode`: write vectors of records, or of all their steps."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.inputs import STDIN, add_allow, add_input_options, input_format, opened
+from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, input_format, opened
 from seqlab.data.atomic_write import replacing
 from seqlab.errors import ConfigError
 
@@ -15,35 +15,29 @@ if TYPE_CHECKING:
     from seqlab.inference import Tagger
     from seqlab.inference.vectors.files import VectorFile
 
-DESCRIPTION = """Write the vectors of the records of FILE, or standard input: what the model's encoder sums each up in.
+DESCRIPTION = """Write a vector for each record of FILE or stdin: the summary that the model's encoder computes.
 
-  seqlab encode runs/X notes.txt -o vectors.parquet           a row a record: row, id, text, vector
-  seqlab encode runs/X notes.txt -o vectors.parquet --steps   a row a step, which is a word or the node of a tree: row, id,
-                                                              start, end, label_HEAD, text, vector
-  seqlab encode runs/X trees.jsonl -o vectors.npy             the vectors alone, for numpy.load
+  seqlab encode runs/X notes.txt -o vectors.parquet           a row per record: row, id, text, vector
+  seqlab encode runs/X notes.txt -o vectors.parquet --steps   a row per step, which is a word or tree node: row, id, start,
+                                                              end, label_HEAD, text, vector
+  seqlab encode runs/X trees.jsonl -o vectors.npy             only the vectors, for numpy.load
 
-The ending of the output says its format: .parquet, .jsonl (an object a record) or .npy (float32, a row each). Input is as
-`seqlab predict` takes it; an empty record has the vector that the encoder gives for none, and no step. `row` is the record's
-place in the input, from 0, and `id` that of a JSON object, else null. Input is encoded piece by piece, so it may be larger than
-memory. `seqlab search` finds the nearest rows of a Parquet file.
+The extension of the output gives its format: .parquet, .jsonl (an object per record) or .npy (float32, a row per vector). Input
+is read as in `seqlab predict`. An empty record has no steps, and the summary that the encoder gives for empty input. `row` is
+the record's index in the input, from 0; `id` is that of a JSON object, otherwise null. Input is encoded in chunks, so it may be
+larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
 """
 
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "encode",
-        help="write vectors of sentences, or of all their words or nodes",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("model", metavar="MODEL", type=Path, help="run folder, or the model folder in it")
-    parser.add_argument("file", metavar="FILE", nargs="?", default=STDIN, help="what to encode; - (the default): stdin")
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", type=Path, required=True, help="where to write: .parquet, .jsonl, .npy"
-    )
-    parser.add_argument("--steps", action="store_true", help="vectors of all steps (words, or nodes of trees)")
+    summary = "write vectors of sentences, or of all their words or tree nodes"
+    parser = add_command(commands, "encode", summary=summary, description=DESCRIPTION)
+    add_model(parser)
+    parser.add_argument("file", metavar="FILE", nargs="?", default=STDIN, help="input to encode; - (default): stdin")
+    where = "file to write: .parquet, .jsonl or .npy"
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help=where)
+    parser.add_argument("--steps", action="store_true", help="write vectors of all steps (words, or nodes of trees)")
     add_input_options(parser)
     add_allow(parser)
     parser.set_defaults(run=run)
@@ -57,20 +51,20 @@ def run(options: argparse.Namespace) -> int:
         from seqlab.inference.tagger import Tagger
         from seqlab.inference.vectors.files import file_type
 
-        file_type(options.output)
+        file_type(options.output)  # fails early for an unknown extension
         tagger = Tagger.load(options.model, allow=options.allow)
         source = input_format(options, tagger, needed=tagger.encoder_columns)
         source.check_columns(tagger.encoder_columns)
         with _written(options, tagger) as out:
-            for stretch in source.stretches(line_stretches(stream, name=name), name=name):
-                out.write(stretch.records, tagger.encode(stretch.records, use_steps=options.steps))
+            for chunk in source.stretches(line_stretches(stream, name=name), name=name):
+                out.write(chunk.records, tagger.encode(chunk.records, use_steps=options.steps))
         print(f"{options.output}: {out.n_records} records, {out.kind.vectors} of width {out.kind.width}", file=sys.stderr)
     return 0
 
 
 @contextmanager
 def _written(options: argparse.Namespace, tagger: "Tagger") -> Iterator["VectorFile"]:
-    """Open the output."""
+    """Open the output; the file appears only once it is complete."""
     from seqlab.inference.vectors.files import file_type, kind_of
 
     path: Path = options.output
@@ -78,8 +72,7 @@ def _written(options: argparse.Namespace, tagger: "Tagger") -> Iterator["VectorF
         try:
             out = file_type(path)(unfinished, kind=kind_of(tagger, use_steps=options.steps))
         except OSError as error:
-            reason = error.strerror or f"no folder {path.parent}"  # Arrow says no more of it than a long line
-            what = f"--output {path} cannot be written: {reason}; give a file in a folder that exists"
-            raise ConfigError(what) from error
+            reason = error.strerror or f"no folder {path.parent}"  # Arrow gives only a long message
+            raise ConfigError(f"--output {path} cannot be written: {reason}; choose a file in an existing folder") from error
         yield out
         out.close()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.inputs import add_allow
+from seqlab.cli.inputs import add_allow, add_command, add_model, add_set
 from seqlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -18,42 +18,34 @@ if TYPE_CHECKING:
     from seqlab.data.readers import Reader
     from seqlab.inference import Tagger
 
-DESCRIPTION = """Score a trained model on labelled data, read as its training data was.
+DESCRIPTION = """Score a trained model on labelled data, read in the same way as its training data.
 
   seqlab evaluate runs/X path/to/test.conll             a file (or folder) in the format of the training data
-  seqlab evaluate runs/X path/to/folder --split test    the folder's file of that split, named as in training
-  seqlab evaluate runs/X                                the test split that it was trained with; of a cross-validation, the
-                                                        training records that its fold held out
-  seqlab evaluate runs/X other.jsonl --format jsonl     another format, with the defaults of conf/data/jsonl.yaml; found out
-                                                        where ending and content both say it
-  seqlab evaluate runs/X --min-precision 0.9            and what is left of each type, and how good it is, with the lowest
-                                                        threshold on its confidence that has a precision of 90 % on the
-                                                        validation records of the training; nothing, where none has
-  seqlab evaluate runs/X path --data-set NAME           of a model of several data sets, the one whose heads are scored
+  seqlab evaluate runs/X path/to/folder --split test    that folder's file for a split, named as in training
+  seqlab evaluate runs/X                                the test split of the training data; for cross-validation, the
+                                                        training records that the fold held out
+  seqlab evaluate runs/X other.jsonl --format jsonl     another format, with the defaults of conf/data/jsonl.yaml; detected
+                                                        if extension and content agree
+  seqlab evaluate runs/X --min-precision 0.9            also score only the spans of each type above the lowest confidence
+                                                        that reached a precision of 90 % on the validation records; none, if
+                                                        no confidence reached it
+  seqlab evaluate runs/X path --data-set NAME           for a model of several data sets: whose heads to score
 """
 
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="score a trained model on labelled data",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("model", metavar="MODEL", type=Path, help="run folder, or the model folder in it")
-    parser.add_argument("data", metavar="DATA", nargs="?", type=Path, help="default: data.dir of the training")
-    parser.add_argument(
-        "--format", metavar="NAME", help="how to read DATA: an option of conf/data (conll, conllu, jsonl, csv, …)"
-    )
-    parser.add_argument(
-        "--split", metavar="NAME", help="of a folder DATA: train, val, test (the default without DATA) or a file"
-    )
-    parser.add_argument("--data-set", metavar="NAME", help="of a model of several data sets (default without DATA: each)")
-    setting = "change a setting of the reader, e.g. columns.tags=3; may be repeated"
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=setting)
-    only = "score as well the spans that are sure enough for this precision, by type"
+    parser = add_command(commands, "evaluate", summary="score a trained model on labelled data", description=DESCRIPTION)
+    add_model(parser)
+    parser.add_argument("data", metavar="DATA", nargs="?", type=Path, help="file or folder (default: data.dir of the training)")
+    form = "format of DATA: an option of conf/data (conll, conllu, jsonl, csv, …)"
+    parser.add_argument("--format", metavar="NAME", help=form)
+    split = "train, val, test (default without DATA) or the name of a file in the folder DATA"
+    parser.add_argument("--split", metavar="NAME", help=split)
+    data_set = "for a model of several data sets: the one to score (default without DATA: each)"
+    parser.add_argument("--data-set", metavar="NAME", help=data_set)
+    add_set(parser)
+    only = "also score only spans confident enough for this precision, by type"
     parser.add_argument("--min-precision", metavar="P", type=float, help=only)
     parser.add_argument("--json", action="store_true", help="print all scores as one JSON object")
     add_allow(parser)
@@ -71,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     facts = tagger.bundle.facts
     trained = facts.get("data", {})
     if options.data_set is not None and "sets" not in trained:
-        raise ConfigError(f"--data-set is {options.data_set!r}, but the model was trained on one data set, which has no name")
+        raise ConfigError(f"--data-set is {options.data_set!r}, but the model was trained on a single, unnamed data set")
     if "sets" in trained:
         scored = list(_scores_by_set(options, tagger, trained["sets"]))
     else:
@@ -82,14 +74,14 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({name: value for _, scores in scored for name, value in scores.items()}, ensure_ascii=False, indent=2))
     else:
         for title, scores in scored:
-            _tell_unknown(scores, tagger)
+            _report_unknown(scores, tagger)
             print_scores(scores, title=title, console=Console())
             print_min_precision(scores, title=title, console=Console())
     return 0
 
 
-def _tell_unknown(scores: Mapping[str, Any], tagger: "Tagger") -> None:
-    """Say which types of spans the data have that the model never gives."""
+def _report_unknown(scores: Mapping[str, Any], tagger: "Tagger") -> None:
+    """List the span types in the data that the model cannot predict."""
     from seqlab.cli.score_tables import by_head
 
     for scored_as, own in by_head(scores).items():
@@ -97,13 +89,13 @@ def _tell_unknown(scores: Mapping[str, Any], tagger: "Tagger") -> None:
         labels = tagger.layers[name].labels
         unknown = [label for label, s in own.get("per_type", {}).items() if s["support"] and label not in labels]
         if unknown and labels:
-            has = f"it has learnt {', '.join(labels)}"
-            print(f"note: head {name} never says {', '.join(unknown)}, which the data have; {has}", file=sys.stderr)
+            cannot = f"note: head {name} cannot predict {', '.join(unknown)}, which the data contain"
+            print(f"{cannot}; its labels are {', '.join(labels)}", file=sys.stderr)
 
 
 @contextmanager
 def _named(source: str) -> Iterator[None]:
-    """Put in front of what is wrong with records where they were read."""
+    """Prefix data errors with the source of the records."""
     try:
         yield
     except DataError as error:
@@ -113,7 +105,7 @@ def _named(source: str) -> Iterator[None]:
 def _scores_by_set(
     options: argparse.Namespace, tagger: "Tagger", sets: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the source and the scores of each data set that is asked for, by the names that they have in training."""
+    """Yield the source and scores of each chosen data set, with the score names of training."""
     from seqlab.data.multitask.data_sets import renamed, score_names, set_path
 
     facts = tagger.bundle.facts
@@ -131,7 +123,7 @@ def _scores_by_set(
 
 
 def _chosen(options: argparse.Namespace, sets: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
-    """Return the data sets that are scored: the one asked for, else each that has the split, on its own files."""
+    """Return the data sets to score: the chosen one, or every one that has the split."""
     if options.data_set is not None:
         if options.data_set not in sets:
             raise ConfigError(f"--data-set is {options.data_set!r}; the model was trained on {', '.join(sets)}")
@@ -144,14 +136,15 @@ def _chosen(options: argparse.Namespace, sets: Mapping[str, Any], facts: Mapping
     has_all = options.data is not None or _fold(options, facts) is not None
     having = [name for name, data in sets.items() if has_all or data["splits"].get(options.split or "test")]
     if not having:
-        raise ConfigError(f"no data set has a split {options.split or 'test'}; give DATA, and --data-set NAME")
+        raise ConfigError(f"no data set has a split {options.split or 'test'}; pass DATA and --data-set NAME")
     return having
 
 
 def _fold(options: argparse.Namespace, facts: Mapping[str, Any]) -> "Fold | None":
-    """Return the fold of the training that says which records are scored; None where they are those of a file."""
+    """Return the training fold whose records are scored; None if they come from a file."""
     from seqlab.data.folds import Fold
 
+    # Folds divide the training records, so files and other splits are scored as a whole.
     is_of_fold = options.data is None and options.split in (None, "train", "test")
     return Fold.from_settings(facts.get("fold")) if is_of_fold else None
 
@@ -159,14 +152,14 @@ def _fold(options: argparse.Namespace, facts: Mapping[str, Any]) -> "Fold | None
 def _records(
     options: argparse.Namespace, trained: Mapping[str, Any], facts: Mapping[str, Any], *, path: str
 ) -> "tuple[str, Dataset]":
-    """Return the records that are scored, and where they are from; `path` is where the config of their data set stands."""
+    """Return the source of the records to score, and the records; `path` is the config path of their data set."""
     from seqlab.config.build import build, known_targets
     from seqlab.config.user_classes import allowed
 
     name = options.format or _format_of_file(options.data, trained)
     data = _data_config(name) if name else trained
     if "reader" not in data:
-        raise ConfigError(f"{options.model} does not say what data it was trained on; set --format")
+        raise ConfigError(f"{options.model} does not record its training data; set --format")
     reader = _changed(_as_trained(data["reader"], trained.get("reader", {})), options.set)
     targets = known_targets(("data",)) | allowed(options.allow)
     reads: Reader = build(reader, targets=targets, path="data.reader")
@@ -180,10 +173,10 @@ def _records(
 
 
 def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None:
-    """Return the format of a file that is in another one than the training's reader reads; None = as in training.
+    """Return the format of a file that the training's reader cannot read; None if it can.
 
-    That is so where the reader reads no files, and where both the file's ending and its content say so, unless the files of
-    the training had that ending: whatever its reader is, it reads such files.
+    A file counts as another format if its extension and content agree on it, and the training files had other extensions.
+    Without a training reader for files, its detected format is used.
     """
     from seqlab.data.doctor.formats import format_by_suffix, format_of, format_read_by
 
@@ -199,13 +192,14 @@ def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None
 
 
 def _as_trained(reader: Mapping[str, Any], trained: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a reader's config with the tags converted as those of the training were, and with the columns that it had."""
+    """Return a reader's config with the tag conversion and columns of the training."""
     if reader is trained:
         return reader
     made = dict(reader)
     if trained.get("target_scheme") and "target_scheme" in reader:
         made |= {name: trained[name] for name in ("scheme", "target_scheme")}
-    if "span_scheme" in reader and isinstance(trained.get("columns"), Mapping):  # its columns are keys, which may have any name
+    # The columns of such a reader are the keys of its records, so any names are possible.
+    if "span_scheme" in reader and isinstance(trained.get("columns"), Mapping):
         made["columns"] = {name: name for name in trained["columns"]} | dict(reader["columns"])
     return made
 
@@ -218,7 +212,7 @@ def _data_config(name: str) -> Mapping[str, Any]:
         raise ConfigError(f"--format is {name!r}; expected one of {', '.join(FORMATS)}, or a plugin's option of conf/data")
     data = compose([f"data={name}"]).data
     if "reader" not in data:
-        raise ConfigError(f"--format is {name!r}, which is no format of files; expected one of {', '.join(FORMATS)}")
+        raise ConfigError(f"--format is {name!r}, which is not a file format; expected one of {', '.join(FORMATS)}")
     return {"reader": plain(data.reader)}
 
 
@@ -230,7 +224,7 @@ def _changed(reader: Mapping[str, Any], settings: Sequence[str]) -> Any:
     from seqlab.config.compose import plain
 
     if any(setting.startswith("_target_") for setting in settings):
-        raise ConfigError(f"--set is {settings}; another reader is chosen by --format")
+        raise ConfigError(f"--set is {settings}; use --format to choose another reader")
     try:
         return plain(OmegaConf.merge(reader, OmegaConf.from_dotlist(list(settings))))
     except (OmegaConfBaseException, YAMLError) as error:
@@ -244,12 +238,12 @@ def _path(options: argparse.Namespace, trained: Mapping[str, Any]) -> Path:
     if folder is None:
         return _file_of_training(split or "test", trained)
     if not folder.exists() and trained.get("dir"):
-        raise DataError(f"{folder}: there is no such file or folder; the model was trained on {trained['dir']}")
+        raise DataError(f"{folder} does not exist; the model was trained on {trained['dir']}")
     if split:
         return folder / splits.get(split, split)
     inside = [name for name, file in splits.items() if (folder / file).exists()]
     if folder.is_dir() and inside:
-        raise DataError(f"{folder} is the folder of all splits; choose one: --split {' or --split '.join(inside)}")
+        raise DataError(f"{folder} holds several splits; choose one: --split {' or --split '.join(inside)}")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The input of commands that read texts or records: a file or standard input, and its format."""
+"""Options shared by commands, and the input of those that read texts or records."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from io import BufferedIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from seqlab.errors import ConfigError, DataError
 
@@ -24,40 +24,52 @@ FORMAT_OF_SUFFIX = {
 }
 
 
+def add_command(commands: Any, name: str, *, summary: str, description: str) -> argparse.ArgumentParser:
+    """Add a command whose help keeps the line breaks of `description`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    return parser
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the argument for a trained model."""
+    parser.add_argument("model", metavar="MODEL", type=Path, help="run folder, or the model folder inside it")
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Add the option that changes settings of a reader."""
+    text = "change a setting of the format's reader (conf/data/FORMAT.yaml), such as columns.tags=3; may be repeated"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=text)
+
+
 def add_input_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what the input is."""
-    parser.add_argument("--input-format", choices=INPUT_FORMATS, help="format of FILE")
-    parser.add_argument(
-        "--columns",
-        metavar="NAME=N,…",
-        help="columns of conll input, from 0, negative from the end (default: as trained; else tokens=0)",
-    )
-    parser.add_argument(
-        "--comment-prefix",
-        metavar="PREFIX",
-        help="lines of conll input that start with it have no token (default: as trained; else none)",
-    )
+    """Add the options that describe the input."""
+    parser.add_argument("--input-format", choices=INPUT_FORMATS, help="format of FILE (default: by its extension, else text)")
+    columns = "columns of conll input, from 0; negative ones count from the end (default: as in training, else tokens=0)"
+    parser.add_argument("--columns", metavar="NAME=N,…", help=columns)
+    comment = "start of comment lines in conll input (default: as in training, else none)"
+    parser.add_argument("--comment-prefix", metavar="PREFIX", help=comment)
 
 
 @contextmanager
 def opened(file: str) -> Iterator[BufferedIOBase]:
-    """Open `file`, or standard input."""
+    """Open a file, or stdin for `-`."""
     if file == STDIN:
         if sys.stdin.isatty():
-            print("reading from the terminal, up to Ctrl-D", file=sys.stderr)
+            print("reading from the terminal; end with Ctrl-D", file=sys.stderr)
         yield cast(BufferedIOBase, sys.stdin.buffer)
         return
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(Path(file).open("rb"))
         except OSError as error:
-            what = f"{file}: cannot be read: {error.strerror}; give a file, or - for standard input"
-            raise DataError(what) from error
+            raise DataError(f"{file}: cannot be read: {error.strerror}; expected a file, or - for stdin") from error
         yield stream
 
 
 def input_format(options: argparse.Namespace, tagger: "Tagger", *, needed: Sequence[str]) -> "InputFormat":
-    """Return the format that the options say, or that the file's ending does, of records with the columns `needed`."""
+    """Return the format from the options or the file's extension, for records with the columns `needed`."""
     from dataclasses import replace
 
     from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
@@ -79,12 +91,9 @@ def input_format(options: argparse.Namespace, tagger: "Tagger", *, needed: Seque
 
 
 def add_allow(parser: argparse.ArgumentParser) -> None:
-    """Add the option."""
-    parser.add_argument(
-        "--allow",
-        metavar="FILE.CLASS",
-        action="append",
-        default=[],
-        help="import a class that the model is made of, though no plugin brings it, from FILE.py in the working folder;"
-        " only for files that you trust; may be repeated",
+    """Add the option that allows classes from the working directory."""
+    text = (
+        "import a class that the model needs and no plugin provides from FILE.py in the working directory; only for files that"
+        " you trust; may be repeated"
     )
+    parser.add_argument("--allow", metavar="FILE.CLASS", action="append", default=[], help=text)

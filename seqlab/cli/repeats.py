@@ -1,18 +1,14 @@
-"""What a repeated run ends with: mean, spread and interval of its metrics."""
+"""Print the summary of a repeated run: mean, spread and interval of each metric."""
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from seqlab.cli.results import shortest
 from seqlab.cli.score_tables import by_head, shown, table_console
+from seqlab.cli.tables import print_rows
 from seqlab.errors import SeqlabError
 from seqlab.runs.repeated_run import REPEATS
 
@@ -23,18 +19,16 @@ _OTHER_MODE = re.compile(r"/(span_f1|precision|recall)/(?!strict$)\w+$")
 
 
 def print_repeats(result: "Run") -> None:
-    """Print the table, where everything lies, and the next commands.
+    """Print the table, the paths, and the next commands.
 
     Raises: SeqlabError naming the repetitions that failed.
     """
     assert result.repeats is not None
     console, repeats = table_console(), result.repeats
     n_ended = sum(one["status"] == "finished" for one in repeats["repetitions"])
-    console.print(
-        f"\n{n_ended} of {len(repeats['repetitions'])} runs, mean ± standard deviation", style="bold", highlight=False
-    )
-    rows = _rows(result)
-    console.print(_table(repeats, rows=rows, console=console))
+    title = f"\n{n_ended} of {len(repeats['repetitions'])} runs, mean ± standard deviation"
+    console.print(title, style="bold", highlight=False)
+    print_rows(("metric", "mean", "± sd", "95 % interval"), [_cells(name, repeats) for name in _rows(result)])
     console.print(_meaning(repeats, n_ended), highlight=False, markup=False, soft_wrap=True)
     folder = shlex.quote(shortest(result.folder))
     n_metrics = len(repeats["metrics"])
@@ -42,17 +36,19 @@ def print_repeats(result: "Run") -> None:
     allow = "".join(f" --allow {name}" for name in result.allow)
     last = [
         f"\nrun folder  {folder}",
-        f"best run    {folder}/{repeats['best']} (by {repeats['monitor']}; its model stands for all of them)",
+        f"best run    {folder}/{repeats['best']} (by {repeats['monitor']}; its model is the one that commands use)",
         f"label text  seqlab predict {folder} FILE{allow}",
     ]
     last += [f"answers     {folder}/{name}" for files in repeats["out_of_fold"].values() for name in files]
     console.print("\n".join(last), soft_wrap=True, highlight=False, markup=False, emoji=False)
-    _tell_failures(repeats, folder=result.folder)
+    _raise_failures(repeats, folder=result.folder)
 
 
 def _rows(result: "Run") -> list[str]:
-    """Return the metrics that the table shows, by test where it was scored: the main score of each head, the others but for
-    other ways to count spans than strict, and what was monitored.
+    """Return the metrics to show: the main score of each head first, then its others, then the monitored one.
+
+    They are scores on test data if there are any, otherwise on validation data. Of the ways to match spans, only strict is
+    shown.
     """
     from seqlab.metrics.flat_scores import flat_scores
     from seqlab.training.repeats import MONITORED
@@ -69,35 +65,25 @@ def _rows(result: "Run") -> list[str]:
     return [*main, *others, *([MONITORED] if MONITORED in result.repeats["metrics"] else [])]
 
 
-def _table(repeats: Mapping[str, Any], *, rows: Sequence[str], console: Console) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    table.add_column("metric", no_wrap=True)
-    for column in ("mean", "± sd", "95 % interval"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for name in rows:
-        found, score = repeats["metrics"][name], name if "/" in name else repeats["monitor"]
-        sd = "" if found["sd"] is None else f"± {shown(score, found['sd'])}"
-        low_high = ", ".join(shown(score, end) for end in found["interval"] or ())
-        table.add_row(escape(name), shown(score, found["mean"]), sd, f"[{low_high}]" if low_high else "undefined")
-    return table
+def _cells(name: str, repeats: Mapping[str, Any]) -> list[str]:
+    found, score = repeats["metrics"][name], name if "/" in name else repeats["monitor"]
+    sd = "" if found["sd"] is None else f"± {shown(score, found['sd'])}"
+    low_high = ", ".join(shown(score, end) for end in found["interval"] or ())
+    return [name, shown(score, found["mean"]), sd, f"[{low_high}]" if low_high else "undefined"]
 
 
 def _meaning(repeats: Mapping[str, Any], n_ended: int) -> str:
     if n_ended < 2:
-        return "one run says nothing of the spread, so its standard deviation and interval are undefined"
+        return "one run has no spread, so the standard deviation and interval are undefined"
     if repeats["folds"] is None:
         return f"95 % interval of the mean over seeds, by Student's t with {n_ended - 1} degrees of freedom"
-    return (
-        "95 % interval of the mean over folds, by Student's t, widened because their training records overlap "
-        "(Nadeau and Bengio 2003)"
-    )
+    overlap = "widened because the training folds overlap (Nadeau and Bengio 2003)"
+    return f"95 % interval of the mean over folds, by Student's t, {overlap}"
 
 
-def _tell_failures(repeats: Mapping[str, Any], *, folder: Path) -> None:
-    failed = {one["name"]: one["error"] for one in repeats["repetitions"] if one["status"] == "failed"}
+def _raise_failures(repeats: Mapping[str, Any], *, folder: Path) -> None:
+    failed = [f"{one['name']}: {one['error']}" for one in repeats["repetitions"] if one["status"] == "failed"]
     if failed:
-        told = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        counts = f"{len(failed)} of {len(repeats['repetitions'])} repetitions failed"
         again = f"hydra.run.dir={shlex.quote(shortest(folder))}"
-        raise SeqlabError(
-            f"{len(failed)} of {len(repeats['repetitions'])} repetitions failed: {told}; to try them again, add {again}"
-        )
+        raise SeqlabError(f"{counts}: {'; '.join(failed)}; to retry them, add {again}")

@@ -1,45 +1,41 @@
-"""`seqlab report`: one file on a run, on a folder of runs, or on a sweep."""
+"""`seqlab report`: write one file about a run, a folder of runs or a sweep."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
-from seqlab.cli.inputs import add_allow
+from seqlab.cli.inputs import add_allow, add_command
 from seqlab.errors import ConfigError
 
 FORMATS = {"html": ".html", "markdown": ".md", "json": ".json"}
-DESCRIPTION = """Write a report: one HTML file that needs nothing else, or the same as Markdown or JSON.
+DESCRIPTION = """Write a report as one self-contained HTML file, or as Markdown or JSON.
 
-  seqlab report runs/X                          of a run: learning curves, scores by type, confusions, errors by kind, the
-                                                worst records, calibration, labels that may be wrong, speed
-  seqlab report multiruns/X                     of all runs below a folder: settings that differ, scores with intervals over
-                                                seeds, what each setting explains, learning curves
-  seqlab report trials.json                     of a study, as `seqlab sweep export` writes it: also what was pruned or failed
+  seqlab report runs/X                          one run: learning curves, scores by type, confusions, errors by kind, worst
+                                                records, calibration, labels that may be wrong, speed
+  seqlab report multiruns/X                     all runs below a folder: settings that differ, scores with intervals over
+                                                seeds, importance of settings, learning curves
+  seqlab report trials.json                     a study from `seqlab sweep export`: also pruned and failed trials
   seqlab report runs/X --format markdown -o notes.md
 
-Test records are shown as they are: keep reports on private data private.
+Reports quote test records verbatim, so keep reports on private data private.
 """
 
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "report",
-        help="write a report on a run, a folder of runs or a sweep",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    summary = "write a report on a run, a folder of runs or a sweep"
+    parser = add_command(commands, "report", summary=summary, description=DESCRIPTION)
     parser.add_argument("subject", metavar="RUN|FOLDER|STUDY.json", type=Path)
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: report.html (.md, .json) in the folder")
-    parser.add_argument("--format", choices=list(FORMATS), help="default: as FILE ends, else html")
-    parser.add_argument("--examples", metavar="N", type=int, default=20, help="records shown of each head (default: 20)")
+    where = "file to write (default: report.html, .md or .json in the folder)"
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help=where)
+    parser.add_argument("--format", choices=list(FORMATS), help="output format (default: by the extension of FILE, else html)")
+    parser.add_argument("--examples", metavar="N", type=int, default=20, help="records shown per head (default: 20)")
     add_allow(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the report, and print where it is."""
+    """Write the report and print its path."""
     from seqlab.report.document.writing import written
     from seqlab.report.subject import report_of
 

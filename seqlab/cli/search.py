@@ -1,4 +1,4 @@
-"""`seqlab search`: the nearest rows of a file of vectors."""
+"""`seqlab search`: find the nearest rows in a file of vectors."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.inputs import add_allow, add_input_options, input_format, opened
+from seqlab.cli.inputs import add_allow, add_command, add_input_options, input_format, opened
 from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,35 +16,32 @@ if TYPE_CHECKING:
     from seqlab.inference.vectors.search import Neighbour, VectorSearch
 
 FORMATS = ("table", "jsonl")
-DESCRIPTION = """Find the rows of VECTORS, a Parquet file of `seqlab encode`, that are nearest to a query by cosine, exactly.
+DESCRIPTION = """Find the rows of VECTORS, a Parquet file from `seqlab encode`, closest to a query by cosine (exact search).
 
   seqlab search vectors.parquet --model runs/X --text "was not bad at all"     a sentence; may be repeated
-  seqlab search vectors.parquet --model runs/X --queries questions.jsonl       the records of a file, as `seqlab predict` reads
-                                                                               them; needed where the model reads trees
+  seqlab search vectors.parquet --model runs/X --queries questions.jsonl       the records of a file, read as in `seqlab
+                                                                               predict`; needed if the model reads trees
   seqlab search vectors.parquet --row 17                                       a row of the file itself, from 0; no model
 
-The model must be the one that made the file. In a file of steps a query is the step that covers all of it, as the root of its
-tree does, or else the mean of its steps: so phrases find phrases. jsonl has an object a query: "query" and "nearest", each with
-"cosine", "place" (its row in VECTORS) and its columns.
+The model must be the one that made the file. In a file of steps, a query is the step that covers all of it, such as the root of
+its tree, or otherwise the mean of its steps; so phrases find phrases. jsonl has an object per query: "query" and "nearest",
+each with "cosine", "place" (its row in VECTORS) and its other columns.
 """
 
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "search",
-        help="find the nearest rows of a file of vectors",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("vectors", metavar="VECTORS", type=Path, help="what `seqlab encode … -o VECTORS.parquet` wrote")
-    parser.add_argument("--model", metavar="MODEL", type=Path, help="run folder, or the model folder in it")
+    summary = "find the nearest rows in a file of vectors"
+    parser = add_command(commands, "search", summary=summary, description=DESCRIPTION)
+    parser.add_argument("vectors", metavar="VECTORS", type=Path, help="Parquet file from `seqlab encode`")
+    parser.add_argument("--model", metavar="MODEL", type=Path, help="run folder, or the model folder inside it")
     parser.add_argument("--text", metavar="TEXT", action="append", default=[], help="a query; may be repeated")
-    parser.add_argument("--queries", metavar="FILE", dest="file", help="a file of queries")
-    parser.add_argument("--row", metavar="N", type=int, action="append", default=[], help="a row of VECTORS as a query")
-    parser.add_argument("-k", metavar="K", type=int, default=10, help="how many rows (default: 10)")
-    parser.add_argument("--format", choices=FORMATS, default="table", help="format of the output")
+    parser.add_argument("--queries", metavar="FILE", dest="file", help="file of queries")
+    parser.add_argument(
+        "--row", metavar="N", type=int, action="append", default=[], help="row of VECTORS as query; may be repeated"
+    )
+    parser.add_argument("-k", metavar="K", type=int, default=10, help="number of rows to find (default: 10)")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
     add_input_options(parser)
     add_allow(parser)
     parser.set_defaults(run=run)
@@ -56,7 +53,10 @@ def run(options: argparse.Namespace) -> int:
     from seqlab.inference.vectors.search import VectorSearch
 
     search = VectorSearch(options.vectors)
-    names, queries = _by_row(options, search) if options.row else _encoded(options, search)
+    if options.row:
+        names, queries = [f"row {row}" for row in options.row], search.vectors_at(options.row)
+    else:
+        names, queries = _encoded(options, search)
     if not names:
         return 0
     for name, found in zip(names, search.nearest(queries, k=options.k), strict=True):
@@ -73,14 +73,10 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigError(f"-k is {options.k}; expected at least 1")
     given = [name for name, value in (("--text", options.text), ("--queries", options.file), ("--row", options.row)) if value]
     if len(given) != 1:
-        told = f"queries are given by {' and '.join(given)}" if given else "no query is given"
-        raise ConfigError(f"{told}; expected one of --text, --queries and --row")
+        found = " and ".join(given) or "nothing"
+        raise ConfigError(f"queries come from {found}; expected exactly one of --text, --queries and --row")
     if not options.row and options.model is None:
-        raise ConfigError(f"{given[0]} needs the model that made {options.vectors}; set --model")
-
-
-def _by_row(options: argparse.Namespace, search: "VectorSearch") -> "tuple[list[str], np.ndarray]":
-    return [f"row {row}" for row in options.row], search.vectors_at(options.row)
+        raise ConfigError(f"{given[0]} needs the model that made {options.vectors}; add --model")
 
 
 def _encoded(options: argparse.Namespace, search: "VectorSearch") -> "tuple[list[str], np.ndarray]":
@@ -99,9 +95,9 @@ def _encoded(options: argparse.Namespace, search: "VectorSearch") -> "tuple[list
         source.check_columns(tagger.encoder_columns)
         with opened(options.file) as stream:
             lines = line_stretches(stream, name=options.file)
-            queries = [record for stretch in source.stretches(lines, name=options.file) for record in stretch.records]
+            queries = [record for chunk in source.stretches(lines, name=options.file) for record in chunk.records]
     if not queries:
-        print(f"{options.file}: no record, so nothing to search for", file=sys.stderr)
+        print(f"{options.file}: no records, so nothing to search for", file=sys.stderr)
     records = map(read_input, queries)
     names = [str(record.get("text") or " ".join(record.get("tokens", []))) for record in records]
     return names, search.encode(tagger, queries) if queries else np.zeros((0, search.width))

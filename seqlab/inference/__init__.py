@@ -1,4 +1,4 @@
-"""Trained models at work: on strings and tokens from Python, on files and streams from the command line."""
+"""Use trained models: on strings and tokens in Python, on files and streams on the command line."""
 
 from seqlab.inference.min_precision import MinPrecision
 from seqlab.inference.records import LabelledSpan, Layer, TaggedRecord

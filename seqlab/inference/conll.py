@@ -1,4 +1,4 @@
-"""CoNLL lines to label and to give back: every line of the input as it was, with labels behind the tokens."""
+"""Read CoNLL lines for labelling, keeping every line so that it can be written back."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -19,13 +19,16 @@ _SEPARATORS = {"tab": "\t", "space": " "}
 @final
 @dataclass
 class ConllFormat(InputFormat):
-    """One token a line, its columns apart by tabs or spaces, a blank line or a document start after each sequence.
+    """One token per line in columns, with a blank line or document start after each sequence.
 
-    `columns` maps record columns to column indices from 0, negative ones from the end. `separator` is auto (tabs if most
-    lines of the first sentences have one, else spaces), tab, space (a run of them), or the separator itself. Lines that
-    start with `comment_prefix` (None: there are none) are passed through. With `has_ids` the first column counts the words, and
-    lines where it is no plain number (8-9, 8.1) are not words: they get `_` for a label. With `has_heads` the column `heads`
-    holds numbers.
+    Args:
+        columns: Column index of each record column, from 0; negative ones count from the end.
+        separator: `auto` (tab if most lines of the first sentences have one, else space), `tab`, `space` (one or more), or the
+            separator itself.
+        comment_prefix: Lines that start with it are passed through; None means that there are no comments.
+        has_ids: The first column numbers the words. Lines whose number is not plain (8-9, 8.1) are no words: they get the label
+            `_`.
+        has_heads: The column `heads` holds numbers.
     """
 
     columns: Mapping[str, int]
@@ -36,27 +39,27 @@ class ConllFormat(InputFormat):
 
     @classmethod
     def conllu(cls, *, needed: Collection[str]) -> "ConllFormat":
-        """Return the format of Universal Dependencies, whose heads count only where they are `needed`."""
+        """Return the format of Universal Dependencies; heads are read only if they are `needed`."""
         has_heads = "heads" in needed
         return cls(columns=CONLLU_COLUMNS, separator="tab", comment_prefix="#", has_ids=True, has_heads=has_heads)
 
     def stretches(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Stretch]:
-        """Return the sentences that each stretch completes, the last one at the end of the stream."""
+        """Yield the sentences that each chunk completes, and the last one at the end of the stream."""
         separator = _SEPARATORS.get(self.separator, self.separator)
         waiting: list[Line] = []
-        for stretch in lines:
+        for chunk in lines:
             if separator == "auto":
-                separator = self._sniffed([*waiting, *stretch])
-            n_complete = self._n_complete(stretch)
+                separator = self._sniffed([*waiting, *chunk])
+            n_complete = self._n_complete(chunk)
             if n_complete:
-                yield self._stretch([*waiting, *stretch[:n_complete]], separator=separator, name=name)
+                yield self._stretch([*waiting, *chunk[:n_complete]], separator=separator, name=name)
                 waiting = []
-            waiting += stretch[n_complete:]
+            waiting += chunk[n_complete:]
         if waiting:
             yield self._stretch(waiting, separator=separator, name=name)
 
     def _n_complete(self, lines: list[Line]) -> int:
-        """Return how many lines there are up to the last one that ends a sentence."""
+        """Return the number of lines up to the last one that ends a sentence."""
         return next((i for i in range(len(lines), 0, -1) if self._ends_sentence(without_mark(lines[i - 1]))), 0)
 
     def _ends_sentence(self, text: str) -> bool:
@@ -67,6 +70,7 @@ class ConllFormat(InputFormat):
 
     def _sniffed(self, lines: list[Line]) -> str:
         texts = (without_mark(line) for line in lines)
+        # Blank lines and comments say nothing about the separator.
         has_tab = ["\t" in text for text in texts if not self._ends_sentence(text) and not self._is_comment(text)]
         return ("\t" if mode(has_tab) else " ") if has_tab else "auto"
 
@@ -95,13 +99,14 @@ class ConllFormat(InputFormat):
         values = []
         for column, index in self.columns.items():
             if not -len(cells) <= index < len(cells):
-                has = f"the line has {len(cells)}: {cells}"
+                has = f"the line has only {len(cells)}: {cells}"
                 raise DataError(f"{where}: {column} is column {index}, but {has}; set --columns")
             values.append(cells[index])
+        # An empty cell is a sign of a wrong separator.
         if "" in values:
             column = list(self.columns)[values.index("")]
-            what = f"{column} (column {self.columns[column]}) is empty"
-            raise DataError(f"{where}: {what}; expected a value in each column read")
+            empty = f"{column} (column {self.columns[column]}) is empty"
+            raise DataError(f"{where}: {empty}; expected a value in each column that is read")
         if self.has_heads:
             head = values[list(self.columns).index("heads")]
             if not (head == "_" or head.isdecimal()):
@@ -118,9 +123,9 @@ class ConllFormat(InputFormat):
 
 
 def conll_format(reader: Mapping[str, Any], *, columns: Mapping[str, int] | None, needed: Collection[str]) -> ConllFormat:
-    """Return the layout that `reader`, a reader's config, reads; where it reads no CoNLL, tokens in column 0.
+    """Return the layout that a reader's config describes; for readers of other formats, tokens in column 0.
 
-    `columns` replaces its columns; of these, the tokens and those that are `needed` count.
+    `columns` overrides the columns of the reader. Only the tokens and the `needed` columns are read.
     """
     known = reader if "separator" in reader and "columns" in reader else {}
     chosen = columns or known.get("columns") or {"tokens": 0}
@@ -134,7 +139,7 @@ def conll_format(reader: Mapping[str, Any], *, columns: Mapping[str, int] | None
 
 
 def parse_columns(text: str) -> dict[str, int]:
-    """Return the columns that `tokens=0,upos=3` names.
+    """Parse columns such as `tokens=0,upos=3`.
 
     Raises: ConfigError for anything else.
     """

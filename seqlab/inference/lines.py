@@ -1,4 +1,4 @@
-"""Lines of a stream of bytes, a stretch at a time: a file may be huge, and a pipe endless."""
+"""Split a byte stream into lines, in chunks: files may be huge, and pipes endless."""
 
 from collections.abc import Iterator
 from io import BufferedIOBase
@@ -7,11 +7,11 @@ from typing import NamedTuple
 from seqlab.errors import DataError
 
 STRETCH_BYTES = 1 << 18
-"""Read at most this much at once: some 50,000 tokens, enough for full batches of similar lengths."""
+"""Maximum size of a read: about 50,000 tokens, enough to fill batches of similar lengths."""
 
 
 class Line(NamedTuple):
-    r"""A line, cut at ``\n`` or ``\r\n`` only; `end` is that, or empty at the end of a stream that lacks it."""
+    r"""A line, ended by ``\n`` or ``\r\n`` only; `end` is empty if the stream ends without one."""
 
     number: int
     """Counted from 1."""
@@ -20,11 +20,11 @@ class Line(NamedTuple):
 
 
 def line_stretches(stream: BufferedIOBase, *, name: str) -> Iterator[list[Line]]:
-    r"""Return the lines in stretches, each as long as what the stream has ready; no line is ever split.
+    r"""Yield the lines in chunks of whatever the stream has ready, without splitting a line.
 
-    A byte order mark stays at the start of the first line. `name` stands for the stream in messages.
+    A byte order mark stays at the start of the first line. `name` names the stream in messages.
 
-    Raises: DataError as ``name:line`` where bytes are not UTF-8.
+    Raises: DataError starting with `name:line` for bytes that are not UTF-8.
     """
     number = 1
     for data in _whole_lines(stream):
@@ -34,12 +34,13 @@ def line_stretches(stream: BufferedIOBase, *, name: str) -> Iterator[list[Line]]
 
 
 def without_mark(line: Line) -> str:
-    """Return the text of `line` without the byte order mark that a file may begin with."""
+    """Return the text of `line` without a byte order mark at the start of the stream."""
     return line.text.removeprefix("\ufeff") if line.number == 1 else line.text
 
 
 def _whole_lines(stream: BufferedIOBase) -> Iterator[bytes]:
     unfinished: list[bytes] = []
+    # read1 returns what is ready, so that a slow pipe is labelled line by line.
     while data := stream.read1(STRETCH_BYTES):
         lines, newline, rest = data.rpartition(b"\n")
         if newline:

@@ -1,7 +1,7 @@
-"""Spans of a wanted precision alone: of each type those that are sure enough, by what the validation records said.
+"""Keep only spans confident enough for a wanted precision.
 
-A type has the lowest threshold on the confidence of its spans that reached the precision on the validation records. Where none
-did, or no span of the type was found there, nothing vouches for it, and none of its spans is kept.
+The threshold of a type is the lowest span confidence that reached the precision on the validation records. If none did, or the
+validation records have no prediction of the type, there is no evidence for it, and none of its spans are kept.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,19 +17,23 @@ from seqlab.types import Prediction
 
 @final
 class MinPrecision:
-    """Keeps the spans of a model that are of a precision of `value` at least; what labels whole records it leaves alone.
+    """Keeps spans whose type and confidence promise a precision of at least `value`; labels of whole records stay.
 
-    `curves` has the precision at each confidence of what the validation records had, and `thresholds` the lowest confidence
-    that is kept of every type that the model may say, both by head and type; a threshold of None keeps nothing.
+    `curves` holds the precision at each confidence on the validation records, and `thresholds` the lowest confidence that is
+    kept, both by head and type. A threshold of None keeps nothing.
+
+    Args:
+        bundle: The trained model.
+        value: The wanted precision, above 0 and at most 1.
 
     Raises:
-        ConfigError: `value` is no precision, or no head finds spans.
-        BundleError: the bundle does not say how precise its spans are.
+        ConfigError: `value` is out of range, or no head finds spans.
+        BundleError: The bundle does not record the precision of its spans.
     """
 
     def __init__(self, bundle: Bundle, value: float) -> None:
         if not 0 < value <= 1:
-            raise ConfigError(f"min_precision is {value}; expected a share of spans above 0 and at most 1, such as 0.9")
+            raise ConfigError(f"min_precision is {value}; expected a precision above 0 and at most 1, such as 0.9")
         self.value = value
         self.views = {name: view for name, head in bundle.labeler.heads.items() if (view := head.spans) is not None}
         self.curves = _curves(bundle, self.views)
@@ -40,19 +44,19 @@ class MinPrecision:
         }
 
     def keep(self, predictions: Mapping[str, list[Prediction]]) -> dict[str, list[Prediction]]:
-        """Return the predictions of each head with the spans that are sure enough."""
+        """Return the predictions of each head with only the spans that are confident enough."""
         return {
             name: [self._kept(name, one) for one in rows] if name in self.thresholds else rows
             for name, rows in predictions.items()
         }
 
     def score(self, name: str, predictions: Sequence[Prediction], *, columns: Columns) -> dict[str, Any]:
-        """Return precision, recall and F1 of the spans of the head `name` that are kept, over all types and of each.
+        """Return precision, recall and F1 of the spans of the head `name` that are kept, overall and by type.
 
-        Records that are annotated in part are left out.
+        Partially annotated records are skipped.
 
-        `per_type` has each type's `threshold` (None: nothing is kept), `support` (gold spans), and what the threshold rests on:
-        its precision and recall on the validation records, and how many spans it keeps there.
+        `per_type` has the `threshold` of each type (None: nothing is kept), its `support` (gold spans), and the evidence for
+        the threshold: its precision, recall and number of kept spans on the validation records.
         """
         view = self.views[name]
         pairs = zip(view.gold(columns), map(view.found, predictions), strict=True)
@@ -66,7 +70,7 @@ class MinPrecision:
         ]
         per_type = {}
         for label in sorted(self.curves[name].keys() | n_gold.keys()):
-            rights = [right for said, right in judged if said == label]
+            rights = [right for predicted, right in judged if predicted == label]
             scores = precision_recall_f1(n_correct=sum(rights), n_predicted=len(rights), n_gold=n_gold.get(label, 0))
             per_type[label] = self._on_validation(name, label) | scores | {"support": n_gold.get(label, 0)}
         n_correct = sum(right for _, right in judged)
@@ -74,7 +78,7 @@ class MinPrecision:
         return {"asked": self.value, **total, "per_type": per_type}
 
     def unreachable(self) -> Iterator[str]:
-        """Return the types of which nothing is kept; behind the name of their head where there are several."""
+        """Yield the types of which nothing is kept, with the name of the head if there are several."""
         for name, thresholds in self.thresholds.items():
             prefix = f"{name} " if len(self.thresholds) > 1 else ""
             yield from (f"{prefix}{label}" for label, threshold in thresholds.items() if threshold is None)
@@ -95,7 +99,8 @@ class MinPrecision:
 
     def _is_kept(self, name: str, spans: FoundSpans) -> list[bool]:
         thresholds = (self.thresholds[name].get(span.label) for span, _ in spans)
-        return [least is not None and sure >= least for least, (_, sure) in zip(thresholds, spans, strict=True)]
+        limits = zip(thresholds, spans, strict=True)
+        return [threshold is not None and confidence >= threshold for threshold, (_, confidence) in limits]
 
 
 def _threshold(point: CurvePoint | None) -> float | None:
@@ -105,12 +110,13 @@ def _threshold(point: CurvePoint | None) -> float | None:
 def _curves(bundle: Bundle, views: Collection[str]) -> dict[str, dict[str, PrecisionCurve]]:
     if not views:
         heads = ", ".join(bundle.labeler.heads)
-        raise ConfigError(f"a precision is asked of spans, but the model finds none: its heads ({heads}) label something else")
+        raise ConfigError(f"min_precision needs a head that finds spans; the heads of this model ({heads}) do not")
     content = bundle.facts.get("precision")
     if not content:
         raise BundleError(
-            "the model does not say how precise its spans are: it was trained without validation records, with calibrate=false,"
-            " or by an earlier seqlab; score its checkpoint anew: seqlab train … train=false ckpt_path=…/checkpoints/best.ckpt"
+            "the model does not record the precision of its spans: it was trained without validation records, with"
+            " calibrate=false, or by an older seqlab; score its checkpoint again: seqlab train … train=false"
+            " ckpt_path=…/checkpoints/best.ckpt"
         )
     try:
         content = dict(content)

@@ -1,4 +1,4 @@
-"""Labelled records on a stream: as JSON objects or as CoNLL lines."""
+"""Write labelled records to a stream, as JSON objects or CoNLL lines."""
 
 import json
 from abc import ABC, abstractmethod
@@ -11,42 +11,42 @@ from seqlab.inference.records import LabelledSpan, Layer, TaggedRecord
 from seqlab.types import Prediction
 
 N_DECIMALS = 6
-"""Of confidences: those of single precision."""
+"""Digits of probabilities; single precision has no more."""
 NO_LABEL = "_"
 
 
 @runtime_checkable
 class Sink(Protocol):
-    """Where text goes: a file, standard output, a `StringIO`."""
+    """A destination for text: a file, standard output, a `StringIO`."""
 
     def write(self, text: str, /) -> object:
-        """Take `text`."""
+        """Write `text`."""
         ...
 
 
 class OutputFormat(ABC):
-    """Writes what a tagger says of the records of an input."""
+    """Writes labelled records."""
 
     @abstractmethod
-    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
-        """Write the records of one stretch, labelled as in `tagged`."""
+    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+        """Write the records of one chunk with their labels."""
 
 
 @final
 class JsonlOutput(OutputFormat):
-    """One object a record: the keys of the input, tokens (with offsets if there is text) and `predictions` by head."""
+    """One object per record: the keys of the input, tokens (with offsets if there is text) and `predictions` by head."""
 
     def __init__(self, stream: Sink) -> None:
         self.stream = stream
 
-    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
-        """Write an object a line."""
-        pairs = zip(stretch.records, tagged, strict=True)
+    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+        """Write a line for each record."""
+        pairs = zip(chunk.records, tagged, strict=True)
         self.stream.write("".join(f"{_dumped(json_record(source, record))}\n" for source, record in pairs))
 
 
 def json_record(source: Record, record: TaggedRecord) -> dict[str, Any]:
-    """Return the object of `record`, which came with the keys of `source`."""
+    """Return the JSON object for a labelled record; `source` is its input."""
     content = {key: value for key, value in source.items() if key not in ("tokens", "offsets", "predictions")}
     if "tokens" in source or record.text is not None:
         content["tokens"] = record.tokens
@@ -84,43 +84,45 @@ def _dumped(content: Mapping[str, Any]) -> str:
     dumped = json.dumps(content, ensure_ascii=False)
     try:
         dumped.encode()
-    except UnicodeEncodeError:  # half a surrogate pair in a key that is passed through
+    except UnicodeEncodeError:  # a lone surrogate in a key that is passed through: escape it
         return json.dumps(content)
     return dumped
 
 
 @final
 class ConllOutput(OutputFormat):
-    """The lines of a CoNLL input with a last column for each token head; of other records a line a token.
+    """The lines of a CoNLL input with a last column for each token head; for other inputs, a line per token.
 
-    Raises: ConfigError where no head gives a label to each token.
+    Raises: ConfigError if no head labels tokens.
     """
 
     def __init__(self, stream: Sink, *, layers: Mapping[str, Layer]) -> None:
         self.stream = stream
         self.heads = [name for name, layer in layers.items() if layer.is_per_step]
         if not self.heads:
+            names = ", ".join(layers)
             raise ConfigError(
-                f"--format conll has a label for each token, but {', '.join(layers)} labels records or segments; use jsonl"
+                f"--format conll needs a head that labels tokens, but {names} labels records or segments; use jsonl"
             )
 
-    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
-        """Write each line of the input, or a line a token."""
-        lines = self._given_lines(stretch, tagged) if stretch.lines else self._token_lines(tagged)
+    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+        """Write each line of the input, or a line for each token."""
+        lines = self._given_lines(chunk, tagged) if chunk.lines else self._token_lines(tagged)
         self.stream.write("".join(lines))
 
-    def _given_lines(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
+    def _given_lines(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
         rows = (row for record in tagged for row in self._rows(record))
+        # Lines that stand for several words or none, such as ranges in CoNLL-U.
         others = [NO_LABEL] * len(self.heads)
-        for line in stretch.lines:
+        for line in chunk.lines:
             labels = next(rows) if line.is_token else others if line.has_columns else []
-            yield stretch.separator.join([line.text, *labels]) + line.end
+            yield chunk.separator.join([line.text, *labels]) + line.end
 
     def _token_lines(self, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
         for record in tagged:
             for token, row in zip(record.tokens, self._rows(record), strict=True):
                 if not token or "\t" in token or "\n" in token:
-                    raise DataError(f"token {token!r:.80} cannot stand in a CoNLL column; use --format jsonl")
+                    raise DataError(f"token {token!r:.80} does not fit in a CoNLL column; use --format jsonl")
                 yield "\t".join([token, *row]) + "\n"
             yield "\n"
 

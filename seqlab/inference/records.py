@@ -1,4 +1,4 @@
-"""What a tagger hands back: records with the labels, confidences and spans that the heads gave them."""
+"""Labelled records, as a tagger returns them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from seqlab.types import Prediction
 @final
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """How the labels of a head lie over a record."""
+    """How the labels of a head relate to a record."""
 
     is_per_step: bool
-    """True: one label a step; False: labels of the whole record, or of its segments."""
+    """True: one label per step; False: labels of the whole record or of its segments."""
     scheme: str | None
-    """Span scheme of the labels, None where they spell no spans."""
+    """Span scheme of the tags; None if they do not encode spans."""
     labels: Sequence[str]
-    """What the head can say: of spans their labels, else the tags or labels themselves."""
+    """Labels that the head can predict: for spans their types, otherwise the tags or labels themselves."""
     is_of_nodes: bool = False
-    """True: one label a node of the trees that the encoder builds."""
+    """True: one label per node of the trees that the encoder builds."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class LabelledSpan:
-    """Steps `start` to `end` (exclusive) carry `label`.
+    """A labelled span from step `start` to `end` (exclusive).
 
-    `confidence` is the probability of the span where the head knows it (CRF, HMM), else that of the least certain of its tags.
+    `confidence` is the probability of the span if the head knows it (CRF, HMM), otherwise that of its least confident tag.
 
-    `text_start` and `text_end` (exclusive) count characters of the record's text, None where the record came as tokens;
-    `text` is then the tokens with a space between them.
+    `text_start` and `text_end` (exclusive) count characters of the record's text. For records given as tokens they are None,
+    and `text` joins the tokens with spaces.
     """
 
     start: int
@@ -47,10 +47,10 @@ class LabelledSpan:
 @final
 @dataclass(frozen=True)
 class TaggedRecord:
-    """A record with what each head says of it."""
+    """A record with the predictions of each head."""
 
     tokens: list[str]
-    """Empty where the record has none, as records of frames."""
+    """Empty for records without tokens, such as frames."""
     predictions: Mapping[str, Prediction]
     """By head."""
     layers: Mapping[str, Layer]
@@ -61,7 +61,7 @@ class TaggedRecord:
 
     @cached_property
     def spans(self) -> dict[str, list[LabelledSpan]]:
-        """The spans of every head that tags with a span scheme, or whose labels belong to stretches of steps."""
+        """The spans of each head whose tags encode spans, or whose labels have bounds."""
         found: dict[str, list[LabelledSpan]] = {}
         for name, layer in self.layers.items():
             prediction = self.predictions[name]
@@ -69,15 +69,15 @@ class TaggedRecord:
                 found[name] = self._spans(prediction, scheme=layer.scheme)
             elif prediction.bounds is not None:
                 labelled = zip(prediction.bounds, prediction.labels, prediction.confidences, strict=True)
-                found[name] = [self._span(start, end, label, confidence=sure) for (start, end), label, sure in labelled]
+                found[name] = [self._span(*bounds, label, confidence=p) for bounds, label, p in labelled]
         return found
 
     def _spans(self, prediction: Prediction, *, scheme: str) -> list[LabelledSpan]:
         if all(label == "O" for label in prediction.labels):
             return []
         found = get_scheme(scheme).spans(prediction.labels)
-        sure = zip(found, prediction.sureness(found), strict=True)
-        return [self._span(start, end, label, confidence=p) for (start, end, label), p in sure]
+        confident = zip(found, prediction.sureness(found), strict=True)
+        return [self._span(start, end, label, confidence=p) for (start, end, label), p in confident]
 
     def _span(self, start: int, end: int, label: str, *, confidence: float) -> LabelledSpan:
         if self.text is None or self.offsets is None:

@@ -1,4 +1,4 @@
-"""Labelled records for the eye: spans on colour, tags beside their words, labels of records with their confidence."""
+"""Show labelled records on a terminal: spans on colour, tags next to words, record labels with their confidence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -13,29 +13,30 @@ from seqlab.inference.records import Layer, TaggedRecord
 from seqlab.types import Prediction
 
 COLOURS = ("#1f5fa8", "#2e7d32", "#b3261e", "#7b3fa0", "#a05a00", "#00696b", "#a81f6c", "#55606e", "#4f6b00", "#5a4fcf")
-"""Backgrounds dark enough for white text, for the labels in order; beyond the last they begin anew."""
+"""Backgrounds dark enough for white text, assigned to labels in order and reused when they run out."""
 N_LEGEND = 20
 _CONTROLS = {0x7F: 0x2421, **{i: 0x2400 + i for i in range(0x20)}, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
-"""Characters that would steer the terminal -> a picture of them."""
+"""Maps control characters, which could affect the terminal, to symbols."""
 
 
 @final
 class TerminalOutput(OutputFormat):
-    """Records one below the other, each head's labels on a line of its own; without colour, spans stand in brackets."""
+    """Prints records with a line for each head; without colour, spans are in brackets."""
 
     def __init__(self, console: Console, *, layers: Mapping[str, Layer]) -> None:
         self.console = console
         self.layers = layers
         self.uses_colour = console.color_system is not None and not console.no_color
         self._colours: dict[str, str] = {}
+        # Labels of spans choose their colours first, since they are in the legend.
         for layer in sorted(layers.values(), key=lambda layer: not layer.scheme):
             for label in layer.labels:
                 self._colour(label)
         self._in_legend = [label for layer in layers.values() if layer.scheme for label in layer.labels]
         self._needs_legend = self.uses_colour and 0 < len(self._in_legend) <= N_LEGEND
 
-    def write(self, stretch: Stretch, tagged: Sequence[TaggedRecord]) -> None:
-        """Print each record, the legend before the first."""
+    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+        """Print each record, with the legend before the first."""
         if self._needs_legend and tagged:
             self.console.print(self.legend(), soft_wrap=True)
             self._needs_legend = False
@@ -43,7 +44,7 @@ class TerminalOutput(OutputFormat):
             self.show(record)
 
     def show(self, record: TaggedRecord) -> None:
-        """Print `record`."""
+        """Print one record."""
         for line in self.lines(record):
             self.console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
@@ -52,7 +53,7 @@ class TerminalOutput(OutputFormat):
         return Text(" ").join(self._chip(f" {_shown(label)} ", label) for label in self._in_legend)
 
     def lines(self, record: TaggedRecord) -> Iterator[Text]:
-        """Return a line for each head, named where there are several."""
+        """Yield a line for each head, with its name if there are several."""
         for name, prediction in record.predictions.items():
             layer = self.layers[name]
             if name in record.spans and record.tokens:
@@ -67,7 +68,7 @@ class TerminalOutput(OutputFormat):
         text, offsets = _laid_out(record)
         places = [(offsets[s.start][0], offsets[s.end - 1][1], s.label) for s in record.spans[name]]
         line = Text()
-        if any(before > start for (_, before, _), (start, _, _) in pairwise(places)):  # one over another, or in no order
+        if any(before > start for (_, before, _), (start, _, _) in pairwise(places)):  # nested or unordered spans
             return Text(" ").join(self._span(text[start:end], label) for start, end, label in places)
         for (_, before, _), (start, end, label) in pairwise([(0, 0, ""), *places]):
             line.append(_shown(text[before:start]))
@@ -104,7 +105,7 @@ class TerminalOutput(OutputFormat):
 
 
 def _laid_out(record: TaggedRecord) -> tuple[str, Sequence[Sequence[int]]]:
-    """Return the record's text and its tokens' offsets in it; its tokens with a space between where it has no text."""
+    """Return the record's text and token offsets; records without text get their tokens joined by spaces."""
     if record.text is not None and record.offsets is not None:
         return record.text, record.offsets
     starts = [0]

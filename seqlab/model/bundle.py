@@ -1,8 +1,8 @@
-"""What a run leaves for use: one folder of safetensors and JSON. No code, no pickle; loading runs nothing the files name.
+"""Save and load trained models as bundles: folders of safetensors and JSON, without code or pickles.
 
-bundle.json          format, seqlab version, model config, what the fields learned, facts about the training
+bundle.json          format, seqlab version, model config, state of the fields, facts about the training
 weights.safetensors  parameters
-arrays.safetensors   the fields' arrays (pretrained vectors), where there are any
+arrays.safetensors   arrays of the fields, such as pretrained vectors, if any
 README.md            model card
 """
 
@@ -40,22 +40,23 @@ log = logging.getLogger(__name__)
 _DAMAGE = (
     SeqlabError, KeyError, OSError, SafetensorError, RuntimeError, TypeError, ValueError, AttributeError, ArithmeticError,
 )  # fmt: skip
-"""What building a model from a damaged or doctored file may raise."""
+"""Exceptions that a damaged or manipulated file may cause while a model is built."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded model: the labeler, its fitted fields, and the facts that its training left."""
+    """A loaded model: the labeler, its fitted fields, and facts about its training."""
 
     labeler: Labeler
     fields: Fields
     facts: Mapping[str, Any]
     encoder_keys: frozenset[str]
-    """Keys of the fields that embedding and encoder read; the others are the heads'."""
+    """Keys of the fields that the embedding and the encoder read; all others belong to heads."""
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the weights and of what the fields learned: vectors can be compared where it is the same."""
+        """A hash of the weights and the fields' state; vectors are comparable if it is equal."""
+        # Sorted keys and names, so that equal models have equal hashes.
         digest = sha256(json.dumps(self.fields.state(), sort_keys=True).encode())
         tensors = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in self.labeler.state_dict().items()}
         for name, array in sorted({**tensors, **self.fields.arrays()}.items()):
@@ -73,7 +74,7 @@ def save_bundle(
     facts: Mapping[str, Any],
     card: str,
 ) -> None:
-    """Write the bundle into `folder`; of `config`, the parts that make the model are kept. `facts` are any JSON values."""
+    """Write a bundle to `folder`, with the model's part of `config`; `facts` are any JSON values."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "format": FORMAT,
@@ -90,18 +91,20 @@ def save_bundle(
         save_arrays(arrays, folder / ARRAYS_FILE)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     for path in folder.iterdir():
-        path.chmod(0o644)  # safetensors makes files that only their owner may read
+        path.chmod(0o644)  # safetensors makes files readable by their owner only
 
 
 def load_bundle(folder: Path, *, allow: Sequence[str] = ()) -> Bundle:
-    """Return the model of a bundle's `folder`, ready to predict.
+    """Load a model from the folder of its bundle, ready to predict.
 
-    `allow` names classes, as in `my_file.MyEncoder`, that the caller trusts though no installed plugin brings them: they are
-    imported, from the working folder if they lie there, and the model may be made of them.
+    Args:
+        folder: Folder of the bundle.
+        allow: Trusted classes that no installed plugin provides, such as `my_file.MyEncoder`. They may be imported from the
+            working directory, and the model may use them. By default none.
 
     Raises:
-        BundleError: files are missing, damaged, of a newer format, or name parts that are not installed.
-        ConfigError: a class in `allow` is not there, or no part of a model.
+        BundleError: Files are missing or damaged, have a newer format, or name parts that are not installed.
+        ConfigError: A class in `allow` does not exist, or is not part of a model.
     """
     content = _read_content(folder / BUNDLE_FILE)
     targets = known_targets(MODEL_GROUPS) | allowed(allow)
@@ -115,20 +118,19 @@ def load_bundle(folder: Path, *, allow: Sequence[str] = ()) -> Bundle:
     except _DAMAGE as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         hint = _how_to_allow(content, targets)
-        raise BundleError(
-            f"{folder}: made by seqlab {content.get('seqlab_version')}, cannot be loaded: {reason}{hint}"
-        ) from error
+        made = f"{folder}: made by seqlab {content.get('seqlab_version')}"
+        raise BundleError(f"{made}, cannot be loaded: {reason}{hint}") from error
     labeler.eval()
     return Bundle(labeler=labeler, fields=fields, facts=content.get("facts", {}), encoder_keys=encoder_keys)
 
 
 def _how_to_allow(content: Mapping[str, Any], targets: frozenset[str]) -> str:
-    """Return how to allow the classes of the bundle that lie in files of the working folder; nothing where none does."""
+    """Return how to allow the bundle's classes that are defined in the working directory; empty if there are none."""
     own = [target for target in targets_in(content.get("config")) if target not in targets and own_file(target) is not None]
     if not own:
         return ""
     flags = " ".join(f"--allow {target}" for target in own)
-    return f"; {own_file(own[0])} may be it: if you trust that file, allow it by {flags}, or seqlab.load(…, allow={own})"
+    return f"; {own_file(own[0])} may define it; if you trust that file, pass {flags}, or seqlab.load(…, allow={own})"
 
 
 def _read_content(path: Path) -> dict[str, Any]:

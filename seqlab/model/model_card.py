@@ -1,4 +1,4 @@
-"""The model card: what a bundle's folder says of itself to a reader."""
+"""The model card: a description of a bundle for people."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,21 +10,18 @@ from seqlab.model.labeler import Labeler
 
 
 def model_card(labeler: Labeler, *, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    """Return the card as Markdown: what the model does, how it scored, what it was trained on, how to load it."""
+    """Return the card as Markdown: the model's heads, scores, training data and usage."""
     n_parameters = sum(p.numel() for p in labeler.parameters())
     heads = [f"- `{n}`: {type(head).__name__} on column `{head.target.column}`" for n, head in labeler.heads.items()]
-    rows = [
-        f"| {split} | {name} | {value:.4f} |"
-        for split, scores in metrics.items()
-        for name, value in flat_scores(scores).items()
-    ]
+    flat = {split: flat_scores(scores) for split, scores in metrics.items()}
+    rows = [f"| {split} | {name} | {value:.4f} |" for split, found in flat.items() for name, value in found.items()]
     return "\n".join(
         [
             f"# {config['task_name']}: a sequence labeller",
             "",
             f"Made with seqlab {__version__}; {n_parameters:,} parameters; seed {config['seed']}.",
             "",
-            "## What it says",
+            "## Predictions",
             *heads,
             "",
             "## Scores",

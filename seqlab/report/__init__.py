@@ -1,4 +1,4 @@
-"""Reading models and results: what a model is made of, and what it does inside."""
+"""Reports on runs and sweeps, and a closer look at what a model computes."""
 
 from seqlab.report.model.inspection import Inspection, inspect, mean_gates, write_inspection
 from seqlab.report.model.parameters import ParameterRow, parameter_rows

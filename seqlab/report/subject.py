@@ -1,4 +1,4 @@
-"""What a report is about: a run, a folder of runs, or a study."""
+"""Choose the report for a path: one run, a folder of runs, or a study."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,15 +13,15 @@ from seqlab.runs.run import CONFIG, FinishedRun
 
 
 def report_of(path: Path, *, n_examples: int, allow: Sequence[str] = ()) -> Document:
-    """Return the report on what is at `path`.
+    """Report on the run, the folder of runs or the exported study at `path`.
 
-    Raises: DataError where there is neither a run, nor runs below, nor an exported study.
+    Raises: DataError if `path` is none of them.
     """
     if path.is_file():
         return study_report(read_study(path))
     if (path / CONFIG).is_file() and not FinishedRepeat.is_at(path):
         return run_report(FinishedRun(path), n_examples=n_examples, allow=allow)
     if not path.is_dir():
-        raise DataError(f"{path} is not there; expected a run, a folder of runs, or a study from `seqlab sweep export`")
+        raise DataError(f"{path} does not exist; expected a run, a folder of runs, or a study from `seqlab sweep export`")
     repeats = [repeats_section(FinishedRepeat(path))] if FinishedRepeat.is_at(path) else []
     return study_report(read_folder(path), first=repeats)

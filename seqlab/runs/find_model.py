@@ -11,9 +11,9 @@ log = logging.getLogger(__name__)
 
 
 def find_bundle(path: Path) -> Path:
-    """Return the bundle's folder for a path to it or to the run that made it; of a repeated run, that of its best repetition.
+    """Return the bundle folder for a path to it, or to its run; for a repeated run, that of its best repetition.
 
-    Raises: BundleError when neither holds one.
+    Raises: BundleError if there is none.
     """
     path = _best_repetition(path)
     for folder in (path, path / "model"):
@@ -23,7 +23,7 @@ def find_bundle(path: Path) -> Path:
 
 
 def _best_repetition(path: Path) -> Path:
-    """Return the folder of the repetition that a repeated run names as its best by validation; `path` where it is none."""
+    """Return the folder of a repeated run's best repetition; for other paths, `path` itself."""
     if not FinishedRepeat.is_at(path):
         return path
     try:
@@ -31,6 +31,8 @@ def _best_repetition(path: Path) -> Path:
     except DataError as error:
         raise BundleError(f"{error}; name one of the run folders in {path}") from error
     if best is None:
-        raise BundleError(f"{path}: a repeated run of which no repetition has ended; start it again in its folder")
-    log.warning("%s is a repeated run: taking the model of %s, the best by validation", path, best)
+        raise BundleError(
+            f"{path} is a repeated run, but none of its repetitions has finished; run it again in the same folder"
+        )
+    log.warning("%s is a repeated run: using the model of %s, the best by validation", path, best)
     return path / best

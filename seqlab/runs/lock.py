@@ -1,7 +1,7 @@
-"""What fixes a run beside its config and its environment, so that it can be run again: the data that it read, by content.
+"""The lock of a run: hashes of the data that it read, so that the run can be reproduced.
 
-`lock.json` lies beside `config.yaml` (the resolved config with the seed) and `environment.json` (versions, threads, machine,
-command), and repeats neither.
+`lock.json` complements `config.yaml` (the resolved config with the seed) and `environment.json` (versions, threads, machine,
+command).
 """
 
 import hashlib
@@ -25,20 +25,20 @@ _CHUNK = 1 << 20
 @final
 @dataclass(frozen=True)
 class Source:
-    """A file that a run read, or a split of records that come from no file."""
+    """A file that a run read, or a split of records that do not come from files."""
 
     name: str
-    """Path as the run had it; of records, where their config stands, and their split."""
+    """Path as the config gives it; for records, their data set and split."""
     sha256: str
     size: int
-    """Bytes of a file; number of records."""
+    """Bytes of a file, or number of records."""
     is_file: bool
 
 
 @final
 @dataclass(frozen=True)
 class Lock:
-    """What a run read, where it ran, and the classes that its user allowed."""
+    """What a run read, where it was started, and the classes that its user allowed."""
 
     working_dir: str
     sources: Sequence[Source]
@@ -48,7 +48,7 @@ class Lock:
     def of(
         cls, settings: Mapping[str, Any], sets: Mapping[str, Mapping[str, datasets.Dataset]], *, allow: Sequence[str]
     ) -> "Lock":
-        """Return the lock of a run: `settings` is its resolved config, `sets` the records by data set and split."""
+        """Return the lock of a run, from its resolved config and its records by data set and split."""
         files = [_file(path) for path in dict.fromkeys(_files(settings))]
         configs = set_configs(settings["data"])
         records = [
@@ -66,9 +66,9 @@ class Lock:
 
     @classmethod
     def read(cls, folder: Path) -> "Lock":
-        """Return the lock of a run folder.
+        """Read the lock of a run folder.
 
-        Raises: DataError where there is none, or it is damaged or of another format.
+        Raises: DataError if it is missing, damaged, or has a different format.
         """
         path = folder / LOCK
         try:
@@ -77,12 +77,14 @@ class Lock:
                 raise DataError(f"{path}: format is {content['format']!r}; this seqlab reads format {FORMAT}; update seqlab")
             return cls(content["working_dir"], [Source(**one) for one in content["sources"]], content["allow"])
         except OSError as error:
-            raise DataError(f"{path} is not there; expected the folder of a run, of this seqlab or a newer one") from error
+            raise DataError(
+                f"{path} does not exist; expected the folder of a run, made by this seqlab or a newer one"
+            ) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: no lock of a run ({' '.join(str(error).split()):.100})") from error
+            raise DataError(f"{path}: not the lock of a run ({' '.join(str(error).split()):.100})") from error
 
     def changed_files(self) -> dict[str, str]:
-        """Return the files that are not what the run read, and what has become of them."""
+        """Return the files that have changed since the run, with the change."""
         found = {}
         for source in (source for source in self.sources if source.is_file):
             path = Path(self.working_dir, source.name)
@@ -94,18 +96,20 @@ class Lock:
 
 
 def _files(settings: Mapping[str, Any]) -> Iterator[Path]:
-    """Yield the files that a run reads: those of its splits, and what its data, embedding and checkpoint name."""
+    """Yield the files that a run reads: those of its splits, and those named in its data, embedding and checkpoint."""
+    # In a cross-validation, the fold takes the place of the test split.
     unread = "test" if settings["fold"] else None
     for config in set_configs(settings["data"]).values():
         yield from _paths(config, without=unread)
     for place in ("data", "embedding", "vectors", "ckpt_path"):
         for text in _strings(settings[place]):
+            # Long or multi-line texts are not paths, and asking the file system about them may fail.
             if "\n" not in text and len(text) < 1024 and Path(text).expanduser().is_file():
                 yield Path(text).expanduser()
 
 
 def _paths(config: Mapping[str, Any], *, without: str | None = None) -> Iterator[Path]:
-    """Yield the files of the splits of a data set; of a split that is a folder, all in it."""
+    """Yield the files of a data set's splits; for a split that is a folder, all files in it."""
     folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
     named = [folder / name for split, name in config["splits"].items() if name and split != without]
     file = config["reader"].get("file")

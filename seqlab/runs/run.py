@@ -1,4 +1,4 @@
-"""The folder of a run, read again: its config, scores by epoch and in the end, and its answers beside the right ones."""
+"""Read the folder of a finished run: its config, its metrics, and its predictions next to gold."""
 
 import csv
 import json
@@ -11,30 +11,32 @@ from typing import Any, final
 import yaml
 
 from seqlab.errors import DataError
+from seqlab.runs.json_files import read_object
 from seqlab.types import Prediction
 
 METRICS = "metrics.json"
-"""The last file that a run writes."""
+"""The file that a run writes last."""
 CONFIG = "config.yaml"
+_FOLDER = "the folder of a finished run, such as runs/<date>_<time>"
 
 
 @final
 @dataclass(frozen=True)
 class AnsweredRecord:
-    """A record of a scored split: what is right and what the model said, by head."""
+    """A record of a scored split, with gold and predictions by head."""
 
     id: str | int
     tokens: list[str] | None
-    """None where the records have none, as recordings have not."""
+    """None for records without tokens, such as recordings."""
     gold: Mapping[str, Any]
-    """As `Head.gold` returns it, tuples as lists; a head that the records have no target for is not there."""
+    """As `Head.gold` returns it, with tuples as lists; without heads for which the records have no target."""
     predictions: Mapping[str, Prediction]
 
 
 @final
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run folder that training has left.
+    """The folder of a finished run.
 
     Raises: DataError, from every member, naming the file that is missing or damaged.
     """
@@ -53,23 +55,23 @@ class FinishedRun:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except yaml.YAMLError as error:
-            raise DataError(f"{path}: no YAML ({' '.join(str(error).split()):.100})") from error
+            raise DataError(f"{path}: not YAML ({' '.join(str(error).split()):.100})") from error
         if not isinstance(content, dict):
-            raise DataError(f"{path}: {type(content).__name__}; expected the config of a run")
+            raise DataError(f"{path} holds a {type(content).__name__}; expected the config of a run")
         return content
 
     @cached_property
     def environment(self) -> dict[str, Any]:
         """Versions, threads and git state."""
-        return self._json("environment.json")
+        return read_object(self.path / "environment.json", expected=_FOLDER)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Nested scores by split, and under `training` the monitored metric, its best value, and epochs."""
-        return self._json(METRICS)
+        """Nested scores by split, and under `training` the monitored metric, its best value, and the number of epochs."""
+        return read_object(self.path / METRICS, expected=_FOLDER)
 
     def history(self) -> dict[str, list[tuple[int, float]]]:
-        """Return what was logged, by name: the epoch, counted from 0, and the value; nothing where no CSV was kept."""
+        """Return the logged values by name, as (epoch from 0, value); empty without a CSV logger."""
         found: dict[str, list[tuple[int, float]]] = {}
         for path in sorted((self.path / "csv").rglob("metrics.csv")):
             with path.open(newline="", encoding="utf-8") as file:
@@ -80,31 +82,21 @@ class FinishedRun:
         return found
 
     def data_sets(self, split: str) -> list[str]:
-        """Return the names of the data sets with answers for `split`: `""` for records that come from one."""
+        """Return the names of the data sets with predictions for `split`; a single, unnamed data set is `""`."""
         folder = self.path / "predictions"
         return sorted(path.parent.relative_to(folder).as_posix().strip(".") for path in folder.rglob(f"{split}.jsonl"))
 
     def answers(self, split: str, *, data_set: str = "") -> Iterator[AnsweredRecord]:
-        """Yield the records of a split with the answers of the best model, in the order of the data."""
+        """Yield the records of a split with the predictions of the best model, in data order."""
         path = self._existing(Path("predictions", data_set, f"{split}.jsonl"))
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
                 yield _answered(line, place=f"{path}:{number}")
 
-    def _json(self, name: str) -> dict[str, Any]:
-        path = self._existing(name)
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}:{error.lineno}: no JSON ({error.msg})") from error
-        if not isinstance(content, dict):
-            raise DataError(f"{path}: {type(content).__name__}; expected an object")
-        return content
-
     def _existing(self, name: str | Path) -> Path:
         path = self.path / name
         if not path.is_file():
-            raise DataError(f"{path} is not there; expected the folder of a run that has ended, as runs/<date>_<time>")
+            raise DataError(f"{path} does not exist; expected {_FOLDER}")
         return path
 
 
@@ -114,9 +106,9 @@ def _answered(line: str, *, place: str) -> AnsweredRecord:
         predictions = {name: _prediction(parts) for name, parts in content["predictions"].items()}
         return AnsweredRecord(content["id"], content["tokens"], content["gold"], predictions)
     except json.JSONDecodeError as error:
-        raise DataError(f"{place}: no JSON ({error.msg})") from error
+        raise DataError(f"{place}: not JSON ({error.msg})") from error
     except KeyError as error:
-        raise DataError(f"{place}: {error} is missing; the run is of an older seqlab: train it anew") from error
+        raise DataError(f"{place}: {error} is missing; the run was made by an older seqlab; train it again") from error
 
 
 def _prediction(parts: Mapping[str, Any]) -> Prediction:

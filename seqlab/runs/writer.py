@@ -1,4 +1,4 @@
-"""The folder of a run: config, environment, metrics, predictions, model."""
+"""Write the folder of a run: config, environment, metrics, predictions, model."""
 
 import json
 import platform
@@ -31,7 +31,11 @@ PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "datasets", "numpy", "sa
 
 
 class RunFolder:
-    """Writes what a run leaves below `path`; of several processes that train together, the first one does."""
+    """Writes the files of a run below `path`; of several processes that train together, only the first does.
+
+    Args:
+        path: The run folder; it need not exist.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,17 +55,17 @@ class RunFolder:
     def save_lock(
         self, settings: Mapping[str, Any], sets: Mapping[str, Mapping[str, datasets.Dataset]], *, allow: Sequence[str]
     ) -> None:
-        """Write `lock.json`, as `Lock.of` has it: all data are read for their hashes, which once is enough for."""
+        """Write `lock.json`. Hashing reads all data, so one process does it."""
         Lock.of(settings, sets, allow=allow).write(self.path)
 
     @rank_zero_only
     def save_metrics(self, metrics: Mapping[str, Any], *, trainer: pl.Trainer, monitor: str) -> None:
-        """Write `metrics.json`: the scores by split, the monitored metric's best value and epochs run.
+        """Write `metrics.json`: the scores by split, the best value of the monitored metric, and the number of epochs.
 
         It is the last file of a run and written in one step: a folder that has it is that of a finished run. Which kernels ran
         is known only now, so `environment.json` gets them here.
         """
-        self._write_json("environment.json", {**self._environment, "kernels": describe_kernels()})
+        write_json(self.path / "environment.json", {**self._environment, "kernels": describe_kernels()})
         best = getattr(trainer.checkpoint_callback, "best_model_score", None)
         training = {
             "monitor": monitor,
@@ -82,10 +86,10 @@ class RunFolder:
         rows: Sequence[int],
         data_set: str = "",
     ) -> None:
-        """Write one JSON line for each record in `rows`: its id, its tokens, and per head what is right and what was said.
+        """Write a JSON line for each record in `rows`: its id, tokens, and gold and predictions by head.
 
-        `gold` has an item for each of `columns`, as `Head.gold` returns it; a head without one has no entry there. Lines
-        of a `data_set` that has a name go to a folder of that name.
+        `gold` has an item for each of `columns`, as `Head.gold` returns it; heads without gold are omitted. A named `data_set`
+        has a folder of its own.
         """
         folder = self.path / "predictions" / data_set
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +104,7 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        """The folder of the bundle."""
+        """Folder of the bundle."""
         return self.path / "model"
 
     @rank_zero_only
@@ -113,7 +117,7 @@ class RunFolder:
         metrics: Mapping[str, Any],
         precision: Mapping[str, Any],
     ) -> None:
-        """Write the bundle with its card; `precision` is that of spans by head, type and confidence."""
+        """Write the bundle with its model card; `precision` is that of spans by head, type and confidence."""
         facts = {"seed": config["seed"], "task": config["task_name"], "metrics": metrics, "data": config["data"]}
         facts |= {"fold": config["fold"], "precision": precision}
         card = model_card(labeler, config=config, metrics=metrics)
@@ -143,7 +147,7 @@ def _content(prediction: Prediction) -> dict[str, Any]:
 
 
 def _git_state() -> dict[str, Any] | None:
-    """Return commit and cleanness of the working folder's repository, None outside one."""
+    """Return the commit of the working directory, and whether it is clean; None outside a repository."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
         changes = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=True).stdout

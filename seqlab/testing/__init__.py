@@ -1,6 +1,6 @@
-"""Contract suites: what every part promises, as test classes that built-in parts and those of plugins both pass.
+"""Contract suites: the promises of every part as test classes, which built-in parts and plugins pass.
 
-Subclass one in a test file, say how the part is made, and pytest runs the rest:
+Subclass one in a test file, define how the part is made, and pytest runs the rest:
 
     class TestMyEncoder(EncoderContract):
         def make(self, input_width):

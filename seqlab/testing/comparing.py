@@ -1,4 +1,4 @@
-"""Comparisons that several contracts share: state, gradients, outputs at real steps."""
+"""Comparisons shared by several contracts: state, gradients, and outputs at real steps."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
@@ -13,19 +13,19 @@ TOLERANCE = 1e-5
 
 
 def seeded(make: Callable[[], Module], *, seed: int = 0) -> Module:
-    """Return what `make` makes from `seed`, in evaluation mode; the caller's random state stays as it was."""
+    """Call `make` with a fixed random seed, and return the result in evaluation mode; the caller's random state is restored."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make().eval()
 
 
 def assert_same(found: Tensor, expected: Tensor, *, what: str) -> None:
-    """Check that two tensors are equal to 1e-5."""
+    """Assert that two tensors are equal to 1e-5."""
     torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=TOLERANCE, msg=lambda text: f"{what}: {text}")
 
 
 def assert_same_steps(found: Steps, expected: Steps, *, what: str) -> None:
-    """Check that two outputs agree at their real steps and in their summaries; padding may differ, in amount as in value."""
+    """Assert that two outputs agree at real steps and in their summaries; amount and values of padding may differ."""
     assert found.lengths.tolist() == expected.lengths.tolist(), f"{what}: lengths differ"
     for i, length in enumerate(expected.lengths.tolist()):
         assert_same(found.values[i, :length], expected.values[i, :length], what=f"{what}, record {i}")
@@ -35,7 +35,7 @@ def assert_same_steps(found: Steps, expected: Steps, *, what: str) -> None:
 
 
 def probe(steps: Steps) -> Tensor:
-    """Return one number in which every real value and the summary have a weight of their own: its gradient sees all."""
+    """Return a weighted sum of all real values and the summary, so that its gradient depends on each of them."""
     total = torch.zeros(())
     for row, length in zip(steps.values, steps.lengths.tolist(), strict=True):
         total = total + _weighted_sum(row[:length])
@@ -43,12 +43,13 @@ def probe(steps: Steps) -> Tensor:
 
 
 def _weighted_sum(values: Tensor) -> Tensor:
+    # Distinct weights, so that swapped or summed values do not cancel out.
     weights = torch.cos(torch.arange(values.numel(), dtype=values.dtype) * 0.7 + 0.3)
     return (values.flatten() * weights).sum()
 
 
 def gradients(part: nn.Module, loss: Tensor) -> dict[str, Tensor | None]:
-    """Return the gradient of `loss` by each trainable parameter, None where there is none."""
+    """Return the gradient of `loss` with respect to each trainable parameter; None if it does not depend on it."""
     if not has_parameters(part):
         return {}
     names, parameters = zip(*_trainable(part), strict=True)
@@ -61,29 +62,29 @@ def _trainable(part: nn.Module) -> list[tuple[str, nn.Parameter]]:
 
 
 def has_parameters(part: nn.Module) -> bool:
-    """Return whether there is anything to train in `part`."""
+    """Return whether `part` has trainable parameters."""
     return bool(_trainable(part))
 
 
 def assert_all_learn(found: Mapping[str, Tensor | None]) -> None:
-    """Check that every parameter got a gradient that is finite and not zero throughout."""
+    """Assert that every parameter has a gradient that is finite and not all zero."""
     for name, gradient in found.items():
         assert gradient is not None, f"parameter {name} gets no gradient"
         assert bool(gradient.isfinite().all()), f"the gradient of {name} is not finite"
-        assert bool(gradient.any()), f"the gradient of {name} is zero throughout"
+        assert bool(gradient.any()), f"the gradient of {name} is zero everywhere"
 
 
 def assert_same_gradients(found: Mapping[str, Tensor | None], expected: Mapping[str, Tensor | None], *, what: str) -> None:
-    """Check that every parameter's gradient is the same."""
+    """Assert that the gradients of all parameters are equal."""
     for name, gradient in expected.items():
         other = found[name]
-        assert (gradient is None) == (other is None), f"{what}: only one of the two has a gradient of {name}"
+        assert (gradient is None) == (other is None), f"{what}: {name} has a gradient in only one of them"
         if gradient is not None and other is not None:
             assert_same(other, gradient, what=f"{what}, gradient of {name}")
 
 
 def assert_reloads(make: Callable[[], Module], outputs: Callable[[Module], Iterable[Tensor]]) -> None:
-    """Check that a part made from another seed gives the same outputs once it has the first one's `state_dict`."""
+    """Assert that a part made with another seed gives identical outputs after loading the first one's `state_dict`."""
     first, second = seeded(make, seed=0), seeded(make, seed=1)
     second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
     for found, expected in zip(outputs(second), outputs(first), strict=True):

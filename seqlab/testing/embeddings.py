@@ -1,4 +1,4 @@
-"""What every embedding promises."""
+"""The contract of embeddings."""
 
 from abc import ABC, abstractmethod
 
@@ -19,11 +19,11 @@ from seqlab.testing.comparing import (
     probe,
     seeded,
 )
-from seqlab.testing.records import batch_of, labelled_columns, n_steps, strange_columns
+from seqlab.testing.records import RecordContract, batch_of, n_steps
 
 
-class EmbeddingContract(ABC):
-    """Subclass it as `Test…` and say which field the embedding reads, and how it is made."""
+class EmbeddingContract(RecordContract, ABC):
+    """Subclass it as `Test…` and define the field that the embedding reads, and how it is made."""
 
     @abstractmethod
     def field(self) -> Field:
@@ -31,15 +31,7 @@ class EmbeddingContract(ABC):
 
     @abstractmethod
     def make(self, field: Field) -> Embedding:
-        """Return a new embedding of the fitted `field`."""
-
-    def columns(self) -> Columns:
-        """Return the records that the field is fitted on."""
-        return labelled_columns()
-
-    def unseen_columns(self) -> Columns:
-        """Return records with values that `columns` lacks."""
-        return strange_columns()
+        """Return a new embedding for the fitted `field`."""
 
     def _field(self) -> Field:
         field = self.field()
@@ -49,8 +41,8 @@ class EmbeddingContract(ABC):
     def _batch(self, field: Field, columns: Columns, rows: list[int]) -> Batch:
         return batch_of([field], columns, rows=rows, lengths=n_steps(columns, column=field.column))
 
-    def _embedded(self, embedding: Embedding, columns: Columns, rows: list[int]) -> Steps:
-        batch = self._batch(embedding.field, columns, rows)
+    def _embedded(self, embedding: Embedding, columns: Columns, rows: list[int] | None = None) -> Steps:
+        batch = self._batch(embedding.field, columns, list(range(len(columns))) if rows is None else rows)
         return Steps(embedding(batch), batch.lengths)
 
     def _embedding(self) -> Embedding:
@@ -59,16 +51,14 @@ class EmbeddingContract(ABC):
 
     def test_width_is_as_promised(self) -> None:
         embedding, columns = self._embedding(), self.columns()
-        rows = list(range(len(columns)))
-        steps = self._embedded(embedding, columns, rows)
-        assert steps.values.shape == (len(rows), max(steps.lengths.tolist()), embedding.output_width)
+        steps = self._embedded(embedding, columns)
+        assert steps.values.shape == (len(columns), max(steps.lengths.tolist()), embedding.output_width)
 
     def test_batch_equals_singles(self) -> None:
         embedding = self._embedding()
         for columns in (self.columns(), self.unseen_columns()):
-            rows = list(range(len(columns)))
-            steps = self._embedded(embedding, columns, rows)
-            for i in rows:
+            steps = self._embedded(embedding, columns)
+            for i in range(len(columns)):
                 length = max(1, int(steps.lengths[i]))
                 expected = Steps(steps.values[i : i + 1, :length], steps.lengths[i : i + 1])
                 assert_same_steps(self._embedded(embedding, columns, [i]), expected, what=f"record {i} alone")
@@ -84,10 +74,8 @@ class EmbeddingContract(ABC):
         embedding = self._embedding()
         if has_parameters(embedding):
             seen, unseen = self.columns(), self.unseen_columns()
-            loss = sum(
-                (probe(self._embedded(embedding, columns, list(range(len(columns))))) for columns in (seen, unseen)),
-                torch.zeros(()),
-            )
+            # Unseen values reach parameters, such as those of unknown words, that known ones do not.
+            loss = probe(self._embedded(embedding, seen)) + probe(self._embedded(embedding, unseen))
             assert_all_learn(gradients(embedding, loss))
 
     def test_values_are_finite(self) -> None:
@@ -95,14 +83,14 @@ class EmbeddingContract(ABC):
         trained.train()
         for embedding in (self._embedding(), trained):
             for columns in (self.columns(), self.unseen_columns()):
-                steps = self._embedded(embedding, columns, list(range(len(columns))))
+                steps = self._embedded(embedding, columns)
                 assert bool(steps.values[steps.mask].isfinite().all())
 
     def test_state_dict_reloads(self) -> None:
         field, columns = self._field(), self.columns()
 
         def outputs(embedding: Embedding) -> list[Tensor]:
-            steps = self._embedded(embedding, columns, list(range(len(columns))))
+            steps = self._embedded(embedding, columns)
             return [steps.values[steps.mask]]
 
         assert_reloads(lambda: self.make(field), outputs)
@@ -115,6 +103,5 @@ class EmbeddingContract(ABC):
 
     def test_evaluation_is_deterministic(self) -> None:
         embedding, columns = self._embedding(), self.columns()
-        rows = list(range(len(columns)))
-        first, second = (self._embedded(embedding, columns, rows) for _ in range(2))
+        first, second = (self._embedded(embedding, columns) for _ in range(2))
         assert torch.equal(first.values[first.mask], second.values[second.mask])

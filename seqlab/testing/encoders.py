@@ -1,4 +1,4 @@
-"""What every encoder promises."""
+"""The contract of encoders."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -23,16 +23,16 @@ from seqlab.testing.ragged import LENGTHS, PADDINGS, padded_with, ragged_steps, 
 
 
 class EncoderContract(ABC):
-    """Subclass it as `Test…` and say how the encoder is made."""
+    """Subclass it as `Test…` and define how the encoder is made."""
 
     input_width = 5
 
     @abstractmethod
     def make(self, input_width: int) -> Encoder:
-        """Return a new encoder of steps with `input_width` features."""
+        """Return a new encoder for steps with `input_width` features."""
 
     def lengths_of(self, lengths: Sequence[int]) -> list[int]:
-        """Return how many steps the encoder makes of records of `lengths`; override where it changes the time axis."""
+        """Return the number of output steps for records of `lengths`; override it if the encoder changes the time axis."""
         return list(lengths)
 
     def _encoder(self) -> nn.Module:
@@ -54,13 +54,14 @@ class EncoderContract(ABC):
         for padding in PADDINGS:
             for n_more in (0, 3):
                 found = encoder(padded_with(steps, padding, n_more=n_more))
-                assert_same_steps(found, expected, what=f"{n_more} more steps of padding {padding}")
+                assert_same_steps(found, expected, what=f"{n_more} more steps, padding {padding}")
 
     def test_padding_reaches_no_gradient(self) -> None:
         encoder = self._encoder()
         clean, clean_values = tracked(self._steps())
         loss = probe(encoder(clean))
         expected = gradients(encoder, loss) if has_parameters(encoder) else {}
+        # A second pass, since the first one has freed its graph.
         (expected_input,) = torch.autograd.grad(probe(encoder(clean)), clean_values)
         assert not expected_input[~clean.mask].any(), "padding steps get a gradient"
         for padding in PADDINGS:

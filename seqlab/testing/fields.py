@@ -1,4 +1,4 @@
-"""What every field promises."""
+"""The contract of fields."""
 
 import json
 from abc import ABC, abstractmethod
@@ -9,26 +9,18 @@ from torch import Tensor
 
 from seqlab.data.columns import Columns
 from seqlab.data.fields import Field, Tensors
-from seqlab.testing.records import labelled_columns, strange_columns
+from seqlab.testing.records import RecordContract
 
 
-class FieldContract(ABC):
-    """Subclass it as `Test…` and say how the field is made; override `record` where its tensors are no single tensor."""
+class FieldContract(RecordContract, ABC):
+    """Subclass it as `Test…` and define how the field is made; override `record` if a batch is not a single tensor."""
 
     @abstractmethod
     def make(self) -> Field:
         """Return a new field, not fitted."""
 
-    def columns(self) -> Columns:
-        """Return the records that the field is fitted on."""
-        return labelled_columns()
-
-    def unseen_columns(self) -> Columns:
-        """Return records with values that `columns` lacks."""
-        return strange_columns()
-
     def record(self, tensors: Tensors, i: int, n_steps: int | None) -> Tensor:
-        """Return what record `i` of a batch holds, without padding; `n_steps` is None for fields without a time axis."""
+        """Return record `i` of a batch without padding; `n_steps` is None for fields without a time axis."""
         assert isinstance(tensors, Tensor)
         return tensors[i] if n_steps is None else tensors[i, :n_steps]
 
@@ -43,7 +35,7 @@ class FieldContract(ABC):
         lengths = [None] * len(rows) if encoded.lengths is None else encoded.lengths[rows].tolist()
         return [self.record(tensors, i, n_steps) for i, n_steps in enumerate(lengths)]
 
-    def test_key_tells_settings_apart_from_what_was_learned(self) -> None:
+    def test_fitting_does_not_change_the_key(self) -> None:
         field = self.make()
         key = field.key
         field.fit(self.columns())

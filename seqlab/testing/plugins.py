@@ -1,10 +1,10 @@
-"""What every plugin promises."""
+"""The contract of plugins."""
 
 from seqlab.config.plugins.authoring import examine
 
 
 class PluginContract:
-    """Subclass it as `Test…` in the tests of a plugin that is installed, and say its name."""
+    """Subclass it as `Test…` in the tests of an installed plugin, and set its name."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""Steps to try encoders and heads with: ragged records, and what padding may hold."""
+"""Ragged records for testing encoders and heads, with various padding."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from torch import Tensor
 from seqlab.steps import Steps
 
 LENGTHS = (4, 1, 0, 6, 2)
-"""Steps of each record: those of `labelled_columns`."""
+"""Number of steps of each record, as in `labelled_columns`."""
 PADDINGS = (1e4, -1e4, float("nan"), float("inf"))
-"""What padding may hold without reaching a real step."""
+"""Padding values that must not affect real steps."""
 
 
 def ragged_steps(width: int, *, lengths: Sequence[int] = LENGTHS, summary_width: int | None = None) -> Steps:
-    """Return random steps of records of `lengths`, at least one step wide, with zeros for padding."""
+    """Return random steps for records of `lengths` (at least one step wide), padded with zeros."""
     random = torch.Generator().manual_seed(7)
     values = torch.randn(len(lengths), max(1, *lengths), width, generator=random)
     summary = torch.randn(len(lengths), summary_width, generator=random) if summary_width else None
@@ -22,7 +22,7 @@ def ragged_steps(width: int, *, lengths: Sequence[int] = LENGTHS, summary_width:
 
 
 def padded_with(steps: Steps, padding: float, *, n_more: int = 0) -> Steps:
-    """Return the same steps with `padding` at every padding value, and `n_more` steps of it behind them."""
+    """Return the same steps with every padding value replaced by `padding`, and `n_more` padding steps at the end."""
     n_records, _, width = steps.values.shape
     more = torch.full((n_records, n_more, width), padding)
     values = steps.values.masked_fill(~steps.mask.unsqueeze(2), padding)
@@ -39,6 +39,6 @@ def single(steps: Steps, record: int) -> Steps:
 
 
 def tracked(steps: Steps) -> tuple[Steps, Tensor]:
-    """Return the same steps with values whose gradient can be asked for, and those values."""
+    """Return the same steps with values that require gradients, and those values."""
     values = steps.values.clone().requires_grad_()
     return steps.with_values(values), values

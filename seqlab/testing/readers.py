@@ -1,4 +1,4 @@
-"""What every reader promises."""
+"""The contract of readers."""
 
 import re
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ from seqlab.errors import DataError
 
 
 class ReaderContract(ABC):
-    """Subclass it as `Test…`, say how the reader is made, and write a sound and a damaged file for it."""
+    """Subclass it as `Test…`, define how the reader is made, and write a valid and a damaged file for it."""
 
     @abstractmethod
     def make(self) -> Reader:
@@ -21,15 +21,15 @@ class ReaderContract(ABC):
 
     @abstractmethod
     def write_sound(self, folder: Path) -> Path:
-        """Write what `expected` says into `folder`; return the path to read."""
+        """Write the records of `expected` to `folder`, and return the path to read."""
 
     @abstractmethod
     def expected(self) -> list[dict[str, Any]]:
-        """Return the records of the sound file; columns left out are not compared."""
+        """Return the records of the valid file; omitted columns are not compared."""
 
     @abstractmethod
     def write_damaged(self, folder: Path) -> tuple[Path, int]:
-        """Write a file with one fault into `folder`; return the path to read and the line of the fault, from 1."""
+        """Write a file with one fault to `folder`; return the path to read, and the line of the fault, from 1."""
 
     def test_records_are_as_written(self) -> None:
         with TemporaryDirectory() as folder:
@@ -56,7 +56,7 @@ class ReaderContract(ABC):
             path = self.write_sound(Path(folder))
             assert self.make().read(path).to_list() == self.make().read(path).to_list()
 
-    def test_a_fault_is_told_with_its_line(self) -> None:
+    def test_a_fault_is_reported_with_its_line(self) -> None:
         with TemporaryDirectory() as folder:
             path, line = self.write_damaged(Path(folder))
             _raises(lambda: self.make().read(path), match=rf"{re.escape(folder)}.*:{line}: ")

@@ -1,4 +1,4 @@
-"""Records to try fields, embeddings and heads with: of several lengths, one of one step, one empty."""
+"""Records for testing fields, embeddings and heads: of several lengths, including 1 and 0."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ _KNOWN: dict[str, list[Any]] = {
         [(0, 1, "A"), (2, 3, "B")],
         [(0, 1, "B")],
         [],
-        [(3, 6, "B"), (0, 2, "A"), (1, 5, "A")],  # in no order, and one over another
+        [(3, 6, "B"), (0, 2, "A"), (1, 5, "A")],  # unordered and overlapping
         [],
     ],
     "label": ["ask", "tell", "tell", "ask", "tell"],
@@ -61,24 +61,36 @@ def _records(values: dict[str, list[Any]]) -> Columns:
 
 
 def labelled_columns() -> Columns:
-    """Return records of 4, 1, 0, 6 and 2 steps: the ones that parts learn from."""
+    """Return records with 4, 1, 0, 6 and 2 steps, for parts to learn from."""
     return _records(_KNOWN)
 
 
 def strange_columns() -> Columns:
-    """Return records of 3, 0 and 3 steps with words, characters, tags and labels that `labelled_columns` lacks."""
+    """Return records with 3, 0 and 3 steps, with words, characters, tags and labels that `labelled_columns` lacks."""
     return _records(_STRANGE)
 
 
+class RecordContract:
+    """Base class of contracts for parts that are fitted on records."""
+
+    def columns(self) -> Columns:
+        """Return the records to fit the part on."""
+        return labelled_columns()
+
+    def unseen_columns(self) -> Columns:
+        """Return records with values that `columns` lacks."""
+        return strange_columns()
+
+
 def taught_columns(columns: Columns) -> Columns:
-    """Return the records with a teacher's answers: two tags a step, their own and `O`, less sure the later the step."""
+    """Return the records with a teacher's answers: the gold tag and `O` for each step, less confident at later steps."""
     tags = columns.lists("tags")
     answers = [[{"O": 0.1 * (step + 1), tag: 1 - 0.1 * step} for step, tag in enumerate(row)] for row in tags]
     return Columns(columns.records.add_column("teacher", answers))
 
 
 def n_steps(columns: Columns, *, column: str) -> np.ndarray:
-    """Return the steps of each record, counted in `column`."""
+    """Return the number of steps of each record, counted in `column`."""
     return np.asarray([len(row) for row in columns.lists(column)], dtype=np.int64)
 
 
@@ -90,5 +102,5 @@ def batch_of(fields: Sequence[Field], columns: Columns, *, rows: list[int], leng
 
 
 def bare_batch(steps: Steps) -> Batch:
-    """Return a batch of the records in `steps` of which nothing else is known."""
+    """Return a batch of the records in `steps` without any field."""
     return Batch({}, steps.lengths, torch.arange(len(steps.lengths)))

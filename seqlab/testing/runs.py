@@ -1,4 +1,4 @@
-"""A tiny corpus on disk, and runs on it that take a second: for tests of a part at work in a whole model."""
+"""A tiny corpus and one-second runs on it, for testing parts within a whole model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ SENTENCES = (
     (["Bob", "saw", "Ada", "."], ["B-PER", "O", "B-PER", "O"], "ask"),
     (["it", "fell", "on", "Kiel"], ["O", "O", "O", "B-LOC"], "tell"),
 )
-"""Tokens, tags in BIO, and a label of the whole."""
+"""Tokens, BIO tags and record label."""
 
 SMALL = (
     "data=lines",
@@ -28,11 +28,11 @@ SMALL = (
     "trainer.max_epochs=2",
     "n_threads=1",
 )
-"""Overrides for the smallest model that has every kind of part."""
+"""Overrides for the smallest model with every kind of part."""
 
 
 def write_corpus(folder: Path) -> Path:
-    """Write the sentences, overlapping splits of them, into `folder` as `data=lines` reads them; return `folder`."""
+    """Write overlapping splits of the sentences to `folder`, in the format of `data=lines`; return `folder`."""
     for split, chosen in (("train", SENTENCES), ("dev", SENTENCES[:4]), ("test", SENTENCES[2:])):
         (folder / split).mkdir(parents=True)
         columns = {
@@ -46,5 +46,5 @@ def write_corpus(folder: Path) -> Path:
 
 
 def train_small(data: Path, folder: Path, overrides: Sequence[str] = ()) -> Run:
-    """Return the run of the small model, changed by `overrides`, on the corpus in `data`; its files go to `folder`."""
+    """Train the small model, changed by `overrides`, on the corpus in `data`; write the run to `folder`."""
     return train([*SMALL, f"data.dir={data}", f"hydra.run.dir={folder}", *overrides])

@@ -1,13 +1,13 @@
-"""What every token head promises beyond what all heads do."""
+"""The contract of token heads, in addition to that of all heads."""
 
 from seqlab.testing.heads import HeadContract
 from seqlab.types import Prediction
 
 
 class TokenHeadContract(HeadContract):
-    """Subclass it as `Test…` and say which target the head learns, and how it is made."""
+    """Subclass it as `Test…` and define the head's target, and how the head is made."""
 
     def check_prediction(self, prediction: Prediction, *, n_steps: int) -> None:
-        """Check that every step has one label, with a confidence."""
+        """Assert that every step has one label with a confidence."""
         super().check_prediction(prediction, n_steps=n_steps)
         assert len(prediction.labels) == n_steps, f"{len(prediction.labels)} labels for {n_steps} steps"

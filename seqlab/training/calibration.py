@@ -1,4 +1,4 @@
-"""What records that training did not learn from tell of confidences: temperatures (Guo et al. 2017), and precision at each."""
+"""Post-hoc calibration on held-out data: temperature scaling (Guo et al. 2017), and precision by confidence."""
 
 import logging
 import math
@@ -19,16 +19,16 @@ log = logging.getLogger(__name__)
 
 LIMITS = (0.05, 20.0)
 N_COARSE, N_FINE = 11, 9
-"""Temperatures whose loss is measured, evenly by their logs: between the limits, then around the best of these."""
+"""Number of temperatures to try, evenly by logarithm: first between the limits, then around the best of those."""
 
 
 @torch.no_grad()
 def fit_temperatures(labeler: Labeler, batches: Iterable[Batch]) -> dict[str, float]:
-    """Set the temperature of every head that has one, and whose target the batches have, to that of the lowest mean loss.
+    """Fit a temperature to each head that has one and whose targets are in `batches`, minimising the mean loss.
 
-    Labels do not change, only how sure they are. `batches` are gone through twice. Returns the temperatures by head: 1 where
-    there is no record, and, with a warning, where the loss is lowest at the lower limit. There the records set no bound to
-    how sure the head should be, as a handful does that are all right. A head that is at the upper limit knows nothing.
+    Labels do not change, only their confidences. `batches` are read twice. Returns the temperatures by head. A temperature is
+    1 without records; and also, with a warning, if the loss is lowest at the lower limit: then the records do not bound the
+    confidence, as happens with a handful that are all predicted correctly. The upper limit means that a head is uninformative.
     """
     labeler.eval()
     modules = [(name, module) for name, head in labeler.heads.items() for module in head.modules()]
@@ -49,9 +49,9 @@ def fit_temperatures(labeler: Labeler, batches: Iterable[Batch]) -> dict[str, fl
 def measure_precision(
     labeler: Labeler, batches: Iterable[Batch], *, columns: Mapping[str, Columns]
 ) -> dict[str, dict[str, Any]]:
-    """Return how precise the spans of each head are from each confidence on, by type, as JSON has it.
+    """Return the precision of each head's spans by confidence and type, as JSON.
 
-    Heads that find no spans, and those whose target no batch has, are not there. `columns` are those of each data set.
+    Heads without spans are omitted, and so are those without targets in `batches`. `columns` are those of each data set.
     """
     labeler.eval()
     views = {name: view for name, head in labeler.heads.items() if (view := head.spans) is not None}
@@ -69,9 +69,9 @@ def measure_precision(
         gold = {data_set: view.gold(columns[data_set]) for data_set in {data_set for data_set, _ in of_head}}
         pairs = [(own, spans) for (data_set, row), spans in of_head.items() if (own := gold[data_set][row]) is not None]
         judged = [
-            (span.label, sure, is_right)
+            (span.label, confidence, is_right)
             for own, spans in pairs
-            for (span, sure), is_right in zip(spans, view.judge(own, spans), strict=True)
+            for (span, confidence), is_right in zip(spans, view.judge(own, spans), strict=True)
             if is_right is not None
         ]
         by_type = precision_curves(judged, n_gold=count_labels(own for own, _ in pairs))
@@ -86,7 +86,8 @@ def _device(labeler: Labeler) -> torch.device:
 def _measured(
     labeler: Labeler, batches: Iterable[Batch], found: Mapping[str, Temperature], logs: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Return the loss of each head, summed over its targets, at each of its log temperatures."""
+    """Return the loss of each head at each of its log temperatures, summed over targets."""
+    # In float64, because sums over many records must resolve small differences between temperatures.
     losses = {name: torch.zeros(len(values), dtype=torch.float64) for name, values in logs.items()}
     for batch in (batch.to(_device(labeler)) for batch in batches):
         steps = labeler(batch)
@@ -101,26 +102,25 @@ def _measured(
 
 
 def _around(coarse: Tensor, losses: Tensor) -> Tensor:
-    """Return the log temperatures to try around the best of `coarse`, none beyond the first and last of these."""
+    """Return log temperatures around the best of `coarse`, within its range."""
     best = int(losses.argmin())
-    return torch.linspace(
-        float(coarse[max(best - 1, 0)]), float(coarse[min(best + 1, len(coarse) - 1)]), N_FINE, dtype=torch.float64
-    )
+    low, high = float(coarse[max(best - 1, 0)]), float(coarse[min(best + 1, len(coarse) - 1)])
+    return torch.linspace(low, high, N_FINE, dtype=torch.float64)
 
 
 def _fitted(logs: Tensor, losses: Tensor, *, path: str) -> float:
-    """Return the temperature of the lowest loss, 1 where that is the lower limit."""
+    """Return the temperature with the lowest loss, or 1 if that is the lower limit."""
     if not (losses.isfinite().all() and losses.any()):
         return 1.0
     lowest = _lowest(logs, losses)
     if lowest > math.log(LIMITS[0]):
         return math.exp(lowest)
-    log.warning("%s: the validation records set no bound to its confidences, which stay uncalibrated; give more of them", path)
+    log.warning("%s: too few validation records to calibrate its confidences, which stay as they are; add more", path)
     return 1.0
 
 
 def _lowest(logs: Tensor, losses: Tensor) -> float:
-    """Return where a parabola through the lowest loss and its neighbours is lowest."""
+    """Return the minimum of a parabola through the lowest loss and its neighbours."""
     best = int(losses.argmin())
     if best in (0, len(losses) - 1):
         return float(logs[best])

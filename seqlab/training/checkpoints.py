@@ -1,7 +1,7 @@
-"""Going on from a checkpoint: read as data, never as code, and moved into the folder of the run that goes on.
+"""Resume from a checkpoint. It is read as data, never as code, and copied into the folder of the resuming run.
 
-Lightning forgets which checkpoint was best when the folder changes, so the checkpoint and the best one that it knows of are
-copied into the new folder, and the copy names the copies.
+Lightning forgets the best checkpoint when the folder changes. So the checkpoint and its best one are copied into the new
+folder, and the copy refers to the copies.
 """
 
 import shutil
@@ -22,13 +22,13 @@ LAST = "last.ckpt"
 def read_checkpoint(path: Path, *, module: pl.LightningModule) -> dict[str, Any]:
     """Return the content of a checkpoint of `module`.
 
-    Raises: ConfigError for a file that is none, that holds more than tensors and plain values, or that is of another model.
+    Raises: ConfigError if the file is not a checkpoint, holds more than tensors and plain values, or is of another model.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise ConfigError(f"ckpt_path is {str(path)!r}, which is no checkpoint of seqlab ({reason})") from error
+        raise ConfigError(f"ckpt_path is {str(path)!r}, which is not a checkpoint of seqlab ({reason})") from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise ConfigError(f"ckpt_path is {str(path)!r}, which has no weights; expected a run's last.ckpt or best.ckpt")
     found, expected = _shapes(content["state_dict"]), _shapes(module.state_dict())
@@ -36,7 +36,7 @@ def read_checkpoint(path: Path, *, module: pl.LightningModule) -> dict[str, Any]
     if different:
         name = different[0]
         shapes = f"{name} is {found.get(name, 'absent')} there and {expected.get(name, 'absent')} here"
-        raise ConfigError(f"ckpt_path is {str(path)!r}, of another model: {shapes}; repeat the overrides and data of that run")
+        raise ConfigError(f"ckpt_path is {str(path)!r}, of another model: {shapes}; use the overrides and data of that run")
     return content
 
 
@@ -45,23 +45,23 @@ def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 
 
 def adopted(path: Path, *, trainer: pl.Trainer, module: pl.LightningModule) -> Path:
-    """Return a checkpoint equal to that in `path` from which `trainer` goes on with `module` in its own folder."""
+    """Return a checkpoint equal to that in `path`, from which `trainer` can resume `module` in its own folder."""
     content = read_checkpoint(path, module=module)
     folder = getattr(trainer.checkpoint_callback, "dirpath", None)
     if folder is None:
         return path
     states = [state for name, state in content["callbacks"].items() if name.startswith("ModelCheckpoint")]
-    strangers = [state for state in states if state["dirpath"] != folder]
-    if not strangers:
+    moved = [state for state in states if state["dirpath"] != folder]
+    if not moved:
         return path
-    for state in strangers:
+    for state in moved:
         _move(state, source=path.parent, target=Path(folder))
     torch.save(content, Path(folder) / LAST)
     return Path(folder) / LAST
 
 
 def _move(state: dict[str, Any], *, source: Path, target: Path) -> None:
-    """Copy the checkpoints that `state` names from `source` to `target`, and let it name the copies."""
+    """Copy the checkpoints that `state` refers to from `source` to `target`, and refer to the copies."""
     target.mkdir(parents=True, exist_ok=True)
     names = {Path(path).name for path in (state["best_model_path"], *state["best_k_models"]) if path}
     present = {name for name in names if (source / name).is_file()}
@@ -71,5 +71,6 @@ def _move(state: dict[str, Any], *, source: Path, target: Path) -> None:
     for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
         state[key] = str(target / Path(state[key]).name) if state[key] else ""
     state["best_k_models"] = {str(target / Path(p).name): score for p, score in state["best_k_models"].items()}
+    # Lightning keeps the best score only if the folder is its own.
     if present == names:
         state["dirpath"] = str(target)

@@ -1,4 +1,4 @@
-"""`LabelingData`: records of all splits, read, encoded and cut into batches for Lightning."""
+"""`LabelingData`: encode the records of all splits and batch them for Lightning."""
 
 import logging
 from collections.abc import Mapping
@@ -19,9 +19,16 @@ log = logging.getLogger(__name__)
 
 @final
 class LabelingData(pl.LightningDataModule):
-    """Batches of encoded records: shuffled by a pure function of (seed, epoch, rank) for training, by length for the rest.
+    """Batches of encoded records.
 
-    `turns` says how often each of several data sets has its turn.
+    Training batches are shuffled by a pure function of (seed, epoch, rank); others are sorted by length.
+
+    Args:
+        splits: Encoded records by split: `train`, `val`, `test`.
+        max_tokens: Maximum number of tokens in a training batch, padding included.
+        max_eval_tokens: The same for validation and test batches.
+        seed: Seed of the batch order.
+        turns: How often each of several data sets gets a batch; by default in proportion to its size.
     """
 
     def __init__(
@@ -35,15 +42,15 @@ class LabelingData(pl.LightningDataModule):
         self.turns = turns
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return the training batches of this process, in the order of the trainer's epoch.
+        """Return this process's training batches for the trainer's epoch.
 
-        Epochs differ by a batch or two. Lightning must therefore ask for the loader anew each epoch
-        (`reload_dataloaders_every_n_epochs=1`): it takes the number of batches from the loader, and would skip validation
-        after an epoch that has fewer than the first.
+        The number of batches varies between epochs. Lightning takes it from the loader, and would skip validation after an
+        epoch with fewer batches than the first. So it must ask for the loader each epoch
+        (`reload_dataloaders_every_n_epochs=1`).
         """
         records = self.splits["train"]
         order = partial(training_order, records, max_tokens=self.max_tokens, seed=self.seed, turns=self.turns)
-        # Lightning declares the attribute nowhere: its constructor sets it by way of a connector.
+        # Lightning sets this attribute indirectly in its constructor, without declaring it.
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
             return _loader(records, sampler=FixedBatches(order(0)))
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -66,5 +73,5 @@ def evaluation_loader(records: Split, *, max_tokens: int) -> DataLoader[Batch]:
 
 
 def _loader(records: Split, *, sampler: Sampler[Any]) -> DataLoader[Batch]:
-    """Return a loader with a random generator of its own: each iterator draws a number, which must not come from dropout's."""
+    """Return a loader with its own random generator: each iterator draws a number, which must not affect dropout."""
     return DataLoader(BatchedRecords(records), sampler=sampler, batch_size=None, generator=torch.Generator())

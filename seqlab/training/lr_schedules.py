@@ -1,9 +1,9 @@
-"""Learning rate schedules that torch has no single class for: a linear warm-up, then a decay to a share of the rate.
+"""Learning rate schedules with linear warm-up, followed by decay to a fraction of the rate.
 
-With the epoch as e = 0, 1, …, warm-up epochs w and all epochs n, the rate is the optimiser's times
+For epoch e = 0, 1, …, w warm-up epochs and n epochs in all, the rate is the optimiser's rate times
 
     (e + 1) / (w + 1)                                   for e < w
-    decay from 1 at e = w to `final_fraction` at e = n  after that, and no further
+    decay from 1 at e = w to `final_fraction` at e = n  afterwards
 """
 
 import math
@@ -17,12 +17,12 @@ from seqlab.errors import ConfigError
 
 
 def warmup_linear(optimizer: Optimizer, *, n_epochs: int, warmup_epochs: int, final_fraction: float) -> LambdaLR:
-    """Return a schedule that decays along a straight line; step it once an epoch."""
+    """Return a schedule with linear decay; step it once per epoch."""
     return LambdaLR(optimizer, _factor(_line, n_epochs, warmup_epochs, final_fraction))
 
 
 def warmup_cosine(optimizer: Optimizer, *, n_epochs: int, warmup_epochs: int, final_fraction: float) -> LambdaLR:
-    """Return a schedule that decays along half a cosine (Loshchilov & Hutter 2017, eq. 5); step it once an epoch."""
+    """Return a schedule with half-cosine decay (Loshchilov & Hutter 2017, eq. 5); step it once per epoch."""
     return LambdaLR(optimizer, _factor(_half_cosine, n_epochs, warmup_epochs, final_fraction))
 
 
@@ -31,15 +31,15 @@ def _factor(
 ) -> Callable[[int], float]:
     """Return the factor of the rate by epoch; `curve` falls from 1 at 0 to 0 at 1."""
     if n_epochs < 1:
-        raise ConfigError(f"n_epochs is {n_epochs}; expected a number above 0 to decay over; set trainer.max_epochs")
+        raise ConfigError(f"n_epochs is {n_epochs}; expected at least 1, the epochs to decay over; set trainer.max_epochs")
     if not 0 <= warmup_epochs < n_epochs:
         raise ConfigError(
-            f"warmup_epochs is {warmup_epochs}; expected 0 to {n_epochs - 1}, as the run has {n_epochs} epochs; "
+            f"warmup_epochs is {warmup_epochs}; expected 0 to {n_epochs - 1}, since the run has {n_epochs} epochs; "
             "lower scheduler.factory.warmup_epochs or raise trainer.max_epochs"
         )
     if not 0 <= final_fraction <= 1:
-        raise ConfigError(f"final_fraction is {final_fraction}; expected a share of the learning rate from 0 to 1")
-    # A partial, not a closure or an object: it pickles, and LambdaLR puts nothing of it into checkpoints.
+        raise ConfigError(f"final_fraction is {final_fraction}; expected a fraction of the learning rate from 0 to 1")
+    # A partial rather than a closure: it can be pickled, and LambdaLR keeps it out of checkpoints.
     return partial(_warmup_then, curve, n_epochs, warmup_epochs, final_fraction)
 
 

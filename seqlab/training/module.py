@@ -1,4 +1,4 @@
-"""`LabelerModule`: what Lightning drives: steps, scores, optimiser. It knows no layer."""
+"""`LabelerModule`: the Lightning module with training steps, scores and optimiser. It knows no layers."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, final
@@ -18,16 +18,26 @@ from seqlab.training.parameter_groups import check_options, parameter_groups
 from seqlab.types import Prediction
 
 MEAN_SCORE = "val/mean"
-"""Mean of the main metrics of all heads on `val`; logged where there are several."""
+"""Mean of all heads' main metrics on `val`; logged if there are several heads."""
 
 
 @final
 class LabelerModule(pl.LightningModule):
     """Trains a labeler and scores it on whole splits.
 
-    `splits` holds the encoded records that validation and test batches are cut from: scores compare their columns as
-    strings, so labels that training never saw count as what they are. `heads` are those that each data set serves: on
-    others, a head has no predictions and no scores; None where the records come from one set and serve all.
+    Scores compare labels as strings, so labels unseen in training count correctly.
+
+    Args:
+        labeler: The model.
+        splits: Encoded records by split, from which validation and test batches are cut.
+        optimizer: Makes the optimiser from the parameters.
+        scheduler: `factory`, which makes a schedule from the optimiser, and Lightning's options of when to step it; None for a
+            constant rate.
+        loss_weights: Weight of each head's loss, 1 by default.
+        seed: Seed of dropout.
+        regularizers: Penalties on the training loss, called with the loss of each batch.
+        parameter_groups: Optimiser options by group of parameters, as in `seqlab.training.parameter_groups`.
+        heads: The heads that each data set trains and scores; None for one data set with all heads.
     """
 
     def __init__(
@@ -50,29 +60,31 @@ class LabelerModule(pl.LightningModule):
         self.scheduler = scheduler
         self.loss_weights = check_weights(loss_weights, labeler.heads)
         self.regularizers = regularizers
-        """Each gives a penalty for the run that led to a loss."""
+        """Penalties, called with the loss of each batch."""
         self.parameter_groups = parameter_groups or {}
         self.seed = seed
         self.score_names = score_names(heads or {UNNAMED: list(labeler.heads)})
-        """By data set, the name that the scores of each of its heads go by."""
+        """Score names of the heads, by data set and head."""
         self.epoch_tokens = 0
-        """Real steps seen in this training epoch."""
+        """Number of real steps seen in this training epoch."""
         self.predictions: dict[str, list[Prediction]] = {}
         self.rows: dict[str, list[int]] = {}
-        """Each head's predictions on the split scored last, in the order of its records, by the name of its scores."""
+        """Predictions on the last scored split in record order, by score name; `rows` are the records, by data set."""
         self.scores: dict[str, Any] = {}
-        """The nested scores of the split scored last."""
+        """Nested scores of the last scored split."""
         self._outputs: dict[str, list[tuple[Tensor, dict[str, list[Prediction]]]]] = {}
 
     def on_train_epoch_start(self) -> None:
-        """Seed dropout anew each epoch, so that a resumed run draws what the unbroken one would have drawn."""
+        """Reseed dropout each epoch, so that a resumed run draws the same numbers as an uninterrupted one."""
+        # A large prime keeps the seeds of different runs and epochs apart.
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
         self.epoch_tokens = 0
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
-        """Return the weighted sum of the heads' losses, penalties added; None where no parameter has a share in it."""
+        """Return the weighted sum of the heads' losses plus penalties; None if it depends on no parameter."""
         losses = self.labeler.losses(batch)
         self.epoch_tokens += batch.n_steps
+        # Starting from a tensor gives a loss even if the batch has no targets.
         loss = sum((self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()), torch.zeros(()))
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
         penalties = [regularizer(loss) for regularizer in self.regularizers]
@@ -83,17 +95,17 @@ class LabelerModule(pl.LightningModule):
         return loss if loss.requires_grad else None
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Let the heads finish a pass over the training data, before validation sees them."""
+        """Let the heads finish their epoch before validation."""
         if self.trainer.is_last_batch:
             for head in self.labeler.heads.values():
                 head.end_epoch()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep the batch's predictions, and log its loss."""
+        """Keep the predictions of the batch, and log its loss."""
         self._evaluate(batch, split="val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep the batch's predictions, and log its loss."""
+        """Keep the predictions of the batch, and log its loss."""
         self._evaluate(batch, split="test")
 
     def on_validation_epoch_end(self) -> None:
@@ -110,7 +122,7 @@ class LabelerModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip as Lightning does, and under bfloat16 as well: it refuses fused optimisers there, for the sake of float16."""
+        """Clip gradients, also under bfloat16, where Lightning refuses fused optimisers although only float16 needs that."""
         is_ours = self.trainer.precision == "bf16-mixed" or self.device.type == "cpu"
         if not is_ours or not gradient_clip_val:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
@@ -120,7 +132,7 @@ class LabelerModule(pl.LightningModule):
             clip_to_norm_(self.parameters(), max_norm=gradient_clip_val)
 
     def configure_optimizers(self) -> Any:
-        """Return the optimiser of all trainable parameters and, with a schedule, when to step it; None without parameters."""
+        """Return the optimiser, with its schedule if there is one; None if no parameter is trainable."""
         parameters = parameter_groups(self.labeler.named_parameters(), self.parameter_groups)
         if not parameters:
             return None
@@ -153,14 +165,16 @@ class LabelerModule(pl.LightningModule):
             self.log(MEAN_SCORE, self._mean(by_head))
 
     def _scores_of(self, data_set: str, columns: Columns) -> dict[str, dict[str, Any]]:
-        """Return the scores of the heads that a data set serves, and keep their predictions in the order of its records."""
+        """Return the scores of the heads of a data set, and keep their predictions in record order."""
         outputs = self._outputs.get(data_set, [])
         rows = [row for rows, _ in outputs for row in rows.tolist()]
+        # Batches are ordered by length; scores and files need the order of the records.
         seen = sorted(range(len(rows)), key=rows.__getitem__)
         by_head = {}
         for name, scored_as in self.score_names[data_set].items():
             head = self.labeler.heads[name]
-            self.predictions[scored_as] = _in_order([p for _, found in outputs for p in found[name]], seen)
+            predictions = [prediction for _, found in outputs for prediction in found[name]]
+            self.predictions[scored_as] = [predictions[i] for i in seen]
             if head.target.column in columns:
                 gold = head.gold(columns)
                 by_head[scored_as] = head.score([gold[rows[i]] for i in seen], self.predictions[scored_as])
@@ -168,37 +182,33 @@ class LabelerModule(pl.LightningModule):
         return by_head
 
     def _mean(self, by_head: Mapping[str, dict[str, Any]]) -> float:
-        """Return the mean of the main metrics of heads, each once for every data set that it is scored on."""
+        """Return the mean of the main metrics, counting a head once for each data set that scores it."""
         heads = {scored_as: head for own in self.score_names.values() for head, scored_as in own.items()}
         main = [flat_scores(found)[self.labeler.heads[heads[name]].main_metric] for name, found in by_head.items()]
         return sum(main) / len(main)
 
 
 def clip_to_norm_(parameters: Iterable[nn.Parameter], *, max_norm: float) -> None:
-    """Scale the gradients so that their norm is at most `max_norm`; what is below stays untouched.
+    """Scale the gradients in place to a norm of at most `max_norm`.
 
-    `torch.nn.utils.clip_grad_norm_` multiplies by 1 there: for large embedding tables a tenth of a training step.
+    `torch.nn.utils.clip_grad_norm_` multiplies small gradients by 1, which takes a tenth of a step for large embedding tables.
     """
     kept = list(parameters)
     total = torch.nn.utils.get_total_norm([parameter.grad for parameter in kept if parameter.grad is not None])
-    if not total <= max_norm:  # of a norm that is not a number, too, so that it shows
+    if not total <= max_norm:  # true for NaN as well, so that it shows
         torch.nn.utils.clip_grads_with_norm_(kept, max_norm, total)
 
 
-def _in_order(items: Sequence[Prediction], order: Sequence[int]) -> list[Prediction]:
-    return [items[i] for i in order]
-
-
 def check_weights(weights: Any, heads: Collection[str]) -> Mapping[str, float]:
-    """Return the `weights` of the losses of `heads`, 1 for one that is not there.
+    """Return the loss weights by head; heads without one count as 1.
 
-    Raises: ConfigError for what is no number by head.
+    Raises: ConfigError if `weights` is not a mapping from heads to numbers.
     """
     if not isinstance(weights, Mapping):
         raise ConfigError(f"loss_weights is {weights!r}; expected weights by head, as in loss_weights.{next(iter(heads))}=0.5")
     for name, weight in weights.items():
         if name not in heads:
-            raise ConfigError(f"loss_weights has {name!r}, which is no head; expected some of {', '.join(heads)}")
+            raise ConfigError(f"loss_weights has {name!r}, which is not a head; expected some of {', '.join(heads)}")
         if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
             raise ConfigError(f"loss_weights.{name} is {weight!r}; expected a number, at least 0")
     return dict(weights)

@@ -1,4 +1,4 @@
-"""Groups of parameters with options of their own for the optimiser: a learning rate, a weight decay."""
+"""Parameter groups with their own optimiser options, such as learning rate and weight decay."""
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -15,12 +15,12 @@ _NOT_NEGATIVE = ("lr", "weight_decay")
 def parameter_groups(
     named: Iterable[tuple[str, nn.Parameter]], groups: Mapping[str, Any]
 ) -> list[nn.Parameter] | list[dict[str, Any]]:
-    """Return the trainable parameters as an optimiser takes them: those that no group names first, then group by group.
+    """Return the trainable parameters for an optimiser: first those without a group, then group by group.
 
-    A group has `parameters`, patterns such as `encoder.*.weight_hh` of the names that `seqlab describe` shows, and options of
-    the optimiser. A parameter belongs to the first group that names it.
+    A group has `parameters`, which are patterns such as `encoder.*.weight_hh` for the names in `seqlab describe`, and options
+    of the optimiser. A parameter belongs to the first group with a matching pattern.
 
-    Raises: ConfigError for a group without patterns, and for a pattern that fits no parameter.
+    Raises: ConfigError for a group without patterns, or a pattern without matches.
     """
     trainable = {name: parameter for name, parameter in named if parameter.requires_grad}
     if not groups:
@@ -35,23 +35,20 @@ def parameter_groups(
         for pattern in own:
             if not any(fnmatchcase(name, pattern) for name in trainable):
                 hint = did_you_mean(pattern, trainable, cutoff=0.3)
-                raise ConfigError(f"parameter_groups.{group}.parameters: {pattern!r} fits no trainable parameter{hint}")
+                raise ConfigError(f"parameter_groups.{group}.parameters: {pattern!r} matches no trainable parameter{hint}")
     empty = next((group for group, own in members.items() if not own), None)
     if empty is not None:
-        raise ConfigError(
-            f"parameter_groups.{empty} is left with nothing: groups before it name all of its parameters; put it before them"
-        )
+        taken = "earlier groups match all of its parameters; put it before them"
+        raise ConfigError(f"parameter_groups.{empty} has no parameters left: {taken}")
     options = [{key: value for key, value in group.items() if key != PATTERNS} for group in groups.values()]
     named_groups = [{"params": own, **given} for own, given in zip(members.values(), options, strict=True)]
     return [{"params": rest}, *named_groups] if rest else named_groups
 
 
 def check_options(groups: Mapping[str, Mapping[str, Any]], *, defaults: Mapping[str, Any], optimizer: str) -> None:
-    """Refuse a group's option that the optimiser does not know, which it would carry along and never read, and wrong values.
+    """Raise ConfigError for group options with wrong values, or unknown to the optimiser, which would ignore them silently.
 
     `defaults` are the optimiser's own values.
-
-    Raises: ConfigError that names the option.
     """
     for group, options in groups.items():
         for name, value in options.items():
@@ -59,15 +56,15 @@ def check_options(groups: Mapping[str, Mapping[str, Any]], *, defaults: Mapping[
             if name == PATTERNS:
                 continue
             if name not in defaults:
-                raise ConfigError(f"{place} is no option of {optimizer}; it has {', '.join(defaults)}")
+                raise ConfigError(f"{place} is not an option of {optimizer}; expected one of {', '.join(defaults)}")
             if not _is_like(value, defaults[name]):
-                raise ConfigError(f"{place} is {value!r}; expected a value like {defaults[name]!r}, which the others have")
+                raise ConfigError(f"{place} is {value!r}; expected a value like {defaults[name]!r}, the optimiser's own")
             if name in _NOT_NEGATIVE and value < 0:
                 raise ConfigError(f"{place} is {value!r}; expected at least 0")
 
 
 def _is_like(value: object, default: object) -> bool:
-    """Whether a value is of the kind of an optimiser's default."""
+    """Return whether a value has the type of an optimiser's default."""
     if isinstance(default, bool) or default is None:
         return isinstance(value, bool | None)
     if isinstance(default, int | float):
@@ -82,7 +79,7 @@ def _patterns(group: object, *, name: str) -> list[str]:
     found = [patterns] if isinstance(patterns, str) else patterns
     if not isinstance(found, list) or not found or not all(isinstance(pattern, str) for pattern in found):
         raise ConfigError(
-            f"parameter_groups.{name} is {group!r}; expected a mapping with parameters, a list of patterns such as "
-            "encoder.*.weight_hh, and options of the optimiser such as lr"
+            f"parameter_groups.{name} is {group!r}; expected a mapping with `parameters`, a list of patterns such as "
+            "encoder.*.weight_hh, and optimiser options such as lr"
         )
     return found

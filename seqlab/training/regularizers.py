@@ -1,4 +1,4 @@
-"""Penalties added to the training loss that need more than the loss: what each part of the model did to reach it."""
+"""Penalties on the training loss that depend on what happened inside the model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from seqlab.functional.recurrence.activations import Activation
 
 @dataclass(frozen=True)
 class _LayerRun:
-    """What a layer made of a batch: hidden states in reading order, (direction time batch hidden), and their lengths."""
+    """A layer's hidden states for a batch, in reading order, (direction time batch hidden), with the lengths."""
 
     layer: RecurrentLayer
     hidden: Tensor
@@ -25,11 +25,14 @@ class _LayerRun:
 
 @final
 class VanishingGradientPenalty:
-    """Pulls towards 1 what a gradient's norm is multiplied with from one step to the one before it.
+    """Pulls the factor by which a gradient's norm changes from one step to the step before towards 1.
 
-    Ω = mean over steps of (|d h_{t+1}/d h_t · δ| / |δ| - 1)², where δ is the gradient of the loss by h_{t+1}, taken as given,
-    so that only W learns from it (Pascanu, Mikolov and Bengio 2013, eq. 9 and 10; there a sum, here a mean, so that `weight`
-    does not depend on lengths). For vanilla RNNs: gated cells carry their gradients by other means.
+    Ω = mean over steps of (|d h_{t+1}/d h_t · δ| / |δ| - 1)², where δ is the gradient of the loss with respect to h_{t+1},
+    taken as constant, so that only W is affected (Pascanu, Mikolov and Bengio 2013, eq. 9 and 10; they sum over steps, but with
+    a mean `weight` does not depend on lengths). Only for vanilla RNNs: gated cells carry their gradients differently.
+
+    Args:
+        weight: Factor of the penalty, above 0.
     """
 
     def __init__(self, *, weight: float) -> None:
@@ -41,7 +44,7 @@ class VanishingGradientPenalty:
     def attach(self, model: nn.Module) -> None:
         """Watch the recurrent layers of `model`.
 
-        Raises: ConfigError where there are none, or others than plain vanilla RNNs.
+        Raises: ConfigError if there are none, or any that are not vanilla RNNs.
         """
         layers = [module for module in model.modules() if isinstance(module, RecurrentLayer)]
         if not layers:
@@ -51,14 +54,14 @@ class VanishingGradientPenalty:
             layer.register_forward_hook(self._keep, with_kwargs=True)
 
     def __call__(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
-        """Return the weighted penalty of the run that led to `loss`; 0 in evaluation and where no gradient flows."""
+        """Return the weighted penalty for the batch of `loss`; 0 in evaluation and without gradients."""
         runs, self._runs = self._runs, []
         if not runs or not loss.requires_grad:
             return loss.new_zeros(())
         found = torch.autograd.grad(loss, [run.hidden for run in runs], retain_graph=True, materialize_grads=True)
         penalties = [
             vanishing_penalty(
-                run.hidden.detach().float(),  # as the weights are, whatever the precision of the run
+                run.hidden.detach().float(),  # the weights are float32 even in mixed precision
                 gradient.float(),
                 torch.stack([cell.weight_hh for cell in cast(Sequence[RnnCell], run.layer.cell_of_each)]),
                 lengths=run.lengths,
@@ -81,14 +84,16 @@ def vanishing_penalty(
     lengths: Int[Tensor, " batch"],
     activation: Activation,
 ) -> Float[Tensor, ""]:
-    """Return Pascanu's Ω of h_t = f(x_t + W h_{t-1}), its mean over the steps that a gradient reaches.
+    """Return Pascanu's Ω for h_t = f(x_t + W h_{t-1}), averaged over the steps that a gradient reaches.
 
-    `gradients` are those of the loss by h_t that do not pass through h_{t+1}. Differentiable by `weights` alone.
+    `gradients` are those of the loss with respect to h_t that do not pass through h_{t+1}. The result is differentiable with
+    respect to `weights` only.
     """
     n_steps = hidden.shape[1]
     fixed = weights.detach()
-    reached = torch.empty_like(hidden)  # dL / dh_t by all ways
+    reached = torch.empty_like(hidden)  # dL / dh_t over all paths
     pushed = torch.empty_like(hidden)  # dL / da_t, where h_t = f(a_t)
+    # Backpropagation through time by hand: autograd would also differentiate the path to h_t.
     back = torch.zeros_like(hidden[:, 0])
     slopes = activation.slope(hidden)
     for t in reversed(range(n_steps)):
@@ -110,10 +115,10 @@ def _check_cells(cells: Sequence[Cell], *, bptt_steps: int | None) -> None:
         if not isinstance(cell, RnnCell):
             raise ConfigError(
                 f"regularizer=vanishing_gradients is for vanilla RNNs, not {type(cell).__name__}; choose encoder=rnn, "
-                "or leave it out"
+                "or remove the regularizer"
             )
         if cell.hidden_zone_prob or cell.recurrent_drop_prob or bptt_steps:
             raise ConfigError(
-                "regularizer=vanishing_gradients follows gradients from step to step; set encoder.cell.hidden_zone_prob=0, "
+                "regularizer=vanishing_gradients follows gradients through every step; set encoder.cell.hidden_zone_prob=0, "
                 "encoder.cell.recurrent_drop_prob=0 and encoder.bptt_steps=null"
             )

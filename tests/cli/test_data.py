@@ -136,6 +136,6 @@ def test_importing_the_command_is_light() -> None:
 
 def test_convert_never_overwrites_its_input(sound: Path) -> None:
     before = sound.read_bytes()
-    with pytest.raises(ConfigError, match="is the input itself; write to another path"):
+    with pytest.raises(ConfigError, match="is the input; write to a different path"):
         run("convert", sound, sound)
     assert sound.read_bytes() == before

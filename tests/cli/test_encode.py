@@ -47,11 +47,11 @@ def test_a_row_a_step_from_a_stream(model: str, tmp_path: Path, monkeypatch: pyt
     [
         (["nosuch.txt", "-o", "v.npy"], "nosuch.txt: cannot be read: No such file or directory"),
         (["-o", "nosuch/v.npy"], "--output nosuch/v.npy cannot be written"),
-        (["-o", "nosuch/v.parquet"], "--output nosuch/v.parquet cannot be written: .*; give a file in a folder that exists"),
-        (["-o", "v.csv"], "v.csv ends in '.csv'; vectors are written to .parquet, .jsonl, .npy"),
+        (["-o", "nosuch/v.parquet"], "--output nosuch/v.parquet cannot be written: .*; choose a file in an existing folder"),
+        (["-o", "v.csv"], "v.csv ends in '.csv'; expected one of .parquet, .jsonl, .npy"),
     ],
 )
-def test_mistakes_are_told(
+def test_mistakes_are_reported(
     model: str, words: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
@@ -93,19 +93,19 @@ def test_search_reads_queries_from_a_file(vectors: Path, model: str, capsys: pyt
     assert json.loads(capsys.readouterr().out)["nearest"][0]["text"] == "Kurt"
     queries.write_text("", encoding="utf-8")
     assert main(["search", str(vectors), "--model", model, "--queries", str(queries)]) == 0
-    assert "no record, so nothing to search for" in capsys.readouterr().err
+    assert "no records, so nothing to search for" in capsys.readouterr().err
 
 
-def test_mistaken_searches_are_told(
+def test_mistaken_searches_are_reported(
     vectors: Path, model: str, runs: Mapping[str, seqlab.Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = str(runs["tags"].folder)
     for words, message in (
-        ([], "no query is given; expected one of --text, --queries and --row"),
-        (["--text", "a", "--row", "1"], "given by --text and --row"),
+        ([], "queries come from nothing; expected exactly one of --text, --queries and --row"),
+        (["--text", "a", "--row", "1"], "queries come from --text and --row"),
         (["--text", "a"], "--text needs the model that made"),
-        (["--text", "a", "--model", other], "its vectors are of model"),
-        (["--row", "3"], "has rows 0 to 2"),
+        (["--text", "a", "--model", other], "its vectors are from model"),
+        (["--row", "3"], "expected 0 to 2, the rows of"),
         (["--row", "0", "-k", "0"], "-k is 0; expected at least 1"),
     ):
         capsys.readouterr()

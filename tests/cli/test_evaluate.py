@@ -59,10 +59,10 @@ def test_table_has_a_row_for_each_type(evaluate: Evaluate, lines_data: Path) -> 
 def test_types_that_the_model_does_not_know_are_named(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.jsonl").write_text('{"tokens": ["Oslo", "Kiel"], "tags": ["B-town", "B-LOC"]}\n', encoding="utf-8")
     assert main(["evaluate", model, str(tmp_path / "x.jsonl"), "--format", "jsonl", "--set", "scheme=BIO"]) == 0
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
-    assert len(told) == 1
-    assert "never says town, which the data have; it has learnt " in told[0]
-    assert "LOC" in told[0]
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 1
+    assert "cannot predict town, which the data contain; its labels are " in notes[0]
+    assert "LOC" in notes[0]
 
 
 def test_types_that_the_model_does_not_know_are_named_with_several_data_sets(
@@ -77,19 +77,19 @@ def test_types_that_the_model_does_not_know_are_named_with_several_data_sets(
     assert main(["evaluate", str(folder), str(tmp_path / "x.jsonl"), *words]) == 0
     captured = capsys.readouterr()
     assert "tags@mail" in captured.out
-    assert "note: head tags never says town, which the data have" in captured.err
+    assert "note: head tags cannot predict town, which the data contain" in captured.err
 
 
-def test_another_format_is_read_as_told(evaluate: Evaluate, conll_file: Path, lines_data: Path) -> None:
+def test_another_format_is_read_on_request(evaluate: Evaluate, conll_file: Path, lines_data: Path) -> None:
     expected = evaluate(lines_data / "test", "--json")
     assert evaluate(conll_file, "--format", "conll", "--json") == expected
     assert evaluate(conll_file, "--format", "conll", "--set", "columns.tags=1", "--json") == expected
 
 
-def test_mistakes_are_told(evaluate: Evaluate, conll_file: Path, lines_data: Path) -> None:
+def test_mistakes_are_reported(evaluate: Evaluate, conll_file: Path, lines_data: Path) -> None:
     for words, message in (
-        (["nowhere"], "error: nowhere: there is no such file or folder; the model was trained on"),
-        ([lines_data], f"error: {lines_data} is the folder of all splits; choose one: --split train or"),
+        (["nowhere"], "error: nowhere does not exist; the model was trained on"),
+        ([lines_data], f"error: {lines_data} holds several splits; choose one: --split train or"),
         ([conll_file, "--format", "word"], "error: --format is 'word'; expected one of conll, conllu, jsonl"),
         ([conll_file, "--format", "conll", "--set", "columns.tags=9"], f"error: {conll_file}:1: tags is column 9"),
         (
@@ -98,7 +98,7 @@ def test_mistakes_are_told(evaluate: Evaluate, conll_file: Path, lines_data: Pat
         ),
         (
             [conll_file, "--set", "_target_=os.system"],
-            "error: --set is ['_target_=os.system']; another reader is chosen by",
+            "error: --set is ['_target_=os.system']; use --format to choose another reader",
         ),
         ([conll_file, "--format", "conll", "--set", "x=["], "error: --set is ['x=[']: "),
     ):

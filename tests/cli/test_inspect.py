@@ -68,14 +68,14 @@ def test_the_same_record_gives_the_same_page(tmp_path: Path, model: str) -> None
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--record", "{tokens"], "--record is no JSON"),
+        (["--record", "{tokens"], "--record is not JSON"),
         (["--record", "3"], "--record is 3; expected a JSON object, or a list of tokens"),
         (["--record", '{"frames": [[1.0]]}'], "input 0 has no 'tokens'; the model reads"),
-        (["--text", "  "], "the record has no step; give a text with at least one token"),
+        (["--text", "  "], "the record has no steps; expected a text with at least one token"),
         (["--text", "x", "--beside", "nowhere"], "nowhere: no model here"),
     ],
 )
-def test_mistakes_are_told(
+def test_mistakes_are_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, words: list[str], message: str
 ) -> None:
     assert main(["inspect", model, *words, "-o", str(tmp_path / "out")]) == 2
@@ -87,7 +87,7 @@ def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     path = tmp_path / "out"
     path.touch()
     assert main(["inspect", model, "--text", "x", "-o", str(path)]) == 2
-    assert "is a file; give a folder" in capsys.readouterr().err
+    assert "is a file; expected a folder" in capsys.readouterr().err
 
 
 def test_an_encoder_without_memory_has_nothing_to_show(

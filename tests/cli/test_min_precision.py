@@ -80,7 +80,7 @@ def test_the_table_has_a_threshold_for_each_type(sample_run: Path, command: Comm
     assert "min_precision" not in json.loads(command("evaluate", sample_run, "--json")[0])
 
 
-def test_predicted_spans_are_those_that_are_sure_enough(sample_run: Path, command: Command, tmp_path: Path) -> None:
+def test_predicted_spans_are_those_that_are_confident_enough(sample_run: Path, command: Command, tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     rows = [json.loads(line)["tokens"] for line in (sample_run / "predictions" / "test.jsonl").read_text().splitlines()]
     path.write_text("".join(json.dumps({"tokens": row}) + "\n" for row in rows))
@@ -100,22 +100,22 @@ def test_predicted_spans_are_those_that_are_sure_enough(sample_run: Path, comman
     assert (never in err) if never else (err == "")
 
 
-def test_what_cannot_be_asked_is_told(
+def test_impossible_precisions_are_reported(
     runs: Mapping[str, seqlab.Run], sample_run: Path, command: Command, conll_file: Path, tmp_path: Path
 ) -> None:
     for name in ("predict", "evaluate"):
         _, err = command(name, sample_run, conll_file, "--min-precision", "90", status=2)
-        assert err.startswith("error: min_precision is 90.0; expected a share of spans above 0 and at most 1")
+        assert err.startswith("error: min_precision is 90.0; expected a precision above 0 and at most 1")
         _, err = command(
             name, runs["label"].folder, *([conll_file] if name == "predict" else []), "--min-precision", "0.9", status=2
         )
-        assert err == "error: a precision is asked of spans, but the model finds none: its heads (label) label something else\n"
+        assert err == "error: min_precision needs a head that finds spans; the heads of this model (label) do not\n"
     bundle = json.loads((runs["spans"].model / "bundle.json").read_text())
     del bundle["facts"]["precision"]  # as an earlier seqlab left it
     (tmp_path / "bundle.json").write_text(json.dumps(bundle))
     (tmp_path / "weights.safetensors").write_bytes((runs["spans"].model / "weights.safetensors").read_bytes())
     _, err = command("predict", tmp_path, conll_file, "--min-precision", "0.9", status=2)
-    assert err.startswith("error: the model does not say how precise its spans are")
+    assert err.startswith("error: the model does not record the precision of its spans")
 
 
 def test_beside_spans_labels_of_records_stay(runs: Mapping[str, seqlab.Run], command: Command, tmp_path: Path) -> None:

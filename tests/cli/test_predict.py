@@ -197,7 +197,7 @@ def test_a_stream_is_labelled_as_it_comes(model: str) -> None:
         assert process.wait() == 0
 
 
-def test_mistakes_in_data_are_told_by_line(mistake: Callable[..., str], tmp_path: Path) -> None:
+def test_mistakes_in_data_are_reported_by_line(mistake: Callable[..., str], tmp_path: Path) -> None:
     path = tmp_path / "latin1.txt"
     path.write_bytes(b"caf\xe9\n")
     assert mistake(str(path)).startswith(f"{path}:1: byte 0xe9 at byte 4 of the line is not UTF-8")
@@ -205,7 +205,7 @@ def test_mistakes_in_data_are_told_by_line(mistake: Callable[..., str], tmp_path
     assert mistake("--input-format", "conll", data=b"a\tO\n\tO\n").startswith("<stdin>:2: tokens (column 0) is empty")
 
 
-def test_a_record_that_contradicts_itself_is_told_by_its_id_and_line(
+def test_a_record_that_contradicts_itself_is_reported_by_id_and_line(
     mistake: Callable[..., str], lines_data: Path, tmp_path: Path
 ) -> None:
     data = ["data=lines", f"data.dir={lines_data}", "data.splits={train: train, val: test, test: null}"]
@@ -224,16 +224,14 @@ def test_a_record_that_contradicts_itself_is_told_by_its_id_and_line(
         ]
     )
     rows = [{"id": "a", "tokens": ["x"], "tags": ["O"]}, {"id": "b", "tokens": ["x"], "tags": ["O", "O", "B-LOC"]}]
-    told = mistake(
+    message = mistake(
         "--input-format", "jsonl", data="".join(f"{json.dumps(row)}\n\n" for row in rows).encode(), run=str(run.folder)
     )
-    assert told == "record 'b' (line 3): tags has 3 values, tokens 1; expected one per step"
+    assert message == "record 'b' (line 3): tags has 3 values, tokens 1; expected one per step"
 
 
-def test_mistakes_in_options_are_told(mistake: Callable[..., str], runs: Mapping[str, seqlab.Run], tmp_path: Path) -> None:
-    assert (
-        mistake("missing.txt") == "missing.txt: cannot be read: No such file or directory; give a file, or - for standard input"
-    )
+def test_mistakes_in_options_are_reported(mistake: Callable[..., str], runs: Mapping[str, seqlab.Run], tmp_path: Path) -> None:
+    assert mistake("missing.txt") == "missing.txt: cannot be read: No such file or directory; expected a file, or - for stdin"
     assert mistake(str(tmp_path)).startswith(f"{tmp_path}: cannot be read: Is a directory")
     assert mistake("--columns", "1", "--input-format", "conll").startswith("--columns is '1'; expected column numbers")
     assert mistake("--columns", "tokens=1").startswith("--columns and --comment-prefix are for conll input, not text")
@@ -245,7 +243,7 @@ def test_mistakes_in_options_are_told(mistake: Callable[..., str], runs: Mapping
 def test_the_input_is_never_overwritten(mistake: Callable[..., str], tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("Kurt")
-    assert mistake(str(path), "-o", os.path.relpath(path)).endswith("the input itself; write to another file")
+    assert mistake(str(path), "-o", os.path.relpath(path)).endswith("which is the input; write to a different file")
     assert path.read_text() == "Kurt"
 
 
@@ -267,20 +265,20 @@ def test_entropy_is_0_for_nothing_and_more_for_more(predict: Predict) -> None:
 
 
 def test_n_best_needs_a_number_and_jsonl(mistake: Callable[..., str]) -> None:
-    assert mistake("--n-best", "2", "--format", "conll").startswith("--n-best goes with --format jsonl, not conll")
-    assert mistake("--entropy", "--format", "conll").startswith("--entropy goes with --format jsonl, not conll")
-    assert mistake("--n-best", "-1").startswith("--n-best is -1; expected at least 1")
+    assert mistake("--n-best", "2", "--format", "conll").startswith("--n-best needs --format jsonl, not conll")
+    assert mistake("--entropy", "--format", "conll").startswith("--entropy needs --format jsonl, not conll")
+    assert mistake("--n-best", "-1").startswith("--n-best is -1; expected a positive number")
 
 
 def test_heads_that_cannot_rank_are_named_with_the_reason(
     runs: Mapping[str, seqlab.Run], capsys: pytest.CaptureFixture[str], conll_file: Path
 ) -> None:
-    for name, said in (
-        ("tags", ["note: --n-best: head tags gives no ranked answers: softmax says how probable each tag is by itself"]),
+    for name, expected in (
+        ("tags", ["note: --n-best: head tags does not rank its labelings: softmax says how probable each tag is by itself"]),
         ("both", []),
     ):
         assert (
             main(["predict", str(runs[name].folder), str(conll_file), "--n-best", "2", "--entropy", "--format", "jsonl"]) == 0
         )
-        told = capsys.readouterr().err.splitlines()
-        assert [line.split(";")[0] for line in told] == said
+        notes = capsys.readouterr().err.splitlines()
+        assert [line.split(";")[0] for line in notes] == expected

@@ -32,7 +32,7 @@ def test_the_table_has_the_test_metrics_with_spread_and_interval_the_main_one_fi
 ) -> None:
     assert main(["train", *FAST, f"data.dir={corpus}", "repeat.seeds=2", f"hydra.run.dir={folder}"]) == 0
     out = capsys.readouterr().out
-    assert "seed_7 is there already" in out
+    assert "seed_7 has finished already" in out
     content = json.loads((folder / "repeats.json").read_text())
     rows = [line.split() for line in out.splitlines() if line.startswith(("test/", "val/", "monitored"))]
     assert [row[0] for row in rows if row[0] != "test/expected_calibration_error"] == [
@@ -55,7 +55,7 @@ def test_one_repetition_says_that_its_interval_is_undefined(
 ) -> None:
     assert main(["train", *FAST, f"data.dir={corpus}", "repeat.seeds=1", f"hydra.run.dir={tmp_path}"]) == 0
     out = capsys.readouterr().out
-    assert "one run says nothing of the spread, so its standard deviation and interval are undefined" in out
+    assert "one run has no spread, so the standard deviation and interval are undefined" in out
     rows = [line.split() for line in out.splitlines() if line.startswith(("test/", "monitored"))]
     assert len(rows) >= 5
     assert all(row[2:] == ["%", "undefined"] for row in rows)
@@ -103,10 +103,7 @@ def test_a_failed_repetition_is_named_and_the_status_is_not_zero(
     assert main(["train", *FAST, f"data.dir={corpus}", "repeat.seeds=2", f"hydra.run.dir={tmp_path}"]) == 2
     captured = capsys.readouterr()
     assert "1 of 2 runs" in captured.out
-    assert (
-        "1 of 2 repetitions failed: seed_8: MemoryError: too little of it; to try them again, add hydra.run.dir="
-        in captured.err
-    )
+    assert "1 of 2 repetitions failed: seed_8: MemoryError: too little of it; to retry them, add hydra.run.dir=" in captured.err
 
 
 def test_a_sweep_gets_the_mean(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,14 +128,14 @@ def test_compare_prints_table_and_sentences(folder: Path, capsys: pytest.Capture
     assert main(["compare", str(a), str(b), "--n-resamples", "50"]) == 0
     out = capsys.readouterr().out
     assert out.count("over 4 records") + out.count("on 4 records") == 2
-    assert "note: one seed says nothing" in out
+    assert "note: one seed does not show" in out
 
 
 def test_compare_says_what_it_is_given(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(folder), str(folder), "--n-resamples", "50"]) == 0
     out = capsys.readouterr().out
     assert f"note: {folder} is compared with itself" in out
-    assert "note: the scores of a repeated run are those of all its answers together" in out
+    assert "note: a repeated run is scored on all its answers together" in out
     assert "one seed" not in out
 
 
@@ -159,13 +156,13 @@ def test_compare_as_json_is_the_same_for_the_same_seed(folder: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["compare", "nowhere"], "one run, nowhere, was given; expected two or more"),
+        (["compare", "nowhere"], "runs is nowhere; expected two or more"),
         (["compare", "nowhere", "there"], "nowhere: no answers to compare"),
         (["compare", "a", "b", "--n-resamples", "0"], "--n-resamples is 0"),
-        (["reproduce", "nowhere"], "lock.json is not there"),
+        (["reproduce", "nowhere"], "lock.json does not exist"),
     ],
 )
-def test_mistakes_are_told_in_a_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_reported_in_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     err = capsys.readouterr().err
     assert message in err

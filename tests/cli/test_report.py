@@ -43,7 +43,7 @@ def test_the_same_run_gives_the_same_page(tmp_path: Path, model: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nowhere"], "nowhere is not there; expected a run, a folder of runs, or a study from `seqlab sweep export`"),
+        (["nowhere"], "nowhere does not exist; expected a run, a folder of runs, or a study from `seqlab sweep export`"),
         (["nowhere", "--examples", "-1"], "--examples is -1; expected 0 or more"),
     ],
 )

@@ -43,23 +43,23 @@ def test_jsonl_keeps_only_offsets_of_its_tokens(offsets: object, is_kept: bool) 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"text": ', r"f:2: not JSON: Expecting value at character 10; expected one object a line"),
+        ('{"text": ', r"f:2: not JSON: Expecting value at character 10; expected one object per line"),
         ("[1]", r"f:2: the line is \[1\]; expected an object"),
-        ("[" * 100_000, r"f:2: not JSON that can be read"),
-        ('{"words": 1}', r"f:2: no text and no tokens; expected one of the two; it has 'words'"),
-        ('{"text": null}', r"f:2: no text and no tokens"),
+        ("[" * 100_000, r"f:2: not readable JSON"),
+        ('{"words": 1}', r"f:2: neither text nor tokens; expected one of them; the record has 'words'"),
+        ('{"text": null}', r"f:2: neither text nor tokens"),
         ('{"tokens": "a b"}', r"f:2: tokens is 'a b'; expected a list of strings"),
         ('{"tokens": ["a", 1]}', r"f:2: tokens is \['a', 1\]"),
         (r'{"text": "a\ud800"}', r"f:2: '\\ud800' is half a character"),
     ],
 )
-def test_jsonl_tells_the_line_that_is_wrong(line: str, message: str) -> None:
+def test_jsonl_names_the_line_that_is_wrong(line: str, message: str) -> None:
     with pytest.raises(DataError, match=f"^{message}"):
         records_of(JsonlFormat(needed=["tokens"]), f'{{"text": ""}}\n{line}\n')
 
 
 def test_jsonl_wants_the_columns_of_the_model() -> None:
-    with pytest.raises(DataError, match=r"^f:1: no 'upos', which the model reads; it has 'tokens'"):
+    with pytest.raises(DataError, match=r"^f:1: no 'upos', which the model reads; the record has 'tokens'"):
         records_of(JsonlFormat(needed=["tokens", "upos"]), '{"tokens": ["a"]}')
 
 
@@ -129,10 +129,10 @@ def test_conllu_heads_are_numbers_where_the_model_reads_them() -> None:
     ("text", "message"),
     [
         ("a\tO\n\tO\n", r"f:2: tokens \(column 0\) is empty"),
-        ("a\tO\nb\n", r"f:2: upos is column 1, but the line has 1: \['b'\]; set --columns"),
+        ("a\tO\nb\n", r"f:2: upos is column 1, but the line has only 1: \['b'\]; set --columns"),
     ],
 )
-def test_conll_tells_the_line_that_is_wrong(text: str, message: str) -> None:
+def test_conll_names_the_line_that_is_wrong(text: str, message: str) -> None:
     source = ConllFormat(
         columns={"tokens": 0, "upos": 1}, separator="auto", comment_prefix=None, has_ids=False, has_heads=False
     )
@@ -160,7 +160,7 @@ def test_columns_are_names_with_numbers() -> None:
 def test_a_format_without_a_column_of_the_model_is_refused() -> None:
     TextFormat().check_columns(["tokens"])
     JsonlFormat(needed=["frames"]).check_columns(["frames"])
-    with pytest.raises(ConfigError, match=r"model reads tokens, upos, but this input gives tokens; use .* key 'upos'"):
+    with pytest.raises(ConfigError, match=r"model reads tokens, upos, but the input has only tokens; use .* key 'upos'"):
         TextFormat().check_columns(["tokens", "upos"])
 
 

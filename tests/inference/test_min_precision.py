@@ -95,13 +95,13 @@ def test_scores_tell_what_is_left(tagger: seqlab.Tagger) -> None:
 
 @pytest.mark.parametrize("value", [0.0, -0.5, 1.01, float("nan")])
 def test_a_precision_is_a_share(tagger: seqlab.Tagger, value: float) -> None:
-    with pytest.raises(ConfigError, match=f"min_precision is {value}; expected a share of spans above 0 and at most 1"):
+    with pytest.raises(ConfigError, match=f"min_precision is {value}; expected a precision above 0 and at most 1"):
         MinPrecision(tagger.bundle, value)
 
 
 @pytest.mark.parametrize("precision", [None, {}])
 def test_a_bundle_without_curves_says_so(tagger: seqlab.Tagger, precision: object) -> None:
-    with pytest.raises(BundleError, match=r"does not say how precise its spans are: .* score its checkpoint anew"):
+    with pytest.raises(BundleError, match=r"does not record the precision of its spans: .* score its checkpoint again"):
         with_curves(tagger, precision).predict([TEXT], min_precision=0.9)
 
 
@@ -114,5 +114,7 @@ def test_damaged_curves_are_refused(tagger: seqlab.Tagger, damaged: object) -> N
 
 
 def test_a_model_without_spans_says_so(reading_upos: seqlab.Tagger) -> None:
-    with pytest.raises(ConfigError, match=r"the model finds none: its heads \(tags\) label something else"):
+    with pytest.raises(
+        ConfigError, match=r"min_precision needs a head that finds spans; the heads of this model \(tags\) do not"
+    ):
         reading_upos.predict([{"tokens": ["Ada"], "upos": ["PROPN"]}], min_precision=0.9)

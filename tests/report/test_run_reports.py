@@ -56,7 +56,7 @@ def table(section: Section, index: int = 0) -> list[dict[str, object]]:
 def test_every_kind_of_head_has_its_sections_in_every_format(run_of_kind: Mapping[str, Run], kind: str) -> None:
     document = report(run_of_kind[kind])
     found = sections(document)
-    assert set(found) >= {"What it is", "Learning curves", "Speed", "Scores", *SECTIONS[kind]}
+    assert set(found) >= {"Summary", "Learning curves", "Speed", "Scores", *SECTIONS[kind]}
     assert all(section.blocks or section.sections for section in found.values())
     page, text, content = (written(document, name) for name in ("html", "markdown", "json"))
     for title in found:
@@ -66,7 +66,7 @@ def test_every_kind_of_head_has_its_sections_in_every_format(run_of_kind: Mappin
 
 
 def test_facts_name_the_model_and_the_settings(run_of_kind: Mapping[str, Run]) -> None:
-    facts = {row["fact"]: row["value"] for row in table(sections(report(run_of_kind["both"]))["What it is"])}
+    facts = {row["fact"]: row["value"] for row in table(sections(report(run_of_kind["both"]))["Summary"])}
     assert facts["heads"] == "tags (CrfTokenHead), label (SequenceHead)"
     assert facts["seed"] == 12345
     assert "torch" in str(facts["versions"])
@@ -91,7 +91,7 @@ def test_numbers_are_those_of_the_run(run_of_kind: Mapping[str, Run]) -> None:
     run = run_of_kind["both"]
     found = sections(report(run))
     scores = run.metrics["test"]["tags"]
-    by_mode = {row["spans, counted"]: row for row in table(found["Scores"])}
+    by_mode = {row["span matching"]: row for row in table(found["Scores"])}
     assert by_mode["strict"]["F1"] == scores["span_f1"]["strict"]
     by_type = {row["type"]: row for row in table(found["Scores by type"])}
     assert {name: row["support"] for name, row in by_type.items()} == {k: v["support"] for k, v in scores["per_type"].items()}
@@ -122,11 +122,11 @@ def test_confusion_of_tags_has_every_step(run_of_kind: Mapping[str, Run]) -> Non
 
 def test_a_head_whose_answers_cannot_be_shown_says_so(run_of_kind: Mapping[str, Run]) -> None:
     found = sections(report(run_of_kind["pairs"]))
-    told = {name: [b.text for b in found[f"Head {name}"].blocks if isinstance(b, Paragraph)] for name in HEADS_OF_PAIRS}
-    assert told == {name: [f"{kind}, on 12 test records."] for name, kind in HEADS_OF_PAIRS.items()}
-    (of_scores,) = [each for each in found["Head relatedness"].sections if each.title == "Answers"]
-    assert "no side-by-side" in str(of_scores.blocks)
-    assert "Answers" not in {each.title for each in found["Head entailment"].sections}
+    notes = {name: [b.text for b in found[f"Head {name}"].blocks if isinstance(b, Paragraph)] for name in HEADS_OF_PAIRS}
+    assert notes == {name: [f"{kind}, on 12 test records."] for name, kind in HEADS_OF_PAIRS.items()}
+    (of_scores,) = [each for each in found["Head relatedness"].sections if each.title == "Predictions"]
+    assert "scores only" in str(of_scores.blocks)
+    assert "Predictions" not in {each.title for each in found["Head entailment"].sections}
 
 
 HEADS_OF_PAIRS = {"relatedness": "PairScoreHead", "entailment": "PairLabelHead"}
@@ -157,7 +157,7 @@ def test_examples_are_bounded_and_say_what_is_left_out(run_of_kind: Mapping[str,
     (examples,) = sections(report(run_of_kind["temporal"], n_examples=2))["Worst records"].blocks
     assert isinstance(examples, Examples)
     assert len(examples.items) == 2
-    assert "10 more have errors and are not shown; all answers are in predictions/test.jsonl" in examples.left_out
+    assert "10 of them are not shown; all answers are in predictions/test.jsonl" in examples.left_out
 
 
 HOSTILE = ["<script>alert(1)</script>", "</style>", "\"'>", "\x00", "\ud800", "\u202e", "|"]
@@ -172,9 +172,9 @@ def hostile(run_of_kind: Mapping[str, Run], tmp_path: Path) -> Path:
     record = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
     n = len(HOSTILE)
     record["tokens"], record["gold"] = HOSTILE, {"tags": ["B-PER"] * n, "label": "<img src=x>"}
-    sure = {"confidences": [0.5] * n}
+    kept = {"confidences": [0.5] * n}
     record["predictions"] = {
-        "tags": {"labels": [f"B-{HOSTILE[0]}"] * n, **sure},
+        "tags": {"labels": [f"B-{HOSTILE[0]}"] * n, **kept},
         "label": {"labels": ["ask"], "confidences": [0.9]},
     }
     path.write_text(json.dumps(record) + "\n", encoding="utf-8")
@@ -195,21 +195,21 @@ def test_hostile_records_are_shown_and_do_nothing(hostile: Path) -> None:
     json.loads(written(document, "json"))
 
 
-def test_training_data_that_is_gone_is_said(run_of_kind: Mapping[str, Run], tmp_path: Path) -> None:
+def test_missing_training_data_is_reported(run_of_kind: Mapping[str, Run], tmp_path: Path) -> None:
     folder = tmp_path / "moved"
     shutil.copytree(run_of_kind["both"].folder, folder)
     config = folder / "config.yaml"
     text = config.read_text(encoding="utf-8")
     data = FinishedRun(folder).config["data"]["dir"]
     config.write_text(text.replace(str(data), str(tmp_path / "nowhere")), encoding="utf-8")
-    (told,) = sections(report_of(folder, n_examples=1))["Seen and unseen spans"].blocks
-    assert isinstance(told, Paragraph)
-    assert told.text.startswith("The training records could not be read again:")
-    assert "nowhere" in told.text
+    (note,) = sections(report_of(folder, n_examples=1))["Seen and unseen spans"].blocks
+    assert isinstance(note, Paragraph)
+    assert note.text.startswith("The training records could not be read again:")
+    assert "nowhere" in note.text
 
 
 def test_a_path_without_runs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere is not there; expected a run, a folder of runs, or a study"):
+    with pytest.raises(DataError, match="nowhere does not exist; expected a run, a folder of runs, or a study"):
         report_of(tmp_path / "nowhere", n_examples=1)
-    with pytest.raises(DataError, match="no run here nor below"):
+    with pytest.raises(DataError, match="no runs here or below"):
         report_of(tmp_path, n_examples=1)

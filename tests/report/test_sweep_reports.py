@@ -72,7 +72,7 @@ def test_every_run_has_a_row_with_what_is_known_of_it(folder: Path, run_of_kind:
     assert rows[0]["seconds"] > 0
     assert "hydra.run.dir" not in rows[0]
     failed = table(sections(report_of(folder, n_examples=0))["Failed"])
-    assert [(row["trial"], row["why"].split(":")[0]) for row in failed] == [("6", "left no metrics.json")]
+    assert [(row["trial"], row["why"].split(":")[0]) for row in failed] == [("6", "no metrics.json")]
 
 
 def test_pictures_show_every_run(folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_pictures_show_every_run(folder: Path) -> None:
     assert isinstance(lines, Parallel)
     assert [axis.name for axis in lines.axes] == ["optimizer.lr", MONITOR]
     assert max(lines.paths, key=lambda path: path.score).name.startswith("5: optimizer.lr=0.2")
-    (explained,) = table(found["What settings explain"])
+    (explained,) = table(found["Importance of settings"])
     assert explained["setting"] == "optimizer.lr"
     assert explained["explained"] > 0.9
 
@@ -165,13 +165,13 @@ def test_a_study_says_what_was_pruned_and_what_failed(tmp_path: Path) -> None:
     (failed,) = table(found["Failed"])
     assert failed["why"] == "Traceback … ↵ MemoryError: <b>"
     assert "MemoryError: &lt;b&gt;" in written(report_of(exported(tmp_path), n_examples=0), "html")
-    assert {row["setting"]: row["PED-ANOVA"] for row in table(found["What settings explain"])} == {
+    assert {row["setting"]: row["PED-ANOVA"] for row in table(found["Importance of settings"])} == {
         "optimizer.lr": 0.8,
         "encoder": 0.2,
     }
-    (told,) = found["Settings over seeds"].blocks
-    assert isinstance(told, Paragraph)
-    assert "nothing is known of the noise" in told.text
+    (note,) = found["Settings over seeds"].blocks
+    assert isinstance(note, Paragraph)
+    assert "the noise is unknown" in note.text
 
 
 def test_a_front_is_over_all_objectives(tmp_path: Path) -> None:
@@ -191,15 +191,15 @@ def test_a_front_is_over_all_objectives(tmp_path: Path) -> None:
 
 def test_a_study_of_nothing_yet_is_reported(tmp_path: Path) -> None:
     document = report_of(exported(tmp_path, trials=[], monitor=None, importance=None, counts={}), n_examples=0)
-    assert "No trial has ended with a score." in written(document, "html")
+    assert "No trial has finished with a score." in written(document, "html")
     assert "Pareto front" not in sections(document)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"trials\.json: no readable study"),
-        ("[]", r"trials\.json: format is None; expected 'seqlab-sweep/1'; write it anew: seqlab sweep export"),
+        ("{", r"trials\.json: not a readable study"),
+        ("[]", r"trials\.json: format is None; expected 'seqlab-sweep/1'; export it again: seqlab sweep export"),
         (json.dumps(study(format="seqlab-sweep/2")), "format is 'seqlab-sweep/2'"),
         (json.dumps({"format": "seqlab-sweep/1"}), r"damaged \(KeyError: 'objectives'\)"),
         (json.dumps(study(trials=[{}])), r"damaged \(KeyError: 'measures'\)"),

@@ -42,13 +42,13 @@ def test_lower_nodes_stand_lower() -> None:
     assert ys[0] == ys[1] > ys[2] == ys[3] > ys[4]
 
 
-def test_crossing_branches_are_told_and_others_are_not() -> None:
+def test_only_crossing_branches_have_a_note() -> None:
     """The first word hangs from the last, across the root: (R (C A (head C)) (head R)), with R the word between."""
     bounds = [(0, 1), (2, 3), (0, 3), (1, 2), (0, 3)]
     crossing = Prediction(["A", "head", "C", "head", "R"], [1.0] * 5, bounds=bounds)
     picture = drawn(["a", "r", "c"], crossing)
     (note,) = [text for text in picture.iter(f"{SVG}text") if text.get("class") == "note"]
-    assert note.text == "Branches cross: lines join what lies within a span, and some true parents are others."
+    assert note.text == "Some branches cross: lines follow the spans, so a few true parents differ."
     assert float(note.attrib["y"]) < float(picture.attrib["height"])
     assert not [text for text in drawn(WORDS, NODES).iter(f"{SVG}text") if text.get("class") == "note"]
 

@@ -1,4 +1,4 @@
-"""What a repeated run left is read in one place: damage is named, whoever reads it."""
+"""Damage in the summary of a repeated run is reported in the same way everywhere."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from seqlab.runs.find_model import find_bundle
 from seqlab.runs.repeated_run import FinishedRepeat
 
 DAMAGED = [
-    (b"{", r"repeats\.json:1: no JSON"),
-    (b"\xff", r"repeats\.json: no UTF-8 at byte 0"),
-    (b"[]", r"repeats\.json: list; expected what a repeated run leaves"),
-    (b'{"format": 1, "repetitions": [{"name": "seed_1"}]}', r"repeats\.json: no repetitions in it"),
+    (b"{", r"repeats\.json:1: not JSON"),
+    (b"\xff", r"repeats\.json: not UTF-8 at byte 0"),
+    (b"[]", r"repeats\.json holds a list; expected the summary of a run"),
+    (b'{"format": 1, "repetitions": [{"name": "seed_1"}]}', r"repeats\.json: no valid repetitions"),
     (b'{"format": 2, "repetitions": []}', r"repeats\.json: format is 2; this seqlab reads format 1"),
 ]
 
@@ -30,6 +30,6 @@ def test_damage_is_named_by_all_that_read_it(tmp_path: Path, content: bytes, mes
         find_bundle(tmp_path)
 
 
-def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"repeats\.json is not there; expected the folder of a run with repeat\.seeds"):
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"repeats\.json does not exist; expected the summary of a run with repeat\.seeds"):
         _ = FinishedRepeat(tmp_path).best

@@ -54,9 +54,9 @@ def test_data_sets_of_plain_data_are_one_without_a_name(run: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("metrics.json", None, r"metrics\.json is not there; expected the folder of a run that has ended"),
-        ("metrics.json", '{"a": 1,\n', r"metrics\.json:2: no JSON"),
-        ("metrics.json", "[]", r"metrics\.json: list; expected an object"),
+        ("metrics.json", None, r"metrics\.json does not exist; expected the folder of a finished run"),
+        ("metrics.json", '{"a": 1,\n', r"metrics\.json:2: not JSON"),
+        ("metrics.json", "[]", r"metrics\.json holds a list; expected the folder of a finished run"),
     ],
 )
 def test_damage_is_named(tmp_path: Path, name: str, content: str | None, message: str) -> None:
@@ -69,8 +69,11 @@ def test_damage_is_named(tmp_path: Path, name: str, content: str | None, message
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", r"test\.jsonl:1: no JSON"),
-        ('{"id": 1, "tokens": [], "predictions": {}}', r"test\.jsonl:1: 'gold' is missing; the run is of an older seqlab"),
+        ("{", r"test\.jsonl:1: not JSON"),
+        (
+            '{"id": 1, "tokens": [], "predictions": {}}',
+            r"test\.jsonl:1: 'gold' is missing; the run was made by an older seqlab",
+        ),
     ],
 )
 def test_damaged_answers_are_named_by_line(tmp_path: Path, line: str, message: str) -> None:
@@ -82,5 +85,5 @@ def test_damaged_answers_are_named_by_line(tmp_path: Path, line: str, message: s
 
 def test_a_config_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("just words", encoding="utf-8")
-    with pytest.raises(DataError, match=r"config\.yaml: str; expected the config of a run"):
+    with pytest.raises(DataError, match=r"config\.yaml holds a str; expected the config of a run"):
         _ = FinishedRun(tmp_path).config

@@ -99,7 +99,7 @@ def test_where_nothing_is_wrong_confidences_stay_as_they_are(caplog: pytest.LogC
         row for row, (one, label) in enumerate(zip(said, records.columns.lists("label"), strict=True)) if one.labels == [label]
     ]
     assert fit_temperatures(labeler, [records.batch(np.asarray(right[:3]))]) == {"label": 1.0}
-    assert "heads.label: the validation records set no bound to its confidences" in caplog.text
+    assert "heads.label: too few validation records to calibrate its confidences" in caplog.text
 
 
 def test_without_records_nothing_is_fitted() -> None:

@@ -40,7 +40,7 @@ class Hostile:
 def test_a_checkpoint_that_would_run_code_is_refused(data: Path, tmp_path: Path, is_trained: bool) -> None:
     checkpoint, sentinel = tmp_path / "hostile.ckpt", tmp_path / "sentinel"
     torch.save({"state_dict": {}, "callbacks": {}, "payload": Hostile(sentinel)}, checkpoint)
-    with pytest.raises(ConfigError, match=r"hostile\.ckpt', which is no checkpoint of seqlab"):
+    with pytest.raises(ConfigError, match=r"hostile\.ckpt', which is not a checkpoint of seqlab"):
         train_small(data, tmp_path / "run", [f"ckpt_path={checkpoint}", f"train={is_trained}"])
     assert not sentinel.exists()
     torch.load(checkpoint, weights_only=False)
@@ -50,7 +50,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(data: Path, tmp_path: Path,
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04"])
 def test_a_file_that_is_no_checkpoint_is_refused(data: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "other.ckpt").write_bytes(content)
-    with pytest.raises(ConfigError, match=r"other\.ckpt', which is no checkpoint of seqlab"):
+    with pytest.raises(ConfigError, match=r"other\.ckpt', which is not a checkpoint of seqlab"):
         train_small(data, tmp_path / "run", [f"ckpt_path={tmp_path / 'other.ckpt'}"])
 
 

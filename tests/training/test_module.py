@@ -74,7 +74,7 @@ def test_a_weight_of_zero_teaches_a_head_nothing() -> None:
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({"tag": 1.0}, "loss_weights has 'tag', which is no head; expected some of tags, label"),
+        ({"tag": 1.0}, "loss_weights has 'tag', which is not a head; expected some of tags, label"),
         ({"label": -5}, r"loss_weights\.label is -5; expected a number, at least 0"),
         ({"label": "abc"}, r"loss_weights\.label is 'abc'; expected a number, at least 0"),
         (0.5, r"loss_weights is 0\.5; expected weights by head, as in loss_weights\.tags=0\.5"),

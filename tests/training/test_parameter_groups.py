@@ -65,11 +65,11 @@ def test_a_group_may_hold_everything() -> None:
     [
         (
             {"parameters": ["encoder.weight_hx*"]},
-            r"encoder\.weight_hx\*' fits no trainable parameter; did you mean encoder\.weight_ih_l0\w*\?",
+            r"encoder\.weight_hx\*' matches no trainable parameter; did you mean encoder\.weight_ih_l0\w*\?",
         ),
-        ({"parameters": ["frozen.*"]}, "fits no trainable parameter"),
-        ({"lr": 0.1}, "expected a mapping with parameters, a list of patterns"),
-        ({"parameters": []}, "expected a mapping with parameters"),
+        ({"parameters": ["frozen.*"]}, "matches no trainable parameter"),
+        ({"lr": 0.1}, "expected a mapping with `parameters`, a list of patterns"),
+        ({"parameters": []}, "expected a mapping with `parameters`"),
         (0.1, "parameter_groups.x is 0.1"),
     ],
 )
@@ -81,7 +81,7 @@ def test_groups_that_say_nothing_are_refused(group: Any, message: str) -> None:
 def test_options_that_the_optimiser_does_not_have_are_refused() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
     check_options({"x": {"parameters": ["*"], "lr": 1.0}}, defaults=optimizer.defaults, optimizer="SGD")
-    with pytest.raises(ConfigError, match=r"parameter_groups\.x\.rate is no option of SGD; it has lr, momentum"):
+    with pytest.raises(ConfigError, match=r"parameter_groups\.x\.rate is not an option of SGD; expected one of lr, momentum"):
         check_options({"x": {"parameters": ["*"], "rate": 1.0}}, defaults=optimizer.defaults, optimizer="SGD")
 
 
@@ -104,5 +104,5 @@ def test_values_of_another_kind_are_refused(options: dict[str, Any], message: st
 
 def test_a_group_that_others_have_emptied_is_refused() -> None:
     groups = {"all": {"parameters": ["encoder.*"], "lr": 1.0}, "some": {"parameters": ["encoder.weight_hh*"], "lr": 2.0}}
-    with pytest.raises(ConfigError, match=r"parameter_groups\.some is left with nothing: groups before it name all"):
+    with pytest.raises(ConfigError, match=r"parameter_groups\.some has no parameters left: earlier groups match all"):
         parameter_groups(Model().named_parameters(), groups)

@@ -52,5 +52,5 @@ def test_groups_that_an_optimiser_cannot_have_are_told(tmp_path: Path) -> None:
 
 def test_an_option_that_an_optimiser_lacks_is_told(tmp_path: Path) -> None:
     data = write_corpus(tmp_path / "data")
-    with pytest.raises(ConfigError, match=r"parameter_groups\.recurrent\.rate is no option of AdamW; it has lr"):
+    with pytest.raises(ConfigError, match=r"parameter_groups\.recurrent\.rate is not an option of AdamW; expected one of lr"):
         train_small(data, tmp_path / "run", ["+parameter_groups.recurrent={parameters:['encoder.*'],rate:0.1}"])

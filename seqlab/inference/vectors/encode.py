@@ -1,4 +1,4 @@
-"""Records as vectors: the encoder's summary of each, and its steps, which are words or the nodes of trees."""
+"""Encode records as vectors: the encoder's summary of each, and its steps (words or tree nodes)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,18 +20,19 @@ from seqlab.steps import Steps
 @final
 @dataclass(frozen=True, slots=True)
 class StepVectors:
-    """The steps that the encoder makes of a record: one for each of its own steps, or one for each node of its tree."""
+    """The vectors of a record's steps, or of the nodes of its tree."""
 
     values: Float[np.ndarray, "step feature"]
     bounds: list[tuple[int, int]]
-    """First step of the record that each covers, and the one after its last."""
+    """First step of the record that each covers, and one past the last."""
     labels: Mapping[str, list[str]]
-    """What each head that labels these steps says of them."""
+    """Labels of the steps, for each head that labels them."""
 
     @property
     def whole(self) -> Float[np.ndarray, " feature"]:
-        """The vector of all steps together: of the step that covers them all, as the root of a tree does; else their mean,
-        zeros where there is none.
+        """One vector for all steps: that of the step covering all of them, such as the root of a tree, otherwise their mean.
+
+        Zeros if there are no steps.
         """
         n_steps = max((end for _, end in self.bounds), default=0)
         if n_steps and self.bounds[-1] == (0, n_steps):
@@ -42,20 +43,20 @@ class StepVectors:
 @final
 @dataclass(frozen=True, slots=True)
 class EncodedRecord:
-    """A record as the encoder sees it."""
+    """A record as vectors."""
 
     tokens: list[str]
-    """Empty where the record has none, as records of frames."""
+    """Empty for records without tokens, such as frames."""
     summary: Float[np.ndarray, " feature"] | None
-    """Last state, root …: what the encoder sums the record up in; of an empty record what it gives for none. None where
-    the encoder sums nothing up, and steps were asked for.
+    """The encoder's summary of the record, such as its last state or root. An empty record has the summary of empty input.
+    None if the encoder has no summary and only steps were requested.
     """
     steps: StepVectors | None
-    """None where they were not asked for."""
+    """None unless requested."""
 
     @property
     def whole(self) -> Float[np.ndarray, " feature"]:
-        """The vector of the record: that of all its steps where they were asked for, else the summary."""
+        """One vector for the record: that of all its steps if they were requested, otherwise the summary."""
         if self.steps is not None:
             return self.steps.whole
         assert self.summary is not None
@@ -66,7 +67,7 @@ class EncodedRecord:
 def encode(
     labeler: Labeler, records: EncodedRecords, *, tokens: Sequence[list[str]], max_tokens: int, use_steps: bool
 ) -> list[EncodedRecord]:
-    """Return every record as vectors, in their order; batches of similar lengths keep it fast. `tokens` are the records'."""
+    """Encode records in batches of similar length, and return them in input order; `tokens` are the tokens of each."""
     labeler.eval()
     device = next(chain(labeler.parameters(), labeler.buffers())).device
     found: dict[int, EncodedRecord] = {}
@@ -74,7 +75,7 @@ def encode(
         batch = records.batch(rows).to(device)
         encoded = labeler(batch)
         if encoded.summary is None and not use_steps:
-            raise ConfigError("the encoder sums nothing up in one vector; encode steps instead: --steps, or use_steps=True")
+            raise ConfigError("the encoder has no summary of records; encode steps instead: --steps, or use_steps=True")
         summaries = [None] * len(rows) if encoded.summary is None else _numbers(encoded.summary)
         parts = _step_vectors(labeler, encoded, batch) if use_steps else [None] * len(rows)
         for row, summary, steps in zip(rows.tolist(), summaries, parts, strict=True):
@@ -84,13 +85,13 @@ def encode(
 
 def _step_vectors(labeler: Labeler, steps: Steps, batch: Batch) -> list[StepVectors]:
     heads = {name: head for name, head in labeler.heads.items() if head.is_per_step}
-    said = {name: head.predict(steps, batch, use_confidences=False) for name, head in heads.items()}
+    predicted = {name: head.predict(steps, batch, use_confidences=False) for name, head in heads.items()}
     covers = None if steps.covers is None else steps.covers.tolist()
     values = _numbers(steps.values)
     found = []
     for i, length in enumerate(steps.lengths.tolist()):
         bounds = [(step, step + 1) for step in range(length)] if covers is None else [(a, b) for a, b in covers[i][:length]]
-        found.append(StepVectors(values[i, :length], bounds, {name: said[name][i].labels for name in heads}))
+        found.append(StepVectors(values[i, :length], bounds, {name: predicted[name][i].labels for name in heads}))
     return found
 
 

@@ -1,8 +1,9 @@
-"""Files of vectors, written stretch by stretch so that an input of any size fits: Parquet, JSON lines and NumPy.
+"""Write vectors to Parquet, JSON lines or NumPy files, in chunks, so that the input may have any size.
 
-Parquet has a row a record, or a row a step: `row` (of the record in the input, from 0), `id` (that of the input, else null),
-of a step `start` and `end` (tokens, end exclusive) and `label_HEAD` for each head that labels steps, then `text` and `vector`.
-Its metadata, under the key `seqlab`, say which model they are of, and what. A row group is a stretch of the input.
+Parquet has a row per record or step: `row` (index of the record in the input, from 0), `id` (from the input, else null), for
+steps also `start` and `end` (tokens, end exclusive) and `label_HEAD` for each head that labels steps, then `text` and `vector`.
+The metadata key `seqlab` says which model made the vectors, and whether they are of records or steps. Each row group is a chunk
+of the input.
 """
 
 import json
@@ -26,27 +27,27 @@ from seqlab.inference.tagger import Tagger
 from seqlab.inference.vectors.encode import EncodedRecord
 
 KEY = b"seqlab"
-"""Of what Parquet's metadata hold."""
+"""Key of the Parquet metadata."""
 RECORDS, STEPS = "records", "steps"
 N_DECIMALS = 6
-"""Of vectors in JSON."""
+"""Digits of vectors in JSON."""
 
 
 @final
 @dataclass(frozen=True)
 class VectorKind:
-    """What the vectors of a file are."""
+    """The kind of vectors in a file."""
 
     model: str
     """Fingerprint of the model that made them."""
     vectors: str
-    """records or steps."""
+    """`records` or `steps`."""
     width: int
     heads: tuple[str, ...]
-    """Those that label the steps."""
+    """Heads that label the steps."""
 
     def schema(self) -> pa.Schema:
-        """Return the columns of a Parquet file."""
+        """Return the schema of a Parquet file."""
         bounds, labels = [("start", pa.int32()), ("end", pa.int32())], [(f"label_{head}", pa.string()) for head in self.heads]
         of_steps = [*bounds, *labels] if self.vectors == STEPS else []
         vector = pa.list_(pa.float32(), self.width)
@@ -60,12 +61,12 @@ class Part(NamedTuple):
     row: int
     id: str | None
     columns: Mapping[str, list[Any]]
-    """Those that differ from row to row, but for the vectors."""
+    """Columns that vary within a record, except for the vectors."""
     vectors: Float[np.ndarray, "row feature"]
 
 
 class VectorFile(ABC):
-    """Takes the vectors of one stretch of records after another; `close` makes the file whole."""
+    """Takes the vectors of records, chunk by chunk; `close` completes the file."""
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         self.path = path
@@ -73,7 +74,7 @@ class VectorFile(ABC):
         self.n_records = 0
 
     def write(self, records: Sequence[Record], encoded: Sequence[EncodedRecord]) -> None:
-        """Add the records, which came as `records`."""
+        """Add the vectors of `records`."""
         pairs = zip(records, encoded, strict=True)
         parts = [self._part(row, *pair) for row, pair in enumerate(pairs, start=self.n_records)]
         self.n_records += len(parts)
@@ -97,12 +98,12 @@ class VectorFile(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Write what is left to write."""
+        """Complete the file."""
 
 
 @final
 class ParquetVectors(VectorFile):
-    """A row group a stretch."""
+    """Parquet, with a row group per chunk."""
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         super().__init__(path, kind=kind)
@@ -128,14 +129,14 @@ class ParquetVectors(VectorFile):
 
 @final
 class JsonlVectors(VectorFile):
-    """An object a record; of steps, with a list of them under `steps`."""
+    """A JSON object per record; for steps, with a list under `steps`."""
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         super().__init__(path, kind=kind)
         self._stream = path.open("w", encoding="utf-8", newline="")
 
     def add(self, parts: Sequence[Part]) -> None:
-        """Write a line a record."""
+        """Write a line for each record."""
         for part in parts:
             columns = {**part.columns, "vector": np.round(part.vectors.astype(np.float64), N_DECIMALS).tolist()}
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -149,7 +150,7 @@ class JsonlVectors(VectorFile):
 
 @final
 class NpyVectors(VectorFile):
-    """The vectors alone, float32, a row each in the order of the input."""
+    """Only the vectors, as float32 rows in input order."""
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         super().__init__(path, kind=kind)
@@ -164,7 +165,7 @@ class NpyVectors(VectorFile):
             self._stream.write(np.ascontiguousarray(part.vectors, dtype="<f4").tobytes())
 
     def close(self) -> None:
-        """Write the header anew: NumPy leaves it room for a number of rows that grows."""
+        """Write the header again with the number of rows; NumPy pads it so that the count fits."""
         start = self._start
         self._stream.seek(0)
         self._write_header()
@@ -181,17 +182,17 @@ _FILES: dict[str, type[VectorFile]] = {".parquet": ParquetVectors, ".jsonl": Jso
 
 
 def file_type(path: Path) -> type[VectorFile]:
-    """Return what writes a file of vectors with the ending of `path`.
+    """Return the class that writes files with the extension of `path`.
 
-    Raises: ConfigError for another ending.
+    Raises: ConfigError for other extensions.
     """
     if path.suffix not in _FILES:
-        raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; vectors are written to {', '.join(_FILES)}")
+        raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; expected one of {', '.join(_FILES)}")
     return _FILES[path.suffix]
 
 
 def kind_of(tagger: Tagger, *, use_steps: bool) -> VectorKind:
-    """Return what the vectors of a model are."""
+    """Return the kind of vectors that a model makes."""
     labeler = tagger.bundle.labeler
     heads = tuple(name for name, head in labeler.heads.items() if head.is_per_step) if use_steps else ()
     width = labeler.encoder.output_width if use_steps else labeler.encoder.summary_width

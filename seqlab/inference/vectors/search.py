@@ -1,4 +1,4 @@
-"""Exact search by cosine in a Parquet file of vectors, a row group at a time."""
+"""Exact cosine search in a Parquet file of vectors, one row group at a time."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -19,21 +19,24 @@ from seqlab.inference.vectors.files import KEY, STEPS
 @final
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A row of the file, and how near it is."""
+    """A row of the file, with its similarity to the query."""
 
     cosine: float
-    """From -1 to 1; 0 where one of the two vectors is zero throughout."""
+    """From -1 to 1; 0 if either vector is zero."""
     place: int
-    """Of the row in the file, from 0."""
+    """Row in the file, from 0."""
     content: dict[str, Any]
-    """Its columns but for the vector."""
+    """All columns except the vector."""
 
 
 @final
 class VectorSearch:
-    """A Parquet file with a column `vector`, as `seqlab encode` writes them.
+    """Searches a Parquet file with a column `vector`, as `seqlab encode` writes it.
 
-    Raises: DataError where there is none at `path`.
+    Args:
+        path: The Parquet file.
+
+    Raises: DataError if `path` is not such a file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,13 +46,13 @@ class VectorSearch:
         except (OSError, pa.ArrowException) as error:
             reason = " ".join(str(error).split())
             raise DataError(
-                f"{path}: cannot be read as Parquet: {reason}; make one by `seqlab encode MODEL FILE -o …`"
+                f"{path}: cannot be read as Parquet: {reason}; create it with `seqlab encode MODEL FILE -o …`"
             ) from None
         self._schema = self._file.schema_arrow
         kind = self._schema.field("vector").type if "vector" in self._schema.names else None
         if kind is None or not pa.types.is_fixed_size_list(kind) or not pa.types.is_floating(kind.value_type):
             has = ", ".join(f"{field.name} ({field.type})" for field in self._schema)
-            raise DataError(f"{path}: no column `vector` of lists of one width; it has {has}; make one by `seqlab encode`")
+            raise DataError(f"{path}: no column `vector` of fixed-size lists; it has {has}; create it with `seqlab encode`")
         self.width: int = kind.list_size
         self.facts: dict[str, Any] = json.loads((self._schema.metadata or {}).get(KEY, b"{}"))
 
@@ -60,20 +63,19 @@ class VectorSearch:
 
     @property
     def has_steps(self) -> bool:
-        """Whether its rows are steps or nodes, not records."""
+        """Whether the rows are steps or tree nodes rather than records."""
         return self.facts.get("vectors") == STEPS
 
     def encode(self, tagger: Tagger, queries: Sequence[Input]) -> Float[np.ndarray, "query feature"]:
-        """Return queries as vectors that can be compared with those of the file: summaries, or of a file of steps the vector of
-        all steps together (`StepVectors.whole`).
+        """Encode queries for comparison with the file: as summaries, or for a file of steps as `StepVectors.whole`.
 
-        Raises: ConfigError where another model made the file.
+        Raises: ConfigError if another model made the file.
         """
         ours, theirs = tagger.bundle.fingerprint, self.facts.get("model", "")
         if theirs and ours != theirs:
             raise ConfigError(
-                f"{self.path}: its vectors are of model {theirs[:12]}, but the queries are of {ours[:12]}; give the model that"
-                " made it, or encode its texts again"
+                f"{self.path}: its vectors are from model {theirs[:12]}, but the queries are from {ours[:12]}; use the model"
+                " that made the file, or encode its texts again"
             )
         encoded = tagger.encode(queries, use_steps=self.has_steps)
         return np.stack([one.whole for one in encoded])
@@ -81,19 +83,18 @@ class VectorSearch:
     def vectors_at(self, places: Sequence[int]) -> Float[np.ndarray, "query feature"]:
         """Return the vectors of some rows of the file, as queries.
 
-        Raises: ConfigError for a row that is not there.
+        Raises: ConfigError for rows that do not exist.
         """
         for place in places:
             if not 0 <= place < len(self):
-                raise ConfigError(f"--row is {place}; {self.path} has rows 0 to {len(self) - 1}")
+                raise ConfigError(f"--row is {place}; expected 0 to {len(self) - 1}, the rows of {self.path}")
         found: dict[int, np.ndarray] = {}
         for start, vectors, _ in self._groups(columns=["vector"]):
             found |= {place: vectors[place - start] for place in places if start <= place < start + len(vectors)}
         return np.stack([found[place] for place in places])
 
     def nearest(self, queries: Float[np.ndarray, "query feature"], *, k: int) -> list[list[Neighbour]]:
-        """Return the `k` rows with the highest cosine to each query, the nearest first, of equals the earlier; all, where there
-        are no more.
+        """Return the `k` rows with the highest cosine to each query (all, if there are fewer); ties go to the earlier row.
 
         Raises: ConfigError for queries of another width.
         """
@@ -111,10 +112,11 @@ class VectorSearch:
         return best
 
     def _groups(self, *, columns: list[str] | None) -> Iterator[tuple[int, Float[np.ndarray, "row feature"], pa.Table]]:
-        """Yield the first row of each row group, its vectors, and its other columns."""
+        """Yield the first row number of each row group, its vectors and its other columns."""
         start = 0
         for group in range(self._file.num_row_groups):
             table = self._file.read_row_group(group, columns=columns).combine_chunks()
+            # Flattening drops the list structure without copying, unlike conversion to Python lists.
             numbers = pa.concat_arrays(table["vector"].chunks).flatten() if len(table) else pa.array([], pa.float32())
             vectors = numbers.to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, self.width)
             yield start, vectors, table.drop_columns(["vector"])
@@ -122,15 +124,16 @@ class VectorSearch:
 
 
 def _unit(vectors: Float[np.ndarray, "row feature"]) -> Float[np.ndarray, "row feature"]:
-    """Return the vectors at length 1, zero ones as they are."""
+    """Scale the vectors to length 1; zero vectors stay."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: np.ndarray = vectors / np.where(norms > 0, norms, 1.0)
     return scaled
 
 
 def _top(cosines: Float[np.ndarray, " row"], *, k: int) -> Int[np.ndarray, " place"]:
-    """Return the places of the `k` highest, of equals the first."""
-    if len(cosines) > k:  # everything at least as near as the k-th, so that equals are told by their place
+    """Return the indices of the `k` highest cosines; ties go to the first."""
+    if len(cosines) > k:
+        # Keep everything at least as near as the k-th, so that the stable sort breaks ties by place.
         least = np.partition(cosines, len(cosines) - k)[len(cosines) - k]
         near = np.flatnonzero(cosines >= least)
     else:

@@ -1,1 +1,1 @@
-"""What answers tell about a model, and trials about settings: pure functions on values."""
+"""Error analysis of predictions, and statistics over trials: pure functions on values."""

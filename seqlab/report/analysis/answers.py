@@ -1,4 +1,4 @@
-"""Answers beside what is right, in the four shapes that labels come in."""
+"""Predictions next to gold, in the four shapes that labels come in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,36 +7,36 @@ from typing import TypeAlias, final
 from seqlab.types import Span
 
 Place: TypeAlias = tuple[int, int]
-"""First step and the one after the last."""
+"""First step, and one past the last."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class SpanAnswer:
-    """Spans that a record has, and those found."""
+    """Gold and predicted spans of a record."""
 
     id: str
     tokens: Sequence[str]
     gold: Sequence[Span]
     found: Sequence[Span]
-    sure: Sequence[float]
-    """Of each span found; empty where none were kept."""
-    tag_sure: Sequence[float] = ()
-    """Of the tag of each step; empty for a head that has no tags."""
+    confidences: Sequence[float]
+    """One for each predicted span; empty if the run kept none."""
+    tag_confidences: Sequence[float] = ()
+    """Confidence of the tag at each step; empty for heads without tags."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class LabelAnswer:
-    """One label for each place that is given: steps, segments, nodes of a tree, or the whole record."""
+    """One label for each given place: a step, a segment, a tree node, or the whole record."""
 
     id: str
     tokens: Sequence[str]
     places: Sequence[Place]
     gold: Sequence[str | None]
-    """None for a place that nobody has labelled."""
-    said: Sequence[str]
-    sure: Sequence[float]
+    """None for a place without annotation."""
+    predicted: Sequence[str]
+    confidences: Sequence[float]
 
 
 @final
@@ -47,21 +47,21 @@ class SetAnswer:
     id: str
     tokens: Sequence[str]
     gold: Sequence[str]
-    said: Sequence[str]
-    sure: Sequence[float]
+    predicted: Sequence[str]
+    confidences: Sequence[float]
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class SequenceAnswer:
-    """Labels in order; the places of those said were found, the places of gold nobody knows."""
+    """Labels in order. Only predicted labels have places; gold has none."""
 
     id: str
     tokens: Sequence[str]
     gold: Sequence[str]
-    """Of several right answers the closest."""
-    said: Sequence[str]
-    sure: Sequence[float]
+    """If there are several references, the closest one."""
+    predicted: Sequence[str]
+    confidences: Sequence[float]
     places: Sequence[Place]
 
 

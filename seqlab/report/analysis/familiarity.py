@@ -1,4 +1,4 @@
-"""How much of a span or a word training has shown: what is learned by heart against what is understood."""
+"""Whether the training data has a span or word: memorisation versus generalisation."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,26 +14,26 @@ FAMILIARITIES = (SAME_LABEL, OTHER_LABEL, NEW_FORM, NEW_WORDS)
 @final
 @dataclass
 class Training:
-    """Words of the training records, and the surface forms of their spans with the types that they had."""
+    """Words of the training records, and the types that each span had, by its words."""
 
     words: set[str] = field(default_factory=set)
     forms: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
 
     def add(self, tokens: Sequence[str], spans: Iterable[tuple[tuple[int, int], str | None]]) -> None:
-        """Take a training record in."""
+        """Add a training record."""
         self.words.update(tokens)
         for (start, end), label in spans:
             if label is not None:
                 self.forms.setdefault(tuple(tokens[start:end]), set()).add(label)
 
     def familiarity(self, form: Sequence[str], label: str) -> str:
-        """Return which of `FAMILIARITIES` holds for a span of these words, spelt exactly so, and this type."""
+        """Return one of `FAMILIARITIES` for a span with these words (compared exactly) and this type."""
         labels = self.forms.get(tuple(form))
         if labels is not None:
             return SAME_LABEL if label in labels else OTHER_LABEL
         return NEW_FORM if self.words.issuperset(form) else NEW_WORDS
 
     def share_of_new_words(self, tokens: Iterable[str]) -> float:
-        """Return the share of the tokens that training never had."""
+        """Return the share of tokens that do not occur in training."""
         tokens = list(tokens)
         return sum(token not in self.words for token in tokens) / max(1, len(tokens))

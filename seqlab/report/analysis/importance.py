@@ -1,4 +1,4 @@
-"""How much of the variance of a score a setting explains by itself, and how much of that could be chance."""
+"""How much of a score's variance a setting explains by itself, and whether that could be chance."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,23 +9,23 @@ from seqlab.report.analysis.trials import Setting
 
 N_SHUFFLES = 999
 MAX_LEVELS = 6
-"""Numbers with more distinct values are cut into `N_CLASSES` classes of equal size."""
+"""Numbers with more distinct values are binned into `N_CLASSES` classes of about equal size."""
 N_CLASSES = 4
 
 
 class Explained(NamedTuple):
-    """Of one setting."""
+    """What one setting explains."""
 
     share: float
-    """Epsilon squared of a one-way analysis of variance (Kelley 1935): the share of variance between the levels, less what
-    levels of pure chance would have; at least 0."""
+    """Epsilon squared of a one-way analysis of variance (Kelley 1935): the share of variance between the levels, corrected
+    for chance; at least 0."""
     chance: float
-    """Share of shuffles of the scores that explain as much."""
+    """Share of random permutations of the scores that explain at least as much."""
     n_levels: int
 
 
 def explained(settings: Sequence[Setting], scores: Sequence[float]) -> Explained | None:
-    """Return what a setting explains of the scores of trials; None where all levels or all scores are the same or alone."""
+    """Return what a setting explains; None if no level repeats or the scores or settings are all equal."""
     levels = levels_of(settings)
     codes = np.unique(np.array([repr(level) for level in levels]), return_inverse=True)[1]
     values = np.asarray(scores, dtype=np.float64)
@@ -34,15 +34,17 @@ def explained(settings: Sequence[Setting], scores: Sequence[float]) -> Explained
     if k < 2 or n <= k or total <= 0:
         return None
     within = _within(values, codes)
+    # A fixed seed, so that the same sweep gives the same report.
     generator = np.random.default_rng(0)
     shuffled = [_within(generator.permutation(values), codes) for _ in range(N_SHUFFLES)]
+    # Equal partitions can differ in the last bits, depending on the order of the sums.
     n_as_good = sum(other <= within * (1 + 1e-12) for other in shuffled)
     share = 1 - (within / (n - k)) / (total / (n - 1))
     return Explained(max(0.0, share), (1 + n_as_good) / (1 + N_SHUFFLES), k)
 
 
 def levels_of(settings: Sequence[Setting]) -> list[Setting]:
-    """Return settings as levels: numbers of many values as classes of about equal size, named `low to high`."""
+    """Return the settings as levels; numbers with many values become classes named `low to high`."""
     numbers = [value for value in settings if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) < len(settings) or len(set(numbers)) <= MAX_LEVELS:
         return list(settings)

@@ -1,4 +1,4 @@
-"""Differences between settings against the spread over seeds."""
+"""Differences between settings compared with the spread over seeds."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,26 +7,27 @@ from seqlab.metrics.significance import Summary, holm, summarise, welch_test
 from seqlab.report.analysis.trials import Objective, Trial
 
 LEVEL = 0.05
-BEST, WITHIN, WORSE, UNKNOWN = "best", "within noise of the best", "worse than the best", "one run: not known"
+BEST, WITHIN, WORSE, UNKNOWN = "best", "within noise of the best", "worse than the best", "unknown: one run"
 
 
 class Standing(NamedTuple):
-    """Trials that differ in nothing but their seed, against the best of such groups."""
+    """Trials that differ only in their seed, compared with the best such group."""
 
     trials: Sequence[Trial]
     summary: Summary
     mark: str
     """`BEST`, `WITHIN`, `WORSE` or `UNKNOWN`."""
     p_value: float | None
-    """Of Welch's test against the best group, corrected for the number of groups (Holm); None where there is no test."""
+    """From Welch's test against the best group, with Holm's correction; None if either has a single trial."""
 
 
 def standings(groups: Sequence[Sequence[Trial]], objective: Objective) -> list[Standing]:
-    """Return the groups of trials with a score, the best mean first, each tested against the first."""
+    """Rank groups of scored trials by mean, best first, and test each against the best."""
     scores = [[trial.values[objective.name] for trial in group] for group in groups]
     order = sorted(range(len(groups)), key=lambda i: sum(scores[i]) / len(scores[i]), reverse=objective.is_high)
     first, tests = order[0], dict[int, float]()
     for i in order[1:]:
+        # A single trial has no variance to test with.
         p_value = welch_test(scores[first], scores[i]).p_value if min(len(scores[first]), len(scores[i])) > 1 else None
         if p_value is not None:
             tests[i] = p_value

@@ -1,10 +1,10 @@
-"""The front: those that nothing beats in all objectives at once."""
+"""Pareto fronts."""
 
 from collections.abc import Sequence
 
 
 def on_front(points: Sequence[Sequence[float]], *, is_high: Sequence[bool]) -> list[bool]:
-    """Return for each point whether no other is as good in every objective and better in one."""
+    """Return for each point whether no other is at least as good in every objective and better in one."""
     signed = [[value if high else -value for value, high in zip(point, is_high, strict=True)] for point in points]
     return [not any(_beats(other, point) for other in signed) for point in signed]
 

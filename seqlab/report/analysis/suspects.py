@@ -1,9 +1,9 @@
-"""Gold labels that may be wrong: where the model is as sure of another label as it is of that label where gold agrees.
+"""Gold labels that may be wrong: the model is at least as confident of another label as it usually is when right.
 
 Confident learning (Northcutt, Jiang and Chuang 2021, Confident Learning: Estimating Uncertainty in Dataset Labels, section
-3.1) compares the probability of a label j with t_j, its mean over what is labelled j. Runs keep the probability of the label
-that was said, not that of every label, so t_j is the mean over what is labelled j and said to be j: a higher threshold, hence
-fewer suspects than theirs.
+3.1) compares the probability of label j with t_j, its mean over all items with gold label j. Runs keep only the probability
+of the predicted label, so t_j here is the mean over items where gold and prediction are both j. That threshold is higher, so
+it finds fewer suspects.
 """
 
 from collections import defaultdict
@@ -12,42 +12,44 @@ from typing import NamedTuple
 
 
 class Judgement(NamedTuple):
-    """A label that was said, how surely, and the gold label; None for `gold` or `said`: there is none."""
+    """A predicted label, its confidence and the gold label; `gold` or `predicted` is None where there is none."""
 
     record: int
-    """Position of the record."""
+    """Index of the record."""
     gold: str | None
-    said: str | None
-    sure: float
+    predicted: str | None
+    confidence: float
     start: int
     end: int
 
 
 class Suspect(NamedTuple):
-    """A judgement that is at least as sure as its label's threshold."""
+    """A judgement whose confidence reaches the threshold of its label."""
 
     judgement: Judgement
     threshold: float
 
 
 def thresholds(judgements: Iterable[Judgement]) -> dict[str | None, float]:
-    """Return the mean confidence of each label over what is labelled so and said to be so."""
-    sure = defaultdict[str | None, list[float]](list)
+    """Return the mean confidence of each label where gold agrees with it."""
+    confidences = defaultdict[str | None, list[float]](list)
     for judgement in judgements:
-        if judgement.gold == judgement.said:
-            sure[judgement.said].append(judgement.sure)
-    return {label: sum(values) / len(values) for label, values in sure.items()}
+        if judgement.gold == judgement.predicted:
+            confidences[judgement.predicted].append(judgement.confidence)
+    return {label: sum(values) / len(values) for label, values in confidences.items()}
 
 
 def suspects(judgements: Sequence[Judgement]) -> list[Suspect]:
-    """Return the disagreements that are as sure as agreements are on average, the surest first.
+    """Return the disagreements at least as confident as the average agreement, most confident first.
 
-    A label that gold never agrees with has no threshold, and gives no suspect.
+    A label that never agrees with gold has no threshold and yields no suspects.
     """
     limits = thresholds(judgements)
     found = [
-        Suspect(judgement, limits[judgement.said])
+        Suspect(judgement, limits[judgement.predicted])
         for judgement in judgements
-        if judgement.gold != judgement.said and judgement.said in limits and judgement.sure >= limits[judgement.said]
+        if judgement.gold != judgement.predicted
+        and judgement.predicted in limits
+        and judgement.confidence >= limits[judgement.predicted]
     ]
-    return sorted(found, key=lambda suspect: (-suspect.judgement.sure, suspect.judgement.record, suspect.judgement.start))
+    return sorted(found, key=lambda suspect: (-suspect.judgement.confidence, suspect.judgement.record, suspect.judgement.start))

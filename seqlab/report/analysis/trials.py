@@ -1,4 +1,4 @@
-"""Trials: settings, what came of them, and which of them differ in nothing but their seed."""
+"""Trials of a sweep: their settings, scores, and groups that differ only in seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,25 +12,25 @@ SEED = "seed"
 @final
 @dataclass(frozen=True)
 class Trial:
-    """A run among others."""
+    """One run of a sweep."""
 
     name: str
     state: str
-    """`complete`, `pruned`, `failed`, or what else a sweep calls it."""
+    """`complete`, `pruned`, `failed`, or another state of the sweep."""
     settings: Mapping[str, Setting]
     values: Mapping[str, float] = field(default_factory=dict)
-    """Scores and costs by name; of pruned trials, those that are known."""
+    """Scores and costs by name; a pruned trial has those known so far."""
     curve: Sequence[tuple[int, float]] = ()
     """The monitored metric by epoch, counted from 1."""
     reason: str = ""
-    """Why it failed."""
+    """Why the trial failed."""
     folder: str = ""
 
 
 @final
 @dataclass(frozen=True)
 class Objective:
-    """A score that is to be high, or a cost that is to be low."""
+    """A score to maximise (`is_high`) or a cost to minimise."""
 
     name: str
     is_high: bool
@@ -39,7 +39,7 @@ class Objective:
 @final
 @dataclass(frozen=True)
 class Study:
-    """Trials, and what they were run for."""
+    """Trials and their objectives."""
 
     name: str
     objectives: Sequence[Objective]
@@ -47,30 +47,30 @@ class Study:
     trials: Sequence[Trial]
     facts: Sequence[tuple[str, Setting]] = ()
     importance: Mapping[str, float] | None = None
-    """Shares of parameters as the sweep itself has them; None where it has none."""
+    """Importance of each parameter as the sweep computed it; None if it did not."""
 
     @property
     def main(self) -> Objective:
-        """The first objective, by which trials are ranked."""
+        """The first objective, which ranks the trials."""
         return self.objectives[0]
 
     @property
     def complete(self) -> list[Trial]:
-        """Trials that ended with a score, the best first."""
+        """Trials that finished with a score, best first."""
         done = [trial for trial in self.trials if trial.state == COMPLETE and self.main.name in trial.values]
         return sorted(done, key=lambda trial: trial.values[self.main.name], reverse=self.main.is_high)
 
 
 def varying(trials: Sequence[Trial]) -> list[str]:
-    """Return the settings that are not the same in all trials, the seed left out."""
+    """Return the settings that differ between trials, except the seed."""
     names = dict.fromkeys(name for trial in trials for name in trial.settings)
     return [name for name in names if name != SEED and len({repr(trial.settings.get(name)) for trial in trials}) > 1]
 
 
 def by_settings(trials: Sequence[Trial], names: Sequence[str]) -> list[list[Trial]]:
-    """Return groups of trials that agree in the settings `names`, in the order of their first.
+    """Group trials that agree in the settings `names`, in order of first appearance.
 
-    Of trials that agree in their seed as well the first alone is taken: the others tell nothing of the noise.
+    Of several trials with the same seed, keep the first: the others say nothing about noise.
     """
     groups: dict[tuple[str, ...], dict[str, Trial]] = {}
     for trial in trials:

@@ -1,1 +1,1 @@
-"""A report as a value, and the three ways to write it: one model, so that no format says what another does not."""
+"""The content of a report as a value, and its three formats: HTML, Markdown and JSON."""

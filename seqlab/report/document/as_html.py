@@ -1,27 +1,36 @@
-"""A report as one HTML file that needs nothing else: no script to be read, no font, no picture from elsewhere."""
+"""Write a report as one self-contained HTML file."""
 
-from collections.abc import Iterator
-
-from seqlab.report.document.charts import Chart
 from seqlab.report.document.markup import marked_line
-from seqlab.report.document.model import Block, Column, Document, Example, Examples, Figure, Paragraph, Section, Table, Value
+from seqlab.report.document.model import (
+    Block,
+    Column,
+    Document,
+    Example,
+    Examples,
+    Figure,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+    Value,
+)
 from seqlab.report.document.page import SORTING, STYLE
 from seqlab.report.document.text import escaped, shown
 from seqlab.report.drawing import draw
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-"""Whatever got past the escaping, a browser loads nothing."""
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+"""A second line of defence behind the escaping: the browser loads nothing from elsewhere. Heat maps are embedded images."""
 
 
 def as_html(document: Document) -> str:
-    """Return the page."""
+    """Return the report as an HTML page."""
     sections = list(document.walk())
     contents = "".join(
         f'<li class="depth{depth}"><a href="#s{i}">{escaped(section.title)}</a></li>'
         for i, (depth, section) in enumerate(sections)
         if depth <= 2
     )
-    body = "\n".join(part for i, (depth, section) in enumerate(sections) for part in _section(section, depth=depth, number=i))
+    body = "\n".join(_section(section, depth=depth, number=i) for i, (depth, section) in enumerate(sections))
     title = escaped(document.title)
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">\n'
@@ -33,11 +42,9 @@ def as_html(document: Document) -> str:
     )
 
 
-def _section(section: Section, *, depth: int, number: int) -> Iterator[str]:
+def _section(section: Section, *, depth: int, number: int) -> str:
     level = min(6, depth + 1)
-    yield f'<h{level} id="s{number}">{escaped(section.title)}</h{level}>'
-    for block in section.blocks:
-        yield _block(block)
+    return "\n".join([f'<h{level} id="s{number}">{escaped(section.title)}</h{level}>', *map(_block, section.blocks)])
 
 
 def _block(block: Block) -> str:
@@ -47,15 +54,16 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Figure(chart, caption):
-            return _figure(chart, caption)
+            return _figure(draw(chart), caption, kind="fluid" if chart.is_fluid else "fixed")
+        case Picture(content, caption):
+            return _figure(content, caption, kind="fixed")
         case Examples(items, left_out):
             end = f'<p class="note">{escaped(left_out)}</p>' if left_out else ""
             return "".join(map(_example, items)) + end
 
 
-def _figure(chart: Chart, caption: str) -> str:
-    kind = "fluid" if chart.is_fluid else "fixed"
-    return f'<figure class="{kind}"><div class="wide">{draw(chart)}</div><figcaption>{escaped(caption)}</figcaption></figure>'
+def _figure(picture: str, caption: str, *, kind: str) -> str:
+    return f'<figure class="{kind}"><div class="wide">{picture}</div><figcaption>{escaped(caption)}</figcaption></figure>'
 
 
 def _table(table: Table) -> str:

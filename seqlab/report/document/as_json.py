@@ -1,4 +1,4 @@
-"""A report as JSON: every value, as it is."""
+"""Write a report as JSON, with every value unrounded."""
 
 import dataclasses
 import json
@@ -9,9 +9,9 @@ from seqlab.report.document.model import Document
 
 
 def as_json(document: Document) -> str:
-    """Return the document as one object; blocks and charts have their kind under `kind`.
+    """Return the report as one JSON object; `kind` names the class of each block and chart.
 
-    Only ASCII, so that half a surrogate pair in a token survives; what is no number is null.
+    The output is ASCII, so that lone surrogates in tokens survive. Numbers that are not finite become null.
     """
     return json.dumps(_plain(document), indent=1, allow_nan=False) + "\n"
 

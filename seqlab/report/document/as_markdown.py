@@ -1,18 +1,18 @@
-"""A report as Markdown: charts as tables, marks in brackets."""
+"""Write a report as Markdown: charts become tables, marks become brackets."""
 
 import re
 from collections.abc import Iterator
 
 from seqlab.report.document.as_tables import as_table
-from seqlab.report.document.model import Block, Document, Example, Examples, Figure, Line, Mark, Paragraph, Table
+from seqlab.report.document.model import Block, Document, Example, Examples, Figure, Line, Paragraph, Picture, Table
 from seqlab.report.document.text import shown, visible
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
-_LETTERS = {"right": "", "plain": "", "wrong": "✗", "missed": "✗", "spurious": "✗"}
+_SIGNS = {"wrong": "✗", "missed": "✗", "spurious": "✗"}
 
 
 def as_markdown(document: Document) -> str:
-    """Return the document; what stands in records is escaped."""
+    """Return the report as Markdown, with text from records escaped."""
     lines = [f"# {_escaped(document.title)}"]
     for depth, section in document.walk():
         lines.append(f"{'#' * (depth + 1)} {_escaped(section.title)}")
@@ -30,6 +30,8 @@ def _block(block: Block) -> Iterator[str]:
         case Figure(chart, caption):
             yield f"*{_escaped(caption)}*"
             yield from _table(as_table(chart))
+        case Picture(_, caption):
+            yield f"*{_escaped(caption)}*"
         case Examples(items, left_out):
             for example in items:
                 yield from _example(example)
@@ -42,13 +44,10 @@ def _table(table: Table) -> Iterator[str]:
         yield f"*{_escaped(table.caption)}*"
     heading = [_escaped(column.name) for column in table.columns]
     rule = ["---" if column.kind == "text" else "--:" for column in table.columns]
-    rows = [
-        [_escaped(shown(value, column.kind)) for value, column in zip(row, table.columns, strict=True)] for row in table.rows
-    ]
-    if table.highlighted:
-        rows = [
-            [f"**{cell}**" if cell else "" for cell in row] if i in table.highlighted else row for i, row in enumerate(rows)
-        ]
+    rows = []
+    for i, row in enumerate(table.rows):
+        cells = [_escaped(shown(value, column.kind)) for value, column in zip(row, table.columns, strict=True)]
+        rows.append([f"**{cell}**" if cell else "" for cell in cells] if i in table.highlighted else cells)
     yield "\n".join(f"| {' | '.join(row)} |" for row in (heading, rule, *rows))
 
 
@@ -62,18 +61,14 @@ def _example(example: Example) -> Iterator[str]:
 
 
 def _marked(line: Line) -> str:
-    """Return the tokens with `[` before and `]label` after each mark."""
+    """Return the tokens with each marked span in `[…](label)`."""
     before: list[list[str]] = [[] for _ in range(len(line.tokens) + 1)]
     after: list[list[str]] = [[] for _ in range(len(line.tokens) + 1)]
+    # Outer marks come first, so their brackets open before and close after those of inner ones.
     for mark in sorted(line.marks, key=lambda mark: (mark.start, -mark.end)):
         before[mark.start].append("\\[")
-        after[mark.end].insert(0, _closing(mark))
-    words = [f"{''.join(before[i])}{_escaped(token)}{''.join(after[i + 1])}" for i, token in enumerate(line.tokens)]
-    return " ".join(words)
-
-
-def _closing(mark: Mark) -> str:
-    return f"\\]({_escaped(mark.label)}{_LETTERS[mark.status]})"
+        after[mark.end].insert(0, f"\\]({_escaped(mark.label)}{_SIGNS.get(mark.status, '')})")
+    return " ".join(f"{''.join(before[i])}{_escaped(token)}{''.join(after[i + 1])}" for i, token in enumerate(line.tokens))
 
 
 def _escaped(text: str) -> str:

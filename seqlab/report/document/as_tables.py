@@ -1,4 +1,4 @@
-"""Charts as tables, for readers and formats that have no pictures."""
+"""Convert charts to tables, for readers and formats without pictures."""
 
 from functools import singledispatch
 
@@ -8,7 +8,7 @@ from seqlab.report.document.model import Column, Table, Value
 
 @singledispatch
 def as_table(chart: Chart) -> Table:
-    """Return the numbers of a chart."""
+    """Return the numbers of a chart as a table."""
     raise AssertionError(type(chart))
 
 
@@ -23,7 +23,7 @@ def _curves(chart: Curves) -> Table:
 @as_table.register
 def _matrix(chart: Matrix) -> Table:
     rows: list[list[Value]] = [[label, *row] for label, row in zip(chart.labels, chart.counts, strict=True)]
-    return Table([Column("gold \\ said"), *(Column(label, "count") for label in chart.labels)], rows)
+    return Table([Column("gold \\ predicted"), *(Column(label, "count") for label in chart.labels)], rows)
 
 
 @as_table.register
@@ -50,11 +50,11 @@ def _strip(chart: Strip) -> Table:
     columns = [Column("label"), Column("first step", "count"), Column("step after the last", "count")]
     columns += [Column("confidence", "number"), Column("right")]
     rows = zip(chart.labels, chart.places, chart.sure, chart.is_right, strict=True)
-    return Table(columns, [[label, *place, sure, right] for label, place, sure, right in rows])
+    return Table(columns, [[label, *place, confidence, right] for label, place, confidence, right in rows])
 
 
 @as_table.register
 def _tree(chart: Tree) -> Table:
-    columns = [Column("words"), Column("said"), Column("gold"), Column("confidence", "number")]
+    columns = [Column("words"), Column("predicted"), Column("gold"), Column("confidence", "number")]
     rows = zip(chart.places, chart.labels, chart.gold, chart.sure, strict=True)
-    return Table(columns, [[" ".join(chart.words[a:b]), label, gold, sure] for (a, b), label, gold, sure in rows])
+    return Table(columns, [[" ".join(chart.words[a:b]), label, gold, confidence] for (a, b), label, gold, confidence in rows])

@@ -1,6 +1,6 @@
-"""Charts as the values that they show; `seqlab.report.drawing` makes pictures of them.
+"""Charts as data; `seqlab.report.drawing` draws them.
 
-Those that are fluid are as wide as there is room, the others have a size of their own.
+A fluid chart takes the width of the page; the others have a fixed size.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ class Series:
     name: str
     points: Sequence[tuple[float, float]]
     style: str = ""
-    """`dashed`, `faint` or `strong`; "" for a plain line in a colour of its own."""
+    """`dashed`, `faint` or `strong`; empty for a plain line in its own colour."""
 
 
 @final
 @dataclass(frozen=True)
 class Curves:
-    """Lines over a common axis; `marked` is the x of a vertical line with its name."""
+    """Lines over a common axis; `marked` is the x of a vertical line, and its name."""
 
     x: str
     y: str
@@ -37,7 +37,7 @@ class Curves:
 @final
 @dataclass(frozen=True)
 class Matrix:
-    """Counts by row (gold) and column (said), coloured by their share of the row."""
+    """Counts by gold label (row) and predicted label (column), shaded by their share of the row."""
 
     labels: Sequence[str]
     counts: Sequence[Sequence[int]]
@@ -47,7 +47,7 @@ class Matrix:
 @final
 @dataclass(frozen=True)
 class Reliability:
-    """Share of right answers by confidence, with the number of answers."""
+    """Accuracy by confidence, with the number of answers in each bin."""
 
     bins: Sequence[Bin]
     is_fluid: ClassVar[bool] = True
@@ -56,7 +56,7 @@ class Reliability:
 @final
 @dataclass(frozen=True)
 class Point:
-    """A point of a scatter chart."""
+    """A point in a scatter chart."""
 
     name: str
     x: float
@@ -67,7 +67,7 @@ class Point:
 @final
 @dataclass(frozen=True)
 class Scatter:
-    """Points, those of the front joined."""
+    """Points; those on the Pareto front are joined by a line."""
 
     x: str
     y: str
@@ -78,7 +78,7 @@ class Scatter:
 @final
 @dataclass(frozen=True)
 class Axis:
-    """An axis of parallel coordinates: the values at its ticks, from 0 (low) to 1 (high)."""
+    """An axis of parallel coordinates; ticks are (position from 0 to 1, label)."""
 
     name: str
     ticks: Sequence[tuple[float, str]]
@@ -87,7 +87,7 @@ class Axis:
 @final
 @dataclass(frozen=True)
 class Path:
-    """A line across all axes: a place from 0 to 1 on each; None where it has no value there."""
+    """One trial: its position from 0 to 1 on each axis, or None where it has no value."""
 
     name: str
     places: Sequence[float | None]
@@ -98,7 +98,7 @@ class Path:
 @final
 @dataclass(frozen=True)
 class Parallel:
-    """Trials as lines across axes, coloured by their score."""
+    """Trials as lines across axes, coloured by score."""
 
     axes: Sequence[Axis]
     paths: Sequence[Path]
@@ -108,10 +108,10 @@ class Parallel:
 @final
 @dataclass(frozen=True)
 class Strip:
-    """Labels in their places over the steps of a record."""
+    """Predicted labels over the steps of a record."""
 
     steps: Sequence[str]
-    """A name for each step; empty names for steps that have none."""
+    """Token at each step; empty strings for steps without tokens."""
     labels: Sequence[str]
     places: Sequence[tuple[int, int]]
     sure: Sequence[float]
@@ -122,7 +122,7 @@ class Strip:
 @final
 @dataclass(frozen=True)
 class Tree:
-    """Nodes in post-order with their labels, above the words."""
+    """Labelled nodes in post-order, above the words."""
 
     words: Sequence[str]
     places: Sequence[tuple[int, int]]

@@ -1,4 +1,4 @@
-"""The tokens of a record with marks on them, as HTML."""
+"""Render the marked tokens of a record as HTML."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ from seqlab.report.document.text import escaped
 
 
 def marked_line(line: Line) -> str:
-    """Return the tokens, each isolated from the writing direction of its neighbours; marks that lie in each other are nested.
+    """Return the tokens as HTML, with nested marks; each token is isolated from the writing direction of its neighbours.
 
-    Marks that cross one before them cannot be nested: they stand behind the line.
+    HTML cannot nest marks that cross each other, so those follow after the line.
     """
     nested, crossing = _nested(line.marks)
     opening: list[list[Mark]] = [[] for _ in line.tokens]
@@ -31,6 +31,7 @@ def _nested(marks: Sequence[Mark]) -> tuple[list[Mark], list[Mark]]:
     for mark in sorted(marks, key=lambda mark: (mark.start, -mark.end)):
         while still_open and still_open[-1].end <= mark.start:
             still_open.pop()
+        # Marks are sorted by start, so one that ends after its enclosing mark crosses it.
         if mark.end <= mark.start or (still_open and still_open[-1].end < mark.end):
             crossing.append(mark)
         else:

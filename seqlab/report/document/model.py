@@ -1,22 +1,22 @@
-"""What a report is made of: sections of blocks."""
+"""The structure of a report: sections of blocks."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 from seqlab.report.document.charts import Chart
 
 Value: TypeAlias = str | int | float | bool | None
-"""None: there is nothing to say."""
+"""None leaves the cell empty."""
 Kind: TypeAlias = Literal["text", "count", "number", "share"]
-"""How values of a column are shown: `share` as percent with a bar, `number` with four digits."""
+"""How a column shows its values: `share` as a percentage with a bar, `number` with four digits."""
 Status: TypeAlias = Literal["right", "wrong", "missed", "spurious", "plain"]
 
 
 @final
 @dataclass(frozen=True)
 class Paragraph:
-    """A few sentences; `is_note`: said of how to read the rest."""
+    """A few sentences; `is_note` marks those that explain how to read the rest."""
 
     text: str
     is_note: bool = False
@@ -25,7 +25,7 @@ class Paragraph:
 @final
 @dataclass(frozen=True)
 class Column:
-    """The heading of a table's column, and how its values are shown."""
+    """The heading of a table column, and the format of its values."""
 
     name: str
     kind: Kind = "text"
@@ -34,19 +34,19 @@ class Column:
 @final
 @dataclass(frozen=True)
 class Table:
-    """Rows of values; a reader of the page can sort them."""
+    """Rows of values, sortable in HTML."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Value]]
     caption: str = ""
     highlighted: Sequence[int] = ()
-    """Rows to be seen first."""
+    """Indices of rows to emphasise."""
 
 
 @final
 @dataclass(frozen=True)
 class Mark:
-    """Steps `start` to `end` (exclusive) of a line, and what is said of them."""
+    """A labelled span of a line, from `start` to `end` (exclusive)."""
 
     start: int
     end: int
@@ -57,7 +57,7 @@ class Mark:
 @final
 @dataclass(frozen=True)
 class Line:
-    """The tokens of a record with marks on them, such as those of gold; marks may lie in each other."""
+    """The tokens of a record with marks, such as gold spans. Marks may be nested."""
 
     name: str
     tokens: Sequence[str]
@@ -67,7 +67,7 @@ class Line:
 @final
 @dataclass(frozen=True)
 class Example:
-    """A record."""
+    """One record."""
 
     id: str
     lines: Sequence[Line]
@@ -78,7 +78,7 @@ class Example:
 @final
 @dataclass(frozen=True)
 class Examples:
-    """Records one below the other; `left_out` says how many are not shown and where they are."""
+    """Records one below the other; `left_out` describes those not shown."""
 
     items: Sequence[Example]
     left_out: str = ""
@@ -87,23 +87,32 @@ class Examples:
 @final
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its explanation."""
+    """A chart with a caption."""
 
     chart: Chart
     caption: str
 
 
-Block: TypeAlias = Paragraph | Table | Examples | Figure
+@final
+@dataclass(frozen=True)
+class Picture:
+    """An SVG drawn elsewhere, with a caption; Markdown has only the caption."""
+
+    svg: str
+    caption: str
+
+
+Block: TypeAlias = Paragraph | Table | Examples | Figure | Picture
 
 
 @final
 @dataclass(frozen=True)
 class Section:
-    """A title, blocks, and sections within."""
+    """A title, blocks and subsections."""
 
     title: str
     blocks: Sequence[Block] = ()
-    sections: "Sequence[Section]" = field(default=())
+    sections: "Sequence[Section]" = ()
 
 
 @final
@@ -115,7 +124,7 @@ class Document:
     sections: Sequence[Section]
 
     def walk(self) -> Iterator[tuple[int, Section]]:
-        """Yield every section in order with its depth, from 1 on."""
+        """Yield every section in order with its depth, starting at 1."""
         yield from _walk(self.sections, depth=1)
 
 

@@ -1,8 +1,8 @@
-"""Style and script of a report's page: `page.css` and `page.js` beside this file."""
+"""The style and script of report pages, from `page.css` and `page.js`."""
 
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8")
 SORTING = (_FOLDER / "page.js").read_text(encoding="utf-8")
-"""Sorts tables by the column whose heading is pressed; the page can be read without."""
+"""Sorts tables when a heading is pressed; pages work without it."""

@@ -1,4 +1,4 @@
-"""Text of records made fit to be shown: nothing in it is invisible, and nothing turns what stands around it."""
+"""Make text from records safe to show: no invisible characters, and none that change the direction of what follows."""
 
 import html
 import unicodedata
@@ -6,13 +6,13 @@ import unicodedata
 _PICTURES = 0x2400
 _DELETE = 0x7F
 _TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-"""Bidirectional classes of the characters that turn the text after them."""
+"""Bidirectional classes of characters that change the direction of the text after them."""
 
 
 def visible(text: str) -> str:
-    """Return `text` with control characters as pictures, and what turns text or is half of a pair as its number.
+    """Return `text` with control characters as symbols, and direction marks and lone surrogates as code points.
 
-    Line ends and tabs are shown as pictures, too: what is shown is a token, a label or a name.
+    Newlines and tabs become symbols too, because the text is a token, a label or a name.
     """
     if text.isprintable():
         return text
@@ -20,7 +20,7 @@ def visible(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return `text` made `visible`, as it stands in HTML or SVG, within an attribute too."""
+    """Return `text` made `visible` and escaped for HTML and SVG, attributes included."""
     return html.escape(visible(text))
 
 
@@ -30,16 +30,15 @@ def _visible(character: str) -> str:
         return chr(_PICTURES + code)
     if code == _DELETE:
         return "\u2421"
-    category = unicodedata.category(character)
-    if category in ("Cc", "Cs") or unicodedata.bidirectional(character) in _TURNING or category in ("Zl", "Zp"):
-        return f"[U+{code:04X}]"
-    if category == "Cf" or category == "Cn" or category == "Co":
-        return character if character in "\u200c\u200d" else f"[U+{code:04X}]"
-    return character
+    # Joiners are invisible, but Persian and Indic scripts and emoji need them.
+    if character in "\u200c\u200d":
+        return character
+    is_hidden = unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+    return f"[U+{code:04X}]" if is_hidden or unicodedata.bidirectional(character) in _TURNING else character
 
 
 def shown(value: str | int | float | bool | None, kind: str = "text") -> str:
-    """Return a value as it stands in a table; "" for None."""
+    """Return a value as a table shows it; empty for None."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""A document in the format that is asked for."""
+"""Write a report in a given format."""
 
 from seqlab.report.document.as_html import as_html
 from seqlab.report.document.as_json import as_json
@@ -9,5 +9,5 @@ _WRITERS = {"html": as_html, "markdown": as_markdown, "json": as_json}
 
 
 def written(document: Document, kind: str) -> str:
-    """Return the text of a document as `html`, `markdown` or `json`."""
+    """Return the report as `html`, `markdown` or `json`."""
     return _WRITERS[kind](document)

@@ -1,4 +1,4 @@
-"""Charts as inline SVG, coloured by the classes of the page around them."""
+"""Draw charts as inline SVG; the page's CSS classes give the colours."""
 
 from seqlab.report.drawing.draw import draw
 

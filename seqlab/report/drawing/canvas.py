@@ -1,15 +1,15 @@
-"""The elements that charts are drawn with, as SVG text."""
+"""SVG elements that charts are made of."""
 
 from collections.abc import Iterable, Sequence
 
 from seqlab.report.document.text import escaped
 
 CHARACTER = 7.0
-"""About the width of a character of 12 pixels."""
+"""Approximate width of a character at 12 pixels."""
 
 
 def svg(parts: Iterable[str], *, width: float, height: float, label: str, is_fluid: bool) -> str:
-    """Return a picture with a name for those who cannot see it; fluid: as wide as there is room, else in its own size."""
+    """Return a picture with a label for screen readers; fluid: as wide as the page allows, otherwise in its own size."""
     size = "" if is_fluid else f' width="{width:.0f}" height="{height:.0f}"'
     kind = "fluid" if is_fluid else "fixed"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart {kind}" role="img" aria-label="{escaped(label)}"'
@@ -17,7 +17,7 @@ def svg(parts: Iterable[str], *, width: float, height: float, label: str, is_flu
 
 
 def text(x: float, y: float, content: str, *, anchor: str = "start", classes: str = "", turned: float | None = None) -> str:
-    """Return text whose base line is at `y`; `turned` degrees about its start."""
+    """Return text with its baseline at `y`, rotated about its start by `turned` degrees."""
     turn = "" if turned is None else f' transform="rotate({turned:.0f} {x:.1f} {y:.1f})"'
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{classes}"{turn}>{escaped(content)}</text>'
 
@@ -30,7 +30,7 @@ def line(x1: float, y1: float, x2: float, y2: float, *, classes: str = "grid") -
 def rect(
     x: float, y: float, width: float, height: float, *, classes: str, opacity: float | None = None, title: str = ""
 ) -> str:
-    """Return a box; `title` is shown when pointed at."""
+    """Return a box; `title` is its tooltip."""
     shade = "" if opacity is None else f' fill-opacity="{opacity:.2f}"'
     box = (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(0.0, width):.1f}" height="{max(0.0, height):.1f}" class="{classes}"{shade}'
@@ -44,12 +44,12 @@ def dot(x: float, y: float, *, classes: str, title: str = "", radius: float = 3.
 
 
 def path(points: Sequence[tuple[float, float]], *, classes: str, title: str = "", shade: float | None = None) -> str:
-    """Return a line through points; `shade` from 0 to 1 is mixed from the colours of worst and best."""
+    """Return a line through points; `shade` from 0 to 1 mixes the colours for worst and best."""
     places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     colour = "" if shade is None else f' style="--shade:{100 * shade:.0f}%"'
     return f'<polyline points="{places}" class="{classes}"{colour}><title>{escaped(title)}</title></polyline>'
 
 
 def cut(content: str, n_characters: int) -> str:
-    """Return text that is at most so long, ending in … where something is left out."""
+    """Return `content`, cut to `n_characters` with an ellipsis at the end."""
     return content if len(content) <= n_characters else f"{content[: n_characters - 1]}…"

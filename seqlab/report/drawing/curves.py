@@ -1,4 +1,4 @@
-"""Lines over an axis, a scatter of points with its front, and the reliability diagram."""
+"""Draw line charts, scatter charts and reliability diagrams."""
 
 import math
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from seqlab.report.drawing.frame import BOTTOM, HEIGHT, LEFT, N_COLOURS, RIGHT, 
 from seqlab.report.drawing.scales import Scale, tick_name
 
 _MAX_NAMES = 10
-"""More lines are not named below the picture; each tells its name when pointed at."""
+"""With more lines there is no legend; each still has a tooltip."""
 _COUNTS = 54
-"""Height of the panel with numbers of answers."""
+"""Height of the panel with the counts."""
 
 
 def draw_curves(chart: Curves) -> str:
-    """Return the lines in one frame."""
+    """Return a line chart."""
     points = [point for series in chart.series for point in series.points if math.isfinite(point[1])]
     xs, ys = [x for x, _ in points], [y for _, y in points]
     x, y = x_scale(xs), y_scale(ys, is_log=chart.is_log)
@@ -40,13 +40,13 @@ def draw_curves(chart: Curves) -> str:
 
 
 def _line(series: Series, classes: str, x: Scale, y: Scale) -> list[str]:
-    places = [(x.place(a), y.place(b)) for a, b in series.points if math.isfinite(b)]
+    points = [(a, b) for a, b in series.points if math.isfinite(b)]
+    places = [(x.place(a), y.place(b)) for a, b in points]
     drawn = [path(places, classes=classes, title=series.name)]
     if len(places) <= 30 and "faint" not in series.style:
-        drawn += [
-            dot(*place, classes=f"{classes} dot", title=f"{series.name}: {tick_name(a)}, {b:.4g}", radius=2.2)
-            for place, (a, b) in zip(places, [p for p in series.points if math.isfinite(p[1])], strict=True)
-        ]
+        for place, (a, b) in zip(places, points, strict=True):
+            title = f"{series.name}: {tick_name(a)}, {b:.4g}"
+            drawn.append(dot(*place, classes=f"{classes} dot", title=title, radius=2.2))
     return drawn
 
 
@@ -56,7 +56,7 @@ def _classes(series: Series, index: int) -> str:
 
 
 def draw_scatter(chart: Scatter) -> str:
-    """Return the points, those of the front joined by a line and named."""
+    """Return a scatter chart with the points on the front joined and named."""
     x, y = x_scale([p.x for p in chart.points]), y_scale([p.y for p in chart.points])
     parts = axes(x, y, x_name=chart.x, y_name=chart.y)
     front = sorted((x.place(p.x), y.place(p.y)) for p in chart.points if p.is_front)
@@ -72,16 +72,16 @@ def draw_scatter(chart: Scatter) -> str:
 
 
 def draw_reliability(chart: Reliability) -> str:
-    """Return the share of right answers by confidence beside the diagonal, and the numbers of answers below."""
+    """Return accuracy by confidence with the diagonal, and the number of answers in each bin below."""
     x = Scale(0, 1, LEFT, WIDTH - RIGHT)
     y = Scale(0, 1, HEIGHT - BOTTOM, TOP)
-    parts = axes(x, y, x_name="confidence", y_name="share that is right")
+    parts = axes(x, y, x_name="confidence", y_name="accuracy")
     for each in chart.bins:
         if each.n:
             left, right, top = x.place(each.low) + 1, x.place(each.high) - 1, y.place(each.accuracy)
-            told = f"confidence {each.low:.1f} to {each.high:.1f}: {each.accuracy:.1%} of {each.n:,} are right"
-            parts.append(rect(left, top, right - left, HEIGHT - BOTTOM - top, classes="bar", title=told))
-    parts.append(path([(x.place(v), y.place(v)) for v in (0.0, 1.0)], classes="line faint dashed", title="as sure as right"))
+            title = f"confidence {each.low:.1f} to {each.high:.1f}: {each.accuracy:.1%} of {each.n:,} are right"
+            parts.append(rect(left, top, right - left, HEIGHT - BOTTOM - top, classes="bar", title=title))
+    parts.append(path([(x.place(v), y.place(v)) for v in (0.0, 1.0)], classes="line faint dashed", title="calibrated"))
     parts += [dot(x.place(b.confidence), y.place(b.accuracy), classes="point front") for b in chart.bins if b.n]
     parts += _numbers([(x.place(b.low), x.place(b.high), b.n) for b in chart.bins])
     return svg(parts, width=WIDTH, height=HEIGHT + _COUNTS + 12, label="reliability diagram", is_fluid=chart.is_fluid)

@@ -1,4 +1,4 @@
-"""Which picture a chart is drawn as."""
+"""Draw a chart of any kind."""
 
 from functools import singledispatch
 
@@ -13,7 +13,7 @@ from seqlab.types import Prediction
 
 @singledispatch
 def draw(chart: Chart) -> str:
-    """Return the picture of a chart as SVG."""
+    """Return a chart as SVG."""
     raise AssertionError(type(chart))
 
 
@@ -27,5 +27,5 @@ draw.register(Strip, draw_strip)
 
 @draw.register
 def _tree(chart: Tree) -> str:
-    said = Prediction(list(chart.labels), list(chart.sure), bounds=list(chart.places))
-    return tree_svg(chart.words, said, gold=chart.gold)
+    predicted = Prediction(list(chart.labels), list(chart.sure), bounds=list(chart.places))
+    return tree_svg(chart.words, predicted, gold=chart.gold)

@@ -1,4 +1,4 @@
-"""The axes of a chart with two scales, and the names of its lines."""
+"""Axes and legend of charts with two scales."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from seqlab.report.drawing.scales import Scale, tick_name
 
 WIDTH, HEIGHT = 520, 300
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 24, 42
-"""Margins."""
+"""Margins, in pixels."""
 N_COLOURS = 8
 _NAME = 34
 
@@ -23,7 +23,7 @@ def y_scale(values: Sequence[float], *, is_log: bool = False) -> Scale:
 
 
 def axes(x: Scale, y: Scale, *, x_name: str, y_name: str, only_whole: bool = False) -> list[str]:
-    """Return grid lines, ticks and names; `only_whole`: ticks of x that are no integer are left out."""
+    """Return grid lines, ticks and names; `only_whole` omits fractional ticks on x."""
     parts = []
     for value in y.ticks(5):
         at = y.place(value)
@@ -42,7 +42,7 @@ def axes(x: Scale, y: Scale, *, x_name: str, y_name: str, only_whole: bool = Fal
 
 
 def legend(names: Sequence[tuple[str, str]], *, top: float) -> tuple[list[str], float]:
-    """Return a key of (name, class of its line), in as many rows as needed below `top`, and where it ends."""
+    """Return a legend of (name, line classes) in as many rows as it needs below `top`, and its lower end."""
     parts, x, y = [], float(LEFT), top
     for name, classes in names:
         short = cut(name, _NAME)

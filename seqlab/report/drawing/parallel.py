@@ -1,4 +1,4 @@
-"""Parallel coordinates: a line for each trial across the axes of settings and scores."""
+"""Draw parallel coordinates: a line for each trial across the axes of settings and scores."""
 
 from seqlab.report.document.charts import Parallel
 from seqlab.report.drawing.canvas import CHARACTER, cut, line, path, svg, text
@@ -8,7 +8,7 @@ _NAME, _TICK = 24, 16
 
 
 def draw_parallel(chart: Parallel) -> str:
-    """Return the lines, those of the best trials on top; an axis that a trial has no value on is passed by."""
+    """Return the lines, best trials on top; a line skips the axes on which its trial has no value."""
     gap = max([110.0, *(CHARACTER * min(len(axis.name), _NAME) + 14 for axis in chart.axes)])
     left = 30.0
     xs = [left + i * gap for i in range(len(chart.axes))]
@@ -18,15 +18,9 @@ def draw_parallel(chart: Parallel) -> str:
         parts.append(path(points, classes="trial", title=trial.name, shade=trial.score))
     for i, (x, axis) in enumerate(zip(xs, chart.axes, strict=True)):
         parts.append(line(x, _TOP, x, _HEIGHT - _BOTTOM, classes="axis"))
-        parts.append(
-            text(
-                x if i else left - 20,
-                16 if i % 2 == 0 else 32,
-                cut(axis.name, _NAME),
-                anchor="middle" if i else "start",
-                classes="name",
-            )
-        )
+        # Names alternate between two rows, so that long ones do not overlap; the first would stick out on the left.
+        place, anchor = (x, "middle") if i else (left - 20, "start")
+        parts.append(text(place, 16 if i % 2 == 0 else 32, cut(axis.name, _NAME), anchor=anchor, classes="name"))
         parts += [text(x + 5, _y(place) + 4, cut(name, _TICK), classes="tick halo") for place, name in axis.ticks]
     return svg(parts, width=xs[-1] + 130, height=_HEIGHT, label="trials across settings and scores", is_fluid=chart.is_fluid)
 

@@ -1,4 +1,4 @@
-"""From values to places on a picture, and the round numbers at its edges."""
+"""Map values to positions in a picture, and choose round ticks."""
 
 import math
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from typing import final
 
 _STEPS = (1, 2, 2.5, 5, 10)
 _TINY = 0.001
-"""Smaller numbers are written with an exponent."""
+"""Smaller numbers are shown with an exponent."""
 
 
 @final
 @dataclass(frozen=True)
 class Scale:
-    """Maps `low` to `start` and `high` to `end`, evenly by values or by their logs."""
+    """Maps `low` to `start` and `high` to `end`, linearly or by logarithm."""
 
     low: float
     high: float
@@ -23,7 +23,7 @@ class Scale:
 
     @classmethod
     def of(cls, values: Sequence[float], *, start: float, end: float, is_log: bool = False, room: float = 0.04) -> "Scale":
-        """Return the scale that has all finite `values` within, with some room around; of logs, of those above 0."""
+        """Return a scale that holds all finite `values` with a margin; a log scale ignores values of 0 and below."""
         finite = [v for v in values if math.isfinite(v) and (v > 0 or not is_log)] or [1.0]
         low, high = min(finite), max(finite)
         if is_log:
@@ -32,20 +32,22 @@ class Scale:
         return cls(low - around, high + around, start, end)
 
     def place(self, value: float) -> float:
-        """Return where a value lies."""
+        """Return the position of a value."""
         low, high, at = (self.low, self.high, value)
         if self.is_log:
+            # Zeros have no logarithm; a tiny value puts them far below the frame.
             low, high, at = math.log(low), math.log(high), math.log(max(value, 1e-300))
         return self.start + (self.end - self.start) * (at - low) / (high - low)
 
     def ticks(self, n: int) -> list[float]:
-        """Return about `n` round values within."""
+        """Return about `n` round values within the scale."""
         if self.is_log:
             return self._powers(n)
         raw = (self.high - self.low) / max(1, n)
         unit = 10.0 ** math.floor(math.log10(raw))
         step = next(unit * factor for factor in _STEPS if unit * factor >= raw)
         first = math.ceil(self.low / step)
+        # Rounding removes digits like those of 3 * 0.1.
         return [round(i * step, 12) for i in range(first, math.floor(self.high / step) + 1)]
 
     def _powers(self, n: int) -> list[float]:
@@ -57,7 +59,7 @@ class Scale:
 
 
 def tick_name(value: float) -> str:
-    """Return a short name of a value: 120k for 120,000."""
+    """Return a short name for a value, such as 120k for 120,000."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= 10 * unit:
             return f"{value / unit:.4g}{letter}"

@@ -1,9 +1,8 @@
-"""Pictures of what a recurrent layer does inside. Needs matplotlib (the extra `plots`)."""
+"""Draw gates, states and influence of recurrent layers. Needs matplotlib (`pip install 'seqlab[plots]'`)."""
 
 import io
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -18,18 +17,18 @@ if TYPE_CHECKING:
 _STEP_INCHES, _MARGIN_INCHES, _PANEL_INCHES = 0.34, 2.2, 1.9
 _MIN_INCHES, _MAX_INCHES = 6.0, 40.0
 _GATES = ("input", "forget", "output", "reset", "update")
-"""Values between 0 and 1; all others are drawn around 0."""
+"""Gates with values between 0 and 1; everything else is drawn around 0."""
 _DPI = 130
 _NAME_CHARS = 50
-"""Of longer names of models, the end is shown."""
+"""Longer model names keep only their end."""
 _CURVE_STEPS = 20
-"""Curves alone are as wide as so many named steps."""
+"""Width of the curves when drawn alone, as a number of named steps."""
 _LABEL_CHARS = 24
-"""Longer names of steps are cut in pictures, and end in …"""
+"""Longer step names are cut and end in …"""
 
 
 def gate_figure(trace: CellTrace, *, steps: Sequence[str]) -> "Figure":
-    """Return a panel for each gate and each state: units downwards, the record's steps from left to right."""
+    """Return a panel for each gate and state: units from top to bottom, steps of the record from left to right."""
     panels = {**trace.gates, **{f"{name} state": values for name, values in trace.states.items()}}
     figure = _figure(n_steps=len(steps), height=_PANEL_INCHES * len(panels) + 1.2)
     axes: list[Axes] = list(figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0])
@@ -42,7 +41,7 @@ def gate_figure(trace: CellTrace, *, steps: Sequence[str]) -> "Figure":
 
 
 def influence_figure(curves: Mapping[str, Tensor], matrix: CellTrace | None, *, steps: Sequence[str]) -> "Figure":
-    """Return |d h_t / d x_1| over t for each of the `curves`, and below it the influence of every step of one trace."""
+    """Draw |d h_t / d x_1| over t for each of the `curves`; below, the influence of every step in the trace `matrix`."""
     is_whole = matrix is not None and len(matrix.influence) == len(steps)
     heights = [4.2, max(2.5, 1.2 + 0.2 * len(steps))] if is_whole else [4.2]
     figure = _figure(n_steps=len(steps) if is_whole else _CURVE_STEPS, height=sum(heights))
@@ -54,7 +53,8 @@ def influence_figure(curves: Mapping[str, Tensor], matrix: CellTrace | None, *, 
     left.xaxis.get_major_locator().set_params(integer=True)
     left.set_xlabel("step t")
     left.set_ylabel("‖∂h(t) / ∂x(1)‖")
-    left.legend(frameon=False, fontsize=8).set_in_layout(False)  # a long name must not press the curves together
+    # Without this, a long name would squeeze the curves to make room for the legend.
+    left.legend(frameon=False, fontsize=8).set_in_layout(False)
     _title(left, "How much of the first step is left")
     for axis in others:
         assert matrix is not None
@@ -73,34 +73,29 @@ def png(figure: "Figure") -> bytes:
 
 
 def svg(figure: "Figure") -> str:
-    """Return the figure as an SVG element, to stand in a page: letters stay letters, so the page's fonts draw them."""
+    """Return the figure as an SVG element. Text stays text, so the page's fonts draw it."""
     text = _saved(figure, "svg", metadata={"Date": None}).decode("utf-8")
     return text[text.index("<svg") :]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without warnings of letters that matplotlib's own font lacks: they are boxes in a PNG, and whole in a page."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
-        yield
 
 
 def _saved(figure: "Figure", form: str, **options: Any) -> bytes:
     import matplotlib
 
     buffer = io.BytesIO()
-    with _quiet(), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "seqlab"}):
+    # A fixed salt for element ids, so that the same record gives the same bytes.
+    with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "seqlab"}):
+        # Matplotlib's font lacks many scripts: such letters are boxes in the PNG, but browsers draw them in the SVG.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         figure.savefig(buffer, format=form, **options)
     return buffer.getvalue()
 
 
-def _figure(*, n_steps: int, height: float, least: float = _MIN_INCHES) -> "Figure":
+def _figure(*, n_steps: int, height: float) -> "Figure":
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("pictures need matplotlib, which is not installed; `pip install 'seqlab[plots]'`") from error
-    width = min(max(least, _MARGIN_INCHES + _STEP_INCHES * n_steps), _MAX_INCHES)
+        raise ConfigError("drawing needs matplotlib; install it with `pip install 'seqlab[plots]'`") from error
+    width = min(max(_MIN_INCHES, _MARGIN_INCHES + _STEP_INCHES * n_steps), _MAX_INCHES)
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -136,5 +131,5 @@ def _title(axis: "Axes", text: str) -> None:
 
 
 def _positive(values: Tensor) -> list[float]:
-    """Return the values with gaps where there is nothing to draw on a logarithmic scale."""
+    """Replace values that a log scale cannot show by gaps."""
     return [value if value > 0 else float("nan") for value in values.tolist()]

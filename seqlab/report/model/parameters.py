@@ -1,4 +1,4 @@
-"""How many parameters a model has, and where."""
+"""Count the parameters of a model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,35 +11,35 @@ from seqlab.encoders import Cell
 _RECURRENT = ("weight_hh", "peepholes")
 _INPUT = ("weight_ih",)
 _VECTORS = "matrix"
-"""A buffer of numbers that were read, not trained, and that the bundle keeps elsewhere."""
+"""Name of the buffer with pretrained vectors: read rather than trained, and stored apart from the weights."""
 
 
 @final
 @dataclass(frozen=True)
 class ParameterRow:
-    """Parameters of one module, its own and not those of modules inside it (a cell: all of it)."""
+    """Parameters of one module, without those of its submodules (a cell counts as a whole)."""
 
     name: str
-    """Where it is in the model, such as `encoder.layers.0.cells.1`."""
+    """Path in the model, such as `encoder.layers.0.cells.1`."""
     kind: str
-    """Its class."""
+    """Name of its class."""
     n_input: int
-    """Of products with what it reads; 0 for all but cells."""
+    """Weights applied to the input; 0 for all but cells."""
     n_recurrent: int
-    """Of products with its own states; 0 for all but cells."""
+    """Weights applied to the cell's own state; 0 for all but cells."""
     n_other: int
-    """The rest: tables, biases, gains, linear maps."""
+    """All others: embedding tables, biases, gains, linear maps."""
     n_frozen: int
-    """Those that training leaves as they are, counted here alone."""
+    """Parameters that training does not change; counted only here."""
 
     @property
     def n_total(self) -> int:
-        """All that training changes."""
+        """Number of trained parameters."""
         return self.n_input + self.n_recurrent + self.n_other
 
 
 def parameter_rows(model: nn.Module) -> list[ParameterRow]:
-    """Return a row for each module that has parameters of its own, in the order of the model."""
+    """Return a row for each module with parameters of its own, in model order."""
     return [row for row in _rows(model, "") if row.n_total or row.n_frozen]
 
 

@@ -1,4 +1,4 @@
-"""What a recurrent layer does inside while it reads one record: gates, states, and how far an input's influence reaches."""
+"""Trace a recurrent layer on one record: gates, states, and how far the influence of an input reaches."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,31 +19,31 @@ from seqlab.model.labeler import Labeler
 from seqlab.steps import Steps
 
 MAX_MATRIX_STEPS = 64
-"""Longer records get the influence of their first step alone: that of every step takes time as their square."""
+"""For longer records only the influence of the first step is computed: the full matrix takes quadratic time."""
 
 
 @final
 @dataclass(frozen=True)
 class CellTrace:
-    """One direction of one layer over one record, in its reading order."""
+    """One direction of one layer over one record, in reading order."""
 
     layer: str
-    """Where the layer is in the model, such as `encoder.layers.0`."""
+    """Path in the model, such as `encoder.layers.0`."""
     direction: int
-    """0 = forwards, 1 = backwards."""
+    """0 is forward, 1 is backward."""
     cell: Cell
     inputs: Float[Tensor, "time feature"]
-    """What the layer read."""
+    """Input of the layer."""
     gates: Mapping[str, Float[Tensor, "time _"]]
     states: Mapping[str, Float[Tensor, "time _"]]
-    """`hidden`, and `cell` of an LSTM."""
+    """`hidden`, and for an LSTM `cell`."""
     influence: Float[Tensor, "source time"]
-    """Norm of d h_t / d x_source (Frobenius), 0 where t comes before the source. One row, that of the first step, for records
-    of more than `MAX_MATRIX_STEPS`."""
+    """Frobenius norm of d h_t / d x_source; 0 where t precedes the source. Records with more than `MAX_MATRIX_STEPS` steps have
+    a single row, for the first step."""
 
     @property
     def is_backward(self) -> bool:
-        """Whether it reads from the end."""
+        """Whether the layer reads from the end."""
         return self.direction == 1
 
     @property
@@ -52,12 +52,12 @@ class CellTrace:
         return "backwards" if self.is_backward else "forwards"
 
     def in_text_order(self, values: Float[Tensor, "time unit"]) -> Float[Tensor, "time unit"]:
-        """Return what was read in this direction as it stands in the record."""
+        """Return values in record order."""
         return values.flip(0) if self.is_backward else values
 
 
 def trace(labeler: Labeler, batch: Batch) -> list[CellTrace]:
-    """Return a trace of every direction of every recurrent layer of the encoder, for the one record in `batch`."""
+    """Trace every direction of every recurrent layer of the encoder on the one record in `batch`."""
     labeler.eval()
     with torch.no_grad():
         steps = labeler.embedding(batch)
@@ -65,9 +65,9 @@ def trace(labeler: Labeler, batch: Batch) -> list[CellTrace]:
 
 
 def trace_encoder(encoder: Encoder, steps: Steps, *, batch: Batch | None = None) -> list[CellTrace]:
-    """Return a trace of every direction of every recurrent layer of `encoder`, for the one record in `steps`.
+    """Trace every direction of every recurrent layer of `encoder` on the one record in `steps`.
 
-    `batch` is what an encoder reads beside the steps; None: nothing.
+    `batch` holds the other inputs of the encoder, if it has any.
     """
     encoder.eval()
     with torch.no_grad(), _inputs_of(encoder) as seen:
@@ -89,7 +89,7 @@ def trace_cell(
     direction: int = 0,
     state: State | None = None,
 ) -> CellTrace:
-    """Return what `cell` does over `inputs`, in evaluation; a `state` (batch of one) of None is zero."""
+    """Run `cell` over `inputs` in evaluation mode; the initial `state` (a batch of one) defaults to zero."""
     noise = draw_noise([cell.eval()], inputs[None, :, None]).at(0, 0)
     before = cell.zero_state(inputs[:1]) if state is None else tuple(part.detach() for part in state)
     states, gates = [before], list[dict[str, Tensor]]()
@@ -111,7 +111,7 @@ def trace_cell(
 
 @contextmanager
 def _inputs_of(encoder: nn.Module) -> Iterator[list[tuple[RecurrentLayer, Tensor]]]:
-    """Collect what each recurrent layer of `encoder` reads, (direction time batch feature), as it is run."""
+    """Collect the input of each recurrent layer of `encoder`, (direction time batch feature), while it runs."""
     seen: list[tuple[RecurrentLayer, Tensor]] = []
 
     def keep(layer: nn.Module, inputs: Any, options: Any) -> None:
@@ -127,7 +127,7 @@ def _inputs_of(encoder: nn.Module) -> Iterator[list[tuple[RecurrentLayer, Tensor
 
 
 def _influence(cell: Cell, inputs: Tensor, states: Sequence[State], *, noise: Noise) -> Tensor:
-    """Return the norms of d h_t / d x_s, from the Jacobians of single steps multiplied along the way."""
+    """Return the norms of d h_t / d x_s, as products of the Jacobians of single steps."""
     n_steps = len(inputs)
     n_sources = n_steps if n_steps <= MAX_MATRIX_STEPS else 1
     norms = inputs.new_zeros(n_sources, n_steps)
@@ -141,11 +141,12 @@ def _influence(cell: Cell, inputs: Tensor, states: Sequence[State], *, noise: No
         return torch.cat(after, -1)[0]
 
     flat = torch.stack([torch.cat(state, -1)[0] for state in states])
+    # Chunks bound the memory of the Jacobians of long records.
     by_input, by_state = torch.func.vmap(torch.func.jacrev(step, argnums=(0, 1)), chunk_size=8)(inputs, flat)
     for source in range(n_sources):
         total = by_input[source].detach()
         norms[source, source] = total[:width].double().norm()
         for t in range(source + 1, n_steps):
             total = by_state[t].detach() @ total
-            norms[source, t] = total[:width].double().norm()  # squares of what is below 1e-19 are 0 in float32
+            norms[source, t] = total[:width].double().norm()  # in float32, squares of values below 1e-19 underflow to 0
     return norms

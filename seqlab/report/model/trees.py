@@ -1,4 +1,4 @@
-"""A tree drawn with its labels, as SVG that needs nothing else."""
+"""Draw a labelled tree as SVG."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,8 +10,8 @@ from seqlab.types import Prediction
 _CHARACTER, _GAP, _ROW, _PAD = 7.6, 22, 54, 16
 _NOTE_CHARACTER = 6.8
 _LOW = 33
-"""From the top of a box to where lines leave it, below its confidence."""
-_NOTE = "Branches cross: lines join what lies within a span, and some true parents are others."
+"""Distance from the top of a box to where its lines start, below the confidence."""
+_NOTE = "Some branches cross: lines follow the spans, so a few true parents differ."
 _STYLE = (
     ".tree text{font:13px ui-monospace,SFMono-Regular,Menlo,monospace;text-anchor:middle;fill:var(--tree-ink,#1b1f24)}"
     ".tree .note{font-size:11px;text-anchor:start;fill:var(--tree-soft,#57606a)}"
@@ -19,7 +19,7 @@ _STYLE = (
     ".tree rect{fill:var(--tree-fill,#ddf4ff);stroke:var(--tree-edge,#54aeff)}"
     ".tree .error{fill:var(--tree-error,#ffd8d3);stroke:var(--tree-error-edge,#cf222e)}"
 )
-"""Within the picture alone: pages hold several. A page may set the colours."""
+"""Styles stand inside the picture, since a page may hold several; a page can override the colours."""
 
 
 class _Node(NamedTuple):
@@ -32,9 +32,9 @@ class _Node(NamedTuple):
 def tree_svg(words: Sequence[str], prediction: Prediction, *, gold: Sequence[str | None] | None = None) -> str:
     """Return a picture of the nodes that `prediction` labels, in post-order, above their `words`.
 
-    A node's parent is the first one after it whose words include its own. Labels stand in boxes, the fainter the less sure,
-    with their confidence below; where `gold` has another label, that is given instead, and the box is red. Spans do not tell
-    the parents where branches cross (dependencies that are not projective): the picture then says so.
+    A node's parent is the first later node whose span contains its own. Boxes are fainter when less confident, with the
+    confidence below; where `gold` differs, the box is red and shows the gold label instead. Spans do not determine the parents
+    of crossing branches (non-projective dependencies), which a note then points out.
     """
     assert prediction.bounds is not None
     centres, width = _centres(words)
@@ -42,7 +42,7 @@ def tree_svg(words: Sequence[str], prediction: Prediction, *, gold: Sequence[str
     bottom = _PAD + _ROW * (1 + max((node.depth for node in nodes), default=0))
     lines, boxes = [], []
     right = prediction.labels if gold is None else gold
-    for node, (start, end), label, sure, of_gold in zip(
+    for node, (start, end), label, confidence, of_gold in zip(
         nodes, prediction.bounds, prediction.labels, prediction.confidences, right, strict=True
     ):
         y = _PAD + _ROW * node.depth
@@ -52,7 +52,9 @@ def tree_svg(words: Sequence[str], prediction: Prediction, *, gold: Sequence[str
         if end - start == 1:
             lines.append(_line(node.x, y + _LOW, centres[start], bottom - 2))
         is_wrong = of_gold is not None and of_gold != label
-        boxes.append(_box(node.x, y, label, sure, below=f"gold {of_gold}" if is_wrong else f"{sure:.2f}", is_wrong=is_wrong))
+        boxes.append(
+            _box(node.x, y, label, confidence, below=f"gold {of_gold}" if is_wrong else f"{confidence:.2f}", is_wrong=is_wrong)
+        )
     texts = [f'<text x="{x:.1f}" y="{bottom + 14}">{escaped(word)}</text>' for x, word in zip(centres, words, strict=True)]
     height = bottom + 28
     if _is_crossing(prediction.bounds):
@@ -64,7 +66,7 @@ def tree_svg(words: Sequence[str], prediction: Prediction, *, gold: Sequence[str
 
 
 def _centres(words: Sequence[str]) -> tuple[list[float], float]:
-    """Return the middle of each word on the line, and the length of the line."""
+    """Return the centre of each word on the line, and the width of the line."""
     centres, x = [], float(_PAD)
     for word in words:
         size = max(len(word) * _CHARACTER, 34)
@@ -80,6 +82,7 @@ def _placed(bounds: Sequence[tuple[int, int]], centres: Sequence[float]) -> list
             parents[waiting.pop()] = node
         waiting.append(node)
     depths = [0] * len(bounds)
+    # In post-order, parents come after their children, so depths are known from the end.
     for node in reversed(range(len(bounds))):
         depths[node] = depths[parents[node]] + 1 if parents[node] >= 0 else 0
     middles = [(centres[start] + centres[end - 1]) / 2 for start, end in bounds]
@@ -87,7 +90,7 @@ def _placed(bounds: Sequence[tuple[int, int]], centres: Sequence[float]) -> list
 
 
 def _is_crossing(bounds: Sequence[tuple[int, int]]) -> bool:
-    """Return whether leaves come in another order than their words: in post-order, ends of spans then fall."""
+    """Return whether branches cross: then, in post-order, the ends of spans sometimes fall."""
     return any(later < end for (_, end), (_, later) in pairwise(bounds))
 
 
@@ -95,10 +98,10 @@ def _line(x: float, y: float, to_x: float, to_y: float) -> str:
     return f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}"/>'
 
 
-def _box(x: float, y: float, label: str, sure: float, *, below: str, is_wrong: bool) -> str:
+def _box(x: float, y: float, label: str, confidence: float, *, below: str, is_wrong: bool) -> str:
     width = max(len(label) * _CHARACTER + 10, 22)
     place = f'x="{x - width / 2:.1f}" y="{y}" width="{width:.1f}" height="18"'
     look = ' class="error"' if is_wrong else ""
-    box = f'<rect {place} rx="4"{look} fill-opacity="{0.15 + 0.85 * sure:.2f}"/>'
+    box = f'<rect {place} rx="4"{look} fill-opacity="{0.15 + 0.85 * confidence:.2f}"/>'
     text = f'<text x="{x:.1f}" y="{y + 13}">{escaped(label)}</text>'
     return f'{box}{text}<text class="sure" x="{x:.1f}" y="{y + 30}" dy="-1">{escaped(below)}</text>'

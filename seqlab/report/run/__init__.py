@@ -1,4 +1,4 @@
-"""The report of one run: its sections, each made of what the run folder holds."""
+"""The report on one run, built from its folder."""
 
 from seqlab.report.run.report import run_report
 

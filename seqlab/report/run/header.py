@@ -1,4 +1,4 @@
-"""What a run is: task, data, model, seed, command, versions."""
+"""The facts of a run: task, data, model, seed, command, versions."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -7,15 +7,16 @@ from typing import Any
 from seqlab.data.multitask.data_sets import set_configs
 from seqlab.model.bundle import Bundle
 from seqlab.report.document.model import Column, Section, Table, Value
+from seqlab.report.run.examples import counted
 from seqlab.runs.run import FinishedRun
 
 _SIZES = ("width", "depth", "is_bidirectional")
 
 
 def header(run: FinishedRun, bundle: Bundle) -> Section:
-    """Return the facts of a run."""
+    """Return a table of the facts."""
     facts = [*_task(run), *_model(run, bundle), *_circumstances(run)]
-    return Section("What it is", [Table([Column("fact"), Column("value")], facts)])
+    return Section("Summary", [Table([Column("fact"), Column("value")], facts)])
 
 
 def _task(run: FinishedRun) -> Iterator[tuple[str, Value]]:
@@ -52,24 +53,17 @@ def _circumstances(run: FinishedRun) -> Iterator[tuple[str, Value]]:
     yield "command", command_line(run)
     packages = {"seqlab": environment.get("seqlab"), "python": environment.get("python"), **environment.get("packages", {})}
     yield "versions", ", ".join(f"{name} {version}" for name, version in packages.items())
-    yield (
-        "machine",
-        f"{environment.get('platform')}, {environment.get('accelerator')}, {counted(environment.get('n_threads'), 'thread')}",
-    )
+    threads = counted(environment.get("n_threads"), "thread")
+    yield "machine", f"{environment.get('platform')}, {environment.get('accelerator')}, {threads}"
     if git := environment.get("git"):
-        yield "git", f"{git['commit']}{'' if git['is_clean'] else ', with changes'}"
+        yield "git", f"{git['commit']}{'' if git['is_clean'] else ', with uncommitted changes'}"
     yield "folder", str(run.path)
 
 
 def command_line(run: FinishedRun) -> str:
-    """Return what a run was started by, as it would be typed; "" where it did not keep it."""
+    """Return the command that started the run, quoted for a shell; empty if the run did not record it."""
     program, *words = map(str, run.environment.get("command") or [""])
     return f"{program} {shlex.join(words)}".strip()
-
-
-def counted(n: object, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _class(node: Mapping[str, Any]) -> str:

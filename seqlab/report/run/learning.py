@@ -1,4 +1,4 @@
-"""How a run learned: curves by epoch, speed, and the flow of gradients."""
+"""Training of a run: learning curves, speed and gradient norms."""
 
 import csv
 import math
@@ -10,18 +10,19 @@ from typing import TypeAlias
 from seqlab.errors import DataError
 from seqlab.report.document.charts import Curves, Series
 from seqlab.report.document.model import Block, Column, Figure, Paragraph, Section, Table
-from seqlab.report.run.header import counted
+from seqlab.report.run.examples import counted
 from seqlab.runs.run import FinishedRun
 from seqlab.training.callbacks.gradient_flow import PARAMETERS_FILE, STEPS_FILE
 
 History: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
 _SECONDS, _SPEED, _VAL_SECONDS = "train/seconds", "train/tokens_per_second", "val/seconds"
 _PART_LEVELS = 3
-"""Parameters are told apart by so many parts of their names."""
+"""Parameters are grouped by this many parts of their names."""
 
 
 def by_epoch(history: History, name: str) -> list[tuple[int, float]]:
-    """Return the values of training epochs, counted from 1: of several of one epoch the first, none of after training."""
+    """Return the first value of each training epoch, counted from 1, without values logged after training."""
+    # After training, the best model is validated again, which is logged as one more epoch.
     n_epochs = 1 + max((epoch for epoch, _ in history.get("train/loss", [])), default=10**9)
     first: dict[int, float] = {}
     for epoch, value in history.get(name, []):
@@ -31,54 +32,50 @@ def by_epoch(history: History, name: str) -> list[tuple[int, float]]:
 
 
 def learning(run: FinishedRun) -> Section:
-    """Return the curves of losses and of the monitored metric."""
+    """Return curves of the losses and the monitored metric."""
     history, monitor = run.history(), str(run.config["monitor"])
     losses = [Series(name, by_epoch(history, name)) for name in ("train/loss", "val/loss") if by_epoch(history, name)]
     scores = by_epoch(history, monitor)
     if not losses and not scores:
-        return Section(
-            "Learning curves", [Paragraph("No values by epoch were kept: the run had no CSV logger (logger=[csv]).")]
-        )
+        note = "No values by epoch: the run had no CSV logger (logger=[csv])."
+        return Section("Learning curves", [Paragraph(note)])
     best = _best(scores, mode=str(run.config.get("monitor_mode", "max")))
     marked = None if best is None else (float(best), f"best epoch: {best}")
     blocks: list[Block] = []
     if losses:
-        blocks.append(
-            Figure(Curves("epoch", "loss", losses, marked), "Mean loss by epoch; the line marks the epoch that was kept.")
-        )
+        caption = "Mean loss by epoch; the line marks the epoch whose weights were kept."
+        blocks.append(Figure(Curves("epoch", "loss", losses, marked), caption))
     if scores:
         strong = [Series(monitor, scores, "strong")]
-        blocks.append(Figure(Curves("epoch", monitor, strong, marked), f"{monitor}, by which the best epoch was chosen."))
+        blocks.append(Figure(Curves("epoch", monitor, strong, marked), f"{monitor}, which selects the best epoch."))
     return Section("Learning curves", blocks)
 
 
 def _best(scores: Sequence[tuple[int, float]], *, mode: str) -> int | None:
-    finite = [(epoch, value) for epoch, value in scores if math.isfinite(value)]
-    if not finite:
-        return None
-    chosen = max(finite, key=lambda pair: pair[1]) if mode == "max" else min(finite, key=lambda pair: pair[1])
-    return chosen[0]
+    finite = [(value, epoch) for epoch, value in scores if math.isfinite(value)]
+    choose = max if mode == "max" else min
+    return choose(finite, key=lambda pair: pair[0])[1] if finite else None
 
 
 def speed(run: FinishedRun) -> Section:
-    """Return what the epochs took."""
+    """Return the duration and speed of each epoch."""
     history = run.history()
     seconds, tokens, validation = (by_epoch(history, name) for name in (_SECONDS, _SPEED, _VAL_SECONDS))
     if not seconds:
-        told = "Nothing on time was logged: that takes the callback progress and a CSV logger, both of which are defaults."
-        return Section("Speed", [Paragraph(told)])
+        note = "No times were logged; that needs the callback `progress` and a CSV logger, both on by default."
+        return Section("Speed", [Paragraph(note)])
     speeds, waits = dict(tokens), dict(validation)
     rows = [[epoch, spent, round(speeds.get(epoch, 0)), waits.get(epoch)] for epoch, spent in seconds]
     total = sum(spent for _, spent in seconds) + sum(waits.values())
     threads = counted(run.environment.get("n_threads"), "thread")
     columns = [Column("epoch", "count"), Column("training, s", "number")]
     columns += [Column("tokens a second", "count"), Column("validation, s", "number")]
-    told = f"{total:,.1f} seconds in all over {len(rows)} epochs, on {threads}; tokens a second are of training alone."
-    return Section("Speed", [Paragraph(told), Table(columns, rows)])
+    note = f"{total:,.1f} seconds in all over {len(rows)} epochs, on {threads}; tokens a second count training alone."
+    return Section("Speed", [Paragraph(note), Table(columns, rows)])
 
 
 def gradients(run: FinishedRun) -> Section | None:
-    """Return the norms of gradients, where the callback gradient_flow left its tables."""
+    """Return gradient norms, if the callback gradient_flow recorded them."""
     blocks = [*_by_part(run.path / PARAMETERS_FILE), *_by_step(run.path / STEPS_FILE)]
     return Section("Gradient flow", blocks) if blocks else None
 
@@ -88,10 +85,9 @@ def _by_part(path: Path) -> Iterator[Figure]:
     for row in _rows(path, ("training_step", "parameter", "gradient_norm")):
         part = ".".join(row["parameter"].split(".")[:_PART_LEVELS])
         squares[part][int(row["training_step"])] += float(row["gradient_norm"]) ** 2
-    series = [Series(part, [(step, math.sqrt(s)) for step, s in sorted(of.items()) if s > 0]) for part, of in squares.items()]
-    if any(each.points for each in series):
-        curves = Curves("training step", "gradient norm", [each for each in series if each.points], is_log=True)
-        yield Figure(curves, "Norm of the loss's gradient by the parameters of each part, before clipping, on a log scale.")
+    by_part = {part: {step: math.sqrt(square) for step, square in of.items()} for part, of in squares.items()}
+    caption = "Gradient norm of the loss with respect to each group of parameters, before clipping, on a log scale."
+    yield from _norms("training step", by_part, caption)
 
 
 def _by_step(path: Path) -> Iterator[Figure]:
@@ -99,16 +95,20 @@ def _by_step(path: Path) -> Iterator[Figure]:
     for row in _rows(path, ("training_step", "layer", "direction", "step", "gradient_norm")):
         name = f"{row['layer']}, {'backwards' if row['direction'] == '1' else 'forwards'}"
         norms[name][int(row["step"])].append(float(row["gradient_norm"]))
-    series = [
-        Series(name, [(step + 1, sum(v) / len(v)) for step, v in sorted(of.items()) if sum(v) > 0])
-        for name, of in norms.items()
-    ]
-    if any(each.points for each in series):
-        told = (
-            "Norm of the loss's gradient by what each layer reads at a step, in its reading order, as the mean over the steps "
-            "of training that were looked at: whether the loss reaches far back."
-        )
-        yield Figure(Curves("step of the record", "gradient norm", [s for s in series if s.points], is_log=True), told)
+    means = {name: {step + 1: sum(v) / len(v) for step, v in of.items()} for name, of in norms.items()}
+    caption = (
+        "Gradient norm of the loss with respect to the input of each layer at each step, in reading order, averaged over the "
+        "recorded training steps. It shows how far back the loss reaches."
+    )
+    yield from _norms("step of the record", means, caption)
+
+
+def _norms(x: str, norms: Mapping[str, Mapping[int, float]], caption: str) -> Iterator[Figure]:
+    # A log scale has no place for norms of 0.
+    points = {name: [(step, norm) for step, norm in sorted(of.items()) if norm > 0] for name, of in norms.items()}
+    series = [Series(name, drawn) for name, drawn in points.items() if drawn]
+    if series:
+        yield Figure(Curves(x, "gradient norm", series, is_log=True), caption)
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
@@ -116,7 +116,7 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
         return
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        lacking = set(columns) - set(reader.fieldnames or [])
-        if lacking:
-            raise DataError(f"{path}:1: no column {', '.join(sorted(lacking))}; expected a table of callbacks=[gradient_flow]")
+        missing = set(columns) - set(reader.fieldnames or [])
+        if missing:
+            raise DataError(f"{path}:1: no column {', '.join(sorted(missing))}; expected a table of callbacks=[gradient_flow]")
         yield from reader

@@ -1,4 +1,4 @@
-"""Sections on a head that labels given places: steps, segments, nodes of trees, or whole records."""
+"""Sections for heads that label given places: steps, segments, tree nodes or whole records."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +9,7 @@ from seqlab.report.analysis.familiarity import FAMILIARITIES, Training
 from seqlab.report.analysis.suspects import Judgement
 from seqlab.report.document.charts import Tree
 from seqlab.report.document.model import Block, Example, Line, Mark, Paragraph, Section
-from seqlab.report.run.examples import cut_line, errors_in_words, worst_section
+from seqlab.report.run.examples import counted, cut_line, worst_section
 from seqlab.report.run.tables import calibration_section, confusion_section, shares_table, suspects_section
 
 MAX_TREE_WORDS = 24
@@ -20,31 +20,33 @@ _LIMITS = (0.0, 0.1, 0.25)
 def label_sections(
     answers: Sequence[LabelAnswer], *, training: Training | str, of: str, is_of_nodes: bool, n_examples: int, where: str
 ) -> list[Section]:
-    """Return what there is to say; `of` names what is labelled, and `training` is what it has shown, or why it is not known."""
+    """Return the sections; `of` names the labelled items, and `training` is a message if the data cannot be read."""
     judgements = list(_judgements(answers))
-    pairs = [(judgement.gold, judgement.said) for judgement in judgements]
-    is_right = [gold == said for gold, said in pairs]
-    told = "Rows are gold labels, columns what was said; shades are shares of the row."
+    pairs = [(judgement.gold, judgement.predicted) for judgement in judgements]
+    is_right = [gold == predicted for gold, predicted in pairs]
+    note = "Rows are gold labels, columns predicted ones; the shade is the share of the row."
     draw = _tree_example if is_of_nodes else _record_example if of == "records" else _example
     return [
-        confusion_section(pairs, told=told),
+        confusion_section(pairs, note=note),
         _familiarity(answers, training, of=of, has_places=of in ("steps", "segments")),
         _lengths(answers, of=of),
         worst_section(answers, n_errors=_n_errors, example=draw, n_shown=n_examples, where=where),
-        calibration_section([judgement.sure for judgement in judgements], is_right, what=f"labels of {of}"),
+        calibration_section([judgement.confidence for judgement in judgements], is_right, what=f"labels of {of}"),
         suspects_section(judgements, answers),
     ]
 
 
 def _judgements(answers: Sequence[LabelAnswer]) -> Iterable[Judgement]:
     for i, answer in enumerate(answers):
-        for gold, said, sure, place in zip(answer.gold, answer.said, answer.sure, answer.places, strict=True):
+        for gold, predicted, confidence, place in zip(
+            answer.gold, answer.predicted, answer.confidences, answer.places, strict=True
+        ):
             if gold is not None:
-                yield Judgement(i, gold, said, sure, *place)
+                yield Judgement(i, gold, predicted, confidence, *place)
 
 
 def _n_errors(answer: LabelAnswer) -> int:
-    return sum(gold is not None and gold != said for gold, said in zip(answer.gold, answer.said, strict=True))
+    return sum(gold is not None and gold != predicted for gold, predicted in zip(answer.gold, answer.predicted, strict=True))
 
 
 def _familiarity(answers: Sequence[LabelAnswer], training: Training | str, *, of: str, has_places: bool) -> Section:
@@ -55,10 +57,10 @@ def _familiarity(answers: Sequence[LabelAnswer], training: Training | str, *, of
     blocks: list[Block] = []
     if has_places:
         by_place = _counted(answers, lambda answer, i: _place_class(training, answer, i))
-        told = "By what the training records, read again, have of the same words, spelt exactly so, as a place with a label."
-        blocks += [Paragraph(told), shares_table(by_place, order=FAMILIARITIES, what="in training", of=of)]
+        note = "Accuracy by whether the training records have the same words (compared exactly) with a label."
+        blocks += [Paragraph(note), shares_table(by_place, order=FAMILIARITIES, what="in training", of=of)]
     else:
-        blocks.append(Paragraph("By the share of the record's words that the training records, read again, do not have."))
+        blocks.append(Paragraph("Accuracy by the share of the record's words that do not occur in the training records."))
     blocks.append(shares_table(by_record, order=_NEW_WORDS, what="new words of the record", of=of))
     return Section(title, blocks)
 
@@ -88,30 +90,32 @@ def _reach(answer: LabelAnswer) -> int:
 def _counted(answers: Sequence[LabelAnswer], name: Callable[[LabelAnswer, int], str]) -> dict[str, list[bool]]:
     counts: dict[str, list[bool]] = defaultdict(list)
     for answer in answers:
-        for i, (gold, said) in enumerate(zip(answer.gold, answer.said, strict=True)):
+        for i, (gold, predicted) in enumerate(zip(answer.gold, answer.predicted, strict=True)):
             if gold is not None:
-                counts[name(answer, i)].append(gold == said)
+                counts[name(answer, i)].append(gold == predicted)
     return counts
 
 
 def _example(answer: LabelAnswer) -> Example:
-    gold, said = list[Mark](), list[Mark]()
-    for (start, end), right, label, sure in zip(answer.places, answer.gold, answer.said, answer.sure, strict=True):
+    gold, predicted = list[Mark](), list[Mark]()
+    for (start, end), right, label, confidence in zip(
+        answer.places, answer.gold, answer.predicted, answer.confidences, strict=True
+    ):
         if right is not None and right != label:
             gold.append(Mark(start, end, right, "plain"))
-            said.append(Mark(start, end, f"{label} {sure:.2f}", "wrong"))
-    lines = [cut_line("gold", answer.tokens, gold), cut_line("said", answer.tokens, said)]
-    return Example(answer.id, lines, note=f"{errors_in_words(len(gold))} of {len(answer.said)}")
+            predicted.append(Mark(start, end, f"{label} {confidence:.2f}", "wrong"))
+    lines = [cut_line("gold", answer.tokens, gold), cut_line("predicted", answer.tokens, predicted)]
+    return Example(answer.id, lines, note=f"{counted(len(gold), 'error')} of {len(answer.predicted)}")
 
 
 def _record_example(answer: LabelAnswer) -> Example:
-    told = f"{answer.gold[0]} in gold; said: {answer.said[0]} ({answer.sure[0]:.2f})"
-    return Example(answer.id, [cut_line("record", answer.tokens, [])] if answer.tokens else [], note=told)
+    note = f"gold: {answer.gold[0]}; predicted: {answer.predicted[0]} ({answer.confidences[0]:.2f})"
+    return Example(answer.id, [cut_line("record", answer.tokens, [])] if answer.tokens else [], note=note)
 
 
 def _tree_example(answer: LabelAnswer) -> Example:
-    note = f"{errors_in_words(_n_errors(answer))} of {len(answer.said)} nodes"
+    note = f"{counted(_n_errors(answer), 'error')} of {len(answer.predicted)} nodes"
     if len(answer.tokens) <= MAX_TREE_WORDS:
-        tree = Tree(answer.tokens, answer.places, answer.said, answer.sure, answer.gold)
+        tree = Tree(answer.tokens, answer.places, answer.predicted, answer.confidences, answer.gold)
         return Example(answer.id, [], note=note, chart=tree)
-    return Example(answer.id, [Line("record", answer.tokens, [])], note=f"{note}; too many words to draw the tree")
+    return Example(answer.id, [Line("record", answer.tokens, [])], note=f"{note}; the tree is too wide to draw")

@@ -1,4 +1,4 @@
-"""Sections on a head that gives labels in order, without places in gold."""
+"""Sections for heads that predict labels in order, without alignment in gold."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -9,30 +9,30 @@ from seqlab.report.analysis.edits import Pair, aligned
 from seqlab.report.analysis.suspects import Judgement
 from seqlab.report.document.charts import Strip
 from seqlab.report.document.model import Column, Example, Mark, Paragraph, Section, Status, Table, Value
-from seqlab.report.run.examples import cut_line, errors_in_words, worst_section
-from seqlab.report.run.tables import calibration_section, confusion_section, suspects_section
+from seqlab.report.run.examples import counted, cut_line, worst_section
+from seqlab.report.run.tables import calibration_section, confusion_section, kinds_table, suspects_section
 
 _MAX_STRIP = 400
-"""Steps; longer records are shown as labels alone."""
+"""Steps; longer records show labels only."""
 _KINDS = {
-    "substitution": "another label stands in its place",
-    "deletion": "a gold label that was not said",
-    "insertion": "a label that gold does not have",
+    "substitution": "a different label in the same position",
+    "deletion": "a gold label without a prediction",
+    "insertion": "a predicted label that gold does not have",
 }
 
 
 def sequence_sections(answers: Sequence[SequenceAnswer], *, n_examples: int, where: str) -> list[Section]:
-    """Return what there is to say."""
-    pairs = {id(answer): aligned(answer.gold, answer.said) for answer in answers}
+    """Return the sections."""
+    pairs = {id(answer): aligned(answer.gold, answer.predicted) for answer in answers}
     flat = [pair for of_record in pairs.values() for pair in of_record]
     judged = [judgement for i, answer in enumerate(answers) for judgement in _judgements(i, answer, pairs[id(answer)])]
-    told = (
-        "Rows are gold labels, columns what was said, as an alignment with the fewest edits has them; labels left out stand "
-        "in column (none), those put in in row (none)."
+    note = (
+        "Rows are gold labels, columns predicted ones, aligned with the fewest edits. Deleted labels are in column (none), "
+        "inserted ones in row (none)."
     )
     return [
         _kinds(flat),
-        confusion_section(flat, told=told),
+        confusion_section(flat, note=note),
         _lengths(answers, [pairs[id(answer)] for answer in answers]),
         worst_section(
             answers,
@@ -41,24 +41,19 @@ def sequence_sections(answers: Sequence[SequenceAnswer], *, n_examples: int, whe
             n_shown=n_examples,
             where=where,
         ),
-        calibration_section([j.sure for j in judged], [j.gold == j.said for j in judged], what="labels said"),
+        calibration_section([j.confidence for j in judged], [j.gold == j.predicted for j in judged], what="labels predicted"),
         suspects_section(judged, answers),
     ]
 
 
 def _n_errors(pairs: Sequence[Pair]) -> int:
-    return sum(gold != said for gold, said in pairs)
+    return sum(gold != predicted for gold, predicted in pairs)
 
 
 def _kinds(pairs: Sequence[Pair]) -> Section:
     counts = Counter(_kind(pair) for pair in pairs if pair[0] != pair[1])
-    total = counts.total()
-    columns = [Column("kind"), Column("labels", "count"), Column("of all errors", "share"), Column("what it is")]
-    rows = [[kind, counts[kind], counts[kind] / total if total else None, told] for kind, told in _KINDS.items()]
-    n_right = len(pairs) - total
-    return Section(
-        "Errors by kind", [Paragraph(f"{n_right:,} labels are right; {total:,} edits are left."), Table(columns, rows)]
-    )
+    note = f"{len(pairs) - counts.total():,} labels are right; the others need {counts.total():,} edits."
+    return Section("Errors by kind", [Paragraph(note), kinds_table(counts, _KINDS, of="labels")])
 
 
 def _kind(pair: Pair) -> str:
@@ -79,30 +74,32 @@ def _lengths(answers: Sequence[SequenceAnswer], pairs: Sequence[Sequence[Pair]])
 
 
 def _judgements(record: int, answer: SequenceAnswer, pairs: Sequence[Pair]) -> list[Judgement]:
-    """Return what was said of each label, with the gold label that it is aligned to."""
-    gold_of_said = [gold for gold, said in pairs if said is not None]
-    places = answer.places or [(0, 0)] * len(answer.said)
-    rows = zip(gold_of_said, answer.said, answer.sure, places, strict=True) if answer.sure else []
-    return [Judgement(record, gold, said, sure, start, end) for gold, said, sure, (start, end) in rows]
+    """Return a judgement for each predicted label, with the gold label aligned to it."""
+    gold_of_said = [gold for gold, predicted in pairs if predicted is not None]
+    places = answer.places or [(0, 0)] * len(answer.predicted)
+    rows = zip(gold_of_said, answer.predicted, answer.confidences, places, strict=True) if answer.confidences else []
+    return [Judgement(record, gold, predicted, confidence, start, end) for gold, predicted, confidence, (start, end) in rows]
 
 
 def _example(answer: SequenceAnswer, pairs: Sequence[Pair]) -> Example:
-    gold, said = [pair for pair in pairs if pair[0] is not None], [pair for pair in pairs if pair[1] is not None]
+    gold, predicted = [pair for pair in pairs if pair[0] is not None], [pair for pair in pairs if pair[1] is not None]
     lines = [
         cut_line("gold", [right or "" for right, _ in gold], _marks(gold, missing="missed")),
-        cut_line("said", [label or "" for _, label in said], _marks(said, missing="spurious")),
+        cut_line("predicted", [label or "" for _, label in predicted], _marks(predicted, missing="spurious")),
     ]
     if answer.tokens:
         lines.insert(0, cut_line("record", answer.tokens, []))
-    return Example(answer.id, lines, note=errors_in_words(_n_errors(pairs)), chart=_strip(answer, said))
+    return Example(answer.id, lines, note=counted(_n_errors(pairs), "error"), chart=_strip(answer, predicted))
 
 
 def _marks(pairs: Sequence[Pair], *, missing: Status) -> list[Mark]:
     return [Mark(i, i + 1, "", "wrong" if None not in pair else missing) for i, pair in enumerate(pairs) if pair[0] != pair[1]]
 
 
-def _strip(answer: SequenceAnswer, said: Sequence[Pair]) -> Strip | None:
+def _strip(answer: SequenceAnswer, predicted: Sequence[Pair]) -> Strip | None:
     n_steps = max(len(answer.tokens), *(end for _, end in answer.places)) if answer.places else 0
     if not n_steps or n_steps > _MAX_STRIP:
         return None
-    return Strip(answer.tokens, answer.said, answer.places, answer.sure, [gold == label for gold, label in said])
+    return Strip(
+        answer.tokens, answer.predicted, answer.places, answer.confidences, [gold == label for gold, label in predicted]
+    )

@@ -1,4 +1,4 @@
-"""Sections on a head that finds spans."""
+"""Sections for heads that find spans."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -6,32 +6,39 @@ from collections.abc import Sequence
 from seqlab.report.analysis.answers import SpanAnswer
 from seqlab.report.analysis.counting import Tally, in_order, length_class
 from seqlab.report.analysis.familiarity import FAMILIARITIES, Training
-from seqlab.report.analysis.span_cases import CORRECT, ERRORS, MEANINGS, MISSED, SpanCase, span_cases
+from seqlab.report.analysis.span_cases import CORRECT, MEANINGS, MISSED, SpanCase, span_cases
 from seqlab.report.analysis.suspects import Judgement
-from seqlab.report.document.model import Column, Example, Mark, Paragraph, Section, Status, Table
-from seqlab.report.run.examples import cut_line, errors_in_words, worst_section
-from seqlab.report.run.tables import calibration_section, confusion_section, shares_table, suspects_section, tallies_table
+from seqlab.report.document.model import Example, Mark, Paragraph, Section, Status
+from seqlab.report.run.examples import counted, cut_line, worst_section
+from seqlab.report.run.tables import (
+    calibration_section,
+    confusion_section,
+    kinds_table,
+    shares_table,
+    suspects_section,
+    tallies_table,
+)
 from seqlab.types import Span
 
 _STATUS: dict[str, Status] = {CORRECT: "right", MISSED: "missed", "spurious": "spurious"}
 _WIDTHS = (1, 2, 3, 4, 6, 10)
-"""Lower ends of the classes of spans by their steps."""
+"""Lower bounds of the width classes, in steps."""
 _CONFUSION = (
-    "Types of spans in pairs (whatever their bounds), rows gold, columns what was said; shades are shares of the row. Missed "
-    "spans stand in column (none), spurious ones in row (none)."
+    "Types of paired spans, whatever their bounds: rows are gold, columns are predictions; the shade is the share of the row. "
+    "Missed spans are in column (none), spurious ones in row (none)."
 )
 
 
 def span_sections(answers: Sequence[SpanAnswer], *, training: Training | str, n_examples: int, where: str) -> list[Section]:
-    """Return what there is to say; `training` is what training has shown, or why it is not known."""
+    """Return the sections; `training` is a message if the data cannot be read."""
     cases = [span_cases(answer) for answer in answers]
     flat = [case for of_record in cases for case in of_record]
     pairs = [(case.gold and case.gold.label, case.found and case.found.label) for case in flat]
-    said = [case for case in flat if case.found is not None and case.sure is not None]
+    predicted = [case for case in flat if case.found is not None and case.confidence is not None]
     by_id = dict(zip(map(id, answers), cases, strict=True))
     return [
         _kinds(flat),
-        confusion_section(pairs, told=_CONFUSION),
+        confusion_section(pairs, note=_CONFUSION),
         _familiarity(answers, cases, training),
         _lengths(answers, cases),
         worst_section(
@@ -41,20 +48,16 @@ def span_sections(answers: Sequence[SpanAnswer], *, training: Training | str, n_
             n_shown=n_examples,
             where=where,
         ),
-        calibration_section([c.sure or 0.0 for c in said], [c.kind == CORRECT for c in said], what="spans found"),
+        calibration_section([c.confidence or 0.0 for c in predicted], [c.kind == CORRECT for c in predicted], what="spans"),
         suspects_section(_judgements(answers, cases), answers),
     ]
 
 
 def _kinds(cases: Sequence[SpanCase]) -> Section:
     counts = Counter(case.kind for case in cases)
-    n_errors = sum(counts[kind] for kind in ERRORS)
-    columns = [Column("kind"), Column("spans", "count"), Column("of all errors", "share"), Column("what it is")]
-    rows = [[kind, counts[kind], counts[kind] / n_errors if n_errors else None, MEANINGS[kind]] for kind in ERRORS]
-    told = (
-        f"{counts[CORRECT]:,} spans are right, {n_errors:,} are not. A gold span and a prediction that overlap are one error."
-    )
-    return Section("Errors by kind", [Paragraph(told), Table(columns, rows)])
+    n_right = counts.pop(CORRECT, 0)
+    note = f"{n_right:,} spans are right, {counts.total():,} are not; a gold span and an overlapping prediction are one error."
+    return Section("Errors by kind", [Paragraph(note), kinds_table(counts, MEANINGS, of="spans")])
 
 
 def _familiarity(answers: Sequence[SpanAnswer], cases: Sequence[Sequence[SpanCase]], training: Training | str) -> Section:
@@ -67,8 +70,8 @@ def _familiarity(answers: Sequence[SpanAnswer], cases: Sequence[Sequence[SpanCas
             if case.gold is not None:
                 form = answer.tokens[case.gold.start : case.gold.end]
                 counts[training.familiarity(form, case.gold.label)].append(case.kind == CORRECT)
-    told = "Recall of gold spans by what the training records, read again, have of the same words, spelt exactly so."
-    return Section(title, [Paragraph(told), shares_table(counts, order=FAMILIARITIES, what="in training", of="gold spans")])
+    note = "Recall of gold spans by whether the training records have the same words (compared exactly) as a span."
+    return Section(title, [Paragraph(note), shares_table(counts, order=FAMILIARITIES, what="in training", of="gold spans")])
 
 
 def _lengths(answers: Sequence[SpanAnswer], cases: Sequence[Sequence[SpanCase]]) -> Section:
@@ -91,44 +94,45 @@ def _width_class(span: Span) -> str:
 
 
 def _example(answer: SpanAnswer, cases: Sequence[SpanCase]) -> Example:
-    n_errors = sum(case.kind != CORRECT for case in cases)
     gold = [_mark(case.gold, case) for case in cases if case.gold is not None]
     found = [_mark(case.found, case) for case in cases if case.found is not None]
-    lines = [cut_line("gold", answer.tokens, gold), cut_line("said", answer.tokens, found)]
+    lines = [cut_line("gold", answer.tokens, gold), cut_line("predicted", answer.tokens, found)]
     kinds = Counter(case.kind for case in cases if case.kind != CORRECT)
-    told = ", ".join(f"{kind} {n}" if n > 1 else kind for kind, n in kinds.items())
-    return Example(answer.id, lines, note=f"{errors_in_words(n_errors)}: {told}")
+    note = ", ".join(f"{kind} {n}" if n > 1 else kind for kind, n in kinds.items())
+    return Example(answer.id, lines, note=f"{counted(kinds.total(), 'error')}: {note}")
 
 
 def _mark(span: tuple[int, int, str], case: SpanCase) -> Mark:
     start, end, label = span
-    sure = f" {case.sure:.2f}" if case.sure is not None and span is case.found and case.kind != CORRECT else ""
-    return Mark(start, end, f"{label}{sure}", _STATUS.get(case.kind, "wrong"))
+    is_wrong = span is case.found and case.kind != CORRECT
+    confidence = f" {case.confidence:.2f}" if is_wrong and case.confidence is not None else ""
+    return Mark(start, end, f"{label}{confidence}", _STATUS.get(case.kind, "wrong"))
 
 
 def _judgements(answers: Sequence[SpanAnswer], cases: Sequence[Sequence[SpanCase]]) -> list[Judgement]:
-    """Return what was said of each span found; and of gold spans where nothing was, by the least sure of the tags there.
+    """Return a judgement for each predicted span, each missed span and each step that both sides leave outside.
 
-    Spans with other bounds than gold count as said where gold has none.
+    A predicted span whose bounds differ from gold counts as one without gold. The confidence of a missed span is that of its
+    least confident tag.
     """
     found = []
     for i, (answer, of_record) in enumerate(zip(answers, cases, strict=True)):
         for case in of_record:
-            if case.found is not None and case.sure is not None:
+            if case.found is not None and case.confidence is not None:
                 same_bounds = case.gold is not None and case.gold[:2] == case.found[:2]
                 gold = case.gold.label if case.gold is not None and same_bounds else None
-                found.append(Judgement(i, gold, case.found.label, case.sure, case.found.start, case.found.end))
-            elif case.kind == MISSED and case.gold is not None and answer.tag_sure:
+                found.append(Judgement(i, gold, case.found.label, case.confidence, case.found.start, case.found.end))
+            elif case.kind == MISSED and case.gold is not None and answer.tag_confidences:
                 start, end, label = case.gold
-                found.append(Judgement(i, label, None, min(answer.tag_sure[start:end]), start, end))
+                found.append(Judgement(i, label, None, min(answer.tag_confidences[start:end]), start, end))
         found += _agreed_outside(i, answer)
     return found
 
 
 def _agreed_outside(record: int, answer: SpanAnswer) -> list[Judgement]:
-    """Return the steps that neither gold nor the model has in a span: where both agree that there is none."""
-    if not answer.tag_sure:
+    """Return the steps outside all spans, where gold and the model agree."""
+    if not answer.tag_confidences:
         return []
     inside = {step for span in (*answer.gold, *answer.found) for step in range(span.start, span.end)}
     steps = [step for step in range(len(answer.tokens)) if step not in inside]
-    return [Judgement(record, None, None, answer.tag_sure[step], step, step + 1) for step in steps]
+    return [Judgement(record, None, None, answer.tag_confidences[step], step, step + 1) for step in steps]

@@ -1,6 +1,7 @@
-"""The whole report of a run."""
+"""The report on one run."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from datasets import Dataset
 
@@ -22,23 +23,21 @@ from seqlab.report.run.training_data import training_of, training_records
 from seqlab.runs.run import FinishedRun
 
 _PER_LABEL = {"per_type": "type", "per_label": "label", "per_tag": "tag"}
-"""Scores of single labels; of several the first is shown: those of spans, say, and not of the tags that spell them."""
+"""Scores by label; a head with several shows the first, so per span type rather than per tag."""
 
 
 def run_report(run: FinishedRun, *, n_examples: int, allow: Sequence[str] = ()) -> Document:
-    """Return the report of a run with `n_examples` records a head; `allow` as `load_bundle` has it.
+    """Report on a run, with `n_examples` records for each head; `allow` is passed to `load_bundle`.
 
-    Raises: DataError for a folder that is no finished run; BundleError for a model that cannot be loaded.
+    Raises: DataError for a folder without a finished run; BundleError for a model that cannot be loaded.
     """
     bundle = load_bundle(run.model, allow=allow)
     read = list(head_answers(run, bundle))
     records = {name: training_records(run, name, allow=allow) for name in set_configs(run.config["data"])}
     heads = [_head_section(of_head, run, bundle, records[of_head.data_set], n_examples=n_examples) for of_head in read]
     if not heads:
-        told = (
-            "No answers on test records were kept (data.splits.test is null, or test=false), so there is nothing to look into."
-        )
-        heads = [Section("Answers", [Paragraph(told)])]
+        note = "The run kept no predictions on test records (data.splits.test is null, or test=false)."
+        heads = [Section("Predictions", [Paragraph(note)])]
     flow = gradients(run)
     training = [learning(run), speed(run), *([flow] if flow else [])]
     return Document(f"Run {run.path.resolve().name}", [header(run, bundle), Section("Training", sections=training), *heads])
@@ -50,7 +49,7 @@ def _head_section(
     title = f"Head {of_head.name}"
     blocks: list[Block] = [Paragraph(f"{type(of_head.head).__name__}, on {of_head.n_records:,} test records.")]
     if of_head.n_partial:
-        blocks.append(Paragraph(f"{of_head.n_partial:,} records are annotated in part only, and left out below."))
+        blocks.append(Paragraph(f"{of_head.n_partial:,} partially annotated records are left out below."))
     key = next((key for key in _PER_LABEL if key in of_head.scores), None)
     scores = [scores_section(of_head.scores)]
     scores += [per_label_section(of_head.scores, key=key, what=_PER_LABEL[key])] if key else []
@@ -62,29 +61,27 @@ def _head_section(
 def _training(head: Head, records: Dataset | str, bundle: Bundle) -> Training | str:
     if isinstance(records, str):
         return f"The training records could not be read again: {records}"
-    return training_of(head, records, bundle=bundle) or "The records have no words to be new."
+    return training_of(head, records, bundle=bundle) or "The records have no words."
 
 
 def _analyses(of_head: HeadAnswers, training: Training | str, *, n_examples: int, where: str) -> list[Section]:
-    """Return the sections for the kind of the answers, which is that of the first."""
     if of_head.answers is None:
-        told = "There is no side-by-side of right answers and its own for a head of this kind; its scores are above."
-        return [Section("Answers", [Paragraph(told)])]
-    kind = type(next(iter(of_head.answers), None))
-    if kind is SpanAnswer:
-        spans = [answer for answer in of_head.answers if isinstance(answer, SpanAnswer)]
-        return span_sections(spans, training=training, n_examples=n_examples, where=where)
-    if kind is LabelAnswer:
-        labels = [answer for answer in of_head.answers if isinstance(answer, LabelAnswer)]
-        of, nodes = _what(of_head), of_head.is_of_nodes
-        return label_sections(labels, training=training, of=of, is_of_nodes=nodes, n_examples=n_examples, where=where)
-    if kind is SetAnswer:
-        return set_sections([a for a in of_head.answers if isinstance(a, SetAnswer)], n_examples=n_examples, where=where)
-    if kind is SequenceAnswer:
-        return sequence_sections(
-            [a for a in of_head.answers if isinstance(a, SequenceAnswer)], n_examples=n_examples, where=where
-        )
-    return [Section("Answers", [Paragraph("No record is annotated in full, so there is nothing to look into.")])]
+        note = "For heads of this kind, reports have scores only."
+        return [Section("Predictions", [Paragraph(note)])]
+    answers = of_head.answers
+    match next(iter(answers), None):  # all answers of a head are of one kind
+        case SpanAnswer():
+            spans = cast(Sequence[SpanAnswer], answers)
+            return span_sections(spans, training=training, n_examples=n_examples, where=where)
+        case LabelAnswer():
+            labels = cast(Sequence[LabelAnswer], answers)
+            of, nodes = _what(of_head), of_head.is_of_nodes
+            return label_sections(labels, training=training, of=of, is_of_nodes=nodes, n_examples=n_examples, where=where)
+        case SetAnswer():
+            return set_sections(cast(Sequence[SetAnswer], answers), n_examples=n_examples, where=where)
+        case SequenceAnswer():
+            return sequence_sections(cast(Sequence[SequenceAnswer], answers), n_examples=n_examples, where=where)
+    return [Section("Predictions", [Paragraph("No record is fully annotated.")])]
 
 
 def _what(of_head: HeadAnswers) -> str:

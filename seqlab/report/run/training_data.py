@@ -1,4 +1,4 @@
-"""What training has shown of words and spans, read again from where it was."""
+"""Read the training records again, to tell seen from unseen words and spans."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from seqlab.runs.run import FinishedRun
 
 
 def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -> Dataset | str:
-    """Return the training records of a data set as they are now, or why they cannot be read."""
+    """Return the current training records of a data set, or a message if they cannot be read."""
     config = set_configs(run.config["data"])[data_set]
     wanted = {split: file for split, file in config["splits"].items() if split != "test"}
     targets = known_targets(("data",)) | allowed(allow)
@@ -33,7 +33,7 @@ def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -
 
 
 def training_of(head: Head, records: Dataset, *, bundle: Bundle) -> Training | None:
-    """Return the words of the training records and what of them `head` learned; None for records that have no words."""
+    """Return the words and labelled spans of the training records; None if the records have no words."""
     columns = Columns(records)
     if "tokens" not in columns:
         return None
@@ -45,7 +45,7 @@ def training_of(head: Head, records: Dataset, *, bundle: Bundle) -> Training | N
 
 
 def _labelled(head: Head, columns: Columns, *, keeps_steps: bool) -> list[GoldSpans]:
-    """Return the labelled places of each record; nothing for heads that label no places, or those of trees."""
+    """Return the labelled spans of each record; empty for heads without spans, and for trees."""
     empty: list[GoldSpans] = [[]] * len(columns)
     if head.target.column not in columns or not keeps_steps:
         return empty

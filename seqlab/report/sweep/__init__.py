@@ -1,4 +1,4 @@
-"""The report of many runs: a folder of them, repetitions of one, or the study of a sweep."""
+"""The report on many runs: a folder of runs, repetitions of one run, or the study of a sweep."""
 
 from seqlab.report.sweep.folder import read_folder
 from seqlab.report.sweep.report import study_report

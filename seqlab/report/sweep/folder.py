@@ -1,9 +1,10 @@
-"""The runs below a folder, as trials."""
+"""Read the runs below a folder as trials."""
 
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,53 +23,44 @@ from seqlab.runs.run import CONFIG, FinishedRun
 
 _OVERRIDES = Path(".hydra", "overrides.yaml")
 _PLACES = ("paths.", "hydra.", "ckpt_path")
-"""Settings that say where a run lies, not what it is."""
+"""Settings that locate a run rather than describe it."""
 PARAMETERS = "n_parameters"
 
 
 def read_folder(path: Path) -> Study:
-    """Return the runs below a folder as a study whose objective is the metric that most of them monitor.
+    """Read the runs below a folder as a study; its objective is the metric that most runs monitor.
 
-    Raises: DataError where there is no run.
+    Raises: DataError if there are no runs.
     """
     names = sorted((folder.relative_to(path).as_posix() for folder in _run_folders(path)), key=_by_number)
     runs = {name: FinishedRun(path / name) for name in names}
     if not runs:
-        raise DataError(f"{path}: no run here nor below; expected folders with {CONFIG}, as training leaves them")
+        raise DataError(f"{path}: no runs here or below; expected folders with {CONFIG}, as training writes them")
     monitors = [str(run.config.get("monitor")) for run in runs.values()]
     monitor = max(dict.fromkeys(monitors), key=monitors.count)
     others = {name for name, of_run in zip(runs, monitors, strict=True) if of_run != monitor}
-    mode = next(str(run.config.get("monitor_mode", "max")) for run in runs.values())
+    mode = str(next(iter(runs.values())).config.get("monitor_mode", "max"))
     trials = [_trial(name, run, monitor=monitor, is_other=name in others) for name, run in runs.items()]
     facts: list[tuple[str, Setting]] = [("folder", str(path)), ("runs", len(trials)), ("monitored", monitor)]
-    if command := _command(next(iter(runs.values()))):
-        facts.append(("command of the first", command))
+    first = next(iter(runs.values()))
+    if (first.path / "environment.json").is_file() and (command := command_line(first)):
+        facts.append(("first command", command))
     if others:
-        facts.append(("left out of the ranking", f"{', '.join(sorted(others))}: they monitor another metric"))
+        facts.append(("not ranked", f"{', '.join(sorted(others))}: they monitor a different metric"))
     return Study(path.resolve().name, [Objective(monitor, mode == "max")], monitor, _distinct(trials), facts)
-
-
-def _command(run: FinishedRun) -> str:
-    """Return what a run was started by; nothing where it did not keep it."""
-    if not (run.path / "environment.json").is_file():
-        return ""
-    return command_line(run)
 
 
 def _run_folders(path: Path) -> Iterator[Path]:
     for config in sorted(path.rglob(CONFIG)):
-        is_attempt = any(".attempt-" in part for part in config.relative_to(path).parts)
-        if (
-            config.parent != path
-            and ".hydra" not in config.parts
-            and not is_attempt
-            and not FinishedRepeat.is_at(config.parent)
-        ):
-            yield config.parent
+        folder, parts = config.parent, config.relative_to(path).parts
+        # Earlier attempts of a trial, which its last one replaces.
+        is_attempt = any(".attempt-" in part for part in parts)
+        if folder != path and ".hydra" not in folder.parts and not is_attempt and not FinishedRepeat.is_at(folder):
+            yield folder
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    """Return what sorts 10 after 9."""
+    """Return a sort key that puts 10 after 9."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
@@ -77,8 +69,8 @@ def _trial(name: str, run: FinishedRun, *, monitor: str, is_other: bool) -> Tria
     curve = [] if is_other else by_epoch(history, monitor)
     settings = {**_settings(run), SEED: run.config.get("seed")}
     if not (run.path / "metrics.json").is_file():
-        told = "left no metrics.json: it failed, was stopped, or is still running"
-        return Trial(name, FAILED, settings, {}, curve, reason=told, folder=str(run.path))
+        note = "no metrics.json: the run failed, was stopped, or has not finished"
+        return Trial(name, FAILED, settings, {}, curve, reason=note, folder=str(run.path))
     values = {f"test/{key}": value for key, value in flat_scores(run.metrics.get("test", {})).items()}
     best = run.metrics.get("training", {}).get("best")
     if best is not None and not is_other and math.isfinite(best):
@@ -91,7 +83,7 @@ def _trial(name: str, run: FinishedRun, *, monitor: str, is_other: bool) -> Tria
 
 
 def _settings(run: FinishedRun) -> dict[str, Setting]:
-    """Return what was typed of a run; of one that was not started by the command, the whole config."""
+    """Return the overrides of a run; for runs started from Python, the whole config."""
     path = run.path / _OVERRIDES
     if not path.is_file():
         found = ((name, value) for name, value in leaves(run.config) if not isinstance(value, Mapping))
@@ -114,23 +106,21 @@ def _setting(value: Any) -> Setting:
 
 
 def _distinct(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials with the settings that differ, one of those that differ alike: the one with the shortest name."""
+    """Keep the settings that differ between trials; of those that always differ together, the one with the shortest name."""
     patterns: dict[tuple[str, ...], str] = {}
     for name in sorted(varying(trials), key=len):
         values = [repr(trial.settings.get(name)) for trial in trials]
+        # Settings that contain the run folder, such as output paths, differ without meaning anything.
         if not any(trial.folder in value for trial, value in zip(trials, values, strict=True)):
+            # Settings with the same pattern of equal values vary together.
             first = {value: str(i) for i, value in reversed(list(enumerate(values)))}
             patterns.setdefault(tuple(first[value] for value in values), name)
     kept = (*patterns.values(), SEED)
-    return [_with_settings(trial, {name: trial.settings.get(name) for name in kept}) for trial in trials]
-
-
-def _with_settings(trial: Trial, settings: Mapping[str, Setting]) -> Trial:
-    return Trial(trial.name, trial.state, settings, trial.values, trial.curve, trial.reason, trial.folder)
+    return [replace(trial, settings={name: trial.settings.get(name) for name in kept}) for trial in trials]
 
 
 def _n_parameters(path: Path) -> int | None:
-    """Return how many numbers a model's weights are, read from the head of its file."""
+    """Return the number of weights of a model, read from the header of its file; None if that fails."""
     try:
         with safe_open(path, framework="numpy") as file:
             return sum(int(math.prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118 — no mapping

@@ -1,4 +1,4 @@
-"""The whole report of many runs."""
+"""The report on a study or a folder of runs."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from seqlab.report.sweep.results import failed_section, groups_section, pruned_s
 
 
 def study_report(study: Study, *, first: Sequence[Section] = ()) -> Document:
-    """Return the report, with sections `first` after the facts.
+    """Report on a study, with the sections `first` after the facts.
 
-    Sections on what no trial has (a front, pruned or failed ones) are left out.
+    Sections without content (fronts, pruned or failed trials) are omitted.
     """
-    facts = Section("What it is", [Table([Column("fact"), Column("value")], [list(fact) for fact in study.facts])])
+    facts = Section("Summary", [Table([Column("fact"), Column("value")], [list(fact) for fact in study.facts])])
     sections = [
         facts,
         *first,

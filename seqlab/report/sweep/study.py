@@ -1,4 +1,4 @@
-"""A study as `seqlab sweep export` writes it."""
+"""Read a study exported by `seqlab sweep export`."""
 
 import json
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from seqlab.report.analysis.trials import COMPLETE, PRUNED, Objective, Study, Tr
 
 FORMAT = "seqlab-sweep/1"
 MONITOR = "monitor"
-_HOW = "write it anew: seqlab sweep export STUDY -o trials.json"
+_HOW = "export it again: seqlab sweep export STUDY -o trials.json"
 
 
 def read_study(path: Path) -> Study:
-    """Return the study in a file.
+    """Read the study in a file.
 
-    Raises: DataError for a file that is none, or of another format.
+    Raises: DataError for a file that is not a study, or has a different format.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: no readable study ({error}); {_HOW}") from error
+        raise DataError(f"{path}: not a readable study ({error}); {_HOW}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else None
         raise DataError(f"{path}: format is {found!r}; expected {FORMAT!r}; {_HOW}")
@@ -50,7 +50,7 @@ def _study(content: Mapping[str, Any]) -> Study:
 
 
 def _objective(content: Mapping[str, Any], monitor: str | None) -> Objective:
-    """Return an objective; the one named `monitor` is the metric that is monitored."""
+    """Return an objective; the name `monitor` stands for the monitored metric."""
     is_monitor = content["name"] == MONITOR and monitor is not None
     return Objective(str(monitor) if is_monitor else content["name"], content["direction"] == "maximize")
 

@@ -1,4 +1,4 @@
-"""Runs compared on the same records: is a difference of scores more than chance?"""
+"""Compare runs on the same records: is a difference in scores more than chance?"""
 
 from seqlab.runs.comparison.compare import Comparison, Finding, compare
 from seqlab.runs.comparison.record_counts import RecordCounts, record_counts

@@ -1,4 +1,4 @@
-"""What is compared: a run, or all repetitions of one, with their answers to the same records."""
+"""The systems to compare: single runs or repeated ones, with their answers to the same records."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ from seqlab.runs.repeated_run import OUT_OF_FOLD, FinishedRepeat
 from seqlab.runs.run import AnsweredRecord, FinishedRun
 
 SPLIT = "test"
-"""The split whose answers runs keep."""
+"""The split whose predictions runs keep."""
 
 
 @final
 @dataclass(frozen=True)
 class Answers:
-    """One set of answers to all records: of a run, or of the folds of a cross-validation."""
+    """Predictions on all records, from one run or from all folds of a cross-validation."""
 
     name: str
     run: FinishedRun
-    """Where the answers lie."""
+    """The folder with the predictions."""
     split: str
     example: FinishedRun
-    """A run whose scores tell the kinds of heads."""
+    """A run whose scores show the kind of each head."""
 
 
 @final
 @dataclass(frozen=True)
 class System:
-    """A run folder, with an entry of `answers` for each seed."""
+    """A run folder, with one item in `answers` for each seed."""
 
     name: str
     answers: Sequence[Answers]
@@ -40,9 +40,9 @@ class System:
 
     @classmethod
     def read(cls, path: Path) -> "System":
-        """Return what is in a run folder, be it of one run or of a repeated one.
+        """Read the folder of a single or repeated run.
 
-        Raises: DataError where no run has ended there.
+        Raises: DataError if no run has finished there.
         """
         if not FinishedRepeat.is_at(path):
             run = FinishedRun(path)
@@ -50,32 +50,31 @@ class System:
         repeat = FinishedRepeat(path)
         runs = repeat.runs
         if not runs:
-            raise DataError(f"{path}: no repetition of it has ended; start it again in its folder")
+            raise DataError(f"{path}: none of its repetitions has finished; run it again in the same folder")
         if repeat.n_folds is None:
             return cls(str(path), [Answers(f"{path}/{name}", run, SPLIT, run) for name, run in runs.items()], repeat)
         whole, example = FinishedRun(path), next(iter(runs.values()))
         seeds = list(repeat.content["out_of_fold"])
         if not seeds:
-            raise DataError(f"{path}: no seed has all its folds; start it again in its folder")
+            raise DataError(f"{path}: no seed has all its folds; run it again in the same folder")
         return cls(str(path), [Answers(f"{path}, seed {s}", whole, OUT_OF_FOLD.format(s), example) for s in seeds], repeat)
 
 
 def data_sets_of(system: System) -> list[str]:
-    """Return the data sets that a system has answers for.
+    """Return the data sets with predictions of a system.
 
-    Raises: DataError where it has none.
+    Raises: DataError if there are none.
     """
     first = system.answers[0]
     found = first.run.data_sets(first.split)
     if not found:
-        raise DataError(
-            f"{first.name}: no answers to compare; expected predictions/{first.split}.jsonl, as a run with test=true leaves"
-        )
+        missing = f"expected predictions/{first.split}.jsonl, as a run with test=true writes"
+        raise DataError(f"{first.name}: no answers to compare; {missing}")
     return found
 
 
 def counts_of(answers: Answers, *, data_set: str, reference: Sequence[AnsweredRecord] | None) -> "Counted":
-    """Return the counts of a system's answers by head, having checked that its records are those of `reference`."""
+    """Return the counts of each head's scores, after checking that the records are those of `reference`."""
     records = list(answers.run.answers(answers.split, data_set=data_set))
     if reference is not None:
         check_same_records(reference, records, name=answers.name)
@@ -89,13 +88,13 @@ def counts_of(answers: Answers, *, data_set: str, reference: Sequence[AnsweredRe
 @final
 @dataclass(frozen=True)
 class Counted:
-    """The records of a set of answers, and the counts of each head's scores."""
+    """The records of a set of answers, with the counts of each head's scores."""
 
     records: Sequence[AnsweredRecord]
     by_head: Mapping[str, Sequence[RecordCounts]]
 
     def find(self, head: str, score: Score) -> RecordCounts | None:
-        """Return the counts of a head's score."""
+        """Return the counts for one score of a head, or None."""
         return next((found for found in self.by_head.get(head, ()) if found.score == score), None)
 
 
@@ -108,19 +107,19 @@ def check_same_records(reference: Sequence[AnsweredRecord], records: Sequence[An
         for what, one, other in _aspects(expected, found):
             if one != other:
                 where = f"record {number} (id {expected.id!r})"
-                raise DataError(f"{name}: {where} has {_short(other)} as {what}, and {_short(one)} in the first run; {_SAME}")
+                raise DataError(f"{name}: {where} has {_short(other)} as {what}, but {_short(one)} in the first run; {_SAME}")
     if len(reference) != len(records):
-        raise DataError(f"{name} has {len(records):,} records, and the first run {len(reference):,}; {_SAME}")
+        raise DataError(f"{name} has {len(records):,} records, but the first run {len(reference):,}; {_SAME}")
 
 
-_SAME = "only runs on the same records can be compared"
+_SAME = "runs can only be compared on the same records"
 
 
 def _aspects(expected: AnsweredRecord, found: AnsweredRecord) -> Iterator[tuple[str, Any, Any]]:
     yield "id", expected.id, found.id
     yield "tokens", expected.tokens, found.tokens
     for head in expected.gold.keys() & found.gold.keys():
-        yield f"right answer of {head}", expected.gold[head], found.gold[head]
+        yield f"gold of {head}", expected.gold[head], found.gold[head]
 
 
 def _short(value: object) -> str:
@@ -129,13 +128,13 @@ def _short(value: object) -> str:
 
 
 def _scores(scores: Mapping[str, Any], *, heads: Sequence[str], data_set: str) -> dict[str, Mapping[str, Any]]:
-    """Return the scores of each head; those of a head alone have no level of its name."""
+    """Return the scores of each head; those of a single head are not nested under its name."""
     named = {head: scores.get(head) or scores.get(f"{head}@{data_set}") for head in heads}
     return {head: found if isinstance(found, Mapping) else scores for head, found in named.items()}
 
 
 def _readings(run: FinishedRun, head: str) -> Readings:
-    """Return what may be right where a gold tag stands: more than itself, in records that are annotated in part."""
+    """Return a function from a gold tag to the tags that count as right: several in partially annotated records."""
     target = dict(run.config.get("heads", {}).get(head.partition("@")[0], {}).get("target") or {})
     if not str(target.pop("_target_", "")).endswith(PartialTagField.__name__):
         return lambda tag: [tag]

@@ -1,9 +1,9 @@
-"""Tests of the first run against each other one: over records, over decisions, and over seeds where there are several.
+"""Test the first run against each of the others: over records, over decisions, and over seeds if there are several.
 
-Which test answers what. Paired bootstrap and approximate randomisation ask whether the difference would be there on other
-records like these; repeated runs enter with the mean of their counts for each record. Whether it would be there with other
-seeds is asked of the scores of the seeds (Welch), or of the folds that both share (Nadeau and Bengio). Both must say so for a
-difference to count as more than chance (Yeh 2000, Koehn 2004, Søgaard et al. 2014, Dror et al. 2018).
+Paired bootstrap and approximate randomisation ask whether the difference would hold on other records like these; repeated runs
+enter with their mean counts for each record. Whether it would hold with other seeds is tested on the scores of the seeds
+(Welch), or of the folds that both share (Nadeau and Bengio). A difference counts as more than chance only if both tests say so
+(Yeh 2000, Koehn 2004, Søgaard et al. 2014, Dror et al. 2018).
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,13 +31,13 @@ from seqlab.runs.comparison.candidates import Counted, System, counts_of, data_s
 from seqlab.runs.comparison.record_counts import ACCURACY
 
 LEVEL = 0.05
-"""A p-value below it is unlikely to be chance."""
+"""Significance level of the p-values."""
 
 
 @final
 @dataclass(frozen=True)
 class Finding:
-    """What the tests say of two systems, A and B, in one score of one head; differences are A - B."""
+    """Test results for two systems, A and B, in one score of one head; differences are A - B."""
 
     a: str
     b: str
@@ -47,19 +47,19 @@ class Finding:
     is_better_high: bool
     records: PairedTest
     relative_error_reduction: float | None
-    """Share of B's errors (1 - score) that A does without; negative where it makes more; None where B makes none."""
+    """Share of B's errors (1 - score) that A avoids; negative if A makes more; None if B makes none."""
     decisions: McNemar | None
-    """Of accuracy: over records that are right throughout; the steps of a record depend on each other."""
+    """For accuracy, over records, because decisions within a record are not independent."""
     repetitions: MeanTest | None
-    """Of the scores of repeated runs; None where neither side has several."""
+    """Over the scores of repeated runs; None unless both sides have several."""
     repetitions_by: str | None
     n_repetitions: tuple[int, int]
     p_adjusted: float
-    """The p-value over records, by Holm's procedure over all systems that are compared with A."""
+    """The p-value over records, with Holm's correction for the number of systems compared with A."""
 
     @property
     def is_beyond_chance(self) -> bool:
-        """Whether records, and seeds where there are several, both say that the difference is not chance."""
+        """Whether the difference is significant over records, and over seeds if there are several."""
         of_seeds = self.repetitions.p_value if self.repetitions else None
         return self.p_adjusted < LEVEL and (of_seeds is None or of_seeds < LEVEL)
 
@@ -67,22 +67,22 @@ class Finding:
 @final
 @dataclass(frozen=True)
 class Comparison:
-    """All findings: by data set, head and score, of the first run against each other."""
+    """All findings on the first run and each of the others, by data set, head and score."""
 
     findings: Sequence[Finding]
     left_out: Sequence[str]
-    """Heads of which nothing can be compared."""
+    """Heads without comparable scores."""
     n_resamples: int
     seed: int
 
 
 def compare(paths: Sequence[Path], *, n_resamples: int, seed: int) -> Comparison:
-    """Return the comparison of the first run with each other one.
+    """Compare the first run with each of the others.
 
-    Raises: DataError where a folder has no run that has ended, or runs have other records; ConfigError for fewer than two.
+    Raises: DataError if a folder has no finished run, or the runs have different records; ConfigError for fewer than two.
     """
     if len(paths) < 2:
-        raise ConfigError(f"one run, {paths[0] if paths else 'none'}, was given; expected two or more to compare")
+        raise ConfigError(f"runs is {', '.join(map(str, paths)) or 'empty'}; expected two or more to compare")
     systems = [System.read(path) for path in paths]
     findings: list[Finding] = []
     left_out: list[str] = []
@@ -102,7 +102,7 @@ def _counted(systems: Sequence[System], *, data_set: str) -> list[list[Counted]]
     """Return the counts of each system, for each of its seeds."""
     reference = counts_of(systems[0].answers[0], data_set=data_set, reference=None)
     if not reference.records:
-        raise DataError(f"{systems[0].name}: no record to compare")
+        raise DataError(f"{systems[0].name}: no records to compare")
     return [
         [
             reference if (i, j) == (0, 0) else counts_of(answers, data_set=data_set, reference=reference.records)
@@ -117,7 +117,7 @@ def _common_heads(counted: Sequence[Sequence[Counted]], systems: Sequence[System
     common = set.intersection(*(found for several in heads for found in several))
     if not common:
         names = "; ".join(f"{system.name} has {', '.join(sorted(of[0]))}" for system, of in zip(systems, heads, strict=True))
-        raise DataError(f"the runs have no head in common: {names}; name a head alike in both to compare it")
+        raise DataError(f"the runs have no head in common: {names}; give the heads to compare the same name")
     return [head for head in counted[0][0].by_head if head in common]
 
 
@@ -134,12 +134,13 @@ class _Group:
     def _of(self, counted: Counted, system: System) -> Float[np.ndarray, "record count"]:
         found = counted.find(self.head, self.score)
         if found is None:
-            raise DataError(f"{system.name}: head {self.head} is of another kind, and has no {self.score.name}")
+            raise DataError(f"{system.name}: head {self.head} is of a different kind, without {self.score.name}")
         return found.counts
 
     def findings(self, *, n_resamples: int, seed: int) -> Iterator[Finding]:
-        """Yield the first system against each other, their p-values as they are."""
+        """Yield a finding for each other system, without correction of the p-values."""
         for other in range(1, len(self.systems)):
+            # Averaging over seeds leaves one row per record, so that records stay the unit of the test.
             pooled = [np.mean(self.counts[i], axis=0) for i in (0, other)]
             test = paired_test(pooled[0], pooled[1], score=self.score, n_resamples=n_resamples, seed=seed)
             repetitions, by = self._over_repetitions(other)
@@ -172,6 +173,7 @@ class _Group:
         if folds[0] is not None and folds[0] == folds[1] and _seeds(a) == _seeds(b):
             values = [self._of_folds(i, n_folds=folds[0]) for i in (0, other)]
             return corrected_paired_test(values[0], values[1], n_folds=folds[0]), "the corrected paired t-test over folds"
+        # Scores of folds are not independent, so Welch's test is only for seeds.
         if folds != [None, None] or len(self.counts[0]) < 2 or len(self.counts[other]) < 2:
             return None, None
         values = [[self.score.of(counts) for counts in self.counts[i]] for i in (0, other)]
@@ -187,7 +189,7 @@ class _Group:
 
 
 def _seeds(system: System) -> list[int]:
-    """Return the seeds whose folds are all there."""
+    """Return the seeds with all their folds."""
     assert system.repeat is not None
     return list(map(int, system.repeat.content["out_of_fold"]))
 

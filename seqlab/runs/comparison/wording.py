@@ -1,10 +1,10 @@
-"""Findings in plain words."""
+"""Summarise findings in plain words."""
 
 from seqlab.runs.comparison.compare import LEVEL, Comparison, Finding
 
 
 def sentence(finding: Finding, *, comparison: Comparison) -> str:
-    """Return what a finding of a comparison says, for a reader who has no time for tables."""
+    """Return a finding of a comparison as one sentence."""
     test = finding.records
     has_several = len({one.head for one in comparison.findings}) > 1
     of_head = f" of {finding.head}" if has_several else ""

@@ -1,6 +1,4 @@
-"""Callbacks of the trainer: progress, averaged weights, a stop at losses that are not finite, schedules that resume,
-gradients on record.
-"""
+"""Trainer callbacks: progress, weight averaging, finite losses, resumable plateau schedules, gradient norms."""
 
 from seqlab.training.callbacks.ema import AveragedWeights
 from seqlab.training.callbacks.finite_loss import FiniteLoss

@@ -1,10 +1,10 @@
-"""`AveragedWeights`: an exponential moving average of the weights, which validation, checkpoints and the result use.
+"""`AveragedWeights`: an exponential moving average of the weights, used for validation, checkpoints and the final model.
 
     decay_t = min(decay, (1 + t) / (10 + t))
     average_t = decay_t * average_{t-1} + (1 - decay_t) * weights_t
 
-after optimiser step t = 1, 2, … The warm-up of the decay (as in TensorFlow's ExponentialMovingAverage) lets the average
-leave the initial weights behind within a few steps, so that short runs gain as well.
+after optimiser step t = 1, 2, … The decay warms up (as in TensorFlow's ExponentialMovingAverage), so that the average leaves
+the initial weights behind within a few steps and short runs benefit too.
 """
 
 from typing import Any, final
@@ -17,17 +17,20 @@ from torch import Tensor
 from seqlab.errors import ConfigError
 
 _TRAINED_WEIGHTS = "trained_weights"
-"""Checkpoint key of the weights that the optimiser works on; `state_dict` holds the averaged ones."""
+"""Checkpoint key of the weights that the optimiser updates; `state_dict` holds the averages."""
 
 
 @final
 class AveragedWeights(pl.Callback):
-    """Averages all parameters that are trained; frozen ones and buffers stay the model's own.
+    """Keeps an exponential moving average of all trainable parameters; frozen ones and buffers are not averaged.
 
-    A checkpoint's `state_dict` holds the averages, so whoever loads the checkpoint needs not know of them.
+    A checkpoint's `state_dict` holds the averages, so loading it needs no special care.
 
-    Lightning's own EMAWeightAveraging copies the module with its trainer and data, has a fixed decay, and visits the
-    parameters one by one after each step; here that is one fused call.
+    Lightning's EMAWeightAveraging copies the module with its trainer and data, has a fixed decay, and updates the parameters
+    one by one; here the update is one fused call.
+
+    Args:
+        decay: Weight of the old average at each step, from 0 (no averaging) to below 1.
     """
 
     def __init__(self, *, decay: float) -> None:
@@ -40,7 +43,7 @@ class AveragedWeights(pl.Callback):
         self._is_swapped = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the average at the weights; a resumed run loaded the averages as weights, so trade places first."""
+        """Start the average at the current weights; after resuming, these are the averages, so swap first."""
         weights = _trained(pl_module)
         self._average = [weight.clone() for weight in weights]
         self._is_swapped = False
@@ -52,7 +55,7 @@ class AveragedWeights(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Update the average, once an optimiser step."""
+        """Update the average after each optimiser step."""
         if trainer.global_step == self._n_steps:  # gradients are still being accumulated
             return
         self._n_steps = trainer.global_step
@@ -60,30 +63,30 @@ class AveragedWeights(pl.Callback):
         torch._foreach_lerp_(self._average, _trained(pl_module), 1 - decay)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put the averages in place."""
+        """Validate with the averages."""
         if self._average:
             self._swap(pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put the trained weights back in place."""
+        """Go back to the trained weights."""
         if self._average:
             self._swap(pl_module)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Put the trained weights back in place when validation breaks off."""
+        """Go back to the trained weights if validation is interrupted."""
         if self._is_swapped:
             self._swap(pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leave the averages in the module; checkpoints may still be written."""
+        """Leave the averages in the module; checkpoints may still follow."""
         self._swap(pl_module)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Let go of the trained weights."""
+        """Free the trained weights."""
         self._average = []
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Store the averages as the model's weights, and the trained ones beside them."""
+        """Save the averages as the model's weights, and the trained weights under a key of their own."""
         if not self._average:
             return
         was_swapped = self._is_swapped
@@ -95,12 +98,12 @@ class AveragedWeights(pl.Callback):
             self._swap(pl_module)
 
     def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Keep the trained weights for the start of training; a checkpoint without averages starts them anew."""
+        """Keep the trained weights for the start of training; without averages in the checkpoint, averaging restarts."""
         if trainer.state.fn == TrainerFn.FITTING:
             self._to_restore = checkpoint.get(_TRAINED_WEIGHTS)
 
     def _swap(self, pl_module: pl.LightningModule) -> None:
-        """Let weights and averages trade places, by value: optimisers and oneDNN hold on to the tensors."""
+        """Swap weights and averages in place, because optimisers and oneDNN hold references to the tensors."""
         weights = _trained(pl_module)
         trained = [weight.clone() for weight in weights]
         torch._foreach_copy_(weights, self._average)

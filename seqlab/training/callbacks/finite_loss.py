@@ -1,4 +1,4 @@
-"""`FiniteLoss`: training stops before a loss that is no number can reach the weights."""
+"""`FiniteLoss`: stop training before a NaN or infinite loss reaches the weights."""
 
 from typing import Any, cast, final
 
@@ -14,9 +14,9 @@ _N_SHOWN = 5
 
 @final
 class FiniteLoss(pl.Callback):
-    """Stops training at the first loss that is NaN or infinite, and names the records of its batch.
+    """Stops training at the first NaN or infinite loss, and names the records of its batch.
 
-    The check waits for the loss, which on a GPU means for all work queued so far: once a batch.
+    On a GPU, the check waits for all queued work, once per batch.
     """
 
     def __init__(self) -> None:
@@ -29,8 +29,7 @@ class FiniteLoss(pl.Callback):
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
         """Check the loss.
 
-        Raises:
-            SeqlabError: the loss is not finite.
+        Raises: SeqlabError if the loss is not finite.
         """
         if torch.isfinite(loss).all():
             return

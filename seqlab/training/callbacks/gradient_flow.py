@@ -1,4 +1,4 @@
-"""`GradientFlow`: how large gradients are, by parameter over training and by step of the sequences."""
+"""`GradientFlow`: record gradient norms, by parameter over training and by step of the sequences."""
 
 import csv
 from collections.abc import Sequence
@@ -22,11 +22,15 @@ _STEP_COLUMNS = ("training_step", "layer", "direction", "step", "gradient_norm",
 
 @final
 class GradientFlow(pl.Callback):
-    """Writes two tables into `folder`, a stretch of lines every `every_n_steps` training steps.
+    """Writes two tables of gradient norms into `folder`.
 
-    - `gradient_flow.csv`: the norm of the loss's gradient by each parameter, before clipping, and the parameter's own
-    - `gradient_flow_by_step.csv`: for each recurrent layer and direction, the norm of the gradient by what the layer reads at
-      each step, in its reading order, as the mean over the records that have the step: whether the loss still reaches far back
+    - `gradient_flow.csv`: the gradient norm of each parameter, before clipping, and the norm of the parameter itself
+    - `gradient_flow_by_step.csv`: for each recurrent layer and direction, the gradient norm with respect to its input at each
+      step, in reading order, averaged over the records that have the step. It shows how far back the loss reaches.
+
+    Args:
+        folder: Where to write the tables.
+        every_n_steps: Number of training steps between two records, at least 1.
     """
 
     def __init__(self, *, folder: str, every_n_steps: int) -> None:
@@ -40,7 +44,7 @@ class GradientFlow(pl.Callback):
         self._files: list[IO[str]] = []
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Watch the recurrent layers, and begin the tables; a resumed run goes on with them."""
+        """Register hooks on the recurrent layers and open the tables; a resumed run appends to them."""
         if not trainer.is_global_zero:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -52,14 +56,14 @@ class GradientFlow(pl.Callback):
         self._steps = self._table(STEPS_FILE, _STEP_COLUMNS)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
-        """Look at this batch, or not."""
+        """Decide whether to record this batch."""
         self._is_watching = trainer.is_global_zero and trainer.global_step % self.every_n_steps == 0
         self._seen.clear()
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Write what was seen."""
+        """Write the recorded norms."""
         if not self._is_watching:
             return
         for name, parameter in cast(LabelerModule, pl_module).labeler.named_parameters():
@@ -69,14 +73,14 @@ class GradientFlow(pl.Callback):
         for layer, norms_by_step, lengths in self._seen:
             self._steps.writerows((trainer.global_step, layer, *row) for row in _mean_rows(norms_by_step, lengths))
         self._seen.clear()
-        self._is_watching = False  # an optimiser that asks for the loss more than once a step begins with this one
+        self._is_watching = False  # record only the first loss of an optimiser that evaluates several per step
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the tables."""
         self._close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Close the tables: what led to a failure is in them."""
+        """Close the tables, which may show what led to the failure."""
         self._close()
 
     def _watch(self, name: str, layer: nn.Module, inputs: Sequence[Tensor], options: dict[str, Any]) -> None:
@@ -107,7 +111,7 @@ class GradientFlow(pl.Callback):
 
 
 def _mean_rows(norms: Tensor, lengths: Tensor) -> list[tuple[int, int, float, int]]:
-    """Return (direction, step, mean norm, number of records) from norms (direction, time, batch)."""
+    """Return (direction, step, mean norm, number of records) from norms (direction time batch)."""
     is_real = torch.arange(norms.shape[1], device=lengths.device)[:, None] < lengths
     counts = is_real.sum(1)
     means = (norms * is_real).sum(2) / counts.clamp(min=1)

@@ -1,4 +1,4 @@
-"""`Progress`: one line an epoch, and on a terminal a bar below them."""
+"""`Progress`: one log line per epoch, and a progress bar on terminals."""
 
 import logging
 import math
@@ -16,11 +16,14 @@ _LOG = logging.getLogger(__name__)
 
 @final
 class Progress(pl.Callback):
-    """Logs an epoch's metrics, speed and duration in one line, and on a terminal shows a bar while the epoch runs.
+    """Logs each epoch's metrics, speed and duration in one line, and on a terminal shows a progress bar meanwhile.
 
-    `metrics` are shown in this order, where they were logged. Speed counts real tokens (the module's `epoch_tokens`)
-    over the time spent training, validation left out; the duration includes it. Loggers get `train/seconds`,
-    `train/tokens_per_second` and `val/seconds`.
+    Speed counts real tokens (the module's `epoch_tokens`) per second of training; the duration includes validation. Loggers
+    receive `train/seconds`, `train/tokens_per_second` and `val/seconds`.
+
+    Args:
+        metrics: Names of the metrics to show, in this order; those that are not logged are skipped.
+        refresh_per_second: How often the bar is redrawn.
     """
 
     def __init__(self, *, metrics: Sequence[str], refresh_per_second: float) -> None:
@@ -55,7 +58,7 @@ class Progress(pl.Callback):
         self._validation_seconds += time.perf_counter() - self._validation_began
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the bar away before the line is logged: handlers write past it."""
+        """Remove the bar before logging, since log handlers write over it."""
         self._close()
         seconds = time.perf_counter() - self._epoch_began
         n_tokens = getattr(pl_module, "epoch_tokens", 0) or 0
@@ -67,7 +70,7 @@ class Progress(pl.Callback):
             _LOG.info("%s", "  ".join([_epoch(trainer), *self._scores(trainer), *timing]))
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Give the terminal back."""
+        """Restore the terminal."""
         self._close()
 
     def _close(self) -> None:
@@ -80,13 +83,13 @@ class Progress(pl.Callback):
         return [f"{name} {float(logged[name]):.4g}" for name in self.metrics if name in logged]
 
     def _log(self, pl_module: pl.LightningModule, *, seconds: float, speed: float) -> None:
-        """Hand what the epoch took to the loggers; each process tells of itself, and the first one's is kept."""
+        """Log the duration and speed of the epoch; each process logs its own, and only those of the first are kept."""
         took = {"train/seconds": seconds - self._validation_seconds, "val/seconds": self._validation_seconds}
         for name, value in {**took, "train/tokens_per_second": speed}.items():
             pl_module.log(name, value, rank_zero_only=True)
 
 
 def _epoch(trainer: pl.Trainer) -> str:
-    """Return `epoch 3/20`, counted from 1; without the total where there is none."""
+    """Return `epoch 3/20`, counted from 1, or `epoch 3` without a maximum."""
     total = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
     return f"epoch {trainer.current_epoch + 1}{total}"

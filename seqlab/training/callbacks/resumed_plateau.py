@@ -1,4 +1,4 @@
-"""`ResumedPlateau`: a run that goes on from a checkpoint lowers its learning rate as if it had never stopped."""
+"""`ResumedPlateau`: make plateau schedules continue after resuming as if the run had not been interrupted."""
 
 from typing import Any, final
 
@@ -7,14 +7,14 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 _SCORES = "plateau_scores"
-"""Checkpoint key: the monitored scores that plateau schedules have not seen yet."""
+"""Checkpoint key of the scores that plateau schedules have not seen yet."""
 
 
 @final
 class ResumedPlateau(pl.Callback):
-    """Stores the epoch's scores in checkpoints, and shows them to plateau schedules when a run goes on from one.
+    """Saves the epoch's scores in checkpoints, and passes them to plateau schedules when a run resumes.
 
-    Lightning steps these schedules after all checkpoints of the epoch are written, and forgets that step on resuming.
+    Lightning steps these schedules only after writing the checkpoints of the epoch, so resuming would skip that step.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The same run several times, by seeds and by folds: each a run folder, and what they say together."""
+"""Repeat a run with several seeds or folds: each has its run folder, and a summary combines them."""
 
 from seqlab.training.repeats.repeat import is_repeated, repeat
 from seqlab.training.repeats.summary import MONITORED, nested

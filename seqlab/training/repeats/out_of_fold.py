@@ -1,4 +1,4 @@
-"""The answers of a cross-validation: every training record as the model says that was not trained on it."""
+"""Out-of-fold predictions of a cross-validation: each training record, labelled by the model that did not train on it."""
 
 import logging
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 
 
 def join_answers(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int) -> dict[str, list[str]]:
-    """Write the answers of each seed whose folds are all there, in the order of the data, and return their files by seed.
+    """Write the predictions of each complete seed in data order, and return their files by seed.
 
-    Those of folds that have not answered all that they held out are left out, with a warning.
+    A seed with folds that did not predict all their held-out records is skipped with a warning.
     """
     written: dict[str, list[str]] = {}
     for seed in dict.fromkeys(one.seed for one in repetitions):
@@ -37,8 +37,8 @@ def _joined(folder: Path, folds: Sequence[Path], *, seed: int, n_folds: int, dat
     answered, held_out = ([len(of_fold) for of_fold in parts] for parts in (lines, rows))
     if answered != held_out:
         log.warning(
-            "%s is not written: the folds have %s answers, where folds of %d records have %s; let each answer all its records"
-            " (trainer.limit_test_batches)", folder / path, answered, n_records, held_out,
+            "%s is not written: the folds have %s answers, but folds of %d records have %s; let each fold answer all its"
+            " records (trainer.limit_test_batches)", folder / path, answered, n_records, held_out,
         )  # fmt: skip
         return None
     in_order = sorted(zip(chain.from_iterable(rows), chain.from_iterable(lines), strict=True))
@@ -48,5 +48,5 @@ def _joined(folder: Path, folds: Sequence[Path], *, seed: int, n_folds: int, dat
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the lines of a file that ends in one; JSON leaves what else might cut them, as U+2028, as it is."""
+    """Return the lines of a file; unlike splitlines(), split only at newlines, since JSON may contain U+2028 and others."""
     return path.read_text(encoding="utf-8").split("\n")[:-1]

@@ -1,4 +1,4 @@
-"""What is repeated: a config for each seed and each fold, as one run alone would have it."""
+"""Plan the repetitions of a run: a config for each seed and fold, as a single run would have it."""
 
 import copy
 import re
@@ -17,19 +17,19 @@ from seqlab.runs.run import FinishedRun
 _AUTO = "auto"
 _RESOLVER = re.compile(r"\$\{[\w.]+:")
 _ONCE = {"seeds": None, "folds": None, "n_workers": 1}
-"""`repeat` of a run that is not repeated."""
+"""Value of `repeat` for a single run."""
 
 
 @final
 @dataclass(frozen=True)
 class Repetition:
-    """One run of several."""
+    """One of several runs."""
 
     seed: int
     fold: int | None
     """Counted from 1."""
     name: str
-    """Of its folder."""
+    """Name of its folder."""
 
 
 def plan(settings: Mapping[str, Any]) -> list[Repetition]:
@@ -43,10 +43,10 @@ def plan(settings: Mapping[str, Any]) -> list[Repetition]:
 
 
 def config_of(config: DictConfig, repetition: Repetition, *, folder: Path) -> DictConfig:
-    """Return the config of a repetition that runs in `folder`: that of the plain run with its seed and fold.
+    """Return the config of one repetition in `folder`: that of the plain run, with its seed and fold.
 
-    What Hydra knows is written out, since a process of its own has no Hydra; other interpolations stay: `monitor`, for one, is
-    settled by each run.
+    Interpolations that need Hydra are resolved here, because worker processes have no Hydra. Others stay, such as `monitor`,
+    which each run settles itself.
     """
     own = copy.deepcopy(config)
     n_folds, n_workers = own.repeat.folds, own.repeat.n_workers
@@ -56,6 +56,7 @@ def config_of(config: DictConfig, repetition: Repetition, *, folder: Path) -> Di
         own.paths.run_dir = str(folder)
         if repetition.fold is not None:
             own.fold = {"index": repetition.fold, "of": n_folds}
+        # Parallel workers with all threads each would compete for the same cores.
         if n_workers > 1 and own.n_threads is None:
             own.n_threads = 1
     _resolve(own)
@@ -63,7 +64,7 @@ def config_of(config: DictConfig, repetition: Repetition, *, folder: Path) -> Di
 
 
 def _resolve(node: DictConfig) -> None:
-    """Write out the interpolations that call a resolver, as `${now:…}` does."""
+    """Resolve interpolations that call a resolver, such as `${now:…}`."""
     for key in node:
         child = node._get_node(key)
         if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation() and not child._is_missing():
@@ -73,25 +74,25 @@ def _resolve(node: DictConfig) -> None:
 
 
 def check_same(config: DictConfig, *, folder: Path) -> None:
-    """Check that the run that ended in `folder` is the one that `config` describes.
+    """Check that the finished run in `folder` has the config `config`.
 
-    Raises: ConfigError that names the first setting that differs; DataError where the config there is damaged.
+    Raises: ConfigError naming the first setting that differs; DataError if the stored config is damaged.
     """
     there = dict(leaves(FinishedRun(folder).config))
     here = dict(leaves(OmegaConf.to_container(_settled(config, there), resolve=True)))
-    moved = (str(there.get("paths.run_dir")), str(folder))  # a folder may have been moved since
+    moved = (str(there.get("paths.run_dir")), str(folder))  # the folder may have been moved
     for key in sorted(there.keys() | here.keys()):
         was = there.get(key)
         is_settled = key not in here and key.startswith("data.sets.") and key.endswith(".heads")
         if not is_settled and (was.replace(*moved) if isinstance(was, str) else was) != here.get(key):
             raise ConfigError(
-                f"{folder} is a run of another config: {key} is {there.get(key)!r} there and {here.get(key)!r} here; "
+                f"{folder} is a run with another config: {key} is {there.get(key)!r} there and {here.get(key)!r} here; "
                 "choose another folder (hydra.run.dir), or delete that one"
             )
 
 
 def _settled(config: DictConfig, there: Mapping[str, Any]) -> DictConfig:
-    """Return `config` with what it leaves to the data as the run found it."""
+    """Return `config` with the values that the run derived from its data in place of `auto`."""
     own = copy.deepcopy(config)
     for key, value in leaves(OmegaConf.to_container(own)):
         if value == _AUTO and key in there:

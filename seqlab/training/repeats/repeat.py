@@ -1,4 +1,4 @@
-"""Repeating a run: what is there already is kept, the rest is run, and `repeats.json` says how it went."""
+"""Repeat a run: keep finished repetitions, run the others, and summarise them in `repeats.json`."""
 
 import logging
 import shutil
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 def is_repeated(config: DictConfig) -> bool:
     """Return whether `config` asks for several runs.
 
-    Raises: ConfigError where `repeat` has a value of its own.
+    Raises: ConfigError if `repeat` itself has a value.
     """
     if not isinstance(config.repeat, DictConfig):
         raise ConfigError(f"repeat is {config.repeat!r}; expected repeat.seeds={config.repeat} or repeat.folds={config.repeat}")
@@ -35,10 +35,9 @@ def is_repeated(config: DictConfig) -> bool:
 
 
 def repeat(config: DictConfig, *, typed: Overrides, run: Runner) -> Mapping[str, Any]:
-    """Run each repetition that is not there yet with `run`, and return what `repeats.json` then says.
+    """Run each repetition that has not finished with `run`, and return the content of `repeats.json`.
 
-    Raises: ConfigError for numbers out of range, and where a repetition that is there is of another config; the folder is then
-    left as it was.
+    Raises: ConfigError for numbers out of range, or if a finished repetition has another config. The folder is then unchanged.
     """
     settings = plain(config)
     check_settings(settings)
@@ -47,7 +46,7 @@ def repeat(config: DictConfig, *, typed: Overrides, run: Runner) -> Mapping[str,
     repetitions, n_folds = plan(settings), settings["repeat"]["folds"]
     content = summary(folder, repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
     jobs = _still_to_do(config, repetitions, folder=folder)
-    _tell_others(repetitions, folder=folder)
+    _warn_of_others(repetitions, folder=folder)
     RunFolder(folder).start(config)
     write_json(folder / REPEATS, content)
     for _ in work_off(jobs, run=run, typed=typed, n_workers=settings["repeat"]["n_workers"]):
@@ -61,33 +60,33 @@ def repeat(config: DictConfig, *, typed: Overrides, run: Runner) -> Mapping[str,
     return content
 
 
-def _tell_others(repetitions: Sequence[Repetition], *, folder: Path) -> None:
-    """Say which runs lie in the folder that are none of the repetitions, as those of seeds that were asked for before."""
+def _warn_of_others(repetitions: Sequence[Repetition], *, folder: Path) -> None:
+    """Warn of runs in the folder that are not among the repetitions, such as those of other seeds."""
     named = {one.name for one in repetitions}
     others = sorted(path.parent.name for path in folder.glob(f"*/{METRICS}") if path.parent.name not in named)
     if others:
-        log.warning("%s lies in %s too, and is not counted", ", ".join(others), folder)
+        log.warning("ignoring %s in %s: not among the repetitions", ", ".join(others), folder)
 
 
 def _is_hopeless(content: Mapping[str, Any]) -> bool:
-    """Return whether no repetition has ended well, and several have failed all alike."""
+    """Return whether nothing has finished and several repetitions have failed with the same error."""
     states = [one["status"] for one in content["repetitions"]]
     errors = [one["error"] for one in content["repetitions"] if one["status"] == "failed"]
     return "finished" not in states and len(errors) > 1 and len(set(errors)) == 1
 
 
 def _still_to_do(config: DictConfig, repetitions: Sequence[Repetition], *, folder: Path) -> list[Job]:
-    """Return the repetitions that have not ended; what an interrupted one left is taken away, since it starts anew."""
+    """Return the unfinished repetitions; the remains of interrupted ones are deleted, since they start again."""
     jobs = []
     for one in repetitions:
         job = Job(one.name, folder / one.name, config_of(config, one, folder=folder / one.name))
         if has_ended(job.folder):
             check_same(job.config, folder=job.folder)
-            log.info("%s is there already", one.name)
+            log.info("%s has finished already", one.name)
         else:
             jobs.append(job)
     for job in jobs:
         if (job.folder / CONFIG).is_file():
-            log.info("%s had not ended: it starts anew", job.name)
+            log.info("%s was interrupted: starting it again", job.name)
             shutil.rmtree(job.folder)
     return jobs

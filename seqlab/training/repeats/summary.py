@@ -1,4 +1,4 @@
-"""What repetitions say together: `repeats.json`, written anew as each of them ends."""
+"""The summary over repetitions, `repeats.json`, updated after each of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,16 +13,16 @@ from seqlab.training.repeats.plan import Repetition
 from seqlab.training.repeats.workers import ERROR
 
 MONITORED = "monitored"
-"""Name of the best value of the monitored metric, which a sweep goes by."""
+"""Name of the best value of the monitored metric, which sweeps optimise."""
 
 
 def has_ended(folder: Path) -> bool:
-    """Return whether the run in `folder` is there to the end."""
+    """Return whether the run in `folder` has finished."""
     return (folder / METRICS).is_file()
 
 
 def summary(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int | None, mode: str) -> dict[str, Any]:
-    """Return what `repeats.json` says of the repetitions in `folder`; `mode` is `max` or `min`, which the best one has."""
+    """Return the content of `repeats.json`; `mode` (`max` or `min`) decides which repetition is best."""
     metrics = {one.name: FinishedRun(folder / one.name).metrics for one in repetitions if has_ended(folder / one.name)}
     monitored = {name: content["training"]["best"] for name, content in metrics.items()}
     return {
@@ -38,7 +38,7 @@ def summary(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int | N
 
 
 def nested(flat: Mapping[str, float]) -> dict[str, Any]:
-    """Return values under their paths as nested mappings, as one run has its scores."""
+    """Turn values by path into nested mappings, as in a single run's scores."""
     root: dict[str, Any] = {}
     for path, value in flat.items():
         *parents, leaf = path.split("/")
@@ -63,7 +63,7 @@ def _state(one: Repetition, *, folder: Path, monitored: Mapping[str, float | Non
 
 
 def _best(monitored: Mapping[str, float | None], *, mode: str) -> str | None:
-    """Return the repetition with the best value, the first of equals; the first one where nothing was monitored."""
+    """Return the repetition with the best value, the first on ties or if nothing was monitored."""
     known = {name: value for name, value in monitored.items() if value is not None}
     if not known:
         return next(iter(monitored), None)

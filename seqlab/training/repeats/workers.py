@@ -1,6 +1,6 @@
-"""Repetitions at work: one after the other in this process, or side by side in processes of their own.
+"""Run repetitions one after the other in this process, or in parallel in processes of their own.
 
-A repetition says how it went by what it leaves: `metrics.json`, the last thing that a run writes, or `error.txt`.
+A repetition reports its result through files: `metrics.json`, which a run writes last, or `error.txt`.
 """
 
 import logging
@@ -29,13 +29,13 @@ ERROR = "error.txt"
 """Why a repetition failed: one line, then the traceback."""
 LOG = "train.log"
 Runner: TypeAlias = Callable[..., Any]
-"""Trains as a config says: `run(config, typed=…)`, a function of a module, so that another process finds it."""
+"""Trains a config: `run(config, typed=…)`; a module-level function, so that other processes can import it."""
 
 
 @final
 @dataclass(frozen=True)
 class Job:
-    """A repetition to run: its name, its folder and its config."""
+    """A repetition to run: its name, folder and config."""
 
     name: str
     folder: Path
@@ -43,7 +43,7 @@ class Job:
 
 
 def work_off(jobs: Sequence[Job], *, run: Runner, typed: Overrides, n_workers: int) -> Iterator[Job]:
-    """Run all jobs and yield each as it ends, well or not; those that fail leave `error.txt` and keep none from running."""
+    """Run all jobs and yield each as it ends; a failed job leaves `error.txt` and does not stop the others."""
     if n_workers == 1:
         for job in jobs:
             log.info("%s: seed %d", job.name, job.config.seed)
@@ -59,11 +59,12 @@ def _run_alone(job: Job, *, run: Runner, typed: Overrides) -> None:
     with _logged(job.folder / LOG):
         try:
             run(job.config, typed=typed)
-        except Exception as error:  # noqa: BLE001 (whatever stops one repetition must not stop the others; it is kept and told)
+        except Exception as error:  # noqa: BLE001 (any failure must be recorded, and must not stop other repetitions)
             _fail(job.folder, _one_line(error), traceback.format_exc())
 
 
 def _side_by_side(jobs: Sequence[Job], *, run: Runner, typed: Overrides, n_workers: int) -> Iterator[Job]:
+    # Spawned, since forking after torch has started threads can deadlock.
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(jobs))
     running: dict[Any, tuple[SpawnProcess, Job]] = {}
@@ -89,10 +90,11 @@ def _side_by_side(jobs: Sequence[Job], *, run: Runner, typed: Overrides, n_worke
 
 
 def _in_process(name: str, folder: Path, content: Any, run: Runner, typed: Overrides) -> None:
-    """Run a job in a process of its own, which ends with the one that started it."""
+    """Run a job in its own process, which exits when the parent does."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     sentinel = parent.sentinel
+    # Without this, workers would survive a killed parent. os._exit, as the main thread may be in native code.
     threading.Thread(target=lambda: connection.wait([sentinel]) and os._exit(1), daemon=True).start()
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stdout)
     _run_alone(Job(name, folder, OmegaConf.create(content)), run=run, typed=typed)
@@ -123,6 +125,6 @@ def _one_line(error: Exception) -> str:
 
 def _how_it_ended(exit_code: int) -> str:
     if exit_code > 0:
-        return f"its process ended with status {exit_code}"
+        return f"its process exited with status {exit_code}"
     is_killed = -exit_code == signal.SIGKILL
-    return f"its process was ended by {signal.Signals(-exit_code).name}{' (out of memory?)' if is_killed else ''}"
+    return f"its process was killed by {signal.Signals(-exit_code).name}{' (out of memory?)' if is_killed else ''}"

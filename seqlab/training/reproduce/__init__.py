@@ -1,4 +1,4 @@
-"""Running a run again, and saying whether it comes out the same to the bit."""
+"""Repeat a run and compare the results bit by bit."""
 
 from seqlab.training.reproduce.differences import Difference, metric_differences, setting_differences
 from seqlab.training.reproduce.reproduce import Original, Reproduction

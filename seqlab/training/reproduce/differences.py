@@ -1,4 +1,4 @@
-"""What differs between two runs: their surroundings, and their metrics."""
+"""Differences between two runs in environment and metrics."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _SURROUNDINGS = ("seqlab", "python", "platform", "cpu", "accelerator", "n_thread
 
 
 class Difference(NamedTuple):
-    """Something that is not the same here as it was there; None where one side has it not."""
+    """A value that differs between the first run (`there`) and the second (`here`); None where it is missing."""
 
     name: str
     there: Any
@@ -18,7 +18,7 @@ class Difference(NamedTuple):
 
 
 def setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Difference]:
-    """Return what differs in versions, threads, machine, kernels and state of the code of two `environment.json`."""
+    """Return the differences in versions, threads, machine, kernels and code between two `environment.json`."""
     pairs = [(name, there.get(name), here.get(name)) for name in _SURROUNDINGS]
     packages = [dict(side.get("packages") or {}) for side in (there, here)]
     pairs += [(name, packages[0].get(name), packages[1].get(name)) for name in sorted(packages[0].keys() | packages[1].keys())]
@@ -38,7 +38,7 @@ def _kernel_pairs(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[tup
 
 
 def metric_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Difference]:
-    """Return the numbers and words in two `metrics.json` that are not identical to the bit."""
+    """Return the values in two `metrics.json` that are not bit-identical."""
     flat = [
         {name: value for name, value in leaves(side, separator="/") if not isinstance(value, Mapping)} for side in (there, here)
     ]

@@ -1,4 +1,4 @@
-"""A run folder, run again from its config, its lock and its environment."""
+"""Repeat a run from its config, lock and environment."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -26,27 +26,27 @@ from seqlab.training.train import run_once
 @final
 @dataclass(frozen=True)
 class Reproduction:
-    """How the second run compares with the first."""
+    """The comparison of the second run with the first."""
 
     folder: Path
     metrics: Sequence[Difference]
     settings: Sequence[Difference]
     sources: Sequence[str]
-    """Data that are not what the first run read, each with what has become of it."""
+    """Data that have changed since the first run, with the change."""
     has_same_weights: bool
 
     @property
     def is_identical(self) -> bool:
-        """Whether all metrics and the weights are the same, to the bit."""
+        """Whether all metrics and weights are bit-identical."""
         return not self.metrics and self.has_same_weights
 
 
 @final
 @dataclass(frozen=True)
 class Original:
-    """The run that is to be reproduced.
+    """The run to reproduce.
 
-    Raises: DataError, from every member, for a folder that is not that of one run that has ended.
+    Raises: DataError, from every member, if the folder does not hold one finished run.
     """
 
     path: Path
@@ -65,24 +65,24 @@ class Original:
         return Lock.read(self.run.path)
 
     def changed_data(self) -> list[str]:
-        """Return the files that are not what the run read, each with what has become of it."""
+        """Return the files that have changed since the run, with the change."""
         return [f"{name} {what}" for name, what in self.lock.changed_files().items()]
 
     def changed_settings(self) -> list[Difference]:
-        """Return what differs in versions and machine; threads are set as they were."""
+        """Return the differences in versions and machine; threads are set as in the first run."""
         there = self.run.environment
         return setting_differences(there, {**environment(), "n_threads": there.get("n_threads")})
 
     def reproduce(self, into: Path, *, allow: Sequence[str]) -> Reproduction:
-        """Run it again, its files in the folder `into`.
+        """Run it again in the folder `into`.
 
-        Raises: ConfigError where it is made of classes that `allow` does not name, or `into` is not empty.
+        Raises: ConfigError if the run needs classes that `allow` does not name, or `into` is not empty.
         """
         _check_allowed(self.lock.allow, allow)
         into = into.absolute()
         if into.exists() and any(into.iterdir()):
             raise ConfigError(f"{into} is not empty; choose a new folder for the second run")
-        _ = self.run.metrics  # told before the training, where they are missing
+        _ = self.run.metrics  # fail before training if they are missing
         config = OmegaConf.create(self.run.config)
         assert isinstance(config, DictConfig)
         config.paths.run_dir = str(into)
@@ -104,9 +104,7 @@ def _check_allowed(needed: Sequence[str], allow: Sequence[str]) -> None:
     missing = [name for name in needed if name not in allow]
     if missing:
         flags = " ".join(f"--allow {name}" for name in missing)
-        raise ConfigError(
-            f"the run is made of {', '.join(missing)}, which no plugin brings; if you trust the file, add {flags}"
-        )
+        raise ConfigError(f"the run needs {', '.join(missing)}, which no plugin provides; if you trust the file, add {flags}")
 
 
 def _changes(there: Sequence[Source], here: Sequence[Source]) -> list[str]:
@@ -124,7 +122,7 @@ def _changes(there: Sequence[Source], here: Sequence[Source]) -> list[str]:
 
 
 def _move(node: DictConfig, *, source: str, target: str) -> None:
-    """Let every path in `source`, the first run's folder, point into `target`."""
+    """Replace the first run's folder by `target` in every path."""
     for key, value in node.items():
         if isinstance(value, DictConfig):
             _move(value, source=source, target=target)
@@ -134,9 +132,9 @@ def _move(node: DictConfig, *, source: str, target: str) -> None:
 
 @contextmanager
 def _in_folder(folder: Path) -> Iterator[None]:
-    """Work in the folder that the relative paths of the run start from."""
+    """Work in the folder that the run's relative paths refer to."""
     if not folder.is_dir():
-        raise DataError(f"the run was started in {folder}, which is not there; its relative paths start from it")
+        raise DataError(f"{folder} does not exist; the run was started there, and its relative paths need it")
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -147,7 +145,7 @@ def _in_folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _with_threads(n_threads: int | None) -> Iterator[None]:
-    """Use as many threads as the run had: sums over several come out by their number."""
+    """Use the number of threads of the run, because it affects the order of sums."""
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads or before)
     try:

@@ -1,4 +1,4 @@
-"""What trackers (TensorBoard, W&B, MLflow) get beside the metrics that Lightning logs: config, pictures and model."""
+"""Log the config, pictures and model of a run to trackers (TensorBoard, W&B, MLflow), in addition to its metrics."""
 
 from seqlab.training.tracking.loggers import keep_to_itself, tracked
 

@@ -1,4 +1,4 @@
-"""What each kind of tracker is given at the start of a run and at its end."""
+"""Log a run to each kind of tracker."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,24 +12,24 @@ from seqlab.config.tree import leaves
 from seqlab.training.tracking.plots import draw
 
 FILES = ("config.yaml", "environment.json", "lock.json", "metrics.json")
-"""Files of a run folder that trackers keep."""
+"""Files of a run folder that trackers store."""
 Giver: TypeAlias = Callable[[Any, Path, Sequence[Path]], None]
-"""Gives a logger what a run folder has, and its pictures."""
+"""Logs a run folder and its pictures to a tracker."""
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
 
 
 def keep_to_itself() -> None:
-    """Keep trackers from sending word of their use to their makers; what the environment says already comes first."""
+    """Turn off the trackers' telemetry, unless the environment says otherwise."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
 
 
 @contextmanager
 def tracked(loggers: Sequence[Logger], settings: Mapping[str, Any], *, folder: Path, is_first: bool) -> Iterator[None]:
-    """Give every tracker the resolved config before a run, and after it its files, pictures (with matplotlib) and model.
+    """Log the resolved config before a run, and its files, pictures (if matplotlib is installed) and model after it.
 
-    The CSV logger's folder has all of it already. A run that fails gives nothing more, and of several processes that train
-    together the one that `is_first` gives all.
+    The CSV logger needs none of it, as its folder has everything. A failed run logs nothing more. Of several processes that
+    train together, only the first (`is_first`) logs.
     """
     trackers = [logger for logger in loggers if not isinstance(logger, CSVLogger)]
     try:
@@ -41,7 +41,7 @@ def tracked(loggers: Sequence[Logger], settings: Mapping[str, Any], *, folder: P
     finally:
         for logger in trackers:
             if isinstance(logger, WandbLogger):
-                logger.experiment.finish()  # the next run of this process would be taken for the same one
+                logger.experiment.finish()  # otherwise the next run in this process would continue this one
 
 
 def _give(trackers: Sequence[Logger], folder: Path) -> None:
@@ -57,7 +57,7 @@ def _loggable(value: Any) -> bool | int | float | str:
 
 
 def _to_tensorboard(logger: TensorBoardLogger, folder: Path, pictures: Sequence[Path]) -> None:
-    """It keeps texts and pictures, no files: the model's card says what the model is, and where it lies."""
+    """Log texts and pictures; TensorBoard stores no files, so the model card stands for the model."""
     for name in FILES:
         logger.experiment.add_text(name, _code((folder / name).read_text(encoding="utf-8")))
     card = (folder / "model" / "README.md").read_text(encoding="utf-8")
@@ -97,7 +97,7 @@ _GIVERS: dict[type[Logger], Giver] = {
 
 
 def _code(text: str) -> str:
-    """Return `text` as Markdown shows it word for word."""
+    """Return `text` as a Markdown code block."""
     return "\n".join(f"    {line}" for line in text.splitlines())
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a run for trackers: learning curves, and who is taken for whom. Needs matplotlib (the extra `plots`)."""
+"""Draw learning curves and confusion matrices for trackers. Needs matplotlib (`pip install 'seqlab[plots]'`)."""
 
 import logging
 from collections import Counter
@@ -15,15 +15,15 @@ from seqlab.runs.run import FinishedRun
 log = logging.getLogger(__name__)
 
 MAX_LABELS = 30
-"""Labels of a confusion matrix, the most frequent ones; the others share a row and a column."""
+"""Most frequent labels shown in a confusion matrix; all others share a row and a column."""
 OTHERS = "(others)"
 _DPI = 110
 
 
 def draw(folder: Path) -> list[Path]:
-    """Draw what there is into `plots` of a run folder, and return the files; none without matplotlib."""
+    """Draw pictures into `plots` of a run folder, and return the files; none without matplotlib."""
     if find_spec("matplotlib") is None:
-        log.info("trackers get no pictures: they need matplotlib (`pip install 'seqlab[plots]'`)")
+        log.info("no pictures for trackers: they need matplotlib (`pip install 'seqlab[plots]'`)")
         return []
     run, target = FinishedRun(folder), folder / "plots"
     target.mkdir(exist_ok=True)
@@ -33,7 +33,7 @@ def draw(folder: Path) -> list[Path]:
         files.append(target / "learning_curves.png")
         _draw_curves(while_training(history), monitor=run.metrics["training"]["monitor"], path=files[-1])
     else:
-        log.info("trackers get no picture of the learning curves, which is drawn from metrics.csv: add csv to logger=[csv,…]")
+        log.info("no learning curves for trackers: they need metrics.csv; add csv to logger=[csv,…]")
     for name, pairs in label_pairs(run).items():
         labels, counts = confusion(pairs)
         files.append(target / f"confusion_{name.replace('/', '_')}.png")
@@ -42,7 +42,7 @@ def draw(folder: Path) -> list[Path]:
 
 
 def while_training(history: Mapping[str, Sequence[tuple[int, float]]]) -> dict[str, Sequence[tuple[int, float]]]:
-    """Return the history without the last validation, which is that of the best model again, logged as one more epoch."""
+    """Return the history without the final validation of the best model, which is logged as an extra epoch."""
     last = max((epoch for epoch, _ in history.get("train/loss", ())), default=None)
     return {
         name: [(epoch, value) for epoch, value in values if last is None or epoch <= last] for name, values in history.items()
@@ -50,7 +50,7 @@ def while_training(history: Mapping[str, Sequence[tuple[int, float]]]) -> dict[s
 
 
 def label_pairs(run: FinishedRun) -> dict[str, Counter[tuple[str, str]]]:
-    """Return by head how often each right label of the test records got which label; heads of spans and of order have none."""
+    """Count pairs of (gold, predicted) labels on test records by head; heads of spans or label sequences have none."""
     pairs: dict[str, Counter[tuple[str, str]]] = {}
     for data_set in run.data_sets("test"):
         for record in run.answers("test", data_set=data_set):
@@ -62,22 +62,23 @@ def label_pairs(run: FinishedRun) -> dict[str, Counter[tuple[str, str]]]:
 
 
 def confusion(pairs: Mapping[tuple[str, str], int]) -> tuple[list[str], Int[np.ndarray, "gold label"]]:
-    """Return the most frequent labels and how often the first of each pair got which second."""
+    """Return the most frequent labels, and counts by gold label (row) and predicted label (column)."""
     totals: Counter[str] = Counter()
-    for (gold, label), n in pairs.items():
-        totals.update({gold: n})
-        totals.update({label: n})
+    for pair, n in pairs.items():
+        for label in pair:
+            totals[label] += n
     kept = sorted(label for label, _ in totals.most_common(MAX_LABELS))
     labels = [*kept, OTHERS] if len(totals) > len(kept) else kept
     place = {label: i for i, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
     for (gold, label), n in pairs.items():
+        # Labels beyond the most frequent count as the last one, OTHERS.
         counts[place.get(gold, -1), place.get(label, -1)] += n
     return labels, counts
 
 
 def _pairs(gold: Any, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield right and given label of what is labelled one to one: steps, segments, records."""
+    """Yield gold and predicted labels of steps, segments or records, if they match one to one."""
     rows = [gold] if isinstance(gold, str) else gold
     if len(rows) == len(labels):
         yield from ((g, label) for g, label in zip(rows, labels, strict=True) if isinstance(g, str))
@@ -115,5 +116,5 @@ def _draw_confusion(labels: Sequence[str], counts: Int[np.ndarray, "gold label"]
     names = [label.replace("$", r"\$") for label in labels]  # a pair of $ would be read as a formula
     axis.set_xticks(ticks, names, rotation=90, fontsize=8)
     axis.set_yticks(ticks, names, fontsize=8)
-    axis.set(xlabel="said", ylabel="right")
+    axis.set(xlabel="predicted", ylabel="gold")
     figure.savefig(path, dpi=_DPI)

@@ -75,9 +75,7 @@ def test_the_comment_says_which_part_is_the_type_and_holds_until_the_next(reader
     assert segments(reader, path)[2] == [(0, 1, "organization")]
 
 
-def test_entities_across_sentences_are_skipped(
-    reader: Reader, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_entities_across_sentences_are_skipped(reader: Reader, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write(
         tmp_path / "x",
         ["Entity=(1-a-new(2-b-new", "Entity=2)"],

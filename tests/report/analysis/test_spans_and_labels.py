@@ -52,8 +52,8 @@ def test_every_span_is_in_one_case(gold: list[Span], found: list[Span]) -> None:
     cases = span_cases(answer(gold, found))
     assert Counter(case.gold for case in cases if case.gold) == Counter(gold)
     assert Counter(case.found for case in cases if case.found) == Counter(found)
-    sure = dict(zip(found, answer(gold, found).sure, strict=True))
-    assert all(case.sure == (sure[case.found] if case.found else None) for case in cases)
+    confidences = dict(zip(found, answer(gold, found).confidences, strict=True))
+    assert all(case.confidence == (confidences[case.found] if case.found else None) for case in cases)
     n_correct = sum(case.kind == CORRECT for case in cases)
     assert n_correct == len(set(gold) & set(found))
     scores = span_set_scores([gold], [found])
@@ -74,7 +74,10 @@ def test_confusion_counts_rows_by_gold_and_keeps_none_last() -> None:
     confusion = Confusion.of(pairs, max_labels=10)
     assert confusion.labels == ["B", "A", NONE]
     assert confusion.counts == [[2, 0, 1], [1, 1, 0], [0, 1, 0]]
-    assert [(c.gold, c.said, c.n, c.share) for c in confusion.most_confused(2)] == [(NONE, "A", 1, 1.0), ("A", "B", 1, 0.5)]
+    assert [(c.gold, c.predicted, c.n, c.share) for c in confusion.most_confused(2)] == [
+        (NONE, "A", 1, 1.0),
+        ("A", "B", 1, 0.5),
+    ]
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABCDEFG"), st.sampled_from("ABCDEFG") | st.none()), max_size=40), st.integers(2, 6))
@@ -87,12 +90,12 @@ def test_confusion_of_too_many_labels_loses_no_count(pairs: list[tuple[str, str 
 
 
 @given(st.text("abc", max_size=7), st.text("abc", max_size=7))
-def test_alignments_have_the_fewest_edits(gold: str, said: str) -> None:
-    pairs = aligned(list(gold), list(said))
+def test_alignments_have_the_fewest_edits(gold: str, predicted: str) -> None:
+    pairs = aligned(list(gold), list(predicted))
     assert "".join(one for one, _ in pairs if one) == gold
-    assert "".join(other for _, other in pairs if other) == said
+    assert "".join(other for _, other in pairs if other) == predicted
     n_edits = sum(one != other for one, other in pairs)
-    scores = label_error_rate([list(gold)], [list(said)])
+    scores = label_error_rate([list(gold)], [list(predicted)])
     assert n_edits == scores["substitutions"] + scores["insertions"] + scores["deletions"]
 
 
@@ -106,12 +109,12 @@ def test_familiarity_is_that_of_the_spelt_words() -> None:
     assert training.share_of_new_words(["Ada", "was", "new", "is"]) == 0.5
 
 
-def test_suspects_are_as_sure_as_agreements_are_on_average() -> None:
+def test_suspects_are_at_least_as_confident_as_the_average_agreement() -> None:
     agreed = [Judgement(0, "A", "A", 0.9, 0, 1), Judgement(1, "A", "A", 0.7, 0, 1)]
     rows = [
         Judgement(2, "B", "A", 0.85, 0, 1),
         Judgement(3, "B", "A", 0.79, 0, 1),
-        Judgement(4, "A", "B", 1.0, 0, 1),  # nothing is known of how sure B is where it is right
+        Judgement(4, "A", "B", 1.0, 0, 1),  # B is never right, so it has no threshold
         Judgement(5, "B", "A", 0.95, 0, 1),
     ]
     assert [(s.judgement.record, s.threshold) for s in suspects([*agreed, *rows])] == [

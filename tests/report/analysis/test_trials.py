@@ -1,4 +1,4 @@
-"""What is told of trials: explained variance against scipy, fronts by definition, groups over seeds and their marks."""
+"""Statistics of trials: explained variance against scipy, fronts by definition, groups over seeds and their marks."""
 
 import pytest
 from hypothesis import given

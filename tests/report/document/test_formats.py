@@ -8,7 +8,19 @@ import pytest
 
 from seqlab.metrics.calibration import Bin
 from seqlab.report.document.charts import Axis, Curves, Matrix, Parallel, Path, Point, Reliability, Scatter, Series, Strip, Tree
-from seqlab.report.document.model import Column, Document, Example, Examples, Figure, Line, Mark, Paragraph, Section, Table
+from seqlab.report.document.model import (
+    Column,
+    Document,
+    Example,
+    Examples,
+    Figure,
+    Line,
+    Mark,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+)
 from seqlab.report.document.text import shown, visible
 from seqlab.report.document.writing import written
 
@@ -24,6 +36,7 @@ HOSTILE = [
     "&amp;",
     "-->",
 ]
+PICTURE = '<svg viewBox="0 0 1 1"></svg>'
 CHARTS = [
     Curves(
         "epoch",
@@ -90,6 +103,7 @@ def document() -> Document:
         table,
         Examples([Example(HOSTILE[0], [Line("gold", HOSTILE, marks)], note="two errors")], left_out="7 more"),
         *(Figure(chart, "a caption <i>") for chart in CHARTS),
+        Picture(PICTURE, "drawn elsewhere <i>"),
     ]
     return Document(f"Report {HOSTILE[0]}", [Section("Outer <h2>", blocks, [Section("Inner", [Paragraph("deep")])])])
 
@@ -102,6 +116,8 @@ def test_page_is_well_formed_and_holds_no_markup_of_records(document: Document) 
     text = "".join(reader.texts)
     assert "first & <b>" in text
     assert "Outer <h2>" in text
+    assert "drawn elsewhere <i>" in text
+    assert PICTURE in page
     for word in HOSTILE:
         assert visible(word) in text
     assert "\x00" not in page
@@ -139,8 +155,9 @@ def test_json_holds_every_value(document: Document) -> None:
     assert [block["kind"] for block in blocks[:4]] == ["paragraph", "paragraph", "table", "examples"]
     assert [row[0] for row in blocks[2]["rows"]] == HOSTILE
     assert blocks[3]["items"][0]["lines"][0]["tokens"] == HOSTILE
-    assert [block["chart"]["kind"] for block in blocks[4:]] == [type(chart).__name__.lower() for chart in CHARTS]
+    assert [block["chart"]["kind"] for block in blocks[4:-1]] == [type(chart).__name__.lower() for chart in CHARTS]
     assert blocks[4]["chart"]["series"][0]["points"] == [[1, 0.5], [2, None], [3, 0.1]]
+    assert blocks[-1] == {"kind": "picture", "svg": PICTURE, "caption": "drawn elsewhere <i>"}
     assert content["sections"][0]["sections"][0]["blocks"][0]["text"] == "deep"
 
 
@@ -153,6 +170,7 @@ def test_markdown_has_tables_of_equal_rows_and_no_markup_of_records(document: Do
         widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
         assert len(widths) == 1
     assert "a\\|b" in text
+    assert "*drawn elsewhere &lt;i\\>*" in text
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: type(chart).__name__)

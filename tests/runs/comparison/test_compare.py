@@ -136,10 +136,10 @@ def test_folds_are_paired(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"id": 99}, r"record 3 \(id 2\) has 99 as id, and 2 in the first run"),
+        ({"id": 99}, r"record 3 \(id 2\) has 99 as id, but 2 in the first run"),
         ({"tokens": ["v"]}, r"record 3 \(id 2\) has \['v'\] as tokens"),
-        ({"gold": {"label": "z"}}, r"record 3 \(id 2\) has 'z' as right answer of label, and 'a' in the first run"),
-        (None, "has 39 records, and the first run 40; only runs on the same records"),
+        ({"gold": {"label": "z"}}, r"record 3 \(id 2\) has 'z' as gold of label, but 'a' in the first run"),
+        (None, "has 39 records, but the first run 40; runs can only be compared on the same records"),
     ],
 )
 def test_other_records_are_named(tmp_path: Path, change: dict[str, Any] | None, message: str) -> None:
@@ -155,7 +155,7 @@ def test_other_records_are_named(tmp_path: Path, change: dict[str, Any] | None, 
         compare(paths, n_resamples=10, seed=1)
 
 
-def test_one_run_and_no_run_are_told(tmp_path: Path) -> None:
+def test_one_run_and_no_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected two or more"):
         compare([tmp_path], n_resamples=10, seed=1)
     with pytest.raises(DataError, match="no answers to compare"):

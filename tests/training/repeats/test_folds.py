@@ -70,7 +70,7 @@ def test_folds_that_have_not_answered_all_are_not_joined(tmp_path: Path, caplog:
     repetitions = _write_folds(tmp_path, [["{}"] * 3, ["{}"], ["{}"] * 3])
     assert join_answers(tmp_path, repetitions, n_folds=3) == {"7": []}
     assert not (tmp_path / "predictions").exists()
-    assert "the folds have [3, 1, 3] answers, where folds of 7 records have [3, 2, 2]" in caplog.text
+    assert "the folds have [3, 1, 3] answers, but folds of 7 records have [3, 2, 2]" in caplog.text
 
 
 def test_a_fold_is_a_plain_run(by_folds: Run, corpus: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_model_is_that_of_the_best_by_validation(by_seeds: Run, caplog: pyte
     monitored = FinishedRepeat(by_seeds.folder).content["metrics"]["monitored"]["values"]
     best = max(monitored, key=monitored.__getitem__)
     assert find_bundle(by_seeds.folder) == by_seeds.folder / best / "model" == by_seeds.model
-    assert f"taking the model of {best}, the best by validation" in caplog.text
+    assert f"using the model of {best}, the best by validation" in caplog.text
     assert seqlab.load(by_seeds.folder).predict([["Ada", "slept"]])
 
 
@@ -76,17 +76,17 @@ def test_started_again_only_what_is_missing_runs(by_seeds: Run, corpus: Path, tm
 def test_a_folder_of_another_config_is_refused(by_seeds: Run, corpus: Path) -> None:
     before = {path: path.read_bytes() for path in by_seeds.folder.iterdir() if path.is_file()}
     assert {path.name for path in before} >= {"config.yaml", "environment.json", "repeats.json"}
-    with pytest.raises(ConfigError, match=r"seed_7 is a run of another config: optimizer\.lr is .* there and 0\.5 here"):
+    with pytest.raises(ConfigError, match=r"seed_7 is a run with another config: optimizer\.lr is .* there and 0\.5 here"):
         train_small(corpus, by_seeds.folder, [*FAST, "repeat.seeds=2", "optimizer.lr=0.5"])
     assert {path: path.read_bytes() for path in by_seeds.folder.iterdir() if path.is_file()} == before
 
 
-def test_a_repetition_whose_config_is_damaged_is_told(by_seeds: Run, corpus: Path, tmp_path: Path) -> None:
+def test_a_repetition_whose_config_is_damaged_is_reported(by_seeds: Run, corpus: Path, tmp_path: Path) -> None:
     folder = tmp_path / "damaged"
     shutil.copytree(by_seeds.folder, folder)
-    for text, message in (("a: [", "no YAML"), ("- a", "list; expected the config of a run")):
+    for text, message in (("a: [", ": not YAML"), ("- a", " holds a list; expected the config of a run")):
         (folder / "seed_7" / "config.yaml").write_text(text)
-        with pytest.raises(DataError, match=rf"seed_7/config\.yaml: {message}"):
+        with pytest.raises(DataError, match=rf"seed_7/config\.yaml{message}"):
             train_small(corpus, folder, [*FAST, "repeat.seeds=2"])
 
 
@@ -114,10 +114,10 @@ def test_a_repetition_that_fails_keeps_the_others(corpus: Path, tmp_path: Path, 
     assert "Traceback" in (tmp_path / "seed_7" / "error.txt").read_text()
 
 
-def test_when_all_fail_it_is_told_once(tmp_path: Path) -> None:
+def test_when_all_fail_it_is_reported_once(tmp_path: Path) -> None:
     with pytest.raises(SeqlabError, match=r"nowhere.*\(all 2 failed"):
         train_small(Path("nowhere"), tmp_path, ["repeat.seeds=2"])
-    with pytest.raises(BundleError, match="of which no repetition has ended"):
+    with pytest.raises(BundleError, match="none of its repetitions has finished"):
         find_bundle(tmp_path)
 
 
@@ -134,12 +134,12 @@ def test_a_plain_run_stays_out_of_the_folder_of_a_repeated_one(corpus: Path, by_
     assert (by_seeds.folder / "config.yaml").read_text() == before
 
 
-def test_runs_that_are_not_counted_are_told(
+def test_runs_that_are_not_counted_are_reported(
     corpus: Path, by_seeds: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.copytree(by_seeds.folder, tmp_path / "again")
     train_small(corpus, tmp_path / "again", [*FAST, "repeat.seeds=1"])
-    assert f"seed_8 lies in {tmp_path / 'again'} too, and is not counted" in caplog.text
+    assert f"ignoring seed_8 in {tmp_path / 'again'}: not among the repetitions" in caplog.text
 
 
 def test_an_interrupt_says_how_to_go_on(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Runs run again: identical to the bit, or told what differs; changed data stop it before training."""
+"""Runs run again: bit-identical, or with a list of differences; changed data stop it before training."""
 
 import json
 import shutil
@@ -77,18 +77,18 @@ def test_changed_data_stop_it_unless_anyway(
     assert main(["reproduce", str(copy), "-o", str(tmp_path / "again"), "--anyway"]) == 1
     told = capsys.readouterr().out
     assert f"data: {file} has changed" in told
-    assert "not identical" in told or "weights differ" in told
+    assert "not reproduced" in told or "weights differ" in told
 
 
-def test_what_differs_around_it_is_told(copy: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_differences_of_the_environment_are_reported(copy: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     environment = json.loads((copy / "environment.json").read_text())
     environment["packages"]["torch"] = "0.1"
     (copy / "environment.json").write_text(json.dumps(environment))
     assert main(["reproduce", str(copy), "-o", str(tmp_path / "again")]) == 0
     captured = capsys.readouterr()
     assert "torch: 0.1 then, " in captured.err
-    assert "metrics and weights are identical to the bit" in captured.out
-    assert "what differs around it:\n  torch: 0.1 then" in captured.out
+    assert "metrics and weights are bit-identical" in captured.out
+    assert "differences in data and environment:\n  torch: 0.1 then" in captured.out
 
 
 def test_own_classes_ask_for_leave(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,13 +97,13 @@ def test_own_classes_ask_for_leave(run: Run, tmp_path: Path, monkeypatch: pytest
     (tmp_path / "tenfold_again.py").write_text(ENCODER)
     data = FinishedRun(run.folder).config["data"]["dir"]
     own = train_small(Path(data), tmp_path / "own", ["trainer.max_epochs=1", "encoder._target_=tenfold_again.Tenfold"])
-    with pytest.raises(ConfigError, match=r"made of tenfold_again\.Tenfold.*add --allow tenfold_again\.Tenfold"):
+    with pytest.raises(ConfigError, match=r"needs tenfold_again\.Tenfold.*add --allow tenfold_again\.Tenfold"):
         Original(own.folder).reproduce(tmp_path / "again", allow=())
     assert Original(own.folder).reproduce(tmp_path / "again", allow=["tenfold_again.Tenfold"]).is_identical
 
 
-def test_folders_that_cannot_be_are_told(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"lock\.json is not there"):
+def test_impossible_folders_are_reported(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"lock\.json does not exist"):
         Original(tmp_path).changed_data()
     (tmp_path / "repeats.json").write_text('{"format": 1, "repetitions": [{"name": "seed_1", "status": "finished"}]}')
     with pytest.raises(DataError, match=r"is a repeated run; reproduce one of its repetitions: .*/seed_1"):

@@ -1,0 +1,25 @@
+"""Read the JSON files of a run folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from seqlab.errors import DataError
+
+
+def read_object(path: Path, *, expected: str) -> dict[str, Any]:
+    """Return the JSON object in a file; `expected` describes it in messages.
+
+    Raises: DataError if the file is missing or damaged, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path} does not exist; expected {expected}") from error
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 at byte {error.start}; expected {expected}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path} holds a {type(content).__name__}; expected {expected}")
+    return content
