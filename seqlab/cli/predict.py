@@ -115,10 +115,10 @@ def _tell_unreachable(options: argparse.Namespace, tagger: "Tagger") -> None:
 def _tell_unknown(options: argparse.Namespace, tagger: "Tagger") -> None:
     """Say which heads cannot give what is asked for beside their labels, and why."""
     for name, head in tagger.bundle.labeler.heads.items():
-        if options.n_best and head.why_unranked:
-            print(f"note: --n-best: head {name} gives no ranked answers: {head.why_unranked}", file=sys.stderr)
-        if options.entropy and head.why_no_entropy:
-            print(f"note: --entropy: head {name} gives none: {head.why_no_entropy}", file=sys.stderr)
+        if options.n_best and "n_best" in head.lacks:
+            print(f"note: --n-best: head {name} gives no ranked answers: {head.lacks['n_best']}", file=sys.stderr)
+        if options.entropy and "entropy" in head.lacks:
+            print(f"note: --entropy: head {name} gives none: {head.lacks['entropy']}", file=sys.stderr)
 
 
 @contextmanager

@@ -6,22 +6,8 @@ from functools import cached_property
 from typing import final
 
 from seqlab.data.schemes import get_scheme
+from seqlab.heads.parts.layer import Layer
 from seqlab.types import Prediction
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """How the labels of a head lie over a record."""
-
-    is_per_step: bool
-    """True: one label a step; False: labels of the whole record, or of its segments."""
-    scheme: str | None
-    """Span scheme of the labels, None where they spell no spans."""
-    labels: Sequence[str]
-    """What the head can say: of spans their labels, else the tags or labels themselves."""
-    is_of_nodes: bool = False
-    """True: one label a node of the trees that the encoder builds."""
 
 
 @final

@@ -1,11 +1,11 @@
-"""What every token head promises beyond what all heads do."""
+"""The contract of token heads, beyond that of all heads."""
 
 from seqlab.testing.heads import HeadContract
 from seqlab.types import Prediction
 
 
 class TokenHeadContract(HeadContract):
-    """Subclass it as `Test…` and say which target the head learns, and how it is made."""
+    """Subclass it as `Test…`, and return the target that the head learns, and the head."""
 
     def check_prediction(self, prediction: Prediction, *, n_steps: int) -> None:
         """Check that every step has one label, with a confidence."""

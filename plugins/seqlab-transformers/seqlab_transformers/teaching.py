@@ -10,6 +10,7 @@ from seqlab.data.batching import sorted_batches
 from seqlab.data.records import records_from_columns
 from seqlab.errors import ConfigError, DataError
 from seqlab.heads import TokenHead
+from seqlab.heads.distributions import TagDistribution
 from seqlab.inference import Tagger
 from seqlab.inference.tagger import MAX_TOKENS, read_input
 from seqlab.steps import Steps
@@ -51,8 +52,9 @@ class Teacher:
         for rows in sorted_batches(encoded.lengths, max_tokens=MAX_TOKENS):
             batch = encoded.batch(rows).to(self.device)
             steps: Steps = self.labeler(batch)
-            predictions = self.head.predict(steps, batch, use_confidences=False)
-            probs = self.head.probabilities(steps).cpu()
+            believed = self.head.distribution(steps, batch)
+            assert isinstance(believed, TagDistribution), type(believed)
+            predictions, probs = believed.predictions(use_confidences=False), believed.marginals.cpu()
             for row, prediction, of_record in zip(rows.tolist(), predictions, probs, strict=True):
                 found[row] = (prediction.labels, self._likely(of_record[: len(prediction.labels)]))
         return found
@@ -84,7 +86,7 @@ def _token_head(tagger: Tagger, name: str | None) -> TokenHead:
     if not tagger.bundle.labeler.encoder.keeps_steps:
         raise ConfigError("the teacher labels nodes of trees, and a student learns tags of tokens; take a teacher of such")
     heads = tagger.bundle.labeler.heads
-    able = {key: head for key, head in heads.items() if isinstance(head, TokenHead)}
+    able = {key: head for key, head in heads.items() if isinstance(head, TokenHead) and "marginals" not in head.lacks}
     if name is None and len(able) == 1:
         return next(iter(able.values()))
     if name not in able:
