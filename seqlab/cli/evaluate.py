@@ -75,8 +75,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         for title, scores in scored:
             _report_unknown(scores, tagger)
-            print_scores(scores, title=title, console=Console())
-            print_min_precision(scores, title=title, console=Console())
+            print_scores(scores, title=title, console=Console(), heads=tagger.heads)
+            print_min_precision(scores, title=title, console=Console(), heads=tagger.heads)
     return 0
 
 
@@ -84,7 +84,7 @@ def _report_unknown(scores: Mapping[str, Any], tagger: "Tagger") -> None:
     """List the span types in the data that the model cannot predict."""
     from seqlab.cli.score_tables import by_head
 
-    for scored_as, own in by_head(scores).items():
+    for scored_as, own in by_head(scores, tagger.heads).items():
         name = scored_as.partition("@")[0] or tagger.heads[0]
         labels = tagger.layers[name].labels
         unknown = [label for label, s in own.get("per_type", {}).items() if s["support"] and label not in labels]

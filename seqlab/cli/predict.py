@@ -110,10 +110,10 @@ def _report_unreachable(options: argparse.Namespace, tagger: "Tagger") -> None:
 def _report_missing(options: argparse.Namespace, tagger: "Tagger") -> None:
     """List the heads without n-best or entropy, with the reason."""
     for name, head in tagger.bundle.labeler.heads.items():
-        if options.n_best and head.why_unranked:
-            print(f"note: --n-best: head {name} does not rank its labelings: {head.why_unranked}", file=sys.stderr)
-        if options.entropy and head.why_no_entropy:
-            print(f"note: --entropy: head {name} has none: {head.why_no_entropy}", file=sys.stderr)
+        if options.n_best and "n_best" in head.lacks:
+            print(f"note: --n-best: head {name} does not rank its labelings: {head.lacks['n_best']}", file=sys.stderr)
+        if options.entropy and "entropy" in head.lacks:
+            print(f"note: --entropy: head {name} has none: {head.lacks['entropy']}", file=sys.stderr)
 
 
 @contextmanager

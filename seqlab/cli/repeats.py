@@ -51,11 +51,12 @@ def _rows(result: "Run") -> list[str]:
     shown.
     """
     from seqlab.metrics.flat_scores import flat_scores
+    from seqlab.model.bundle import head_names
     from seqlab.training.repeats import MONITORED
 
     assert result.repeats is not None
     split = next((name for name in ("test", "val") if result.metrics.get(name)), None)
-    scores = by_head(result.metrics[split]) if split else {}
+    scores = by_head(result.metrics[split], head_names(result.model)) if split else {}
     of_heads = [
         ["/".join(part for part in (split, head, name) if part) for name in flat_scores(found)]
         for head, found in scores.items()

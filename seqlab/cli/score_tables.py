@@ -1,6 +1,6 @@
-"""Scores as tables: a row for each label with precision, recall and F1, and the numbers over all of them."""
+"""Print scores as tables: a row for each label with precision, recall and F1, and the numbers over all labels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from rich import box
@@ -9,8 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 MAX_ROWS = 30
-"""Labels shown, the most frequent ones where there are more."""
-_PER_LABEL = {"per_type": "type", "per_label": "label", "per_tag": "tag"}
+"""Labels shown; the most frequent ones where there are more."""
 _NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -25,23 +24,32 @@ _NO_SHARES = ("pearson", "spearman", "mse", "loss")
 
 
 def shown(name: str, value: float) -> str:
-    """Return a score, its name alone or a path that ends in it, as a person reads it: shares in per cent, counts in full."""
+    """Return a score for people, by its name or a path that ends in it: shares in per cent, counts in full."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4f}" if name.rpartition("/")[2] in _NO_SHARES else f"{100 * value:.2f} %"
 
 
-def by_head(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return `scores` by the name of their head; of a single head they come flat, and go by ''."""
-    is_flat = "span_f1" in scores or not all(isinstance(value, Mapping) for value in scores.values())
-    return {"": scores} if is_flat else dict(scores)
+def by_head(scores: Mapping[str, Any], heads: Collection[str] | None) -> dict[str, Mapping[str, Any]]:
+    """Return `scores` by the name of their head; those of a single head have no level of its name, and get ''.
+
+    `heads` are the names of the model's heads, which may have a data set behind an @; None: they are not known, and scores that
+    are mappings throughout are taken as those of several heads.
+    """
+    if heads is None:
+        is_nested = all(isinstance(value, Mapping) for value in scores.values())
+    else:
+        is_nested = all(name.partition("@")[0] in heads for name in scores)
+    return dict(scores) if is_nested else {"": scores}
 
 
-def print_scores(scores: Mapping[str, Any], *, title: str, console: Console) -> None:
-    """Print each head's table and numbers."""
-    for name, head_scores in by_head(scores).items():
+def print_scores(scores: Mapping[str, Any], *, title: str, console: Console, heads: Collection[str] | None = None) -> None:
+    """Print each head's table and numbers; `heads` as in `by_head`."""
+    from seqlab.metrics.flat_scores import per_label_key
+
+    for name, head_scores in by_head(scores, heads).items():
         heading = f"{title}, {name}" if name else title
-        rows = next((key for key in _PER_LABEL if head_scores.get(key)), None)
+        rows = per_label_key(head_scores)
         console.print(f"\n{heading}", style="bold", highlight=False, markup=False, emoji=False, soft_wrap=True)
         if rows is not None:
             console.print(_table(head_scores, rows=rows, console=console))
@@ -49,9 +57,9 @@ def print_scores(scores: Mapping[str, Any], *, title: str, console: Console) -> 
             console.print(line, highlight=False, soft_wrap=True)
 
 
-def print_min_precision(scores: Mapping[str, Any], *, title: str, console: Console) -> None:
-    """Print of each head that has such scores what a wanted precision leaves of its spans."""
-    for name, head_scores in by_head(scores).items():
+def print_min_precision(scores: Mapping[str, Any], *, title: str, console: Console, heads: Collection[str]) -> None:
+    """Print the scores of the spans that a wanted precision keeps, of each head that has them."""
+    for name, head_scores in by_head(scores, heads).items():
         if "min_precision" in head_scores:
             found = head_scores["min_precision"]
             heading = f"{title}, {name}" if name else title
@@ -79,7 +87,7 @@ def _thresholds(found: Mapping[str, Any], *, console: Console) -> Table:
 
 def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    table.add_column(_PER_LABEL[rows], no_wrap=True)
+    table.add_column(rows.removeprefix("per_"), no_wrap=True)
     for column in ("precision", "recall", "F1", "support"):
         table.add_column(column, justify="right")
     labels = scores[rows]
@@ -98,7 +106,7 @@ def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
 
 
 def _totals(scores: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    """Return the rows over all spans, precision, recall, F1 and support, each with the modes that give these numbers."""
+    """Return precision, recall, F1 and support over all spans; modes with the same numbers share a row."""
     modes: dict[tuple[float, ...], list[str]] = {}
     for mode in scores.get("span_f1", ()):
         modes.setdefault(tuple(scores[key][mode] for key in ("precision", "recall", "span_f1", "support")), []).append(mode)
@@ -120,10 +128,10 @@ def _support(labels: Mapping[str, Mapping[str, Any]]) -> int:
 
 
 _PLAIN_WIDTH = 10_000
-"""Characters a line where the output is no terminal: a line a row, whatever its length."""
+"""Characters of a line where the output is no terminal, so that each row stays on one line."""
 
 
 def table_console() -> Console:
-    """Return a console as wide as the terminal; elsewhere so wide that no table is wrapped."""
+    """Return a console as wide as the terminal; without a terminal, so wide that no table is wrapped."""
     console = Console()
     return console if console.is_terminal else Console(width=_PLAIN_WIDTH)

@@ -1,4 +1,4 @@
-"""Heads: `Steps` -> labels."""
+"""Heads: `Steps` -> a distribution over labels."""
 
 from seqlab.heads.base import Head
 from seqlab.heads.biaffine import BiaffineSpanHead
@@ -11,9 +11,10 @@ from seqlab.heads.segment import SegmentHead
 from seqlab.heads.semi_markov import SemiMarkovHead
 from seqlab.heads.sequence import LabelHead, MultiLabelHead, SequenceHead
 from seqlab.heads.softmax import SoftmaxTokenHead
-from seqlab.heads.tag import TagHead
 from seqlab.heads.temporal import TemporalHead
 from seqlab.heads.token import TokenHead
+
+TagHead = TokenHead  # its earlier name
 
 __all__ = [
     "BiaffineSpanHead",

@@ -1,9 +1,10 @@
-"""What a head is: encoded steps -> a loss while training, labels with confidences afterwards, and the score of labels."""
+"""The role of a head: encoded steps -> a loss in training, and a distribution over labels afterwards."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,46 +12,85 @@ from torch import Tensor, nn
 from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.columns import Columns
 from seqlab.data.fields import Field
+from seqlab.heads.distributions.base import Distribution
+from seqlab.heads.parts.answers import Answer, Answered
+from seqlab.heads.parts.counts import Counted
+from seqlab.heads.parts.layer import Layer
 from seqlab.heads.parts.span_views import SpanView
 from seqlab.steps import Steps
-from seqlab.types import Alternative, Prediction
+from seqlab.types import Prediction
+
+Kind: TypeAlias = Literal["token", "segment", "span", "sequence", "pair", "temporal"]
 
 
 class Head(nn.Module, ABC):
-    """Labels steps or records. Every head is constructed with `input_width` (of a step) and `summary_width`."""
+    """Labels steps or records. Every head is constructed with `input_width` (of a step) and `summary_width`.
+
+    A head learns by `loss` and believes a `distribution`; predictions are made of that. The rest states facts: no other part
+    asks for the class of a head.
+    """
 
     target: Field
-    """The field of what it learns to say."""
-    is_per_step: bool = False
-    """Whether it gives each of the encoder's steps a label."""
-    is_of_pairs: bool = False
-    """Whether it reads records of two sides (`Steps.second`)."""
-    why_unranked: str | None = "it does not rank its answers"
-    """Why `best` ranks no answers, in words for the user; None: it does."""
-    why_no_entropy: str | None = "it does not know how probable all its answers are"
-    """Why `entropy` is not known, in words for the user; None: it is."""
+    """The field of the labels that it learns."""
+    kind: ClassVar[Kind] = "sequence"
+    """The unit of a label: a step (`token`), a `segment` that is given, a `span` that is found, a record (`sequence`), a record
+    of two sides (`pair`), or some place in the record (`temporal`)."""
+    own_score: ClassVar[str | None] = None
+    """A score that heads of this class alone have; by it finished runs are read whose class of head cannot be imported."""
+    lacks: Mapping[str, str] = MappingProxyType(
+        {"n_best": "it does not rank its answers", "entropy": "it does not know how probable all its answers are"}
+    )
+    """Members that its distribution lacks, with the reason for the user."""
+    path: str = "the head"
+    """Where it stands in the config, as in `heads.tags`: for messages. `Labeler` sets it."""
+
+    @property
+    def is_per_step(self) -> bool:
+        """Whether it labels each of the encoder's steps."""
+        return self.kind == "token"
+
+    @property
+    def is_of_pairs(self) -> bool:
+        """Whether it reads records of two sides (`Steps.second`)."""
+        return self.kind == "pair"
 
     @property
     def is_of_record_steps(self) -> bool | None:
         """Whether the encoder's steps must be those of the records: True; False: they must be others; None: either will do."""
         return None
 
+    def layer(self, *, has_steps: bool) -> Layer:
+        """Return how its labels lie over a record; `has_steps`: the encoder's steps are the record's, not nodes of trees."""
+        return Layer(is_per_step=False, scheme=None, labels=getattr(self.target, "labels", []))
+
     @property
     def spans(self) -> SpanView | None:
-        """How its labels tell spans, where it labels stretches of steps that gold labels as well; None: they are no spans."""
+        """The spans in its labels; None where they are no spans."""
+        return None
+
+    @classmethod
+    def counted(cls, target: Any) -> list[Counted]:
+        """Return the scores that runs are compared by, the main one first.
+
+        `target` is the head's, not fitted; None where it cannot be built.
+        """
+        return []
+
+    def shown(self, records: Sequence[Answered]) -> Sequence[Answer] | None:
+        """Return the answers as reports show them, without records annotated in part; None: reports cannot show them."""
         return None
 
     @property
     @abstractmethod
     def main_metric(self) -> str:
-        """Path of the score that tells the best model, the higher the better, such as `span_f1/strict`."""
+        """Path of the score that chooses the best model, the higher the better, such as `span_f1/strict`."""
 
     @abstractmethod
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean loss of the batch in nats, over what has a target.
 
-        What makes training better but confidences worse, such as smoothed labels, belongs in it while training alone: else
-        temperatures are fitted to that.
+        Anything that improves training at the cost of confidences, such as label smoothing, applies only while training:
+        temperatures are fitted to the plain loss.
         """
 
     def n_targets(self, steps: Steps, batch: Batch) -> int:
@@ -58,41 +98,49 @@ class Head(nn.Module, ABC):
         return int(steps.lengths.sum())
 
     def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
-        """Tell, before anything runs, which records of a split the head cannot label right, whatever it learns: none.
+        """Report the records of a split that the head cannot label right, whatever it learns: none, by default.
 
         The steps of the records must be those that the encoder gives. Raises: DataError where the head `is_taught` by these
-        records and not one of them can teach it anything.
+        records and none of them can teach it anything.
         """
 
     def end_epoch(self) -> None:
-        """Do what is left after each pass over the training data: nothing, for a head that learns by gradients alone."""
+        """Finish a pass over the training data: nothing to do for a head that learns by gradients alone."""
 
     @abstractmethod
-    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
-        """Return a prediction a record; without `use_confidences` it may leave them empty, which is faster.
+    def distribution(self, steps: Steps, batch: Batch) -> Distribution:
+        """Return what the head believes about the records, from scores computed once.
 
         `batch` has what the head reads beside the steps, such as the bounds of segments; its target may be missing.
         """
 
-    def answer(self, steps: Steps, batch: Batch, *, use_confidences: bool, n_best: int = 0) -> list[Prediction]:
-        """Return `predict`, with the `n_best` likeliest answers of a head that ranks them: the first is the answer given."""
-        found = self.predict(steps, batch, use_confidences=use_confidences)
-        ranked = self.best(steps, batch, n=n_best) if n_best else None
-        if ranked is None:
-            return found
-        return [replace(one, alternatives=answers) for one, answers in zip(found, ranked, strict=True)]
+    def predict(
+        self, steps: Steps, batch: Batch, *, use_confidences: bool, n_best: int = 0, use_entropy: bool = False
+    ) -> list[Prediction]:
+        """Return a prediction a record.
 
-    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]] | None:
-        """Return the `n` likeliest answers for each record, the best first, fewer where there are no more; None: not ranked."""
-        return None
+        Without `use_confidences` it may lack them, which is faster. `n_best` alternatives and the entropy are added where the
+        distribution has them.
+        """
+        believed = self.distribution(steps, batch)
+        n_best = 0 if "n_best" in self.lacks else n_best
+        found = believed.predictions(use_confidences=use_confidences, n_best=n_best)
+        bounds = self.bounds_of_labels(steps, batch)
+        if bounds is not None:
+            found = [replace(one, bounds=row[: len(one.labels)]) for one, row in zip(found, bounds, strict=True)]
+        if use_entropy and "entropy" not in self.lacks:
+            found = [replace(one, entropy=nats) for one, nats in zip(found, believed.entropy.tolist(), strict=True)]
+        return found
 
-    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"] | None:
-        """Return the entropy of the distribution over all answers for each record, in nats; None: not known."""
-        return None
+    def bounds_of_labels(self, steps: Steps, batch: Batch) -> list[list[tuple[int, int]]] | None:
+        """Return the steps of the record that each label covers; None where labels are of its own steps one by one."""
+        if steps.covers is None or not self.is_per_step:
+            return None
+        return [[(start, end) for start, end in row] for row in steps.covers.tolist()]
 
     @abstractmethod
     def gold(self, columns: Columns) -> list[Any]:
-        """Return what the records say, as `score` takes it: the column itself, untouched by any vocabulary."""
+        """Return the gold labels as `score` takes them: the column itself, unchanged by any vocabulary."""
 
     @abstractmethod
     def score(self, gold: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Any]:

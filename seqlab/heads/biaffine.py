@@ -1,6 +1,7 @@
-"""The biaffine head finds spans that may lie in each other, which no tags can spell (Yu, Bohnet and Poesio 2020)."""
+"""The biaffine head: finds nested spans, which tags cannot encode (Yu, Bohnet and Poesio 2020)."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, final
 
 import torch
@@ -13,9 +14,11 @@ from seqlab.data.fields import NO_TARGET, EncodedSpans, LabelledSpan, LabelledSp
 from seqlab.errors import ConfigError
 from seqlab.functional.padding import step_mask
 from seqlab.heads.base import Head
+from seqlab.heads.distributions.span_candidates import SpanCandidates
+from seqlab.heads.parts.answers import Answer, Answered, SpanAnswer
+from seqlab.heads.parts.counts import SPAN_F1, Counted, span_set_counts
 from seqlab.heads.parts.misfits import Misfits
-from seqlab.heads.parts.non_crossing import best_spans
-from seqlab.heads.parts.ranges import check_at_least
+from seqlab.heads.parts.ranges import check_at_least, check_count
 from seqlab.heads.parts.span_scorer import BiaffineSpanScores
 from seqlab.heads.parts.span_views import FoundStretches, spans_of
 from seqlab.heads.parts.temperature import Temperature
@@ -26,16 +29,30 @@ from seqlab.types import Prediction, Span
 
 @final
 class BiaffineSpanHead(Head):
-    """Every span of at most `max_width` steps (None: of any width) has a label or none, each by a softmax of its own.
+    """Gives every span of limited width a label or none, each by a softmax of its own.
 
-    Of the spans whose best label beats none, the one that beats it by most is found first, then what does not cross those
-    found; unless spans `can_nest`, what does not overlap them. In training, none scores `omission_cost` nats more for spans
-    that have a label: more recall for less precision. Spans that are wider, or cross others, are missed; of two labels of
-    one span the rarer is learned. A span whose label training never saw teaches nothing.
+    Of the spans whose best label scores above none, the one with the largest margin is taken first, then those that do not
+    conflict with the spans taken so far. Spans that are too wide, or cross others, are missed. Of two labels of one span the
+    rarer is learned. A span whose label training never saw teaches nothing.
+
+    Args:
+        target: Field of the spans.
+        input_width: Features of a step.
+        summary_width: Features of the encoder's summary; not used.
+        hidden_width: Width of the layers for the first and the last step of a span, at least 1.
+        drop_prob: Dropout of these layers, from 0 to below 1.
+        max_width: Steps of the widest span that can be found, at least 1; None: no limit.
+        can_nest: Whether a span may lie within another; False: spans share no step.
+        omission_cost: Nats, at least 0, that "no label" gains in training for spans that have one: more recall for less
+            precision.
     """
 
+    kind = "span"
+    own_score = "span_f1"
+    lacks = MappingProxyType(
+        dict.fromkeys(("n_best", "entropy"), "it says how probable each span is by itself, not all of a record together")
+    )
     target: SpanField
-    why_unranked = why_no_entropy = "it says how probable each span is by itself, not all of a record together"
 
     def __init__(
         self,
@@ -51,9 +68,9 @@ class BiaffineSpanHead(Head):
     ) -> None:
         super().__init__()
         if max_width is not None and max_width < 1:
-            raise ConfigError(f"heads.spans.max_width is {max_width}; expected at least 1 step, or null for no limit")
-        check_at_least(omission_cost, 0, path="heads.spans.omission_cost")
-        check_at_least(hidden_width, 1, path="heads.spans.hidden_width")
+            raise ConfigError(f"max_width is {max_width}; expected at least 1 step, or null for no limit")
+        check_at_least(omission_cost, 0, name="omission_cost")
+        check_count(hidden_width, name="hidden_width")
         self.target = target
         self.max_width, self.can_nest, self.omission_cost = max_width, can_nest, omission_cost
         n_labels = 1 + len(target.labels)
@@ -64,7 +81,7 @@ class BiaffineSpanHead(Head):
 
     @property
     def is_of_record_steps(self) -> bool:
-        """Its spans are stretches of them."""
+        """Its spans are made of them."""
         return True
 
     @property
@@ -73,14 +90,14 @@ class BiaffineSpanHead(Head):
         return "span_f1/strict"
 
     def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
-        """Tell of the spans that are too wide to be found."""
+        """Report the spans that are too wide to be found."""
         encoded = records.encoded[self.target.key]
         assert isinstance(encoded, EncodedSpans), type(encoded)
         widths = encoded.bounds.ends.values - encoded.bounds.starts.values
         n_too_wide = 0 if self.max_width is None else int((widths > self.max_width).sum())
         reason = f"have more than {self.max_width} steps"
-        remedy = f"with heads.spans.max_width={widths.max(initial=0)} all would fit"
-        Misfits("heads.spans", split, n_too_wide, len(widths), reason, remedy, unit="spans").tell(is_taught=is_taught)
+        remedy = f"with {self.path}.max_width={widths.max(initial=0)} all would fit"
+        Misfits(self.path, split, n_too_wide, len(widths), reason, remedy, unit="spans").report(is_taught=is_taught)
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the negative log-likelihood of the labels of all spans, a step."""
@@ -94,41 +111,44 @@ class BiaffineSpanHead(Head):
         losses = nn.functional.cross_entropy(scores.flatten(0, 2), targets.flatten(), ignore_index=NO_TARGET, reduction="sum")
         return losses / steps.lengths.sum().clamp(min=1)
 
-    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
-        """Return the spans found, by their start, outer ones first; a confidence is the probability of the label."""
+    def distribution(self, steps: Steps, batch: Batch) -> SpanCandidates:
+        """Return the distributions over the labels of all spans."""
         scores = self._scores(steps)
-        best, labels = scores[..., 1:].max(3)
-        gains = best - scores[..., 0]  # the temperature would change no sign, and no order
-        records, starts, widths = torch.nonzero((gains > 0) & self._is_span(steps, scores.shape[2]), as_tuple=True)
-        places = (records, starts, widths)
-        probs = self.temperature(scores[places]).softmax(1).gather(1, 1 + labels[places][:, None])[:, 0]
-        found: list[list[tuple[tuple[int, int], float, int, float]]] = [[] for _ in range(len(steps.lengths))]
-        columns = (*places, gains[places], labels[places], probs)
-        for record, start, width, gain, label, prob in zip(*(column.tolist() for column in columns), strict=True):
-            found[record].append(((start, start + width + 1), gain, label, prob))
-        return [self._prediction(spans, use_confidences=use_confidences) for spans in found]
+        is_span = self._is_span(steps, scores.shape[2])
+        return SpanCandidates(scores, is_span, self.target.labels, temperature=self.temperature, can_nest=self.can_nest)
 
     def gold(self, columns: Columns) -> list[list[LabelledSpan]]:
-        """Return the bounds and labels of each record's spans, None for one that nobody has labelled."""
+        """Return the bounds and labels of each record's spans; the label is None where it is unknown."""
         return self.target.gold(columns)
 
     @property
     def spans(self) -> FoundStretches:
-        """Its labels are of spans."""
+        """A label with its bounds is a span."""
         return FoundStretches(self.target.labels, self.gold)
 
+    @classmethod
+    def counted(cls, target: Any) -> list[Counted]:
+        """Return the counts of spans."""
+        return [Counted(SPAN_F1, span_set_counts)]
+
+    def shown(self, records: Sequence[Answered]) -> Sequence[Answer]:
+        """Return the spans of each record."""
+        return [_shown_spans(record) for record in records]
+
     def score(self, gold: Sequence[Sequence[LabelledSpan]], predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """Return precision, recall and F1 of spans, also of those that lie in others; spans without a label are left out."""
+        """Return precision, recall and F1 of spans, nested ones included; spans without a label are left out."""
         unlabelled = [{bounds for bounds, label in spans if label is None} for spans in gold]
         known = [[Span(*bounds, label) for bounds, label in spans if label is not None] for spans in gold]
         found = [
-            [(span, sure) for span, sure in _with_sureness(prediction) if (span.start, span.end) not in left_out]
+            [(span, confidence) for span, confidence in _with_confidences(prediction) if (span.start, span.end) not in left_out]
             for prediction, left_out in zip(predictions, unlabelled, strict=True)
         ]
-        judged = [(sure, span in spans) for spans, row in zip(map(set, known), found, strict=True) for span, sure in row]
-        sureness, is_right = [sure for sure, _ in judged if sure is not None], [right for _, right in judged]
+        judged = [
+            (confidence, span in spans) for spans, row in zip(map(set, known), found, strict=True) for span, confidence in row
+        ]
+        confidences, is_right = [p for p, _ in judged if p is not None], [right for _, right in judged]
         scores = span_set_scores(known, [[span for span, _ in row] for row in found])
-        return {**scores, **(calibration_scores(sureness, is_right) if sureness else {})}
+        return {**scores, **(calibration_scores(confidences, is_right) if confidences else {})}
 
     def _scores(self, steps: Steps) -> Float[Tensor, "batch time width label"]:
         n_steps = steps.values.shape[1]
@@ -156,14 +176,16 @@ class BiaffineSpanHead(Head):
         targets = targets.scatter_reduce(0, index, torch.where(ids == NO_TARGET, ids, ids + 1), "amax", include_self=False)
         return targets.view_as(is_span).masked_fill(~is_span, NO_TARGET)
 
-    def _prediction(self, found: list[tuple[tuple[int, int], float, int, float]], *, use_confidences: bool) -> Prediction:
-        chosen = best_spans([span for span, *_ in found], [gain for _, gain, *_ in found], can_nest=self.can_nest)
-        labels = [self.target.labels[found[i][2]] for i in chosen]
-        return Prediction(labels, [found[i][3] for i in chosen] if use_confidences else [], [found[i][0] for i in chosen])
 
-
-def _with_sureness(prediction: Prediction) -> list[tuple[Span, float | None]]:
-    """Return the spans with their confidences, None where none were asked for."""
+def _with_confidences(prediction: Prediction) -> list[tuple[Span, float | None]]:
+    """Return the spans with their confidences; None where there are no confidences."""
     spans = spans_of(prediction)
-    sureness: list[float | None] = [*prediction.confidences] or [None] * len(spans)
-    return list(zip(spans, sureness, strict=True))
+    confidences: list[float | None] = [*prediction.confidences] or [None] * len(spans)
+    return list(zip(spans, confidences, strict=True))
+
+
+def _shown_spans(record: Answered) -> SpanAnswer:
+    right = {Span(start, end, label) for (start, end), label in record.gold if label is not None}
+    found = spans_of(record.prediction)
+    words = record.words([span[:2] for span in (*right, *found)])
+    return SpanAnswer(record.id, words, sorted(right), found, record.prediction.confidences)

@@ -1,15 +1,12 @@
-"""Connectionist temporal classification as a head (Graves et al. 2006)."""
+"""The CTC head: connectionist temporal classification (Graves et al. 2006)."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import final
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seqlab.data.batch import Batch
 from seqlab.data.fields import LabelSequenceField, LabelSequences
 from seqlab.errors import ConfigError
 from seqlab.functional.alignment import (
@@ -21,26 +18,32 @@ from seqlab.functional.alignment import (
     ctc_prefix_beam_search,
     ctc_topology,
 )
+from seqlab.heads.distributions.alignments import Ranked, padded
 from seqlab.heads.parts.bigram_counts import LabelCounts, add_up_processes_
-from seqlab.heads.parts.ranges import check_at_least, check_finite
+from seqlab.heads.parts.ranges import check_at_least, check_count
 from seqlab.heads.temporal import TemporalHead
-from seqlab.steps import Steps
-from seqlab.types import Alternative, Prediction
 
 N_SUMMED = 128
-"""Label sequences whose alignments are summed together, which bounds the memory for it."""
+"""Label sequences summed together, which bounds the memory for it."""
 
 
 @final
 class CtcHead(TemporalHead):
-    """Each emission is a label or the blank; equal labels side by side are one, blanks are left out.
+    """Each emission is a label or the blank; equal neighbours are merged, then blanks are dropped.
 
-    With a `beam_width` of 1 the labels of the likeliest alignment are taken, above it the likeliest labels that a prefix beam
-    search finds. There each label adds `insertion_bonus` nats and, with a `prior_order` above 0, `prior_weight` times its log
-    probability after the labels before it, by n-grams of that order counted in the first pass over the training records.
+    Args:
+        target: Field of the label sequences.
+        input_width: Features of a step.
+        summary_width: Features of the encoder's summary; not used.
+        upsampling: Emissions of a step, at least 1.
+        drop_prob: Dropout of the steps, from 0 to below 1.
+        beam_width: 1: decode the labels of the best alignment; more: the best labels that a prefix beam search of that width
+            finds. For n-best lists the beam is at least n wide.
+        insertion_bonus: Nats that each label adds in the beam search.
+        prior_order: Length of the label n-grams counted in the first pass over the training records, whose probabilities the
+            beam search uses; 0: no prior.
+        prior_weight: Factor of the log-probability of a label after the labels before it, at least 0.
     """
-
-    why_unranked = None
 
     def __init__(
         self,
@@ -56,20 +59,22 @@ class CtcHead(TemporalHead):
         prior_weight: float,
     ) -> None:
         super().__init__(
-            target=target, input_width=input_width, n_units=len(target.labels) + 1, upsampling=upsampling, drop_prob=drop_prob
+            target=target,
+            input_width=input_width,
+            n_units=len(target.labels) + 1,
+            upsampling=upsampling,
+            drop_prob=drop_prob,
+            insertion_bonus=insertion_bonus,
         )
-        if beam_width < 1:
-            raise ConfigError(f"heads.labels.beam_width is {beam_width}; expected at least 1, for the best path")
+        check_count(beam_width, name="beam_width")
         if prior_order and beam_width == 1:
-            raise ConfigError("heads.labels.prior_order needs a beam; set heads.labels.beam_width above 1, such as 10")
-        check_at_least(prior_weight, 0, path="heads.labels.prior_weight")
-        check_finite(insertion_bonus, path="heads.labels.insertion_bonus")
+            raise ConfigError("prior_order needs a beam; set beam_width above 1, such as 10")
+        check_at_least(prior_weight, 0, name="prior_weight")
         self.blank = len(target.labels)
         self.prior_weight = prior_weight
         self.counts = LabelCounts(n_labels=len(target.labels), order=prior_order) if prior_order else None
         self._prior: LabelPrior | None = None
         self.beam_width = beam_width
-        self.insertion_bonus = insertion_bonus
 
     def _losses(
         self,
@@ -87,30 +92,14 @@ class CtcHead(TemporalHead):
     def _decode(self, log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"]) -> list[list[int]]:
         if self.beam_width == 1:
             return [path.labels for path in ctc_best_path(log_probs, lengths, blank=self.blank)]
-        return [row[0][0] for row in self._ranked(log_probs, lengths, n=1)]
+        return [row[0][0] for row in self._rank(log_probs, lengths, 1)]
 
-    def answer(self, steps: Steps, batch: Batch, *, use_confidences: bool, n_best: int = 0) -> list[Prediction]:
-        """Return `predict`; with `n_best`, the first of them as the answer, which the same search has found."""
-        if not n_best:
-            return self.predict(steps, batch, use_confidences=use_confidences)
-        log_probs, lengths = self._log_probs(steps), self._lengths(steps)
-        ranked = self._ranked(log_probs, lengths, n=n_best)
-        firsts = [row[0][0] for row in ranked]
-        found = self._predictions(firsts, log_probs, lengths, use_confidences=use_confidences)
-        return [replace(one, alternatives=self._named(row)) for one, row in zip(found, ranked, strict=True)]
+    def _rank(self, log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], n: int) -> Ranked:
+        """Return the `n` best label sequences that are found, with the log of the sum over all their alignments.
 
-    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
-        """Return the `n` best label sequences that are found, with their probability, the prior left out.
-
-        A beam of at least `n` finds them. With a `beam_width` of 1 the labels of the likeliest alignment are ranked with them,
-        so the first is never less probable than those.
+        With a `beam_width` of 1 the labels of the best alignment are ranked with them, so that the first is never less probable
+        than those. The prior counts for the order, not for the probabilities.
         """
-        return [self._named(row) for row in self._ranked(self._log_probs(steps), self._lengths(steps), n=n)]
-
-    def _ranked(
-        self, log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"], *, n: int
-    ) -> list[list[tuple[list[int], float]]]:
-        """Return the `n` best label sequences of each record with the log of the sum over all their alignments."""
         found = [[(h.labels, h.score - h.log_prob) for h in row] for row in self._search(log_probs, lengths, n=n)]
         if self.beam_width == 1:
             paths = [path.labels for path in ctc_best_path(log_probs, lengths, blank=self.blank)]
@@ -125,25 +114,15 @@ class CtcHead(TemporalHead):
     def _log_probabilities(
         self, found: Sequence[Sequence[list[int]]], log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"]
     ) -> list[list[float]]:
-        """Return the log probability of each of the label sequences `found` for each record."""
+        """Return the log-probability of each of the label sequences `found` for each record."""
         rows = torch.tensor([i for i, row in enumerate(found) for _ in row], dtype=torch.long, device=lengths.device)
-        answers = [labels for row in found for labels in row]
-        width = max(map(len, answers), default=0)
-        labels = torch.tensor([one + [0] * (width - len(one)) for one in answers], dtype=torch.long, device=lengths.device)
-        n_labels = torch.tensor([len(one) for one in answers], dtype=torch.long, device=lengths.device)
+        labels, n_labels = padded([one for row in found for one in row], device=lengths.device)
         losses: list[float] = []
-        for part in range(0, len(rows), N_SUMMED):
-            own, taken = slice(part, part + N_SUMMED), rows[part : part + N_SUMMED]
-            of_part = ctc_loss(
-                log_probs[taken], lengths[taken], labels.view(len(rows), width)[own], n_labels[own], blank=self.blank
-            )
-            losses += of_part.losses.tolist()
+        for own in torch.arange(len(rows), device=rows.device).split(N_SUMMED):
+            taken = rows[own]
+            losses += ctc_loss(log_probs[taken], lengths[taken], labels[own], n_labels[own], blank=self.blank).losses.tolist()
         left = iter(losses)
         return [[-next(left) for _ in row] for row in found]
-
-    def _named(self, ranked: Sequence[tuple[list[int], float]]) -> list[Alternative]:
-        names = self.target.labels
-        return [Alternative([names[i] for i in labels], math.exp(log_prob)) for labels, log_prob in ranked]
 
     def _search(self, log_probs: Tensor, lengths: Tensor, *, n: int) -> list[list[Hypothesis]]:
         return ctc_prefix_beam_search(
@@ -163,7 +142,7 @@ class CtcHead(TemporalHead):
         super().end_epoch()
 
     def _counted_prior(self) -> LabelPrior | None:
-        """Return the prior that the counts make: None without any, before the end of the first pass too."""
+        """Return the prior of the counts; None without counts, and before the end of the first pass."""
         if self._prior is None and self.counts is not None and not self.is_first_pass:
             self._prior = self.counts.prior()
         return self._prior

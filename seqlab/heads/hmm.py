@@ -12,6 +12,7 @@ from seqlab.data.vocabulary import N_RESERVED, PADDING, UNKNOWN
 from seqlab.errors import ConfigError
 from seqlab.functional import linear_chain
 from seqlab.functional.linear_chain import Chain
+from seqlab.heads.distributions import ChainTags
 from seqlab.heads.parts.bigram_counts import add_up_processes_
 from seqlab.heads.parts.constraints import Readings, SchemeConstraints
 from seqlab.heads.token import TokenHead
@@ -25,16 +26,19 @@ _TABLES = ("emissions", "transitions", "start")
 class HmmTokenHead(TokenHead):
     """First-order hidden Markov model (Rabiner 1989): p(words, tags) = Π p(tag | tag before) p(word | tag).
 
-    Steps are ids of `words`, one number each (`embedding=[word_ids]`, `encoder=identity`). While training, every batch is
-    counted, and the tables of log probabilities are made from the counts at the end of the pass:
+    While training, every batch is counted, and the tables of log-probabilities are made from the counts at the end of the pass.
+    An unseen word counts as the words that were seen once do. Transitions that the span scheme forbids have probability 0.
 
-    - `counts`: how often tags and words stand where (maximum likelihood, smoothed). Steps without a tag count by their
-      posterior under the tables so far.
-    - `em`: so in the first pass; then with all tags hidden, expected counts, a pass an iteration (Baum et al. 1970). Merialdo
-      (1994) found that for tagging this makes good counts worse; `monitor` keeps the best pass.
-
-    `emission_smoothing` and `transition_smoothing` are added to each count (Lidstone). A word never seen reads as those do
-    that were seen once. Decoding finds the best path (Viterbi); transitions that the span scheme forbids have probability 0.
+    Args:
+        target: Field of the tags.
+        words: Field of the word ids that the steps are, one number each (`embedding=[word_ids]`, `encoder=identity`).
+        input_width: Features of a step; must be 1.
+        summary_width: Features of the encoder's summary; not used.
+        estimate: `counts`: maximum likelihood, smoothed; steps without a tag count by their posterior under the tables so far.
+            `em`: the same in the first pass; then expected counts with all tags hidden, one iteration a pass (Baum et al.
+            1970). Merialdo (1994) found that this makes good counts worse for tagging; `monitor` keeps the best pass.
+        emission_smoothing: Added to each count of a word, above 0 (Lidstone).
+        transition_smoothing: Added to each count of a transition or start, above 0.
     """
 
     emissions: Tensor
@@ -59,14 +63,14 @@ class HmmTokenHead(TokenHead):
         super().__init__(target=target)
         if input_width != 1:
             raise ConfigError(
-                f"heads.tags reads one id a step, but the encoder gives {input_width} features; set embedding=[word_ids] and "
+                f"an HMM reads one id a step, but the encoder gives {input_width} features; set embedding=[word_ids] and "
                 "encoder=identity, as experiment=hmm does"
             )
         if estimate not in ESTIMATES:
-            raise ConfigError(f"heads.tags.estimate is {estimate!r}; expected one of {', '.join(ESTIMATES)}")
+            raise ConfigError(f"estimate is {estimate!r}; expected one of {', '.join(ESTIMATES)}")
         for name, value in (("emission_smoothing", emission_smoothing), ("transition_smoothing", transition_smoothing)):
             if value <= 0:
-                raise ConfigError(f"heads.tags.{name} is {value}; expected more than 0, so that nothing new is impossible")
+                raise ConfigError(f"{name} is {value}; expected more than 0, so that unseen words and transitions are possible")
         n_tags, n_words = len(target.tags), len(words.vocabulary)
         self.estimate = estimate
         self.smoothing = {"emissions": emission_smoothing, "transitions": transition_smoothing, "start": transition_smoothing}
@@ -84,31 +88,30 @@ class HmmTokenHead(TokenHead):
         ids = self._ids(steps)
         if self.training:
             self._count(ids, tags, steps)
-        return self._loss(self.emissions.T[ids], tags, steps)
+        observed = self.emissions.T[ids].masked_fill(~self.readings.allowed(tags), -torch.inf)
+        joint = linear_chain.log_partition(self._chain(observed, steps))
+        return -joint.sum() / steps.lengths.sum().clamp(min=1)
 
     def end_epoch(self) -> None:
-        """Make the tables from what was counted since the last time."""
+        """Make the tables from the counts of this pass."""
         for name in _TABLES:
             add_up_processes_(self.get_buffer(f"{name}_counts"))
         self._estimate()
         self.n_passes += 1
-
-    def _scores(self, steps: Steps) -> Float[Tensor, "batch time tag"]:
-        return self.emissions.T[self._ids(steps)]
 
     def _ids(self, steps: Steps) -> Int[Tensor, "batch time"]:
         ids = torch.where(steps.mask, steps.values.detach()[..., 0], PADDING)
         is_id = (ids >= UNKNOWN) & (ids < self.emissions.shape[1]) & (ids == ids.round())
         if not bool((is_id | ~steps.mask).all()):
             raise ConfigError(
-                "heads.tags reads ids of words, but something changed them on their way; set embedding=[word_ids], "
+                f"{self.path} reads ids of words, but something changed them on their way; set embedding=[word_ids], "
                 "encoder=identity and embedding.dropout.variational=0, as experiment=hmm does"
             )
         return ids.long()
 
     @torch.no_grad()
     def _count(self, ids: Tensor, tags: Tensor, steps: Steps) -> None:
-        """Add what the batch says: the gradient of the log of a sum over paths is how often each score stands in them."""
+        """Add the expected counts of the batch: the gradient of the log partition with respect to each score."""
         tables = [self.get_buffer(name).double().requires_grad_() for name in _TABLES]
         is_hidden = self.estimate == "em" and int(self.n_passes) > 0
         known = torch.full_like(tags, NO_TARGET) if is_hidden else tags
@@ -121,7 +124,7 @@ class HmmTokenHead(TokenHead):
 
     @torch.no_grad()
     def _estimate(self) -> None:
-        """Turn the counts into smoothed log probabilities, and count anew."""
+        """Turn the counts into smoothed log-probabilities, and reset them."""
         emission_counts = self.get_buffer("emissions_counts")
         emission_counts[:, UNKNOWN] = emission_counts @ self.get_buffer("rare").double()
         possible = {
@@ -135,22 +138,10 @@ class HmmTokenHead(TokenHead):
             self.get_buffer(name).copy_((smoothed / smoothed.sum(-1, keepdim=True)).log())
             counts.zero_()
 
+    def distribution(self, steps: Steps, batch: Batch) -> ChainTags:
+        """Return the distribution over sequences of tags, given the words."""
+        return ChainTags(self._chain(self.emissions.T[self._ids(steps)], steps), self.reader)
+
     def _chain(self, scores: Tensor, steps: Steps, *, transitions: Tensor | None = None, start: Tensor | None = None) -> Chain:
         moves = self.transitions if transitions is None else transitions
         return Chain(scores, steps.lengths, moves[:, :-1], self.start if start is None else start, moves[:, -1])
-
-    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
-        return self._chain(scores, steps)
-
-    def _loss(
-        self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
-    ) -> Float[Tensor, ""]:
-        observed = scores.masked_fill(~self.readings.allowed(tags), -torch.inf)
-        joint = linear_chain.log_partition(self._chain(observed, steps))
-        return -joint.sum() / steps.lengths.sum().clamp(min=1)
-
-    def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
-        return linear_chain.viterbi(self._chain(scores, steps))[0]
-
-    def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
-        return linear_chain.marginals(self._chain(scores, steps))

@@ -1,5 +1,6 @@
-"""The hybrid of hidden Markov models and a network as a head (Bourlard and Morgan 1994)."""
+"""The hybrid head: hidden Markov models whose states a network scores (Bourlard and Morgan 1994)."""
 
+from types import MappingProxyType
 from typing import final
 
 import torch
@@ -14,7 +15,7 @@ from seqlab.functional.alignment import Topology, best_alignment, hmm_topology, 
 from seqlab.functional.linear_chain import Chain
 from seqlab.functional.padding import step_mask
 from seqlab.heads.parts.bigram_counts import add_up_processes_
-from seqlab.heads.parts.ranges import check_at_least, check_finite
+from seqlab.heads.parts.ranges import check_at_least, check_count
 from seqlab.heads.temporal import TemporalHead
 
 TRAININGS = ("full_sum", "viterbi")
@@ -22,25 +23,31 @@ TRAININGS = ("full_sum", "viterbi")
 
 @final
 class HmmHybridHead(TemporalHead):
-    """Each label is a left-to-right chain of `states_per_label` states; the network says how likely each is at each emission.
+    """Each label is a left-to-right chain of states; the network gives the probability of each state at each emission.
 
-    What the network gives is divided by the states' priors to the power `prior_scale`: then it stands for how likely the input
-    is given the state. Priors are how probable the network found each state in the pass before. An alignment may stay in a
-    state, go on, and with `can_skip` leave out one within a label; with `has_silence` one more state may stand before, between
-    and after labels.
+    Alignments are scored with that probability divided by the prior of the state, which stands for the likelihood of the input
+    given the state. Priors are the mean probabilities of the states in the pass before. Decoding finds the best path through
+    the states of all labels, any label after any.
 
-    - `full_sum`: the loss is -log of the sum over all alignments (Zeyer et al. 2017)
-    - `viterbi`: the cross-entropy of the best alignment, found anew for every batch by the network as it is; in the first pass,
-      of the alignment that gives each state equally many emissions
-
-    Decoding finds the best path through the states of all labels, any label after any; entering one adds `insertion_bonus`
-    nats.
+    Args:
+        target: Field of the label sequences.
+        input_width: Features of a step.
+        summary_width: Features of the encoder's summary; not used.
+        upsampling: Emissions of a step, at least 1.
+        drop_prob: Dropout of the steps, from 0 to below 1.
+        states_per_label: States of a label, at least 1.
+        can_skip: Whether an alignment may leave out a state within a label.
+        has_silence: Whether there is one more state for what belongs to no label, optional before, between and after labels.
+        training: `full_sum`: the loss is -log of the sum over all alignments (Zeyer et al. 2017). `viterbi`: the cross-entropy
+            of the best alignment, found for every batch by the network as it is; in the first pass, of the alignment that gives
+            each state equally many emissions.
+        prior_scale: Exponent of the priors, at least 0; 0 leaves them out.
+        insertion_bonus: Nats that each label adds in decoding.
     """
 
-    why_unranked = "its decoding keeps the best path alone; ctc ranks"
-
+    lacks = MappingProxyType({**TemporalHead.lacks, "n_best": "its decoding keeps the best path alone; ctc ranks"})
     log_prior: Tensor
-    """(unit): 0 for the most likely one."""
+    """Log prior of each unit, less that of the most probable one."""
 
     def __init__(
         self,
@@ -58,19 +65,23 @@ class HmmHybridHead(TemporalHead):
         insertion_bonus: float,
     ) -> None:
         if training not in TRAININGS:
-            raise ConfigError(f"heads.labels.training is {training!r}; expected one of {', '.join(TRAININGS)}")
-        if states_per_label < 1:
-            raise ConfigError(f"heads.labels.states_per_label is {states_per_label}; expected at least 1")
-        check_at_least(prior_scale, 0, path="heads.labels.prior_scale")
-        check_finite(insertion_bonus, path="heads.labels.insertion_bonus")
+            raise ConfigError(f"training is {training!r}; expected one of {', '.join(TRAININGS)}")
+        check_count(states_per_label, name="states_per_label")
+        check_at_least(prior_scale, 0, name="prior_scale")
         n_units = states_per_label * len(target.labels) + has_silence
-        super().__init__(target=target, input_width=input_width, n_units=n_units, upsampling=upsampling, drop_prob=drop_prob)
+        super().__init__(
+            target=target,
+            input_width=input_width,
+            n_units=n_units,
+            upsampling=upsampling,
+            drop_prob=drop_prob,
+            insertion_bonus=insertion_bonus,
+        )
         self.states_per_label = states_per_label
         self.can_skip = can_skip
         self.silence = n_units - 1 if has_silence else None
         self.is_realigned = training == "viterbi"
         self.prior_scale = prior_scale
-        self.insertion_bonus = insertion_bonus
         self.register_buffer("log_prior", torch.zeros(n_units))
         self.register_buffer("unit_counts", torch.zeros(n_units, dtype=torch.float64), persistent=False)
 
@@ -116,7 +127,7 @@ class HmmHybridHead(TemporalHead):
         )
 
     def _decode(self, log_probs: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"]) -> list[list[int]]:
-        """Return the labels that the best path of each record enters: none where it is too short for any path."""
+        """Return the labels that the best path of each record enters; none where the record is too short for any path."""
         units, scores = linear_chain.viterbi(self._loop(self._scores(log_probs), lengths))
         rows = zip(units.tolist(), lengths.tolist(), scores.isfinite().tolist(), strict=True)
         return [self._labels(row[:length]) if has_path else [] for row, length, has_path in rows]
@@ -128,7 +139,7 @@ class HmmHybridHead(TemporalHead):
         return [unit // n for unit in entered if unit != self.silence and not unit % n]
 
     def _loop(self, scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " batch"]) -> Chain:
-        """Return the chain over all units in which a path may pass through any labels, and end where a label does."""
+        """Return the chain over all units whose paths pass through any labels, and end where a label does."""
         n, n_units = self.states_per_label, self.n_units
         unit = torch.arange(n_units, device=scores.device)
         is_silence = unit == (-1 if self.silence is None else self.silence)
@@ -147,7 +158,7 @@ class HmmHybridHead(TemporalHead):
 
 
 def _even_alignment(topology: Topology, lengths: Int[Tensor, " batch"], *, n_steps: int) -> Int[Tensor, "batch time"]:
-    """Return the alignment that gives each state of a label equally many steps, and silence none; -1 without labels."""
+    """Return the alignment that gives each state of a label equally many steps, and none to silence; -1 without labels."""
     is_state = topology.label_of_state >= 0
     order = torch.sort(is_state.int(), dim=1, descending=True, stable=True).indices  # states of labels first, in their order
     counts = is_state.sum(1, keepdim=True)

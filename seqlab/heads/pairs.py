@@ -1,14 +1,15 @@
-"""Heads of pairs: what two sides, encoded by the same weights, are to each other (Tai et al. 2015, §5.2).
+"""Heads of pairs: compare two sides that are encoded with the same weights (Tai et al. 2015, §5.2).
 
-With u and v for the two sides in one vector each,
+With u and v, one vector for each side,
 
     h = sigmoid(W [|u - v|; u * v] + b)        scores = W' h + b'
 
-|u - v| and u * v are the same whichever side comes first. A relation that has a direction, as entailment does, needs u and v
-themselves beside them (Mou et al. 2016).
+|u - v| and u * v do not depend on which side comes first. A directed relation such as entailment also needs u and v themselves
+(Mou et al. 2016).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, final
 
 import torch
@@ -21,8 +22,10 @@ from seqlab.data.fields import LabelField, ScoreField
 from seqlab.data.pairs import SECOND
 from seqlab.errors import ConfigError, DataError
 from seqlab.functional.dropout import NaiveDropout
+from seqlab.heads.base import Head
+from seqlab.heads.distributions import Choice
 from seqlab.heads.parts.pooling import get_pooling
-from seqlab.heads.sequence import ChoiceHead, LabelHead
+from seqlab.heads.sequence import LabelHead
 from seqlab.metrics import agreement_scores
 from seqlab.steps import Steps
 from seqlab.types import Prediction
@@ -33,7 +36,7 @@ FEATURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "first": lambda first, second: first,
     "second": lambda first, second: second,
 }
-"""What a head may see of two vectors."""
+"""Features of two vectors that a head may see."""
 
 
 @final
@@ -42,14 +45,14 @@ class _PairClassifier(nn.Module):
 
     def __init__(
         self,
-        *,
         input_width: int,
         summary_width: int,
+        n_labels: int,
+        *,
         pooling: str,
         features: Sequence[str],
         width: int,
         drop_prob: float,
-        n_labels: int,
     ) -> None:
         super().__init__()
         unknown = [name for name in features if name not in FEATURES]
@@ -74,9 +77,24 @@ class _PairClassifier(nn.Module):
 
 @final
 class PairLabelHead(LabelHead):
-    """One label a pair, by softmax, such as entailment; the loss is `CrossEntropy` over pairs."""
+    """One label a pair, such as entailment.
 
-    is_of_pairs = True
+    The loss is `CrossEntropy` over pairs.
+
+    Args:
+        target: Field of the labels.
+        input_width: Features of a step.
+        summary_width: Features of the encoder's summary.
+        pooling: How a side becomes one vector: `last` (the encoder's summary), `mean`, `max`, `ends` or `attention`.
+        features: Features of the two vectors, at least one of `difference` (absolute), `product`, `first` and `second`.
+        width: Width of the hidden layer that compares them.
+        drop_prob: Dropout of that layer, from 0 to below 1.
+        class_weights: Weight of a label in the training loss, at least 0; 1 for labels that are not in it.
+        label_smoothing: Share of each training target, from 0 to below 1, that is spread over all labels.
+        focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
+    """
+
+    kind = "pair"
 
     def __init__(
         self,
@@ -92,34 +110,35 @@ class PairLabelHead(LabelHead):
         label_smoothing: float,
         focal_gamma: float,
     ) -> None:
-        scores = _PairClassifier(
-            input_width=input_width,
-            summary_width=summary_width,
-            pooling=pooling,
-            features=features,
-            width=width,
-            drop_prob=drop_prob,
-            n_labels=len(target.labels),
-        )
+        sizes = input_width, summary_width, len(target.labels)
         super().__init__(
             target=target,
-            scores=scores,
+            scores=_PairClassifier(*sizes, pooling=pooling, features=features, width=width, drop_prob=drop_prob),
             class_weights=class_weights,
             label_smoothing=label_smoothing,
             focal_gamma=focal_gamma,
-            path="heads.entailment",
         )
 
 
 @final
-class PairScoreHead(ChoiceHead):
-    """How much two sides have to do with each other, as a real number from the lowest to the highest grade.
+class PairScoreHead(Head):
+    """Scores how similar or related two sides are, as a real number from the lowest to the highest grade.
 
-    It gives each grade a probability, and answers with their mean. A target between two grades is a distribution over the two
-    that has it for its mean; the loss is the Kullback-Leibler divergence from that (Tai et al. 2015, equations 15 and 16).
+    It gives each grade a probability, and predicts their mean. A target between two grades is a distribution over the two that
+    has it for its mean; the loss is the Kullback-Leibler divergence from that (Tai et al. 2015, equations 15 and 16).
+
+    Args:
+        target: Field of the numbers, with the lowest and the highest grade.
+        input_width: Features of a step.
+        summary_width: Features of the encoder's summary.
+        pooling: As in `PairLabelHead`.
+        features: As in `PairLabelHead`.
+        width: Width of the hidden layer that compares the sides.
+        drop_prob: Dropout of that layer, from 0 to below 1.
     """
 
-    is_of_pairs = True
+    kind = "pair"
+    lacks = MappingProxyType({})
     target: ScoreField
     grades: Tensor
 
@@ -134,16 +153,9 @@ class PairScoreHead(ChoiceHead):
         width: int,
         drop_prob: float,
     ) -> None:
-        scores = _PairClassifier(
-            input_width=input_width,
-            summary_width=summary_width,
-            pooling=pooling,
-            features=features,
-            width=width,
-            drop_prob=drop_prob,
-            n_labels=len(target.labels),
-        )
-        super().__init__(scores=scores)
+        super().__init__()
+        sizes = input_width, summary_width, len(target.labels)
+        self.scores = _PairClassifier(*sizes, pooling=pooling, features=features, width=width, drop_prob=drop_prob)
         self.target = target
         self.register_buffer("grades", torch.arange(target.lowest, target.highest + 1.0), persistent=False)
 
@@ -155,16 +167,13 @@ class PairScoreHead(ChoiceHead):
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean divergence from the distributions of the targets."""
         wanted = (1 - (batch.tensor(self.target).unsqueeze(1) - self.grades).abs()).clamp(min=0)
-        log_probs = self._logits(steps).log_softmax(1)
+        log_probs = self.scores(steps).float().log_softmax(1)
         divergences = torch.xlogy(wanted, wanted) - wanted * log_probs
         return divergences.sum() / max(1, len(wanted))
 
-    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
-        """Return the expected grade of each pair as its value, and the likeliest one as its label."""
-        probs = self._logits(steps).softmax(1)
-        best, places = probs.max(1)
-        rows = zip(places.tolist(), best.tolist(), (probs @ self.grades).tolist(), strict=True)
-        return [Prediction([self.target.labels[i]], [p], value=value) for i, p, value in rows]
+    def distribution(self, steps: Steps, batch: Batch) -> Choice:
+        """Return the distribution over grades."""
+        return Choice(self.scores(steps).float(), self.target.labels, grades=self.grades)
 
     def gold(self, columns: Columns) -> list[float]:
         """Return each record's number."""

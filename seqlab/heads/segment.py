@@ -1,7 +1,6 @@
-"""The segment head: the segments are given, their labels are wanted."""
+"""The segment head: labels segments that are given."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, final
 
 import torch
@@ -16,26 +15,39 @@ from seqlab.functional.dropout import NaiveDropout
 from seqlab.functional.padding import step_mask
 from seqlab.heads.base import Head
 from seqlab.heads.crf import CrfTokenHead
+from seqlab.heads.distributions import TagDistribution
+from seqlab.heads.parts.answers import Answer, Answered, LabelAnswer
+from seqlab.heads.parts.counts import ACCURACY, Counted, label_counts
+from seqlab.heads.parts.layer import Layer
 from seqlab.heads.parts.pooling import get_pooling
 from seqlab.heads.parts.span_views import GivenSegments, GoldSpans
 from seqlab.heads.softmax import SoftmaxTokenHead
 from seqlab.metrics import classification_scores
 from seqlab.steps import Steps
-from seqlab.types import Alternative, Prediction
+from seqlab.types import Prediction
 
 
 @final
 class SegmentHead(Head):
-    """One label for each given segment, which it sees as the encoder left its steps: in the context of the whole sequence.
+    """One label for each given segment, from the steps that the encoder made of it in the context of the whole record.
 
-    A segment is a short sequence: `pooling` (mean, max, ends, attention) makes one vector of it, and the vectors of a record's
-    segments, in the order given, are a sequence in turn, labelled each by itself (softmax) or, with `has_transitions`, by a
-    linear-chain CRF. Segments may overlap and leave gaps.
+    A segment is a short sequence that is pooled into one vector. The vectors of a record's segments, in the order given, are
+    labelled as a sequence. Segments may overlap and leave gaps.
+
+    Args:
+        target: Field of the segments' labels.
+        bounds: Field of the segments' bounds.
+        input_width: Features of a step.
+        summary_width: Features of the encoder's summary; not used.
+        pooling: How the steps of a segment become one vector: `mean`, `max`, `ends` or `attention`.
+        drop_prob: Dropout of that vector, from 0 to below 1.
+        has_transitions: True: a linear-chain CRF labels the segments of a record together; False: a softmax labels each of
+            them by itself.
     """
 
+    kind = "segment"
+    own_score = "majority_accuracy"
     target: SegmentLabelField
-    why_unranked = None
-    why_no_entropy = None
 
     def __init__(
         self,
@@ -50,7 +62,9 @@ class SegmentHead(Head):
     ) -> None:
         super().__init__()
         if pooling == "last":
-            raise ConfigError("heads.segments.pooling is 'last', the encoder's summary of a whole record; expected another")
+            raise ConfigError(
+                "pooling is 'last', the encoder's summary of a whole record; expected mean, max, ends or attention"
+            )
         self.target = target
         self.bounds = bounds
         self.pooling = get_pooling(pooling, input_width=input_width, summary_width=summary_width)
@@ -69,7 +83,7 @@ class SegmentHead(Head):
                 label_smoothing=0.0,
                 focal_gamma=0.0,
             )
-            self.why_unranked = "it labels each segment by itself; heads.segments.has_transitions=true ranks"
+        self.lacks = {} if has_transitions else {"n_best": "it labels each segment by itself; has_transitions=true ranks"}
 
     @property
     def main_metric(self) -> str:
@@ -77,30 +91,26 @@ class SegmentHead(Head):
         return "accuracy"
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
-        """Return the loss a segment with a label; by a CRF, a segment."""
+        """Return the loss per segment with a label; with a CRF, per segment."""
         return self.labels.loss(self._segments(steps, batch), batch)
 
     def n_targets(self, steps: Steps, batch: Batch) -> int:
-        """Return the number of segments with a label; by a CRF, of segments."""
+        """Return the number of segments with a label; with a CRF, of all segments."""
         return self.labels.n_targets(Steps(steps.values, self._bounds(batch).counts), batch)
 
-    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
-        """Return one label a segment, in the order given; its confidence is its probability."""
-        found = self.labels.predict(self._segments(steps, batch), batch, use_confidences=use_confidences)
+    def layer(self, *, has_steps: bool) -> Layer:
+        """Return labels of segments."""
+        return Layer(is_per_step=False, scheme=None, labels=self.target.tags)
+
+    def distribution(self, steps: Steps, batch: Batch) -> TagDistribution:
+        """Return the distribution over the labels of the segments, in the order given."""
+        return self.labels.distribution(self._segments(steps, batch), batch)
+
+    def bounds_of_labels(self, steps: Steps, batch: Batch) -> list[list[tuple[int, int]]]:
+        """Return the bounds of the segments."""
         bounds = self._bounds(batch)
-        pairs = torch.stack([bounds.starts, bounds.ends], 2).tolist()
-        return [
-            replace(prediction, bounds=[(start, end) for start, end in row[: len(prediction.labels)]])
-            for prediction, row in zip(found, pairs, strict=True)
-        ]
-
-    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]] | None:
-        """Return the `n` likeliest sequences of labels; None where segments are labelled each by itself."""
-        return self.labels.best(self._segments(steps, batch), batch, n=n)
-
-    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"] | None:
-        """Return the entropy of the distribution over sequences of labels."""
-        return self.labels.entropy(self._segments(steps, batch), batch)
+        rows = torch.stack([bounds.starts, bounds.ends], 2).tolist()
+        return [[(start, end) for start, end in row] for row in rows]
 
     def gold(self, columns: Columns) -> list[list[str | None]]:
         """Return the labels of each record's segments, None for one without."""
@@ -115,6 +125,19 @@ class SegmentHead(Head):
             if label is not None
         ]
         return classification_scores([label for label, _ in pairs], [guess for _, guess in pairs])
+
+    @classmethod
+    def counted(cls, target: Any) -> list[Counted]:
+        """Return the counts of right labels."""
+        return [Counted(ACCURACY, label_counts)]
+
+    def shown(self, records: Sequence[Answered]) -> Sequence[Answer]:
+        """Return a label for each segment."""
+        places = [record.prediction.bounds or [] for record in records]
+        return [
+            LabelAnswer(r.id, r.words(own), own, r.gold, r.prediction.labels, r.prediction.confidences)
+            for r, own in zip(records, places, strict=True)
+        ]
 
     @property
     def spans(self) -> GivenSegments:

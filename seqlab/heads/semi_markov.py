@@ -1,6 +1,6 @@
-"""The semi-Markov CRF head: whole segments are scored, not the tags of their steps (Sarawagi and Cohen 2004)."""
+"""The semi-Markov CRF head: scores whole segments, not the tags of their steps (Sarawagi and Cohen 2004)."""
 
-import math
+from types import MappingProxyType
 from typing import final
 
 import torch
@@ -14,32 +14,39 @@ from seqlab.data.schemes import Scheme
 from seqlab.errors import ConfigError
 from seqlab.functional import semi_markov
 from seqlab.functional.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
+from seqlab.heads.distributions.segmentations import Segmentations
 from seqlab.heads.parts.misfits import Misfits
+from seqlab.heads.parts.ranges import check_count
 from seqlab.heads.parts.temperature import Temperature
-from seqlab.heads.tag import TagHead
+from seqlab.heads.token import TokenHead
 from seqlab.steps import Steps
-from seqlab.types import Alternative, Prediction, Span
 
 
 @final
-class SemiMarkovHead(TagHead):
-    """Segments and labels at once: a record is cut into spans of at most `max_length` steps, and single steps outside all.
+class SemiMarkovHead(TokenHead):
+    """Finds segments and labels together: a record is cut into spans of at most `max_length` steps, and single steps outside.
 
-    A segment scores the sum of what its steps score for its label, what its first and its last step score for it, and what its
-    length does; labels of neighbours score too. What comes out are tags in the scheme of the target, each as probable as
-    the whole segment that it stands in. Training records with a longer span, or with a label that training never saw, are left
-    out of the loss; the former are told with their number before training.
+    The score of a segment is the sum of the scores of its steps for its label, of its first and its last step, and of its
+    length; neighbouring labels score too. Predictions are tags in the scheme of the target, each with the probability of its
+    whole segment. Training records with a longer span, or with a label unseen in training, are left out of the loss; the
+    number of the former is reported before training.
+
+    Args:
+        target: Field of the tags; it needs a span scheme.
+        input_width: Features of a step.
+        summary_width: Features of the encoder's summary; not used.
+        max_length: Steps of the longest span that can be found, at least 1.
     """
 
-    why_unranked = None
-    why_no_entropy = None
+    lacks = MappingProxyType({"marginals": "it knows the probability of segments, not of the tags of single steps"})
 
     def __init__(self, *, target: TagField, input_width: int, summary_width: int, max_length: int) -> None:
         super().__init__(target=target)
         if target.span_scheme is None:
-            raise ConfigError("heads.tags finds spans, but the tags spell none: data.scheme is null; set it, or use head=[crf]")
-        if max_length < 1:
-            raise ConfigError(f"heads.tags.max_length is {max_length}; expected at least 1 step")
+            raise ConfigError(
+                "a semi-Markov head finds spans, but the tags encode none: data.scheme is null; set it, or use head=[crf]"
+            )
+        check_count(max_length, name="max_length")
         spans = (span for tag in target.tags for span in target.span_scheme.spans([tag]))
         self.labels = list(dict.fromkeys(span.label for span in spans))
         self.max_length = max_length
@@ -70,40 +77,18 @@ class SemiMarkovHead(TagHead):
         return sum(segments[-1][1] for segments in self._golds(steps, batch).values() if segments)
 
     def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
-        """Tell of the records with a longer span than may be, beside what any head of tags refuses."""
+        """Report the records with a span that is too long, and refuse what every token head refuses."""
         super().check_records(records, split=split, is_taught=is_taught)
         spans = [self.scheme.spans(tags) for tags in self.target.gold(records.columns)]
         longest = [max((span.end - span.start for span in row), default=0) for row in spans]
         n_misfits = sum(length > self.max_length for length in longest)
         reason = f"have a span of more than {self.max_length} steps"
-        remedy = f"with heads.tags.max_length={max(longest, default=0)} all would fit"
-        Misfits("heads.tags", split, n_misfits, len(longest), reason, remedy).tell(is_taught=is_taught)
+        remedy = f"with {self.path}.max_length={max(longest, default=0)} all would fit"
+        Misfits(self.path, split, n_misfits, len(longest), reason, remedy).report(is_taught=is_taught)
 
-    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
-        """Return the tags of the best segmentation; a tag's confidence is the probability of its segment."""
-        model = self._model(steps)
-        found = semi_markov.viterbi(model)[0]
-        probs = semi_markov.marginals(model) if use_confidences else None
-        return [
-            Prediction(self._spelled(segments), [] if probs is None else _by_step(segments, probs[i]))
-            for i, segments in enumerate(found)
-        ]
-
-    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
-        """Return the tags of the `n` likeliest segmentations."""
-        found, logs = semi_markov.best_paths(self._model(steps), n)
-        return [
-            [
-                Alternative(self._spelled(segments), math.exp(log_prob))
-                for segments, log_prob in zip(row, of_row, strict=False)
-                if log_prob > -math.inf
-            ]
-            for row, of_row in zip(found, logs.tolist(), strict=True)
-        ]
-
-    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
-        """Return the entropy of the distribution over segmentations."""
-        return semi_markov.entropy(self._model(steps))
+    def distribution(self, steps: Steps, batch: Batch) -> Segmentations:
+        """Return the distribution over segmentations."""
+        return Segmentations(self._model(steps), self.labels, self.scheme)
 
     def _model(self, steps: Steps) -> SemiMarkov:
         """Return the scores of all segments."""
@@ -117,7 +102,7 @@ class SemiMarkovHead(TagHead):
         return SemiMarkov(scores, steps.lengths, *others)
 
     def _golds(self, steps: Steps, batch: Batch) -> dict[int, Segmentation]:
-        """Return the segmentation of each record that has one with no span too long."""
+        """Return the segmentation of each record that has one without too long a span."""
         golds = enumerate(map(self._gold_segments, self._tags(batch.tensor(self.target), steps)))
         return {row: segments for row, segments in golds if segments is not None and self._fits(segments)}
 
@@ -128,7 +113,7 @@ class SemiMarkovHead(TagHead):
         return [None if any(not 0 <= i < len(names) for i in row) else [names[i] for i in row] for row in rows]
 
     def _gold_segments(self, tags: list[str] | None) -> Segmentation | None:
-        """Return the segments that tags spell, steps outside all spans as segments of their own."""
+        """Return the segments of tags; each step outside all spans is a segment."""
         if tags is None:
             return None
         found: Segmentation = []
@@ -139,17 +124,3 @@ class SemiMarkovHead(TagHead):
 
     def _fits(self, segments: Segmentation) -> bool:
         return all(end - start <= self.max_length for start, end, _ in segments)
-
-    def _spelled(self, segments: Segmentation) -> list[str]:
-        spans = [Span(start, end, self.labels[label - 1]) for start, end, label in segments if label]
-        return self.scheme.encode(spans, n_steps=segments[-1][1] if segments else 0)
-
-
-def _by_step(segments: Segmentation, probs: Float[Tensor, "time length label"]) -> list[float]:
-    """Return at each step the probability of its segment."""
-    if not segments:
-        return []
-    starts, ends, labels = torch.tensor(segments, device=probs.device).T
-    found = probs[ends - 1, ends - starts - 1, labels]
-    by_step: list[float] = found.repeat_interleave(ends - starts).clamp(max=1.0).tolist()
-    return by_step

@@ -1,30 +1,33 @@
 """Sequence heads: one label a record, or any number of them."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, final
 
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
-from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField, ScoreField
+from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField
 from seqlab.functional.dropout import NaiveDropout
 from seqlab.heads.base import Head
+from seqlab.heads.distributions import Choice, LabelSet
+from seqlab.heads.parts.answers import Answer, Answered, LabelAnswer, SetAnswer
+from seqlab.heads.parts.counts import ACCURACY, LABEL_F1, Counted, label_counts, label_set_counts, whole_set_counts
 from seqlab.heads.parts.cross_entropy import CrossEntropy, mean
 from seqlab.heads.parts.pooling import get_pooling
 from seqlab.heads.parts.ranges import check_probability
 from seqlab.heads.parts.temperature import Temperature
 from seqlab.metrics import calibration_scores, classification_scores, multilabel_scores
 from seqlab.steps import Steps
-from seqlab.types import Alternative, Prediction
+from seqlab.types import Prediction
 
 
 class _Classifier(nn.Module):
     """Pools a sequence and scores every label."""
 
-    def __init__(self, *, input_width: int, summary_width: int, pooling: str, n_labels: int, drop_prob: float) -> None:
+    def __init__(self, input_width: int, summary_width: int, n_labels: int, *, pooling: str, drop_prob: float) -> None:
         super().__init__()
         self.pooling = get_pooling(pooling, input_width=input_width, summary_width=summary_width)
         self.dropout = NaiveDropout(drop_prob=drop_prob)
@@ -35,36 +38,11 @@ class _Classifier(nn.Module):
         return logits
 
 
-class ChoiceHead(Head):
-    """One of the target's labels a record, by softmax over the scores of all that `scores` gives it."""
+class LabelHead(Head):
+    """One label a record, or a pair; `scores` gives the logits, which are divided by a temperature."""
 
-    target: LabelField | ScoreField
-    why_unranked: str | None = None
-    why_no_entropy: str | None = None
-
-    def __init__(self, *, scores: nn.Module) -> None:
-        super().__init__()
-        self.scores = scores
-
-    def best(self, steps: Steps, batch: Batch, *, n: int) -> list[list[Alternative]]:
-        """Return the `n` likeliest labels."""
-        probs, labels = self._logits(steps).softmax(1).topk(min(n, len(self.target.labels)), dim=1)
-        rows = zip(labels.tolist(), probs.tolist(), strict=True)
-        return [[Alternative([self.target.labels[i]], p) for i, p in zip(*row, strict=True)] for row in rows]
-
-    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
-        """Return the entropy of the distribution over labels."""
-        nats: Tensor = torch.special.entr(self._logits(steps).softmax(1)).sum(1)
-        return nats
-
-    def _logits(self, steps: Steps) -> Float[Tensor, "batch label"]:
-        logits: Tensor = self.scores(steps).float()
-        return logits
-
-
-class LabelHead(ChoiceHead):
-    """One label a record, each as probable as it turns out to be right once the temperature is fitted."""
-
+    own_score = "majority_accuracy"
+    lacks = MappingProxyType({})
     target: LabelField
 
     def __init__(
@@ -75,12 +53,12 @@ class LabelHead(ChoiceHead):
         class_weights: Mapping[str, float],
         label_smoothing: float,
         focal_gamma: float,
-        path: str,
     ) -> None:
-        super().__init__(scores=scores)
+        super().__init__()
+        self.scores = scores
         self.target = target
         self.cross_entropy = CrossEntropy(
-            target.labels, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma, path=path
+            target.labels, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma
         )
         self.temperature = Temperature()
 
@@ -91,21 +69,18 @@ class LabelHead(ChoiceHead):
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean cross-entropy of the records with a known label."""
-        labels: Int[Tensor, " batch"] = batch.tensor(self.target)
-        return mean(*self.cross_entropy(self._logits(steps), labels))
+        return mean(*self.cross_entropy(self._logits(steps), batch.tensor(self.target)))
 
     def n_targets(self, steps: Steps, batch: Batch) -> int:
         """Return the number of records with a known label."""
         return int((batch.tensor(self.target) != NO_TARGET).sum())
 
-    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
-        """Return the likeliest label of each record with its probability."""
-        probs, labels = self._logits(steps).softmax(1).max(1)
-        names = self.target.labels
-        return [Prediction([names[i]], [p]) for i, p in zip(labels.tolist(), probs.tolist(), strict=True)]
+    def distribution(self, steps: Steps, batch: Batch) -> Choice:
+        """Return the distribution over labels."""
+        return Choice(self._logits(steps), self.target.labels)
 
     def _logits(self, steps: Steps) -> Float[Tensor, "batch label"]:
-        logits: Tensor = self.temperature(super()._logits(steps))
+        logits: Tensor = self.temperature(self.scores(steps).float())
         return logits
 
     def gold(self, columns: Columns) -> list[str]:
@@ -114,15 +89,42 @@ class LabelHead(ChoiceHead):
         return [strings.distinct[code] for code in strings.codes.values]
 
     def score(self, gold: Sequence[str], predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """Return accuracy, macro F1 and what always answering the most frequent label would score."""
+        """Return accuracy, macro F1, and the accuracy of always predicting the most frequent label."""
         scores = classification_scores(gold, [prediction.labels[0] for prediction in predictions])
         is_right = [prediction.labels[0] == label for label, prediction in zip(gold, predictions, strict=True)]
         return scores | calibration_scores([prediction.confidences[0] for prediction in predictions], is_right)
 
+    @classmethod
+    def counted(cls, target: Any) -> list[Counted]:
+        """Return the counts of right labels."""
+        return [Counted(ACCURACY, label_counts)]
+
+    def shown(self, records: Sequence[Answered]) -> Sequence[Answer]:
+        """Return a label for each record as a whole."""
+        return [_shown_label(record) for record in records]
+
+
+def _shown_label(record: Answered) -> LabelAnswer:
+    words, said = record.tokens or [], record.prediction
+    return LabelAnswer(record.id, words, [(0, len(words))], [record.gold], said.labels, said.confidences)
+
 
 @final
 class SequenceHead(LabelHead):
-    """One label a record, from its steps pooled in one vector; the loss is `CrossEntropy` over records."""
+    """One label a record, from its steps pooled into one vector.
+
+    The loss is `CrossEntropy` over records.
+
+    Args:
+        target: Field of the labels.
+        input_width: Features of a step.
+        summary_width: Features of the encoder's summary.
+        pooling: How steps become one vector: `last` (the encoder's summary), `mean`, `max`, `ends` or `attention`.
+        drop_prob: Dropout of that vector, from 0 to below 1.
+        class_weights: Weight of a label in the training loss, at least 0; 1 for labels that are not in it.
+        label_smoothing: Share of each training target, from 0 to below 1, that is spread over all labels.
+        focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
+    """
 
     def __init__(
         self,
@@ -136,30 +138,33 @@ class SequenceHead(LabelHead):
         label_smoothing: float,
         focal_gamma: float,
     ) -> None:
-        scores = _Classifier(
-            input_width=input_width,
-            summary_width=summary_width,
-            pooling=pooling,
-            n_labels=len(target.labels),
-            drop_prob=drop_prob,
-        )
         super().__init__(
             target=target,
-            scores=scores,
+            scores=_Classifier(input_width, summary_width, len(target.labels), pooling=pooling, drop_prob=drop_prob),
             class_weights=class_weights,
             label_smoothing=label_smoothing,
             focal_gamma=focal_gamma,
-            path="heads.label",
         )
 
 
 @final
 class MultiLabelHead(Head):
-    """Any number of labels a record: each whose probability reaches `threshold`."""
+    """Any number of labels a record: each whose probability reaches a threshold.
 
+    The loss is the binary cross-entropy over records and labels.
+
+    Args:
+        target: Field of the label sets.
+        input_width: Features of a step.
+        summary_width: Features of the encoder's summary.
+        pooling: How steps become one vector: `last` (the encoder's summary), `mean`, `max`, `ends` or `attention`.
+        drop_prob: Dropout of that vector, from 0 to below 1.
+        threshold: Lowest probability of a label that is predicted, from 0 to 1.
+    """
+
+    own_score = "subset_accuracy"
+    lacks = MappingProxyType({"n_best": "it decides on each label by itself"})
     target: MultiLabelField
-    why_unranked = "it decides on each label by itself"
-    why_no_entropy = None
 
     def __init__(
         self,
@@ -172,16 +177,10 @@ class MultiLabelHead(Head):
         threshold: float,
     ) -> None:
         super().__init__()
-        check_probability(threshold, path="heads.label.threshold")
+        check_probability(threshold, name="threshold")
         self.target = target
         self.threshold = threshold
-        self.scores = _Classifier(
-            input_width=input_width,
-            summary_width=summary_width,
-            pooling=pooling,
-            n_labels=len(target.labels),
-            drop_prob=drop_prob,
-        )
+        self.scores = _Classifier(input_width, summary_width, len(target.labels), pooling=pooling, drop_prob=drop_prob)
 
     @property
     def main_metric(self) -> str:
@@ -190,22 +189,11 @@ class MultiLabelHead(Head):
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean binary cross-entropy over records and labels."""
-        targets: Float[Tensor, "batch label"] = batch.tensor(self.target)
-        return nn.functional.binary_cross_entropy_with_logits(self.scores(steps).float(), targets)
+        return nn.functional.binary_cross_entropy_with_logits(self.scores(steps).float(), batch.tensor(self.target))
 
-    def predict(self, steps: Steps, batch: Batch, *, use_confidences: bool) -> list[Prediction]:
-        """Return every label whose probability reaches the threshold, likeliest first."""
-        return [self._prediction(row) for row in torch.sigmoid(self.scores(steps).float()).tolist()]
-
-    def entropy(self, steps: Steps, batch: Batch) -> Float[Tensor, " batch"]:
-        """Return the entropy of the distribution over sets of labels, which are independent of each other."""
-        probs = torch.sigmoid(self.scores(steps).float())
-        nats: Tensor = torch.special.entr(torch.stack([probs, 1 - probs])).sum((0, 2))
-        return nats
-
-    def _prediction(self, probs: list[float]) -> Prediction:
-        chosen = sorted(((p, i) for i, p in enumerate(probs) if p >= self.threshold), reverse=True)
-        return Prediction([self.target.labels[i] for _, i in chosen], [p for p, _ in chosen])
+    def distribution(self, steps: Steps, batch: Batch) -> LabelSet:
+        """Return the distribution over sets of labels."""
+        return LabelSet(self.scores(steps).float(), self.target.labels, threshold=self.threshold)
 
     def gold(self, columns: Columns) -> list[list[str]]:
         """Return each record's labels."""
@@ -216,3 +204,12 @@ class MultiLabelHead(Head):
     def score(self, gold: Sequence[list[str]], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Return micro and macro F1 over labels, and the share of records with exactly the right set."""
         return multilabel_scores(gold, [prediction.labels for prediction in predictions])
+
+    @classmethod
+    def counted(cls, target: Any) -> list[Counted]:
+        """Return the counts of labels, and of whole sets."""
+        return [Counted(LABEL_F1, label_set_counts), Counted(ACCURACY, whole_set_counts)]
+
+    def shown(self, records: Sequence[Answered]) -> Sequence[Answer]:
+        """Return a set of labels for each record."""
+        return [SetAnswer(r.id, r.tokens or [], r.gold, r.prediction.labels, r.prediction.confidences) for r in records]

@@ -1,15 +1,16 @@
-"""Token head with independent labels: a softmax over tags at each token."""
+"""Token head with independent tags: a softmax at each step."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import final
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqlab.data.batch import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
-from seqlab.functional import linear_chain
+from seqlab.heads.distributions import IndependentTags
 from seqlab.heads.parts.constraints import Readings, SchemeConstraints
 from seqlab.heads.parts.cross_entropy import CrossEntropy, mean
 from seqlab.heads.token import LinearTokenHead
@@ -18,13 +19,22 @@ from seqlab.steps import Steps
 
 @final
 class SoftmaxTokenHead(LinearTokenHead):
-    """Each step on its own; with a span scheme, the best sequence of tags that the scheme allows.
+    """Each step by itself; with a span scheme, the best sequence of tags that the scheme allows.
 
-    The loss is `CrossEntropy` over steps. A step of which several tags may be right counts once, with the probability of them
+    The loss is `CrossEntropy` over steps. A step with several tags that may be right counts once, with the probability of them
     all.
+
+    Args:
+        target: Field of the tags.
+        input_width: Features of a step.
+        summary_width: Features of the encoder's summary; not used.
+        is_constrained: Whether decoding keeps to the span scheme of the target; without a scheme this changes nothing.
+        class_weights: Weight of a tag in the training loss, at least 0; 1 for tags that are not in it.
+        label_smoothing: Share of each training target, from 0 to below 1, that is spread over all tags.
+        focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
     """
 
-    why_unranked = "softmax says how probable each tag is by itself; crf ranks sequences of tags"
+    lacks = MappingProxyType({"n_best": "softmax says how probable each tag is by itself; crf ranks sequences of tags"})
 
     def __init__(
         self,
@@ -39,11 +49,7 @@ class SoftmaxTokenHead(LinearTokenHead):
     ) -> None:
         super().__init__(target=target, input_width=input_width, summary_width=summary_width)
         self.cross_entropy = CrossEntropy(
-            target.tags,
-            class_weights=class_weights,
-            label_smoothing=label_smoothing,
-            focal_gamma=focal_gamma,
-            path="heads.tags",
+            target.tags, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma
         )
         self.constraints = SchemeConstraints(target) if is_constrained and target.span_scheme else None
         self.readings = Readings(target)
@@ -59,23 +65,12 @@ class SoftmaxTokenHead(LinearTokenHead):
         loss, weight = self.cross_entropy(flat, self.readings.single(targets))
         is_open = targets >= len(self.target.tags)
         if is_open.any():
-            logs = self._log_probability_of_any(flat[is_open], self.readings.allowed(targets[is_open]))
-            loss = loss + self.cross_entropy.focused(-logs, logs.exp()).sum()
+            is_allowed = self.readings.allowed(targets[is_open])
+            log_probs = flat[is_open].log_softmax(1).masked_fill(~is_allowed, -torch.inf).logsumexp(1)
+            loss = loss + self.cross_entropy.focused(-log_probs, log_probs.exp()).sum()
             weight = weight + is_open.sum()
         return mean(loss, weight)
 
-    @staticmethod
-    def _log_probability_of_any(scores: Float[Tensor, "step tag"], allowed: Bool[Tensor, "step tag"]) -> Float[Tensor, " step"]:
-        return scores.log_softmax(1).masked_fill(~allowed, -torch.inf).logsumexp(1)
-
-    def _decode(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Int[Tensor, "batch time"]:
-        if self.constraints is None:
-            return scores.argmax(2)
-        chain = self.constraints.chain(scores.float().log_softmax(2), steps.lengths)
-        return linear_chain.viterbi(chain)[0]
-
-    def _probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
-        return scores.float().softmax(2)
-
-    def _log_probabilities(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Float[Tensor, "batch time tag"]:
-        return scores.float().log_softmax(2)
+    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> IndependentTags:
+        limits = None if self.constraints is None else self.constraints.chain(scores, steps.lengths)
+        return IndependentTags(scores, steps.lengths, self.reader, limits=limits)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, final, runtime_checkable
 
 from seqlab.errors import ConfigError, DataError
+from seqlab.heads.parts.layer import Layer
 from seqlab.inference.inputs import Record, Stretch
-from seqlab.inference.records import LabelledSpan, Layer, TaggedRecord
+from seqlab.inference.records import LabelledSpan, TaggedRecord
 from seqlab.types import Prediction
 
 N_DECIMALS = 6

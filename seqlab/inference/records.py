@@ -6,22 +6,8 @@ from functools import cached_property
 from typing import final
 
 from seqlab.data.schemes import get_scheme
+from seqlab.heads.parts.layer import Layer
 from seqlab.types import Prediction
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """How the labels of a head relate to a record."""
-
-    is_per_step: bool
-    """True: one label per step; False: labels of the whole record or of its segments."""
-    scheme: str | None
-    """Span scheme of the tags; None if they do not encode spans."""
-    labels: Sequence[str]
-    """Labels that the head can predict: for spans their types, otherwise the tags or labels themselves."""
-    is_of_nodes: bool = False
-    """True: one label per node of the trees that the encoder builds."""
 
 
 @final

@@ -17,9 +17,8 @@ from seqlab.data.pairs import SECOND
 from seqlab.data.records import records_from_columns
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import DataError
-from seqlab.heads import Head, SegmentHead, TagHead
 from seqlab.inference.min_precision import MinPrecision
-from seqlab.inference.records import Layer, TaggedRecord
+from seqlab.inference.records import TaggedRecord
 from seqlab.inference.vectors.encode import EncodedRecord, encode
 from seqlab.model.bundle import Bundle, load_bundle
 from seqlab.model.labeler import Labeler
@@ -52,8 +51,7 @@ class Tagger:
         read = _columns(field for field in bundle.fields if field.key not in targets or field.key in bundle.encoder_keys)
         seconds = {f"{name}{SECOND}" for name in self.encoder_columns if bundle.fields.of_pairs}
         self.columns = sorted({*read, *seconds})
-        has_steps = bundle.labeler.encoder.keeps_steps
-        self.layers = {name: _layer(head, has_steps=has_steps) for name, head in heads.items()}
+        self.layers = bundle.labeler.layers()
 
     @classmethod
     def load(cls, path: str | Path, *, allow: Sequence[str] = ()) -> "Tagger":
@@ -229,18 +227,6 @@ def _column(name: str, records: Sequence[Mapping[str, Any]], *, needed: Sequence
         row = next(i for i, record in enumerate(records) if name not in record)
         reads = ", ".join(map(repr, needed))
         raise DataError(f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these") from None
-
-
-def _layer(head: Head, *, has_steps: bool) -> Layer:
-    """Return how the labels of `head` lie; `has_steps`: its encoder's steps are those of the records, not nodes of trees."""
-    if isinstance(head, SegmentHead):
-        return Layer(is_per_step=False, scheme=None, labels=head.target.tags)
-    if not isinstance(head, TagHead):
-        return Layer(is_per_step=False, scheme=None, labels=getattr(head.target, "labels", []))
-    spans, scheme = head.spans, head.target.span_scheme
-    if spans is None or scheme is None:
-        return Layer(is_per_step=has_steps, scheme=None, labels=head.target.tags, is_of_nodes=not has_steps)
-    return Layer(is_per_step=has_steps, scheme=scheme.name, labels=spans.labels)
 
 
 def read_input(item: object) -> Mapping[str, Any]:

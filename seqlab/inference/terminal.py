@@ -7,9 +7,10 @@ from typing import final
 from rich.console import Console
 from rich.text import Text
 
+from seqlab.heads.parts.layer import Layer
 from seqlab.inference.inputs import Stretch
 from seqlab.inference.outputs import OutputFormat
-from seqlab.inference.records import Layer, TaggedRecord
+from seqlab.inference.records import TaggedRecord
 from seqlab.types import Prediction
 
 COLOURS = ("#1f5fa8", "#2e7d32", "#b3261e", "#7b3fa0", "#a05a00", "#00696b", "#a81f6c", "#55606e", "#4f6b00", "#5a4fcf")

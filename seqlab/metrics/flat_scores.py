@@ -13,3 +13,11 @@ def flat_scores(scores: Mapping[str, Any]) -> dict[str, float]:
         elif isinstance(value, float):
             flat[name] = value
     return flat
+
+
+def per_label_key(scores: Mapping[str, Any]) -> str | None:
+    """Return the key of the first scores of single labels (`per_type`, `per_tag` …); None where there are none.
+
+    Heads put the most useful ones first: those of spans before those of the tags that encode them.
+    """
+    return next((key for key, value in scores.items() if key.startswith("per_") and value), None)

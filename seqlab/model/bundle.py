@@ -124,6 +124,12 @@ def load_bundle(folder: Path, *, allow: Sequence[str] = ()) -> Bundle:
     return Bundle(labeler=labeler, fields=fields, facts=content.get("facts", {}), encoder_keys=encoder_keys)
 
 
+def head_names(folder: Path) -> list[str] | None:
+    """Return the names of the heads of a bundle, without loading the model; None where there is no bundle."""
+    path = folder / BUNDLE_FILE
+    return list(_read_content(path)["config"]["heads"]) if path.is_file() else None
+
+
 def _how_to_allow(content: Mapping[str, Any], targets: frozenset[str]) -> str:
     """Return how to allow the bundle's classes that are defined in the working directory; empty if there are none."""
     own = [target for target in targets_in(content.get("config")) if target not in targets and own_file(target) is not None]

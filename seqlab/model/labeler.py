@@ -1,4 +1,4 @@
-"""`Labeler`: embedding, encoder and heads in a row. It knows no trainer."""
+"""`Labeler`: embedding, encoder and heads. It knows no trainer."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -14,6 +14,7 @@ from seqlab.embeddings import EmbeddingLayer
 from seqlab.encoders import Encoder
 from seqlab.errors import ConfigError, DataError
 from seqlab.heads import Head
+from seqlab.heads.parts.layer import Layer
 from seqlab.steps import Steps
 from seqlab.types import Prediction
 
@@ -28,9 +29,11 @@ class Labeler(nn.Module):
         self.encoder = encoder
         # torch types the values of a ModuleDict as Module alone; what is read from it here are heads.
         self.heads: Mapping[str, Head] = nn.ModuleDict(dict(heads))  # type: ignore[assignment]
+        for name, head in heads.items():
+            head.path = f"heads.{name}"
 
     def forward(self, batch: Batch) -> Steps:
-        """Return the encoded steps; of records of two sides, both, each encoded as if it were alone."""
+        """Return the encoded steps; of records with two sides, both, each encoded by itself."""
         steps = self.encoder.encode(self.embedding(batch), batch)
         if batch.second is None:
             return steps
@@ -55,39 +58,36 @@ class Labeler(nn.Module):
     ) -> dict[str, list[Prediction]]:
         """Return each head's prediction for every record.
 
-        With the `n_best` likeliest answers where the head ranks them, and the entropy of its answer where it knows it and that
-        is asked for. `heads` are the names of those that are asked; None: all.
+        `n_best` alternatives, and the entropy, are added for the heads that have them. `heads` names the heads to ask; None:
+        all.
         """
-        steps = self(batch)
         asked = {name: head for name, head in self.heads.items() if heads is None or name in heads}
-        found = labels_of(asked, steps, batch, use_confidences=use_confidences, n_best=n_best)
-        for name, head in asked.items():
-            if use_entropy and (nats := head.entropy(steps, batch)) is not None:
-                found[name] = [replace(one, entropy=value) for one, value in zip(found[name], nats.tolist(), strict=True)]
-        return found
+        steps = self(batch)
+        return labels_of(asked, steps, batch, use_confidences=use_confidences, n_best=n_best, use_entropy=use_entropy)
+
+    def layers(self) -> dict[str, Layer]:
+        """Return how the labels of each head lie over a record."""
+        return {name: head.layer(has_steps=self.encoder.keeps_steps) for name, head in self.heads.items()}
 
 
 def labels_of(
-    heads: Mapping[str, Head], steps: Steps, batch: Batch, *, use_confidences: bool, n_best: int = 0
+    heads: Mapping[str, Head],
+    steps: Steps,
+    batch: Batch,
+    *,
+    use_confidences: bool,
+    n_best: int = 0,
+    use_entropy: bool = False,
 ) -> dict[str, list[Prediction]]:
-    """Return what each of the `heads` says of the encoded steps of a batch.
-
-    Where those are not the records' own, their labels have the stretches of steps of the record that they cover as bounds.
-    """
-    found = {name: head.answer(steps, batch, use_confidences=use_confidences, n_best=n_best) for name, head in heads.items()}
-    if steps.covers is None:
-        return found
-    bounds = [[(start, end) for start, end in row] for row in steps.covers.tolist()]
-    for name in (name for name, head in heads.items() if head.is_per_step):
-        pairs = zip(found[name], bounds, strict=True)
-        found[name] = [replace(prediction, bounds=row[: len(prediction.labels)]) for prediction, row in pairs]
-    return found
+    """Return the predictions of each of the `heads` for the encoded steps of a batch."""
+    options: dict[str, Any] = {"use_confidences": use_confidences, "n_best": n_best, "use_entropy": use_entropy}
+    return {name: head.predict(steps, batch, **options) for name, head in heads.items()}
 
 
 def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozenset[str]) -> Labeler:
-    """Return the labeler that the model part of a config describes, its fields taken from the fitted `fields`.
+    """Return the labeler that the model part of a config describes, with its fields replaced by the fitted `fields`.
 
-    Raises: ConfigError when there is no head, or an option that a part does not take.
+    Raises: ConfigError without any head, and for an option that a part does not take.
     """
     if not config["heads"]:
         raise ConfigError("heads is empty; choose at least one, as in head=crf or head=[crf,sequence]")
@@ -115,7 +115,7 @@ def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozens
 
 
 def check_steps(heads: Mapping[str, Head], *, keeps_steps: bool) -> None:
-    """Refuse heads whose labels belong to other steps than the encoder gives."""
+    """Raise ConfigError for a head whose labels belong to other steps than the encoder gives."""
     for name, head in heads.items():
         if head.is_of_record_steps is not None and head.is_of_record_steps is not keeps_steps:
             of_nodes, of_records = "nodes of trees", "steps of the records"

@@ -1,8 +1,9 @@
-"""What every head promises."""
+"""The contract that every head passes."""
 
 import json
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
 from seqlab.data.fields import Field
 from seqlab.heads import Head
+from seqlab.heads.distributions import Distribution
 from seqlab.steps import Steps
 from seqlab.testing.comparing import (
     TOLERANCE,
@@ -28,12 +30,12 @@ from seqlab.types import Prediction
 
 
 class HeadContract(ABC):
-    """Subclass it as `Test…` and say which target the head learns, and how it is made."""
+    """Subclass it as `Test…`, and return the target that the head learns, and the head."""
 
     input_width = 5
     summary_width = 3
     length_column = "tokens"
-    """Column whose values are counted for the steps of a record."""
+    """Column whose values are the steps of a record."""
 
     @abstractmethod
     def target(self) -> Field:
@@ -44,15 +46,15 @@ class HeadContract(ABC):
         """Return a new head that learns the fitted `target`."""
 
     def inputs(self) -> list[Field]:
-        """Return the fields that the head reads beside the steps; `make` is to use these very ones."""
+        """Return the fields that the head reads beside the steps; `make` must use the same objects."""
         return []
 
     def columns(self) -> Columns:
-        """Return the records that the target is fitted on, one of them empty, one of one step."""
+        """Return the records that the target is fitted on: one of them is empty, one has one step."""
         return labelled_columns()
 
     def unseen_columns(self) -> Columns:
-        """Return records with labels that `columns` lacks, one of them empty."""
+        """Return records with labels that are not in `columns`; one of them is empty."""
         return strange_columns()
 
     def check_prediction(self, prediction: Prediction, *, n_steps: int) -> None:
@@ -72,11 +74,11 @@ class HeadContract(ABC):
         return n_steps(columns, column=self.length_column)
 
     def _batch(self, head: Head, columns: Columns, rows: list[int]) -> Batch:
-        """Return the records in `rows` with what they say, and all that the head reads."""
+        """Return the records in `rows` with their targets and inputs."""
         return batch_of([head.target, *self.inputs()], columns, rows=rows, lengths=self._lengths(columns))
 
     def _given(self, columns: Columns, rows: list[int]) -> Batch:
-        """Return the records in `rows` as a prediction meets them: without a target."""
+        """Return the records in `rows` as in prediction: without a target."""
         return batch_of(self.inputs(), columns, rows=rows, lengths=self._lengths(columns))
 
     def _predictions(
@@ -84,6 +86,10 @@ class HeadContract(ABC):
     ) -> list[Prediction]:
         given = self._given(columns, self._all(columns) if rows is None else rows)
         return head.predict(steps, given, use_confidences=use_confidences)
+
+    def _distribution(self, head: Head) -> Distribution:
+        columns = self.columns()
+        return head.distribution(self._steps(columns), self._given(columns, self._all(columns)))
 
     def _steps(self, columns: Columns) -> Steps:
         return ragged_steps(self.input_width, lengths=self._lengths(columns).tolist(), summary_width=self.summary_width)
@@ -129,7 +135,7 @@ class HeadContract(ABC):
         _assert_same_predictions(alone, together, what="alone")
 
     def test_loss_is_a_mean(self) -> None:
-        """A batch's loss lies between those of its records, and a record twice weighs no more than once."""
+        """The loss of a batch lies between those of its records, and repeating all records does not change it."""
         head, columns = self._head(), self.columns()
         steps, rows = self._steps(columns), self._all(columns)
         filled = [i for i in rows if int(steps.lengths[i])]
@@ -169,9 +175,8 @@ class HeadContract(ABC):
         assert [p.labels for p in quick] == [p.labels for p in full]
 
     def test_best_answers_are_ranked_by_their_probability(self) -> None:
-        head, columns = self._head(), self.columns()
-        found = head.best(self._steps(columns), self._given(columns, self._all(columns)), n=4)
-        for answers in found or []:
+        head = self._head()
+        for answers in [] if "n_best" in head.lacks else self._distribution(head).n_best(4):
             probs = [answer.probability for answer in answers]
             assert 1 <= len(answers) <= 4
             assert probs == sorted(probs, reverse=True)
@@ -182,30 +187,38 @@ class HeadContract(ABC):
         head, columns = self._head(), self.columns()
         steps, batch = self._steps(columns), self._given(columns, self._all(columns))
         for n_best in (1, 3):
-            for prediction in head.answer(steps, batch, use_confidences=True, n_best=n_best):
-                assert (prediction.alternatives is None) == (head.why_unranked is not None)
+            for prediction in head.predict(steps, batch, use_confidences=True, n_best=n_best):
+                assert (prediction.alternatives is None) == ("n_best" in head.lacks)
                 if prediction.alternatives is not None:
                     assert prediction.labels == prediction.alternatives[0].labels
                     assert len(prediction.confidences) == len(prediction.labels)
                     assert len(prediction.alternatives) <= n_best
 
-    def test_what_is_not_known_has_a_reason(self) -> None:
-        head, columns = self._head(), self.columns()
-        steps, batch = self._steps(columns), self._given(columns, self._all(columns))
-        assert (head.best(steps, batch, n=2) is None) == bool(head.why_unranked)
-        assert (head.entropy(steps, batch) is None) == bool(head.why_no_entropy)
+    def test_what_its_distribution_lacks_has_a_reason(self) -> None:
+        head = self._head()
+        believed = self._distribution(head)
+        members: dict[str, Callable[[], object]] = {"n_best": lambda: believed.n_best(2), "entropy": lambda: believed.entropy}
+        for name, member in members.items():
+            try:
+                member()
+            except NotImplementedError:
+                assert head.lacks.get(name), f"the distribution has no {name}, and the head gives no reason"
+            else:
+                assert name not in head.lacks, f"the distribution has {name}, which the head says it lacks"
 
     def test_entropy_is_that_of_all_answers(self) -> None:
-        head, columns = self._head(), self.columns()
-        steps, batch = self._steps(columns), self._given(columns, self._all(columns))
-        found, answers = head.entropy(steps, batch), head.best(steps, batch, n=400)
-        if found is None:
+        head = self._head()
+        if "entropy" in head.lacks:
             return
-        assert found.shape == steps.lengths.shape
+        believed = self._distribution(head)
+        found, is_ranked = believed.entropy, "n_best" not in head.lacks
+        assert found.shape == (len(self.columns()),)
         assert bool((found >= 0).all())
-        for nats, row in zip(found.tolist(), [] if answers is None else answers, strict=answers is not None):
+        for nats, row in zip(found.tolist(), believed.n_best(400) if is_ranked else [], strict=is_ranked):
             probs = [answer.probability for answer in row if answer.probability > 0]
-            left = max(0.0, 1 - math.fsum(probs))  # of the answers that are not among the likeliest; those are less likely
+            left = max(
+                0.0, 1 - math.fsum(probs)
+            )  # probability of the answers that are not ranked; each of them is less probable
             of_ranked = -math.fsum(p * math.log(p) for p in probs)
             assert nats >= of_ranked - left * math.log(min(probs, default=1.0)) - 10 * TOLERANCE
             assert left > TOLERANCE or abs(nats - of_ranked) < 10 * TOLERANCE
@@ -245,7 +258,7 @@ class HeadContract(ABC):
 
 
 def _input_gradient(loss: Tensor, values: Tensor) -> Tensor:
-    """Return the gradient of `values`: zero for a head that counts, whose loss has none."""
+    """Return the gradient of `values`; zeros for a head that learns by counting, whose loss has none."""
     return torch.autograd.grad(loss, values, materialize_grads=True)[0] if loss.requires_grad else torch.zeros_like(values)
 
 

@@ -1,4 +1,4 @@
-"""What every head of pairs promises beyond what all heads do."""
+"""The contract of heads of pairs, beyond that of all heads."""
 
 from dataclasses import replace
 
@@ -12,8 +12,9 @@ from seqlab.testing.ragged import ragged_steps
 
 
 class PairHeadContract(HeadContract):
-    """Subclass it as `Test…` and say which target the head learns, and how it is made. Second sides are as long as the records
-    in reverse order, so that an empty side may meet a filled one.
+    """Subclass it as `Test…`, and return the target that the head learns, and the head.
+
+    Second sides are as long as the records in reverse order, so that an empty side meets a filled one.
     """
 
     def _steps(self, columns: Columns) -> Steps:

@@ -112,8 +112,8 @@ def test_a_sweep_names_each_job_that_failed(train: Train, capsys: pytest.Capture
     lines = capsys.readouterr().err.splitlines()
     assert status == 2
     assert [re.sub(r"omission_cost is .*", "…", line) for line in lines] == [
-        "error: job 0 (heads.tags.omission_cost=-1): heads.tags.…",
-        "error: job 2 (heads.tags.omission_cost=-2): heads.tags.…",
+        "error: job 0 (heads.tags.omission_cost=-1): heads.tags: …",
+        "error: job 2 (heads.tags.omission_cost=-2): heads.tags: …",
         "error: of the sweep, 2 jobs failed (0, 2), for the reasons above",
     ]
     assert (next((folder / "multiruns").iterdir()) / "1" / "metrics.json").is_file()

@@ -185,7 +185,7 @@ def test_scores_need_no_confidences() -> None:
 
 
 def test_a_width_of_no_step_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"heads\.spans\.max_width is 0"):
+    with pytest.raises(ConfigError, match="max_width is 0; expected at least 1"):
         head(max_width=0)
 
 

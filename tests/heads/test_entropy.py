@@ -35,9 +35,8 @@ def tags() -> TagField:
 
 def entropy(head: Head, lengths: list[int]) -> list[float]:
     steps = ragged_steps(4, lengths=lengths)
-    found = head.eval().entropy(steps, bare_batch(steps))
-    assert found is not None
-    return found.tolist()
+    nats: list[float] = head.eval().distribution(steps, bare_batch(steps)).entropy.tolist()
+    return nats
 
 
 @pytest.mark.parametrize("kind", ["crf", "second", "semi_markov"])
@@ -48,8 +47,7 @@ def test_of_lattices_it_is_that_of_all_ranked_answers(kind: str, tags: TagField)
     else:
         head = (CrfTokenHead if kind == "crf" else SecondOrderCrfTokenHead)(target=tags, omission_cost=0.0, **SIZES)
     steps = ragged_steps(4, lengths=[3, 0, 2, 1])
-    answers = head.eval().best(steps, bare_batch(steps), n=len(tags.tags) ** 3)
-    assert answers is not None
+    answers = head.eval().distribution(steps, bare_batch(steps)).n_best(len(tags.tags) ** 3)
     expected = []
     for row in answers:
         probs = [answer.probability for answer in row]
@@ -74,7 +72,7 @@ def test_of_labels_of_records() -> None:
     field.fit(labelled_columns())
     head = SequenceHead(target=field, **POOLED, **PLAIN)
     steps = ragged_steps(4, lengths=[2, 1])
-    ranked = head.eval().best(steps, bare_batch(steps), n=100)
+    ranked = head.eval().distribution(steps, bare_batch(steps)).n_best(100)
     expected = [-sum(a.probability * math.log(a.probability) for a in row) for row in ranked]
     assert entropy(head, [2, 1]) == pytest.approx(expected, abs=1e-5)
 

@@ -79,7 +79,7 @@ def test_the_loss_is_the_divergence_from_the_sparse_target(target: float) -> Non
     head, steps = score_head(), ragged_steps(3, lengths=[2], summary_width=4)
     steps = replace(steps, second=ragged_steps(3, lengths=[1], summary_width=4))
     batch = Batch({head.target.key: torch.tensor([target])}, steps.lengths, torch.arange(1))
-    probs = head._logits(steps).softmax(1)[0].tolist()
+    probs = head.scores(steps).softmax(1)[0].tolist()
     floor = math.floor(target)  # equation 15: the rest goes to the grade above
     wanted = {floor: floor + 1 - target, floor + 1: target - floor}
     expected = sum(p * math.log(p / probs[grade - 1]) for grade, p in wanted.items() if p > 0)
@@ -90,7 +90,7 @@ def test_a_value_is_the_mean_of_the_grades() -> None:
     head, steps = score_head(), ragged_steps(3, lengths=[2, 1], summary_width=4)
     steps = replace(steps, second=steps.with_values(steps.values * 2))
     batch = Batch({}, steps.lengths, torch.arange(2))
-    probs = head._logits(steps).softmax(1)
+    probs = head.scores(steps).softmax(1)
     for row, one in zip(probs.tolist(), head.predict(steps, batch, use_confidences=True), strict=True):
         assert one.value == pytest.approx(sum(grade * p for grade, p in enumerate(row, 1)))
         assert one.labels == [str(1 + row.index(max(row)))]
@@ -99,7 +99,7 @@ def test_a_value_is_the_mean_of_the_grades() -> None:
 def test_difference_and_product_do_not_tell_the_sides_apart() -> None:
     head, first = score_head(), ragged_steps(3, lengths=[2, 1], summary_width=4)
     second = replace(ragged_steps(3, lengths=[1, 3], summary_width=4), summary=torch.randn(2, 4))
-    forth, back = head._logits(replace(first, second=second)), head._logits(replace(second, second=first))
+    forth, back = head.scores(replace(first, second=second)), head.scores(replace(second, second=first))
     torch.testing.assert_close(forth, back)
 
 

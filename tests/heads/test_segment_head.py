@@ -75,5 +75,5 @@ def test_scores_pass_over_segments_without_a_label() -> None:
 
 
 def test_a_summary_is_no_vector_of_a_segment() -> None:
-    with pytest.raises(ConfigError, match=r"heads\.segments\.pooling is 'last'"):
+    with pytest.raises(ConfigError, match="pooling is 'last'"):
         head(pooling="last")

@@ -76,13 +76,19 @@ def test_a_type_called_like_what_is_outside_is_a_type() -> None:
     target.fit(columns)
     made = SemiMarkovHead(target=target, input_width=WIDTH, summary_width=1, max_length=3)
     assert made._gold_segments(["B-O", "I-O", "O"]) == [(0, 2, 1), (2, 3, 0)]
-    assert made._spelled([(0, 2, 1), (2, 3, 0)]) == ["B-O", "I-O", "O"]
+    with torch.no_grad():  # one segment of the type, then a step outside
+        made.projection.weight.zero_()
+        made.transitions.zero_()
+        made.length_scores.copy_(torch.tensor([[1.0, 0.0], [0.0, 9.0], [0.0, 0.0]]))
+    steps = Steps(torch.zeros(1, 3, WIDTH), torch.tensor([3]))
+    (found,) = made.eval().predict(steps, bare_batch(steps), use_confidences=False)
+    assert found.labels in (["B-O", "I-O", "O"], ["O", "B-O", "I-O"])
 
 
 def test_tags_without_spans_are_refused() -> None:
     target = TagField(column="tags", scheme=None)
     target.fit(COLUMNS)
-    with pytest.raises(ConfigError, match=r"the tags spell none: data\.scheme is null"):
+    with pytest.raises(ConfigError, match=r"the tags encode none: data\.scheme is null"):
         SemiMarkovHead(target=target, input_width=WIDTH, summary_width=1, max_length=2)
     with pytest.raises(ConfigError, match="max_length is 0"):
         head(max_length=0)

@@ -90,7 +90,7 @@ def test_upsampling_gives_a_step_room_for_several_labels() -> None:
     head = ctc(upsampling=2)
     steps = Steps(some_steps().values[:1, :1], torch.tensor([1]))
     assert head.loss(steps, some_batch(head, [0])).item() > 0
-    with pytest.raises(ConfigError, match=r"heads\.labels\.upsampling is 0"):
+    with pytest.raises(ConfigError, match="upsampling is 0; expected at least 1"):
         ctc(upsampling=0)
 
 
@@ -104,7 +104,9 @@ def test_ctc_prediction_says_where_each_label_stands() -> None:
 
 def test_bounds_are_steps_whatever_the_upsampling() -> None:
     head = ctc(upsampling=2)
-    assert [head._in_steps(*span) for span in ((0, 1), (0, 2), (1, 3), (2, 4))] == [(0, 1), (0, 1), (0, 2), (1, 2)]
+    steps = Steps(torch.randn(1, 2, WIDTH), torch.tensor([2]))
+    believed = head.distribution(steps, bare_batch(steps))
+    assert [believed._in_steps(*span) for span in ((0, 1), (0, 2), (1, 3), (2, 4))] == [(0, 1), (0, 1), (0, 2), (1, 2)]
 
 
 def test_hybrid_decoding_reads_a_label_wherever_one_is_entered() -> None:
@@ -233,7 +235,7 @@ def test_the_answer_is_the_first_of_the_n_best_with_its_probability(beam_width: 
     for seed in range(8):
         steps = Steps(3 * torch.randn(1, 4, WIDTH, generator=torch.Generator().manual_seed(seed)), torch.tensor([4]))
         expected = enumerated(head.projection(steps.values).log_softmax(2)[0].detach(), blank=2)
-        (found,) = head.answer(steps, bare_batch(steps), use_confidences=True, n_best=n)
+        (found,) = head.predict(steps, bare_batch(steps), use_confidences=True, n_best=n)
         (plain,) = head.predict(steps, bare_batch(steps), use_confidences=True)
         assert found.alternatives is not None
         assert found.labels == found.alternatives[0].labels
@@ -258,7 +260,7 @@ def test_the_likeliest_alignment_may_lose_to_a_sum_over_many() -> None:
     batch = bare_batch(steps)
     name = head.target.labels[0]
     assert head.predict(steps, batch, use_confidences=False)[0].labels == []
-    (found,) = head.answer(steps, batch, use_confidences=True, n_best=2)
+    (found,) = head.predict(steps, batch, use_confidences=True, n_best=2)
     assert found.labels == [name]
     assert found.alternatives is not None
     assert [(one.labels, round(one.probability, 4)) for one in found.alternatives] == [([name], 0.632), ([], 0.3481)]

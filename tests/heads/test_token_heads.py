@@ -210,19 +210,20 @@ def test_best_answers_begin_with_the_prediction(scheme: str | None) -> None:
     made, steps = crf(target(scheme)), ragged_steps(4)
     torch.nn.init.normal_(made.transitions)
     chain = made._chain(made._scores(steps), steps)
-    found = made.best(steps, bare_batch(steps), n=3)
+    found = made.distribution(steps, bare_batch(steps)).n_best(3)
     predictions = made.predict(steps, bare_batch(steps), use_confidences=True)
     tags, scores = linear_chain.viterbi(chain)
     probs = (scores - linear_chain.log_partition(chain)).exp()
     assert tags.shape[0] == len(predictions)
-    for answers, prediction, prob in zip(found or [], predictions, probs.tolist(), strict=True):
+    for answers, prediction, prob in zip(found, predictions, probs.tolist(), strict=True):
         assert answers[0].labels == prediction.labels
         assert answers[0].probability == pytest.approx(prob, rel=1e-5)
 
 
 def test_steps_on_their_own_have_no_ranked_answers() -> None:
-    steps = ragged_steps(4)
-    assert softmax(target("BIO"), is_constrained=False).best(steps, bare_batch(steps), n=2) is None
+    head, steps = softmax(target("BIO"), is_constrained=False), ragged_steps(4)
+    assert "crf ranks" in head.lacks["n_best"]
+    assert all(one.alternatives is None for one in head.predict(steps, bare_batch(steps), use_confidences=True, n_best=2))
 
 
 def test_softmax_as_configured_keeps_the_scheme_on_span_tasks() -> None:

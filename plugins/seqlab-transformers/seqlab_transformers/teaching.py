@@ -10,6 +10,7 @@ from seqlab.data.batching import sorted_batches
 from seqlab.data.records import records_from_columns
 from seqlab.errors import ConfigError, DataError
 from seqlab.heads import TokenHead
+from seqlab.heads.distributions import TagDistribution
 from seqlab.inference import Tagger
 from seqlab.inference.tagger import MAX_TOKENS, read_input
 from seqlab.steps import Steps
@@ -55,8 +56,9 @@ class Teacher:
         for rows in sorted_batches(encoded.lengths, max_tokens=MAX_TOKENS):
             batch = encoded.batch(rows).to(self.device)
             steps: Steps = self.labeler(batch)
-            predictions = self.head.predict(steps, batch, use_confidences=False)
-            probs = self.head.probabilities(steps).cpu()
+            believed = self.head.distribution(steps, batch)
+            assert isinstance(believed, TagDistribution), type(believed)
+            predictions, probs = believed.predictions(use_confidences=False), believed.marginals.cpu()
             for row, prediction, of_record in zip(rows.tolist(), predictions, probs, strict=True):
                 found[row] = (prediction.labels, self._likely(of_record[: len(prediction.labels)]))
         return found
@@ -90,7 +92,7 @@ def _token_head(tagger: Tagger, name: str | None) -> TokenHead:
             "the teacher labels the nodes of trees, but a student learns tags of tokens; use a teacher that tags tokens"
         )
     heads = tagger.bundle.labeler.heads
-    able = {key: head for key, head in heads.items() if isinstance(head, TokenHead)}
+    able = {key: head for key, head in heads.items() if isinstance(head, TokenHead) and "marginals" not in head.lacks}
     if name is None and len(able) == 1:
         return next(iter(able.values()))
     if name not in able:

@@ -12,6 +12,7 @@ import torch
 import seqlab
 from seqlab.cli import main
 from seqlab.data.sample import SampleReader
+from seqlab.heads.distributions import TagDistribution
 from seqlab.testing.runs import train_small, write_corpus
 
 ModelFolder = Callable[[str], Path]
@@ -62,7 +63,10 @@ def test_answers_are_the_labels_and_probabilities_of_the_teacher(teacher: Path, 
         assert record["tokens"] == prediction.tokens
         assert record["tags"] == labels
         with torch.no_grad():
-            probs = head.probabilities(tagger.bundle.labeler(tagger.batch([record["text"]])))[0]
+            batch = tagger.batch([record["text"]])
+            believed = head.distribution(tagger.bundle.labeler(batch), batch)
+        assert isinstance(believed, TagDistribution)
+        probs = believed.marginals[0]
         for answer, expected in zip(record["teacher"], probs[: len(labels)].tolist(), strict=True):
             assert list(answer) == head.target.tags
             assert list(answer.values()) == pytest.approx(expected, abs=2e-6)

@@ -26,17 +26,24 @@ class Stretches:
 
 
 def span_probabilities(
-    chain: Chain, tags: Int[Tensor, "batch time"], spans: Stretches, *, goes_on: Bool[Tensor, "prev_tag tag"]
+    chain: Chain,
+    tags: Int[Tensor, "batch time"],
+    spans: Stretches,
+    *,
+    goes_on: Bool[Tensor, "prev_tag tag"],
+    sums: Posterior | None = None,
 ) -> Float[Tensor, " stretch"]:
     """Return for each span P(its steps have `tags`, and neither the step before nor the one after belongs to it).
 
-    A pair of neighbouring tags belongs to one span where it `goes_on`. 0 where no path is allowed. No gradient.
+    A pair of neighbouring tags belongs to one span where it `goes_on`. `sums` is the posterior of the chain in float64; None:
+    it is computed. 0 where no path is allowed. No gradient.
     """
     exact = chain.detached()
     found = exact.start.new_zeros(spans.records.shape)
     if not len(found):
         return found.to(chain.score_dtype)
-    sums = posterior(exact)
+    if sums is None:
+        sums = posterior(exact)
     probs = _by_edges(sums, exact, tags, spans, goes_on)
     is_rest = torch.isin(spans.records, sums.rest)
     if is_rest.any():

@@ -1,4 +1,4 @@
-"""How often labels follow each other in training: what a prior of label sequences is made from."""
+"""Counts of label n-grams in training, from which a prior of label sequences is made."""
 
 import torch
 import torch.distributed
@@ -14,7 +14,7 @@ MAX_NUMBERS = 10_000_000
 
 
 class LabelCounts(nn.Module):
-    """Counts of all n-grams of labels, of sequences begun by starts and closed by an end; a buffer, so kept with the model."""
+    """Counts of all n-grams of labels, in sequences padded with starts and closed by an end; a buffer, saved with the model."""
 
     counts: Tensor
     """(label or start or end, …), `order` axes: labels 0 to n - 1, the start n, the end n + 1."""
@@ -22,18 +22,16 @@ class LabelCounts(nn.Module):
     def __init__(self, *, n_labels: int, order: int) -> None:
         super().__init__()
         if order < 1:
-            raise ConfigError(f"heads.labels.prior_order is {order}; expected at least 1, or 0 for no prior")
+            raise ConfigError(f"prior_order is {order}; expected at least 1, or 0 for no prior")
         if (n_labels + 2) ** order > MAX_NUMBERS:
-            raise ConfigError(
-                f"heads.labels.prior_order is {order}: {n_labels} labels make too many n-grams of that order; lower it"
-            )
+            raise ConfigError(f"prior_order is {order}: {n_labels} labels make too many n-grams of that order; lower it")
         self.n_labels, self.order = n_labels, order
         self.register_buffer("counts", torch.zeros([n_labels + 2] * order))
 
     def add(
         self, labels: Int[Tensor, "batch label"], n_labels: Int[Tensor, " batch"], is_known: Bool[Tensor, " batch"]
     ) -> None:
-        """Count the sequences of the records that are known."""
+        """Count the label sequences of the records that are known."""
         rows, sizes = labels[is_known], n_labels[is_known]
         width = rows.shape[1]
         place = torch.arange(width + 1, device=labels.device)
@@ -46,7 +44,7 @@ class LabelCounts(nn.Module):
         self.counts += torch.bincount(index, minlength=self.counts.numel()).view_as(self.counts)
 
     def prior(self) -> LabelPrior:
-        """Return the smoothed n-gram model that the counts make."""
+        """Return the smoothed n-gram model of the counts."""
         names = {self.n_labels: START, self.n_labels + 1: END}
         followers: dict[tuple[int, ...], dict[int, int]] = {}
         for gram in self.counts.nonzero().tolist():
@@ -59,6 +57,6 @@ class LabelCounts(nn.Module):
 
 
 def add_up_processes_(counts: Tensor) -> None:
-    """Replace the counts by those of all processes that train together; nothing where there is one."""
+    """Sum the counts over all training processes, in place; nothing to do where there is one."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.all_reduce(counts)

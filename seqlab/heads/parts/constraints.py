@@ -1,4 +1,4 @@
-"""What tags may stand where: by their scheme, and by what is known of a record."""
+"""Which tags are allowed where: by the span scheme, and by the annotation of a record."""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,7 +9,7 @@ from seqlab.functional.linear_chain import Chain
 
 
 class SchemeConstraints(nn.Module):
-    """Which tags may begin, follow and end, as 0 and -inf to add to scores; without a scheme everything may."""
+    """Which tags may begin, follow and end, as 0 and -inf to add to scores; without a scheme all are 0."""
 
     start: Tensor
     step: Tensor
@@ -45,7 +45,7 @@ class SchemeConstraints(nn.Module):
 
 
 class Readings(nn.Module):
-    """Which tags each target may be read as: a tag as itself, a set of tags as any of them, no target as any tag."""
+    """The tags that each target allows: a tag itself, a set of tags any of them, no target any tag."""
 
     table: Tensor
 
@@ -60,9 +60,9 @@ class Readings(nn.Module):
         self.register_buffer("table", table, persistent=False)
 
     def allowed(self, targets: Int[Tensor, "*place"]) -> Bool[Tensor, "*place tag"]:
-        """Return which tags each target may be."""
+        """Return the tags that each target allows."""
         return self.table[targets]
 
     def single(self, targets: Int[Tensor, "*place"]) -> Int[Tensor, "*place"]:
-        """Return the targets that are one tag, `NO_TARGET` in place of sets."""
+        """Return the targets with `NO_TARGET` in place of sets."""
         return targets.masked_fill(targets >= self.table.shape[1], NO_TARGET)

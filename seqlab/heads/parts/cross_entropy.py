@@ -1,4 +1,4 @@
-"""Cross-entropy of labels of which some may count more than others."""
+"""Cross-entropy with weights of classes, label smoothing and focus on hard targets."""
 
 from collections.abc import Mapping, Sequence
 from typing import final
@@ -14,39 +14,35 @@ from seqlab.heads.parts.ranges import check_at_least, check_share
 
 @final
 class CrossEntropy(nn.Module):
-    """The negative log-likelihood of labels, in nats; while training, weighed.
+    """The negative log-likelihood of labels, in nats; weighted while training.
 
-    Then targets weigh as `class_weights` say of their labels (1 for one that is not there), and `label_smoothing` is the share
-    of a target that goes to all labels alike (Szegedy et al. 2016). With a `focal_gamma` above 0 the loss of a target is
-    multiplied with (1 - its probability)^gamma, so that those that are sure already count less (Lin et al. 2017). Otherwise the
-    likelihood is plain, as temperatures are to be fitted to it.
+    In evaluation the likelihood is plain, because temperatures are fitted to it.
 
-    `path` is where the head stands in the config.
+    Args:
+        labels: Labels in the order of their ids.
+        class_weights: Weight of the targets with a label, at least 0; 1 for labels that are not in it.
+        label_smoothing: Share of each target, from 0 to below 1, that is spread over all labels (Szegedy et al. 2016).
+        focal_gamma: Above 0, the loss of a target is multiplied by (1 - its probability)^gamma, so that confident targets count
+            less (Lin et al. 2017).
 
-    Raises: ConfigError for weights of what is no label, and for numbers out of range.
+    Raises: ConfigError for a weight of an unknown label, and for numbers out of range.
     """
 
     weights: Tensor | None
 
     def __init__(
-        self,
-        labels: Sequence[str],
-        *,
-        class_weights: Mapping[str, float],
-        label_smoothing: float,
-        focal_gamma: float,
-        path: str,
+        self, labels: Sequence[str], *, class_weights: Mapping[str, float], label_smoothing: float, focal_gamma: float
     ) -> None:
         super().__init__()
-        check_share(label_smoothing, path=f"{path}.label_smoothing")
-        check_at_least(focal_gamma, 0, path=f"{path}.focal_gamma")
+        check_share(label_smoothing, name="label_smoothing")
+        check_at_least(focal_gamma, 0, name="focal_gamma")
         self.label_smoothing, self.focal_gamma = label_smoothing, focal_gamma
-        self.register_buffer("weights", _weights(class_weights, labels, path=f"{path}.class_weights"), persistent=False)
+        self.register_buffer("weights", _weights(class_weights, labels), persistent=False)
 
     def forward(
         self, scores: Float[Tensor, "place label"], targets: Int[Tensor, " place"]
     ) -> tuple[Float[Tensor, ""], Num[Tensor, ""]]:
-        """Return the loss summed over all places with a target, and how much these weigh together."""
+        """Return the loss summed over the places with a target, and the sum of their weights."""
         is_known = targets != NO_TARGET
         weights = self.weights if self.training else None
         loss = nn.functional.cross_entropy(
@@ -63,7 +59,7 @@ class CrossEntropy(nn.Module):
         return loss, is_known.sum() if weights is None else weights[targets[is_known]].sum()
 
     def focused(self, losses: Float[Tensor, " place"], probs: Float[Tensor, " place"]) -> Float[Tensor, " place"]:
-        """Return the losses of targets of probability `probs`, those that are sure counting less while training."""
+        """Return the losses of targets of probability `probs`; while training, confident targets count less."""
         return (1 - probs).clamp(min=0) ** self.focal_gamma * losses if self._is_focused else losses
 
     @property
@@ -72,16 +68,16 @@ class CrossEntropy(nn.Module):
 
 
 def mean(total: Float[Tensor, ""], weight: Num[Tensor, ""]) -> Float[Tensor, ""]:
-    """Return a loss summed over what weighs `weight` for its mean; 0 where that is nothing."""
+    """Return the mean of a summed loss; 0 where there is no weight."""
     return total / weight.where(weight > 0, 1)
 
 
-def _weights(by_label: Mapping[str, float], labels: Sequence[str], *, path: str) -> Tensor | None:
-    """Return the weight of each label; None where all weigh the same."""
+def _weights(by_label: Mapping[str, float], labels: Sequence[str]) -> Tensor | None:
+    """Return the weight of each label; None where all are equal."""
     for label, weight in by_label.items():
         if label not in labels:
-            raise ConfigError(f"{path} has {label!r}, which is no label; expected some of {', '.join(labels)}")
+            raise ConfigError(f"class_weights has {label!r}, which is no label; expected some of {', '.join(labels)}")
         if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise ConfigError(f"{path}.{label} is {weight!r}; expected a number")
-        check_at_least(weight, 0, path=f"{path}.{label}")
+            raise ConfigError(f"class_weights.{label} is {weight!r}; expected a number")
+        check_at_least(weight, 0, name=f"class_weights.{label}")
     return torch.tensor([float(by_label.get(label, 1.0)) for label in labels]) if by_label else None

@@ -1,21 +1,21 @@
-"""Learning what another model, the teacher, holds of every tag: the distillation of Hinton, Vinyals and Dean (2015)."""
+"""Distillation: learn the tag probabilities of a teacher model (Hinton, Vinyals and Dean 2015)."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 LEAST_LOG = -60.0
-"""Log-probabilities below are taken as this: tags that a scheme forbids have none."""
+"""Lower log-probabilities are raised to this: the tags that a scheme forbids have -inf, and their loss would be infinite."""
 
 
 def teaching_loss(
     logs: Float[Tensor, "batch time tag"], taught: Float[Tensor, "batch time tag"], *, temperature: float
 ) -> Float[Tensor, ""]:
-    """Return temperature² · KL(taught ‖ learned) in nats, its mean over the steps of which the teacher holds something.
+    """Return temperature² · KL(taught ‖ learned) in nats, the mean over the steps that the teacher has probabilities for.
 
-    `logs` are the log-probabilities of the learner. Both distributions are softened alike: each p is raised to the power of
-    1 / temperature, then scaled to sum 1; for a softmax over scores, that divides the scores. The square keeps gradients as
-    large as they are without (§2.1).
+    `logs` are the log-probabilities of the learner. Both distributions are softened: each p is raised to the power of
+    1 / temperature, then scaled to sum 1; for a softmax over scores, that divides the scores. The square keeps the size of the
+    gradients (§2.1).
     """
     is_taught = taught.sum(2) > 0
     targets = (taught[is_taught].log() / temperature).softmax(1)

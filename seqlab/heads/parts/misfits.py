@@ -1,4 +1,4 @@
-"""Records that a head cannot label right, whatever it learns: told with their number before anything runs."""
+"""Report the records that a head cannot label right, whatever it learns, before training starts."""
 
 import logging
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ log = logging.getLogger(__name__)
 @final
 @dataclass(frozen=True)
 class Misfits:
-    """How many records of a `split`, or what else a head labels, do not fit it, of all that it could score."""
+    """The number of records of a `split`, or of other units, that do not fit the head."""
 
     path: str
-    """Where the head stands in the config."""
+    """Path of the head in the config."""
     split: str
     n_misfits: int
     n_all: int
     reason: str
-    """What such records have, as in `have a span of more than 8 steps`."""
+    """Why they do not fit, as in `have a span of more than 8 steps`."""
     remedy: str
-    """What to set."""
+    """The option to set."""
     unit: str = "records"
-    """What is counted."""
+    """Name of the units counted."""
 
-    def tell(self, *, is_taught: bool) -> None:
+    def report(self, *, is_taught: bool) -> None:
         """Warn of them.
 
-        Raises: DataError where the head `is_taught` by these and none of them fits.
+        Raises: DataError where the head `is_taught` by these, and none of them fits.
         """
         if not self.n_misfits:
             return

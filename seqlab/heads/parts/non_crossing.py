@@ -1,4 +1,4 @@
-"""Which spans of a record stand together: the best ones first, and none that crosses a better one."""
+"""Choose spans of a record greedily: the best first, and none that crosses a better one."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 def best_spans(spans: Sequence[tuple[int, int]], gains: Sequence[float], *, can_nest: bool) -> list[int]:
     """Return the indices of the chosen ones among distinct (start, end), by start, the wider of two first.
 
-    Spans are taken greedily, by what they gain; one that crosses a span already taken, or unless spans can nest shares a
-    step with it, is passed over. Of equal gains the span that starts first is taken, then the narrower one.
+    Spans are taken in the order of their gains. One that crosses a span already taken, or, unless spans can nest, shares a step
+    with it, is skipped. Of equal gains, the span that starts first is taken, then the narrower one.
     """
     chosen: list[int] = []
     taken = _Nested() if can_nest else _Flat()
@@ -19,7 +19,7 @@ def best_spans(spans: Sequence[tuple[int, int]], gains: Sequence[float], *, can_
 
 
 class _Flat:
-    """Spans of which no two share a step."""
+    """Spans that share no step."""
 
     def __init__(self) -> None:
         self._steps: set[int] = set()
@@ -32,7 +32,7 @@ class _Flat:
 
 
 class _Nested:
-    """Spans of which no two cross: they are apart, or one is within the other."""
+    """Spans that do not cross: two of them are apart, or one is within the other."""
 
     def __init__(self) -> None:
         self._last_ends: dict[int, int] = {}

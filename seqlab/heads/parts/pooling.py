@@ -1,4 +1,4 @@
-"""Pooling: one vector of a whole sequence."""
+"""Pooling: one vector for a whole sequence."""
 
 from abc import ABC, abstractmethod
 from typing import final

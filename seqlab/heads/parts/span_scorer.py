@@ -1,4 +1,4 @@
-"""Scores of spans: biaffine by their ends (Yu, Bohnet and Poesio 2020), and by what is within (Lee et al. 2017)."""
+"""Scores of spans: biaffine in their ends (Yu, Bohnet and Poesio 2020), and by their contents (Lee et al. 2017)."""
 
 import math
 from typing import final
@@ -11,11 +11,11 @@ from torch.nn.functional import pad
 from seqlab.functional.dropout import NaiveDropout
 
 N_WIDTHS = 32
-"""Widths told apart; wider spans share the score of the last."""
+"""Widths with a score of their own; wider spans share the last one."""
 TINY = 1e-6
-"""Least gate of a step, so that no span has none."""
+"""Lowest gate of a step: the gates of a span are divided by their sum, which must not be 0."""
 PRIOR = 0.03
-"""Share of spans that have a label, as a new model guesses: else they drown in the first losses of those that have none
+"""Share of spans with a label that a new model predicts: otherwise the many spans without one dominate the first losses
 (Lin et al. 2017, Focal Loss for Dense Object Detection, section 3.3)."""
 
 
@@ -24,8 +24,8 @@ class BiaffineSpanScores(nn.Module):
     """Scores every label for each span of neighbouring steps, label 0 standing for none.
 
     score(i, j, label) = s_i^T P_label e_j + f_label · s_i + g_label · e_j + w_label(j - i) + Σ_t a_t c_label · h_t / Σ_t a_t,
-    where s and e are what two layers make of the steps i and j, the span's first and last, t goes from i to j, and the gates
-    0 < a_t < 1 tell which steps h_t matter: the heads of noun phrases, say.
+    where s and e are the outputs of two layers for the steps i and j, the span's first and last, t goes from i to j, and the
+    gates 0 < a_t < 1 weight the steps h_t: the heads of noun phrases, for example.
     """
 
     def __init__(self, *, input_width: int, hidden_width: int, n_labels: int, drop_prob: float) -> None:
@@ -44,7 +44,7 @@ class BiaffineSpanScores(nn.Module):
     def forward(
         self, values: Float[Tensor, "batch time feature"], *, max_width: int
     ) -> Float[Tensor, "batch time width label"]:
-        """Return the scores of the spans of 1 to `max_width` steps from each step; those beyond the last step are of no use."""
+        """Return the scores of the spans of 1 to `max_width` steps from each step; those beyond the last step mean nothing."""
         starts, ends = (self.dropout(layer(values).relu()) for layer in (self.start, self.end))
         products = (starts @ self.products.flatten(1)).unflatten(2, self.products.shape[1:])
         pairs = products @ _band(ends, max_width)
@@ -62,5 +62,5 @@ class BiaffineSpanScores(nn.Module):
 
 
 def _band(values: Float[Tensor, "batch time feature"], max_width: int) -> Float[Tensor, "batch time feature width"]:
-    """Return for each step the values of itself and the steps after it."""
+    """Return for each step its own values and those of the steps after it."""
     return pad(values, (0, 0, 0, max_width - 1)).unfold(1, max_width, 1)

@@ -1,4 +1,4 @@
-"""What labels say of spans, however a head writes them: those of gold, those found, and what is left without some of them."""
+"""Views of the spans in the labels of a head: the gold ones, those found, and predictions with some of them removed."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -14,13 +14,13 @@ from seqlab.data.schemes.partial import open_tags
 from seqlab.types import Prediction, Span
 
 GoldSpans: TypeAlias = Sequence[tuple[tuple[int, int], str | None]]
-"""Bounds and label of each span of a record, also of several with the same bounds; None where nobody wrote the label down."""
+"""Bounds and label of each span of a record; several may have the same bounds. The label is None where it is unknown."""
 FoundSpans: TypeAlias = Sequence[tuple[Span, float]]
 """Spans of a record with their confidences."""
 
 
 LEFT_OUT = "_"
-"""The label of a given segment whose own is left out."""
+"""The label of a given segment whose own is removed."""
 
 
 class SpanView(ABC):
@@ -40,41 +40,41 @@ class SpanView(ABC):
         """Return the spans of a prediction that has confidences."""
 
     def judge(self, gold: GoldSpans, found: FoundSpans) -> list[bool | None]:
-        """Return whether each span found is right: one of `gold`; None where nobody wrote down what there is."""
+        """Return whether each span found is one of `gold`; None where the gold label is unknown."""
         spans, unknown = set(gold), {bounds for bounds, label in gold if label is None}
         places = (((span.start, span.end), span.label) for span, _ in found)
         return [None if bounds in unknown else (bounds, label) in spans for bounds, label in places]
 
     @abstractmethod
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return the prediction with those of `found` alone that are to be kept; ranked answers stay as they are.
+        """Return the prediction with only the kept spans of `found`; alternatives stay as they are.
 
-        Labels of what the input gives, steps or segments, stay one each.
+        Steps and segments that the input gives keep one label each.
         """
 
 
 @final
 class TagSpans(SpanView):
-    """The spans that tags spell in `scheme`."""
+    """The spans that tags encode in `scheme`."""
 
     def __init__(self, target: TagTargets, scheme: Scheme) -> None:
         self.labels = list(dict.fromkeys(span.label for tag in target.tags for span in scheme.spans([tag])))
         self._target = target
-        self._scheme = scheme
+        self.scheme = scheme
 
     def gold(self, columns: Columns) -> list[GoldSpans | None]:
-        """Return the spans that each record's tags spell."""
+        """Return the spans of each record's tags."""
         rows = self._target.gold(columns)
         left_open = open_tags(rows, self._target.readings)
-        return [None if left_open.intersection(tags) else self._spelt(tags) for tags in rows]
+        return [None if left_open.intersection(tags) else _bounded(self.scheme.spans(tags)) for tags in rows]
 
     def found(self, prediction: Prediction) -> FoundSpans:
-        """Return the spans that the tags spell."""
-        spans = self._scheme.spans(prediction.labels)
+        """Return the spans of the tags."""
+        spans = self.scheme.spans(prediction.labels)
         return list(zip(spans, prediction.sureness(spans), strict=True))
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return tags that spell the kept spans alone; where another was, with the probability that its tag is not right."""
+        """Return the tags of the kept spans; steps of a removed span get the probability that their tag was wrong."""
         if all(is_kept):
             return prediction
         found = list(zip(self.found(prediction), is_kept, strict=True))
@@ -84,17 +84,14 @@ class TagSpans(SpanView):
                 confidences[span.start : span.end] = [1 - p for p in confidences[span.start : span.end]]
         return replace(
             prediction,
-            labels=self._scheme.encode([span for (span, _), kept in found if kept], n_steps=len(prediction.labels)),
+            labels=self.scheme.encode([span for (span, _), kept in found if kept], n_steps=len(prediction.labels)),
             confidences=confidences,
             span_confidences=[sure for (_, sure), kept in found if kept],
         )
 
-    def _spelt(self, tags: Sequence[str]) -> GoldSpans:
-        return [((span.start, span.end), span.label) for span in self._scheme.spans(tags)]
-
 
 class BoundedSpans(SpanView):
-    """Spans with bounds of their own (`Prediction.bounds`); `read_gold` tells those that records should have."""
+    """Spans with bounds of their own (`Prediction.bounds`); `read_gold` returns the gold ones."""
 
     def __init__(self, labels: Sequence[str], read_gold: Callable[[Columns], Iterable[GoldSpans]]) -> None:
         self.labels = labels
@@ -105,16 +102,16 @@ class BoundedSpans(SpanView):
         return [*self._read_gold(columns)]
 
     def found(self, prediction: Prediction) -> FoundSpans:
-        """Return the labelled stretches."""
+        """Return the labelled spans."""
         return list(zip(spans_of(prediction), prediction.confidences, strict=True))
 
 
 @final
 class FoundStretches(BoundedSpans):
-    """Spans that the head itself found: what is not kept is not there."""
+    """Spans that the head itself found: those not kept are dropped."""
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return the kept stretches alone."""
+        """Return only the kept spans."""
         return replace(
             prediction,
             labels=list(compress(prediction.labels, is_kept)),
@@ -125,15 +122,15 @@ class FoundStretches(BoundedSpans):
 
 @final
 class GivenSegments(BoundedSpans):
-    """Segments that the input gives: each stays, in its place, whatever becomes of its label."""
+    """Segments that the input gives: each stays in its place, with or without its label."""
 
     def judge(self, gold: GoldSpans, found: FoundSpans) -> list[bool | None]:
-        """Return whether each segment has its own label, also where another has the same bounds."""
+        """Return whether each segment has its own label, even where another has the same bounds."""
         pairs = zip(gold, found, strict=True)
         return [None if label is None else label == span.label for (_, label), (span, _) in pairs]
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return `LEFT_OUT` in place of the labels that are not kept, with the probability that the label is not right."""
+        """Return `LEFT_OUT` in place of removed labels, with the probability that the label was wrong."""
         pairs = list(zip(prediction.labels, prediction.confidences, is_kept, strict=True))
         return replace(
             prediction,
@@ -143,10 +140,14 @@ class GivenSegments(BoundedSpans):
 
 
 def count_labels(gold: Iterable[GoldSpans]) -> Counter[str]:
-    """Return how many spans of each label there should be."""
+    """Return the number of gold spans of each label."""
     return Counter(label for spans in gold for _, label in spans if label is not None)
 
 
 def spans_of(prediction: Prediction) -> list[Span]:
-    """Return the spans that labels and bounds are."""
+    """Return the labels of a prediction with their bounds, as spans."""
     return [Span(start, end, label) for (start, end), label in zip(prediction.bounds or [], prediction.labels, strict=True)]
+
+
+def _bounded(spans: Iterable[Span]) -> GoldSpans:
+    return [((span.start, span.end), span.label) for span in spans]

@@ -1,4 +1,4 @@
-"""Temperature: one number that makes the probabilities of a trained head as sure as they are right."""
+"""Temperature scaling, fitted after training."""
 
 from typing import final
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 @final
 class Temperature(nn.Module):
-    """Divides scores by a temperature when training is over: what is best stays best, less or more sure (Guo et al. 2017).
+    """Divides scores by a temperature in evaluation: the order of answers stays, their confidence changes (Guo et al. 2017).
 
     1 until `seqlab.training.calibration` fits it to validation records.
     """

@@ -6,7 +6,8 @@ from typing import cast
 from datasets import Dataset
 
 from seqlab.data.multitask.data_sets import set_configs
-from seqlab.heads import Head, SegmentHead
+from seqlab.heads import Head
+from seqlab.metrics.flat_scores import per_label_key
 from seqlab.model.bundle import Bundle, load_bundle
 from seqlab.report.analysis.answers import LabelAnswer, SequenceAnswer, SetAnswer, SpanAnswer
 from seqlab.report.analysis.familiarity import Training
@@ -22,8 +23,8 @@ from seqlab.report.run.tables import per_label_section, scores_section
 from seqlab.report.run.training_data import training_of, training_records
 from seqlab.runs.run import FinishedRun
 
-_PER_LABEL = {"per_type": "type", "per_label": "label", "per_tag": "tag"}
-"""Scores by label; a head with several shows the first, so per span type rather than per tag."""
+_UNITS = {"token": "steps", "segment": "segments"}
+"""Kind of head -> what its labels belong to; records for the others."""
 
 
 def run_report(run: FinishedRun, *, n_examples: int, allow: Sequence[str] = ()) -> Document:
@@ -50,9 +51,9 @@ def _head_section(
     blocks: list[Block] = [Paragraph(f"{type(of_head.head).__name__}, on {of_head.n_records:,} test records.")]
     if of_head.n_partial:
         blocks.append(Paragraph(f"{of_head.n_partial:,} partially annotated records are left out below."))
-    key = next((key for key in _PER_LABEL if key in of_head.scores), None)
+    key = per_label_key(of_head.scores)
     scores = [scores_section(of_head.scores)]
-    scores += [per_label_section(of_head.scores, key=key, what=_PER_LABEL[key])] if key else []
+    scores += [per_label_section(of_head.scores, key=key, what=key.removeprefix("per_"))] if key else []
     where = f"predictions/{of_head.data_set + '/' if of_head.data_set else ''}{SPLIT}.jsonl"
     training = _training(of_head.head, records, bundle)
     return Section(title, blocks, [*scores, *_analyses(of_head, training, n_examples=n_examples, where=where)])
@@ -85,8 +86,4 @@ def _analyses(of_head: HeadAnswers, training: Training | str, *, n_examples: int
 
 
 def _what(of_head: HeadAnswers) -> str:
-    if isinstance(of_head.head, SegmentHead):
-        return "segments"
-    if of_head.is_of_nodes:
-        return "nodes"
-    return "steps" if of_head.head.is_per_step else "records"
+    return "nodes" if of_head.is_of_nodes else _UNITS.get(of_head.head.kind, "records")

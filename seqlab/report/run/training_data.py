@@ -11,7 +11,7 @@ from seqlab.data.folds import Fold
 from seqlab.data.multitask.data_sets import renamed, set_configs, set_path
 from seqlab.data.splits import read_splits
 from seqlab.errors import SeqlabError
-from seqlab.heads import Head, TagHead
+from seqlab.heads import Head
 from seqlab.heads.parts.span_views import GoldSpans
 from seqlab.model.bundle import Bundle
 from seqlab.report.analysis.familiarity import Training
@@ -51,6 +51,6 @@ def _labelled(head: Head, columns: Columns, *, keeps_steps: bool) -> list[GoldSp
         return empty
     if head.spans is not None:
         return [spans or [] for spans in head.spans.gold(columns)]
-    if isinstance(head, TagHead):
+    if head.is_per_step:
         return [[((i, i + 1), tag) for i, tag in enumerate(tags)] for tags in head.gold(columns)]
     return empty

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from seqlab.data.fields import PartialTagField
 from seqlab.errors import DataError
 from seqlab.metrics.significance import Score
-from seqlab.runs.comparison.record_counts import Readings, RecordCounts, record_counts
+from seqlab.runs.comparison.record_counts import RecordCounts, counted_of, record_counts
 from seqlab.runs.repeated_run import OUT_OF_FOLD, FinishedRepeat
 from seqlab.runs.run import AnsweredRecord, FinishedRun
 
@@ -80,9 +79,8 @@ def counts_of(answers: Answers, *, data_set: str, reference: Sequence[AnsweredRe
         check_same_records(reference, records, name=answers.name)
     heads = [head for head in records[0].predictions if head in records[0].gold] if records else []
     scores = _scores(answers.example.metrics.get(SPLIT, {}), heads=heads, data_set=data_set)
-    readings = {head: _readings(answers.example, head) for head in heads}
-    by_head = {head: record_counts(records, head=head, scores=scores[head], readings=readings[head]) for head in heads}
-    return Counted(records, by_head)
+    counted = {head: counted_of(answers.example, head, scores=scores[head]) for head in heads}
+    return Counted(records, {head: record_counts(records, head=head, counted=counted[head]) for head in heads})
 
 
 @final
@@ -131,11 +129,3 @@ def _scores(scores: Mapping[str, Any], *, heads: Sequence[str], data_set: str) -
     """Return the scores of each head; those of a single head are not nested under its name."""
     named = {head: scores.get(head) or scores.get(f"{head}@{data_set}") for head in heads}
     return {head: found if isinstance(found, Mapping) else scores for head, found in named.items()}
-
-
-def _readings(run: FinishedRun, head: str) -> Readings:
-    """Return a function from a gold tag to the tags that count as right: several in partially annotated records."""
-    target = dict(run.config.get("heads", {}).get(head.partition("@")[0], {}).get("target") or {})
-    if not str(target.pop("_target_", "")).endswith(PartialTagField.__name__):
-        return lambda tag: [tag]
-    return PartialTagField(**target).readings

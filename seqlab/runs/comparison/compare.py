@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from seqlab.data.folds import Fold
 from seqlab.errors import ConfigError, DataError
+from seqlab.heads.parts.counts import ACCURACY
 from seqlab.metrics.significance import (
     McNemar,
     MeanTest,
@@ -28,7 +29,6 @@ from seqlab.metrics.significance import (
     welch_test,
 )
 from seqlab.runs.comparison.candidates import Counted, System, counts_of, data_sets_of
-from seqlab.runs.comparison.record_counts import ACCURACY
 
 LEVEL = 0.05
 """Significance level of the p-values."""

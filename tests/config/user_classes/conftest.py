@@ -18,6 +18,7 @@ from seqlab.data.readers import LinesReader, Reader
 from seqlab.embeddings import Embedding
 from seqlab.encoders import Encoder
 from seqlab.heads import SoftmaxTokenHead
+from seqlab.heads.distributions import IndependentTags
 from seqlab.heads.token import LinearTokenHead
 
 Path("imported").touch()
@@ -71,11 +72,8 @@ class MyHead(LinearTokenHead):
     def _loss(self, scores, tags, steps):
         return nn.functional.cross_entropy(scores.flatten(0, 1), tags.flatten(), ignore_index=-1)
 
-    def _decode(self, scores, steps):
-        return scores.argmax(2)
-
-    def _probabilities(self, scores, steps):
-        return scores.softmax(2)
+    def _distribution(self, scores, steps):
+        return IndependentTags(scores, steps.lengths, self.reader)
 
 class MyReader(Reader):
     def __init__(self, *, files, upper):

@@ -40,29 +40,29 @@ def expected(class_weights: dict[str, float], label_smoothing: float, focal_gamm
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_the_loss_follows_its_definition_while_training_and_is_plain_otherwise(options: dict[str, Any]) -> None:
-    made = CrossEntropy(LABELS, **(PLAIN | options), path="heads.label").double()
+    made = CrossEntropy(LABELS, **(PLAIN | options)).double()
     assert mean(*made(SCORES, TARGETS)).item() == pytest.approx(expected(**(PLAIN | options)), rel=1e-7)
     assert mean(*made.eval()(SCORES, TARGETS)).item() == pytest.approx(expected(**PLAIN), rel=1e-7)
 
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_of_no_target_the_mean_is_0(options: dict[str, Any]) -> None:
-    made = CrossEntropy(LABELS, **(PLAIN | options), path="heads.label").double()
+    made = CrossEntropy(LABELS, **(PLAIN | options)).double()
     assert mean(*made(SCORES, torch.full((5,), -1))).item() == 0.0
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"class_weights": {"d": 1.0}}, r"heads\.label\.class_weights has 'd', which is no label; expected some of a, b, c"),
-        ({"class_weights": {"a": -1.0}}, r"heads\.label\.class_weights\.a is -1\.0; expected a number, at least 0"),
-        ({"label_smoothing": 1.0}, r"heads\.label\.label_smoothing is 1\.0"),
-        ({"focal_gamma": -1.0}, r"heads\.label\.focal_gamma is -1\.0"),
+        ({"class_weights": {"d": 1.0}}, r"class_weights has 'd', which is no label; expected some of a, b, c"),
+        ({"class_weights": {"a": -1.0}}, r"class_weights\.a is -1\.0; expected a number, at least 0"),
+        ({"label_smoothing": 1.0}, r"label_smoothing is 1\.0"),
+        ({"focal_gamma": -1.0}, r"focal_gamma is -1\.0"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        CrossEntropy(LABELS, **(PLAIN | options), path="heads.label")
+        CrossEntropy(LABELS, **(PLAIN | options))
 
 
 @pytest.mark.parametrize("kind", [SequenceHead, PairLabelHead])

@@ -41,12 +41,18 @@ def temporal(kind: type[CtcHead] | type[HmmHybridHead], **options: Any) -> CtcHe
     return kind(target=target, drop_prob=0.0, insertion_bonus=0.0, **SIZES, **options)
 
 
+def named(head: Head) -> Head:
+    """Return the head with a path in the config other than those of the options in conf/."""
+    head.path = "heads.mine"
+    return head
+
+
 def check(head: Head, *, rows: list[int] | None = None, split: str = "train", is_taught: bool = True) -> None:
     columns = COLUMNS if rows is None else Columns(COLUMNS.records.select(rows))
     words = CategoryField(column="tokens", view="lower", min_count=1)
     words.fit(COLUMNS)
     encoded = {field.key: field.encode(columns) for field in (words, head.target)}
-    head.check_records(EncodedRecords(encoded, columns=columns), split=split, is_taught=is_taught)
+    named(head).check_records(EncodedRecords(encoded, columns=columns), split=split, is_taught=is_taught)
 
 
 # By hand: labels need 2, 4 (b b needs a blank), 3, 0 and 1 emissions for 3, 1, 2, 0 and 0 steps.
@@ -67,7 +73,7 @@ def test_labels_that_do_not_fit_are_counted(head: Head, n_misfits: int, enough: 
             check(head, split=split, is_taught=is_taught)
         (told,) = [record.getMessage() for record in caplog.records]
         assert f"{n_misfits} of 5 records of {split} have more labels than fit in their steps and {fate}" in told
-        assert f"heads.labels.upsampling={enough} " in told
+        assert f"heads.mine.upsampling={enough} " in told
         assert told.endswith("all would fit but 1 without any step")
 
 
@@ -89,11 +95,11 @@ def test_a_label_never_seen_in_training_is_no_misfit(caplog: pytest.LogCaptureFi
 
 
 def test_training_on_nothing_is_refused() -> None:
-    with pytest.raises(DataError, match=r"heads\.labels: nothing can be learned, for all 2 records of train .*upsampling=4 "):
+    with pytest.raises(DataError, match=r"heads\.mine: nothing can be learned, for all 2 records of train .*upsampling=4 "):
         check(temporal(CtcHead, upsampling=1), rows=[1, 2])
-    with pytest.raises(DataError, match=r"heads\.tags: nothing can be learned, for all 1 records .*heads\.tags\.max_length=3"):
+    with pytest.raises(DataError, match=r"heads\.mine: nothing can be learned, for all 1 records .*heads\.mine\.max_length=3"):
         check(semi_markov(max_length=2), rows=[0])
-    with pytest.raises(DataError, match=r"heads\.spans: nothing can be learned, for all 1 spans .*heads\.spans\.max_width=3"):
+    with pytest.raises(DataError, match=r"heads\.mine: nothing can be learned, for all 1 spans .*heads\.mine\.max_width=3"):
         check(biaffine(max_width=2), rows=[0, 3])
 
 
@@ -116,6 +122,6 @@ def test_spans_that_are_too_long_are_counted(caplog: pytest.LogCaptureFixture) -
         check(biaffine(max_width=2), split="test", is_taught=False)
     of_records, of_spans = (record.getMessage() for record in caplog.records)
     assert "1 of 5 records of train have a span of more than 2 steps and are left out of the loss" in of_records
-    assert "heads.tags.max_length=3" in of_records
-    assert "heads.spans: 1 of 3 spans of test have more than 2 steps and cannot be labelled right" in of_spans
-    assert "heads.spans.max_width=3 all would fit" in of_spans
+    assert "heads.mine.max_length=3" in of_records
+    assert "heads.mine: 1 of 3 spans of test have more than 2 steps and cannot be labelled right" in of_spans
+    assert "heads.mine.max_width=3 all would fit" in of_spans

@@ -1,0 +1,112 @@
+"""Distribution over label sequences whose places are not known: sums over alignments."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeAlias, final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqlab.functional.alignment import Topology, best_alignment, label_spans
+from seqlab.heads.distributions.base import Distribution
+from seqlab.types import Alternative, Prediction
+
+LogProbs: TypeAlias = Float[Tensor, "batch time unit"]
+Ranked: TypeAlias = list[list[tuple[list[int], float]]]
+"""Label sequences of each record with their log-probabilities, the best first."""
+
+
+@final
+@dataclass(frozen=True)
+class Rules:
+    """How a head aligns and decodes: by functions of the log-probabilities of units and the numbers of emissions."""
+
+    topology: Callable[[Tensor, Tensor], Topology]
+    """Labels and their numbers -> the states of their alignments."""
+    scores: Callable[[Tensor], Tensor]
+    """Log-probabilities -> the scores of alignments."""
+    decode: Callable[[Tensor, Tensor], list[list[int]]]
+    """-> the labels of each record."""
+    rank: Callable[[Tensor, Tensor, int], Ranked] | None = None
+    """-> the n best label sequences; None: the head ranks none."""
+
+
+@final
+class Alignments(Distribution):
+    """Sequences of `labels`, each the sum over its alignments with the emissions; a step makes `upsampling` of them."""
+
+    def __init__(
+        self, log_probs: LogProbs, lengths: Int[Tensor, " batch"], labels: Sequence[str], *, upsampling: int, rules: Rules
+    ) -> None:
+        self.log_probs, self.lengths, self.labels = log_probs, lengths, labels
+        self.upsampling, self.rules = upsampling, rules
+
+    @cached_property
+    def best(self) -> list[list[int]]:
+        """The labels that the head decodes."""
+        return self.rules.decode(self.log_probs, self.lengths)
+
+    def answers(self, *, use_confidences: bool) -> list[Prediction]:
+        """Return each record's labels; with confidences, also the steps of each in the best alignment.
+
+        The confidence of a label is the mean probability of its units over its steps.
+        """
+        return self._placed(self.best, use_confidences=use_confidences)
+
+    def predictions(self, *, use_confidences: bool, n_best: int = 0) -> list[Prediction]:
+        """Return `answers`; with `n_best`, the first of these is the answer, as the same search has found it."""
+        if not n_best:
+            return self.answers(use_confidences=use_confidences)
+        ranked = self._ranked(n_best)
+        found = self._placed([row[0][0] for row in ranked], use_confidences=use_confidences)
+        return [replace(one, alternatives=self._named(row)) for one, row in zip(found, ranked, strict=True)]
+
+    def n_best(self, n: int) -> list[list[Alternative]]:
+        """Return the `n` best label sequences that are found, with their probability, the prior left out."""
+        return [self._named(row) for row in self._ranked(n)]
+
+    def _ranked(self, n: int) -> Ranked:
+        if self.rules.rank is None:
+            raise NotImplementedError("the head decodes the best path only")
+        return self.rules.rank(self.log_probs, self.lengths, n)
+
+    def _named(self, ranked: Sequence[tuple[list[int], float]]) -> list[Alternative]:
+        return [Alternative([self.labels[i] for i in ids], math.exp(log_prob)) for ids, log_prob in ranked]
+
+    def _placed(self, found: Sequence[Sequence[int]], *, use_confidences: bool) -> list[Prediction]:
+        if not use_confidences:
+            return [Prediction([self.labels[i] for i in row], []) for row in found]
+        ids, n_labels = padded(found, device=self.lengths.device)
+        topology = self.rules.topology(ids, n_labels)
+        _, states = best_alignment(self.rules.scores(self.log_probs), self.lengths, topology)
+        spans = label_spans(states, topology)
+        confidences = _confidences(self.log_probs, states, topology, width=ids.shape[1])
+        return [
+            Prediction([self.labels[i] for i in row], probs[: len(row)], [self._in_steps(*span) for span in places[: len(row)]])
+            for row, places, probs in zip(found, spans.tolist(), confidences.tolist(), strict=True)
+        ]
+
+    def _in_steps(self, start: int, end: int) -> tuple[int, int]:
+        """Return the steps that emissions `start` to `end` come from."""
+        return start // self.upsampling, -(-end // self.upsampling)
+
+
+def padded(rows: Sequence[Sequence[int]], *, device: torch.device) -> tuple[Int[Tensor, "row label"], Int[Tensor, " row"]]:
+    """Return label sequences as a tensor, padded with 0, and their lengths."""
+    width = max(map(len, rows), default=0)
+    ids = torch.tensor([[*row] + [0] * (width - len(row)) for row in rows], dtype=torch.long, device=device)
+    return ids.view(len(rows), width), torch.tensor([len(row) for row in rows], dtype=torch.long, device=device)
+
+
+def _confidences(
+    log_probs: LogProbs, states: Int[Tensor, "batch time"], topology: Topology, *, width: int
+) -> Float[Tensor, "batch label"]:
+    """Return the mean probability of the units that each label is aligned to."""
+    places = states.clamp(min=0)
+    units, labels = topology.units.gather(1, places), topology.label_of_state.gather(1, places).masked_fill(states < 0, -1)
+    probs = log_probs.gather(2, units.unsqueeze(2))[..., 0].exp()
+    at_label = labels[:, None] == torch.arange(width, device=labels.device)[:, None]
+    return (probs[:, None] * at_label).sum(2) / at_label.sum(2).clamp(min=1)

@@ -1,0 +1,221 @@
+"""Distributions over sequences of tags: independent steps, a linear chain, and a chain of second order."""
+
+import math
+from abc import abstractmethod
+from dataclasses import replace
+from functools import cached_property
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seqlab.functional import linear_chain
+from seqlab.functional.linear_chain import Chain, second_order
+from seqlab.functional.linear_chain.posterior import Posterior, posterior
+from seqlab.functional.linear_chain.second_order import SecondOrderChain
+from seqlab.functional.padding import step_mask
+from seqlab.heads.distributions.base import Distribution
+from seqlab.heads.parts.tag_reader import TagReader
+from seqlab.types import Alternative, Prediction
+
+
+class TagDistribution(Distribution):
+    """A tag for each step of a record. What stands at padding has no meaning."""
+
+    def __init__(self, lengths: Int[Tensor, " batch"], reader: TagReader) -> None:
+        self.lengths, self.reader = lengths, reader
+
+    @property
+    @abstractmethod
+    def best(self) -> Int[Tensor, "batch time"]:
+        """The most probable tags."""
+
+    @property
+    @abstractmethod
+    def marginals(self) -> Float[Tensor, "batch time tag"]:
+        """P(tag at step), given the record."""
+
+    @property
+    def log_marginals(self) -> Float[Tensor, "batch time tag"]:
+        """Log P(tag at step), with a gradient."""
+        raise NotImplementedError(f"{type(self).__name__} has no log marginals")
+
+    @property
+    def span_probs(self) -> list[list[float]] | None:
+        """Probability of each span of `best`; None where tags encode no spans, or spans have no probability of their own."""
+        return None
+
+    def answers(self, *, use_confidences: bool) -> list[Prediction]:
+        """Return the best tags; the confidence of a tag is its marginal probability."""
+        labels = self.reader.rows(self.best, self.lengths)
+        if not use_confidences:
+            return [Prediction(row, []) for row in labels]
+        probs = self.marginals.gather(2, self.best.unsqueeze(2))[..., 0].tolist()
+        spans = self.span_probs or [None] * len(labels)
+        rows = zip(labels, probs, spans, strict=True)
+        return [Prediction(row, of_row[: len(row)], span_confidences=of_spans) for row, of_row, of_spans in rows]
+
+    def _ranked(self, paths: Int[Tensor, "batch path time"], log_probs: Float[Tensor, "batch path"]) -> list[list[Alternative]]:
+        """Return the paths as alternatives, without those that fill up a row."""
+        n_records, n_paths, _ = paths.shape
+        rows = self.reader.rows(paths.flatten(0, 1), self.lengths.repeat_interleave(n_paths))
+        probs = [math.exp(log_prob) for log_prob in log_probs.flatten().tolist()]
+        ranked = list(map(Alternative, rows, probs))
+        is_allowed = (log_probs > -math.inf).sum(1).tolist()
+        return [ranked[i * n_paths :][: is_allowed[i]] for i in range(n_records)]
+
+
+@final
+class IndependentTags(TagDistribution):
+    """A softmax over the tags of each step.
+
+    `limits`, a chain whose forbidden transitions are at -inf, restricts `best` to paths that it allows; its other scores are
+    not read. None of the probabilities change.
+    """
+
+    def __init__(
+        self,
+        scores: Float[Tensor, "batch time tag"],
+        lengths: Int[Tensor, " batch"],
+        reader: TagReader,
+        *,
+        limits: Chain | None = None,
+    ) -> None:
+        super().__init__(lengths, reader)
+        self.scores, self.limits = scores, limits
+
+    @cached_property
+    def best(self) -> Int[Tensor, "batch time"]:
+        """The most probable tags among the paths that are allowed."""
+        if self.limits is None:
+            return self.scores.argmax(2)
+        return linear_chain.viterbi(replace(self.limits, emissions=self.log_marginals))[0]
+
+    @cached_property
+    def marginals(self) -> Float[Tensor, "batch time tag"]:
+        """P(tag at step)."""
+        return self.scores.float().softmax(2)
+
+    @cached_property
+    def log_marginals(self) -> Float[Tensor, "batch time tag"]:
+        """Log P(tag at step), with a gradient."""
+        return self.scores.float().log_softmax(2)
+
+    @cached_property
+    def entropy(self) -> Float[Tensor, " batch"]:
+        """The sum of the entropies of the steps."""
+        of_steps: Tensor = torch.special.entr(self.marginals).sum(2)
+        return of_steps.masked_fill(~step_mask(self.lengths, of_steps.shape[1]), 0.0).sum(1)
+
+
+@final
+class ChainTags(TagDistribution):
+    """The paths of a linear chain, each with probability exp(score - log partition)."""
+
+    def __init__(self, chain: Chain, reader: TagReader) -> None:
+        super().__init__(chain.lengths, reader)
+        self.chain = chain
+
+    @cached_property
+    def best(self) -> Int[Tensor, "batch time"]:
+        """The most probable path."""
+        return linear_chain.viterbi(self.chain)[0]
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """Partition and expected counts, in float64."""
+        return posterior(self.chain.detached())
+
+    @cached_property
+    def marginals(self) -> Float[Tensor, "batch time tag"]:
+        """P(tag at step): 0 at padding and where no path is allowed."""
+        return self.posterior.step_marginals.transpose(0, 1).to(self.chain.score_dtype)
+
+    @cached_property
+    def log_marginals(self) -> Float[Tensor, "batch time tag"]:
+        """Log P(tag at step), with a gradient."""
+        return linear_chain.log_marginals(self.chain)
+
+    @cached_property
+    def span_probs(self) -> list[list[float]] | None:
+        """Probability of each span of `best`: that its steps have these tags, and it extends no further."""
+        spans = self.reader.spans(self.best, self.lengths)
+        if spans is None:
+            return None
+        probs = linear_chain.span_probabilities(
+            self.chain, self.best, spans, goes_on=self.reader.continues.to(self.best.device), sums=self.posterior
+        ).tolist()
+        ends = spans.records.bincount(minlength=len(self.lengths)).cumsum(0).tolist()
+        return [probs[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+    @cached_property
+    def entropy(self) -> Float[Tensor, " batch"]:
+        """Entropy of the distribution over paths."""
+        return linear_chain.entropy(self.chain)
+
+    def n_best(self, n: int) -> list[list[Alternative]]:
+        """Return the `n` most probable paths."""
+        paths, scores = linear_chain.best_paths(self.chain, n)
+        return self._ranked(paths, scores - self.posterior.log_partition.to(scores.dtype).unsqueeze(1))
+
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Int[Tensor, "batch sample time"]:
+        """Return `n` paths of each record, drawn by their probabilities."""
+        return linear_chain.sample(self.chain, n, generator=generator)
+
+    def log_prob(self, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
+        """Return log P(tags), with a gradient."""
+        return -linear_chain.negative_log_likelihood(self.chain, tags)
+
+    def log_prob_among(self, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
+        """Return log P(every tag is among those `allowed` at its step), with a gradient."""
+        return -linear_chain.partial_negative_log_likelihood(self.chain, allowed)
+
+
+@final
+class SecondOrderTags(TagDistribution):
+    """The paths of a chain of second order, which is a linear chain over pairs of neighbouring tags.
+
+    Its spans have no probability of their own: a span's tags are no Markov chain here.
+    """
+
+    def __init__(self, chain: SecondOrderChain, reader: TagReader) -> None:
+        super().__init__(chain.chain.lengths, reader)
+        self.chain = chain
+        self.pairs = ChainTags(chain.pairs(), reader)
+
+    @cached_property
+    def best(self) -> Int[Tensor, "batch time"]:
+        """The most probable path."""
+        return self.pairs.best % self.chain.n_tags
+
+    @cached_property
+    def marginals(self) -> Float[Tensor, "batch time tag"]:
+        """P(tag at step): 0 at padding and where no path is allowed."""
+        of_pairs = self.pairs.marginals
+        return of_pairs.unflatten(2, (self.chain.n_tags + 1, self.chain.n_tags)).sum(2)
+
+    @property
+    def entropy(self) -> Float[Tensor, " batch"]:
+        """Entropy of the distribution over paths."""
+        return self.pairs.entropy
+
+    def n_best(self, n: int) -> list[list[Alternative]]:
+        """Return the `n` most probable paths."""
+        pairs, scores = linear_chain.best_paths(self.pairs.chain, n)
+        log_probs = scores - self.pairs.posterior.log_partition.to(scores.dtype).unsqueeze(1)
+        return self._ranked(pairs % self.chain.n_tags, log_probs)
+
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Int[Tensor, "batch sample time"]:
+        """Return `n` paths of each record, drawn by their probabilities."""
+        return self.pairs.sample(n, generator=generator) % self.chain.n_tags
+
+    def log_prob(self, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
+        """Return log P(tags), with a gradient."""
+        return self.pairs.log_prob(self.chain.states(tags))
+
+    def log_prob_among(self, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
+        """Return log P(every tag is among those `allowed` at its step), with a gradient."""
+        first = self.chain.chain
+        agreeing = replace(self.chain, chain=replace(first, emissions=first.emissions.masked_fill(~allowed, -torch.inf)))
+        return second_order.log_partition(agreeing) - linear_chain.log_partition(self.pairs.chain)

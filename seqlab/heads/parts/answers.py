@@ -1,0 +1,85 @@
+"""Answers of heads beside gold labels, in the four shapes that reports can show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias, final
+
+from seqlab.types import Prediction, Span
+
+Place: TypeAlias = tuple[int, int]
+"""First step and the one after the last."""
+
+
+class Answered(NamedTuple):
+    """A record with its gold labels and what a head predicts for it."""
+
+    id: str
+    tokens: Sequence[str] | None
+    """None where the records have none, as recordings have not."""
+    gold: Any
+    """As `Head.gold` returns it, tuples as lists."""
+    prediction: Prediction
+
+    def words(self, places: Sequence[Place]) -> Sequence[str]:
+        """Return the tokens; where there are none, the numbers of the steps that `places` reach to."""
+        if self.tokens is not None:
+            return self.tokens
+        return [str(i + 1) for i in range(max((end for _, end in places), default=0))]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SpanAnswer:
+    """The gold spans of a record, and those found."""
+
+    id: str
+    tokens: Sequence[str]
+    gold: Sequence[Span]
+    found: Sequence[Span]
+    confidences: Sequence[float]
+    """Confidence of each span found; empty where none were kept."""
+    tag_confidences: Sequence[float] = ()
+    """Confidence of the tag of each step; empty for a head without tags."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LabelAnswer:
+    """One label for each place that is given: steps, segments, nodes of a tree, or the whole record."""
+
+    id: str
+    tokens: Sequence[str]
+    places: Sequence[Place]
+    gold: Sequence[str | None]
+    """None for a place without a gold label."""
+    predicted: Sequence[str]
+    confidences: Sequence[float]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SetAnswer:
+    """Any number of labels for a record."""
+
+    id: str
+    tokens: Sequence[str]
+    gold: Sequence[str]
+    predicted: Sequence[str]
+    confidences: Sequence[float]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SequenceAnswer:
+    """Labels in order; those predicted have places, the gold ones have none."""
+
+    id: str
+    tokens: Sequence[str]
+    gold: Sequence[str]
+    """The closest of several right answers."""
+    predicted: Sequence[str]
+    confidences: Sequence[float]
+    places: Sequence[Place]
+
+
+Answer: TypeAlias = SpanAnswer | LabelAnswer | SetAnswer | SequenceAnswer
