@@ -50,7 +50,7 @@ def _finding_lines(findings: Iterable[Finding], max_warnings: int | None) -> Ite
             yield str(finding)
     for kind, count in seen.items():
         if max_warnings is not None and count > max_warnings:
-            yield f"… and {count - max_warnings} more warnings of kind {kind!r}; --all shows them"
+            yield f"… and {count - max_warnings} more warnings of the kind {kind!r}; --all shows them"
 
 
 def _leak_lines(leak: Leak, max_warnings: int | None) -> Iterable[str]:
