@@ -97,7 +97,7 @@ def _token_head(tagger: Tagger, name: str | None) -> TokenHead:
         return next(iter(able.values()))
     if name not in able:
         raise ConfigError(
-            f"--head is {name!r}; expected a head that gives the probability of every tag (softmax, CRF or HMM):"
-            f" {', '.join(able) or 'none'} of this teacher's heads {', '.join(heads)}"
+            f"--head is {name!r}; expected a head with a probability for every tag (softmax, CRF or HMM); of this teacher's"
+            f" heads ({', '.join(heads)}), these qualify: {', '.join(able) or 'none'}"
         )
     return able[name]

@@ -135,8 +135,8 @@ def test_invalid_records_are_reported(
     [
         (
             ["--head=label"],
-            "--head is 'label'; expected a head that gives the probability of every tag (softmax, CRF or HMM): tags of this"
-            " teacher's heads tags, label",
+            "--head is 'label'; expected a head with a probability for every tag (softmax, CRF or HMM); of this teacher's heads"
+            " (tags, label), these qualify: tags",
         ),
         (["--least=0.7"], "--least is 0.7; expected a probability of at least 0 and less than 0.5"),
         (["--device=abacus"], "--device is 'abacus', which is not available"),

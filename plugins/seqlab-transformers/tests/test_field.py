@@ -131,7 +131,7 @@ def test_a_window_is_as_long_as_the_model_has_positions(model_folder: ModelFolde
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": 33}, r"field\.window is 33; .* reads at most 32 subwords; set 32 or null"),
+        ({"window": 33}, r"field\.window is 33, but .* reads at most 32 subwords; set 32 or null"),
         ({"window": 2}, r"field\.window is 2; expected more than the 2 special subwords in it"),
         ({"overlap": 30}, r"field\.overlap is 30; expected at least 0 and less than the room of a window \(30\)"),
         ({"overlap": -1}, r"field\.overlap is -1; expected at least 0"),

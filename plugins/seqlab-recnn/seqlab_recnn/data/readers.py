@@ -61,25 +61,22 @@ class BracketReader(Reader):
 
 
 def _columns(path: Path, trees: Iterable[BracketedTree]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
-    for i, found in enumerate(trees, 1):
-        tree = found.tree
-        inner = [
-            (*span, label) for span, label, word in zip(tree.spans.tolist(), tree.labels, tree.words, strict=True) if word < 0
-        ]
-        by_word = sorted(zip(tree.words.tolist(), tree.labels, strict=True))
-        values = {
-            "id": f"{path.stem}-{i}",
-            "line": found.line,
-            "tokens": found.words,
-            "tags": [label for word, label in by_word if word >= 0],
-            "tree": to_brackets(tree, found.words),
-            "label": tree.labels[-1],
-            "segments": [{"start": start, "end": end, "label": label} for start, end, label in inner],
-        }
-        for name, value in values.items():
-            columns[name].append(value)
-    return columns
+    records = [_record(f"{path.stem}-{i}", found) for i, found in enumerate(trees, 1)]
+    return {name: [record[name] for record in records] for name in _COLUMNS}
+
+
+def _record(name: str, found: BracketedTree) -> dict[str, Any]:
+    tree = found.tree
+    nodes = list(zip(tree.words.tolist(), tree.labels, tree.spans.tolist(), strict=True))
+    return {
+        "id": name,
+        "line": found.line,
+        "tokens": found.words,
+        "tags": [label for word, label, _ in sorted(nodes) if word >= 0],
+        "tree": to_brackets(tree, found.words),
+        "label": tree.labels[-1],
+        "segments": [{"start": start, "end": end, "label": label} for word, label, (start, end) in nodes if word < 0],
+    }
 
 
 @final

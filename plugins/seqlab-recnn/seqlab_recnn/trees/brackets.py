@@ -89,21 +89,17 @@ class _Builder:
         self.labels: list[str] = []
         self.words: list[str] = []
 
-    def add_leaf(self, word: str, *, label: str) -> int:
-        self.words.append(word)
-        return self._add(len(self.words) - 1, label)
-
-    def add_inner(self, children: Sequence[int], *, label: str) -> int:
-        node = self._add(-1, label)
+    def add(self, label: str, *, word: str | None = None, children: Sequence[int] = ()) -> int:
+        """Add a leaf with a word, or the parent of `children`; return its number."""
+        node = len(self.labels)
+        self.labels.append(label)
+        self.parents.append(-1)
+        self.leaf_words.append(-1 if word is None else len(self.words))
+        if word is not None:
+            self.words.append(word)
         for child in children:
             self.parents[child] = node
         return node
-
-    def _add(self, word: int, label: str) -> int:
-        self.parents.append(-1)
-        self.leaf_words.append(word)
-        self.labels.append(label)
-        return len(self.labels) - 1
 
     def tree(self) -> Tree:
         return Tree(
@@ -155,14 +151,14 @@ class _Parser:
         node = self.opened[-1]
         self._settle_word(node)
         if node.children:
-            node.children.append(self.builder.add_leaf(word, label=""))
+            node.children.append(self.builder.add("", word=word))
         else:
             node.word = word
 
     def _settle_word(self, node: _Opened) -> None:
         """Turn the word of a bracket into a separate leaf, because more children follow."""
         if node.word is not None:
-            node.children.append(self.builder.add_leaf(node.word, label=""))
+            node.children.append(self.builder.add("", word=node.word))
             node.word = None
 
     def _close(self) -> BracketedTree | None:
@@ -172,11 +168,8 @@ class _Parser:
             self.is_sound = False
             self.fault(node.line, f"({label}) contains no word; expected a word or more brackets after the label")
             return None
-        closed = (
-            self.builder.add_inner(node.children, label=label)
-            if node.word is None
-            else self.builder.add_leaf(node.word, label="" if label == UNLABELLED else label)
-        )
+        is_bare = node.word is not None and label == UNLABELLED
+        closed = self.builder.add("" if is_bare else label, word=node.word, children=node.children)
         if self.opened:
             self.opened[-1].children.append(closed)
             return None
