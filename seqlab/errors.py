@@ -24,7 +24,7 @@ class BundleError(SeqlabError):
     """A saved model cannot be loaded; the message names the file and what is missing."""
 
 
-def did_you_mean(word: str, known: Collection[str], *, prefix: str = "", n: int = 1, cutoff: float = 0.5) -> str:
+def did_you_mean(word: str, known: Collection[str], *, prefix: str = "", n: int = 1, cutoff: float = 0.6) -> str:
     """Return `; did you mean NAME?` with the names in `known` that are most like `word`, at most `n`; "" if none is.
 
     Args:

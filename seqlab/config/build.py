@@ -130,7 +130,7 @@ def _where_it_may_be(target: str, targets: frozenset[str]) -> str:
     unused = next((one for one in discover().left_out if one.package == package), None)
     if unused is not None:
         return f"; {unused}"
-    return did_you_mean(target, targets, n=3) or "; install the plugin that brings it"
+    return did_you_mean(target, targets, n=3, cutoff=0.5) or "; install the plugin that brings it"
 
 
 def _why_not_there(target: str, error: BaseException) -> str:

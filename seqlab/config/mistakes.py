@@ -62,7 +62,7 @@ def _unknown_option(config_file: str) -> ConfigError:
     options = options_of(group)
     if not options:
         return ConfigError(f"there is no config {config_file!r}; run `seqlab train --help` for the groups and options")
-    hint = did_you_mean(option, options, prefix=f"{group}=")
+    hint = did_you_mean(option, options, prefix=f"{group}=", cutoff=0.5)
     return ConfigError(f"{group}={option}: there is no such option{hint}; {group} has {', '.join(options)}")
 
 
@@ -76,7 +76,7 @@ def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
     there_are = f"{parent} has" if siblings and parent else "there are"
     # Last, those that differ in what stands before it, as encoder.width for width, unless they are many.
     same_leaf = [k for k in keys if k != key and k.rpartition(".")[2] == key.rpartition(".")[2]]
-    hint = did_you_mean(key, keys) or did_you_mean(key, same_leaf if len(same_leaf) <= 3 else [], cutoff=0)
+    hint = did_you_mean(key, keys, cutoff=0.5) or did_you_mean(key, same_leaf if len(same_leaf) <= 3 else [], cutoff=0)
     return ConfigError(f"{key}: there is no such key{hint}; {there_are} {listed} (to add a new key, write +{key}=…)")
 
 

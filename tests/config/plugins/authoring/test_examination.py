@@ -176,8 +176,8 @@ def test_all_plugins_are_examined_unless_some_are_named(install: Any, monkeypatc
     assert "second" not in [report.subject.name for report in examine()]
     (line,) = report_on("second").lines()
     assert "warning: left out: SEQLAB_WITHOUT names it" in line
-    with pytest.raises(ConfigError, match=r"there is no plugin 'thrid'; installed: seqlab, .*first"):
-        examine(["thrid"])
+    with pytest.raises(ConfigError, match=r"there is no plugin 'frist'; did you mean first\?; installed: seqlab, .*first"):
+        examine(["frist"])
 
 
 def test_the_contract_of_plugins_is_the_examination(install: Any) -> None:
