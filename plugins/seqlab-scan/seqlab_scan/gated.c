@@ -1,5 +1,5 @@
-/* The gated recurrences of form.py over float32 arrays: gates, states and what is given out in one pass through the sequence, and
-   all of their gradients in one pass back. Names and equations are those of form.py. */
+/* The gated recurrences of form.py over float32 arrays: c_t = k_t c_{t-1} + e_t g_t and h_t = o b(c_t) + (1 - o) s x, where the shares k
+   and e are made of gates. One pass forward computes gates, states and outputs, one pass back all gradients. */
 #include "layout.h"
 #include "shares.h"
 
@@ -43,7 +43,7 @@ static void times_squash_slope(int function, const float *RESTRICT y, float *RES
         times_slope(function, y, d, n);
 }
 
-/* What goes around in row r of step t. */
+/* The highway's input in row r of step t. */
 static float *skip_row(const Gated *p, const float *apart, float *gates, Share share, int64_t t, int64_t r)
 {
     if (apart)
@@ -53,8 +53,8 @@ static float *skip_row(const Gated *p, const float *apart, float *gates, Share s
 
 /* ---- forward ---- */
 
-/* From the products x to gates and candidate, in their place, and to the new state. Of normalised gates the reciprocals
-   are kept, 1 / f and 1 / i: f / (f + i) is told from them even where f + i is 0. */
+/* Turn the products x into gates and candidate, in place, and compute the new state. Normalised gates are kept as reciprocals,
+   1 / f and 1 / i, which give f / (f + i) even where f + i underflows to 0. */
 static void open_gates(
     const Gated *p, const float *RESTRICT bias, const float *RESTRICT peepholes, float *RESTRICT x, const float *RESTRICT old,
     float *RESTRICT new)

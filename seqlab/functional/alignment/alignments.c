@@ -1,7 +1,10 @@
-/* Sums over the alignments of seqlab.functional, compiled on the user's machine where there is a compiler.
+/* Sums over the alignments of seqlab.functional.alignment.
 
-   Sums are in float64 and in log space, so they are exact for any scores. Threads take records of their own, and nothing of a record
-   depends on another. Names and equations are those of alignment_scan.py and alignment_sums.py. */
+   u_t(s) = log(e^a_{t-1}(s) + e^a_{t-1}(s - 1) + e^a_{t-1}(s - 2), the last where s may be entered by a skip),  a_t = u_t + scores_t;
+   b is a from the end, and P(state s at t) is proportional to exp(u_t(s) + b_t(s)).
+
+   Sums are in float64 and in log space, so they are exact for any scores. Each thread runs its own records, and records are
+   independent. Names are those of scan.py and sums.py. */
 #include "lanes.h"
 #include "layout.h"
 
@@ -41,7 +44,7 @@ static inline lanes log_of_few(lanes x)
     return 2 * z * series + chosen(is_big, (lanes){0} + 0.693147180559945309, (lanes){0});
 }
 
-/* e^x for x <= 0, 0 below what float64 has. */
+/* e^x for x <= 0; 0 where float64 underflows. */
 static inline lanes exponential_or_0(lanes x)
 {
     lanes least = (lanes){0} - 708;
@@ -58,7 +61,7 @@ static inline lanes log_of_sum(lanes x, lanes y, lanes z)
     return chosen(sum == 0, nothing, most + log_of_few(chosen(sum == 0, (lanes){0} + 1, sum)));
 }
 
-/* The log of the sum of e^x over a row of whole lanes, which is left as e^(x - its log). All 0 where that is -inf. */
+/* Return the log of the sum of e^x over a padded row, and divide e^x by that sum in place. All 0 where the log is -inf. */
 static double normalise(double *x, int64_t n)
 {
     double most = largest(x, n), sum = 0;
@@ -74,7 +77,7 @@ static double normalise(double *x, int64_t n)
     return most + log(sum);
 }
 
-/* The scores of a record's states less the largest of each step, in filled rows; returns the sum of what was taken off. */
+/* Write the scores of a record's states less the largest of each step, in padded rows; return the sum of the largest. */
 static double read_scores(const Problem *p, int64_t record, double *emissions)
 {
     int64_t S = p->n_states[record], F = filled(p->n_columns), n = p->lengths[record], U = p->n_units;

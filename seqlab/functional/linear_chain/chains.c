@@ -1,14 +1,17 @@
-/* The linear chain of seqlab.functional over float64 arrays, compiled on the user's machine where there is a compiler.
+/* The linear chain of seqlab.functional.linear_chain over float64 arrays: scaled forward-backward sums, and the best path.
 
-   Arrays are (batch, time, tag), contiguous. Threads take records of their own, and nothing of a record depends on another, so its
-   numbers do not depend on its batch. Names, equations and the conditions of exactness are those of chain_scaled.py. */
+   a_t(j) = exp(emissions_t(j)) * sum over i of a_{t-1}(i) exp(transitions(i, j)), rescaled every few steps; b_t is a_t from the end.
+   P(tag k at t) is proportional to a_t(k) v_t(k), where v_t sums over the paths after t.
+
+   Arrays are (batch, time, tag), contiguous. Each thread runs its own records, and records are independent, so a record's numbers do
+   not depend on its batch. Names and the conditions of exactness are those of scaled.py. */
 #include "lanes.h"
 #include "layout.h"
 
 typedef struct {
     int64_t n_records, n_steps, n_tags, n_threads;
     int64_t scaling_period;
-    double dropped, negligible; /* exponents: see chain_scaled.py */
+    double dropped, negligible; /* exponents: see scaled.py */
     const double *emissions;
     const int64_t *lengths;
     const double *transitions, *start, *end;
@@ -53,7 +56,7 @@ static void fill(double *out, const double *x, int64_t n, double rest)
     EACH(i, filled(n) - n) out[n + i] = rest;
 }
 
-/* A matrix (n, n), whose rows begin `stride` apart, with filled rows; its transpose where is_transposed. */
+/* A copy with padded rows of a matrix (n, n) whose rows are `stride` apart; its transpose where is_transposed. */
 static double *square(const double *m, int64_t n, int64_t stride, int is_transposed, double rest)
 {
     int64_t F = filled(n);
@@ -69,7 +72,7 @@ typedef struct {
     double peak, largest_dropped;
 } Factors;
 
-/* Of a row of whole lanes, in place. A peak of -inf is none: -inf less the least number is still -inf. */
+/* Of a padded row, in place. A peak of -inf is replaced by the least number: -inf less that is still -inf, not NaN. */
 static void factors(double *x, int64_t n, double dropped, Factors *f)
 {
     f->peak = largest(x, n);
@@ -100,7 +103,7 @@ static inline __attribute__((always_inline)) void some_columns(
         *(lanes *)(out + v * LANES) = sum[v];
 }
 
-/* Go on with `columns` (a function as above) over the columns from j, n_vectors at once, as far as they go. */
+/* Continue with `columns` (a function as above) from column j, n_vectors at once, as long as so many are left. */
 #define GO_ON(columns, n_vectors)                                                                                              \
     for (; j + (n_vectors)*LANES <= stride; j += (n_vectors)*LANES)                                                            \
     columns(n_vectors, x, m + j, n, stride, out + j)
@@ -123,7 +126,7 @@ typedef struct {
     Factors of_edges, of_start, of_end;
 } Shared;
 
-/* Of rows of whole lanes. */
+/* Of a padded row. */
 static double least_above_zero(const double *x, int64_t n)
 {
     lanes least = (lanes){0} + INFINITY;
@@ -144,7 +147,7 @@ static void multiply(const double *RESTRICT x, const double *RESTRICT y, double 
 
 static void rescale(double *x, int64_t n, double factor) { EACH(i, n) x[i] *= factor; }
 
-/* Whether the paths through what was dropped weigh too little to matter, and no number came near the smallest. */
+/* Whether the paths through dropped factors are negligible, and no number came near underflow. */
 static int is_exact(const Sums *p, const Shared *s, const Factors *steps, double log_sum, int64_t length, double least)
 {
     double room = length * log(p->n_tags) + p->negligible;
@@ -153,7 +156,7 @@ static int is_exact(const Sums *p, const Shared *s, const Factors *steps, double
     return least >= exp(p->dropped);
 }
 
-/* The backward sums, and what both say of each step and edge. Returns the least v. */
+/* The backward sums, and the posteriors of steps and edges. Return the least v. */
 static double backward_pass(const Sums *p, const Shared *s, int64_t record, const double *psi, const double *u, double *v, double *b)
 {
     int64_t K = p->n_tags, F = filled(K), T = p->n_steps, n = p->lengths[record];
@@ -208,7 +211,7 @@ static void sums_of(const Sums *p, const Shared *s, int64_t record, double *psi,
     p->is_exact[record] = is_exact(p, s, &steps, log_sum, n, least);
 }
 
-/* What a record has no use for is 0: its padding, and everything where no path is allowed or the sums are not exact. */
+/* Zero the padding of a record, or all of it where no path is allowed or its sums are not exact. */
 static void clear(const Sums *p, int64_t record)
 {
     int64_t K = p->n_tags, T = p->n_steps, n = p->lengths[record];
@@ -220,7 +223,7 @@ static void clear(const Sums *p, int64_t record)
     zeros(p->targets + (record * (T - 1) + n_edges) * K, (T - 1 - n_edges) * K);
 }
 
-/* The score of the path `tags`, whose steps are taken off the marginals. A tag that is none makes the record inexact. */
+/* Return the score of the path `tags`, and subtract its steps from the marginals. An unknown tag makes the record inexact. */
 static double less_path(const Sums *p, int64_t record)
 {
     int64_t K = p->n_tags, T = p->n_steps, n = p->lengths[record];
@@ -296,7 +299,7 @@ int seqlab_chain_sums(const Sums *p)
 
 /* ---- expected counts, each record's times its weight, less those of its path ---- */
 
-enum { SHARES = 8 }; /* sums over the batch are added up in this many parts, whatever the number of threads */
+enum { SHARES = 8 }; /* parts of sums over the batch: fixed, so that results do not depend on the number of threads */
 
 static void count(const Counts *p, int64_t record, double *transitions, double *start, double *end)
 {
@@ -371,7 +374,7 @@ static void best_into(const double *x, const double *m, int64_t n, int64_t strid
     GO_ON(best_columns, 1);
 }
 
-/* Of equal ones the first. The row is filled with -inf. */
+/* The first of equal ones. The padding of the row is -inf. */
 static int64_t index_of_largest(const double *x, int64_t n)
 {
     double most = largest(x, filled(n));

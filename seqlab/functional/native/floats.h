@@ -1,4 +1,4 @@
-/* Functions of float32 numbers and of rows of them, as recurrences use them. */
+/* Activations and elementwise operations on rows of float32. */
 #ifndef SEQLAB_FLOATS_H
 #define SEQLAB_FLOATS_H
 
@@ -7,12 +7,13 @@
 
 #define EACH(i, n) for (int64_t i = 0; i < (n); i++)
 #define RESTRICT __restrict__
-/* Of a header, so that not every source uses it; not inline, so that the compiler weighs each call by itself. */
+/* Unused in some sources, hence the attribute; not `inline`, so that the compiler decides for each call. */
 #define HEADER_FUNCTION static __attribute__((unused))
 
 enum { TANH, SIGMOID, RELU, IDENTITY };
 
-/* e^x to an ulp or two: 2^n times the Taylor series of the rest, |rest| <= ln(2) / 2. */
+/* e^x to an ulp or two: 2^n times the Taylor series of the rest, |rest| <= ln(2) / 2. Clamped, so that 2^n stays a normal number;
+   NaN passes both comparisons and stays NaN. */
 static inline float exponential(float x)
 {
     x = x > 88.0f ? 88.0f : x;
@@ -46,7 +47,7 @@ HEADER_FUNCTION void apply(int function, float *RESTRICT x, int64_t n)
         EACH(i, n) x[i] = x[i] < 0 ? 0 : x[i];
 }
 
-/* d[i] *= the derivative, told from the value y[i] */
+/* d[i] *= the derivative, as a function of the value y[i] */
 HEADER_FUNCTION void times_slope(int function, const float *RESTRICT y, float *RESTRICT d, int64_t n)
 {
     if (function == TANH)

@@ -1,4 +1,4 @@
-/* Rows of float64 in whole vectors of the machine. */
+/* Rows of float64, padded to whole vectors of the machine. */
 #ifndef SEQLAB_LANES_H
 #define SEQLAB_LANES_H
 
@@ -20,7 +20,7 @@ typedef int64_t choice __attribute__((vector_size(LANES * sizeof(double)), align
 #define EACH(i, n) for (int64_t i = 0; i < (n); i++)
 #define RESTRICT __restrict__
 
-/* Rows are filled up to whole lanes. */
+/* Length of a row padded to whole vectors. */
 static inline int64_t filled(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
 static inline double *numbers(int64_t n) { return malloc(n * sizeof(double)); }
@@ -35,7 +35,7 @@ static inline lanes chosen(choice is_first, lanes x, lanes y) { return (lanes)((
 
 static inline lanes larger(lanes x, lanes y) { return chosen(x > y, x, y); }
 
-/* Of a row of whole lanes. */
+/* The largest number of a padded row. */
 static inline double largest(const double *x, int64_t n)
 {
     lanes most = *(const lanes *)x;

@@ -1,4 +1,4 @@
-/* Products of float32 matrices, one of which many rows meet: packed once, read in whole vectors of the machine. */
+/* Products of float32 matrices: the right one is packed once and multiplied by many rows, in whole vectors of the machine. */
 #ifndef SEQLAB_PRODUCTS_H
 #define SEQLAB_PRODUCTS_H
 
@@ -16,7 +16,7 @@ enum { LANES = 4, ROWS = 8 };
 enum { PANEL = 2 * LANES };
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
-/* A matrix (inner, columns) cut into panels of PANEL columns, the last one filled up with zeros. */
+/* A matrix (inner, columns) in panels of PANEL columns, the last one padded with zeros. */
 typedef struct {
     float *values;
     int64_t n_inner, n_columns;
@@ -42,7 +42,8 @@ HEADER_FUNCTION int pack(Packed *p, const float *m, int64_t n_inner, int64_t n_c
     return 1;
 }
 
-/* out (n_rows, width) = or += a (n_rows, inner) @ panel. The sums stay in registers: their addresses are never taken. */
+/* out (n_rows, width) = or += a (n_rows, inner) @ panel. The sums must stay in registers, so their addresses are never
+   taken. */
 static inline __attribute__((always_inline)) void tile(
     int n_rows, int is_added, const float *a, int64_t a_stride, const float *panel, int64_t n_inner, float *out, int64_t out_stride,
     int64_t width)
@@ -75,7 +76,8 @@ static inline __attribute__((always_inline)) void tile(
     }
 }
 
-/* out (rows, columns) = or += a (rows, inner) @ p. Each number is summed in the same order whatever the other rows are. */
+/* out (rows, columns) = or += a (rows, inner) @ p. The order of each sum does not depend on the other rows, so a
+   record's numbers do not depend on its batch. */
 static inline __attribute__((always_inline)) void tiles(
     int is_added, const float *a, int64_t a_stride, const Packed *p, float *out, int64_t out_stride, int64_t n_rows)
 {

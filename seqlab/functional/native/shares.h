@@ -1,6 +1,5 @@
-/* Recurrences over float32 arrays (direction, time, batch, feature), contiguous, in shares: a record depends on no other, so threads
-   take records of their own through all the steps and never wait for each other, and a record's numbers do not depend on its
-   batch. */
+/* Recurrences over contiguous float32 arrays (direction, time, batch, feature), split among threads. Records are independent: each
+   thread runs all steps of its own records and never waits, and a record's numbers do not depend on its batch. */
 #ifndef SEQLAB_SHARES_H
 #define SEQLAB_SHARES_H
 
@@ -12,13 +11,13 @@ typedef struct {
     int64_t n_directions, n_steps, n_records, n_threads;
 } Size;
 
-/* Share of the old state that stays (zoneout): values of their own, or one number for all. */
+/* Share of the old state that stays (zoneout): one value each, or one number for all. */
 typedef struct {
     const float *values;
     double everywhere;
 } Zone;
 
-/* The records that one thread takes through all steps: rows `first` to `end` of one direction. */
+/* The records of one thread: `n_rows` rows of one direction, from `first`. */
 typedef struct {
     int64_t direction, first, n_rows;
 } Share;
@@ -36,7 +35,7 @@ HEADER_FUNCTION Share share_of(const Size *s, int64_t i)
     return (Share){i / n, first, s->n_records * (part + 1) / n - first};
 }
 
-/* Take all shares through `run`, side by side; 0 where memory did not suffice. */
+/* Run all shares in parallel; 0 where memory is too small. */
 HEADER_FUNCTION int run_shares(int (*run)(const void *, Share), const void *problem)
 {
     const Size *s = problem;

@@ -12,13 +12,13 @@ from seqlab.functional.recurrence.buffers import BackwardBlocks, add_product_, p
 from seqlab.functional.recurrence.noise import Noise
 
 GruTape: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Gates; states, the initial one first; what W reads of them; and W h + b (reset after the product) or r h (before it)."""
+"""Gates; states, the initial one first; the states as W reads them; W h + b (reset after the product) or r h (before it)."""
 
 
 @final
 @dataclass(frozen=True)
 class GruForm:
-    """What kind of GRU it is. Units stand in the order r, z, n."""
+    """The form of a GRU. Units are laid out r, z, n."""
 
     resets_after: bool
     """Whether r multiplies the product W h + b, or h before it."""

@@ -1,8 +1,11 @@
-/* The recurrences of seqlab.functional.recurrence over float32 arrays, compiled on the user's machine where there is a compiler.
+/* The recurrences of seqlab.functional.recurrence over float32 arrays.
 
-   Arrays are (direction, time, batch, feature), contiguous; arrays of states hold one more step, the initial one, first. A record
-   depends on no other, so threads take records of their own through all the steps and never wait for each other, and a record's
-   numbers do not depend on its batch. Names and equations are those of lstm.py, gru.py and rnn.py. */
+   RNN:   h_t = f(x_t + W h_{t-1})
+   GRU:   r, z = s(x_t + W h_{t-1}),  n = a(x_t + r (W h_{t-1} + b)) or a(x_t + W (r h_{t-1})),  h_t = (1 - z) n + z h_{t-1}
+   LSTM:  i, f, o = s(x_t + W h_{t-1} + p c),  g = a(x_t + W h_{t-1}),  c_t = f c_{t-1} + i g,  h_t = P (o b(c_t))
+
+   Arrays are (direction, time, batch, feature), contiguous; arrays of states hold one more step, the initial one, first. Details and
+   names are those of lstm.py, gru.py and rnn.py. */
 #include "layout.h"
 #include "products.h"
 #include "shares.h"
@@ -11,7 +14,7 @@
 
 static inline lanes at(const float *x) { return *(const lanes *)x; }
 
-/* Sums are taken over CHAINS vectors side by side, so that an addition does not wait for the one before. */
+/* CHAINS independent sums, so that an addition need not wait for the one before. */
 enum { CHAINS = 4, STRIDE = CHAINS * LANES };
 
 static inline float added_up(const lanes *partial)
@@ -56,7 +59,7 @@ static inline float squares(const float *x, float mean, int64_t n)
     return total;
 }
 
-/* out is x made normal: mean 0, deviation 1 (it may be x); returns what it was multiplied with. */
+/* Write x with mean 0 and deviation 1 to `out` (which may be x); return the factor. */
 static float normalise(const float *x, float *out, int64_t n, float epsilon)
 {
     float mean = sum(x, n) / n;
@@ -65,8 +68,8 @@ static float normalise(const float *x, float *out, int64_t n, float epsilon)
     return scale;
 }
 
-/* From d, the gradient of gain * normal: `out` becomes that of what was normalised (it may be d), and d_gain grows by that of
-   the gain. */
+/* From d, the gradient of gain * normal: write that of the normalised row to `out` (which may be d), and add that of the gain to
+   d_gain. */
 static void scaled_backward(
     const float *normal, float scale, const float *gain, const float *d, float *d_gain, float *out, int64_t n)
 {
@@ -184,7 +187,7 @@ LAYOUT(
     Gru, size.n_directions, size.n_steps, size.n_records, size.n_threads, width, resets_after, gate, candidate, gates, hidden, read,
     inner, recurrent, bias, mask, zone.values, zone.everywhere, d_hidden, d_all, d_first);
 
-/* W by its rows for r and z, and for n; or all at once where r multiplies the product. */
+/* W in two parts, for r and z and for n; or whole where r multiplies the product. */
 typedef struct {
     Packed all, gates, candidate;
 } GruPacked;
@@ -357,7 +360,7 @@ static float *fresh_rows(const Lstm *p, Share share, int64_t t)
                     : rows(p->cell, s, share, s->n_steps + 1, t + 1, cells_of(p));
 }
 
-/* A gate by cell: itself, or spread out into `room` where cells share it. */
+/* A gate by cell: itself, or repeated into `room` where cells share it. */
 static const float *by_cell(const float *gate, float *room, int64_t n_blocks, int64_t size)
 {
     if (size == 1)

@@ -1,9 +1,8 @@
-/* Forests as data/forest.py makes them, in shares: a record depends on no other, so threads take the trees of records of their own
-   from the leaves to the roots and never wait for each other, and a record's numbers depend neither on its batch nor on the number
-   of threads.
+/* Forests as data/forest.py makes them, split among threads. Records are independent: each thread runs the trees of its own records
+   from the leaves to the roots and never waits, and a record's numbers depend neither on its batch nor on the number of threads.
 
-   What the forward pass leaves to the backward pass, and both to the gradients of weights, stands on a tape: inner nodes share by
-   share, within a share by height; the edges below them in the same order. */
+   The tape holds what the backward pass and the gradients of weights read: inner nodes share by share, within a share by height; the
+   edges below them in the same order. */
 #ifndef SEQLAB_FOREST_H
 #define SEQLAB_FOREST_H
 
@@ -28,14 +27,14 @@ typedef struct {
 /* Nodes of one share and height, from `first` to `end` on the tape. */
 typedef struct {
     int64_t first, end;
-} Stretch;
+} Span;
 
 static inline int64_t n_inner(const Forest *f) { return f->n_rows - f->n_leaves; }
 
-static inline Stretch stretch(const Forest *f, const Tape *t, int64_t share, int64_t level)
+static inline Span span_of(const Forest *f, const Tape *t, int64_t share, int64_t level)
 {
     int64_t at = share * f->n_levels + level;
-    return (Stretch){at ? t->ends[at - 1] : 0, t->ends[at]};
+    return (Span){at ? t->ends[at - 1] : 0, t->ends[at]};
 }
 
 static inline int64_t share_of_row(const Forest *f, const Tape *t, int64_t row) { return t->shares[f->owners[row]]; }
@@ -45,7 +44,7 @@ static inline int64_t child_of(const Forest *f, const Tape *t, int64_t node, int
 
 static inline int64_t n_children(const Tape *t, int64_t node) { return t->starts[node + 1] - t->starts[node]; }
 
-/* Records that follow each other share a thread, so that each thread has about as many nodes. `counts` is room, a number a record. */
+/* Give consecutive records to each thread, about equally many nodes. `counts` is scratch space, one number a record. */
 HEADER_FUNCTION void deal(const Forest *f, Tape *t, int64_t *counts)
 {
     int64_t before = 0;
@@ -87,7 +86,7 @@ HEADER_FUNCTION void lay(const Forest *f, Tape *t)
     EACH(node, n_inner(f)) t->starts[node + 1] += t->starts[node];
 }
 
-/* 0 where memory did not suffice; else free t->order in the end. */
+/* 0 where memory is too small; else the caller frees t->order. */
 HEADER_FUNCTION int lay_tape(const Forest *f, Tape *t)
 {
     int64_t n = n_inner(f), m = f->n_shares * f->n_levels;
@@ -100,7 +99,7 @@ HEADER_FUNCTION int lay_tape(const Forest *f, Tape *t)
     return 1;
 }
 
-/* Take all shares through `run`, side by side; 0 where memory did not suffice. */
+/* Run all shares in parallel; 0 where memory is too small. */
 HEADER_FUNCTION int run_forest(int (*run)(const void *, const Tape *, int64_t), const void *problem, int64_t n_shares, const Tape *t)
 {
     int is_done = 1;

@@ -1,4 +1,6 @@
-/* Tree-LSTMs over whole forests: gates, states and all gradients but those of weights. Equations and names are those of lstm.py. */
+/* Tree-LSTMs over whole forests: gates, states and all gradients except those of weights.
+
+   i, o = sigmoid(.), u = tanh(.), f_l = sigmoid(.), c = i*u + sum over children l of f_l*c_l, h = o*tanh(c); see lstm.py. */
 #include "forest.h"
 
 typedef struct {
@@ -146,7 +148,7 @@ static int forward_share(const void *run, const Tape *t, int64_t share)
             emit_row(p, row, p->leaves + row * 3 * n);
         }
     EACH(level, p->forest.n_levels) {
-        Stretch s = stretch(&p->forest, t, share, level);
+        Span s = span_of(&p->forest, t, share, level);
         for (int64_t node = s.first; node < s.end; node++)
             see(p, t, node);
         int64_t seen = seen_width(p), gates = n_gates(p), first = t->starts[s.first], end = t->starts[s.end];
@@ -176,8 +178,8 @@ static void unsettle(const Lstm *p, const Tape *t, int64_t node)
     }
 }
 
-/* Hand on what the children's h were seen by; `d_seen` and `d_reads` are those of the stretch. */
-static void unsee(const Lstm *p, const Tape *t, Stretch s, const float *d_seen, const float *d_reads)
+/* Add the gradients of what gates saw to the children's h; `d_seen` and `d_reads` belong to the span. */
+static void unsee(const Lstm *p, const Tape *t, Span s, const float *d_seen, const float *d_reads)
 {
     int64_t n = p->width;
     for (int64_t node = s.first; node < s.end; node++) {
@@ -194,7 +196,7 @@ static int64_t widest(const Lstm *p, const Tape *t, int64_t share, int64_t per_n
 {
     int64_t most = 0;
     EACH(level, p->forest.n_levels) {
-        Stretch s = stretch(&p->forest, t, share, level);
+        Span s = span_of(&p->forest, t, share, level);
         int64_t n = (s.end - s.first) * per_node + (t->starts[s.end] - t->starts[s.first]) * per_edge;
         most = n > most ? n : most;
     }
@@ -210,7 +212,7 @@ static int backward_share(const void *run, const Tape *t, int64_t share)
     if (!room)
         return 0;
     for (int64_t level = p->forest.n_levels - 1; level >= 0; level--) {
-        Stretch s = stretch(&p->forest, t, share, level);
+        Span s = span_of(&p->forest, t, share, level);
         int64_t first = t->starts[s.first], end = t->starts[s.end];
         float *d_seen = room, *d_reads = room + (s.end - s.first) * seen;
         for (int64_t node = s.first; node < s.end; node++)

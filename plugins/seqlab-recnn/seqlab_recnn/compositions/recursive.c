@@ -1,5 +1,5 @@
-/* Recursive networks over whole forests, p = f(W seen + b), and all gradients but those of weights. What is seen of the children is
-   their vectors side by side, or of each unit the largest; W and b are those of the node's kind. */
+/* Recursive networks over whole forests, p = f(W seen + b), and all gradients except those of weights. A node sees its children's
+   vectors side by side, or the largest of each unit; W and b are those of the node's kind. */
 #include "forest.h"
 
 typedef struct {
@@ -38,7 +38,7 @@ static void see_largest(const Recursive *p, const Tape *t, int64_t node, float *
     }
 }
 
-/* Children that are equally large share the gradient; `room` is for how many there are. */
+/* Equally large children share the gradient, as in torch's amax; `room` counts them. */
 static void see_largest_backward(
     const Recursive *p, const Tape *t, int64_t node, const float *RESTRICT seen, const float *RESTRICT d_seen, float *RESTRICT room)
 {
@@ -56,17 +56,17 @@ static void see_largest_backward(
     }
 }
 
-/* ---- stretches of one kind ---- */
+/* ---- spans of one kind ---- */
 
-static Stretch of_kind(const Recursive *p, int64_t first, int64_t end)
+static Span of_kind(const Recursive *p, int64_t first, int64_t end)
 {
     int64_t stop = first + 1;
     while (stop < end && p->kinds[stop] == p->kinds[first])
         stop++;
-    return (Stretch){first, stop};
+    return (Span){first, stop};
 }
 
-static void forward_stretch(const Run *run, const Tape *t, Stretch s)
+static void forward_run(const Run *run, const Tape *t, Span s)
 {
     const Recursive *p = run->problem;
     int64_t n = p->width, seen = seen_width(p), kind = p->kinds[s.first];
@@ -93,18 +93,18 @@ static int forward_share(const void *run, const Tape *t, int64_t share)
     const Run *r = run;
     const Recursive *p = r->problem;
     EACH(level, p->forest.n_levels) {
-        Stretch s = stretch(&p->forest, t, share, level);
+        Span s = span_of(&p->forest, t, share, level);
         for (int64_t node = s.first; node < s.end; node++)
             p->kinds[node] = p->productions ? p->productions[t->order[node]] : 0;
-        for (Stretch one = {s.first, s.first}; one.end < s.end;) {
+        for (Span one = {s.first, s.first}; one.end < s.end;) {
             one = of_kind(p, one.end, s.end);
-            forward_stretch(r, t, one);
+            forward_run(r, t, one);
         }
     }
     return 1;
 }
 
-static void backward_stretch(const Run *run, const Tape *t, Stretch s, float *room)
+static void backward_run(const Run *run, const Tape *t, Span s, float *room)
 {
     const Recursive *p = run->problem;
     int64_t n = p->width, seen = seen_width(p);
@@ -130,17 +130,17 @@ static int backward_share(const void *run, const Tape *t, int64_t share)
     const Recursive *p = r->problem;
     int64_t most = 0;
     EACH(level, p->forest.n_levels) {
-        Stretch s = stretch(&p->forest, t, share, level);
+        Span s = span_of(&p->forest, t, share, level);
         most = s.end - s.first > most ? s.end - s.first : most;
     }
     float *room = malloc((p->width + most * seen_width(p)) * sizeof *room);
     if (!room)
         return 0;
     for (int64_t level = p->forest.n_levels - 1; level >= 0; level--) {
-        Stretch s = stretch(&p->forest, t, share, level);
-        for (Stretch one = {s.first, s.first}; one.end < s.end;) {
+        Span s = span_of(&p->forest, t, share, level);
+        for (Span one = {s.first, s.first}; one.end < s.end;) {
             one = of_kind(p, one.end, s.end);
-            backward_stretch(r, t, one, room);
+            backward_run(r, t, one, room);
         }
     }
     free(room);
@@ -149,7 +149,7 @@ static int backward_share(const void *run, const Tape *t, int64_t share)
 
 /* ---- what is called ---- */
 
-/* Pack the weights of the kinds that there are. */
+/* Pack the weights of the kinds that occur. */
 static int pack_weights(const Run *r, int is_forward)
 {
     const Recursive *p = r->problem;
