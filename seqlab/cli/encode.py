@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, input_format, opened
+from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, opened, read_chunks
 from seqlab.data.atomic_write import replacing
 from seqlab.errors import ConfigError
 
@@ -45,18 +45,15 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Encode the input."""
-    name = "<stdin>" if options.file == STDIN else options.file
     with opened(options.file) as stream:
-        from seqlab.inference.lines import line_stretches
         from seqlab.inference.tagger import Tagger
         from seqlab.inference.vectors.files import file_type
 
         file_type(options.output)  # fails early for an unknown extension
         tagger = Tagger.load(options.model, allow=options.allow)
-        source = input_format(options, tagger, needed=tagger.encoder_columns)
-        source.check_columns(tagger.encoder_columns)
+        chunks = read_chunks(options, tagger, stream, needed=tagger.encoder_columns)
         with _written(options, tagger) as out:
-            for chunk in source.stretches(line_stretches(stream, name=name), name=name):
+            for chunk in chunks:
                 out.write(chunk.records, tagger.encode(chunk.records, use_steps=options.steps))
         print(f"{options.output}: {out.n_records} records, {out.kind.vectors} of width {out.kind.width}", file=sys.stderr)
     return 0

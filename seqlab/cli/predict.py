@@ -8,7 +8,7 @@ from io import TextIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, input_format, opened
+from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, opened, read_chunks
 from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ output formats (default: terminal on a terminal, otherwise jsonl):
             for text or jsonl: token, tab, label, with a blank line after each record
   terminal  spans on colour, tags next to their words; no colour if the terminal has none or NO_COLOR is set
 
---min-precision 0.9 drops spans of low confidence. For each type, it keeps spans above the lowest confidence at which 90 % of
-spans on the validation records were right. If no confidence reached that, it keeps none of the type and says so on stderr.
-Tokens of dropped spans are tagged O. Given segments stay, with the label _. Both get the probability that the dropped label is
-wrong as confidence.
+--min-precision 0.9 drops spans of low confidence. For each type, it finds the lowest confidence from which on 90 % of the spans
+on the validation records were right, and keeps spans that reach it. If there is none, it keeps no span of the type, and says so
+on stderr. Tokens of dropped spans are tagged O. Given segments stay, with the label _. Both get the probability that the
+dropped label is wrong as confidence.
 
 Input is read and labelled in chunks, so it may be larger than memory, or endless.
 """
@@ -72,19 +72,16 @@ def run(options: argparse.Namespace) -> int:
     """Label the input."""
     if options.n_best < 0:
         raise ConfigError(f"--n-best is {options.n_best}; expected a positive number, or 0 for none")
-    name = "<stdin>" if options.file == STDIN else options.file
     with opened(options.file) as stream:
-        from seqlab.inference.lines import line_stretches
         from seqlab.inference.tagger import Tagger
 
         tagger = Tagger.load(options.model, allow=options.allow)
-        source = input_format(options, tagger, needed=tagger.columns)
-        source.check_columns(tagger.columns)
+        chunks = read_chunks(options, tagger, stream, needed=tagger.columns)
         _report_unreachable(options, tagger)
         _report_missing(options, tagger)
         with _written(options) as out:
             output = _output_format(options, tagger, out)
-            for chunk in source.stretches(line_stretches(stream, name=name), name=name):
+            for chunk in chunks:
                 tagged = tagger.predict(
                     chunk.records,
                     n_best=options.n_best,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.cli.inputs import add_allow, add_command, add_input_options, input_format, opened
+from seqlab.cli.inputs import add_allow, add_command, add_input_options, opened, read_chunks
 from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -83,7 +83,6 @@ def _encoded(options: argparse.Namespace, search: "VectorSearch") -> "tuple[list
     import numpy as np
 
     from seqlab.inference.inputs import TextFormat
-    from seqlab.inference.lines import line_stretches
     from seqlab.inference.tagger import Tagger, read_input
 
     tagger = Tagger.load(options.model, allow=options.allow)
@@ -91,11 +90,9 @@ def _encoded(options: argparse.Namespace, search: "VectorSearch") -> "tuple[list
     if options.file is None:
         TextFormat().check_columns(tagger.encoder_columns)
     else:
-        source = input_format(options, tagger, needed=tagger.encoder_columns)
-        source.check_columns(tagger.encoder_columns)
         with opened(options.file) as stream:
-            lines = line_stretches(stream, name=options.file)
-            queries = [record for chunk in source.stretches(lines, name=options.file) for record in chunk.records]
+            chunks = read_chunks(options, tagger, stream, needed=tagger.encoder_columns)
+            queries = [record for chunk in chunks for record in chunk.records]
     if not queries:
         print(f"{options.file}: no records, so nothing to search for", file=sys.stderr)
     records = map(read_input, queries)

@@ -35,7 +35,11 @@ class OutputFormat(ABC):
 
 @final
 class JsonlOutput(OutputFormat):
-    """One object per record: the keys of the input, tokens (with offsets if there is text) and `predictions` by head."""
+    """One object per record: the keys of the input, tokens (with offsets if there is text) and `predictions` by head.
+
+    Args:
+        stream: Where to write.
+    """
 
     def __init__(self, stream: Sink) -> None:
         self.stream = stream
@@ -93,6 +97,10 @@ def _dumped(content: Mapping[str, Any]) -> str:
 @final
 class ConllOutput(OutputFormat):
     """The lines of a CoNLL input with a last column for each token head; for other inputs, a line per token.
+
+    Args:
+        stream: Where to write.
+        layers: The model's heads, as in `Tagger.layers`.
 
     Raises: ConfigError if no head labels tokens.
     """

@@ -22,7 +22,12 @@ _CONTROLS = {0x7F: 0x2421, **{i: 0x2400 + i for i in range(0x20)}, **dict.fromke
 
 @final
 class TerminalOutput(OutputFormat):
-    """Prints records with a line for each head; without colour, spans are in brackets."""
+    """Prints records with a line for each head; without colour, spans are in brackets.
+
+    Args:
+        console: Where to print; its settings decide on colour.
+        layers: The model's heads, as in `Tagger.layers`.
+    """
 
     def __init__(self, console: Console, *, layers: Mapping[str, Layer]) -> None:
         self.console = console

@@ -47,7 +47,7 @@ def test_check_exits_1_and_names_every_fault(broken: Path, capsys: pytest.Captur
     assert lines[1].startswith(f"{broken}:7: error: tag 'I-PER' breaks BIO")
 
 
-def test_check_tells_leaks_and_strict_exits_1(sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_leaks_and_strict_exits_1(sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "dev.conll").write_text("Bonn\tB-LOC\n", encoding="utf-8")
 
     assert run("check", sound, tmp_path / "dev.conll") == 0
@@ -61,7 +61,7 @@ def test_check_of_a_folder_examines_its_files(sound: Path, broken: Path, capsys:
     assert "in 2 file(s)" in capsys.readouterr().out
 
 
-def test_check_shows_few_warnings_unless_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_shows_few_warnings_by_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.conll").write_text("a\tO\n\n" * 9, encoding="utf-8")
 
     run("check", tmp_path / "x.conll")
@@ -100,7 +100,7 @@ def test_check_refuses_unknown_formats_and_missing_files(sound: Path) -> None:
         run("check", sound.with_name("nowhere"))
 
 
-def test_convert_writes_a_file_and_tells_losses(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_convert_writes_a_file_and_lists_losses(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = sound.with_name("out.conll")
     scheme = ("--scheme-from", "BIO", "--scheme-to", "BIOES")
 

@@ -25,7 +25,7 @@ def test_overrides_are_described_without_training(
     assert not list(empty.iterdir())
 
 
-def test_mistakes_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["describe", "nowhere"]) == 2
     assert "nowhere: no model here" in capsys.readouterr().err
     assert main(["describe", "encoder=lstn"]) == 2

@@ -27,7 +27,7 @@ def test_a_report_goes_into_the_folder_of_the_run(
     assert (folder / name).read_text(encoding="utf-8").startswith(begins)
 
 
-def test_the_name_of_the_file_tells_the_format(tmp_path: Path, model: str) -> None:
+def test_the_file_name_gives_the_format(tmp_path: Path, model: str) -> None:
     path = tmp_path / "new" / "notes.json"
     assert main(["report", model, "-o", str(path), "--examples", "0"]) == 0
     assert json.loads(path.read_text(encoding="utf-8"))["kind"] == "document"
@@ -47,6 +47,6 @@ def test_the_same_run_gives_the_same_page(tmp_path: Path, model: str) -> None:
         (["nowhere", "--examples", "-1"], "--examples is -1; expected 0 or more"),
     ],
 )
-def test_mistakes_are_told(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
+def test_mistakes_are_reported(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
     assert main(["report", *words]) == 2
     assert message in capsys.readouterr().err

@@ -140,7 +140,7 @@ def test_conll_names_the_line_that_is_wrong(text: str, message: str) -> None:
         records_of(source, text)
 
 
-def test_layout_is_that_of_training_unless_told_otherwise() -> None:
+def test_layout_is_that_of_training_by_default() -> None:
     reader = {"columns": {"tokens": 1, "upos": 0, "tags": -1}, "separator": "tab", "comment_prefix": "#"}
     trained = conll_format(reader, columns=None, needed=["tokens"])
     assert (trained.columns, trained.separator, trained.comment_prefix) == ({"tokens": 1}, "tab", "#")

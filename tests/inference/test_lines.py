@@ -58,6 +58,6 @@ def test_byte_order_mark_is_kept_and_known() -> None:
 
 
 @pytest.mark.parametrize("n_bytes", [3, 100])
-def test_what_is_not_utf8_is_told_by_line_and_byte(n_bytes: int) -> None:
+def test_other_encodings_are_reported_by_line_and_byte(n_bytes: int) -> None:
     with pytest.raises(DataError, match=r"^f:3: byte 0xe9 at byte 4 of the line is not UTF-8; convert it"):
         lines_of(b"ok\nok\ncaf\xe9\n", n_bytes=n_bytes)

@@ -23,7 +23,7 @@ def test_a_checkpoint_is_scored_without_training(weights: Weights, finished: Run
     assert weights(scored) == weights(finished)
 
 
-def test_scoring_what_was_never_trained_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_scoring_untrained_weights_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     train_small(write_corpus(tmp_path / "data"), tmp_path / "run", ["train=false"])
     assert "evaluating untrained weights" in caplog.text
 
@@ -54,7 +54,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(data: Path, tmp_path: Path, con
         train_small(data, tmp_path / "run", [f"ckpt_path={tmp_path / 'other.ckpt'}"])
 
 
-def test_a_checkpoint_of_another_model_is_told(finished: Run, data: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_model_is_refused(finished: Run, data: Path, tmp_path: Path) -> None:
     checkpoint = finished.folder / "checkpoints" / "last.ckpt"
     overrides = ["head=[crf,sequence]", "monitor=val/tags/span_f1/strict", "encoder.width=6"]
     with pytest.raises(ConfigError, match=r"last\.ckpt'?.* another model: .* is .* there and .* here"):

@@ -43,14 +43,14 @@ def test_a_run_with_soap_resumes_to_the_bit(tmp_path: Path) -> None:
     assert (rest.model / "weights.safetensors").read_bytes() == (whole.model / "weights.safetensors").read_bytes()
 
 
-def test_groups_that_an_optimiser_cannot_have_are_told(tmp_path: Path) -> None:
+def test_groups_that_an_optimiser_cannot_have_are_refused(tmp_path: Path) -> None:
     data = write_corpus(tmp_path / "data")
     groups = "+parameter_groups.recurrent={parameters:['encoder.*'],lr:0.1}"
     with pytest.raises(ConfigError, match="LBFGS doesn't support per-parameter options"):
         train_small(data, tmp_path / "run", ["optimizer=lbfgs", groups])
 
 
-def test_an_option_that_an_optimiser_lacks_is_told(tmp_path: Path) -> None:
+def test_an_option_that_an_optimiser_lacks_is_refused(tmp_path: Path) -> None:
     data = write_corpus(tmp_path / "data")
     with pytest.raises(ConfigError, match=r"parameter_groups\.recurrent\.rate is not an option of AdamW; expected one of lr"):
         train_small(data, tmp_path / "run", ["+parameter_groups.recurrent={parameters:['encoder.*'],rate:0.1}"])

@@ -66,7 +66,12 @@ class Part(NamedTuple):
 
 
 class VectorFile(ABC):
-    """Takes the vectors of records, chunk by chunk; `close` completes the file."""
+    """Takes the vectors of records, chunk by chunk; `close` completes the file.
+
+    Args:
+        path: The file to write.
+        kind: The kind of vectors.
+    """
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         self.path = path

@@ -55,7 +55,7 @@ def test_columns_of_the_encoder_are_enough(reading_upos: seqlab.Tagger) -> None:
         reading_upos.encode("Ada")
 
 
-def test_an_encoder_without_a_summary_is_told(tagger: seqlab.Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoder_without_a_summary_is_refused(tagger: seqlab.Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
     forward = Labeler.forward
     monkeypatch.setattr(Labeler, "forward", lambda self, batch: replace(forward(self, batch), summary=None))
     with pytest.raises(ConfigError, match="has no summary of records"):
@@ -172,7 +172,7 @@ def test_rows_of_the_file_are_queries(tmp_path: Path) -> None:
         search.vectors_at([3])
 
 
-def test_another_model_and_another_width_are_told(tagger: seqlab.Tagger, tmp_path: Path) -> None:
+def test_another_model_and_another_width_are_refused(tagger: seqlab.Tagger, tmp_path: Path) -> None:
     vectors = np.ones((2, 2), dtype=np.float32)
     with pytest.raises(ConfigError, match="its vectors are from model abcdef, but the queries are from"):
         search_of(tmp_path / "v.parquet", vectors, n_first=1, model="abcdef").encode(tagger, ["Ada"])

@@ -145,7 +145,7 @@ def test_a_hostile_target_is_refused_wherever_it_stands(
         load_bundle(model)
 
 
-def test_the_sentinel_tells_when_a_target_runs(sentinel: Path) -> None:
+def test_the_sentinel_notices_when_a_target_runs(sentinel: Path) -> None:
     node = hostile_node("os.system", sentinel)
     assert os.system(node["_args_"][0]) == 0
     assert sentinel.exists()

@@ -29,7 +29,7 @@ def test_explained_share_is_epsilon_squared_of_a_one_way_analysis() -> None:
     assert found.chance < 0.1
 
 
-def test_chance_tells_a_setting_that_matters_from_one_that_does_not() -> None:
+def test_chance_separates_a_setting_that_matters_from_one_that_does_not() -> None:
     scores = [0.1, 0.9] * 8
     matters, not_at_all = explained(["x", "y"] * 8, scores), explained(["x", "x", "y", "y"] * 4, scores)
     assert matters is not None

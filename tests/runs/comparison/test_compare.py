@@ -104,7 +104,7 @@ def test_repeated_runs_are_tested_over_seeds_as_well(tmp_path: Path) -> None:
     assert finding.n_repetitions == (3, 3)
 
 
-def test_chance_of_seeds_is_told_apart(tmp_path: Path) -> None:
+def test_chance_of_seeds_is_kept_apart(tmp_path: Path) -> None:
     wrong = ["ba"[gold == "b"] for gold in GOLD]
     a = write_repeat(tmp_path / "A", {"seed_1": GOLD, "seed_2": GOLD[:30] + wrong[30:]})
     b = write_repeat(tmp_path / "B", {"seed_1": GOLD, "seed_2": wrong[:30] + GOLD[30:]})

@@ -17,10 +17,10 @@ def test_each_head_has_its_sections_scores_and_answers(finished: Run) -> None:
     inner = {title: {section.title: section for section in head.sections} for title, head in heads.items()}
     (accuracy,) = [row["value"] for row in table(inner["Head label"]["Scores"]) if row["score"] == "accuracy"]
     assert accuracy == finished.metrics["test"]["label"]["accuracy"]
-    strict = next(row for row in table(inner["Head tags"]["Scores"]) if row["spans, counted"] == "strict")
+    strict = next(row for row in table(inner["Head tags"]["Scores"]) if row["span matching"] == "strict")
     assert strict["F1"] == finished.metrics["test"]["tags"]["span_f1"]["strict"]
     facts = {str(row["fact"]): str(row["value"]) for row in table(document.sections[0])}
     assert "SampleReader" in facts["data news"]
     assert "SampleReader" in facts["data requests"]
-    told = "".join(getattr(block, "left_out", "") for head in inner.values() for block in head["Worst records"].blocks)
-    assert "predictions/news/test.jsonl" in told or "predictions/requests/test.jsonl" in told
+    texts = "".join(getattr(block, "left_out", "") for head in inner.values() for block in head["Worst records"].blocks)
+    assert "predictions/news/test.jsonl" in texts or "predictions/requests/test.jsonl" in texts

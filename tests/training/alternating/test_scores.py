@@ -44,10 +44,10 @@ def test_the_bundle_scores_each_set_on_its_own_split(finished: Run, capsys: pyte
     [
         (["--data-set", "ewt"], "--data-set is 'ewt'; the model was trained on news, requests"),
         (["test"], "choose whose heads to score on test: --data-set news or --data-set requests"),
-        (["--format", "alternating"], "--format is 'alternating', which is no format of files"),
+        (["--format", "alternating"], "--format is 'alternating', which is not a file format"),
     ],
 )
-def test_what_cannot_be_scored_is_told(
+def test_what_cannot_be_scored_is_refused(
     finished: Run, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     assert main(["evaluate", str(finished.folder), *words]) == 2

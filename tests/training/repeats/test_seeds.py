@@ -166,7 +166,7 @@ def test_an_interrupt_says_how_to_go_on(corpus: Path, tmp_path: Path, monkeypatc
         (["fold={index:4,of:3}"], r"fold is .*; expected a fold from 1"),
     ],
 )
-def test_bad_numbers_are_told_before_anything_runs(tmp_path: Path, overrides: list[str], message: str) -> None:
+def test_bad_numbers_are_reported_before_anything_runs(tmp_path: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         train_small(Path("nowhere"), tmp_path, overrides)
     assert not list(tmp_path.iterdir())

@@ -16,7 +16,7 @@ def test_metrics_differ_by_a_bit_and_by_being_there() -> None:
     ]
 
 
-def test_versions_threads_machine_and_code_are_told() -> None:
+def test_versions_threads_machine_and_code_are_compared() -> None:
     there = {
         "seqlab": "1", "python": "3.11", "platform": "x", "cpu": "c", "accelerator": "cpu", "n_threads": 1,
         "packages": {"torch": "2.6", "numpy": "2"}, "git": {"commit": "a" * 40, "is_clean": True}, "command": ["a"],

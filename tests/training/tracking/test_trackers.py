@@ -92,7 +92,7 @@ def test_wandb_offline_keeps_all_in_the_run_folder(corpus: Path, tmp_path: Path)
         assert {path.name.split("_")[0] for path in (run.folder / "wandb").rglob("*.png")} == {"learning", "confusion"}
 
 
-def test_trackers_send_no_word_of_their_use_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_telemetry_is_off_unless_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "true")
     keep_to_itself()
