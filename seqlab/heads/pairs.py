@@ -138,6 +138,7 @@ class PairScoreHead(Head):
     """
 
     kind = "pair"
+    main_metric = "pearson"
     lacks = MappingProxyType({})
     target: ScoreField
     grades: Tensor
@@ -158,11 +159,6 @@ class PairScoreHead(Head):
         self.scores = _PairClassifier(*sizes, pooling=pooling, features=features, width=width, drop_prob=drop_prob)
         self.target = target
         self.register_buffer("grades", torch.arange(target.lowest, target.highest + 1.0), persistent=False)
-
-    @property
-    def main_metric(self) -> str:
-        """Pearson's correlation."""
-        return "pearson"
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean divergence from the distributions of the targets."""
