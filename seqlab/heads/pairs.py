@@ -163,7 +163,7 @@ class PairScoreHead(Head):
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean divergence from the distributions of the targets."""
         wanted = (1 - (batch.tensor(self.target).unsqueeze(1) - self.grades).abs()).clamp(min=0)
-        log_probs = self.scores(steps).float().log_softmax(1)
+        log_probs: Tensor = self.scores(steps).float().log_softmax(1)
         divergences = torch.xlogy(wanted, wanted) - wanted * log_probs
         return divergences.sum() / max(1, len(wanted))
 
