@@ -48,6 +48,8 @@ class BiaffineSpanHead(Head):
     """
 
     kind = "span"
+    is_of_record_steps = True
+    main_metric = "span_f1/strict"
     own_score = "span_f1"
     lacks = MappingProxyType(
         dict.fromkeys(("n_best", "entropy"), "it says how probable each span is by itself, not all of a record together")
@@ -78,16 +80,6 @@ class BiaffineSpanHead(Head):
             input_width=input_width, hidden_width=hidden_width, n_labels=n_labels, drop_prob=drop_prob
         )
         self.temperature = Temperature()
-
-    @property
-    def is_of_record_steps(self) -> bool:
-        """Its spans are made of them."""
-        return True
-
-    @property
-    def main_metric(self) -> str:
-        """F1 of spans whose bounds and label are right."""
-        return "span_f1/strict"
 
     def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
         """Report the spans that are too wide to be found."""

@@ -138,6 +138,7 @@ class PairScoreHead(Head):
     """
 
     kind = "pair"
+    main_metric = "pearson"
     lacks = MappingProxyType({})
     target: ScoreField
     grades: Tensor
@@ -159,15 +160,10 @@ class PairScoreHead(Head):
         self.target = target
         self.register_buffer("grades", torch.arange(target.lowest, target.highest + 1.0), persistent=False)
 
-    @property
-    def main_metric(self) -> str:
-        """Pearson's correlation."""
-        return "pearson"
-
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean divergence from the distributions of the targets."""
         wanted = (1 - (batch.tensor(self.target).unsqueeze(1) - self.grades).abs()).clamp(min=0)
-        log_probs = self.scores(steps).float().log_softmax(1)
+        log_probs: Tensor = self.scores(steps).float().log_softmax(1)
         divergences = torch.xlogy(wanted, wanted) - wanted * log_probs
         return divergences.sum() / max(1, len(wanted))
 

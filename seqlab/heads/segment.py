@@ -46,6 +46,7 @@ class SegmentHead(Head):
     """
 
     kind = "segment"
+    main_metric = "accuracy"
     own_score = "majority_accuracy"
     target: SegmentLabelField
 
@@ -84,11 +85,6 @@ class SegmentHead(Head):
                 focal_gamma=0.0,
             )
         self.lacks = {} if has_transitions else {"n_best": "it labels each segment by itself; has_transitions=true ranks"}
-
-    @property
-    def main_metric(self) -> str:
-        """Accuracy over segments."""
-        return "accuracy"
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss per segment with a label; with a CRF, per segment."""

@@ -42,6 +42,7 @@ class LabelHead(Head):
     """One label a record, or a pair; `scores` gives the logits, which are divided by a temperature."""
 
     own_score = "majority_accuracy"
+    main_metric = "accuracy"
     lacks = MappingProxyType({})
     target: LabelField
 
@@ -61,11 +62,6 @@ class LabelHead(Head):
             target.labels, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma
         )
         self.temperature = Temperature()
-
-    @property
-    def main_metric(self) -> str:
-        """Accuracy."""
-        return "accuracy"
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean cross-entropy of the records with a known label."""
@@ -163,6 +159,7 @@ class MultiLabelHead(Head):
     """
 
     own_score = "subset_accuracy"
+    main_metric = "micro_f1"
     lacks = MappingProxyType({"n_best": "it decides on each label by itself"})
     target: MultiLabelField
 
@@ -181,11 +178,6 @@ class MultiLabelHead(Head):
         self.target = target
         self.threshold = threshold
         self.scores = _Classifier(input_width, summary_width, len(target.labels), pooling=pooling, drop_prob=drop_prob)
-
-    @property
-    def main_metric(self) -> str:
-        """F1 over all decisions."""
-        return "micro_f1"
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean binary cross-entropy over records and labels."""

@@ -17,7 +17,7 @@ from seqlab.functional.alignment import Topology, min_steps
 from seqlab.functional.dropout import NaiveDropout
 from seqlab.functional.padding import step_mask
 from seqlab.heads.base import Head
-from seqlab.heads.distributions.alignments import Alignments, Ranked, Rules
+from seqlab.heads.distributions.alignments import Alignments, Ranked
 from seqlab.heads.parts.answers import Answer, Answered, SequenceAnswer
 from seqlab.heads.parts.counts import LABEL_ERROR_RATE, Counted, edit_counts
 from seqlab.heads.parts.misfits import Misfits
@@ -39,6 +39,7 @@ class TemporalHead(Head):
     """
 
     kind = "temporal"
+    main_metric = "label_accuracy"
     own_score = "label_error_rate"
     lacks = MappingProxyType({"entropy": "the probabilities of all sequences of labels cannot be summed up"})
     target: LabelSequenceField
@@ -63,11 +64,6 @@ class TemporalHead(Head):
         self.dropout = NaiveDropout(drop_prob=drop_prob)
         self.projection = nn.Linear(input_width, upsampling * n_units)
         self.register_buffer("n_passes", torch.zeros((), dtype=torch.long))
-
-    @property
-    def main_metric(self) -> str:
-        """1 - label error rate."""
-        return "label_accuracy"
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss a label, counting the end as one more, over the records that have an alignment."""
@@ -113,10 +109,16 @@ class TemporalHead(Head):
 
     def distribution(self, steps: Steps, batch: Batch) -> Alignments:
         """Return the distribution over label sequences."""
-        rank = None if "n_best" in self.lacks else self._rank
-        rules = Rules(self._topology, self._scores, self._decode, rank)
-        labels = self.target.labels
-        return Alignments(self._log_probs(steps), self._lengths(steps), labels, upsampling=self.upsampling, rules=rules)
+        return Alignments(
+            self._log_probs(steps),
+            self._lengths(steps),
+            self.target.labels,
+            upsampling=self.upsampling,
+            topology=self._topology,
+            scores=self._scores,
+            decode=self._decode,
+            rank=self._rank,
+        )
 
     def gold(self, columns: Columns) -> list[list[list[str]]]:
         """Return all right answers of each record."""

@@ -1,4 +1,4 @@
-"""`Tagger`: a trained model at work on raw text, tokens or records."""
+"""`Tagger`: label raw text, tokens or records with a trained model."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
@@ -29,17 +29,20 @@ Input: TypeAlias = str | Sequence[str] | Mapping[str, Any]
 """Raw text, tokens, or a record: `text` or `tokens`, and any other column that the model reads."""
 
 _PLACE = ("id", "line")
-"""Columns by which messages call a record."""
+"""Columns that name a record in messages."""
 MAX_TOKENS = 4096
-"""Steps of a prediction batch: the CPU is fastest near here, and larger batches gain nothing."""
+"""Steps of a prediction batch: the CPU is fastest near this size, and larger batches gain nothing."""
 
 
 @final
 class Tagger:
     """A loaded model.
 
-    `heads` names its heads, `columns` the columns that it reads, `encoder_columns` those that its vectors take, and `layers`
-    says how each head's labels lie.
+    `heads` are the names of its heads, `columns` the columns that it reads, `encoder_columns` those that its encoder reads, and
+    `layers` how the labels of each head lie over a record.
+
+    Args:
+        bundle: The model with its fields and facts, as `load_bundle` returns it; `Tagger.load` reads it from a folder.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -57,12 +60,12 @@ class Tagger:
     def load(cls, path: str | Path, *, allow: Sequence[str] = ()) -> "Tagger":
         """Return the model in a run folder or a bundle folder.
 
-        `allow` names classes of your own that it is made of, as in `my_file.MyEncoder`, where no installed plugin brings them:
-        they are imported, from the working folder if they lie there. Name none that you do not trust.
+        `allow` names classes of the model that no installed plugin brings, as in `my_file.MyEncoder`. They are imported, from
+        the working folder if they are there, so name only classes that you trust.
 
         Raises:
             BundleError: there is no model, or it cannot be loaded.
-            ConfigError: a class in `allow` is not there, or no part of a model.
+            ConfigError: a class in `allow` is missing, or not a part of a model.
         """
         return cls(load_bundle(find_bundle(Path(path)), allow=allow))
 
@@ -75,12 +78,12 @@ class Tagger:
         min_precision: float | None = None,
         lines: Sequence[int] | None = None,
     ) -> list[TaggedRecord]:
-        """Return each input labelled, in order; with `n_best`, so many likeliest answers of each head that ranks them.
+        """Return each input labelled, in order; with the `n_best` most probable answers of each head that ranks them.
 
-        With `use_entropy` predictions have the entropy of the distribution over all answers of their head, in nats: 0 where it
-        is sure; it tells which records are worth annotating next, and grows with their length.
+        With `use_entropy` predictions have the entropy of their head's distribution over all answers, in nats. It shows which
+        records are worth annotating next, and grows with their length.
 
-        With `min_precision` only the spans that are sure enough for it are kept, as on the validation records of the training
+        With `min_precision` only the spans that are confident enough for it on the validation records are kept
         (`MinPrecision`); steps outside them are tagged `O`, and segments that were given are labelled `_`.
 
         A string is tokenised and keeps its character offsets; a list is tokens; a mapping is a record with `text` or
@@ -88,7 +91,7 @@ class Tagger:
         call it by its `id`, where all have one, and by its line of a file, where `lines` has that of each.
 
         Raises:
-            DataError: an input is none of these, or a record lacks a column that the model reads.
+            DataError: an input of another type, or a record without a column that the model reads.
             ConfigError, BundleError: as `MinPrecision`.
         """
         records = [read_input(item) for item in _listed(inputs)]
@@ -109,12 +112,12 @@ class Tagger:
         ]
 
     def encode(self, inputs: Sequence[Input], *, use_steps: bool = False) -> list[EncodedRecord]:
-        """Return each input as vectors, in order: what the encoder sums it up in, and with `use_steps` each of its steps, which
-        are words or the nodes of its tree, with the labels of heads that label steps.
+        """Return each input as vectors, in order: the encoder's summary and, with `use_steps`, each of its steps.
 
-        Inputs are those of `predict`, and need the columns `encoder_columns` alone.
+        Steps are words or the nodes of a tree, and come with the labels of the heads that label steps. Inputs are those of
+        `predict`, and need only the columns `encoder_columns`.
 
-        Raises: DataError as `predict` does; ConfigError where the encoder gives no summary, and no steps are asked for.
+        Raises: DataError as `predict` does; ConfigError without `use_steps` where the encoder gives no summary.
         """
         records = [read_input(item) for item in _listed(inputs)]
         if not records:
@@ -153,7 +156,7 @@ class Tagger:
         return limit.keep(found) if limit else found
 
     def min_precision(self, value: float) -> MinPrecision:
-        """Return what keeps spans of a precision of `value`, and its thresholds by head and type.
+        """Return the filter that keeps spans of a precision of `value`, with its thresholds by head and type.
 
         Raises: ConfigError, BundleError as `MinPrecision`.
         """
@@ -164,13 +167,13 @@ class Tagger:
     ) -> dict[str, Any]:
         """Return the nested scores of the records, as in a run's `metrics.json`: by head where the model has several.
 
-        `heads` are the names of those that are scored; None: all whose column is there.
+        `heads` are the names of the heads to score; None: all whose column is there.
 
-        With `min_precision` the scores of each head that finds spans have the key `min_precision`: what is left, and how good
-        it is (`MinPrecision.score`). The other scores are of all spans.
+        With `min_precision` the scores of each head that finds spans have the key `min_precision`: the scores of the spans kept
+        (`MinPrecision.score`). The other scores are of all spans.
 
         Raises:
-            DataError: the records lack a column that the model reads, or have none of any head.
+            DataError: the records lack a column that the model reads, or the columns of all heads.
             ConfigError, BundleError: as `MinPrecision`.
         """
         limit = None if min_precision is None else self.min_precision(min_precision)
@@ -232,7 +235,7 @@ def _column(name: str, records: Sequence[Mapping[str, Any]], *, needed: Sequence
 def read_input(item: object) -> Mapping[str, Any]:
     """Return `item`, an input of `Tagger.predict`, as a record.
 
-    Raises: DataError where it is none.
+    Raises: DataError for an input of another type.
     """
     if isinstance(item, str):
         return _tokenized(item)

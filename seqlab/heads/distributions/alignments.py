@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeAlias, final
 
@@ -20,34 +20,32 @@ Ranked: TypeAlias = list[list[tuple[list[int], float]]]
 
 
 @final
-@dataclass(frozen=True)
-class Rules:
-    """How a head aligns and decodes: by functions of the log-probabilities of units and the numbers of emissions."""
-
-    topology: Callable[[Tensor, Tensor], Topology]
-    """Labels and their numbers -> the states of their alignments."""
-    scores: Callable[[Tensor], Tensor]
-    """Log-probabilities -> the scores of alignments."""
-    decode: Callable[[Tensor, Tensor], list[list[int]]]
-    """-> the labels of each record."""
-    rank: Callable[[Tensor, Tensor, int], Ranked] | None = None
-    """-> the n best label sequences; None: the head ranks none."""
-
-
-@final
 class Alignments(Distribution):
-    """Sequences of `labels`, each the sum over its alignments with the emissions; a step makes `upsampling` of them."""
+    """Sequences of `labels`, each with the sum over its alignments with the emissions; a step makes `upsampling` of them.
+
+    Heads hand in how they align and decode: `topology` gives the states of the alignments of labels (ids and their numbers),
+    `scores` those of units, made of log-probabilities; `decode` gives the labels of each record, and `rank` the n best.
+    """
 
     def __init__(
-        self, log_probs: LogProbs, lengths: Int[Tensor, " batch"], labels: Sequence[str], *, upsampling: int, rules: Rules
+        self,
+        log_probs: LogProbs,
+        lengths: Int[Tensor, " batch"],
+        labels: Sequence[str],
+        *,
+        upsampling: int,
+        topology: Callable[[Tensor, Tensor], Topology],
+        scores: Callable[[Tensor], Tensor],
+        decode: Callable[[Tensor, Tensor], list[list[int]]],
+        rank: Callable[[Tensor, Tensor, int], Ranked],
     ) -> None:
-        self.log_probs, self.lengths, self.labels = log_probs, lengths, labels
-        self.upsampling, self.rules = upsampling, rules
+        self.log_probs, self.lengths, self.labels, self.upsampling = log_probs, lengths, labels, upsampling
+        self._topology, self._scores, self._decode, self._rank = topology, scores, decode, rank
 
     @cached_property
     def best(self) -> list[list[int]]:
         """The labels that the head decodes."""
-        return self.rules.decode(self.log_probs, self.lengths)
+        return self._decode(self.log_probs, self.lengths)
 
     def answers(self, *, use_confidences: bool) -> list[Prediction]:
         """Return each record's labels; with confidences, also the steps of each in the best alignment.
@@ -60,18 +58,13 @@ class Alignments(Distribution):
         """Return `answers`; with `n_best`, the first of these is the answer, as the same search has found it."""
         if not n_best:
             return self.answers(use_confidences=use_confidences)
-        ranked = self._ranked(n_best)
+        ranked = self._rank(self.log_probs, self.lengths, n_best)
         found = self._placed([row[0][0] for row in ranked], use_confidences=use_confidences)
         return [replace(one, alternatives=self._named(row)) for one, row in zip(found, ranked, strict=True)]
 
     def n_best(self, n: int) -> list[list[Alternative]]:
         """Return the `n` best label sequences that are found, with their probability, the prior left out."""
-        return [self._named(row) for row in self._ranked(n)]
-
-    def _ranked(self, n: int) -> Ranked:
-        if self.rules.rank is None:
-            raise NotImplementedError("the head decodes the best path only")
-        return self.rules.rank(self.log_probs, self.lengths, n)
+        return [self._named(row) for row in self._rank(self.log_probs, self.lengths, n)]
 
     def _named(self, ranked: Sequence[tuple[list[int], float]]) -> list[Alternative]:
         return [Alternative([self.labels[i] for i in ids], math.exp(log_prob)) for ids, log_prob in ranked]
@@ -80,8 +73,8 @@ class Alignments(Distribution):
         if not use_confidences:
             return [Prediction([self.labels[i] for i in row], []) for row in found]
         ids, n_labels = padded(found, device=self.lengths.device)
-        topology = self.rules.topology(ids, n_labels)
-        _, states = best_alignment(self.rules.scores(self.log_probs), self.lengths, topology)
+        topology = self._topology(ids, n_labels)
+        _, states = best_alignment(self._scores(self.log_probs), self.lengths, topology)
         spans = label_spans(states, topology)
         confidences = _confidences(self.log_probs, states, topology, width=ids.shape[1])
         return [

@@ -44,7 +44,8 @@ class SpanCandidates(Distribution):
     def span_probs(self) -> Float[Tensor, " candidate"]:
         """Probability of the label of each candidate."""
         *places, labels = self.candidates
-        return self.temperature(self.scores[tuple(places)]).softmax(1).gather(1, 1 + labels[:, None])[:, 0]
+        probs: Tensor = self.temperature(self.scores[tuple(places)]).softmax(1)
+        return probs.gather(1, 1 + labels[:, None])[:, 0]
 
     @cached_property
     def _best(self) -> "torch.return_types.max":

@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import final
@@ -52,7 +53,7 @@ class TagDistribution(Distribution):
         if not use_confidences:
             return [Prediction(row, []) for row in labels]
         probs = self.marginals.gather(2, self.best.unsqueeze(2))[..., 0].tolist()
-        spans = self.span_probs or [None] * len(labels)
+        spans: Sequence[list[float] | None] = self.span_probs or [None] * len(labels)
         rows = zip(labels, probs, spans, strict=True)
         return [Prediction(row, of_row[: len(row)], span_confidences=of_spans) for row, of_row, of_spans in rows]
 
@@ -192,8 +193,8 @@ class SecondOrderTags(TagDistribution):
     @cached_property
     def marginals(self) -> Float[Tensor, "batch time tag"]:
         """P(tag at step): 0 at padding and where no path is allowed."""
-        of_pairs = self.pairs.marginals
-        return of_pairs.unflatten(2, (self.chain.n_tags + 1, self.chain.n_tags)).sum(2)
+        of_pairs: Tensor = self.pairs.marginals.unflatten(2, (self.chain.n_tags + 1, self.chain.n_tags))
+        return of_pairs.sum(2)
 
     @property
     def entropy(self) -> Float[Tensor, " batch"]:

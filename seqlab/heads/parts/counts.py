@@ -23,7 +23,7 @@ class Counted(NamedTuple):
     """A score, and what each record adds to it."""
 
     score: Score
-    count: Counter
+    counter: Counter
 
 
 def tag_counts(target: TagTargets) -> list[Counted]:
