@@ -130,29 +130,12 @@ def _compiled_fields(
     tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise
 ) -> dict[str, Tensor | Activation | float | None]:
     """Return the fields of the C structure that both passes read."""
+    sizes = ("n_blocks", "cells_per_block", "n_input_gates", "has_forget_gate", "is_coupled")
     return {
-        "n_blocks": form.n_blocks,
-        "cells_per_block": form.cells_per_block,
+        **{name: getattr(form, name) for name in (*sizes, "gate", "candidate", "output", "epsilon")},
         "hidden_width": tape.hidden.shape[-1],
-        "n_input_gates": form.n_input_gates,
-        "has_forget_gate": form.has_forget_gate,
-        "is_coupled": form.is_coupled,
-        "gate": form.gate,
-        "candidate": form.candidate,
-        "output": form.output,
-        "epsilon": form.epsilon,
-        "gates": tape.gates,
-        "hidden": tape.hidden,
-        "read": tape.read,
-        "cell": tape.cell,
-        "fresh": None if noise.cell_zone is None else tape.fresh,  # else a view of `cell`
-        "squashed": tape.squashed,
-        "normal": tape.normal,
-        "scale": tape.scale,
-        "normal_input": tape.normal_input,
-        "input_scale": tape.input_scale,
-        "normal_cell": tape.normal_cell,
-        "cell_scale": tape.cell_scale,
+        **{field.name: getattr(tape, field.name) for field in fields(tape)},
+        "fresh": None if noise.cell_zone is None else tape.fresh,  # else a view of `cell`, which C finds itself
         **{field.name: getattr(w, field.name) for field in fields(w)},
         "mask": noise.recurrent,
         "hidden_zone": noise.hidden_zone,

@@ -32,8 +32,9 @@ def _kernel_pairs(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[tup
     if "c_compiler" in there and "c_compiler" in here:
         found += [(f"C compiler {key}", there["c_compiler"][key], here["c_compiler"][key]) for key in ("version", "flags")]
     if "kernels" in there and "kernels" in here:
-        names = sorted(there["kernels"].keys() | here["kernels"].keys())
-        found += [(f"kernel for {name}", there["kernels"].get(name), here["kernels"].get(name)) for name in names]
+        # Those of both sides: a process may have run other kernels before.
+        names = sorted(there["kernels"].keys() & here["kernels"].keys())
+        found += [(f"kernel for {name}", there["kernels"][name], here["kernels"][name]) for name in names]
     return found
 
 

@@ -40,7 +40,6 @@ def test_compilers_and_kernels_that_both_sides_record_are_compared() -> None:
     }
     assert setting_differences(there, here) == [
         Difference("C compiler version", "gcc 12", None),
-        Difference("kernel for CRFs", "compiled: -O3", None),
         Difference("kernel for recurrences", "compiled: -O3", "PyTorch: no C compiler found"),
     ]
     assert setting_differences(there, {"c_compiler": gcc}) == []
