@@ -13,7 +13,7 @@ from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField
 from seqlab.functional.dropout import NaiveDropout
 from seqlab.heads.base import Head
 from seqlab.heads.distributions import Choice, LabelSet
-from seqlab.heads.parts.answers import Answer, Answered, LabelAnswer, SetAnswer
+from seqlab.heads.parts.answers import Answer, Answered, SetAnswer, label_answer
 from seqlab.heads.parts.counts import ACCURACY, LABEL_F1, Counted, label_counts, label_set_counts, whole_set_counts
 from seqlab.heads.parts.cross_entropy import CrossEntropy, mean
 from seqlab.heads.parts.pooling import get_pooling
@@ -97,12 +97,7 @@ class LabelHead(Head):
 
     def shown(self, records: Sequence[Answered]) -> Sequence[Answer]:
         """Return a label for each record as a whole."""
-        return [_shown_label(record) for record in records]
-
-
-def _shown_label(record: Answered) -> LabelAnswer:
-    words, said = record.tokens or [], record.prediction
-    return LabelAnswer(record.id, words, [(0, len(words))], [record.gold], said.labels, said.confidences)
+        return [label_answer(record) for record in records]
 
 
 @final

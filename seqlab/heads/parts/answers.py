@@ -56,6 +56,12 @@ class LabelAnswer:
     confidences: Sequence[float]
 
 
+def label_answer(record: Answered) -> LabelAnswer:
+    """Return one label for the whole record."""
+    words, said = record.tokens or [], record.prediction
+    return LabelAnswer(record.id, words, [(0, len(words))], [record.gold], said.labels, said.confidences)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class SetAnswer:
