@@ -1,1 +1,1 @@
-"""Sums and searches over lattices of labels: pure functions on tensors."""
+"""Pure functions on tensors: padding, recurrences, lattices of labels, and the layers of dropout."""
