@@ -35,6 +35,8 @@ class Head(nn.Module, ABC):
     kind: ClassVar[Kind] = "sequence"
     """The unit of a label: a step (`token`), a `segment` that is given, a `span` that is found, a record (`sequence`), a record
     of two sides (`pair`), or some place in the record (`temporal`)."""
+    is_of_pairs: ClassVar[bool] = False
+    """Whether it reads records of two sides (`Steps.second`). Read from the class, too, before there is a head."""
     own_score: ClassVar[str | None] = None
     """A score that heads of this class alone have; by it finished runs are read whose class of head cannot be imported."""
     lacks: Mapping[str, str] = MappingProxyType(
@@ -48,11 +50,6 @@ class Head(nn.Module, ABC):
     def is_per_step(self) -> bool:
         """Whether it labels each of the encoder's steps."""
         return self.kind == "token"
-
-    @property
-    def is_of_pairs(self) -> bool:
-        """Whether it reads records of two sides (`Steps.second`)."""
-        return self.kind == "pair"
 
     @property
     def is_of_record_steps(self) -> bool | None:

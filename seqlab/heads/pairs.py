@@ -95,6 +95,7 @@ class PairLabelHead(LabelHead):
     """
 
     kind = "pair"
+    is_of_pairs = True
 
     def __init__(
         self,
@@ -138,6 +139,7 @@ class PairScoreHead(Head):
     """
 
     kind = "pair"
+    is_of_pairs = True
     main_metric = "pearson"
     lacks = MappingProxyType({})
     target: ScoreField
