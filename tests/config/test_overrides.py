@@ -105,5 +105,5 @@ def test_all_other_new_keys_are_mistyped(word: str) -> None:
 
 
 def test_a_wrong_name_in_an_open_mapping_is_reported() -> None:
-    with pytest.raises(ConfigError, match=r"loss_weights has 'tag', which is no head; expected some of tags"):
+    with pytest.raises(ConfigError, match=r"loss_weights has 'tag', which is not a head; expected some of tags"):
         train(["loss_weights.tag=2", "data.reader.n_train=9", "data.reader.n_val=9", "data.reader.n_test=9"])

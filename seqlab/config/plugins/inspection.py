@@ -32,7 +32,7 @@ def names_to_leave_out() -> list[str]:
 
 def built_in() -> Plugin:
     """Return seqlab itself as a provider of options."""
-    folder, conf_dir, dist = Path(__file__).resolve().parents[1], config_dir(), installed(CORE)
+    folder, conf_dir, dist = Path(__file__).resolve().parents[2], config_dir(), installed(CORE)
     is_of_dist = dist is not None and _lies_in(folder, where_installed(dist, CORE))
     origin = ("editable" if dist and editable_project(dist) else "installed") if is_of_dist else "checkout"
     return Plugin(CORE, CORE, __version__, CORE, conf_dir=conf_dir, folder=folder, origin=origin)

@@ -31,6 +31,9 @@ PARTS = (
     "seqlab.encoders.cells",
     "seqlab.encoders.cells.base",  # the joint projection and the dropout noise that all cells share
     "seqlab.heads",
+    "seqlab.heads.distributions",
+    "seqlab.heads.parts.answers",  # what Head.shown returns
+    "seqlab.heads.parts.counts",  # what Head.counted returns
     "seqlab.metrics",
     "seqlab.inference",  # Tagger, for parts that a trained model teaches
     "seqlab.inference.tagger",  # its default batch size, and reading what its predict takes

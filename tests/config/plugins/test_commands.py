@@ -76,7 +76,10 @@ def test_a_command_of_two_distributions_is_refused(bring: Bring, capsys: pytest.
     bring("shout", distribution="seqlab-crying")
     assert main(["shout"]) == 2
     err = capsys.readouterr().err
-    assert "brought by both seqlab-crying 1.2 and seqlab-shouting 1.2; leave one out with SEQLAB_WITHOUT=seqlab-crying" in err
+    assert (
+        "both seqlab-crying 1.2 and seqlab-shouting 1.2 bring a command shout; leave one out with SEQLAB_WITHOUT=seqlab-crying"
+        in err
+    )
 
 
 def test_built_in_commands_stay_what_they_are(bring: Bring, capsys: pytest.CaptureFixture[str]) -> None:
