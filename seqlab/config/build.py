@@ -108,18 +108,17 @@ def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..
 
     Raises: ConfigError for a target outside the allow-list, and for one that cannot be imported.
     """
-    if isinstance(target, str):
-        target = current_target(target)
-    if not isinstance(target, str) or target not in targets:
+    current = current_target(target) if isinstance(target, str) else ""
+    if current not in targets:
         raise ConfigError(
             f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here"
             f"{_where_it_may_be(str(target), targets)}"
         )
     try:
-        located = instantiate({"_target_": target, "_partial_": True})
+        located = instantiate({"_target_": current, "_partial_": True})
     except (InstantiationException, SystemExit) as error:  # a module may exit when it is imported
         raise ConfigError(
-            f"{path}._target_ is {target!r}, but {_why_not_there(target, error)}, or choose another option"
+            f"{path}._target_ is {target!r}, but {_why_not_there(current, error)}, or choose another option"
         ) from error
     factory: Callable[..., Any] = located.func
     return factory

@@ -54,7 +54,7 @@ class RecurrentEncoder(Encoder):
     def __init__(
         self,
         input_width: int,
-        width: int | Sequence[int] = 150,
+        width: int | Sequence[int],
         *,
         cell: Callable[[int, int], Cell] = LstmCell,
         depth: int | None = None,

@@ -120,7 +120,7 @@ def test_an_invalid_record_leaves_the_old_output_in_place(teacher: Path, tmp_pat
     [
         ({"id": "x", "tokens": ["a"], "tags": ["S-LOC"]}, "record 'x' has the tag 'S-LOC', which the teacher does not know"),
         ({"id": "x", "tokens": ["a"], "tags": ["O", "O"]}, "record 'x' has 2 tags for 1 tokens; expected one tag per token"),
-        ({"id": "x"}, "in.jsonl:1: no text and no tokens"),
+        ({"id": "x"}, "in.jsonl:1: neither text nor tokens"),
     ],
 )
 def test_invalid_records_are_reported(

@@ -40,7 +40,7 @@ def assert_refused_unless_allowed(folder: Path, model: Path, names: list[str]) -
     (folder / "imported").unlink()
     del sys.modules["my_file"]
     for allow in ([], ["torch.nn.GELU"]):
-        with pytest.raises(BundleError, match=r"'my_file\.\w+', which no config file .*/here/my_file\.py may be it: if"):
+        with pytest.raises(BundleError, match=r"'my_file\.\w+', which no config file .*/here/my_file\.py may define it; if"):
             seqlab.load(model, allow=allow)
         assert not (folder / "imported").exists()
     with pytest.raises(BundleError, match=r"'my_file\.(MyField|MyHead)', which no config file"):
