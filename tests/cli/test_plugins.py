@@ -195,7 +195,9 @@ def test_a_bare_file_trains_sweeps_and_labels_when_allowed(seqlab_command: Any, 
     (tmp_path / "text.txt").write_text("Ada saw Oslo .\n")
     done = seqlab_command("predict", "run", "text.txt")
     assert done.returncode == 2
-    assert re.search(r"^error: run/model: .*my_file\.py may define it; if you trust that file, pass --allow my_file\.MyE", done.stderr)
+    assert re.search(
+        r"^error: run/model: .*my_file\.py may define it; if you trust that file, pass --allow my_file\.MyE", done.stderr
+    )
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "imported").exists()
     done = seqlab_command("predict", "run", "text.txt", "--allow", "my_file.MyEncoder")
