@@ -104,9 +104,9 @@ def _module(name: str, *, said: str, target: str) -> ModuleType:
         sys.path.append(str(Path.cwd()))  # last, so that no file hides an installed package
     origin = module_path(top)
     if origin is None:
-        classes = [path.stem + target.removeprefix(top) for path in Path.cwd().glob("*.py")]
         where = f"there is no {top}.py in {Path.cwd()}, nor an installed package {top}"
-        raise ConfigError(f"{said} is {target!r}, but {where}{did_you_mean(target, classes)}")
+        hint = did_you_mean(top, [path.stem for path in Path.cwd().glob("*.py")])
+        raise ConfigError(f"{said} is {target!r}, but {where}{hint}")
     if own is not None and not (Path(origin).is_absolute() and Path(origin).resolve().is_relative_to(Path.cwd().resolve())):
         raise ConfigError(f"{said} is {target!r}, but the name {top} belongs to {origin}; rename {own}")
     failure = failure_of_import(name)
