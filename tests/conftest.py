@@ -20,7 +20,7 @@ install_import_hook("seqlab", "beartype.beartype(conf=beartype.BeartypeConf(is_p
 
 import copy
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
@@ -28,10 +28,13 @@ from importlib.util import find_spec
 import hypothesis
 import pytest
 import torch
-from hydra import version
+from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.defaults_list import DefaultsList
+from hydra.core.default_element import ResultDefault
+from hydra.core.override_parser.types import Override
 from hydra.errors import MissingConfigException
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from seqlab.config.build import known_targets
@@ -62,25 +65,32 @@ _keep_the_standard_library()
 
 
 def _compose_once() -> None:
-    """Let Hydra compose the same words over the same files once. That takes it 0.4 s, and tests do it thousands of times."""
-    compose_anew = ConfigLoaderImpl.load_configuration
-    known: dict[object, DictConfig] = {}
+    """Let Hydra merge the same options once. It takes 0.4 s, and tests compose thousands of configs; values are set anew."""
+    list_anew, merge_anew = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
+    listed: dict[object, DefaultsList] = {}
+    merged: dict[int, DictConfig] = {}  # by the identity of a list of defaults, which `listed` keeps
 
-    def load(
-        self: ConfigLoaderImpl, config_name: str | None, overrides: list[str], run_mode: RunMode, *args: bool, **kwargs: bool
-    ) -> DictConfig:
-        if any("searchpath" in word for word in overrides):
-            return compose_anew(self, config_name, overrides, run_mode, *args, **kwargs)
-        folders = [Path(source.path.removeprefix("file://")) for source in self.config_search_path.get_path()]
-        files = [(file, file.stat().st_mtime_ns) for folder in folders for file in folder.rglob("*.yaml")]
-        key = (config_name, *overrides, run_mode, args, *kwargs.items(), version.getbase(), *folders, *files)
-        if key not in known:
-            known[key] = compose_anew(self, config_name, overrides, run_mode, *args, **kwargs)
-        config = copy.deepcopy(known[key])
-        config.hydra.runtime.cwd = str(Path.cwd())
-        return config
+    def list_defaults(
+        repo: IConfigRepository, config_name: str, overrides_list: list[Override], prepend_hydra: bool, skip_missing: bool
+    ) -> DefaultsList:
+        is_choice = [repo.group_exists(word.key_or_group) and not isinstance(word.value(), dict) for word in overrides_list]
+        choices = [word for word, chooses in zip(overrides_list, is_choice, strict=True) if chooses]
+        values = [word for word, chooses in zip(overrides_list, is_choice, strict=True) if not chooses]
+        folders = [Path(source.path) for source in repo.get_sources() if source.scheme() == "file"]
+        of_tests = [folder for folder in folders if not folder.is_relative_to(REPOSITORY)]  # their files may change
+        files = [(file, file.stat().st_mtime_ns) for folder in of_tests for file in folder.rglob("*.yaml")]
+        key = (config_name, skip_missing, *[word.input_line for word in choices], *folders, *files)
+        if key not in listed:
+            listed[key] = list_anew(repo, config_name, choices, prepend_hydra, skip_missing)
+        return replace(listed[key], config_overrides=[word for word in values if not word.is_sweep_override()])
 
-    ConfigLoaderImpl.load_configuration = load
+    def merge(self: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        if id(defaults) not in merged:
+            merged[id(defaults)] = merge_anew(self, defaults, repo)
+        return copy.deepcopy(merged[id(defaults)])
+
+    config_loader_impl.create_defaults_list = list_defaults
+    ConfigLoaderImpl._compose_config_from_defaults_list = merge
 
 
 _compose_once()
