@@ -12,11 +12,23 @@ atexit.register(_CACHE.cleanup)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.update(HF_HOME=_CACHE.name, XDG_CACHE_HOME=_CACHE.name, HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
+from beartype import BeartypeConf
+from beartype.claw import beartype_package
 from jaxtyping import install_import_hook
 
-# Before the first import of seqlab: from here on, each function checks its argument types and shapes. As PEP 484 has it, a
-# float may be given as an int.
-install_import_hook("seqlab", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _check_types() -> None:
+    """Let each function of seqlab check the types of its arguments, and their shapes in modules that state shapes."""
+    files = [file for file in (REPOSITORY / "seqlab").rglob("*.py") if "jaxtyping" in file.read_text(encoding="utf-8")]
+    names = [".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__") for file in files]
+    install_import_hook(names, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+    # Elsewhere without jaxtyping, which takes 20 times as long. As PEP 484 has it, a float may be given as an int.
+    beartype_package("seqlab", conf=BeartypeConf(is_pep484_tower=True, claw_is_pep526=False))
+
+
+_check_types()  # before the first import of seqlab
 
 import copy
 import sys
@@ -46,8 +58,6 @@ from seqlab.config.plugins.discovery import _warn
 # Examples are the same in every run (a failure repeats), and no test depends on how fast the machine is.
 hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("seqlab")
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def _keep_the_standard_library() -> None:
