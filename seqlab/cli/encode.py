@@ -1,4 +1,15 @@
-"""`seqlab encode`: write vectors of records, or of all their steps."""
+"""Write a vector for each record of FILE or stdin: the summary that the model's encoder computes.
+
+  seqlab encode runs/X notes.txt -o vectors.parquet           a row per record: row, id, text, vector
+  seqlab encode runs/X notes.txt -o vectors.parquet --steps   a row per step, which is a word or tree node: row, id, start,
+                                                              end, label_HEAD, text, vector
+  seqlab encode runs/X trees.jsonl -o vectors.npy             only the vectors, for numpy.load
+
+The extension of the output gives its format: .parquet, .jsonl (an object per record) or .npy (float32, a row per vector). Input
+is read as in `seqlab predict`. An empty record has no steps, and the summary that the encoder gives for empty input. `row` is
+the record's index in the input, from 0; `id` is that of a JSON object, otherwise null. Input is encoded in chunks, so it may be
+larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
+"""
 
 import argparse
 import sys
@@ -15,32 +26,20 @@ if TYPE_CHECKING:
     from seqlab.inference import Tagger
     from seqlab.inference.vectors.files import VectorFile
 
-DESCRIPTION = """Write a vector for each record of FILE or stdin: the summary that the model's encoder computes.
-
-  seqlab encode runs/X notes.txt -o vectors.parquet           a row per record: row, id, text, vector
-  seqlab encode runs/X notes.txt -o vectors.parquet --steps   a row per step, which is a word or tree node: row, id, start,
-                                                              end, label_HEAD, text, vector
-  seqlab encode runs/X trees.jsonl -o vectors.npy             only the vectors, for numpy.load
-
-The extension of the output gives its format: .parquet, .jsonl (an object per record) or .npy (float32, a row per vector). Input
-is read as in `seqlab predict`. An empty record has no steps, and the summary that the encoder gives for empty input. `row` is
-the record's index in the input, from 0; `id` is that of a JSON object, otherwise null. Input is encoded in chunks, so it may be
-larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
-"""
-
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    summary = "write vectors of sentences, or of all their words or tree nodes"
-    parser = add_command(commands, "encode", summary=summary, description=DESCRIPTION)
+    parser = add_command(
+        commands, "encode", run, summary="write vectors of sentences, or of all their words or tree nodes", description=__doc__
+    )
     add_model(parser)
     parser.add_argument("file", metavar="FILE", nargs="?", default=STDIN, help="input to encode; - (default): stdin")
-    where = "file to write: .parquet, .jsonl or .npy"
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help=where)
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, required=True, help="file to write: .parquet, .jsonl, .npy"
+    )
     parser.add_argument("--steps", action="store_true", help="write vectors of all steps (words, or nodes of trees)")
     add_input_options(parser)
     add_allow(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

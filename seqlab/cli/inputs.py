@@ -2,8 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -24,11 +24,14 @@ FORMAT_OF_SUFFIX = {
 }
 
 
-def add_command(commands: Any, name: str, *, summary: str, description: str) -> argparse.ArgumentParser:
-    """Add a command whose help keeps the line breaks of `description`."""
+def add_command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int] | None, *, summary: str, description: str | None
+) -> argparse.ArgumentParser:
+    """Add a command that calls `run` with its options; its help keeps the line breaks of `description`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=summary, description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
+    parser.set_defaults(run=run)
     return parser
 
 
@@ -60,11 +63,11 @@ def opened(file: str) -> Iterator[BufferedIOBase]:
             print("reading from the terminal; end with Ctrl-D", file=sys.stderr)
         yield cast(BufferedIOBase, sys.stdin.buffer)
         return
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(Path(file).open("rb"))
-        except OSError as error:
-            raise DataError(f"{file}: cannot be read: {error.strerror}; expected a file, or - for stdin") from error
+    try:
+        stream = Path(file).open("rb")  # noqa: SIM115 (closed below; errors of the caller must not be caught here)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}; expected a file, or - for stdin") from error
+    with stream:
         yield stream
 
 

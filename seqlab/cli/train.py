@@ -1,10 +1,18 @@
-"""`seqlab train`: a Hydra application."""
+"""Train a model as conf/train.yaml and overrides describe. This is a Hydra application.
 
-import argparse
+seqlab train experiment=wnut17 data.dir=path/to/wnut17
+seqlab train encoder=gru encoder.width=200 optimizer.lr=1e-3
+seqlab train -m encoder=lstm,gru seed=1,2,3      a sweep over all combinations
+seqlab train repeat.seeds=5                      the same run with five seeds: means, spread and intervals
+seqlab train repeat.folds=5                      cross-validation over the training records
+seqlab train --cfg job                           print the config of the run
+seqlab train --info searchpath                   where options come from
+seqlab train --hydra-help                        all of Hydra's own flags
+"""
+
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,28 +20,11 @@ if TYPE_CHECKING:
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """With this set, Hydra raises its errors instead of printing them and exiting. Users who set it want tracebacks."""
-DESCRIPTION = """Train a model as conf/train.yaml and overrides describe (a Hydra application):
-
-  seqlab train experiment=wnut17 data.dir=path/to/wnut17
-  seqlab train encoder=gru encoder.width=200 optimizer.lr=1e-3
-  seqlab train -m encoder=lstm,gru seed=1,2,3      a sweep over all combinations
-  seqlab train repeat.seeds=5                      the same run with five seeds: means, spread and intervals
-  seqlab train repeat.folds=5                      cross-validation over the training records
-  seqlab train --cfg job                           print the config of the run
-  seqlab train --info searchpath                   where options come from
-  seqlab train --hydra-help                        all of Hydra's own flags
-"""
 
 
 def add_parser(commands: Any) -> None:
-    """Add the command to the help page; `main` passes its words straight to `run`."""
-    parser = commands.add_parser(
-        "train",
-        help="train a model (a Hydra app: groups, overrides, sweeps)",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="group=option or key=value")
+    """Add the command to the help page; `main` passes its words straight to `run`, and Hydra prints its help."""
+    commands.add_parser("train", help="train a model (a Hydra app: groups, overrides, sweeps)")
 
 
 def run(words: Sequence[str]) -> int:
@@ -54,25 +45,20 @@ def run(words: Sequence[str]) -> int:
         with jobs.running(), processes_of(program):
             return _train(config, typed=typed)
 
-    sys.argv = ["seqlab train", *_flags_first(typed.words)]
+    # The flag of a sweep first: argparse refuses it between overrides.
+    sys.argv = ["seqlab train", *sorted(typed.words, key=lambda word: word not in ("-m", "--multirun"))]
     register_search_path()
-    wants_traceback = FULL_ERROR in os.environ
+    application = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)
+    if FULL_ERROR in os.environ:
+        application()
+        return 0
     os.environ[FULL_ERROR] = "1"
     try:
-        with ExitStack() as stack:
-            if not wants_traceback:
-                stack.enter_context(explaining(words))
-                stack.enter_context(jobs.of_hydra())
-            hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)()
+        with explaining(words), jobs.of_hydra():
+            application()
     finally:
-        if not wants_traceback:
-            os.environ.pop(FULL_ERROR, None)
+        os.environ.pop(FULL_ERROR, None)
     return 0
-
-
-def _flags_first(words: Sequence[str]) -> list[str]:
-    """Return `words` with the flag of a sweep first: argparse refuses it between overrides."""
-    return sorted(words, key=lambda word: word not in ("-m", "--multirun"))
 
 
 def _train(config: Any, *, typed: "Overrides") -> float | None:
