@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from seqlab.steps import Steps
 
@@ -36,9 +35,3 @@ def single(steps: Steps, record: int) -> Steps:
     summary = None if steps.summary is None else steps.summary[record : record + 1]
     second = None if steps.second is None else single(steps.second, record)
     return Steps(steps.values[record : record + 1, :length], steps.lengths[record : record + 1], summary=summary, second=second)
-
-
-def tracked(steps: Steps) -> tuple[Steps, Tensor]:
-    """Return the same steps with values that require gradients, and those values."""
-    values = steps.values.clone().requires_grad_()
-    return steps.with_values(values), values
