@@ -87,20 +87,16 @@ def _construct(factory: Callable[..., Any], path: str, /, *arguments: object, **
         raise ConfigError(f"{path}: {name_of(factory)} fails: {described(error, module=factory.__module__)}") from error
     except ImportError as error:
         reason, extra = " ".join(str(error).split()), path.rpartition(".")[2]
-        install = f"`pip install 'seqlab[{extra}]'`" if extra in _extras() else "install it"
-        raise ConfigError(
-            f"{path}: {name_of(factory)} needs a package that is not installed ({reason}); {install}, or choose another option"
-        ) from error
+        has_extra = extra in metadata("seqlab").get_all("Provides-Extra", ())
+        install = f"`pip install 'seqlab[{extra}]'`" if has_extra else "install it"
+        lacks = f"{path}: {name_of(factory)} needs a package that is not installed ({reason})"
+        raise ConfigError(f"{lacks}; {install}, or choose another option") from error
 
 
 def _is_ours(factory: Callable[..., Any]) -> bool:
     """Return whether a class belongs to seqlab, or to a package that its own config files name."""
     ours = {target.partition(".")[0] for target in discover().providers[0].targets(None)}
     return factory.__module__.partition(".")[0] in ours
-
-
-def _extras() -> list[str]:
-    return metadata("seqlab").get_all("Provides-Extra") or []
 
 
 def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..., Any]:
@@ -110,25 +106,21 @@ def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..
     """
     current = current_target(target) if isinstance(target, str) else ""
     if current not in targets:
-        raise ConfigError(
-            f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here"
-            f"{_where_it_may_be(str(target), targets)}"
-        )
+        unknown = f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here"
+        raise ConfigError(f"{unknown}{_where_it_may_be(str(target), targets)}")
     try:
         located = instantiate({"_target_": current, "_partial_": True})
     except (InstantiationException, SystemExit) as error:  # a module may exit when it is imported
-        raise ConfigError(
-            f"{path}._target_ is {target!r}, but {_why_not_there(current, error)}, or choose another option"
-        ) from error
+        reason = _why_not_there(current, error)
+        raise ConfigError(f"{path}._target_ is {target!r}, but {reason}, or choose another option") from error
     factory: Callable[..., Any] = located.func
     return factory
 
 
 def _where_it_may_be(target: str, targets: frozenset[str]) -> str:
-    package = target.partition(".")[0]
-    unused = next((one for one in discover().left_out if one.package == package), None)
-    if unused is not None:
-        return f"; {unused}"
+    for unused in discover().left_out:
+        if unused.package == target.partition(".")[0]:
+            return f"; {unused}"
     return did_you_mean(target, targets, n=3, cutoff=0.5) or "; install the plugin that brings it"
 
 

@@ -58,6 +58,14 @@ def is_core(requirement: Requirement) -> bool:
     return canonicalize_name(requirement.name) == CORE
 
 
+def wrong_version(dist: Distribution | None) -> str | None:
+    """Return why a distribution does not work with this version of seqlab; None if it does."""
+    for requirement in requirements_of(dist) if dist else ():
+        if is_core(requirement) and unmet(requirement):
+            return f"it is built for {requirement}, and this is seqlab {__version__}; upgrade one of the two"
+    return None
+
+
 def unmet(requirement: Requirement) -> str | None:
     """Return the installed version, or that there is none; None if the requirement is met."""
     try:
