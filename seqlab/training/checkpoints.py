@@ -51,10 +51,9 @@ def adopted(path: Path, *, trainer: pl.Trainer, module: pl.LightningModule) -> P
     if folder is None:
         return path
     states = [state for name, state in content["callbacks"].items() if name.startswith("ModelCheckpoint")]
-    moved = [state for state in states if state["dirpath"] != folder]
-    if not moved:
+    if all(state["dirpath"] == folder for state in states):
         return path
-    for state in moved:
+    for state in states:
         _move(state, source=path.parent, target=Path(folder))
     torch.save(content, Path(folder) / LAST)
     return Path(folder) / LAST

@@ -33,10 +33,8 @@ def _factor(
     if n_epochs < 1:
         raise ConfigError(f"n_epochs is {n_epochs}; expected at least 1, the epochs to decay over; set trainer.max_epochs")
     if not 0 <= warmup_epochs < n_epochs:
-        raise ConfigError(
-            f"warmup_epochs is {warmup_epochs}; expected 0 to {n_epochs - 1}, since the run has {n_epochs} epochs; "
-            "lower scheduler.factory.warmup_epochs or raise trainer.max_epochs"
-        )
+        expected = f"expected 0 to {n_epochs - 1}, since the run has {n_epochs} epochs (trainer.max_epochs)"
+        raise ConfigError(f"warmup_epochs is {warmup_epochs}; {expected}")
     if not 0 <= final_fraction <= 1:
         raise ConfigError(f"final_fraction is {final_fraction}; expected a fraction of the learning rate from 0 to 1")
     # A partial rather than a closure: it can be pickled, and LambdaLR keeps it out of checkpoints.
