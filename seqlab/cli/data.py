@@ -73,6 +73,7 @@ def convert(arguments: argparse.Namespace) -> int:
     """Convert one file, and list what was lost."""
     from seqlab.data.convert import convert_file
     from seqlab.data.doctor import format_of
+    from seqlab.data.writers import WRITERS
 
     given = [output for output in (arguments.output, arguments.output_option) if output is not None]
     if len(given) != 1:
@@ -80,11 +81,14 @@ def convert(arguments: argparse.Namespace) -> int:
     target: str = given[0]
     if target != "-" and Path(target).exists() and arguments.input.exists() and Path(target).samefile(arguments.input):
         raise ConfigError(f"{target} is the input; write to a different path")
+    target_format: str = arguments.target_format or Path(target).suffix.removeprefix(".")
+    if target_format not in WRITERS:
+        raise ConfigError(f"target format is {target_format!r}; expected --to with one of {', '.join(WRITERS)}")
     losses = convert_file(
         arguments.input,
         sys.stdout.write if target == "-" else Path(target),
         source_format=arguments.source_format or format_of(arguments.input),
-        target_format=_target_format(arguments, target),
+        target_format=target_format,
         source_scheme=arguments.scheme_from,
         target_scheme=arguments.scheme_to,
         overrides=arguments.set,
@@ -93,12 +97,3 @@ def convert(arguments: argparse.Namespace) -> int:
     for loss in losses:
         print(f"note: {loss}", file=sys.stderr)
     return 0
-
-
-def _target_format(arguments: argparse.Namespace, target: str) -> str:
-    from seqlab.data.writers import WRITERS
-
-    found: str = arguments.target_format or Path(target).suffix.removeprefix(".")
-    if found not in WRITERS:
-        raise ConfigError(f"target format is {found!r}; expected --to with one of {', '.join(WRITERS)}")
-    return found

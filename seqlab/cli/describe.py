@@ -1,7 +1,9 @@
 """Count the parameters of a model, layer by layer.
 
-seqlab describe runs/X                           a trained model
-seqlab describe experiment=demo encoder=gru      the model that `seqlab train` would build from these overrides
+  seqlab describe runs/X                           a trained model
+  seqlab describe experiment=demo encoder=gru      the model that `seqlab train` would build from these overrides
+
+`frozen` counts the parameters that training does not change.
 """
 
 import argparse

@@ -13,18 +13,12 @@ larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, opened, read_chunks
 from seqlab.data.atomic_write import replacing
 from seqlab.errors import ConfigError
-
-if TYPE_CHECKING:
-    from seqlab.inference import Tagger
-    from seqlab.inference.vectors.files import VectorFile
 
 
 def add_parser(commands: Any) -> None:
@@ -43,32 +37,25 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Encode the input."""
+    """Encode the input; the output appears only once it is complete."""
+    path: Path = options.output
     with opened(options.file) as stream:
+        # After opening the input, so that a mistyped path is reported at once: importing torch takes seconds.
         from seqlab.inference.tagger import Tagger
-        from seqlab.inference.vectors.files import file_type
+        from seqlab.inference.vectors.files import file_type, kind_of
 
-        file_type(options.output)  # fails early for an unknown extension
+        make = file_type(path)  # before loading the model, since it fails for an unknown extension
         tagger = Tagger.load(options.model, allow=options.allow)
         chunks = read_chunks(options, tagger, stream, needed=tagger.encoder_columns)
-        with _written(options, tagger) as out:
+        with replacing(path) as unfinished:
+            try:
+                out = make(unfinished, kind=kind_of(tagger, use_steps=options.steps))
+            except OSError as error:
+                reason = error.strerror or f"no folder {path.parent}"  # Arrow gives only a long message
+                hint = "choose a file in an existing folder"
+                raise ConfigError(f"--output {path} cannot be written: {reason}; {hint}") from error
             for chunk in chunks:
                 out.write(chunk.records, tagger.encode(chunk.records, use_steps=options.steps))
-        print(f"{options.output}: {out.n_records} records, {out.kind.vectors} of width {out.kind.width}", file=sys.stderr)
+            out.close()
+    print(f"{path}: {out.n_records} records, {out.kind.vectors} of width {out.kind.width}", file=sys.stderr)
     return 0
-
-
-@contextmanager
-def _written(options: argparse.Namespace, tagger: "Tagger") -> Iterator["VectorFile"]:
-    """Open the output; the file appears only once it is complete."""
-    from seqlab.inference.vectors.files import file_type, kind_of
-
-    path: Path = options.output
-    with replacing(path) as unfinished:
-        try:
-            out = file_type(path)(unfinished, kind=kind_of(tagger, use_steps=options.steps))
-        except OSError as error:
-            reason = error.strerror or f"no folder {path.parent}"  # Arrow gives only a long message
-            raise ConfigError(f"--output {path} cannot be written: {reason}; choose a file in an existing folder") from error
-        yield out
-        out.close()

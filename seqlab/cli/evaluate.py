@@ -1,15 +1,17 @@
 """Score a trained model on labelled data, read in the same way as its training data.
 
-seqlab evaluate runs/X path/to/test.conll             a file (or folder) in the format of the training data
-seqlab evaluate runs/X path/to/folder --split test    that folder's file for a split, named as in training
-seqlab evaluate runs/X                                the test split of the training data; for cross-validation, the
-                                                      training records that the fold held out
-seqlab evaluate runs/X other.jsonl --format jsonl     another format, with the defaults of conf/data/jsonl.yaml; detected
-                                                      if extension and content agree
-seqlab evaluate runs/X --min-precision 0.9            also score only the spans of each type above the lowest confidence
-                                                      that reached a precision of 90 % on the validation records; none, if
-                                                      no confidence reached it
-seqlab evaluate runs/X path --data-set NAME           for a model of several data sets: whose heads to score
+  seqlab evaluate runs/X path/to/test.conll             a file (or folder) in the format of the training data
+  seqlab evaluate runs/X path/to/folder --split test    that folder's file for a split, named as in training
+  seqlab evaluate runs/X                                the test split of the training data; for cross-validation, the
+                                                        training records that the fold held out
+  seqlab evaluate runs/X other.jsonl --format jsonl     another format, with the defaults of conf/data/jsonl.yaml; detected
+                                                        if extension and content agree
+  seqlab evaluate runs/X --min-precision 0.9            also score only the spans of each type above the lowest confidence
+                                                        that reached a precision of 90 % on the validation records; none, if
+                                                        no confidence reached it
+  seqlab evaluate runs/X path --data-set NAME           for a model of several data sets: whose heads to score
+
+DATA are read by the reader of the training, whose settings --set changes.
 """
 
 import argparse
@@ -44,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the scores."""
     from rich.console import Console
 
-    from seqlab.cli.score_tables import print_min_precision, print_scores
+    from seqlab.cli.score_tables import print_scores
     from seqlab.cli.scored_sets import scored_sets
     from seqlab.inference import Tagger
 
@@ -56,7 +58,6 @@ def run(options: argparse.Namespace) -> int:
         for title, scores in scored:
             _report_unknown(scores, tagger)
             print_scores(scores, title=title, console=Console(), heads=tagger.heads)
-            print_min_precision(scores, title=title, console=Console(), heads=tagger.heads)
     return 0
 
 
@@ -65,6 +66,7 @@ def _report_unknown(scores: Mapping[str, Any], tagger: "Tagger") -> None:
     from seqlab.cli.score_tables import by_head
 
     for scored_as, own in by_head(scores, tagger.heads).items():
+        # Scores of several data sets have the name of their data set behind an @.
         name = scored_as.partition("@")[0] or tagger.heads[0]
         labels = tagger.layers[name].labels
         unknown = [label for label, s in own.get("per_type", {}).items() if s["support"] and label not in labels]

@@ -16,18 +16,15 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 INPUT_FORMATS = ("text", "conll", "conllu", "jsonl")
-FORMAT_OF_SUFFIX = {
-    **dict.fromkeys((".conll", ".iob", ".bio", ".tsv"), "conll"),
-    ".conllu": "conllu",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
+FORMAT_OF_SUFFIX = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+FORMAT_OF_SUFFIX |= dict.fromkeys((".conll", ".iob", ".bio", ".tsv"), "conll")
 
 
 def add_command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], int] | None, *, summary: str, description: str | None
 ) -> argparse.ArgumentParser:
     """Add a command that calls `run` with its options; its help keeps the line breaks of `description`."""
+    # No abbreviations: an option that is added later could make a script's abbreviation ambiguous.
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=summary, description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -107,8 +104,5 @@ def read_chunks(
 
 def add_allow(parser: argparse.ArgumentParser) -> None:
     """Add the option that allows classes from the working directory."""
-    text = (
-        "import a class that the model needs and no plugin provides from FILE.py in the working directory; only for files that"
-        " you trust; may be repeated"
-    )
+    text = "import a class of the model from FILE.py in the working directory, if you trust that file; may be repeated"
     parser.add_argument("--allow", metavar="FILE.CLASS", action="append", default=[], help=text)

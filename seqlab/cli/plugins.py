@@ -62,6 +62,7 @@ def doctor(options: argparse.Namespace) -> int:
     from seqlab.config.plugins import discover
     from seqlab.config.plugins.authoring import examine
 
+    # Composing options warns of unusable plugins, which the report has as findings.
     with _without_warnings():
         reports = examine(options.names)
     if options.json:

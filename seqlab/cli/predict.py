@@ -23,10 +23,10 @@ output formats (default: terminal on a terminal, otherwise jsonl):
             for text or jsonl: token, tab, label, with a blank line after each record
   terminal  spans on colour, tags next to their words; no colour if the terminal has none or NO_COLOR is set
 
---min-precision 0.9 drops spans of low confidence. For each type, it finds the lowest confidence from which on 90 % of the spans
-on the validation records were right, and keeps spans that reach it. If there is none, it keeps no span of the type, and says so
-on stderr. Tokens of dropped spans are tagged O. Given segments stay, with the label _. Both get the probability that the
-dropped label is wrong as confidence.
+--min-precision 0.9 drops spans of low confidence. For each type, it finds the lowest confidence at which 90 % of the spans on
+the validation records were correct, and keeps spans that reach it. Without such a confidence it drops all spans of the type,
+and says so on stderr. Tokens of dropped spans are tagged O. Given segments stay, with the label _. Both get the probability
+that the dropped label is wrong as confidence.
 
 Input is read and labelled in chunks, so it may be larger than memory, or endless.
 """
@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     if options.n_best < 0:
         raise ConfigError(f"--n-best is {options.n_best}; expected a positive number, or 0 for none")
     with opened(options.file) as stream:
+        # After opening the input, so that a mistyped path is reported at once: importing torch takes seconds.
         from seqlab.inference.tagger import Tagger
 
         tagger = Tagger.load(options.model, allow=options.allow)
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _report_missing(options: argparse.Namespace, tagger: "Tagger") -> None:
-    """List the types of which --min-precision keeps nothing, and the heads without n-best or entropy."""
+    """List the types that --min-precision drops altogether, and the heads without n-best or entropy."""
     precision = options.min_precision
     if precision is not None and (types := ", ".join(tagger.min_precision(precision).unreachable())):
         reached = f"no confidence reached {100 * precision:g} % on the validation records"
@@ -107,6 +108,7 @@ def _written(options: argparse.Namespace) -> Iterator[TextIOBase]:
             sys.stdout.reconfigure(encoding="utf-8", newline="")
         yield cast(TextIOBase, sys.stdout)
         return
+    # Opening the input for writing would empty it.
     if path.exists() and options.file != STDIN and path.samefile(options.file):
         raise ConfigError(f"--output is {path}, which is the input; write to a different file")
     try:
@@ -125,6 +127,7 @@ def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIOBas
     from seqlab.inference.terminal import TerminalOutput
 
     asked = [name for name, is_asked in (("--n-best", options.n_best), ("--entropy", options.entropy)) if is_asked]
+    # The view for terminals does not show alternatives and entropies.
     form = options.format or ("terminal" if out.isatty() and not asked else "jsonl")
     if asked and form != "jsonl":
         raise ConfigError(f"{asked[0]} needs --format jsonl, not {form}")

@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.examples < 0:
         raise ConfigError(f"--examples is {options.examples}; expected 0 or more")
-    kind = options.format or _format_of(options.output)
+    formats = {extension: name for name, extension in FORMATS.items()}
+    kind = options.format or formats.get(options.output.suffix.lower() if options.output else "", "html")
     document = report_of(options.subject, n_examples=options.examples, allow=options.allow)
     folder = options.subject if options.subject.is_dir() else options.subject.parent
     path = options.output or folder / f"report{FORMATS[kind]}"
@@ -47,8 +48,3 @@ def run(options: argparse.Namespace) -> int:
     path.write_text(written(document, kind), encoding="utf-8")
     print(path)
     return 0
-
-
-def _format_of(path: Path | None) -> str:
-    formats = {extension: name for name, extension in FORMATS.items()}
-    return formats.get(path.suffix.lower(), "html") if path is not None else "html"

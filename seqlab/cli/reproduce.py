@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_STOPPED
     for one in original.changed_settings():
         print(f"{one.name}: {one.there} then, {one.here} now", file=sys.stderr)
+    # `seqlab train` logs by Hydra's configuration, which does not apply here.
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     folder = options.folder.absolute()
     again = folder.with_name(f"{folder.name}_again_{datetime.now():%Y-%m-%d_%H-%M-%S}")

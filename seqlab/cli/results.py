@@ -56,6 +56,7 @@ def _print_examples(result: Run, *, n_examples: int, console: Console) -> None:
     for path in paths:
         data_set = "" if path.parent == predictions else path.parent.name
         records = list(islice(_predicted(path, layers), N_LOOKED_AT))
+        # The sort is stable, so equal records stay in data order.
         examples = sorted(records, key=_dullness)[:n_examples]
         if not examples:
             continue

@@ -31,23 +31,20 @@ def shown(name: str, value: float) -> str:
     return f"{value:.4f}" if name.rpartition("/")[2] in _NO_SHARES else f"{100 * value:.2f} %"
 
 
-def by_head(scores: Mapping[str, Any], heads: Collection[str] | None) -> dict[str, Mapping[str, Any]]:
+def by_head(scores: Mapping[str, Any], heads: Collection[str]) -> dict[str, Mapping[str, Any]]:
     """Return `scores` by the name of their head; those of a single head have no level of its name, and get ''.
 
-    `heads` are the names of the model's heads, which may have a data set behind an @; None: they are not known, and scores that
-    are mappings throughout are taken as those of several heads.
+    `heads` are the names of the model's heads; in `scores`, a data set may follow them after an @.
     """
-    if heads is None:
-        is_nested = all(isinstance(value, Mapping) for value in scores.values())
-    else:
-        is_nested = all(name.partition("@")[0] in heads for name in scores)
+    is_nested = all(name.partition("@")[0] in heads for name in scores)
     return dict(scores) if is_nested else {"": scores}
 
 
-def print_scores(scores: Mapping[str, Any], *, title: str, console: Console, heads: Collection[str] | None = None) -> None:
-    """Print each head's table and numbers; `heads` as in `by_head`."""
+def print_scores(scores: Mapping[str, Any], *, title: str, console: Console, heads: Collection[str]) -> None:
+    """Print each head's table and numbers, and those of the spans of a wanted precision, if any; `heads` as in `by_head`."""
     for name, head_scores in by_head(scores, heads).items():
-        print_title(f"{title}, {name}" if name else title, console=console)
+        heading = f"{title}, {name}" if name else title
+        print_title(heading, console=console)
         rows = per_label_key(head_scores)
         if rows is not None:
             console.print(_table(head_scores, rows=rows, console=console))
@@ -55,16 +52,9 @@ def print_scores(scores: Mapping[str, Any], *, title: str, console: Console, hea
             if isinstance(value, int | float):
                 line = f"{_NAMES.get(key, key.replace('_', ' '))}: {shown(key, value)}"
                 console.print(line, highlight=False, soft_wrap=True)
-
-
-def print_min_precision(scores: Mapping[str, Any], *, title: str, console: Console, heads: Collection[str]) -> None:
-    """Print the scores of the spans that a wanted precision keeps, of each head that has them."""
-    for name, head_scores in by_head(scores, heads).items():
-        if "min_precision" in head_scores:
-            found = head_scores["min_precision"]
-            of_head = f"{title}, {name}" if name else title
+        if found := head_scores.get("min_precision"):
             asked = f"spans of a precision of {100 * found['asked']:g} % on the validation records"
-            print_title(f"{of_head}: {asked}", console=console)
+            print_title(f"{heading}: {asked}", console=console)
             console.print(_thresholds(found, console=console))
 
 
@@ -85,6 +75,7 @@ def _thresholds(found: Mapping[str, Any], *, console: Console) -> Table:
 def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
     unit, labels = rows.removeprefix("per_"), scores[rows]
     table = new_table(console, (unit, "precision", "recall", "F1", "support"), texts=(unit,))
+    # The rows keep the order of the scores; only the choice is by frequency.
     frequent = sorted(labels, key=lambda label: -labels[label]["support"])[:MAX_ROWS]
     for label in (label for label in labels if label in set(frequent)):
         table.add_row(escape(label), *_cells(labels[label]))

@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"-k is {options.k}; expected at least 1")
     if not options.row and options.model is None:
         raise ConfigError(f"--model is missing; expected the model that made {options.vectors}")
+    # After the checks, since importing torch takes seconds.
     from seqlab.inference.vectors.search import VectorSearch
 
     search = VectorSearch(options.vectors)
@@ -54,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
         names, queries = [f"row {row}" for row in options.row], search.vectors_at(options.row)
     else:
         names, queries = _encoded(options, search)
+    # An empty file of queries is no mistake: it has no nearest rows.
     if not names:
         return 0
     for name, found in zip(names, search.nearest(queries, k=options.k), strict=True):
