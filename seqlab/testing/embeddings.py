@@ -84,6 +84,7 @@ class EmbeddingContract(RecordContract, ABC):
     def test_empty_records_give_a_batch(self) -> None:
         embedding, columns = self._embedding(), self.columns()
         empty = [i for i, length in enumerate(n_steps(columns, column=embedding.field.column)) if not length]
+        # Twice, so that the batch has several empty records and no others.
         steps = self._embedded(embedding, columns, empty * 2)
         assert steps.values.shape == (2 * len(empty), 1, embedding.output_width)
 

@@ -17,7 +17,7 @@ from seqlab.testing.comparing import (
     probe,
     seeded,
 )
-from seqlab.testing.ragged import LENGTHS, PADDINGS, padded_with, ragged_steps, single
+from seqlab.testing.ragged import LENGTHS, PADDINGS, chosen, padded_with, ragged_steps
 
 
 class EncoderContract(ABC):
@@ -50,6 +50,7 @@ class EncoderContract(ABC):
         encoder, steps = self._encoder(), self._steps()
         expected = encoder(steps)
         for padding in PADDINGS:
+            # Padding inside the longest record's time, and beyond it.
             for n_more in (0, 3):
                 found = encoder(padded_with(steps, padding, n_more=n_more))
                 assert_same_steps(found, expected, what=f"{n_more} more steps, padding {padding}")
@@ -62,7 +63,7 @@ class EncoderContract(ABC):
         encoder, steps = self._encoder(), self._steps()
         encoded = encoder(steps)
         for i in range(len(LENGTHS)):
-            assert_same_steps(encoder(single(steps, i)), single(encoded, i), what=f"record {i} alone")
+            assert_same_steps(encoder(chosen(steps, [i])), chosen(encoded, [i]), what=f"record {i} alone")
 
     def test_every_parameter_gets_a_gradient(self) -> None:
         encoder = self._encoder()

@@ -70,6 +70,7 @@ class FieldContract(RecordContract, ABC):
     def test_state_restores_through_json(self) -> None:
         fitted, restored = self._fitted(), self.make()
         arrays = {name: array.copy() for name, array in fitted.arrays().items()}
+        # As a bundle stores them.
         restored.restore(json.loads(json.dumps(dict(fitted.state()))), arrays)
         for columns in (self.columns(), self.unseen_columns()):
             pairs = zip(self._records(restored, columns), self._records(fitted, columns), strict=True)

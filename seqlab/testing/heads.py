@@ -16,7 +16,7 @@ from seqlab.heads import Head
 from seqlab.heads.distributions import Distribution
 from seqlab.steps import Steps
 from seqlab.testing.comparing import TOLERANCE, assert_all_learn, assert_padding_is_ignored, assert_same, gradients, seeded
-from seqlab.testing.ragged import PADDINGS, padded_with, ragged_steps, single
+from seqlab.testing.ragged import PADDINGS, chosen, padded_with, ragged_steps
 from seqlab.testing.records import RecordContract, batch_of, n_steps
 from seqlab.types import Prediction
 
@@ -105,17 +105,18 @@ class HeadContract(RecordContract, ABC):
     def test_batch_equals_singles(self) -> None:
         head, columns, steps = self._start()
         together = self._predictions(head, steps, columns)
-        alone = [self._predictions(head, single(steps, i), columns, rows=[i])[0] for i in range(len(columns))]
+        alone = [self._predictions(head, chosen(steps, [i]), columns, rows=[i])[0] for i in range(len(columns))]
         _assert_same_predictions(alone, together, what="alone")
 
     def test_loss_is_a_mean(self) -> None:
         """The loss of a batch lies between those of its records, and repeating all records does not change it."""
         head, columns, steps = self._start()
+        # Records without steps may have no target to average over.
         filled = [i for i in range(len(columns)) if int(steps.lengths[i])]
-        singles = [head.loss(single(steps, i), self._batch(head, columns, [i])).item() for i in filled]
-        loss = head.loss(_chosen(steps, filled), self._batch(head, columns, filled)).item()
+        singles = [head.loss(chosen(steps, [i]), self._batch(head, columns, [i])).item() for i in filled]
+        loss = head.loss(chosen(steps, filled), self._batch(head, columns, filled)).item()
         assert min(singles) - TOLERANCE <= loss <= max(singles) + TOLERANCE
-        twice = head.loss(_chosen(steps, filled * 2), self._batch(head, columns, filled * 2)).item()
+        twice = head.loss(chosen(steps, filled * 2), self._batch(head, columns, filled * 2)).item()
         assert math.isclose(twice, loss, rel_tol=TOLERANCE)
 
     def test_labels_unseen_in_training_are_no_obstacle(self) -> None:
@@ -123,7 +124,7 @@ class HeadContract(RecordContract, ABC):
         steps = self._steps(columns)
         everything = list(range(len(columns)))
         for rows in (everything, *([i] for i in everything)):
-            loss = head.loss(_chosen(steps, rows), self._batch(head, columns, rows))
+            loss = head.loss(chosen(steps, rows), self._batch(head, columns, rows))
             assert math.isfinite(loss.item()), f"loss of records {rows} is {loss.item()}"
             found = gradients(head, loss).values() if loss.requires_grad else []
             assert all(bool(g.isfinite().all()) for g in found if g is not None)
@@ -166,11 +167,15 @@ class HeadContract(RecordContract, ABC):
 
     def test_what_its_distribution_lacks_has_a_reason(self) -> None:
         head = self._head()
-        believed = self._distribution(head)
-        members: dict[str, Callable[[], object]] = {"n_best": lambda: believed.n_best(2), "entropy": lambda: believed.entropy}
+        distribution = self._distribution(head)
+        members: dict[str, Callable[[], object]] = {
+            "n_best": lambda: distribution.n_best(2),
+            "entropy": lambda: distribution.entropy,
+        }
         for name, member in members.items():
             try:
                 member()
+            # Raised by distributions without the member; the head must then give the reason to users.
             except NotImplementedError:
                 assert head.lacks.get(name), f"the distribution has no {name}, and the head gives no reason"
             else:
@@ -180,11 +185,11 @@ class HeadContract(RecordContract, ABC):
         head = self._head()
         if "entropy" in head.lacks:
             return
-        believed = self._distribution(head)
-        found, is_ranked = believed.entropy, "n_best" not in head.lacks
+        distribution = self._distribution(head)
+        found, is_ranked = distribution.entropy, "n_best" not in head.lacks
         assert found.shape == (len(self.columns()),)
         assert bool((found >= 0).all())
-        for nats, row in zip(found.tolist(), believed.n_best(400) if is_ranked else [], strict=is_ranked):
+        for nats, row in zip(found.tolist(), distribution.n_best(400) if is_ranked else [], strict=is_ranked):
             probs = [answer.probability for answer in row if answer.probability > 0]
             left = max(0.0, 1 - math.fsum(probs))  # of the answers that are not ranked; each of them is less probable
             of_ranked = -math.fsum(p * math.log(p) for p in probs)
@@ -194,7 +199,7 @@ class HeadContract(RecordContract, ABC):
     def test_empty_records_have_loss_and_prediction(self) -> None:
         head, columns, all_steps = self._start()
         empty = [i for i, length in enumerate(self._lengths(columns)) if not length] * 2
-        steps = _chosen(all_steps, empty)
+        steps = chosen(all_steps, empty)
         assert math.isfinite(head.loss(steps, self._batch(head, columns, empty)).item())
         predictions = self._predictions(head, steps, columns, rows=empty)
         assert len(predictions) == len(empty)
@@ -222,13 +227,6 @@ class HeadContract(RecordContract, ABC):
         scores = head.score(head.gold(columns), predictions)
         json.dumps(scores, allow_nan=False)
         assert any(isinstance(value, float) for _, value in leaves(scores)), "score returned no number"
-
-
-def _chosen(steps: Steps, rows: list[int]) -> Steps:
-    n_steps = max(1, *(int(steps.lengths[i]) for i in rows))
-    summary = None if steps.summary is None else steps.summary[rows]
-    second = None if steps.second is None else _chosen(steps.second, rows)
-    return Steps(steps.values[rows, :n_steps], steps.lengths[rows], summary=summary, second=second)
 
 
 def _assert_same_predictions(found: list[Prediction], expected: list[Prediction], *, what: str) -> None:
