@@ -59,6 +59,7 @@ def check_value(value: object, annotation: object, *, path: str) -> None:
 
 def is_whole(value: object) -> TypeGuard[int]:
     """Return whether `value` is a whole number; True and False are not."""
+    # bool is a subclass of int.
     return isinstance(value, int) and not isinstance(value, bool)
 
 

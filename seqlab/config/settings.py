@@ -10,6 +10,7 @@ from seqlab.errors import ConfigError
 _SMALLEST = {"seed": 0, "max_tokens": 1, "max_eval_tokens": 1, "n_threads": 1}
 _OF_TRAINER = {"max_epochs": -1, "min_epochs": 0, "max_steps": -1, "min_steps": 0}
 """Numbers that Lightning's trainer accepts unchecked, to fail during training."""
+# More is likely a typing mistake, such as a seed given as the number of seeds.
 _MOST_RUNS = 1000
 _LARGEST = 2**32 - 1
 """The largest seed that numpy's random generator takes."""

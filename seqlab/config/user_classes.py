@@ -94,6 +94,7 @@ def named_class(target: str, *, said: str, role: Role) -> type:
 def _module(name: str, *, said: str, target: str) -> ModuleType:
     """Import the module, from the working directory if it has one of that name."""
     top, own = name.partition(".")[0], own_file(target)
+    # The import system would miss a file written since it last listed the folder.
     invalidate_caches()
     if own is not None and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # last, so that no file hides an installed package

@@ -105,7 +105,9 @@ def load_bundle(folder: Path, *, allow: Sequence[str] = ()) -> Bundle:
         arrays = folder / ARRAYS_FILE
         fields.restore(content["fields"], load_arrays(arrays) if arrays.exists() else {})
         labeler = build_labeler(content["config"], fields=fields, targets=targets)
+        # Strict: missing and unknown weights are errors.
         labeler.load_state_dict(load_weights(folder / WEIGHTS_FILE))
+        # Without the heads, whose fields hold labels that a record to predict does not have.
         encoding = {key: content["config"][key] for key in ("embedding", "encoder")}
         encoder_keys = frozenset(Fields.from_config(encoding, targets=targets).by_key)
     except _DAMAGE as error:
@@ -116,10 +118,9 @@ def load_bundle(folder: Path, *, allow: Sequence[str] = ()) -> Bundle:
     return Bundle(labeler=labeler, fields=fields, facts=content.get("facts", {}), encoder_keys=encoder_keys)
 
 
-def head_names(folder: Path) -> list[str] | None:
-    """Return the names of the heads of a bundle, without loading the model; None where there is no bundle."""
-    path = folder / BUNDLE_FILE
-    return list(_read_content(path)["config"]["heads"]) if path.is_file() else None
+def head_names(folder: Path) -> list[str]:
+    """Return the names of the heads of a bundle, without loading the model."""
+    return list(_read_content(folder / BUNDLE_FILE)["config"]["heads"])
 
 
 def _how_to_allow(content: Mapping[str, Any], targets: frozenset[str]) -> str:

@@ -22,7 +22,13 @@ from seqlab.types import Prediction
 
 @final
 class Labeler(nn.Module):
-    """Labels batches: one embedding layer, one encoder, and any number of heads that share them."""
+    """Labels batches: one embedding layer, one encoder, and any number of heads that share them.
+
+    Args:
+        embedding: Makes the steps of a batch from its fields.
+        encoder: Encodes the steps; its `input_width` is the embedding's `output_width`.
+        heads: Heads by name, at least one; each reads the encoder's steps or its summary.
+    """
 
     def __init__(self, *, embedding: EmbeddingLayer, encoder: Encoder, heads: Mapping[str, Head]) -> None:
         super().__init__()

@@ -110,6 +110,7 @@ def _around(coarse: Tensor, losses: Tensor) -> Tensor:
 
 def _fitted(logs: Tensor, losses: Tensor, *, path: str) -> float:
     """Return the temperature with the lowest loss, or 1 if that is the lower limit."""
+    # Without targets all losses are zero.
     if not (losses.isfinite().all() and losses.any()):
         return 1.0
     best = int(losses.argmin())

@@ -25,6 +25,7 @@ def read_checkpoint(path: Path, *, module: pl.LightningModule) -> dict[str, Any]
     Raises: ConfigError if the file is not a checkpoint, holds more than tensors and plain values, or is of another model.
     """
     try:
+        # As data only: a checkpoint may come from elsewhere, and unpickling runs code.
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:100] or type(error).__name__

@@ -147,6 +147,7 @@ class LabelerModule(pl.LightningModule):
         losses = [h.loss(steps, batch) * self.loss_weights.get(n, 1.0) for n, h in heads.items() if h.target in batch]
         if losses:
             self.log(f"{split}/loss", torch.stack(losses).sum(), batch_size=len(batch))
+        # Only test predictions are stored, and confidences take another pass over lattices.
         predictions = labels_of(heads, steps, batch, use_confidences=split == "test")
         self._outputs.setdefault(batch.data_set, []).append((batch.rows, predictions))
 

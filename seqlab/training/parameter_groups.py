@@ -63,6 +63,7 @@ def check_options(groups: Mapping[str, Mapping[str, Any]], *, defaults: Mapping[
 
 def _is_like(value: object, default: object) -> bool:
     """Return whether a value has the type of an optimiser's default."""
+    # None stands for a switch that is not set, as `fused` of Adam.
     if isinstance(default, bool) or default is None:
         return isinstance(value, bool | None)
     if isinstance(default, int | float):

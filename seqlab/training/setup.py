@@ -51,7 +51,7 @@ class Start:
         for data_set, part in splits["train"].parts.items():
             records = "the training records" + (f" of {set_path(data_set)}" if data_set else "")
             for name in self.claims.heads[data_set]:
-                _check_taught(name, self.labeler.heads[name], part, records=records)
+                _check_targets(name, self.labeler.heads[name], part, records=records)
         return splits
 
     def check_records(self, splits: Mapping[str, Split], *, is_trained: bool) -> None:
@@ -70,7 +70,7 @@ class Start:
                         head.check_records(part, split=said, is_taught=is_trained and split == "train")
 
 
-def _check_taught(name: str, head: Head, part: EncodedRecords, *, records: str) -> None:
+def _check_targets(name: str, head: Head, part: EncodedRecords, *, records: str) -> None:
     """Raise DataError for training records that a head cannot learn from."""
     has = ", ".join(part.columns.records.column_names)
     if head.target.key not in part.encoded:
@@ -86,10 +86,12 @@ def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
     check_settings(settings)
     if settings["n_threads"]:
         torch.set_num_threads(settings["n_threads"])
+    # Before anything draws random numbers: splits are held out, and weights initialised, below.
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
     fold = Fold.from_settings(settings["fold"])
     sets = read_sets(settings["data"], targets=targets, seed=settings["seed"], fold=fold)
     settle_schemes(config, sets)
+    # Again, as the schemes have been settled.
     settings = plain(config)
     fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
     claims = claims_of(settings["heads"], set_configs(settings["data"]), sets, targets=targets)

@@ -118,6 +118,7 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     settings, labeler = plain(config), start.labeler
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
     folder.start(config)
+    # Before training, since the files may change meanwhile.
     folder.save_lock(settings, start.sets, allow=sorted(targets - known_targets()))
     regularizers = _parts(settings, "regularizers", targets=targets, group="regularizer")
     for regularizer in regularizers:
@@ -133,13 +134,8 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
         parameter_groups=settings["parameter_groups"],
         heads=start.claims.heads,
     )
-    data = LabelingData(
-        encoded,
-        max_tokens=settings["max_tokens"],
-        max_eval_tokens=settings["max_eval_tokens"],
-        seed=settings["seed"],
-        turns=turns_of(settings["data"]),
-    )
+    batching = {name: settings[name] for name in ("max_tokens", "max_eval_tokens", "seed")}
+    data = LabelingData(encoded, turns=turns_of(settings["data"]), **batching)
     trainer = _trainer(settings, targets=targets, has_turns=len(start.sets) > 1)
     sizes = ", ".join(f"{split} {len(part):,} records / {part.n_steps:,} steps" for split, part in encoded.items())
     n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
@@ -216,6 +212,7 @@ def _evaluate(
     if "val" in module.splits:
         trainer.validate(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["val"] = module.scores
+        # The weights are loaded by now. Loading them again for `test` would undo the calibration.
         best = None
         if settings["calibrate"]:
             fit_temperatures(module.labeler, data.val_dataloader())

@@ -73,6 +73,7 @@ def commands_of_plugins(built_in: Collection[str]) -> list[Command]:
         if isinstance(point, LeftOut):
             if not point.is_among(without):
                 log.warning(point)
+        # Built-in commands win: a plugin must not change what `seqlab train` does.
         elif point.name not in built_in and not {point.name, point.dist.name if point.dist else ""} & without:
             points.append(point)
     points.sort(key=lambda point: (point.name, _who(point)))

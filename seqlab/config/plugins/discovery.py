@@ -63,6 +63,7 @@ def providers() -> tuple[Plugin, ...]:
     return found.providers
 
 
+# Cached, so that each process warns once.
 @cache
 def _warn(found: Discovery) -> None:
     for line in found.warnings():

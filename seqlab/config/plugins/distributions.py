@@ -67,12 +67,14 @@ def wrong_version(dist: Distribution | None) -> str | None:
 
 
 def unmet(requirement: Requirement) -> str | None:
-    """Return the installed version, or that there is none; None if the requirement is met."""
+    """Return the installed version, or `not installed`; None if the requirement is met."""
     try:
         found = __version__ if is_core(requirement) else version(requirement.name)
+        # Prereleases count, so that a development version of seqlab meets the bounds of its plugins.
         is_met = requirement.specifier.contains(found, prereleases=True)
     except PackageNotFoundError:
         return "not installed"
+    # A version that cannot be compared gets the benefit of the doubt.
     except InvalidVersion:
         return None
     return None if is_met else f"version {found}"

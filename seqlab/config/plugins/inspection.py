@@ -43,6 +43,7 @@ def _plugin(point: EntryPoint) -> Plugin | LeftOut:
     distribution, version = (point.dist.name, point.dist.version) if point.dist else ("unknown distribution", "?")
     package = point.value
     identity = (point.name, distribution, version, package)
+    # A dotted name is refused, since finding its spec would import its parents.
     folder = package_folder(package) if package.isidentifier() else None
     home = where_installed(point.dist, package) if point.dist else None
     if folder is None or not (folder / "conf").is_dir():

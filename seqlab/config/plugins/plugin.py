@@ -92,6 +92,7 @@ class LeftOut(Installed):
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
+        # The loader in C is several times as fast; every command reads all options.
         content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())

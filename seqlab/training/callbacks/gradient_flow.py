@@ -86,6 +86,7 @@ class GradientFlow(pl.Callback):
         self._close()
 
     def _watch(self, name: str, layer: nn.Module, inputs: Sequence[Tensor], options: dict[str, Any]) -> None:
+        # Validation runs the layers too, and inputs from frozen parts have no gradient.
         if self._is_watching and layer.training and inputs[0].requires_grad:
             inputs[0].register_hook(partial(self._keep, name, options["lengths"]))
 
@@ -94,6 +95,7 @@ class GradientFlow(pl.Callback):
 
     def _table(self, name: str, columns: Sequence[str]) -> Any:
         path = self.folder / name
+        # A resumed run must not write a second heading.
         is_new = not path.exists()
         writer = csv.writer(self._open.enter_context(path.open("a", encoding="utf-8", newline="")))
         if is_new:

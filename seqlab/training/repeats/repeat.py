@@ -47,11 +47,13 @@ def repeat(config: DictConfig, *, typed: Overrides, run: Runner) -> Mapping[str,
     content = summary(repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
     configs = _still_to_do(config, repetitions)
     _warn_of_others(repetitions, folder=folder)
+    # Only after all checks, so that a refused command leaves the folder as it was.
     RunFolder(folder).start(config)
     write_json(folder / REPEATS, content)
     for _ in work_off(configs, run=run, typed=typed, n_workers=settings["repeat"]["n_workers"]):
         content = summary(repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
         write_json(folder / REPEATS, content)
+        # The remaining repetitions would fail alike.
         if _is_hopeless(content):
             break
     if n_folds is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+import numpy as np
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from seqlab.config.tree import leaves
@@ -50,13 +51,16 @@ def tracked(loggers: Sequence[Logger], settings: Mapping[str, Any], *, folder: P
 
 def _to_tensorboard(logger: TensorBoardLogger, folder: Path, pictures: Sequence[Path]) -> None:
     """Log texts and pictures; TensorBoard stores no files, so the model card stands for the model."""
+    from PIL import Image  # TensorBoard requires it, seqlab does not
+
     for name in FILES:
         text = (folder / name).read_text(encoding="utf-8")
         logger.experiment.add_text(name, indent(text, " " * 4))  # a code block in Markdown
     card = (folder / "model" / "README.md").read_text(encoding="utf-8")
     logger.experiment.add_text("model", f"`{folder / 'model'}`\n\n{card}")
     for picture in pictures:
-        logger.experiment.add_image(picture.stem, _pixels(picture), dataformats="HWC")
+        with Image.open(picture) as image:
+            logger.experiment.add_image(picture.stem, np.asarray(image.convert("RGB")), dataformats="HWC")
     logger.experiment.flush()
 
 
@@ -87,11 +91,3 @@ _GIVERS: dict[type[Logger], Callable[[Any, Path, Sequence[Path]], None]] = {
     WandbLogger: _to_wandb,
     MLFlowLogger: _to_mlflow,
 }
-
-
-def _pixels(path: Path) -> Any:
-    import numpy as np
-    from PIL import Image
-
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))

@@ -33,6 +33,7 @@ class Finding:
 
 def option_faults(plugin: Plugin) -> Iterator[Finding]:
     """Yield the faults of the options of a plugin, each once."""
+    # Options that share a class share its faults.
     seen: set[str] = set()
     for option in plugin.options():
         for fault in _faults(plugin, option):

@@ -73,6 +73,7 @@ def _check_name(name: str, *, group: str) -> None:
 def _words(name: str, *, kind: str) -> dict[str, str]:
     """Return the text of each placeholder of the template."""
     stem = "".join(part.capitalize() for part in name.split("_"))
+    # Before 1.0, minor versions may break plugins.
     major, minor = __version__.split(".")[:2]
     return {
         "name": name,
