@@ -51,7 +51,8 @@ def own_classes(settings: Mapping[str, Any], targets: frozenset[str]) -> list[st
     if own:
         flags = " ".join(f"--allow {name}" for name in own)
         remedy = f"keep the file in the working directory and pass {flags}, or seqlab.load(…, allow={own})"
-        log.warning("the model uses %s, which no plugin brings. To load it, %s; or make a plugin", ", ".join(own), remedy)
+        uses = f"the model uses {', '.join(own)}, which no plugin brings"
+        log.warning("%s. To load it, %s; a plugin (`seqlab plugins new`) loads without that", uses, remedy)
     return own
 
 

@@ -101,8 +101,8 @@ def vanishing_penalty(
 def _check_cells(cells: Sequence[Cell], *, bptt_steps: int | None) -> None:
     for cell in cells:
         if not isinstance(cell, RnnCell):
-            kind = type(cell).__name__
-            raise ConfigError(f"regularizer=vanishing_gradients is for vanilla RNNs, not {kind}; set encoder=rnn, or remove it")
+            given = f"regularizer=vanishing_gradients is for vanilla RNNs, not {type(cell).__name__}"
+            raise ConfigError(f"{given}; choose encoder=rnn, or remove the regularizer")
         if cell.hidden_zone_prob or cell.recurrent_drop_prob or bptt_steps:
             needed = "encoder.cell.hidden_zone_prob=0, encoder.cell.recurrent_drop_prob=0 and encoder.bptt_steps=null"
             raise ConfigError(f"regularizer=vanishing_gradients follows gradients through every step; set {needed}")
