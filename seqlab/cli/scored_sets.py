@@ -44,7 +44,7 @@ def _chosen(options: argparse.Namespace, sets: Mapping[str, Any], facts: Mapping
     if options.data_set is not None:
         if options.data_set not in sets or not options.data_set:
             known = ", ".join(sets) or "a single, unnamed data set"
-            raise ConfigError(f"--data-set is {options.data_set!r}, but the model was trained on {known}")
+            raise ConfigError(f"--data-set is {options.data_set!r}; the model was trained on {known}")
         return [options.data_set]
     if options.data is not None and len(sets) > 1:
         choices = " or ".join(f"--data-set {name}" for name in sets)
