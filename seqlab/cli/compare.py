@@ -1,4 +1,15 @@
-"""`seqlab compare`: test whether two runs differ by more than chance."""
+"""Compare the first run with each of the others, on the test records that all of them answered.
+
+  seqlab compare runs/A runs/B
+  seqlab compare runs/A runs/B runs/C                   A with B and A with C; p-values with Holm's correction
+  seqlab compare runs/A runs/B --format json            all numbers
+
+For repeated runs (repeat.seeds, repeat.folds), means are compared, and the spread over seeds or folds is tested too.
+
+The interval of the difference comes from a paired bootstrap over records. p is the share of random exchanges of the two answers
+to each record that give at least as large a difference (approximate randomisation; exact if few records differ). Accuracy also
+has McNemar's test over the records. "Fewer errors" is the share of B's errors that A avoids.
+"""
 
 import argparse
 import json
@@ -14,31 +25,14 @@ from seqlab.errors import ConfigError
 if TYPE_CHECKING:
     from seqlab.runs.comparison import Comparison, Finding
 
-DESCRIPTION = """Compare the first run with each of the others, on the test records that all of them answered.
-
-  seqlab compare runs/A runs/B
-  seqlab compare runs/A runs/B runs/C                   A with B and A with C; p-values with Holm's correction
-  seqlab compare runs/A runs/B --format json            all numbers
-
-For repeated runs (repeat.seeds, repeat.folds), means are compared, and the spread over seeds or folds is tested too.
-
-The interval of the difference comes from a paired bootstrap over records. p is the share of random exchanges of the two answers
-to each record that give at least as large a difference (approximate randomisation; exact if few records differ). Accuracy also
-has McNemar's test over the records. "Fewer errors" is the share of B's errors that A avoids.
-"""
-N_RESAMPLES = 10_000
-
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    summary = "test whether runs differ by more than chance"
-    parser = add_command(commands, "compare", summary=summary, description=DESCRIPTION)
+    parser = add_command(commands, "compare", run, summary="test whether runs differ by more than chance", description=__doc__)
     parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="two or more run folders")
-    resamples = f"number of resamples (default: {N_RESAMPLES:,})"
-    parser.add_argument("--n-resamples", metavar="N", type=int, default=N_RESAMPLES, help=resamples)
+    parser.add_argument("--n-resamples", metavar="N", type=int, default=10_000, help="number of resamples (default: 10,000)")
     parser.add_argument("--seed", metavar="N", type=int, default=1, help="seed of the resamples (default: 1)")
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,23 +46,23 @@ def run(options: argparse.Namespace) -> int:
     found = compare(options.runs, n_resamples=options.n_resamples, seed=options.seed)
     sentences = [sentence(finding, comparison=found) for finding in found.findings]
     if options.format == "json":
-        rows = [{**_row(one), "sentence": text} for one, text in zip(found.findings, sentences, strict=True)]
+        rows = [
+            {**asdict(one), "is_beyond_chance": one.is_beyond_chance, "sentence": text}
+            for one, text in zip(found.findings, sentences, strict=True)
+        ]
         whole = {"n_resamples": found.n_resamples, "seed": found.seed, "left_out": list(found.left_out), "findings": rows}
-        print(json.dumps(whole, ensure_ascii=False, indent=2))
+        print(json.dumps(_finite(whole), ensure_ascii=False, indent=2))
     else:
         _print(found, sentences)
     return 0
-
-
-def _row(finding: "Finding") -> dict[str, Any]:
-    row: dict[str, Any] = _finite({**asdict(finding), "is_beyond_chance": finding.is_beyond_chance})
-    return row
 
 
 def _finite(value: Any) -> Any:
     """Return `value` with null in place of infinite numbers, which JSON does not have."""
     if isinstance(value, Mapping):
         return {key: _finite(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_finite(child) for child in value]
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
@@ -76,7 +70,7 @@ def _print(found: "Comparison", sentences: list[str]) -> None:
     from seqlab.cli.tables import print_rows
 
     numbers = ("A %", "B %", "A - B", "95 % interval", "fewer errors", "p", "p (seeds)", "McNemar (records)")
-    print_rows(("score", "A", "B", *numbers), map(_cells, found.findings), n_names=3)
+    print_rows(("score", "A", "B", *numbers), map(_cells, found.findings), texts=("score", "A", "B"))
     print("", *sentences, *_notes(found), sep="\n")
 
 

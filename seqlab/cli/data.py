@@ -6,28 +6,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from seqlab.cli.inputs import add_set
+from seqlab.cli.inputs import add_command, add_set
+from seqlab.errors import ConfigError
 
+CHECK = """Report every fault as path:line, the tagging scheme, labels, lengths, and records that occur in several files.
+
+Exit status: 0 without errors, 1 with errors, 2 if a file cannot be read.
+"""
+CONVERT = "Convert the records of IN to another format or span scheme; whatever is lost is listed on stderr."
 _N_WARNINGS_SHOWN = 5
 
 
 def add_parser(commands: Any) -> None:
     """Add the command `data` with its actions."""
-    parser = commands.add_parser("data", help="check and convert data files", allow_abbrev=False)
+    parser = add_command(commands, "data", None, summary="check and convert data files", description=None)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    _add_check(actions)
-    _add_convert(actions)
+    _add_check(add_command(actions, "check", check, summary="validate data files", description=CHECK))
+    _add_convert(add_command(actions, "convert", convert, summary="convert between formats", description=CONVERT))
 
 
-def _add_check(actions: Any) -> None:
-    text = "Report every fault as path:line, the tagging scheme, labels, lengths, and records that occur in several files."
-    parser = actions.add_parser(
-        "check",
-        help="validate data files",
-        description=text,
-        epilog="Exit status: 0 without errors, 1 with errors, 2 if a file cannot be read.",
-        allow_abbrev=False,
-    )
+def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file, or folder of data files or parallel files")
     parser.add_argument("--format", help="conll, conllu, jsonl, lines, csv or parquet (default: detected)")
     parser.add_argument("--scheme", help="expected span scheme of the tags (default: detected)")
@@ -37,12 +35,9 @@ def _add_check(actions: Any) -> None:
     parser.add_argument("--all", action="store_true", help=f"show all warnings, not {_N_WARNINGS_SHOWN} of each kind per file")
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
-    parser.set_defaults(run=check)
 
 
-def _add_convert(actions: Any) -> None:
-    text = "Convert the records of IN to another format or span scheme; whatever is lost is listed on stderr."
-    parser = actions.add_parser("convert", help="convert between formats", description=text, allow_abbrev=False)
+def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", type=Path, metavar="IN", help="file, or folder of parallel files")
     parser.add_argument("output", nargs="?", metavar="OUT", help="file or folder to write, after IN; - for stdout")
     parser.add_argument("-o", "--output", dest="output_option", metavar="OUT", help="the same, as an option")
@@ -52,27 +47,18 @@ def _add_convert(actions: Any) -> None:
     parser.add_argument("--scheme-to", help="span scheme of the output (default: unchanged)")
     parser.add_argument("--columns", default="tokens,tags", help="columns of a conll file (default: %(default)s)")
     add_set(parser)
-    parser.set_defaults(run=convert)
 
 
 def check(arguments: argparse.Namespace) -> int:
     """Validate the files; return 1 if there are errors (with --strict: any findings), else 0."""
-    from seqlab.cli.score_tables import table_console
+    from seqlab.cli.tables import table_console
     from seqlab.data.doctor import examine, find_leaks, format_of
     from seqlab.data.doctor.display import as_json, print_reports
     from seqlab.data.doctor.formats import files_in
 
-    reports = [
-        examine(
-            path,
-            format_name=arguments.format or format_of(path),
-            overrides=arguments.set,
-            scheme=arguments.scheme,
-            is_partial=arguments.partial,
-        )
-        for given in arguments.paths
-        for path in files_in(given)
-    ]
+    paths = [path for given in arguments.paths for path in files_in(given)]
+    settings = {"overrides": arguments.set, "scheme": arguments.scheme, "is_partial": arguments.partial}
+    reports = [examine(path, format_name=arguments.format or format_of(path), **settings) for path in paths]
     leaks = list(find_leaks(reports))
     if arguments.json:
         print(json.dumps(as_json(reports, leaks), ensure_ascii=False, indent=2))
@@ -87,16 +73,22 @@ def convert(arguments: argparse.Namespace) -> int:
     """Convert one file, and list what was lost."""
     from seqlab.data.convert import convert_file
     from seqlab.data.doctor import format_of
-    from seqlab.errors import ConfigError
+    from seqlab.data.writers import WRITERS
 
-    target = _target(arguments)
+    given = [output for output in (arguments.output, arguments.output_option) if output is not None]
+    if len(given) != 1:
+        raise ConfigError(f"OUT is given {len(given)} times; expected once: a path, or - for standard output")
+    target: str = given[0]
     if target != "-" and Path(target).exists() and arguments.input.exists() and Path(target).samefile(arguments.input):
         raise ConfigError(f"{target} is the input; write to a different path")
+    target_format: str = arguments.target_format or Path(target).suffix.removeprefix(".")
+    if target_format not in WRITERS:
+        raise ConfigError(f"target format is {target_format!r}; expected --to with one of {', '.join(WRITERS)}")
     losses = convert_file(
         arguments.input,
         sys.stdout.write if target == "-" else Path(target),
         source_format=arguments.source_format or format_of(arguments.input),
-        target_format=_target_format(arguments, target),
+        target_format=target_format,
         source_scheme=arguments.scheme_from,
         target_scheme=arguments.scheme_to,
         overrides=arguments.set,
@@ -105,22 +97,3 @@ def convert(arguments: argparse.Namespace) -> int:
     for loss in losses:
         print(f"note: {loss}", file=sys.stderr)
     return 0
-
-
-def _target(arguments: argparse.Namespace) -> str:
-    from seqlab.errors import ConfigError
-
-    given = [output for output in (arguments.output, arguments.output_option) if output is not None]
-    if len(given) != 1:
-        raise ConfigError(f"OUT is given {len(given)} times; expected once: a path, or - for standard output")
-    return str(given[0])
-
-
-def _target_format(arguments: argparse.Namespace, target: str) -> str:
-    from seqlab.data.writers import WRITERS
-    from seqlab.errors import ConfigError
-
-    found: str = arguments.target_format or Path(target).suffix.removeprefix(".")
-    if found not in WRITERS:
-        raise ConfigError(f"target format is {found!r}; expected --to with one of {', '.join(WRITERS)}")
-    return found

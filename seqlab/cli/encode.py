@@ -1,21 +1,4 @@
-"""`seqlab encode`: write vectors of records, or of all their steps."""
-
-import argparse
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, opened, read_chunks
-from seqlab.data.atomic_write import replacing
-from seqlab.errors import ConfigError
-
-if TYPE_CHECKING:
-    from seqlab.inference import Tagger
-    from seqlab.inference.vectors.files import VectorFile
-
-DESCRIPTION = """Write a vector for each record of FILE or stdin: the summary that the model's encoder computes.
+"""Write a vector for each record of FILE or stdin: the summary that the model's encoder computes.
 
   seqlab encode runs/X notes.txt -o vectors.parquet           a row per record: row, id, text, vector
   seqlab encode runs/X notes.txt -o vectors.parquet --steps   a row per step, which is a word or tree node: row, id, start,
@@ -28,48 +11,51 @@ the record's index in the input, from 0; `id` is that of a JSON object, otherwis
 larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
 """
 
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, opened, read_chunks
+from seqlab.data.atomic_write import replacing
+from seqlab.errors import ConfigError
+
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    summary = "write vectors of sentences, or of all their words or tree nodes"
-    parser = add_command(commands, "encode", summary=summary, description=DESCRIPTION)
+    parser = add_command(
+        commands, "encode", run, summary="write vectors of sentences, or of all their words or tree nodes", description=__doc__
+    )
     add_model(parser)
     parser.add_argument("file", metavar="FILE", nargs="?", default=STDIN, help="input to encode; - (default): stdin")
-    where = "file to write: .parquet, .jsonl or .npy"
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help=where)
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, required=True, help="file to write: .parquet, .jsonl, .npy"
+    )
     parser.add_argument("--steps", action="store_true", help="write vectors of all steps (words, or nodes of trees)")
     add_input_options(parser)
     add_allow(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Encode the input."""
+    """Encode the input; the output appears only once it is complete."""
+    path: Path = options.output
     with opened(options.file) as stream:
+        # After opening the input, so that a mistyped path is reported at once: importing torch takes seconds.
         from seqlab.inference.tagger import Tagger
-        from seqlab.inference.vectors.files import file_type
+        from seqlab.inference.vectors.files import file_type, kind_of
 
-        file_type(options.output)  # fails early for an unknown extension
+        make = file_type(path)  # before loading the model, since it fails for an unknown extension
         tagger = Tagger.load(options.model, allow=options.allow)
         chunks = read_chunks(options, tagger, stream, needed=tagger.encoder_columns)
-        with _written(options, tagger) as out:
+        with replacing(path) as unfinished:
+            try:
+                out = make(unfinished, kind=kind_of(tagger, use_steps=options.steps))
+            except OSError as error:
+                reason = error.strerror or f"no folder {path.parent}"  # Arrow gives only a long message
+                hint = "choose a file in an existing folder"
+                raise ConfigError(f"--output {path} cannot be written: {reason}; {hint}") from error
             for chunk in chunks:
                 out.write(chunk.records, tagger.encode(chunk.records, use_steps=options.steps))
-        print(f"{options.output}: {out.n_records} records, {out.kind.vectors} of width {out.kind.width}", file=sys.stderr)
+            out.close()
+    print(f"{path}: {out.n_records} records, {out.kind.vectors} of width {out.kind.width}", file=sys.stderr)
     return 0
-
-
-@contextmanager
-def _written(options: argparse.Namespace, tagger: "Tagger") -> Iterator["VectorFile"]:
-    """Open the output; the file appears only once it is complete."""
-    from seqlab.inference.vectors.files import file_type, kind_of
-
-    path: Path = options.output
-    with replacing(path) as unfinished:
-        try:
-            out = file_type(path)(unfinished, kind=kind_of(tagger, use_steps=options.steps))
-        except OSError as error:
-            reason = error.strerror or f"no folder {path.parent}"  # Arrow gives only a long message
-            raise ConfigError(f"--output {path} cannot be written: {reason}; choose a file in an existing folder") from error
-        yield out
-        out.close()

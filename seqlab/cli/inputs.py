@@ -2,8 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 INPUT_FORMATS = ("text", "conll", "conllu", "jsonl")
-FORMAT_OF_SUFFIX = {
-    **dict.fromkeys((".conll", ".iob", ".bio", ".tsv"), "conll"),
-    ".conllu": "conllu",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
+FORMAT_OF_SUFFIX = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+FORMAT_OF_SUFFIX |= dict.fromkeys((".conll", ".iob", ".bio", ".tsv"), "conll")
 
 
-def add_command(commands: Any, name: str, *, summary: str, description: str) -> argparse.ArgumentParser:
-    """Add a command whose help keeps the line breaks of `description`."""
+def add_command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int] | None, *, summary: str, description: str | None
+) -> argparse.ArgumentParser:
+    """Add a command that calls `run` with its options; its help keeps the line breaks of `description`."""
+    # No abbreviations: an option that is added later could make a script's abbreviation ambiguous.
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=summary, description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
+    parser.set_defaults(run=run)
     return parser
 
 
@@ -60,11 +60,11 @@ def opened(file: str) -> Iterator[BufferedIOBase]:
             print("reading from the terminal; end with Ctrl-D", file=sys.stderr)
         yield cast(BufferedIOBase, sys.stdin.buffer)
         return
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(Path(file).open("rb"))
-        except OSError as error:
-            raise DataError(f"{file}: cannot be read: {error.strerror}; expected a file, or - for stdin") from error
+    try:
+        stream = Path(file).open("rb")  # noqa: SIM115 (closed below; errors of the caller must not be caught here)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}; expected a file, or - for stdin") from error
+    with stream:
         yield stream
 
 
@@ -104,8 +104,5 @@ def read_chunks(
 
 def add_allow(parser: argparse.ArgumentParser) -> None:
     """Add the option that allows classes from the working directory."""
-    text = (
-        "import a class that the model needs and no plugin provides from FILE.py in the working directory; only for files that"
-        " you trust; may be repeated"
-    )
+    text = "import a class of the model from FILE.py in the working directory, if you trust that file; may be repeated"
     parser.add_argument("--allow", metavar="FILE.CLASS", action="append", default=[], help=text)

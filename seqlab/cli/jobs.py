@@ -32,6 +32,7 @@ class Jobs:
         try:
             yield
         except (SeqlabError, *HYDRA_ERRORS) as error:
+            # The error of a single run is printed where it ends, in `main`.
             if hydra.mode != RunMode.MULTIRUN:
                 raise
             given = {word.lower() for word in self._words}  # Hydra writes true as True

@@ -12,6 +12,7 @@ from seqlab.config.plugins.commands import commands_of_plugins
 from seqlab.errors import SeqlabError, did_you_mean
 
 EXIT_MISTAKE = 2
+# 128 + SIGINT, as shells report it.
 EXIT_INTERRUPTED = 130
 
 
@@ -21,12 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_freed_memory()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        # Hydra parses the words of `train` itself; argparse would refuse its flags.
         if words[:1] == ["train"]:
             return train.run(words[1:])
         parser = _parser(words)
         _check_command(words, parser)
         parsed = parser.parse_args(words)
         status = int(parsed.run(parsed))
+        # Here, since a closed pipe shows only when the buffer is written.
         sys.stdout.flush()
         return status
     except SeqlabError as error:
@@ -38,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    # A file that cannot be read or written is the user's to fix. Other exceptions are bugs, and keep their traceback.
     except OSError as error:
         print(f"error: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
         return EXIT_MISTAKE
@@ -45,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check_command(words: Sequence[str], parser: argparse.ArgumentParser) -> None:
     """Raise SeqlabError for an unknown command; argparse would not suggest the nearest one."""
+    # argparse has no public list of its commands.
     known = [name for action in parser._actions for name in action.choices or () if action.dest == "command"]
     if words and not words[0].startswith("-") and words[0] not in known:
         hint = did_you_mean(words[0], known)

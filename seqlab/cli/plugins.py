@@ -1,4 +1,12 @@
-"""`seqlab plugins`: list, check and start plugins."""
+"""List the providers of options: seqlab itself, and installed plugins.
+
+  seqlab plugins                                name, version, options and location of each
+  seqlab plugins doctor                         check the plugins; exit status 1 if one is broken
+  seqlab plugins doctor NAME                    check one; seqlab: the built-in parts
+  seqlab plugins new my_encoder --kind encoder  write a plugin that passes its tests, to start from
+
+SEQLAB_WITHOUT=NAME leaves a plugin out; separate several names by commas.
+"""
 
 import argparse
 import json
@@ -9,54 +17,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqlab.cli.inputs import add_command
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from seqlab.config.plugins import Discovery, Installed, Plugin
 
 KINDS = ("encoder", "head", "embedding", "reader", "field")
-DESCRIPTION = """List the providers of options: seqlab itself, and installed plugins.
-
-  seqlab plugins                                name, version, options and location of each
-  seqlab plugins doctor                         check the plugins; exit status 1 if one is broken
-  seqlab plugins doctor NAME                    check one; seqlab: the built-in parts
-  seqlab plugins new my_encoder --kind encoder  write a plugin that passes its tests, to start from
-
-SEQLAB_WITHOUT=NAME leaves a plugin out; separate several names by commas.
-"""
 
 
 def add_parser(commands: Any) -> None:
     """Add the command `plugins` with its actions."""
-    parser = commands.add_parser(
-        "plugins",
-        help="list and check plugins, start a new one",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = add_command(commands, "plugins", show, summary="list and check plugins, start a new one", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
-    parser.set_defaults(run=show)
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    _add_doctor(actions)
-    _add_new(actions)
-
-
-def _add_doctor(actions: Any) -> None:
     text = "Import each plugin, compose its options and check them against its classes; prints a line for each finding."
-    parser = actions.add_parser("doctor", help="check plugins", description=text, allow_abbrev=False)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all but seqlab itself")
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print everything as JSON")
-    parser.set_defaults(run=doctor)
-
-
-def _add_new(actions: Any) -> None:
+    checks = add_command(actions, "doctor", doctor, summary="check plugins", description=text)
+    checks.add_argument("names", nargs="*", metavar="NAME", help="default: all but seqlab itself")
+    # Suppressed, or its default would overwrite a --json before the action.
+    checks.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print everything as JSON")
     text = "Write a distribution seqlab-NAME: a class, its option, its contract test and a README."
-    parser = actions.add_parser("new", help="start a plugin", description=text, allow_abbrev=False)
-    parser.add_argument("name", metavar="NAME", help="of the plugin and of its option: lower-case letters, digits and _")
-    parser.add_argument("--kind", choices=KINDS, required=True, help="what it adds")
-    parser.add_argument("--dir", type=Path, default=Path(), metavar="FOLDER", help="where to write it (default: here)")
-    parser.set_defaults(run=new)
+    starts = add_command(actions, "new", new, summary="start a plugin", description=text)
+    starts.add_argument("name", metavar="NAME", help="of the plugin and of its option: lower-case letters, digits and _")
+    starts.add_argument("--kind", choices=KINDS, required=True, help="what it adds")
+    starts.add_argument("--dir", type=Path, default=Path(), metavar="FOLDER", help="where to write it (default: here)")
 
 
 def show(options: argparse.Namespace) -> int:
@@ -77,6 +62,7 @@ def doctor(options: argparse.Namespace) -> int:
     from seqlab.config.plugins import discover
     from seqlab.config.plugins.authoring import examine
 
+    # Composing options warns of unusable plugins, which the report has as findings.
     with _without_warnings():
         reports = examine(options.names)
     if options.json:
@@ -132,10 +118,21 @@ def _identity(one: "Installed") -> dict[str, Any]:
 
 
 def _print_table(found: "Discovery") -> None:
-    from seqlab.cli.score_tables import table_console
+    from seqlab.cli.tables import print_rows, table_console
 
     console = table_console()
-    (_print_by_plugin if console.is_terminal else _print_rows)(found, console)
+    if console.is_terminal:
+        _print_by_plugin(found, console)
+        return
+    # For other programs: a line for each config group of each plugin.
+    heading = ("name", "version", "distribution", "from", "adds", "options")
+    rows = [
+        (*_identity(plugin).values(), _origin(plugin), group, ", ".join(options))
+        for plugin in found.providers
+        for group, options in _named_groups(plugin).items()
+    ]
+    rows += [(*_identity(one).values(), "", "left out", one.reason) for one in found.left_out]
+    print_rows(heading, rows, texts=heading)
 
 
 def _print_by_plugin(found: "Discovery", console: "Console") -> None:
@@ -161,22 +158,6 @@ def _print_by_plugin(found: "Discovery", console: "Console") -> None:
 def _heading(one: "Installed") -> tuple[str, str]:
     distribution = "" if one.distribution == one.name else f" ({one.distribution})"
     return f"{one.name} {one.version}{distribution}", "bold"
-
-
-def _print_rows(found: "Discovery", console: "Console") -> None:
-    """Print a line for each config group of each plugin, for other programs."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "version", "distribution", "from", "adds", "options"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "version", "adds"))
-    for plugin in found.providers:
-        for group, options in _named_groups(plugin).items():
-            table.add_row(*map(Text, (*_identity(plugin).values(), _origin(plugin), group, ", ".join(options))))
-    for one in found.left_out:
-        table.add_row(*map(Text, (*_identity(one).values(), "", "left out", one.reason)))
-    console.print(table)
 
 
 def _named_groups(plugin: "Plugin") -> dict[str, list[str]]:

@@ -1,22 +1,4 @@
-"""`seqlab predict`: label a file or a stream."""
-
-import argparse
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from io import TextIOBase, TextIOWrapper
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast
-
-from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, opened, read_chunks
-from seqlab.errors import ConfigError
-
-if TYPE_CHECKING:
-    from seqlab.inference.outputs import OutputFormat
-    from seqlab.inference.tagger import Tagger
-
-OUTPUT_FORMATS = ("conll", "jsonl", "terminal")
-DESCRIPTION = """Label FILE, or standard input, with a trained model.
+"""Label FILE, or standard input, with a trained model.
 
   seqlab predict runs/X notes.txt                       labelled text, in colour on a terminal
   seqlab predict runs/X test.conll --format conll       the same lines, with the label as last column
@@ -41,31 +23,46 @@ output formats (default: terminal on a terminal, otherwise jsonl):
             for text or jsonl: token, tab, label, with a blank line after each record
   terminal  spans on colour, tags next to their words; no colour if the terminal has none or NO_COLOR is set
 
---min-precision 0.9 drops spans of low confidence. For each type, it finds the lowest confidence from which on 90 % of the spans
-on the validation records were right, and keeps spans that reach it. If there is none, it keeps no span of the type, and says so
-on stderr. Tokens of dropped spans are tagged O. Given segments stay, with the label _. Both get the probability that the
-dropped label is wrong as confidence.
+--min-precision 0.9 drops spans of low confidence. For each type, it finds the lowest confidence at which 90 % of the spans on
+the validation records were correct, and keeps spans that reach it. Without such a confidence it drops all spans of the type,
+and says so on stderr. Tokens of dropped spans are tagged O. Given segments stay, with the label _. Both get the probability
+that the dropped label is wrong as confidence.
 
 Input is read and labelled in chunks, so it may be larger than memory, or endless.
 """
 
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOBase, TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, opened, read_chunks
+from seqlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from seqlab.inference.outputs import OutputFormat
+    from seqlab.inference.tagger import Tagger
+
+OUTPUT_FORMATS = ("conll", "jsonl", "terminal")
+
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    summary = "label a file or standard input with a trained model"
-    parser = add_command(commands, "predict", summary=summary, description=DESCRIPTION)
+    parser = add_command(
+        commands, "predict", run, summary="label a file or standard input with a trained model", description=__doc__
+    )
     add_model(parser)
     parser.add_argument("file", metavar="FILE", nargs="?", default=STDIN, help="input to label; - (default): stdin")
     parser.add_argument("--format", choices=OUTPUT_FORMATS, help="output format")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="file to write (default: stdout)")
     add_input_options(parser)
-    n_best = "add the N most probable labelings of each head that ranks them (jsonl)"
-    parser.add_argument("--n-best", metavar="N", type=int, default=0, help=n_best)
+    parser.add_argument("--n-best", metavar="N", type=int, default=0, help="add the N most probable labelings (jsonl)")
     parser.add_argument("--entropy", action="store_true", help="add the entropy over all labelings, in nats (jsonl)")
-    only = "keep only spans confident enough for this precision, such as 0.9"
-    parser.add_argument("--min-precision", metavar="P", type=float, help=only)
+    parser.add_argument("--min-precision", metavar="P", type=float, help="keep only spans this precise, such as 0.9")
     add_allow(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -73,44 +70,33 @@ def run(options: argparse.Namespace) -> int:
     if options.n_best < 0:
         raise ConfigError(f"--n-best is {options.n_best}; expected a positive number, or 0 for none")
     with opened(options.file) as stream:
+        # After opening the input, so that a mistyped path is reported at once: importing torch takes seconds.
         from seqlab.inference.tagger import Tagger
 
         tagger = Tagger.load(options.model, allow=options.allow)
         chunks = read_chunks(options, tagger, stream, needed=tagger.columns)
-        _report_unreachable(options, tagger)
         _report_missing(options, tagger)
+        wanted = {"n_best": options.n_best, "use_entropy": options.entropy, "min_precision": options.min_precision}
         with _written(options) as out:
             output = _output_format(options, tagger, out)
             for chunk in chunks:
-                tagged = tagger.predict(
-                    chunk.records,
-                    n_best=options.n_best,
-                    use_entropy=options.entropy,
-                    min_precision=options.min_precision,
-                    lines=chunk.numbers,
-                )
-                output.write(chunk, tagged)
+                output.write(chunk, tagger.predict(chunk.records, lines=chunk.numbers, **wanted))
                 # Flush each chunk, so that pipelines see labels as soon as they are there.
                 out.flush()
     return 0
 
 
-def _report_unreachable(options: argparse.Namespace, tagger: "Tagger") -> None:
-    """List the types of which --min-precision keeps nothing."""
-    if options.min_precision is None:
-        return
-    if types := ", ".join(tagger.min_precision(options.min_precision).unreachable()):
-        wanted = f"{100 * options.min_precision:g} %"
-        print(f"note: no confidence reached {wanted} on the validation records; dropping all of {types}", file=sys.stderr)
-
-
 def _report_missing(options: argparse.Namespace, tagger: "Tagger") -> None:
-    """List the heads without n-best or entropy, with the reason."""
+    """List the types that --min-precision drops altogether, and the heads without n-best or entropy."""
+    precision = options.min_precision
+    if precision is not None and (types := ", ".join(tagger.min_precision(precision).unreachable())):
+        reached = f"no confidence reached {100 * precision:g} % on the validation records"
+        print(f"note: {reached}; dropping all of {types}", file=sys.stderr)
+    asked = {"n_best": ("--n-best", options.n_best), "entropy": ("--entropy", options.entropy)}
     for name, head in tagger.bundle.labeler.heads.items():
-        if options.n_best and "n_best" in head.lacks:
-            print(f"note: --n-best: head {name} does not rank its labelings: {head.lacks['n_best']}", file=sys.stderr)
-        if options.entropy and "entropy" in head.lacks:
-            print(f"note: --entropy: head {name} has none: {head.lacks['entropy']}", file=sys.stderr)
+        for member, (flag, is_asked) in asked.items():
+            if is_asked and member in head.lacks:
+                print(f"note: {flag}: head {name} has none: {head.lacks[member]}", file=sys.stderr)
 
 
 @contextmanager
@@ -122,15 +108,15 @@ def _written(options: argparse.Namespace) -> Iterator[TextIOBase]:
             sys.stdout.reconfigure(encoding="utf-8", newline="")
         yield cast(TextIOBase, sys.stdout)
         return
+    # Opening the input for writing would empty it.
     if path.exists() and options.file != STDIN and path.samefile(options.file):
         raise ConfigError(f"--output is {path}, which is the input; write to a different file")
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
-        except OSError as error:
-            raise ConfigError(
-                f"--output {path} cannot be written: {error.strerror}; choose a file in an existing folder"
-            ) from error
+    try:
+        stream = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        hint = "choose a file in an existing folder"
+        raise ConfigError(f"--output {path} cannot be written: {error.strerror}; {hint}") from error
+    with stream:
         yield stream
 
 
@@ -141,6 +127,7 @@ def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIOBas
     from seqlab.inference.terminal import TerminalOutput
 
     asked = [name for name, is_asked in (("--n-best", options.n_best), ("--entropy", options.entropy)) if is_asked]
+    # The view for terminals does not show alternatives and entropies.
     form = options.format or ("terminal" if out.isatty() and not asked else "jsonl")
     if asked and form != "jsonl":
         raise ConfigError(f"{asked[0]} needs --format jsonl, not {form}")

@@ -4,58 +4,51 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from seqlab.cli.results import shortest
-from seqlab.cli.score_tables import by_head, shown, table_console
-from seqlab.cli.tables import print_rows
+from seqlab.cli.results import allow_flags, scored_split, shortest
+from seqlab.cli.score_tables import by_head, print_title, shown
+from seqlab.cli.tables import print_rows, table_console
 from seqlab.errors import SeqlabError
+from seqlab.metrics.flat_scores import flat_scores
+from seqlab.model.bundle import head_names
 from seqlab.runs.repeated_run import REPEATS
-
-if TYPE_CHECKING:
-    from seqlab.training.train import Run
+from seqlab.training.repeats import MONITORED
+from seqlab.training.train import Run
 
 _OTHER_MODE = re.compile(r"/(span_f1|precision|recall)/(?!strict$)\w+$")
 
 
-def print_repeats(result: "Run") -> None:
+def print_repeats(result: Run) -> None:
     """Print the table, the paths, and the next commands.
 
     Raises: SeqlabError naming the repetitions that failed.
     """
     assert result.repeats is not None
-    console, repeats = table_console(), result.repeats
+    repeats, n_runs = result.repeats, len(result.repeats["repetitions"])
     n_ended = sum(one["status"] == "finished" for one in repeats["repetitions"])
-    title = f"\n{n_ended} of {len(repeats['repetitions'])} runs, mean ± standard deviation"
-    console.print(title, style="bold", highlight=False)
-    print_rows(("metric", "mean", "± sd", "95 % interval"), [_cells(name, repeats) for name in _rows(result)])
-    console.print(_meaning(repeats, n_ended), highlight=False, markup=False, soft_wrap=True)
+    print_title(f"{n_ended} of {n_runs} runs, mean ± standard deviation", console=table_console())
+    rows = [_cells(name, repeats) for name in _rows(result)]
+    print_rows(("metric", "mean", "± sd", "95 % interval"), rows, texts=("metric",))
     folder = shlex.quote(shortest(result.folder))
-    n_metrics = len(repeats["metrics"])
-    console.print(f"all {n_metrics} metrics are in {folder}/{REPEATS}", highlight=False, markup=False, soft_wrap=True)
-    allow = "".join(f" --allow {name}" for name in result.allow)
-    last = [
-        f"\nrun folder  {folder}",
-        f"best run    {folder}/{repeats['best']} (by {repeats['monitor']}; its model is the one that commands use)",
-        f"label text  seqlab predict {folder} FILE{allow}",
-    ]
-    last += [f"answers     {folder}/{name}" for files in repeats["out_of_fold"].values() for name in files]
-    console.print("\n".join(last), soft_wrap=True, highlight=False, markup=False, emoji=False)
+    print(_meaning(repeats, n_ended))
+    print(f"all {len(repeats['metrics'])} metrics are in {folder}/{REPEATS}")
+    print(f"\nrun folder  {folder}")
+    print(f"best run    {folder}/{repeats['best']} (by {repeats['monitor']}; its model is the one that commands use)")
+    print(f"label text  seqlab predict {folder} FILE{allow_flags(result)}")
+    for name in (name for files in repeats["out_of_fold"].values() for name in files):
+        print(f"answers     {folder}/{name}")
     _raise_failures(repeats, folder=result.folder)
 
 
-def _rows(result: "Run") -> list[str]:
+def _rows(result: Run) -> list[str]:
     """Return the metrics to show: the main score of each head first, then its others, then the monitored one.
 
     They are scores on test data if there are any, otherwise on validation data. Of the ways to match spans, only strict is
     shown.
     """
-    from seqlab.metrics.flat_scores import flat_scores
-    from seqlab.model.bundle import head_names
-    from seqlab.training.repeats import MONITORED
-
     assert result.repeats is not None
-    split = next((name for name in ("test", "val") if result.metrics.get(name)), None)
+    split = scored_split(result)
     scores = by_head(result.metrics[split], head_names(result.model)) if split else {}
     of_heads = [
         ["/".join(part for part in (split, head, name) if part) for name in flat_scores(found)]

@@ -1,14 +1,4 @@
-"""`seqlab report`: write one file about a run, a folder of runs or a sweep."""
-
-import argparse
-from pathlib import Path
-from typing import Any
-
-from seqlab.cli.inputs import add_allow, add_command
-from seqlab.errors import ConfigError
-
-FORMATS = {"html": ".html", "markdown": ".md", "json": ".json"}
-DESCRIPTION = """Write a report as one self-contained HTML file, or as Markdown or JSON.
+"""Write a report as one self-contained HTML file, or as Markdown or JSON.
 
   seqlab report runs/X                          one run: learning curves, scores by type, confusions, errors by kind, worst
                                                 records, calibration, labels that may be wrong, speed
@@ -20,18 +10,26 @@ DESCRIPTION = """Write a report as one self-contained HTML file, or as Markdown 
 Reports quote test records verbatim, so keep reports on private data private.
 """
 
+import argparse
+from pathlib import Path
+from typing import Any
+
+from seqlab.cli.inputs import add_allow, add_command
+from seqlab.errors import ConfigError
+
+FORMATS = {"html": ".html", "markdown": ".md", "json": ".json"}
+
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    summary = "write a report on a run, a folder of runs or a sweep"
-    parser = add_command(commands, "report", summary=summary, description=DESCRIPTION)
+    parser = add_command(
+        commands, "report", run, summary="write a report on a run, a folder of runs or a sweep", description=__doc__
+    )
     parser.add_argument("subject", metavar="RUN|FOLDER|STUDY.json", type=Path)
-    where = "file to write (default: report.html, .md or .json in the folder)"
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help=where)
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="file to write (default: report.html in the folder)")
     parser.add_argument("--format", choices=list(FORMATS), help="output format (default: by the extension of FILE, else html)")
     parser.add_argument("--examples", metavar="N", type=int, default=20, help="records shown per head (default: 20)")
     add_allow(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.examples < 0:
         raise ConfigError(f"--examples is {options.examples}; expected 0 or more")
-    kind = options.format or _format_of(options.output)
+    formats = {extension: name for name, extension in FORMATS.items()}
+    kind = options.format or formats.get(options.output.suffix.lower() if options.output else "", "html")
     document = report_of(options.subject, n_examples=options.examples, allow=options.allow)
     folder = options.subject if options.subject.is_dir() else options.subject.parent
     path = options.output or folder / f"report{FORMATS[kind]}"
@@ -49,8 +48,3 @@ def run(options: argparse.Namespace) -> int:
     path.write_text(written(document, kind), encoding="utf-8")
     print(path)
     return 0
-
-
-def _format_of(path: Path | None) -> str:
-    ends = {".md": "markdown", ".json": "json"}
-    return ends.get(path.suffix.lower(), "html") if path is not None else "html"

@@ -1,10 +1,16 @@
-"""`seqlab reproduce`: repeat a run and compare the results bit by bit."""
+"""Train again as a run folder records it (config, data, seed, threads), and compare the results.
+
+  seqlab reproduce runs/X                       into runs/X_again_<date>_<time>
+  seqlab reproduce runs/X -o FOLDER
+  seqlab reproduce runs/X --anyway              even if the data have changed
+
+Exit status: 0 if metrics and weights are bit-identical, 1 if they differ, 2 if the run cannot be repeated.
+"""
 
 import argparse
 import logging
 import shlex
 import sys
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +20,6 @@ from seqlab.cli.inputs import add_allow, add_command
 if TYPE_CHECKING:
     from seqlab.training.reproduce import Difference, Reproduction
 
-DESCRIPTION = """Train again as a run folder records it (config, data, seed, threads), and compare the results.
-
-  seqlab reproduce runs/X                       into runs/X_again_<date>_<time>
-  seqlab reproduce runs/X -o FOLDER
-  seqlab reproduce runs/X --anyway              even if the data have changed
-
-Exit status: 0 if metrics and weights are bit-identical, 1 if they differ, 2 if the run cannot be repeated.
-"""
 EXIT_DIFFERENT = 1
 EXIT_STOPPED = 2
 MAX_ROWS = 40
@@ -30,13 +28,13 @@ MAX_ROWS = 40
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    summary = "repeat a run and compare the results bit by bit"
-    parser = add_command(commands, "reproduce", summary=summary, description=DESCRIPTION)
+    parser = add_command(
+        commands, "reproduce", run, summary="repeat a run and compare the results bit by bit", description=__doc__
+    )
     parser.add_argument("folder", metavar="RUN", type=Path, help="run folder")
     parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, help="folder of the new run")
     parser.add_argument("--anyway", action="store_true", help="train even if the data have changed")
     add_allow(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,25 +50,27 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_STOPPED
     for one in original.changed_settings():
         print(f"{one.name}: {one.there} then, {one.here} now", file=sys.stderr)
+    # `seqlab train` logs by Hydra's configuration, which does not apply here.
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    found = original.reproduce(options.output or _fresh(options.folder), allow=options.allow)
+    folder = options.folder.absolute()
+    again = folder.with_name(f"{folder.name}_again_{datetime.now():%Y-%m-%d_%H-%M-%S}")
+    found = original.reproduce(options.output or again, allow=options.allow)
     _print(found, first=options.folder)
     return 0 if found.is_identical else EXIT_DIFFERENT
 
 
-def _fresh(folder: Path) -> Path:
-    absolute = folder.absolute()
-    return absolute.with_name(f"{absolute.name}_again_{datetime.now():%Y-%m-%d_%H-%M-%S}")
-
-
 def _print(found: "Reproduction", *, first: Path) -> None:
+    from seqlab.cli.tables import print_rows
+
     if found.is_identical:
         print("\nreproduced: metrics and weights are bit-identical")
     elif not found.metrics:
         print("\nmetrics are bit-identical, but weights differ")
     else:
         print(f"\nnot reproduced: {len(found.metrics)} metrics differ")
-        _print_table(found.metrics)
+        print_rows(("metric", "then", "now", "difference"), map(_cells, found.metrics[:MAX_ROWS]), texts=("metric",))
+        if len(found.metrics) > MAX_ROWS:
+            print(f"… and {len(found.metrics) - MAX_ROWS} more")
     reasons = [f"data: {line}" for line in found.sources]
     reasons += [f"{one.name}: {one.there} then, {one.here} now" for one in found.settings]
     if reasons:
@@ -78,14 +78,6 @@ def _print(found: "Reproduction", *, first: Path) -> None:
     elif not found.is_identical:
         print("data, versions, threads and machine are the same; the cause may be a GPU or uncommitted code changes")
     print(f"\nfirst run   {shlex.quote(str(first))}\nsecond run  {shlex.quote(str(found.folder))}")
-
-
-def _print_table(metrics: Sequence["Difference"]) -> None:
-    from seqlab.cli.tables import print_rows
-
-    print_rows(("metric", "then", "now", "difference"), map(_cells, metrics[:MAX_ROWS]))
-    if len(metrics) > MAX_ROWS:
-        print(f"… and {len(metrics) - MAX_ROWS} more")
 
 
 def _cells(one: "Difference") -> list[str]:

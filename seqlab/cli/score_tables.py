@@ -1,17 +1,18 @@
 """Print scores as tables: a row for each label with precision, recall and F1, and the numbers over all labels."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from seqlab.cli.tables import new_table
+from seqlab.metrics.flat_scores import per_label_key
+
 MAX_ROWS = 30
 """Labels shown; the most frequent ones where there are more."""
 _NAMES = {
-    "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
     "subset_accuracy": "all labels right",
@@ -30,78 +31,60 @@ def shown(name: str, value: float) -> str:
     return f"{value:.4f}" if name.rpartition("/")[2] in _NO_SHARES else f"{100 * value:.2f} %"
 
 
-def by_head(scores: Mapping[str, Any], heads: Collection[str] | None) -> dict[str, Mapping[str, Any]]:
+def by_head(scores: Mapping[str, Any], heads: Collection[str]) -> dict[str, Mapping[str, Any]]:
     """Return `scores` by the name of their head; those of a single head have no level of its name, and get ''.
 
-    `heads` are the names of the model's heads, which may have a data set behind an @; None: they are not known, and scores that
-    are mappings throughout are taken as those of several heads.
+    `heads` are the names of the model's heads; in `scores`, a data set may follow them after an @.
     """
-    if heads is None:
-        is_nested = all(isinstance(value, Mapping) for value in scores.values())
-    else:
-        is_nested = all(name.partition("@")[0] in heads for name in scores)
+    is_nested = all(name.partition("@")[0] in heads for name in scores)
     return dict(scores) if is_nested else {"": scores}
 
 
-def print_scores(scores: Mapping[str, Any], *, title: str, console: Console, heads: Collection[str] | None = None) -> None:
-    """Print each head's table and numbers; `heads` as in `by_head`."""
-    from seqlab.metrics.flat_scores import per_label_key
-
+def print_scores(scores: Mapping[str, Any], *, title: str, console: Console, heads: Collection[str]) -> None:
+    """Print each head's table and numbers, and those of the spans of a wanted precision, if any; `heads` as in `by_head`."""
     for name, head_scores in by_head(scores, heads).items():
         heading = f"{title}, {name}" if name else title
+        print_title(heading, console=console)
         rows = per_label_key(head_scores)
-        console.print(f"\n{heading}", style="bold", highlight=False, markup=False, emoji=False, soft_wrap=True)
         if rows is not None:
             console.print(_table(head_scores, rows=rows, console=console))
-        for line in _lines(head_scores):
-            console.print(line, highlight=False, soft_wrap=True)
-
-
-def print_min_precision(scores: Mapping[str, Any], *, title: str, console: Console, heads: Collection[str]) -> None:
-    """Print the scores of the spans that a wanted precision keeps, of each head that has them."""
-    for name, head_scores in by_head(scores, heads).items():
-        if "min_precision" in head_scores:
-            found = head_scores["min_precision"]
-            heading = f"{title}, {name}" if name else title
-            heading += f": spans of a precision of {100 * found['asked']:g} % on the validation records"
-            console.print(f"\n{heading}", style="bold", highlight=False, markup=False, emoji=False, soft_wrap=True)
+        for key, value in head_scores.items():
+            if isinstance(value, int | float):
+                line = f"{_NAMES.get(key, key.replace('_', ' '))}: {shown(key, value)}"
+                console.print(line, highlight=False, soft_wrap=True)
+        if found := head_scores.get("min_precision"):
+            asked = f"spans of a precision of {100 * found['asked']:g} % on the validation records"
+            print_title(f"{heading}: {asked}", console=console)
             console.print(_thresholds(found, console=console))
 
 
 def _thresholds(found: Mapping[str, Any], *, console: Console) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    table.add_column("type", no_wrap=True)
-    for column in ("from", "val kept", "val P", "val R", "precision", "recall", "F1", "support"):
-        table.add_column(column, justify="right")
+    heading = ("type", "from", "val kept", "val P", "val R", "precision", "recall", "F1", "support")
+    table = new_table(console, heading, texts=("type",))
     for label, s in found["per_type"].items():
-        scores = _percent(s["precision"], s["recall"], s["f1"])
         is_kept = s["threshold"] is not None
         known = ["never", "", "", ""]
         if is_kept:
             known = [f"{s['threshold']:.4f}", f"{s['val_kept']:,}", *_percent(s["val_precision"], s["val_recall"])]
-        table.add_row(escape(label), *known, *scores, f"{s['support']:,}", style="" if is_kept else "dim")
-    scores = _percent(found["precision"], found["recall"], found["f1"])
-    table.add_row("all", "", "", "", "", *scores, f"{_support(found['per_type']):,}", style="bold")
+        table.add_row(escape(label), *known, *_cells(s), style="" if is_kept else "dim")
+    support = sum(scores["support"] for scores in found["per_type"].values())
+    table.add_row("all", "", "", "", "", *_cells({**found, "support": support}), style="bold")
     return table
 
 
 def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    table.add_column(rows.removeprefix("per_"), no_wrap=True)
-    for column in ("precision", "recall", "F1", "support"):
-        table.add_column(column, justify="right")
-    labels = scores[rows]
+    unit, labels = rows.removeprefix("per_"), scores[rows]
+    table = new_table(console, (unit, "precision", "recall", "F1", "support"), texts=(unit,))
+    # The rows keep the order of the scores; only the choice is by frequency.
     frequent = sorted(labels, key=lambda label: -labels[label]["support"])[:MAX_ROWS]
     for label in (label for label in labels if label in set(frequent)):
-        s = labels[label]
-        table.add_row(escape(label), *_percent(s["precision"], s["recall"], s["f1"]), f"{s['support']:,}")
+        table.add_row(escape(label), *_cells(labels[label]))
     if len(labels) > MAX_ROWS:
         table.add_row(f"… {len(labels) - MAX_ROWS} rarer ones", "", "", "", "", style="dim")
     for name, (*values, support) in _totals(scores).items():
         table.add_row(name, *_percent(*values), f"{support:,}", style="bold")
     if inner := scores.get("inner_spans"):
-        row = _percent(inner["precision"], inner["recall"], inner["f1"])
-        table.add_row("within others", *row, f"{inner['support']:,}")
+        table.add_row("within others", *_cells(inner))
     return table
 
 
@@ -113,25 +96,15 @@ def _totals(scores: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     return {f"all ({', '.join(names)})" if len(modes) > 1 else "all": values for values, names in modes.items()}
 
 
-def _lines(scores: Mapping[str, Any]) -> Iterator[str]:
-    numbers = {name: value for name, value in scores.items() if isinstance(value, int | float)}
-    for name, value in numbers.items():
-        yield f"{_NAMES.get(name, name.replace('_', ' '))}: {shown(name, value)}"
-
-
 def _percent(*values: float) -> list[str]:
     return [f"{100 * value:.2f}" for value in values]
 
 
-def _support(labels: Mapping[str, Mapping[str, Any]]) -> int:
-    return int(sum(scores["support"] for scores in labels.values()))
+def _cells(s: Mapping[str, Any]) -> list[str]:
+    return [*_percent(s["precision"], s["recall"], s["f1"]), f"{s['support']:,}"]
 
 
-_PLAIN_WIDTH = 10_000
-"""Characters of a line where the output is no terminal, so that each row stays on one line."""
-
-
-def table_console() -> Console:
-    """Return a console as wide as the terminal; without a terminal, so wide that no table is wrapped."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_PLAIN_WIDTH)
+def print_title(title: str, *, console: Console) -> None:
+    """Print a blank line, and a title in bold."""
+    # As text, since names of the user's are not markup.
+    console.print(f"\n{title}", style="bold", highlight=False, markup=False, emoji=False, soft_wrap=True)

@@ -1,4 +1,14 @@
-"""`seqlab search`: find the nearest rows in a file of vectors."""
+"""Find the rows of VECTORS, a Parquet file from `seqlab encode`, closest to a query by cosine (exact search).
+
+  seqlab search vectors.parquet --model runs/X --text "was not bad at all"     a sentence; may be repeated
+  seqlab search vectors.parquet --model runs/X --queries questions.jsonl       the records of a file, read as in `seqlab
+                                                                               predict`; needed if the model reads trees
+  seqlab search vectors.parquet --row 17                                       a row of the file itself, from 0; no model
+
+The model must be the one that made the file. In a file of steps, a query is the step that covers all of it, such as the root of
+its tree, or otherwise the mean of its steps; so phrases find phrases. jsonl has an object per query: "query" and "nearest",
+each with "cosine", "place" (its row in VECTORS) and its other columns.
+"""
 
 import argparse
 import json
@@ -15,41 +25,29 @@ if TYPE_CHECKING:
 
     from seqlab.inference.vectors.search import Neighbour, VectorSearch
 
-FORMATS = ("table", "jsonl")
-DESCRIPTION = """Find the rows of VECTORS, a Parquet file from `seqlab encode`, closest to a query by cosine (exact search).
-
-  seqlab search vectors.parquet --model runs/X --text "was not bad at all"     a sentence; may be repeated
-  seqlab search vectors.parquet --model runs/X --queries questions.jsonl       the records of a file, read as in `seqlab
-                                                                               predict`; needed if the model reads trees
-  seqlab search vectors.parquet --row 17                                       a row of the file itself, from 0; no model
-
-The model must be the one that made the file. In a file of steps, a query is the step that covers all of it, such as the root of
-its tree, or otherwise the mean of its steps; so phrases find phrases. jsonl has an object per query: "query" and "nearest",
-each with "cosine", "place" (its row in VECTORS) and its other columns.
-"""
-
 
 def add_parser(commands: Any) -> None:
     """Add the command."""
-    summary = "find the nearest rows in a file of vectors"
-    parser = add_command(commands, "search", summary=summary, description=DESCRIPTION)
+    parser = add_command(commands, "search", run, summary="find the nearest rows in a file of vectors", description=__doc__)
     parser.add_argument("vectors", metavar="VECTORS", type=Path, help="Parquet file from `seqlab encode`")
     parser.add_argument("--model", metavar="MODEL", type=Path, help="run folder, or the model folder inside it")
-    parser.add_argument("--text", metavar="TEXT", action="append", default=[], help="a query; may be repeated")
-    parser.add_argument("--queries", metavar="FILE", dest="file", help="file of queries")
-    parser.add_argument(
-        "--row", metavar="N", type=int, action="append", default=[], help="row of VECTORS as query; may be repeated"
-    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--text", metavar="TEXT", action="append", default=[], help="a query; may be repeated")
+    source.add_argument("--queries", metavar="FILE", dest="file", help="file of queries")
+    source.add_argument("--row", metavar="N", type=int, action="append", default=[], help="row of VECTORS; may be repeated")
     parser.add_argument("-k", metavar="K", type=int, default=10, help="number of rows to find (default: 10)")
-    parser.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
+    parser.add_argument("--format", choices=("table", "jsonl"), default="table", help="output format (default: table)")
     add_input_options(parser)
     add_allow(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the nearest rows."""
-    _check(options)
+    if options.k < 1:
+        raise ConfigError(f"-k is {options.k}; expected at least 1")
+    if not options.row and options.model is None:
+        raise ConfigError(f"--model is missing; expected the model that made {options.vectors}")
+    # After the checks, since importing torch takes seconds.
     from seqlab.inference.vectors.search import VectorSearch
 
     search = VectorSearch(options.vectors)
@@ -57,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
         names, queries = [f"row {row}" for row in options.row], search.vectors_at(options.row)
     else:
         names, queries = _encoded(options, search)
+    # An empty file of queries is no mistake: it has no nearest rows.
     if not names:
         return 0
     for name, found in zip(names, search.nearest(queries, k=options.k), strict=True):
@@ -66,17 +65,6 @@ def run(options: argparse.Namespace) -> int:
         else:
             _print_table(name, found)
     return 0
-
-
-def _check(options: argparse.Namespace) -> None:
-    if options.k < 1:
-        raise ConfigError(f"-k is {options.k}; expected at least 1")
-    given = [name for name, value in (("--text", options.text), ("--queries", options.file), ("--row", options.row)) if value]
-    if len(given) != 1:
-        found = " and ".join(given) or "nothing"
-        raise ConfigError(f"queries come from {found}; expected exactly one of --text, --queries and --row")
-    if not options.row and options.model is None:
-        raise ConfigError(f"{given[0]} needs the model that made {options.vectors}; add --model")
 
 
 def _encoded(options: argparse.Namespace, search: "VectorSearch") -> "tuple[list[str], np.ndarray]":
@@ -101,23 +89,12 @@ def _encoded(options: argparse.Namespace, search: "VectorSearch") -> "tuple[list
 
 
 def _print_table(name: str, found: "Sequence[Neighbour]") -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from seqlab.cli.tables import print_rows
 
-    from seqlab.cli.score_tables import table_console
-
-    console = table_console()
     columns = [key for key in (found[0].content if found else {}) if any(one.content[key] is not None for one in found)]
-    table = Table(title=Text(name), title_justify="left", box=box.SIMPLE_HEAD if console.is_terminal else None)
-    for heading in ("cosine", "place", *columns):
-        is_number = heading in ("cosine", "place", "row", "start", "end")
-        table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
-    for one in found:
-        cells = [f"{one.cosine:.4f}", str(one.place), *(_cell(one.content[key]) for key in columns)]
-        table.add_row(*map(Text, cells))
-    console.print(table)
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value)
+    rows = [
+        [f"{one.cosine:.4f}", str(one.place), *("" if one.content[key] is None else str(one.content[key]) for key in columns)]
+        for one in found
+    ]
+    texts = [column for column in columns if column not in ("row", "start", "end")]
+    print_rows(("cosine", "place", *columns), rows, texts=texts, title=name)

@@ -1,23 +1,41 @@
 """Print plain tables on terminals and into pipes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seqlab.cli.score_tables import table_console
+_PLAIN_WIDTH = 10_000
+"""Characters of a line where the output is no terminal, so that each row stays on one line."""
 
 
-def print_rows(heading: Sequence[str], rows: Iterable[Sequence[str]], *, n_names: int = 1) -> None:
-    """Print a table. Its first `n_names` columns are text, which folds on narrow terminals; the others are numbers."""
-    console = table_console()
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    for i, name in enumerate(heading):
-        if i < n_names:
+def table_console() -> Console:
+    """Return a console as wide as the terminal; without a terminal, so wide that no table is wrapped."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PLAIN_WIDTH)
+
+
+def new_table(console: Console, heading: Sequence[str], *, texts: Collection[str], title: str | None = None) -> Table:
+    """Return a table without rows. Columns named in `texts` fold on narrow terminals; the others are numbers, which do not."""
+    shown_title = None if title is None else Text(title)  # as text, since names of the user's are not markup
+    frame = box.SIMPLE_HEAD if console.is_terminal else None
+    table = Table(title=shown_title, title_justify="left", box=frame, pad_edge=False)
+    for name in heading:
+        if name in texts:
             table.add_column(name, overflow="fold")
         else:
             table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def print_rows(
+    heading: Sequence[str], rows: Iterable[Sequence[str]], *, texts: Collection[str], title: str | None = None
+) -> None:
+    """Print a table, as `new_table` describes it."""
+    console = table_console()
+    table = new_table(console, heading, texts=texts, title=title)
     for row in rows:
-        table.add_row(*map(Text, row))  # as text, since names of the user's are not markup
+        table.add_row(*map(Text, row))
     console.print(table)

@@ -1,18 +1,4 @@
-"""`seqlab train`: a Hydra application."""
-
-import argparse
-import os
-import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from seqlab.config.overrides import Overrides
-
-FULL_ERROR = "HYDRA_FULL_ERROR"
-"""With this set, Hydra raises its errors instead of printing them and exiting. Users who set it want tracebacks."""
-DESCRIPTION = """Train a model as conf/train.yaml and overrides describe (a Hydra application):
+"""Train a model as conf/train.yaml and overrides describe. This is a Hydra application.
 
   seqlab train experiment=wnut17 data.dir=path/to/wnut17
   seqlab train encoder=gru encoder.width=200 optimizer.lr=1e-3
@@ -22,25 +8,29 @@ DESCRIPTION = """Train a model as conf/train.yaml and overrides describe (a Hydr
   seqlab train --cfg job                           print the config of the run
   seqlab train --info searchpath                   where options come from
   seqlab train --hydra-help                        all of Hydra's own flags
+
+`seqlab train --help` lists the config groups and their options.
 """
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+"""With this set, Hydra raises its errors instead of printing them and exiting. Users who set it want tracebacks."""
 
 
 def add_parser(commands: Any) -> None:
-    """Add the command to the help page; `main` passes its words straight to `run`."""
-    parser = commands.add_parser(
-        "train",
-        help="train a model (a Hydra app: groups, overrides, sweeps)",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="group=option or key=value")
+    """Add the command to the help page; `main` passes its words straight to `run`, and Hydra prints its help."""
+    commands.add_parser("train", help="train a model (a Hydra app: groups, overrides, sweeps)")
 
 
 def run(words: Sequence[str]) -> int:
     """Run Hydra with `words`; its errors become one-line ConfigErrors."""
     import hydra
 
-    from seqlab.cli.jobs import Jobs, processes_of
+    from seqlab.cli.jobs import Jobs, is_first_process, processes_of
     from seqlab.config.compose import register_search_path
     from seqlab.config.mistakes import explaining
     from seqlab.config.overrides import Overrides
@@ -51,39 +41,31 @@ def run(words: Sequence[str]) -> int:
     program = sys.argv[0]
 
     def task(config: Any) -> float | None:
-        with jobs.running(), processes_of(program):
-            return _train(config, typed=typed)
+        from seqlab.cli.repeats import print_repeats
+        from seqlab.cli.results import print_run
+        from seqlab.training.train import run as run_config
 
-    sys.argv = ["seqlab train", *_flags_first(typed.words)]
+        with jobs.running(), processes_of(program):
+            result = run_config(config, typed=typed)
+            if result.repeats is not None:
+                print_repeats(result)
+            elif is_first_process():
+                print_run(result, n_examples=config.n_examples)
+            return result.monitored
+
+    # The flag of a sweep first: argparse refuses it between overrides.
+    sys.argv = ["seqlab train", *sorted(typed.words, key=lambda word: word not in ("-m", "--multirun"))]
+    # Before Hydra reads its search path, or options of plugins would be unknown.
     register_search_path()
-    wants_traceback = FULL_ERROR in os.environ
+    application = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)
+    if FULL_ERROR in os.environ:
+        application()
+        return 0
+    # Hydra then raises its errors, which become one line here.
     os.environ[FULL_ERROR] = "1"
     try:
-        with ExitStack() as stack:
-            if not wants_traceback:
-                stack.enter_context(explaining(words))
-                stack.enter_context(jobs.of_hydra())
-            hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)()
+        with explaining(words), jobs.of_hydra():
+            application()
     finally:
-        if not wants_traceback:
-            os.environ.pop(FULL_ERROR, None)
+        os.environ.pop(FULL_ERROR, None)
     return 0
-
-
-def _flags_first(words: Sequence[str]) -> list[str]:
-    """Return `words` with the flag of a sweep first: argparse refuses it between overrides."""
-    return sorted(words, key=lambda word: word not in ("-m", "--multirun"))
-
-
-def _train(config: Any, *, typed: "Overrides") -> float | None:
-    from seqlab.cli.jobs import is_first_process
-    from seqlab.cli.repeats import print_repeats
-    from seqlab.cli.results import print_run
-    from seqlab.training.train import run as run_config
-
-    result = run_config(config, typed=typed)
-    if result.repeats is not None:
-        print_repeats(result)
-    elif is_first_process():
-        print_run(result, n_examples=config.n_examples)
-    return result.monitored

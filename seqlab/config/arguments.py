@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import NoneType, UnionType
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 from seqlab.errors import ConfigError, did_you_mean
 
@@ -57,8 +57,9 @@ def check_value(value: object, annotation: object, *, path: str) -> None:
     raise ConfigError(f"{path} is {value!r}; expected {' or '.join(_KINDS[kind][1] for kind in kinds)}")
 
 
-def is_whole(value: object) -> bool:
+def is_whole(value: object) -> TypeGuard[int]:
     """Return whether `value` is a whole number; True and False are not."""
+    # bool is a subclass of int.
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -27,16 +27,11 @@ def known_targets(groups: tuple[str, ...] | None = None) -> frozenset[str]:
     return frozenset(current_target(target) for builder in discover().builders for target in builder.targets(groups))
 
 
-def unchanged(built: Any) -> Any:
-    """Return `built`: the `resolve` of a build that replaces nothing."""
-    return built
-
-
 def build(
     node: object,
     *,
     targets: frozenset[str],
-    resolve: Callable[[Any], Any] = unchanged,
+    resolve: Callable[[Any], Any] = lambda built: built,
     path: str = "",
     **arguments: object,
 ) -> Any:
@@ -45,7 +40,8 @@ def build(
     Args:
         node: Plain values: mappings, lists and scalars.
         targets: The exact allow-list of classes and functions.
-        resolve: Called with each object; may return another to use instead, as a fitted field for an unfitted one.
+        resolve: Called with each object; may return another to use instead, as a fitted field for an unfitted one. By default
+            it returns the object.
         path: Place of `node` in the config, for messages.
         arguments: More arguments of the outermost target.
 
@@ -78,19 +74,21 @@ def _construct(factory: Callable[..., Any], path: str, /, *arguments: object, **
         if not path or f"{top}." in str(error) or str(error).startswith(top):
             raise
         raise ConfigError(f"{path}: {error}") from error
+    # Raised by constructors, also those of libraries, for options that do not fit.
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         reason = " ".join(str(error).split()) if _is_ours(factory) else described(error, module=factory.__module__)
         raise ConfigError(f"{path}: {name_of(factory)} does not take these options: {reason}") from error
     except (AttributeError, LookupError, NameError) as error:
+        # In our own code this is a bug, which keeps its traceback.
         if _is_ours(factory):
             raise
         raise ConfigError(f"{path}: {name_of(factory)} fails: {described(error, module=factory.__module__)}") from error
     except ImportError as error:
         reason, extra = " ".join(str(error).split()), path.rpartition(".")[2]
-        install = f"`pip install 'seqlab[{extra}]'`" if extra in _extras() else "install it"
-        raise ConfigError(
-            f"{path}: {name_of(factory)} needs a package that is not installed ({reason}); {install}, or choose another option"
-        ) from error
+        has_extra = extra in metadata("seqlab").get_all("Provides-Extra", ())
+        install = f"`pip install 'seqlab[{extra}]'`" if has_extra else "install it"
+        lacks = f"{path}: {name_of(factory)} needs a package that is not installed ({reason})"
+        raise ConfigError(f"{lacks}; {install}, or choose another option") from error
 
 
 def _is_ours(factory: Callable[..., Any]) -> bool:
@@ -99,36 +97,30 @@ def _is_ours(factory: Callable[..., Any]) -> bool:
     return factory.__module__.partition(".")[0] in ours
 
 
-def _extras() -> list[str]:
-    return metadata("seqlab").get_all("Provides-Extra") or []
-
-
 def locate(target: object, *, targets: frozenset[str], path: str) -> Callable[..., Any]:
     """Return the class or function that `target` names; paths of older versions are translated.
 
     Raises: ConfigError for a target outside the allow-list, and for one that cannot be imported.
     """
     current = current_target(target) if isinstance(target, str) else ""
+    # Exact names only: a prefix would allow whatever the package re-exports.
     if current not in targets:
-        raise ConfigError(
-            f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here"
-            f"{_where_it_may_be(str(target), targets)}"
-        )
+        unknown = f"{path}._target_ is {target!r}, which no config file of seqlab or an installed plugin names here"
+        raise ConfigError(f"{unknown}{_where_it_may_be(str(target), targets)}")
     try:
+        # As a partial, Hydra only imports the target; `_construct` calls it, with messages of our own.
         located = instantiate({"_target_": current, "_partial_": True})
     except (InstantiationException, SystemExit) as error:  # a module may exit when it is imported
-        raise ConfigError(
-            f"{path}._target_ is {target!r}, but {_why_not_there(current, error)}, or choose another option"
-        ) from error
+        reason = _why_not_there(current, error)
+        raise ConfigError(f"{path}._target_ is {target!r}, but {reason}, or choose another option") from error
     factory: Callable[..., Any] = located.func
     return factory
 
 
 def _where_it_may_be(target: str, targets: frozenset[str]) -> str:
-    package = target.partition(".")[0]
-    unused = next((one for one in discover().left_out if one.package == package), None)
-    if unused is not None:
-        return f"; {unused}"
+    for unused in discover().left_out:
+        if unused.package == target.partition(".")[0]:
+            return f"; {unused}"
     return did_you_mean(target, targets, n=3, cutoff=0.5) or "; install the plugin that brings it"
 
 

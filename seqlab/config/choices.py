@@ -32,9 +32,8 @@ def _check_names(override: Override, wrong: Sequence[object]) -> None:
     if options:
         group = override.key_or_group
         none = f" ({group}=identity is for none)" if "identity" in options else ""
-        raise ConfigError(
-            f"{_typed(override)}: {json.dumps(wrong[0])} is no name of an option; {group} has {', '.join(options)}{none}"
-        )
+        unknown = f"{_typed(override)}: {json.dumps(wrong[0])} is no name of an option"
+        raise ConfigError(f"{unknown}; {group} has {', '.join(options)}{none}")
 
 
 def _check_distinct(override: Override, options: Sequence[object]) -> None:
@@ -43,10 +42,8 @@ def _check_distinct(override: Override, options: Sequence[object]) -> None:
         for name in names_in(override.key_or_group, str(option)):
             if name in owners:
                 # Otherwise the last one would replace the others in silence.
-                raise ConfigError(
-                    f"{_typed(override)}: {owners[name]} and {option} are both named {name}, so only one can be there; "
-                    f"choose one, or rename the other in a config file of your own"
-                )
+                both = f"{owners[name]} and {option} are both named {name}, so only one can be there"
+                raise ConfigError(f"{_typed(override)}: {both}; choose one, or rename the other in a config file of your own")
             owners[name] = option
 
 

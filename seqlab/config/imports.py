@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def package_folder(package: str) -> Path | None:
-    """Return the folder of a top-level package, found without importing it; None if there is none."""
+    """Return the folder of a top-level package, found without importing it; None if it does not exist."""
     spec = _spec(package)
     return Path(spec.origin).parent if spec and spec.origin and spec.submodule_search_locations else None
 
 
 def module_path(module: str) -> str | None:
-    """Return the file or folder of a top-level module or package, without importing it; None if there is none."""
+    """Return the file or folder of a top-level module or package, without importing it; None if it does not exist."""
     spec = _spec(module)
     if spec is None:
         return None

@@ -67,6 +67,7 @@ def _unknown_option(config_file: str) -> ConfigError:
 
 
 def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
+    # Without the mistaken word, so that the others compose.
     kept = [word for word in overrides if not word.startswith("-") and word.lstrip("+~").partition("=")[0] != key]
     keys = _keys_with(kept)
     parent = key.rpartition(".")[0]
@@ -83,6 +84,7 @@ def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
 def _keys_with(overrides: Sequence[str]) -> list[str]:
     """Return the keys of the config with `overrides`; where those do not compose, with as many as do."""
     choices = [word for word in overrides if "." not in word.partition("=")[0]]
+    # Another word may be mistaken too; the chosen options alone have most keys.
     for attempt in (overrides, choices, []):
         try:
             config = compose(attempt)

@@ -15,12 +15,9 @@ def config_dir(*, package: Path = _PACKAGE) -> Path:
     Raises:
         ConfigError: Neither folder exists.
     """
-    candidates = (package / "conf", package.parent / "conf")
-    for candidate in candidates:
-        if candidate.is_dir():
-            return candidate
-    installed, sibling = candidates
-    raise ConfigError(
-        f"the folder of built-in configs is missing: neither {installed} (an installed wheel) nor {sibling} "
-        "(a checkout) is a folder; install seqlab again, or restore `conf` in the checkout"
-    )
+    installed, sibling = package / "conf", package.parent / "conf"
+    found = next((folder for folder in (installed, sibling) if folder.is_dir()), None)
+    if found is None:
+        missing = f"neither {installed} (an installed wheel) nor {sibling} (a checkout) is a folder"
+        raise ConfigError(f"the folder of built-in configs is missing: {missing}; install seqlab again, or restore `conf`")
+    return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from seqlab.config.arguments import is_whole
 from seqlab.errors import ConfigError
@@ -10,6 +10,7 @@ from seqlab.errors import ConfigError
 _SMALLEST = {"seed": 0, "max_tokens": 1, "max_eval_tokens": 1, "n_threads": 1}
 _OF_TRAINER = {"max_epochs": -1, "min_epochs": 0, "max_steps": -1, "min_steps": 0}
 """Numbers that Lightning's trainer accepts unchecked, to fail during training."""
+# More is likely a typing mistake, such as a seed given as the number of seeds.
 _MOST_RUNS = 1000
 _LARGEST = 2**32 - 1
 """The largest seed that numpy's random generator takes."""
@@ -27,9 +28,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     _check_fold(settings["fold"])
     checkpoint = settings["ckpt_path"]
     if checkpoint is not None and not Path(checkpoint).is_file():
-        raise ConfigError(
-            f"ckpt_path is {checkpoint!r}, which is not a file; expected checkpoints/last.ckpt or best.ckpt of a run"
-        )
+        raise ConfigError(f"ckpt_path is {checkpoint!r}, which is not a file; expected a run's last.ckpt or best.ckpt")
 
 
 def seeds_of(settings: Mapping[str, Any]) -> list[int]:
@@ -63,9 +62,7 @@ def check_repeat(settings: Mapping[str, Any]) -> None:
     if repeat["folds"] and settings["fold"]:
         raise ConfigError("fold selects one fold, and repeat.folds runs them all; leave one of them out")
     if settings["ckpt_path"] is not None:
-        raise ConfigError(
-            "ckpt_path resumes a single run; leave it out, and start a repeated run again in its folder (hydra.run.dir)"
-        )
+        raise ConfigError("ckpt_path resumes a single run; leave it out, and repeat the command with the same hydra.run.dir")
     _check_one_process(settings["trainer"])
 
 
@@ -79,18 +76,15 @@ def _check_one_process(trainer: Mapping[str, Any]) -> None:
         "strategy": kind in (None, "auto") or "single" in str(kind).lower(),
     }
     for name in (name for name, holds in is_alone.items() if not holds):
-        raise ConfigError(
-            f"trainer.{name} is {trainer[name]!r}; expected one process for each repetition of a repeated run: "
-            "trainer.devices=1 and neither trainer=ddp, another strategy nor more nodes; "
-            "repeat.n_workers=… runs several repetitions at once"
-        )
+        remedy = "trainer.devices=1 and neither trainer=ddp, another strategy nor more nodes; see also repeat.n_workers=…"
+        raise ConfigError(f"trainer.{name} is {trainer[name]!r}; expected one process for each repetition: {remedy}")
 
 
 def _check_fold(fold: object) -> None:
     if fold is None:
         return
-    is_pair = isinstance(fold, Mapping) and set(fold) == {"index", "of"} and _is_whole(fold["of"], smallest=2)
-    if not is_pair or not _is_whole(fold["index"], smallest=1) or fold["index"] > fold["of"]:  # type: ignore[index]
+    index, of = (fold["index"], fold["of"]) if isinstance(fold, Mapping) and set(fold) == {"index", "of"} else (None, None)
+    if not _is_whole(of, smallest=2) or not _is_whole(index, smallest=1) or index > of:
         raise ConfigError(f"fold is {fold!r}; expected a fold from 1 and the number of folds, as in fold={{index:1,of:5}}")
 
 
@@ -99,5 +93,5 @@ def _check_whole(name: str, value: object, *, smallest: int, is_optional: bool =
         raise ConfigError(f"{name} is {value!r}; expected a whole number from {smallest} to {_LARGEST:,}")
 
 
-def _is_whole(value: object, *, smallest: int) -> bool:
-    return is_whole(value) and smallest <= value <= _LARGEST  # type: ignore[operator]
+def _is_whole(value: object, *, smallest: int) -> TypeGuard[int]:
+    return is_whole(value) and smallest <= value <= _LARGEST

@@ -49,13 +49,10 @@ def own_classes(settings: Mapping[str, Any], targets: frozenset[str]) -> list[st
     named = {target for key in (*MODEL_KEYS, "data") for target in targets_in(settings[key])}
     own = sorted((named & targets) - known_targets())
     if own:
-        log.warning(
-            "the model uses %s, which no plugin brings. To load it, keep the file in the working directory and pass"
-            " %s, or seqlab.load(…, allow=%s); a plugin (`seqlab plugins new`) loads without that",
-            ", ".join(own),
-            " ".join(f"--allow {name}" for name in own),
-            own,
-        )
+        flags = " ".join(f"--allow {name}" for name in own)
+        remedy = f"keep the file in the working directory and pass {flags}, or seqlab.load(…, allow={own})"
+        uses = f"the model uses {', '.join(own)}, which no plugin brings"
+        log.warning("%s. To load it, %s; a plugin (`seqlab plugins new`) loads without that", uses, remedy)
     return own
 
 
@@ -82,13 +79,12 @@ def named_class(target: str, *, said: str, role: Role) -> type:
     module = _module(module_name, said=said, target=target)
     found = getattr(module, name, None)
     fitting = [key for key, value in vars(module).items() if _is_own(value, module_name) and role.fits(value)]
+    listed = f"; the file has {', '.join(fitting)}" if fitting else ""
     if found is None:
         hint = did_you_mean(name, fitting or vars(module))
-        raise ConfigError(f"{said} is {target!r}, but {module_name} has no {name}{hint}{_listed(fitting)}")
+        raise ConfigError(f"{said} is {target!r}, but {module_name} has no {name}{hint}{listed}")
     if not role.fits(found) and not (role.is_open and isinstance(found, type) and own_file(target)):
-        raise ConfigError(
-            f"{said} is {target!r}, which is not a subclass of {role.name}{_listed(fitting)}; derive it from that"
-        )
+        raise ConfigError(f"{said} is {target!r}, which is not a subclass of {role.name}{listed}; derive it from that")
     if inspect.isabstract(found):
         lacking = ", ".join(sorted(found.__abstractmethods__))
         raise ConfigError(f"{said} is {target!r}, which lacks {lacking}, as every {role.name} has; write it")
@@ -99,6 +95,7 @@ def named_class(target: str, *, said: str, role: Role) -> type:
 def _module(name: str, *, said: str, target: str) -> ModuleType:
     """Import the module, from the working directory if it has one of that name."""
     top, own = name.partition(".")[0], own_file(target)
+    # The import system would miss a file written since it last listed the folder.
     invalidate_caches()
     if own is not None and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # last, so that no file hides an installed package
@@ -127,10 +124,6 @@ def own_file(target: str) -> Path | None:
 def _is_own(value: object, module: str) -> bool:
     """Return whether `value` was defined in the package of `module`, and not imported there."""
     return getattr(value, "__module__", "").partition(".")[0] == module.partition(".")[0] and not inspect.isabstract(value)
-
-
-def _listed(fitting: Sequence[str]) -> str:
-    return f"; the file has {', '.join(fitting)}" if fitting else ""
 
 
 def _keep_what_it_needs(node: DictConfig, found: type, *, path: str, typed: Overrides) -> None:

@@ -7,7 +7,6 @@ README.md            model card
 """
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +35,6 @@ BUNDLE_FILE = "bundle.json"
 WEIGHTS_FILE = "weights.safetensors"
 ARRAYS_FILE = "arrays.safetensors"
 CARD_FILE = "README.md"
-log = logging.getLogger(__name__)
 _DAMAGE = (
     SeqlabError, KeyError, OSError, SafetensorError, RuntimeError, TypeError, ValueError, AttributeError, ArithmeticError,
 )  # fmt: skip
@@ -66,13 +64,7 @@ class Bundle:
 
 
 def save_bundle(
-    folder: Path,
-    *,
-    labeler: Labeler,
-    fields: Fields,
-    config: Mapping[str, Any],
-    facts: Mapping[str, Any],
-    card: str,
+    folder: Path, *, labeler: Labeler, fields: Fields, config: Mapping[str, Any], facts: Mapping[str, Any], card: str
 ) -> None:
     """Write a bundle to `folder`, with the model's part of `config`; `facts` are any JSON values."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,24 +102,25 @@ def load_bundle(folder: Path, *, allow: Sequence[str] = ()) -> Bundle:
     targets = known_targets(MODEL_GROUPS) | allowed(allow)
     try:
         fields = Fields.from_config(content["config"], targets=targets)
-        fields.restore(content["fields"], _read_arrays(folder / ARRAYS_FILE))
+        arrays = folder / ARRAYS_FILE
+        fields.restore(content["fields"], load_arrays(arrays) if arrays.exists() else {})
         labeler = build_labeler(content["config"], fields=fields, targets=targets)
+        # Strict: missing and unknown weights are errors.
         labeler.load_state_dict(load_weights(folder / WEIGHTS_FILE))
+        # Without the heads, whose fields hold labels that a record to predict does not have.
         encoding = {key: content["config"][key] for key in ("embedding", "encoder")}
         encoder_keys = frozenset(Fields.from_config(encoding, targets=targets).by_key)
     except _DAMAGE as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        hint = _how_to_allow(content, targets)
         made = f"{folder}: made by seqlab {content.get('seqlab_version')}"
-        raise BundleError(f"{made}, cannot be loaded: {reason}{hint}") from error
+        raise BundleError(f"{made}, cannot be loaded: {reason}{_how_to_allow(content, targets)}") from error
     labeler.eval()
     return Bundle(labeler=labeler, fields=fields, facts=content.get("facts", {}), encoder_keys=encoder_keys)
 
 
-def head_names(folder: Path) -> list[str] | None:
-    """Return the names of the heads of a bundle, without loading the model; None where there is no bundle."""
-    path = folder / BUNDLE_FILE
-    return list(_read_content(path)["config"]["heads"]) if path.is_file() else None
+def head_names(folder: Path) -> list[str]:
+    """Return the names of the heads of a bundle, without loading the model."""
+    return list(_read_content(folder / BUNDLE_FILE)["config"]["heads"])
 
 
 def _how_to_allow(content: Mapping[str, Any], targets: frozenset[str]) -> str:
@@ -144,11 +137,7 @@ def _read_content(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundleError(f"{path}: not a readable bundle ({error}); copy the whole folder again") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else None
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
         raise BundleError(f"{path}: bundle format is {found!r}; this seqlab reads format {FORMAT}; update seqlab")
-    return content
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    return load_arrays(path) if path.exists() else {}
+    return dict(content)

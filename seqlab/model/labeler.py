@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, final
 
 from torch import Tensor, nn
@@ -21,7 +22,13 @@ from seqlab.types import Prediction
 
 @final
 class Labeler(nn.Module):
-    """Labels batches: one embedding layer, one encoder, and any number of heads that share them."""
+    """Labels batches: one embedding layer, one encoder, and any number of heads that share them.
+
+    Args:
+        embedding: Makes the steps of a batch from its fields.
+        encoder: Encodes the steps; its `input_width` is the embedding's `output_width`.
+        heads: Heads by name, at least one; each reads the encoder's steps or its summary.
+    """
 
     def __init__(self, *, embedding: EmbeddingLayer, encoder: Encoder, heads: Mapping[str, Head]) -> None:
         super().__init__()
@@ -61,27 +68,21 @@ class Labeler(nn.Module):
         `n_best` alternatives, and the entropy, are added for the heads that have them. `heads` names the heads to ask; None:
         all.
         """
-        asked = {name: head for name, head in self.heads.items() if heads is None or name in heads}
         steps = self(batch)
-        return labels_of(asked, steps, batch, use_confidences=use_confidences, n_best=n_best, use_entropy=use_entropy)
+        return {
+            name: head.predict(steps, batch, use_confidences=use_confidences, n_best=n_best, use_entropy=use_entropy)
+            for name, head in self.heads.items()
+            if heads is None or name in heads
+        }
 
     def layers(self) -> dict[str, Layer]:
         """Return how the labels of each head lie over a record."""
         return {name: head.layer(has_steps=self.encoder.keeps_steps) for name, head in self.heads.items()}
 
 
-def labels_of(
-    heads: Mapping[str, Head],
-    steps: Steps,
-    batch: Batch,
-    *,
-    use_confidences: bool,
-    n_best: int = 0,
-    use_entropy: bool = False,
-) -> dict[str, list[Prediction]]:
+def labels_of(heads: Mapping[str, Head], steps: Steps, batch: Batch, *, use_confidences: bool) -> dict[str, list[Prediction]]:
     """Return the predictions of each of the `heads` for the encoded steps of a batch."""
-    options: dict[str, Any] = {"use_confidences": use_confidences, "n_best": n_best, "use_entropy": use_entropy}
-    return {name: head.predict(steps, batch, **options) for name, head in heads.items()}
+    return {name: head.predict(steps, batch, use_confidences=use_confidences) for name, head in heads.items()}
 
 
 def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozenset[str]) -> Labeler:
@@ -91,25 +92,12 @@ def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozens
     """
     if not config["heads"]:
         raise ConfigError("heads is empty; choose at least one, as in head=crf or head=[crf,sequence]")
-    embedding = build(config["embedding"], targets=targets, resolve=fields.resolve, path="embedding")
-    encoder = build(
-        config["encoder"],
-        targets=targets,
-        resolve=fields.resolve,
-        path="encoder",
-        input_width=embedding.output_width,
-    )
-    heads = {
-        name: build(
-            node,
-            targets=targets,
-            resolve=fields.resolve,
-            path=f"heads.{name}",
-            input_width=encoder.output_width,
-            summary_width=encoder.summary_width,
-        )
-        for name, node in config["heads"].items()
-    }
+    part = partial(build, targets=targets, resolve=fields.resolve)
+    # Parts draw their initial weights in this order.
+    embedding = part(config["embedding"], path="embedding")
+    encoder = part(config["encoder"], path="encoder", input_width=embedding.output_width)
+    widths: dict[str, Any] = {"input_width": encoder.output_width, "summary_width": encoder.summary_width}
+    heads = {name: part(node, path=f"heads.{name}", **widths) for name, node in config["heads"].items()}
     check_steps(heads, keeps_steps=encoder.keeps_steps)
     return Labeler(embedding=embedding, encoder=encoder, heads=heads)
 
@@ -118,7 +106,10 @@ def check_steps(heads: Mapping[str, Head], *, keeps_steps: bool) -> None:
     """Raise ConfigError for a head whose labels belong to other steps than the encoder gives."""
     for name, head in heads.items():
         if head.is_of_record_steps is not None and head.is_of_record_steps is not keeps_steps:
-            of_nodes, of_records = "nodes of trees", "steps of the records"
-            wanted, given = (of_nodes, of_records) if keeps_steps else (of_records, of_nodes)
-            remedy = "choose a tree encoder" if keeps_steps else "choose head=[nodes], or encoder.output=leaves"
-            raise ConfigError(f"heads.{name} labels the {wanted}, but the encoder gives {given}; {remedy}")
+            if keeps_steps:
+                reason = "nodes of trees, but the encoder gives steps of the records; choose a tree encoder"
+            else:
+                reason = (
+                    "steps of the records, but the encoder gives nodes of trees; choose head=[nodes], or encoder.output=leaves"
+                )
+            raise ConfigError(f"heads.{name} labels the {reason}")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.steps import Steps
+from seqlab.testing.ragged import PADDINGS, padded_with
 
 Module = TypeVar("Module", bound=nn.Module)
 TOLERANCE = 1e-5
@@ -14,6 +15,7 @@ TOLERANCE = 1e-5
 
 def seeded(make: Callable[[], Module], *, seed: int = 0) -> Module:
     """Call `make` with a fixed random seed, and return the result in evaluation mode; the caller's random state is restored."""
+    # Parts are made on the CPU, so the state of no GPU needs to be kept.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make().eval()
@@ -50,20 +52,9 @@ def _weighted_sum(values: Tensor) -> Tensor:
 
 def gradients(part: nn.Module, loss: Tensor) -> dict[str, Tensor | None]:
     """Return the gradient of `loss` with respect to each trainable parameter; None if it does not depend on it."""
-    if not has_parameters(part):
-        return {}
-    names, parameters = zip(*_trainable(part), strict=True)
-    found = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return dict(zip(names, found, strict=True))
-
-
-def _trainable(part: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    return [(name, p) for name, p in part.named_parameters() if p.requires_grad]
-
-
-def has_parameters(part: nn.Module) -> bool:
-    """Return whether `part` has trainable parameters."""
-    return bool(_trainable(part))
+    trainable = {name: p for name, p in part.named_parameters() if p.requires_grad}
+    found = torch.autograd.grad(loss, list(trainable.values()), allow_unused=True) if trainable else ()
+    return dict(zip(trainable, found, strict=True))
 
 
 def assert_all_learn(found: Mapping[str, Tensor | None]) -> None:
@@ -74,17 +65,36 @@ def assert_all_learn(found: Mapping[str, Tensor | None]) -> None:
         assert bool(gradient.any()), f"the gradient of {name} is zero everywhere"
 
 
-def assert_same_gradients(found: Mapping[str, Tensor | None], expected: Mapping[str, Tensor | None], *, what: str) -> None:
-    """Assert that the gradients of all parameters are equal."""
-    for name, gradient in expected.items():
-        other = found[name]
-        assert (gradient is None) == (other is None), f"{what}: {name} has a gradient in only one of them"
-        if gradient is not None and other is not None:
-            assert_same(other, gradient, what=f"{what}, gradient of {name}")
+def assert_padding_is_ignored(part: nn.Module, loss_of: Callable[[Steps], Tensor], steps: Steps) -> None:
+    """Assert that padding values change neither the loss nor its gradients, and that padding steps get no gradient."""
+
+    def outcome(steps: Steps) -> tuple[Tensor, dict[str, Tensor | None], Tensor]:
+        values = steps.values.clone().requires_grad_()
+        watched = steps.with_values(values)
+        loss = loss_of(watched)
+        # The loss of a head that learns by counting has no gradient.
+        of_input = torch.zeros_like(values)
+        if loss.requires_grad:
+            (of_input,) = torch.autograd.grad(loss, values, materialize_grads=True)
+        return loss, gradients(part, loss_of(watched)), of_input  # anew, since the first pass has freed its graph
+
+    loss, expected, expected_input = outcome(steps)
+    assert not expected_input[~steps.mask].any(), "padding steps get a gradient"
+    for padding in PADDINGS:
+        what = f"padding {padding}"
+        found_loss, found, found_input = outcome(padded_with(steps, padding))
+        assert_same(found_loss, loss, what=f"{what}, loss")
+        for name, gradient in expected.items():
+            other = found[name]
+            assert (gradient is None) == (other is None), f"{what}: {name} has a gradient in only one of them"
+            if gradient is not None and other is not None:
+                assert_same(other, gradient, what=f"{what}, gradient of {name}")
+        assert_same(found_input, expected_input, what=f"{what}, gradient of the input")
 
 
 def assert_reloads(make: Callable[[], Module], outputs: Callable[[Module], Iterable[Tensor]]) -> None:
     """Assert that a part made with another seed gives identical outputs after loading the first one's `state_dict`."""
+    # Of another seed, so that what the state dict lacks differs.
     first, second = seeded(make, seed=0), seeded(make, seed=1)
     second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
     for found, expected in zip(outputs(second), outputs(first), strict=True):

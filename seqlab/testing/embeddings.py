@@ -1,24 +1,16 @@
 """The contract of embeddings."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
 from seqlab.data.fields import Field
 from seqlab.embeddings import Embedding
 from seqlab.steps import Steps
-from seqlab.testing.comparing import (
-    assert_all_learn,
-    assert_reloads,
-    assert_same_steps,
-    gradients,
-    has_parameters,
-    probe,
-    seeded,
-)
+from seqlab.testing.comparing import assert_all_learn, assert_reloads, assert_same_steps, gradients, probe, seeded
 from seqlab.testing.records import RecordContract, batch_of, n_steps
 
 
@@ -38,11 +30,9 @@ class EmbeddingContract(RecordContract, ABC):
         field.fit(self.columns())
         return field
 
-    def _batch(self, field: Field, columns: Columns, rows: list[int]) -> Batch:
-        return batch_of([field], columns, rows=rows, lengths=n_steps(columns, column=field.column))
-
-    def _embedded(self, embedding: Embedding, columns: Columns, rows: list[int] | None = None) -> Steps:
-        batch = self._batch(embedding.field, columns, list(range(len(columns))) if rows is None else rows)
+    def _embedded(self, embedding: Embedding, columns: Columns, rows: Sequence[int] | None = None) -> Steps:
+        lengths = n_steps(columns, column=embedding.field.column)
+        batch = batch_of([embedding.field], columns, rows=rows, lengths=lengths)
         return Steps(embedding(batch), batch.lengths)
 
     def _embedding(self) -> Embedding:
@@ -65,23 +55,19 @@ class EmbeddingContract(RecordContract, ABC):
 
     def test_order_of_records_changes_nothing(self) -> None:
         embedding, columns = self._embedding(), self.columns()
-        rows = list(range(len(columns)))
+        rows = range(len(columns))
         forwards, backwards = (self._embedded(embedding, columns, order) for order in (rows, rows[::-1]))
         expected = Steps(forwards.values.flip(0), forwards.lengths.flip(0))
         assert_same_steps(backwards, expected, what="records in reverse order")
 
     def test_every_parameter_gets_a_gradient(self) -> None:
         embedding = self._embedding()
-        if has_parameters(embedding):
-            seen, unseen = self.columns(), self.unseen_columns()
-            # Unseen values reach parameters, such as those of unknown words, that known ones do not.
-            loss = probe(self._embedded(embedding, seen)) + probe(self._embedded(embedding, unseen))
-            assert_all_learn(gradients(embedding, loss))
+        # Unseen values reach parameters, such as those of unknown words, that known ones do not.
+        losses = [probe(self._embedded(embedding, columns)) for columns in (self.columns(), self.unseen_columns())]
+        assert_all_learn(gradients(embedding, losses[0] + losses[1]))
 
     def test_values_are_finite(self) -> None:
-        trained = self._embedding()
-        trained.train()
-        for embedding in (self._embedding(), trained):
+        for embedding in (self._embedding(), self._embedding().train()):
             for columns in (self.columns(), self.unseen_columns()):
                 steps = self._embedded(embedding, columns)
                 assert bool(steps.values[steps.mask].isfinite().all())
@@ -98,6 +84,7 @@ class EmbeddingContract(RecordContract, ABC):
     def test_empty_records_give_a_batch(self) -> None:
         embedding, columns = self._embedding(), self.columns()
         empty = [i for i, length in enumerate(n_steps(columns, column=embedding.field.column)) if not length]
+        # Twice, so that the batch has several empty records and no others.
         steps = self._embedded(embedding, columns, empty * 2)
         assert steps.values.shape == (2 * len(empty), 1, embedding.output_width)
 

@@ -2,6 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -29,10 +30,11 @@ class FieldContract(RecordContract, ABC):
         field.fit(self.columns())
         return field
 
-    def _records(self, field: Field, columns: Columns, rows: list[int]) -> list[Tensor]:
+    def _records(self, field: Field, columns: Columns, rows: Sequence[int] | None = None) -> list[Tensor]:
         encoded = field.encode(columns)
-        tensors = encoded.collate(np.asarray(rows, dtype=np.int64))
-        lengths = [None] * len(rows) if encoded.lengths is None else encoded.lengths[rows].tolist()
+        chosen = np.asarray(range(len(columns)) if rows is None else rows, dtype=np.int64)
+        tensors = encoded.collate(chosen)
+        lengths = [None] * len(chosen) if encoded.lengths is None else encoded.lengths[chosen].tolist()
         return [self.record(tensors, i, n_steps) for i, n_steps in enumerate(lengths)]
 
     def test_fitting_does_not_change_the_key(self) -> None:
@@ -44,16 +46,14 @@ class FieldContract(RecordContract, ABC):
     def test_batch_equals_singles(self) -> None:
         field = self._fitted()
         for columns in (self.columns(), self.unseen_columns()):
-            rows = list(range(len(columns)))
-            for i, together in enumerate(self._records(field, columns, rows)):
+            for i, together in enumerate(self._records(field, columns)):
                 (alone,) = self._records(field, columns, [i])
                 assert torch.equal(together, alone), f"record {i} differs in a batch: {together} and alone: {alone}"
 
     def test_order_of_records_changes_nothing(self) -> None:
         field, columns = self._fitted(), self.columns()
-        rows = list(range(len(columns)))
-        backwards = self._records(field, columns, rows[::-1])
-        for forwards, back in zip(self._records(field, columns, rows), backwards[::-1], strict=True):
+        backwards = self._records(field, columns, range(len(columns))[::-1])
+        for forwards, back in zip(self._records(field, columns), backwards[::-1], strict=True):
             assert torch.equal(forwards, back)
 
     def test_lengths_are_those_of_the_column(self) -> None:
@@ -70,18 +70,16 @@ class FieldContract(RecordContract, ABC):
     def test_state_restores_through_json(self) -> None:
         fitted, restored = self._fitted(), self.make()
         arrays = {name: array.copy() for name, array in fitted.arrays().items()}
+        # As a bundle stores them.
         restored.restore(json.loads(json.dumps(dict(fitted.state()))), arrays)
         for columns in (self.columns(), self.unseen_columns()):
-            rows = list(range(len(columns)))
-            pairs = zip(self._records(restored, columns, rows), self._records(fitted, columns, rows), strict=True)
+            pairs = zip(self._records(restored, columns), self._records(fitted, columns), strict=True)
             for i, (found, expected) in enumerate(pairs):
                 assert torch.equal(found, expected), f"record {i} after restore: {found}, before: {expected}"
 
     def test_tensors_move_to_a_device(self) -> None:
         field, columns = self._fitted(), self.columns()
-        encoded = field.encode(columns)
-        rows = np.arange(len(columns))
-        tensors = encoded.collate(rows)
+        tensors = field.encode(columns).collate(np.arange(len(columns)))
         moved = tensors.to(torch.device("meta"))
         assert type(moved) is type(tensors)
         values = [moved] if isinstance(moved, Tensor) else [v for v in vars(moved).values() if isinstance(v, Tensor)]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from seqlab.data.columns import Columns
@@ -27,8 +28,8 @@ class PairHeadContract(HeadContract):
         assert self._head().is_of_pairs
 
     def test_both_sides_count(self) -> None:
-        head, columns = self._head(), self.columns()
-        steps, batch = self._steps(columns), self._batch(head, columns, self._all(columns))
+        head, columns, steps = self._start()
+        batch = self._batch(head, columns)
         assert steps.second is not None
         assert steps.second.summary is not None
         other = replace(steps.second, values=steps.second.values.roll(1, 2), summary=steps.second.summary.roll(1, 1))
@@ -36,10 +37,6 @@ class PairHeadContract(HeadContract):
         assert not torch.isclose(loss, changed), "another second side gives the same loss"
 
     def test_records_of_one_side_are_refused(self) -> None:
-        head, columns = self._head(), self.columns()
-        message = ""
-        try:
-            self._predictions(head, replace(self._steps(columns), second=None), columns)
-        except DataError as error:
-            message = str(error)
-        assert "one side" in message, f"expected a DataError that says so, but {message!r}"
+        head, columns, steps = self._start()
+        with pytest.raises(DataError, match="one side"):
+            self._predictions(head, replace(steps, second=None), columns)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from seqlab.steps import Steps
 
@@ -15,6 +14,7 @@ PADDINGS = (1e4, -1e4, float("nan"), float("inf"))
 
 def ragged_steps(width: int, *, lengths: Sequence[int] = LENGTHS, summary_width: int | None = None) -> Steps:
     """Return random steps for records of `lengths` (at least one step wide), padded with zeros."""
+    # A generator of its own, so that steps do not depend on what was drawn before.
     random = torch.Generator().manual_seed(7)
     values = torch.randn(len(lengths), max(1, *lengths), width, generator=random)
     summary = torch.randn(len(lengths), summary_width, generator=random) if summary_width else None
@@ -30,15 +30,9 @@ def padded_with(steps: Steps, padding: float, *, n_more: int = 0) -> Steps:
     return steps.with_values(torch.cat([values, more], dim=1), second=second)
 
 
-def single(steps: Steps, record: int) -> Steps:
-    """Return one record in a batch of its own."""
-    length = max(1, int(steps.lengths[record]))
-    summary = None if steps.summary is None else steps.summary[record : record + 1]
-    second = None if steps.second is None else single(steps.second, record)
-    return Steps(steps.values[record : record + 1, :length], steps.lengths[record : record + 1], summary=summary, second=second)
-
-
-def tracked(steps: Steps) -> tuple[Steps, Tensor]:
-    """Return the same steps with values that require gradients, and those values."""
-    values = steps.values.clone().requires_grad_()
-    return steps.with_values(values), values
+def chosen(steps: Steps, rows: list[int]) -> Steps:
+    """Return some records in a batch of their own, without needless padding."""
+    n_steps = max(1, *(int(steps.lengths[i]) for i in rows))
+    summary = None if steps.summary is None else steps.summary[rows]
+    second = None if steps.second is None else chosen(steps.second, rows)
+    return Steps(steps.values[rows, :n_steps], steps.lengths[rows], summary=summary, second=second)

@@ -14,13 +14,7 @@ from seqlab.steps import Steps
 
 _KNOWN: dict[str, list[Any]] = {
     "id": ["four", "one", "none", "six", "two"],
-    "tokens": [
-        ["Ada", "saw", "Kiel", "."],
-        ["Kiel"],
-        [],
-        ["Ada", "Lovelace", "saw", "the", "U.S.", "!"],
-        ["rain", "fell"],
-    ],
+    "tokens": [["Ada", "saw", "Kiel", "."], ["Kiel"], [], ["Ada", "Lovelace", "saw", "the", "U.S.", "!"], ["rain", "fell"]],
     "upos": [["N", "V", "N", "P"], ["N"], [], ["N", "N", "V", "D", "N", "P"], ["N", "V"]],
     "tags": [["B-A", "O", "B-B", "O"], ["B-B"], [], ["B-A", "I-A", "O", "O", "B-B", "O"], ["O", "O"]],
     "segments": [
@@ -94,9 +88,9 @@ def n_steps(columns: Columns, *, column: str) -> np.ndarray:
     return np.asarray([len(row) for row in columns.lists(column)], dtype=np.int64)
 
 
-def batch_of(fields: Sequence[Field], columns: Columns, *, rows: list[int], lengths: np.ndarray) -> Batch:
-    """Return the records in `rows` as a batch of `fields`; `lengths` are those of all records."""
-    chosen = np.asarray(rows, dtype=np.int64)
+def batch_of(fields: Sequence[Field], columns: Columns, *, rows: Sequence[int] | None = None, lengths: np.ndarray) -> Batch:
+    """Return the records in `rows` (None: all) as a batch of `fields`; `lengths` are those of all records."""
+    chosen = np.asarray(range(len(columns)) if rows is None else rows, dtype=np.int64)
     tensors = {field.key: field.encode(columns).collate(chosen) for field in fields}
     return Batch(tensors, torch.from_numpy(lengths[chosen]), torch.from_numpy(chosen))
 

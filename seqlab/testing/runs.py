@@ -26,6 +26,7 @@ SMALL = (
     "max_tokens=12",
     "max_eval_tokens=12",
     "trainer.max_epochs=2",
+    # A fixed order of sums, so that runs can be compared to the bit.
     "n_threads=1",
 )
 """Overrides for the smallest model with every kind of part."""

@@ -13,7 +13,7 @@ from seqlab.data.columns import Columns
 from seqlab.heads.parts.span_views import FoundSpans, count_labels
 from seqlab.heads.parts.temperature import Temperature
 from seqlab.metrics import precision_curves
-from seqlab.model.labeler import Labeler, labels_of
+from seqlab.model.labeler import Labeler
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def measure_precision(
         for name, view in views.items():
             head = labeler.heads[name]
             if head.target in batch:
-                spans = map(view.found, labels_of({name: head}, steps, batch, use_confidences=True)[name])
+                spans = map(view.found, head.predict(steps, batch, use_confidences=True))
                 found.setdefault(name, {}).update(zip(places, spans, strict=True))
     curves = {}
     for name, of_head in found.items():
@@ -110,21 +110,17 @@ def _around(coarse: Tensor, losses: Tensor) -> Tensor:
 
 def _fitted(logs: Tensor, losses: Tensor, *, path: str) -> float:
     """Return the temperature with the lowest loss, or 1 if that is the lower limit."""
+    # Without targets all losses are zero.
     if not (losses.isfinite().all() and losses.any()):
         return 1.0
-    lowest = _lowest(logs, losses)
+    best = int(losses.argmin())
+    lowest = float(logs[best])
+    if 0 < best < len(losses) - 1:  # the minimum of a parabola through the lowest loss and its neighbours
+        below, at, above = losses[best - 1 : best + 2].tolist()
+        curvature = below - 2 * at + above
+        step = float(logs[1] - logs[0])
+        lowest += 0.5 * step * (below - above) / curvature if curvature > 0 else 0.0
     if lowest > math.log(LIMITS[0]):
         return math.exp(lowest)
     log.warning("%s: too few validation records to calibrate its confidences, which stay as they are; add more", path)
     return 1.0
-
-
-def _lowest(logs: Tensor, losses: Tensor) -> float:
-    """Return the minimum of a parabola through the lowest loss and its neighbours."""
-    best = int(losses.argmin())
-    if best in (0, len(losses) - 1):
-        return float(logs[best])
-    below, at, above = losses[best - 1 : best + 2].tolist()
-    curvature = below - 2 * at + above
-    step = float(logs[1] - logs[0])
-    return float(logs[best]) + (0.5 * step * (below - above) / curvature if curvature > 0 else 0.0)

@@ -25,6 +25,7 @@ def read_checkpoint(path: Path, *, module: pl.LightningModule) -> dict[str, Any]
     Raises: ConfigError if the file is not a checkpoint, holds more than tensors and plain values, or is of another model.
     """
     try:
+        # As data only: a checkpoint may come from elsewhere, and unpickling runs code.
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
@@ -51,10 +52,9 @@ def adopted(path: Path, *, trainer: pl.Trainer, module: pl.LightningModule) -> P
     if folder is None:
         return path
     states = [state for name, state in content["callbacks"].items() if name.startswith("ModelCheckpoint")]
-    moved = [state for state in states if state["dirpath"] != folder]
-    if not moved:
+    if all(state["dirpath"] == folder for state in states):
         return path
-    for state in moved:
+    for state in states:
         _move(state, source=path.parent, target=Path(folder))
     torch.save(content, Path(folder) / LAST)
     return Path(folder) / LAST

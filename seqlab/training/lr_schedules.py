@@ -17,12 +17,26 @@ from seqlab.errors import ConfigError
 
 
 def warmup_linear(optimizer: Optimizer, *, n_epochs: int, warmup_epochs: int, final_fraction: float) -> LambdaLR:
-    """Return a schedule with linear decay; step it once per epoch."""
+    """Return a schedule with linear decay; step it once per epoch.
+
+    Args:
+        optimizer: The optimiser whose rates it sets.
+        n_epochs: Number of epochs of the run, at least 1; afterwards the rate stays.
+        warmup_epochs: Number of epochs with a rising rate, from 0 to below `n_epochs`.
+        final_fraction: Rate after `n_epochs`, as a fraction of the optimiser's, from 0 to 1.
+    """
     return LambdaLR(optimizer, _factor(_line, n_epochs, warmup_epochs, final_fraction))
 
 
 def warmup_cosine(optimizer: Optimizer, *, n_epochs: int, warmup_epochs: int, final_fraction: float) -> LambdaLR:
-    """Return a schedule with half-cosine decay (Loshchilov & Hutter 2017, eq. 5); step it once per epoch."""
+    """Return a schedule with half-cosine decay (Loshchilov & Hutter 2017, eq. 5); step it once per epoch.
+
+    Args:
+        optimizer: The optimiser whose rates it sets.
+        n_epochs: Number of epochs of the run, at least 1; afterwards the rate stays.
+        warmup_epochs: Number of epochs with a rising rate, from 0 to below `n_epochs`.
+        final_fraction: Rate after `n_epochs`, as a fraction of the optimiser's, from 0 to 1.
+    """
     return LambdaLR(optimizer, _factor(_half_cosine, n_epochs, warmup_epochs, final_fraction))
 
 
@@ -33,10 +47,8 @@ def _factor(
     if n_epochs < 1:
         raise ConfigError(f"n_epochs is {n_epochs}; expected at least 1, the epochs to decay over; set trainer.max_epochs")
     if not 0 <= warmup_epochs < n_epochs:
-        raise ConfigError(
-            f"warmup_epochs is {warmup_epochs}; expected 0 to {n_epochs - 1}, since the run has {n_epochs} epochs; "
-            "lower scheduler.factory.warmup_epochs or raise trainer.max_epochs"
-        )
+        expected = f"expected 0 to {n_epochs - 1}, since the run has {n_epochs} epochs (trainer.max_epochs)"
+        raise ConfigError(f"warmup_epochs is {warmup_epochs}; {expected}")
     if not 0 <= final_fraction <= 1:
         raise ConfigError(f"final_fraction is {final_fraction}; expected a fraction of the learning rate from 0 to 1")
     # A partial rather than a closure: it can be pickled, and LambdaLR keeps it out of checkpoints.

@@ -6,6 +6,7 @@ from typing import Any, final
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
@@ -45,7 +46,7 @@ class LabelerModule(pl.LightningModule):
         labeler: Labeler,
         *,
         splits: Mapping[str, Split],
-        optimizer: Callable[..., torch.optim.Optimizer],
+        optimizer: Callable[..., Optimizer],
         scheduler: Mapping[str, Any] | None,
         loss_weights: Any,
         seed: int,
@@ -117,10 +118,7 @@ class LabelerModule(pl.LightningModule):
         self._score("test")
 
     def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
         """Clip gradients, also under bfloat16, where Lightning refuses fused optimisers although only float16 needs that."""
         is_ours = self.trainer.precision == "bf16-mixed" or self.device.type == "cpu"
@@ -149,6 +147,7 @@ class LabelerModule(pl.LightningModule):
         losses = [h.loss(steps, batch) * self.loss_weights.get(n, 1.0) for n, h in heads.items() if h.target in batch]
         if losses:
             self.log(f"{split}/loss", torch.stack(losses).sum(), batch_size=len(batch))
+        # Only test predictions are stored, and confidences take another pass over lattices.
         predictions = labels_of(heads, steps, batch, use_confidences=split == "test")
         self._outputs.setdefault(batch.data_set, []).append((batch.rows, predictions))
 
@@ -162,7 +161,10 @@ class LabelerModule(pl.LightningModule):
         self.scores = next(iter(by_head.values()), {}) if is_alone else by_head
         self.log_dict({f"{split}/{name}": value for name, value in flat_scores(self.scores).items()})
         if split == "val" and by_head and not is_alone:
-            self.log(MEAN_SCORE, self._mean(by_head))
+            # A head counts once for each data set that scores it.
+            heads = {scored_as: self.labeler.heads[n] for own in self.score_names.values() for n, scored_as in own.items()}
+            main = [flat_scores(found)[heads[name].main_metric] for name, found in by_head.items()]
+            self.log(MEAN_SCORE, sum(main) / len(main))
 
     def _scores_of(self, data_set: str, columns: Columns) -> dict[str, dict[str, Any]]:
         """Return the scores of the heads of a data set, and keep their predictions in record order."""
@@ -180,12 +182,6 @@ class LabelerModule(pl.LightningModule):
                 by_head[scored_as] = head.score([gold[rows[i]] for i in seen], self.predictions[scored_as])
         self.rows[data_set] = [rows[i] for i in seen]
         return by_head
-
-    def _mean(self, by_head: Mapping[str, dict[str, Any]]) -> float:
-        """Return the mean of the main metrics, counting a head once for each data set that scores it."""
-        heads = {scored_as: head for own in self.score_names.values() for head, scored_as in own.items()}
-        main = [flat_scores(found)[self.labeler.heads[heads[name]].main_metric] for name, found in by_head.items()]
-        return sum(main) / len(main)
 
 
 def clip_to_norm_(parameters: Iterable[nn.Parameter], *, max_norm: float) -> None:

@@ -25,24 +25,22 @@ def parameter_groups(
     trainable = {name: parameter for name, parameter in named if parameter.requires_grad}
     if not groups:
         return list(trainable.values())
-    members: dict[str, list[nn.Parameter]] = {name: [] for name in groups}
     patterns = {name: _patterns(group, name=name) for name, group in groups.items()}
-    rest: list[nn.Parameter] = []
-    for name, parameter in trainable.items():
-        group = next((g for g, own in patterns.items() if any(fnmatchcase(name, p) for p in own)), None)
-        (rest if group is None else members[group]).append(parameter)
+    rest: dict[str, nn.Parameter] = trainable
+    found: list[dict[str, Any]] = []
     for group, own in patterns.items():
         for pattern in own:
             if not any(fnmatchcase(name, pattern) for name in trainable):
                 hint = did_you_mean(pattern, trainable, cutoff=0.3)
                 raise ConfigError(f"parameter_groups.{group}.parameters: {pattern!r} matches no trainable parameter{hint}")
-    empty = next((group for group, own in members.items() if not own), None)
-    if empty is not None:
-        taken = "earlier groups match all of its parameters; put it before them"
-        raise ConfigError(f"parameter_groups.{empty} has no parameters left: {taken}")
-    options = [{key: value for key, value in group.items() if key != PATTERNS} for group in groups.values()]
-    named_groups = [{"params": own, **given} for own, given in zip(members.values(), options, strict=True)]
-    return [{"params": rest}, *named_groups] if rest else named_groups
+        members = [name for name in rest if any(fnmatchcase(name, pattern) for pattern in own)]
+        if not members:
+            taken = "earlier groups match all of its parameters; put it before them"
+            raise ConfigError(f"parameter_groups.{group} has no parameters left: {taken}")
+        options = {key: value for key, value in groups[group].items() if key != PATTERNS}
+        found.append({"params": [trainable[name] for name in members], **options})
+        rest = {name: parameter for name, parameter in rest.items() if name not in members}
+    return [{"params": list(rest.values())}, *found] if rest else found
 
 
 def check_options(groups: Mapping[str, Mapping[str, Any]], *, defaults: Mapping[str, Any], optimizer: str) -> None:
@@ -65,6 +63,7 @@ def check_options(groups: Mapping[str, Mapping[str, Any]], *, defaults: Mapping[
 
 def _is_like(value: object, default: object) -> bool:
     """Return whether a value has the type of an optimiser's default."""
+    # None stands for a switch that is not set, as `fused` of Adam.
     if isinstance(default, bool) or default is None:
         return isinstance(value, bool | None)
     if isinstance(default, int | float):
@@ -78,8 +77,6 @@ def _patterns(group: object, *, name: str) -> list[str]:
     patterns = group.get(PATTERNS) if isinstance(group, Mapping) else None
     found = [patterns] if isinstance(patterns, str) else patterns
     if not isinstance(found, list) or not found or not all(isinstance(pattern, str) for pattern in found):
-        raise ConfigError(
-            f"parameter_groups.{name} is {group!r}; expected a mapping with `parameters`, a list of patterns such as "
-            "encoder.*.weight_hh, and optimiser options such as lr"
-        )
+        expected = "a mapping with `parameters`, a list of patterns such as encoder.*.weight_hh, and options such as lr"
+        raise ConfigError(f"parameter_groups.{name} is {group!r}; expected {expected}")
     return found

@@ -1,7 +1,6 @@
 """Penalties on the training loss that depend on what happened inside the model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast, final
 
 import torch
@@ -12,15 +11,6 @@ from seqlab.encoders import Cell, RnnCell
 from seqlab.encoders.layer import RecurrentLayer
 from seqlab.errors import ConfigError
 from seqlab.functional.recurrence.activations import Activation
-
-
-@dataclass(frozen=True)
-class _LayerRun:
-    """A layer's hidden states for a batch, in reading order, (direction time batch hidden), with the lengths."""
-
-    layer: RecurrentLayer
-    hidden: Tensor
-    lengths: Tensor
 
 
 @final
@@ -39,7 +29,8 @@ class VanishingGradientPenalty:
         if weight <= 0:
             raise ConfigError(f"regularizers.vanishing_gradients.weight is {weight}; expected more than 0")
         self.weight = weight
-        self._runs: list[_LayerRun] = []
+        self._runs: list[tuple[Sequence[RnnCell], Tensor, Tensor]] = []
+        """For each layer: the cells of its directions, its hidden states (direction time batch hidden), and the lengths."""
 
     def attach(self, model: nn.Module) -> None:
         """Watch the recurrent layers of `model`.
@@ -58,22 +49,19 @@ class VanishingGradientPenalty:
         runs, self._runs = self._runs, []
         if not runs or not loss.requires_grad:
             return loss.new_zeros(())
-        found = torch.autograd.grad(loss, [run.hidden for run in runs], retain_graph=True, materialize_grads=True)
-        penalties = [
-            vanishing_penalty(
-                run.hidden.detach().float(),  # the weights are float32 even in mixed precision
-                gradient.float(),
-                torch.stack([cell.weight_hh for cell in cast(Sequence[RnnCell], run.layer.cell_of_each)]),
-                lengths=run.lengths,
-                activation=cast(RnnCell, run.layer.cell_of_each[0]).activation,
-            )
-            for run, gradient in zip(runs, found, strict=True)
-        ]
+        found = torch.autograd.grad(loss, [hidden for _, hidden, _ in runs], retain_graph=True, materialize_grads=True)
+        penalties = []
+        for (cells, hidden, lengths), gradient in zip(runs, found, strict=True):
+            weights, activation = torch.stack([cell.weight_hh for cell in cells]), cells[0].activation
+            # As float32, like the weights, which keep it in mixed precision.
+            states, gradients = hidden.detach().float(), gradient.float()
+            penalties.append(vanishing_penalty(states, gradients, weights, lengths=lengths, activation=activation))
         return self.weight * torch.stack(penalties).mean()
 
     def _keep(self, layer: nn.Module, inputs: Any, options: dict[str, Any], outputs: tuple[Tensor, Any]) -> None:
         if layer.training and outputs[0].requires_grad:
-            self._runs.append(_LayerRun(cast(RecurrentLayer, layer), outputs[0], options["lengths"]))
+            cells = cast(Sequence[RnnCell], cast(RecurrentLayer, layer).cell_of_each)  # as `attach` has checked
+            self._runs.append((cells, outputs[0], options["lengths"]))
 
 
 def vanishing_penalty(
@@ -113,12 +101,8 @@ def vanishing_penalty(
 def _check_cells(cells: Sequence[Cell], *, bptt_steps: int | None) -> None:
     for cell in cells:
         if not isinstance(cell, RnnCell):
-            raise ConfigError(
-                f"regularizer=vanishing_gradients is for vanilla RNNs, not {type(cell).__name__}; choose encoder=rnn, "
-                "or remove the regularizer"
-            )
+            given = f"regularizer=vanishing_gradients is for vanilla RNNs, not {type(cell).__name__}"
+            raise ConfigError(f"{given}; choose encoder=rnn, or remove the regularizer")
         if cell.hidden_zone_prob or cell.recurrent_drop_prob or bptt_steps:
-            raise ConfigError(
-                "regularizer=vanishing_gradients follows gradients through every step; set encoder.cell.hidden_zone_prob=0, "
-                "encoder.cell.recurrent_drop_prob=0 and encoder.bptt_steps=null"
-            )
+            needed = "encoder.cell.hidden_zone_prob=0, encoder.cell.recurrent_drop_prob=0 and encoder.bptt_steps=null"
+            raise ConfigError(f"regularizer=vanishing_gradients follows gradients through every step; set {needed}")

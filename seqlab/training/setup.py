@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-import datasets
 import pytorch_lightning as pl
 import torch
 from datasets import Dataset
@@ -52,7 +51,7 @@ class Start:
         for data_set, part in splits["train"].parts.items():
             records = "the training records" + (f" of {set_path(data_set)}" if data_set else "")
             for name in self.claims.heads[data_set]:
-                _check_taught(name, self.labeler.heads[name], part, records=records)
+                _check_targets(name, self.labeler.heads[name], part, records=records)
         return splits
 
     def check_records(self, splits: Mapping[str, Split], *, is_trained: bool) -> None:
@@ -71,7 +70,7 @@ class Start:
                         head.check_records(part, split=said, is_taught=is_trained and split == "train")
 
 
-def _check_taught(name: str, head: Head, part: EncodedRecords, *, records: str) -> None:
+def _check_targets(name: str, head: Head, part: EncodedRecords, *, records: str) -> None:
     """Raise DataError for training records that a head cannot learn from."""
     has = ", ".join(part.columns.records.column_names)
     if head.target.key not in part.encoded:
@@ -87,19 +86,23 @@ def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
     check_settings(settings)
     if settings["n_threads"]:
         torch.set_num_threads(settings["n_threads"])
+    # Before anything draws random numbers: splits are held out, and weights initialised, below.
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
     fold = Fold.from_settings(settings["fold"])
     sets = read_sets(settings["data"], targets=targets, seed=settings["seed"], fold=fold)
     settle_schemes(config, sets)
+    # Again, as the schemes have been settled.
     settings = plain(config)
     fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
     claims = claims_of(settings["heads"], set_configs(settings["data"]), sets, targets=targets)
     claims.fit(fields, sets)
-    settle_claims(config, claims)
+    with open_dict(config):
+        for name in set(claims.heads) - {UNNAMED}:
+            config.data.sets[name].heads = list(claims.heads[name])
     return Start(build_labeler(settings, fields=fields, targets=targets), fields, claims, sets)
 
 
-def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, datasets.Dataset]]) -> None:
+def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, Dataset]]) -> None:
     """Replace `scheme=auto` of every data set by the scheme of its tags; for several data sets, by their common one, else null.
 
     Raises: ConfigError if a head reads tags that fit several schemes, break them all, or are annotated in part; the user must
@@ -108,40 +111,27 @@ def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, datasets.
     read = {OmegaConf.select(head, "target.column") for head in config.heads.values()}
     is_partial = any(OmegaConf.select(head, "target._target_") == PARTIAL for head in config.heads.values())
     for name, node in set_configs(config.data).items():
-        renames = node.get("columns") or {}
-        column = next((new for new, old in renames.items() if old == TAGS), TAGS)
-        records = sets[name]["train"]
-        _settle_scheme(node, records, column=column if column in read else None, path=set_path(name), is_partial=is_partial)
+        if node.scheme == AUTO:
+            column = next((new for new, old in (node.get("columns") or {}).items() if old == TAGS), TAGS)
+            records, is_read = sets[name]["train"], column in read and column in sets[name]["train"].column_names
+            node.scheme = _detected_scheme(records[column], path=set_path(name), is_partial=is_partial) if is_read else None
     if config.data.scheme == AUTO:
         schemes = {node.scheme for node in set_configs(config.data).values() if node.scheme}
         config.data.scheme = next(iter(schemes)) if len(schemes) == 1 else None
 
 
-def _settle_scheme(data: DictConfig, records: datasets.Dataset, *, column: str | None, path: str, is_partial: bool) -> None:
-    """Replace `scheme=auto` by the span scheme of `column`; null if its tags encode no spans, or no head reads it (None)."""
-    if data.scheme != AUTO:
-        return
-    data.scheme = None
-    if column is None or column not in records.column_names:
-        return
+def _detected_scheme(tags: Sequence[Sequence[str]], *, path: str, is_partial: bool) -> str | None:
+    """Return the span scheme of the tags of a data set; None if they encode no spans."""
     if is_partial:
         raise ConfigError(f"{path}.scheme is auto, but tags are annotated in part; set {path}.scheme to theirs, or to null")
-    detection = detect_scheme(records[column])
+    detection = detect_scheme(tags)
     if not detection.is_spans:
-        return
+        return None
     if detection.name is None:
         choices = ", ".join(detection.candidates or sorted(detection.violations, key=detection.violations.__getitem__))
         raise ConfigError(f"{path}.scheme is auto, but: {detection.describe()} Set {path}.scheme to one of {choices}")
     log.info("%s.scheme: %s", path, detection.describe())
-    data.scheme = detection.name
-
-
-def settle_claims(config: DictConfig, claims: Claims) -> None:
-    """Write the heads of each named data set into the config."""
-    with open_dict(config):
-        for name, heads in claims.heads.items():
-            if name != UNNAMED:
-                config.data.sets[name].heads = list(heads)
+    return detection.name
 
 
 def settle_monitor(config: DictConfig, labeler: Labeler, claims: Claims) -> None:

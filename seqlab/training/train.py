@@ -118,6 +118,7 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     settings, labeler = plain(config), start.labeler
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
     folder.start(config)
+    # Before training, since the files may change meanwhile.
     folder.save_lock(settings, start.sets, allow=sorted(targets - known_targets()))
     regularizers = _parts(settings, "regularizers", targets=targets, group="regularizer")
     for regularizer in regularizers:
@@ -133,21 +134,20 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
         parameter_groups=settings["parameter_groups"],
         heads=start.claims.heads,
     )
-    data = LabelingData(
-        encoded,
-        max_tokens=settings["max_tokens"],
-        max_eval_tokens=settings["max_eval_tokens"],
-        seed=settings["seed"],
-        turns=turns_of(settings["data"]),
-    )
+    batching = {name: settings[name] for name in ("max_tokens", "max_eval_tokens", "seed")}
+    data = LabelingData(encoded, turns=turns_of(settings["data"]), **batching)
     trainer = _trainer(settings, targets=targets, has_turns=len(start.sets) > 1)
-    _log_start(encoded, labeler)
+    sizes = ", ".join(f"{split} {len(part):,} records / {part.n_steps:,} steps" for split, part in encoded.items())
+    n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
+    log.info("%s; %s trainable parameters", sizes, f"{n_parameters:,}")
     with tracked(trainer.loggers, settings, folder=folder.path, is_first=trainer.is_global_zero):
         _train(trainer, module, data, settings=settings)
         metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
         folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
         folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
-    return Run(folder.path, folder.model, metrics, _monitored(trainer), own_classes(settings, targets))
+    best = getattr(trainer.checkpoint_callback, "best_model_score", None)
+    monitored = None if best is None else float(best)
+    return Run(folder.path, folder.model, metrics, monitored, own_classes(settings, targets))
 
 
 def _train(trainer: pl.Trainer, module: LabelerModule, data: LabelingData, *, settings: Mapping[str, Any]) -> None:
@@ -176,14 +176,9 @@ def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns:
     keep_to_itself()
     callbacks = _parts(settings, "callbacks", targets=targets, group="callbacks")
     loggers = _parts(settings, "logger", targets=targets, group="logger")
-    trainer: pl.Trainer = build(
-        node,
-        targets=targets,
-        path="trainer",
-        callbacks=callbacks,
-        logger=loggers or False,
-        reload_dataloaders_every_n_epochs=1,
-    )
+    # Lightning would take the number of batches of the first epoch for all.
+    more: dict[str, Any] = {"callbacks": callbacks, "logger": loggers or False, "reload_dataloaders_every_n_epochs": 1}
+    trainer: pl.Trainer = build(node, targets=targets, path="trainer", **more)
     return trainer
 
 
@@ -195,20 +190,13 @@ def _parts(settings: Mapping[str, Any], key: str, *, targets: frozenset[str], gr
     built = build(settings.get(key) or {}, targets=targets, path=key)
     for name, part in built.items():
         if isinstance(part, Mapping):
-            raise ConfigError(
-                f"{key}.{name} has options ({', '.join(part)}) but no class: it is not among those chosen by {group}=…; choose"
-                f" the option that brings it as well, or leave the options out with ~{key}.{name}"
-            )
+            reason = f"it is not among those chosen by {group}=…; choose it too, or remove its options with ~{key}.{name}"
+            raise ConfigError(f"{key}.{name} has options ({', '.join(part)}) but no class: {reason}")
     return list(built.values())
 
 
 def _evaluate(
-    trainer: pl.Trainer,
-    module: LabelerModule,
-    data: LabelingData,
-    *,
-    settings: Mapping[str, Any],
-    folder: RunFolder,
+    trainer: pl.Trainer, module: LabelerModule, data: LabelingData, *, settings: Mapping[str, Any], folder: RunFolder
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the nested scores of the best checkpoint on `val` and `test`, and its precision by confidence.
 
@@ -216,12 +204,15 @@ def _evaluate(
     """
     if not settings["train"] and settings["ckpt_path"]:
         read_checkpoint(Path(settings["ckpt_path"]), module=module)
-    best = _best_checkpoint(trainer) if settings["train"] else settings["ckpt_path"]
+    best = settings["ckpt_path"]
+    if settings["train"]:
+        best = getattr(trainer.checkpoint_callback, "best_model_path", None) or None
     metrics: dict[str, Any] = {}
     precision: dict[str, Any] = {}
     if "val" in module.splits:
         trainer.validate(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["val"] = module.scores
+        # The weights are loaded by now. Loading them again for `test` would undo the calibration.
         best = None
         if settings["calibrate"]:
             fit_temperatures(module.labeler, data.val_dataloader())
@@ -237,22 +228,6 @@ def _evaluate(
             rows = module.rows[data_set]
             folder.save_predictions("test", predictions, gold=gold, columns=part.columns, rows=rows, data_set=data_set)
     return metrics, precision
-
-
-def _best_checkpoint(trainer: pl.Trainer) -> str | None:
-    callback = trainer.checkpoint_callback
-    return getattr(callback, "best_model_path", None) or None
-
-
-def _monitored(trainer: pl.Trainer) -> float | None:
-    score = getattr(trainer.checkpoint_callback, "best_model_score", None)
-    return float(score) if score is not None else None
-
-
-def _log_start(encoded: Mapping[str, Any], labeler: Labeler) -> None:
-    sizes = ", ".join(f"{s} {len(r):,} records / {r.n_steps:,} steps" for s, r in encoded.items())
-    n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
-    log.info("%s; %s trainable parameters", sizes, f"{n_parameters:,}")
 
 
 def _silence_lightning() -> None:

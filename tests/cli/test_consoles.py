@@ -3,7 +3,7 @@
 import pytest
 from rich.table import Table
 
-from seqlab.cli.score_tables import table_console
+from seqlab.cli.tables import table_console
 
 
 def test_off_a_terminal_no_line_of_a_table_is_wrapped(capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,9 +101,7 @@ def test_mistaken_searches_are_reported(
 ) -> None:
     other = str(runs["tags"].folder)
     for words, message in (
-        ([], "queries come from nothing; expected exactly one of --text, --queries and --row"),
-        (["--text", "a", "--row", "1"], "queries come from --text and --row"),
-        (["--text", "a"], "--text needs the model that made"),
+        (["--text", "a"], "--model is missing; expected the model that made"),
         (["--text", "a", "--model", other], "its vectors are from model"),
         (["--row", "3"], "expected 0 to 2, the rows of"),
         (["--row", "0", "-k", "0"], "-k is 0; expected at least 1"),
@@ -113,3 +111,16 @@ def test_mistaken_searches_are_reported(
         assert message in capsys.readouterr().err
     assert main(["search", str(vectors.with_name("notes.txt")), "--row", "0"]) == 2
     assert "cannot be read as Parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "one of the arguments --text --queries --row is required"),
+        (["--text", "a", "--row", "1"], "argument --row: not allowed with argument --text"),
+    ],
+)
+def test_queries_come_from_one_place(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["search", "vectors.parquet", *words])
+    assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Which of several processes tells the user what comes of a run."""
+"""The first of several processes reports the results of a run."""
 
 import pytest
 from pytorch_lightning.utilities import rank_zero_only

@@ -36,16 +36,16 @@ def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
+    ("word", "message"),
     [
         ("guess", "error: guess: there is no such command; there are train, "),
         ("trian", "did you mean train?; there are train, "),
     ],
 )
-def test_unknown_command_is_told_in_one_line(word: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_command_is_reported_in_one_line(word: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([word]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert told in line
+    assert message in line
 
 
 def test_user_mistakes_end_with_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,7 +59,7 @@ def test_user_mistakes_end_with_one_line_and_status_2(capsys: pytest.CaptureFixt
     ("given", "expected"),
     [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
 )
-def test_idle_threads_give_their_core_away_unless_told_otherwise(
+def test_idle_threads_give_their_core_away_unless_configured_otherwise(
     given: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):

@@ -230,7 +230,7 @@ def test_the_config_of_a_run_names_no_class_by_itself(seqlab_command: Any, tmp_p
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("encoder._target_=my_fil.MyEncoder", r"there is no my_fil\.py in .*; did you mean my_file\.MyEncoder\?$"),
+        ("encoder._target_=my_fil.MyEncoder", r"there is no my_fil\.py in .*; did you mean my_file\?$"),
         (
             "encoder._target_=my_file.MyEncder",
             r"my_file has no MyEncder; did you mean MyEncoder\?; the file has M",

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from omegaconf import DictConfig
 
 from seqlab.cli import main
 from seqlab.cli.repeats import print_repeats
+from seqlab.config.overrides import Overrides
 from seqlab.testing.runs import SMALL, write_corpus
 from seqlab.training.repeats import nested
 from seqlab.training.train import Run
@@ -94,7 +96,7 @@ def test_a_failed_repetition_is_named_and_the_status_is_not_zero(
 
     whole = training.run_once
 
-    def fragile(config, *, typed):  # type: ignore[no-untyped-def]
+    def fragile(config: DictConfig, *, typed: Overrides) -> Run:
         if config.seed == 8:
             raise MemoryError("too little of it")
         return whole(config, typed=typed)

@@ -79,7 +79,7 @@ def test_default_scores_stand_below_where_they_differ(capsys: pytest.CaptureFixt
     support = {"strict": 8, "default": 9, "exact": 9, "type": 10}
     scores = dict.fromkeys(("span_f1", "precision", "recall"), mode) | {"support": support}
     scores |= {"per_type": {"[x]": SCORE}, "accuracy": 0.125}
-    print_scores(scores, title="t", console=Console())
+    print_scores(scores, title="t", console=Console(), heads=["tags"])
     assert [line.split() for line in capsys.readouterr().out.splitlines()[3:]] == [
         ["[x]", "50.00", "25.00", "33.33", "8"],
         ["all", "(strict)", "25.00", "25.00", "25.00", "8"],
@@ -91,7 +91,7 @@ def test_default_scores_stand_below_where_they_differ(capsys: pytest.CaptureFixt
 
 def test_of_many_labels_the_frequent_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     labels = {f"l{i:02}": SCORE | {"support": i} for i in range(40)}
-    print_scores({"accuracy": 1.0, "per_label": labels}, title="t", console=Console())
+    print_scores({"accuracy": 1.0, "per_label": labels}, title="t", console=Console(), heads=["tags"])
     out = capsys.readouterr().out
     assert "l39" in out
     assert "l10" in out
@@ -100,5 +100,5 @@ def test_of_many_labels_the_frequent_are_shown(capsys: pytest.CaptureFixture[str
 
 
 def test_scores_without_labels_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    print_scores({"label_error_rate": 0.5, "insertions": 1200}, title="t", console=Console())
+    print_scores({"label_error_rate": 0.5, "insertions": 1200}, title="t", console=Console(), heads=["tags"])
     assert capsys.readouterr().out == "\nt\nlabel error rate: 50.00 %\ninsertions: 1,200\n"

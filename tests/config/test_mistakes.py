@@ -68,7 +68,7 @@ def test_a_value_that_names_no_option_is_reported_with_the_list(override: str, m
     "override", ["encoder=lstm", "head=[crf,sequence]", "encoder={width: 3}", "seed=3", "~regularizer", "-m"]
 )
 def test_values_that_name_options_and_those_of_keys_are_let_through(override: str) -> None:
-    Overrides.parse([override])
+    assert Overrides.parse([override]).words == (override,)
 
 
 @pytest.mark.parametrize("override", ["encoder.width", "encoder.width=[", "a=b=c{"])
@@ -143,7 +143,8 @@ def test_options_of_one_name_are_not_chosen_together(override: str, message: str
 
 
 def test_options_of_other_names_are_chosen_together() -> None:
-    Overrides.parse(["head=[crf,sequence]", "embedding=[words, char_cnn]", "head=crf", "embedding=[]"])
+    words = ("head=[crf,sequence]", "embedding=[words, char_cnn]", "head=crf", "embedding=[]")
+    assert Overrides.parse(words).words == words
 
 
 def test_keys_are_those_of_the_chosen_options() -> None:

@@ -29,13 +29,13 @@ def test_labels_that_fit_in_no_record_stop_the_run(tmp_path: Path, head: str, ti
     assert not (tmp_path / "run").exists()
 
 
-def test_misfits_of_every_split_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_misfits_of_every_split_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     long, short = ["a", "b", "a"], ["a"]
     data = write(tmp_path / "data", labels={"train": [short, short, long], "dev": [long, short], "test": [long]})
     with caplog.at_level(logging.WARNING):
         train_small(data, tmp_path / "run", [*TEMPORAL, "head=[ctc]"])
-    told = [record.getMessage() for record in caplog.records if "fit in their steps" in record.getMessage()]
-    assert [line.split(" have ")[0] for line in told] == [
+    messages = [record.getMessage() for record in caplog.records if "fit in their steps" in record.getMessage()]
+    assert [line.split(" have ")[0] for line in messages] == [
         "heads.labels: 1 of 3 records of train",
         "heads.labels: 1 of 2 records of val",
         "heads.labels: 1 of 1 records of test",

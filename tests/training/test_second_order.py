@@ -1,4 +1,4 @@
-"""Optimisers that look at curvature train through the same loop: closures, resuming, options told."""
+"""Optimisers that look at curvature train through the same loop: closures, resuming, and their options are reported."""
 
 from pathlib import Path
 

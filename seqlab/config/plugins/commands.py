@@ -6,14 +6,16 @@ with the status that it returns.
 
 import argparse
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from itertools import groupby
 from typing import Any
 
 from seqlab.config.imports import described
 from seqlab.config.plugins.entry_points import entry_points_found
 from seqlab.config.plugins.inspection import WITHOUT, names_to_leave_out
+from seqlab.config.plugins.plugin import LeftOut
 from seqlab.errors import PluginError
 
 log = logging.getLogger(__name__)
@@ -48,19 +50,16 @@ class Command:
         """
         if len(self.points) > 1:
             both = " and ".join(map(_who, self.points))
-            raise PluginError(f"both {both} bring a command {self.name}; leave one out with {WITHOUT}={_names(self.points)}")
-        return int(self._load()(list(parsed.words)))
-
-    def _load(self) -> Callable[[list[str]], int]:
+            choices = " or ".join(f"{WITHOUT}={point.dist.name}" for point in self.points if point.dist)
+            raise PluginError(f"both {both} bring a command {self.name}; leave one out with {choices}")
         (point,) = self.points
         try:
-            loaded: Callable[[list[str]], int] = point.load()
-        except (Exception, SystemExit) as error:  # (foreign code may raise anything)
+            function: Callable[[list[str]], int] = point.load()
+        except (Exception, SystemExit) as error:  # foreign code may raise anything, and may try to exit
+            command = f"the command {self.name} of {_who(point)} ({point.value})"
             reason = described(error, module=point.module)
-            raise PluginError(
-                f"the command {self.name} of {_who(point)} ({point.value}) cannot be loaded: {reason}; fix or reinstall it"
-            ) from error
-        return loaded
+            raise PluginError(f"{command} cannot be loaded: {reason}; fix or reinstall it") from error
+        return int(function(list(parsed.words)))
 
 
 def commands_of_plugins(built_in: Collection[str]) -> list[Command]:
@@ -71,19 +70,14 @@ def commands_of_plugins(built_in: Collection[str]) -> list[Command]:
     without = set(names_to_leave_out())
     points = []
     for point in entry_points_found(ENTRY_POINT_GROUP):
-        if isinstance(point, EntryPoint):
-            if point.name not in built_in and not {point.name, point.dist.name if point.dist else ""} & without:
-                points.append(point)
-        elif not {point.name, point.distribution} & without:
-            log.warning(point)
-    found: dict[str, list[EntryPoint]] = {}
-    for point in sorted(points, key=lambda point: (point.name, _who(point))):
-        found.setdefault(point.name, []).append(point)
-    return [Command(name, tuple(points)) for name, points in found.items()]
-
-
-def _names(points: Iterable[EntryPoint]) -> str:
-    return f" or {WITHOUT}=".join(point.dist.name for point in points if point.dist)
+        if isinstance(point, LeftOut):
+            if not point.is_among(without):
+                log.warning(point)
+        # Built-in commands win: a plugin must not change what `seqlab train` does.
+        elif point.name not in built_in and not {point.name, point.dist.name if point.dist else ""} & without:
+            points.append(point)
+    points.sort(key=lambda point: (point.name, _who(point)))
+    return [Command(name, tuple(of_name)) for name, of_name in groupby(points, key=lambda point: point.name)]
 
 
 def _who(point: EntryPoint) -> str:

@@ -6,6 +6,7 @@ excludes one of them.
 
 from collections.abc import Mapping, Sequence
 
+from seqlab.config.plugins.distributions import CORE
 from seqlab.config.plugins.plugin import Plugin
 
 USERS_OWN = ("local/default",)
@@ -23,19 +24,15 @@ def clashes(plugins: Sequence[Plugin], *, core: Plugin) -> dict[Plugin, str]:
 
 
 def _reason(plugin: Plugin, shared: Mapping[str, Sequence[Plugin]]) -> str:
-    mine = [option for option, found in shared.items() if plugin in found]
-    option = mine[0]
-    more = f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""
-    first, *others = (other for other in shared[option] if other is not plugin)
-    path = plugin.options()[option]
+    option, *others = (option for option, found in shared.items() if plugin in found)
+    path, more = plugin.options()[option], f" (and {len(others)} more)" if others else ""
     if option in USERS_OWN:
         return f"option {option!r} ({path}) would be part of every run, and only users may add such options; rename it"
-    if not others and first.name == first.distribution == "seqlab":
-        return f"option {option!r} is added by both {first} and {plugin} ({path}){more}; rename that of the plugin"
-    rivals = [other for other in (first, *others) if other.distribution != "seqlab"]
-    all_of_it = (plugin, *rivals)
-    choices = " or ".join(f"SEQLAB_WITHOUT={_unique_name(one, all_of_it)}" for one in all_of_it)
-    both = " and ".join(map(str, all_of_it))
+    rivals = [plugin, *(one for one in shared[option] if one is not plugin and one.distribution != CORE)]
+    if len(rivals) == 1:
+        return f"option {option!r} is added by both {shared[option][0]} and {plugin} ({path}){more}; rename that of the plugin"
+    choices = " or ".join(f"SEQLAB_WITHOUT={_unique_name(one, rivals)}" for one in rivals)
+    both = " and ".join(map(str, rivals))
     return f"option {option!r} is added by both {both} ({path}){more}; leave one out with {choices}"
 
 

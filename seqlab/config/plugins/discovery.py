@@ -63,6 +63,7 @@ def providers() -> tuple[Plugin, ...]:
     return found.providers
 
 
+# Cached, so that each process warns once.
 @cache
 def _warn(found: Discovery) -> None:
     for line in found.warnings():
@@ -74,19 +75,15 @@ def discover() -> Discovery:
     """Return seqlab, the installed plugins that can be used, and those that cannot or that `SEQLAB_WITHOUT` excludes."""
     without = names_to_leave_out()
     core = built_in()
-    there = list(entry_points_found(ENTRY_POINT_GROUP))
-    points = sorted(
-        (one for one in there if isinstance(one, EntryPoint)), key=lambda one: (one.name, str(one.dist and one.dist.name))
-    )
-    damaged = [replace(one, is_wanted=one.name in without) for one in there if isinstance(one, LeftOut)]
-    found = [*(examined(point, without=without) for point in points), *damaged]
+    points = list(entry_points_found(ENTRY_POINT_GROUP))
+    found = [examined(point, without=without) if isinstance(point, EntryPoint) else point for point in points]
+    found.sort(key=lambda one: (one.name, one.distribution))
     plugins = [one for one in found if isinstance(one, Plugin)]
     reasons = clashes(plugins, core=core)
-    unused = [one for one in found if isinstance(one, LeftOut)]
+    unused = [replace(one, is_wanted=one.is_among(without)) for one in found if isinstance(one, LeftOut)]
     unused += [replace(left_out(plugin, reason), has_classes=True) for plugin, reason in reasons.items()]
-    names = {name for one in found for name in (one.name, one.distribution)}
     return Discovery(
         providers=(core, *(plugin for plugin in plugins if plugin not in reasons)),
         left_out=tuple(sorted(unused, key=lambda one: (one.name, one.distribution))),
-        unknown_names=tuple(name for name in without if name not in names),
+        unknown_names=tuple(name for name in without if not any(one.is_among([name]) for one in found)),
     )

@@ -58,13 +58,23 @@ def is_core(requirement: Requirement) -> bool:
     return canonicalize_name(requirement.name) == CORE
 
 
+def wrong_version(dist: Distribution | None) -> str | None:
+    """Return why a distribution does not work with this version of seqlab; None if it does."""
+    for requirement in requirements_of(dist) if dist else ():
+        if is_core(requirement) and unmet(requirement):
+            return f"it is built for {requirement}, and this is seqlab {__version__}; upgrade one of the two"
+    return None
+
+
 def unmet(requirement: Requirement) -> str | None:
-    """Return the installed version, or that there is none; None if the requirement is met."""
+    """Return the installed version, or `not installed`; None if the requirement is met."""
     try:
         found = __version__ if is_core(requirement) else version(requirement.name)
+        # Prereleases count, so that a development version of seqlab meets the bounds of its plugins.
         is_met = requirement.specifier.contains(found, prereleases=True)
     except PackageNotFoundError:
         return "not installed"
+    # A version that cannot be compared gets the benefit of the doubt.
     except InvalidVersion:
         return None
     return None if is_met else f"version {found}"

@@ -22,12 +22,9 @@ def entry_points_found(group: str) -> Iterator[EntryPoint | LeftOut]:
             yield from points
         elif canonicalize_name(name) not in seen:
             seen.add(canonicalize_name(name))
-            yield from _points(_first(name, default=dist), group=group)
-
-
-def _first(name: str, *, default: Distribution) -> Distribution:
-    """Return the distribution of that name that is imported: one before `default` on the path, without points, may hide it."""
-    return next((dist for dist in distributions(name=name) if _metadata(dist, "Name")), default)
+            # The one that is imported: another before `dist` on the path, without points, may hide it.
+            first = next((one for one in distributions(name=name) if _metadata(one, "Name")), dist)
+            yield from _points(first, group=group)
 
 
 def _points(dist: Distribution, *, group: str) -> Iterator[EntryPoint | LeftOut]:

@@ -2,22 +2,13 @@
 
 import os
 from collections.abc import Collection
-from dataclasses import replace
-from importlib.metadata import Distribution, EntryPoint
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from seqlab import __version__
 from seqlab.config.imports import module_path, package_folder
 from seqlab.config.paths import config_dir
-from seqlab.config.plugins.distributions import (
-    CORE,
-    editable_project,
-    installed,
-    is_core,
-    requirements_of,
-    unmet,
-    where_installed,
-)
+from seqlab.config.plugins.distributions import CORE, editable_project, installed, where_installed, wrong_version
 from seqlab.config.plugins.plugin import LeftOut, Plugin
 from seqlab.errors import PluginError
 
@@ -42,32 +33,24 @@ def examined(point: EntryPoint, *, without: Collection[str]) -> Plugin | LeftOut
     """Return the plugin that an entry point names, or why it is left out; `without` are the names that the user excludes."""
     plugin = _plugin(point)
     if isinstance(plugin, LeftOut):
-        is_wanted = plugin.name in without or plugin.distribution in without
-        return replace(plugin, is_wanted=is_wanted)
-    if plugin.name in without or plugin.distribution in without:
-        return replace(left_out(plugin, f"{WITHOUT} names it"), is_wanted=True)
-    reason = _wrong_version(point.dist) or _unreadable(plugin)
+        return plugin
+    excluded = f"{WITHOUT} names it" if plugin.is_among(without) else None
+    reason = excluded or wrong_version(point.dist) or _unreadable(plugin)
     return plugin if reason is None else left_out(plugin, reason)
 
 
 def _plugin(point: EntryPoint) -> Plugin | LeftOut:
     distribution, version = (point.dist.name, point.dist.version) if point.dist else ("unknown distribution", "?")
     package = point.value
+    identity = (point.name, distribution, version, package)
+    # A dotted name is refused, since finding its spec would import its parents.
     folder = package_folder(package) if package.isidentifier() else None
     home = where_installed(point.dist, package) if point.dist else None
     if folder is None or not (folder / "conf").is_dir():
-        reason = _no_conf(point.name, package, folder=folder, home=home)
-        return LeftOut(point.name, distribution, version, package, reason)
-    return Plugin(
-        name=point.name,
-        distribution=distribution,
-        version=version,
-        package=package,
-        conf_dir=folder / "conf",
-        folder=folder,
-        origin="editable" if point.dist and editable_project(point.dist) else "installed",
-        installed_at=None if home is None or _lies_in(folder, home) else home,
-    )
+        return LeftOut(*identity, _no_conf(point.name, package, folder=folder, home=home))
+    origin = "editable" if point.dist and editable_project(point.dist) else "installed"
+    shadowed = None if home is None or _lies_in(folder, home) else home
+    return Plugin(*identity, conf_dir=folder / "conf", folder=folder, origin=origin, installed_at=shadowed)
 
 
 def left_out(plugin: Plugin, reason: str) -> LeftOut:
@@ -90,14 +73,6 @@ def _no_conf(name: str, package: str, *, folder: Path | None, home: Path | None)
 
 def _lies_in(path: Path, folder: Path | None) -> bool:
     return folder is not None and path.resolve().is_relative_to(folder.resolve())
-
-
-def _wrong_version(dist: Distribution | None) -> str | None:
-    """Return why a distribution does not work with this version of seqlab; None if it does."""
-    for requirement in requirements_of(dist) if dist else ():
-        if is_core(requirement) and unmet(requirement):
-            return f"it is built for {requirement}, and this is seqlab {__version__}; upgrade one of the two"
-    return None
 
 
 def _unreadable(plugin: Plugin) -> str | None:

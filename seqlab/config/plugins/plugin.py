@@ -1,6 +1,6 @@
 """Providers of options: name, location and config files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,10 @@ class Installed:
     distribution: str
     version: str
     package: str
+
+    def is_among(self, names: Collection[str]) -> bool:
+        """Return whether `names` has its name, or that of its distribution."""
+        return self.name in names or self.distribution in names
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class LeftOut(Installed):
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
+        # The loader in C is several times as fast; every command reads all options.
         content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())

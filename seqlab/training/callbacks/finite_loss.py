@@ -33,16 +33,11 @@ class FiniteLoss(pl.Callback):
         """
         if torch.isfinite(loss).all():
             return
-        raise SeqlabError(
-            f"loss is {loss.detach().mean().item()} in epoch {trainer.current_epoch + 1}, "
-            f"step {trainer.global_step + 1}, on records {self._record_ids(pl_module)}; expected a finite number; "
-            "look for values out of range in these records, lower optimizer.lr or trainer.gradient_clip_val, "
-            "or set trainer.precision=32-true"
-        )
-
-    def _record_ids(self, pl_module: pl.LightningModule) -> str:
         assert self._rows is not None
         columns = cast(LabelerModule, pl_module).splits["train"].parts[self._data_set].columns
         ids = [str(columns.record_id(row)) for row in self._rows[:_N_SHOWN].tolist()]
         n_more = len(self._rows) - len(ids)
-        return ", ".join(ids) + (f" and {n_more} more" if n_more else "")
+        records = ", ".join(ids) + (f" and {n_more} more" if n_more else "")
+        where = f"in epoch {trainer.current_epoch + 1}, step {trainer.global_step + 1}, on records {records}"
+        remedy = "check the values in them, lower optimizer.lr or trainer.gradient_clip_val, or set trainer.precision=32-true"
+        raise SeqlabError(f"loss is {loss.detach().mean().item()} {where}; expected a finite number; {remedy}")

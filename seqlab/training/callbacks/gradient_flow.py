@@ -2,9 +2,10 @@
 
 import csv
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, cast, final
+from typing import Any, cast, final
 
 import pytorch_lightning as pl
 import torch
@@ -40,8 +41,8 @@ class GradientFlow(pl.Callback):
         self.every_n_steps = every_n_steps
         self._is_watching = False
         self._seen: list[tuple[str, Tensor, Tensor]] = []
-        self._hooks: list[Any] = []
-        self._files: list[IO[str]] = []
+        self._open = ExitStack()
+        """Closes the tables and removes the hooks."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Register hooks on the recurrent layers and open the tables; a resumed run appends to them."""
@@ -51,7 +52,8 @@ class GradientFlow(pl.Callback):
         labeler = cast(LabelerModule, pl_module).labeler
         for name, part in labeler.named_modules():
             if isinstance(part, RecurrentLayer):
-                self._hooks.append(part.register_forward_pre_hook(partial(self._watch, name), with_kwargs=True))
+                hook = part.register_forward_pre_hook(partial(self._watch, name), with_kwargs=True)
+                self._open.callback(hook.remove)
         self._parameters = self._table(PARAMETERS_FILE, _PARAMETER_COLUMNS)
         self._steps = self._table(STEPS_FILE, _STEP_COLUMNS)
 
@@ -84,6 +86,7 @@ class GradientFlow(pl.Callback):
         self._close()
 
     def _watch(self, name: str, layer: nn.Module, inputs: Sequence[Tensor], options: dict[str, Any]) -> None:
+        # Validation runs the layers too, and inputs from frozen parts have no gradient.
         if self._is_watching and layer.training and inputs[0].requires_grad:
             inputs[0].register_hook(partial(self._keep, name, options["lengths"]))
 
@@ -92,21 +95,15 @@ class GradientFlow(pl.Callback):
 
     def _table(self, name: str, columns: Sequence[str]) -> Any:
         path = self.folder / name
+        # A resumed run must not write a second heading.
         is_new = not path.exists()
-        file = path.open("a", encoding="utf-8", newline="")
-        self._files.append(file)
-        writer = csv.writer(file)
+        writer = csv.writer(self._open.enter_context(path.open("a", encoding="utf-8", newline="")))
         if is_new:
             writer.writerow(columns)
         return writer
 
     def _close(self) -> None:
-        for hook in self._hooks:
-            hook.remove()
-        for file in self._files:
-            file.close()
-        self._hooks.clear()
-        self._files.clear()
+        self._open.close()
         self._is_watching = False
 
 

@@ -64,10 +64,14 @@ class Progress(pl.Callback):
         n_tokens = getattr(pl_module, "epoch_tokens", 0) or 0
         speed = n_tokens / (seconds - self._validation_seconds)
         if n_tokens:
-            self._log(pl_module, seconds=seconds, speed=speed)
+            took = {"train/seconds": seconds - self._validation_seconds, "val/seconds": self._validation_seconds}
+            for name, value in {**took, "train/tokens_per_second": speed}.items():
+                pl_module.log(name, value, rank_zero_only=True)  # each process logs its own; those of the first are kept
         if trainer.is_global_zero:
+            logged = trainer.callback_metrics
+            scores = [f"{name} {float(logged[name]):.4g}" for name in self.metrics if name in logged]
             timing = [*([f"{speed:,.0f} tokens/s"] if n_tokens else []), f"{seconds:.1f} s"]
-            _LOG.info("%s", "  ".join([_epoch(trainer), *self._scores(trainer), *timing]))
+            _LOG.info("%s", "  ".join([_epoch(trainer), *scores, *timing]))
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Restore the terminal."""
@@ -77,16 +81,6 @@ class Progress(pl.Callback):
         if self._bar:
             self._bar.stop()
             self._bar = None
-
-    def _scores(self, trainer: pl.Trainer) -> list[str]:
-        logged = trainer.callback_metrics
-        return [f"{name} {float(logged[name]):.4g}" for name in self.metrics if name in logged]
-
-    def _log(self, pl_module: pl.LightningModule, *, seconds: float, speed: float) -> None:
-        """Log the duration and speed of the epoch; each process logs its own, and only those of the first are kept."""
-        took = {"train/seconds": seconds - self._validation_seconds, "val/seconds": self._validation_seconds}
-        for name, value in {**took, "train/tokens_per_second": speed}.items():
-            pl_module.log(name, value, rank_zero_only=True)
 
 
 def _epoch(trainer: pl.Trainer) -> str:

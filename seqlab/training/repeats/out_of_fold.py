@@ -21,7 +21,7 @@ def join_answers(folder: Path, repetitions: Sequence[Repetition], *, n_folds: in
     """
     written: dict[str, list[str]] = {}
     for seed in dict.fromkeys(one.seed for one in repetitions):
-        folds = [folder / one.name for one in repetitions if one.seed == seed]
+        folds = [one.folder for one in repetitions if one.seed == seed]
         if all(map(has_ended, folds)):
             data_sets = FinishedRun(folds[0]).data_sets("test")
             files = (_joined(folder, folds, seed=seed, n_folds=n_folds, data_set=name) for name in data_sets)
@@ -30,7 +30,8 @@ def join_answers(folder: Path, repetitions: Sequence[Repetition], *, n_folds: in
 
 
 def _joined(folder: Path, folds: Sequence[Path], *, seed: int, n_folds: int, data_set: str) -> str | None:
-    lines = [_lines(fold / "predictions" / data_set / "test.jsonl") for fold in folds]
+    texts = [(fold / "predictions" / data_set / "test.jsonl").read_text(encoding="utf-8") for fold in folds]
+    lines = [text.split("\n")[:-1] for text in texts]  # not splitlines(), since JSON may contain U+2028 and others
     n_records = sum(map(len, lines))
     rows = [Fold(index, n_folds).rows(n_records, seed=seed).tolist() for index in range(1, n_folds + 1)]
     path = Path("predictions", data_set, f"{OUT_OF_FOLD.format(seed)}.jsonl")
@@ -45,8 +46,3 @@ def _joined(folder: Path, folds: Sequence[Path], *, seed: int, n_folds: int, dat
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_text("".join(f"{line}\n" for _, line in in_order), encoding="utf-8")
     return path.as_posix()
-
-
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a file; unlike splitlines(), split only at newlines, since JSON may contain U+2028 and others."""
-    return path.read_text(encoding="utf-8").split("\n")[:-1]

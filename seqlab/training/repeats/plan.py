@@ -16,6 +16,7 @@ from seqlab.runs.run import FinishedRun
 
 _AUTO = "auto"
 _RESOLVER = re.compile(r"\$\{[\w.]+:")
+"""An interpolation that calls a resolver, such as `${now:…}`."""
 _ONCE = {"seeds": None, "folds": None, "n_workers": 1}
 """Value of `repeat` for a single run."""
 
@@ -28,22 +29,23 @@ class Repetition:
     seed: int
     fold: int | None
     """Counted from 1."""
-    name: str
-    """Name of its folder."""
+    folder: Path
 
 
 def plan(settings: Mapping[str, Any]) -> list[Repetition]:
     """Return the repetitions that a checked config asks for: all folds of the first seed, then of the next."""
-    seeds, n_folds = seeds_of(settings), settings["repeat"]["folds"]
-    if n_folds is None:
-        return [Repetition(seed, None, f"seed_{seed}") for seed in seeds]
-    has_seeds = settings["repeat"]["seeds"] is not None
-    named = [(seed, fold, f"seed_{seed}_" if has_seeds else "") for seed in seeds for fold in range(1, n_folds + 1)]
-    return [Repetition(seed, fold, f"{seed_name}fold_{fold}") for seed, fold, seed_name in named]
+    folder, n_folds = Path(settings["paths"]["run_dir"]), settings["repeat"]["folds"]
+    found = []
+    for seed in seeds_of(settings):
+        for fold in [None] if n_folds is None else range(1, n_folds + 1):
+            named = [] if settings["repeat"]["seeds"] is None else [f"seed_{seed}"]
+            named += [] if fold is None else [f"fold_{fold}"]
+            found.append(Repetition(seed, fold, folder / "_".join(named)))
+    return found
 
 
-def config_of(config: DictConfig, repetition: Repetition, *, folder: Path) -> DictConfig:
-    """Return the config of one repetition in `folder`: that of the plain run, with its seed and fold.
+def config_of(config: DictConfig, repetition: Repetition) -> DictConfig:
+    """Return the config of one repetition: that of the plain run, with its seed, fold and folder.
 
     Interpolations that need Hydra are resolved here, because worker processes have no Hydra. Others stay, such as `monitor`,
     which each run settles itself.
@@ -53,24 +55,16 @@ def config_of(config: DictConfig, repetition: Repetition, *, folder: Path) -> Di
     with open_dict(own):
         own.seed = repetition.seed
         own.repeat = dict(_ONCE)
-        own.paths.run_dir = str(folder)
+        own.paths.run_dir = str(repetition.folder)
         if repetition.fold is not None:
             own.fold = {"index": repetition.fold, "of": n_folds}
         # Parallel workers with all threads each would compete for the same cores.
         if n_workers > 1 and own.n_threads is None:
             own.n_threads = 1
-    _resolve(own)
+    for key, value in leaves(OmegaConf.to_container(own, resolve=False)):
+        if _RESOLVER.search(str(value)):
+            OmegaConf.update(own, key, OmegaConf.select(own, key))
     return own
-
-
-def _resolve(node: DictConfig) -> None:
-    """Resolve interpolations that call a resolver, such as `${now:…}`."""
-    for key in node:
-        child = node._get_node(key)
-        if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation() and not child._is_missing():
-            _resolve(child)
-        elif _RESOLVER.search(str(OmegaConf.to_container(node, resolve=False)[key])):  # type: ignore[index]
-            node[key] = node[key]
 
 
 def check_same(config: DictConfig, *, folder: Path) -> None:
@@ -85,10 +79,9 @@ def check_same(config: DictConfig, *, folder: Path) -> None:
         was = there.get(key)
         is_settled = key not in here and key.startswith("data.sets.") and key.endswith(".heads")
         if not is_settled and (was.replace(*moved) if isinstance(was, str) else was) != here.get(key):
-            raise ConfigError(
-                f"{folder} is a run with another config: {key} is {there.get(key)!r} there and {here.get(key)!r} here; "
-                "choose another folder (hydra.run.dir), or delete that one"
-            )
+            values = f"{key} is {there.get(key)!r} there and {here.get(key)!r} here"
+            remedy = "choose another folder (hydra.run.dir), or delete that one"
+            raise ConfigError(f"{folder} is a run with another config: {values}; {remedy}")
 
 
 def _settled(config: DictConfig, there: Mapping[str, Any]) -> DictConfig:

@@ -19,7 +19,7 @@ from seqlab.runs.writer import RunFolder
 from seqlab.training.repeats.out_of_fold import join_answers
 from seqlab.training.repeats.plan import Repetition, check_same, config_of, plan
 from seqlab.training.repeats.summary import has_ended, summary
-from seqlab.training.repeats.workers import Job, Runner, work_off
+from seqlab.training.repeats.workers import Runner, work_off
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +44,16 @@ def repeat(config: DictConfig, *, typed: Overrides, run: Runner) -> Mapping[str,
     check_repeat(settings)
     folder = Path(settings["paths"]["run_dir"])
     repetitions, n_folds = plan(settings), settings["repeat"]["folds"]
-    content = summary(folder, repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
-    jobs = _still_to_do(config, repetitions, folder=folder)
+    content = summary(repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
+    configs = _still_to_do(config, repetitions)
     _warn_of_others(repetitions, folder=folder)
+    # Only after all checks, so that a refused command leaves the folder as it was.
     RunFolder(folder).start(config)
     write_json(folder / REPEATS, content)
-    for _ in work_off(jobs, run=run, typed=typed, n_workers=settings["repeat"]["n_workers"]):
-        content = summary(folder, repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
+    for _ in work_off(configs, run=run, typed=typed, n_workers=settings["repeat"]["n_workers"]):
+        content = summary(repetitions, n_folds=n_folds, mode=settings["monitor_mode"])
         write_json(folder / REPEATS, content)
+        # The remaining repetitions would fail alike.
         if _is_hopeless(content):
             break
     if n_folds is not None:
@@ -62,8 +64,8 @@ def repeat(config: DictConfig, *, typed: Overrides, run: Runner) -> Mapping[str,
 
 def _warn_of_others(repetitions: Sequence[Repetition], *, folder: Path) -> None:
     """Warn of runs in the folder that are not among the repetitions, such as those of other seeds."""
-    named = {one.name for one in repetitions}
-    others = sorted(path.parent.name for path in folder.glob(f"*/{METRICS}") if path.parent.name not in named)
+    ended = {path.parent for path in folder.glob(f"*/{METRICS}")}
+    others = sorted(path.name for path in ended - {one.folder for one in repetitions})
     if others:
         log.warning("ignoring %s in %s: not among the repetitions", ", ".join(others), folder)
 
@@ -75,18 +77,16 @@ def _is_hopeless(content: Mapping[str, Any]) -> bool:
     return "finished" not in states and len(errors) > 1 and len(set(errors)) == 1
 
 
-def _still_to_do(config: DictConfig, repetitions: Sequence[Repetition], *, folder: Path) -> list[Job]:
-    """Return the unfinished repetitions; the remains of interrupted ones are deleted, since they start again."""
-    jobs = []
-    for one in repetitions:
-        job = Job(one.name, folder / one.name, config_of(config, one, folder=folder / one.name))
-        if has_ended(job.folder):
-            check_same(job.config, folder=job.folder)
-            log.info("%s has finished already", one.name)
-        else:
-            jobs.append(job)
-    for job in jobs:
-        if (job.folder / CONFIG).is_file():
-            log.info("%s was interrupted: starting it again", job.name)
-            shutil.rmtree(job.folder)
-    return jobs
+def _still_to_do(config: DictConfig, repetitions: Sequence[Repetition]) -> dict[Path, DictConfig]:
+    """Return the configs of the unfinished repetitions by folder; the remains of interrupted ones are deleted."""
+    configs = {one.folder: config_of(config, one) for one in repetitions}
+    for folder in filter(has_ended, configs):
+        check_same(configs[folder], folder=folder)
+        log.info("%s has finished already", folder.name)
+    # Only after all checks, since a refused command must not delete anything.
+    unfinished = {folder: own for folder, own in configs.items() if not has_ended(folder)}
+    for folder in unfinished:
+        if (folder / CONFIG).is_file():
+            log.info("%s was interrupted: starting it again", folder.name)
+            shutil.rmtree(folder)
+    return unfinished

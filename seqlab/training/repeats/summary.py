@@ -21,9 +21,9 @@ def has_ended(folder: Path) -> bool:
     return (folder / METRICS).is_file()
 
 
-def summary(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int | None, mode: str) -> dict[str, Any]:
+def summary(repetitions: Sequence[Repetition], *, n_folds: int | None, mode: str) -> dict[str, Any]:
     """Return the content of `repeats.json`; `mode` (`max` or `min`) decides which repetition is best."""
-    metrics = {one.name: FinishedRun(folder / one.name).metrics for one in repetitions if has_ended(folder / one.name)}
+    metrics = {one.folder.name: FinishedRun(one.folder).metrics for one in repetitions if has_ended(one.folder)}
     monitored = {name: content["training"]["best"] for name, content in metrics.items()}
     return {
         "format": FORMAT,
@@ -31,7 +31,7 @@ def summary(folder: Path, repetitions: Sequence[Repetition], *, n_folds: int | N
         "folds": n_folds,
         "monitor": next((content["training"]["monitor"] for content in metrics.values()), None),
         "best": _best(monitored, mode=mode),
-        "repetitions": [_state(one, folder=folder / one.name, monitored=monitored) for one in repetitions],
+        "repetitions": [_state(one, monitored=monitored) for one in repetitions],
         "metrics": _summaries({name: _flat(content) for name, content in metrics.items()}, n_folds=n_folds),
         "out_of_fold": {},
     }
@@ -49,15 +49,15 @@ def nested(flat: Mapping[str, float]) -> dict[str, Any]:
     return root
 
 
-def _state(one: Repetition, *, folder: Path, monitored: Mapping[str, float | None]) -> dict[str, Any]:
-    error = folder / ERROR
-    is_failed = one.name not in monitored and error.is_file()
+def _state(one: Repetition, *, monitored: Mapping[str, float | None]) -> dict[str, Any]:
+    name, error = one.folder.name, one.folder / ERROR
+    is_failed = name not in monitored and error.is_file()
     return {
-        "name": one.name,
+        "name": name,
         "seed": one.seed,
         "fold": one.fold,
-        "status": "finished" if one.name in monitored else "failed" if is_failed else "pending",
-        "monitored": monitored.get(one.name),
+        "status": "finished" if name in monitored else "failed" if is_failed else "pending",
+        "monitored": monitored.get(name),
         "error": error.read_text(encoding="utf-8").splitlines()[0] if is_failed else None,
     }
 

@@ -10,15 +10,14 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from seqlab.config.overrides import Overrides
 from seqlab.errors import SeqlabError
@@ -32,72 +31,65 @@ Runner: TypeAlias = Callable[..., Any]
 """Trains a config: `run(config, typed=…)`; a module-level function, so that other processes can import it."""
 
 
-@final
-@dataclass(frozen=True)
-class Job:
-    """A repetition to run: its name, folder and config."""
+def work_off(configs: Mapping[Path, DictConfig], *, run: Runner, typed: Overrides, n_workers: int) -> Iterator[Path]:
+    """Run all `configs`, by run folder, and yield each folder as its run ends.
 
-    name: str
-    folder: Path
-    config: DictConfig
-
-
-def work_off(jobs: Sequence[Job], *, run: Runner, typed: Overrides, n_workers: int) -> Iterator[Job]:
-    """Run all jobs and yield each as it ends; a failed job leaves `error.txt` and does not stop the others."""
+    A failed run leaves `error.txt` and does not stop the others.
+    """
     if n_workers == 1:
-        for job in jobs:
-            log.info("%s: seed %d", job.name, job.config.seed)
-            _run_alone(job, run=run, typed=typed)
-            yield job
+        for folder, config in configs.items():
+            log.info("%s: seed %d", folder.name, config.seed)
+            _run_alone(folder, config, run=run, typed=typed)
+            yield folder
     else:
-        yield from _side_by_side(jobs, run=run, typed=typed, n_workers=n_workers)
+        yield from _side_by_side(configs, run=run, typed=typed, n_workers=n_workers)
 
 
-def _run_alone(job: Job, *, run: Runner, typed: Overrides) -> None:
-    job.folder.mkdir(parents=True, exist_ok=True)
-    (job.folder / ERROR).unlink(missing_ok=True)
-    with _logged(job.folder / LOG):
+def _run_alone(folder: Path, config: DictConfig, *, run: Runner, typed: Overrides) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ERROR).unlink(missing_ok=True)
+    with _logged(folder / LOG):
         try:
-            run(job.config, typed=typed)
+            run(config, typed=typed)
         except Exception as error:  # noqa: BLE001 (any failure must be recorded, and must not stop other repetitions)
-            _fail(job.folder, _one_line(error), traceback.format_exc())
+            _fail(folder, _one_line(error), traceback.format_exc())
 
 
-def _side_by_side(jobs: Sequence[Job], *, run: Runner, typed: Overrides, n_workers: int) -> Iterator[Job]:
+def _side_by_side(configs: Mapping[Path, DictConfig], *, run: Runner, typed: Overrides, n_workers: int) -> Iterator[Path]:
     # Spawned, since forking after torch has started threads can deadlock.
     context = multiprocessing.get_context("spawn")
-    waiting = list(reversed(jobs))
-    running: dict[Any, tuple[SpawnProcess, Job]] = {}
+    waiting = list(configs.items())[::-1]
+    running: dict[Any, tuple[SpawnProcess, Path]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < n_workers:
-                job = waiting.pop()
-                log.info("%s: seed %d, in a process of its own", job.name, job.config.seed)
-                content = OmegaConf.to_container(job.config)
-                process = context.Process(target=_in_process, args=(job.name, job.folder, content, run, typed))
+                folder, config = waiting.pop()
+                log.info("%s: seed %d, in a process of its own", folder.name, config.seed)
+                process = context.Process(target=_in_process, args=(folder, config, run, typed))
                 process.start()
-                running[process.sentinel] = (process, job)
+                running[process.sentinel] = (process, folder)
             for sentinel in connection.wait(list(running)):
-                process, job = running.pop(sentinel)
+                process, folder = running.pop(sentinel)
                 process.join()
-                if process.exitcode and not (job.folder / ERROR).exists():
-                    job.folder.mkdir(parents=True, exist_ok=True)
-                    _fail(job.folder, _how_it_ended(process.exitcode), "")
-                yield job
+                # A process that was killed, or that Python could not start, has written nothing.
+                if process.exitcode and not (folder / ERROR).exists():
+                    folder.mkdir(parents=True, exist_ok=True)
+                    _fail(folder, _how_it_ended(process.exitcode), "")
+                yield folder
     finally:
         for process, _ in running.values():
             process.terminate()
 
 
-def _in_process(name: str, folder: Path, content: Any, run: Runner, typed: Overrides) -> None:
+def _in_process(folder: Path, config: DictConfig, run: Runner, typed: Overrides) -> None:
     """Run a job in its own process, which exits when the parent does."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     sentinel = parent.sentinel
     # Without this, workers would survive a killed parent. os._exit, as the main thread may be in native code.
     threading.Thread(target=lambda: connection.wait([sentinel]) and os._exit(1), daemon=True).start()
-    logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stdout)
-    _run_alone(Job(name, folder, OmegaConf.create(content)), run=run, typed=typed)
+    logging.basicConfig(level=logging.INFO, format=f"{folder.name}: %(message)s", stream=sys.stdout)
+    _run_alone(folder, config, run=run, typed=typed)
     sys.exit(int((folder / ERROR).exists()))
 
 

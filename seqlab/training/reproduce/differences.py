@@ -1,7 +1,7 @@
 """Differences between two runs in environment and metrics."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from seqlab.config.tree import leaves
@@ -19,38 +19,31 @@ class Difference(NamedTuple):
 
 def setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Difference]:
     """Return the differences in versions, threads, machine, kernels and code between two `environment.json`."""
-    pairs = [(name, there.get(name), here.get(name)) for name in _SURROUNDINGS]
-    packages = [dict(side.get("packages") or {}) for side in (there, here)]
-    pairs += [(name, packages[0].get(name), packages[1].get(name)) for name in sorted(packages[0].keys() | packages[1].keys())]
-    pairs += [*_kernel_pairs(there, here), ("git commit", _commit(there), _commit(here))]
-    return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
+    # Compiler and kernels only where both sides record them: kernels are known only when a run ends.
+    both = {key for key in ("c_compiler", "kernels") if key in there and key in here}
+    # Kernels of both sides: a process may have run others before.
+    kernels = sorted(there["kernels"].keys() & here["kernels"].keys()) if "kernels" in both else []
+    return _differences(*(_surroundings(side, has_compiler="c_compiler" in both, kernels=kernels) for side in (there, here)))
 
 
-def _kernel_pairs(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Return compiler and kernels of both sides, where both record them: kernels are known only when a run ends."""
-    found = []
-    if "c_compiler" in there and "c_compiler" in here:
-        found += [(f"C compiler {key}", there["c_compiler"][key], here["c_compiler"][key]) for key in ("version", "flags")]
-    if "kernels" in there and "kernels" in here:
-        # Those of both sides: a process may have run other kernels before.
-        names = sorted(there["kernels"].keys() & here["kernels"].keys())
-        found += [(f"kernel for {name}", there["kernels"][name], here["kernels"][name]) for name in names]
-    return found
+def _surroundings(side: Mapping[str, Any], *, has_compiler: bool, kernels: Sequence[str]) -> dict[str, Any]:
+    found = {name: side.get(name) for name in _SURROUNDINGS} | dict(side.get("packages") or {})
+    if has_compiler:
+        found |= {f"C compiler {key}": side["c_compiler"][key] for key in ("version", "flags")}
+    found |= {f"kernel for {name}": side["kernels"][name] for name in kernels}
+    git = side.get("git")
+    return found | {"git commit": f"{git['commit'][:12]}{'' if git['is_clean'] else ' with changes'}" if git else None}
 
 
 def metric_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Difference]:
     """Return the values in two `metrics.json` that are not bit-identical."""
-    flat = [
-        {name: value for name, value in leaves(side, separator="/") if not isinstance(value, Mapping)} for side in (there, here)
-    ]
-    names = [*flat[0], *(name for name in flat[1] if name not in flat[0])]
-    found = [Difference(name, flat[0].get(name), flat[1].get(name)) for name in names]
-    return [one for one in found if not _is_same(one.there, one.here)]
+    flat = [leaves(side, separator="/") for side in (there, here)]
+    return _differences(*({name: value for name, value in side if not isinstance(value, Mapping)} for side in flat))
 
 
-def _commit(environment: Mapping[str, Any]) -> str | None:
-    git = environment.get("git")
-    return None if not git else f"{git['commit'][:12]}{'' if git['is_clean'] else ' with changes'}"
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Difference]:
+    pairs = [Difference(name, there.get(name), here.get(name)) for name in dict.fromkeys((*there, *here))]
+    return [pair for pair in pairs if not _is_same(pair.there, pair.here)]
 
 
 def _is_same(there: Any, here: Any) -> bool:

@@ -1,15 +1,14 @@
 """Repeat a run from its config, lock and environment."""
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from seqlab.config.overrides import Overrides
 from seqlab.config.tree import leaves
@@ -83,11 +82,11 @@ class Original:
         if into.exists() and any(into.iterdir()):
             raise ConfigError(f"{into} is not empty; choose a new folder for the second run")
         _ = self.run.metrics  # fail before training if they are missing
-        config = OmegaConf.create(self.run.config)
-        assert isinstance(config, DictConfig)
-        config.paths.run_dir = str(into)
-        _move(config, source=str(self.run.config["paths"]["run_dir"]), target=str(into))
-        with _in_folder(Path(self.lock.working_dir)), _with_threads(self.run.environment.get("n_threads")):
+        config = OmegaConf.create(_moved(self.run.config, source=self.run.config["paths"]["run_dir"], target=str(into)))
+        start = Path(self.lock.working_dir)
+        if not start.is_dir():
+            raise DataError(f"{start} does not exist; the run was started there, and its relative paths need it")
+        with chdir(start), _with_threads(self.run.environment.get("n_threads")):
             settled = frozenset(key for key, _ in leaves(self.run.config))  # all of it, by the first run
             run_once(config, typed=Overrides((), frozenset(allow), settled))
             second = FinishedRun(into)
@@ -109,38 +108,23 @@ def _check_allowed(needed: Sequence[str], allow: Sequence[str]) -> None:
 
 def _changes(there: Sequence[Source], here: Sequence[Source]) -> list[str]:
     now = {source.name: source for source in here}
-    kinds = {True: "bytes", False: "records"}
     found = []
     for source in there:
         other = now.get(source.name)
         if other is None:
             found.append(f"{source.name} was not read")
         elif other.sha256 != source.sha256:
-            unit = kinds[source.is_file]
+            unit = "bytes" if source.is_file else "records"
             found.append(f"{source.name} has changed: {source.size:,} {unit} then, {other.size:,} now")
     return found + [f"{name} was not read by the first run" for name in now if name not in {one.name for one in there}]
 
 
-def _move(node: DictConfig, *, source: str, target: str) -> None:
-    """Replace the first run's folder by `target` in every path."""
-    for key, value in node.items():
-        if isinstance(value, DictConfig):
-            _move(value, source=source, target=target)
-        elif isinstance(value, str) and (value == source or value.startswith(f"{source}/")):
-            node[key] = target + value[len(source) :]
-
-
-@contextmanager
-def _in_folder(folder: Path) -> Iterator[None]:
-    """Work in the folder that the run's relative paths refer to."""
-    if not folder.is_dir():
-        raise DataError(f"{folder} does not exist; the run was started there, and its relative paths need it")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
+def _moved(node: Any, *, source: str, target: str) -> Any:
+    """Return `node` with the first run's folder `source` replaced by `target` in every path."""
+    if isinstance(node, dict):
+        return {key: _moved(value, source=source, target=target) for key, value in node.items()}
+    is_inside = isinstance(node, str) and (node == source or node.startswith(f"{source}/"))
+    return target + node[len(source) :] if is_inside else node
 
 
 @contextmanager

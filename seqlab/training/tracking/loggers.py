@@ -4,8 +4,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from textwrap import indent
+from typing import Any
 
+import numpy as np
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from seqlab.config.tree import leaves
@@ -13,8 +15,6 @@ from seqlab.training.tracking.plots import draw
 
 FILES = ("config.yaml", "environment.json", "lock.json", "metrics.json")
 """Files of a run folder that trackers store."""
-Giver: TypeAlias = Callable[[Any, Path, Sequence[Path]], None]
-"""Logs a run folder and its pictures to a tracker."""
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
 
 
@@ -34,36 +34,33 @@ def tracked(loggers: Sequence[Logger], settings: Mapping[str, Any], *, folder: P
     trackers = [logger for logger in loggers if not isinstance(logger, CSVLogger)]
     try:
         for logger in trackers:
-            logger.log_hyperparams({name: _loggable(value) for name, value in leaves(settings)})
+            logger.log_hyperparams(
+                {name: value if isinstance(value, bool | int | float | str) else str(value) for name, value in leaves(settings)}
+            )
         yield
-        if trackers and is_first:
-            _give(trackers, folder)
+        pictures = draw(folder) if trackers and is_first else []
+        for logger in trackers if is_first else []:
+            for kind, give in _GIVERS.items():
+                if isinstance(logger, kind):
+                    give(logger, folder, pictures)
     finally:
         for logger in trackers:
             if isinstance(logger, WandbLogger):
                 logger.experiment.finish()  # otherwise the next run in this process would continue this one
 
 
-def _give(trackers: Sequence[Logger], folder: Path) -> None:
-    pictures = draw(folder)
-    for logger in trackers:
-        for kind, give in _GIVERS.items():
-            if isinstance(logger, kind):
-                give(logger, folder, pictures)
-
-
-def _loggable(value: Any) -> bool | int | float | str:
-    return value if isinstance(value, bool | int | float | str) else str(value)
-
-
 def _to_tensorboard(logger: TensorBoardLogger, folder: Path, pictures: Sequence[Path]) -> None:
     """Log texts and pictures; TensorBoard stores no files, so the model card stands for the model."""
+    from PIL import Image  # TensorBoard requires it, seqlab does not
+
     for name in FILES:
-        logger.experiment.add_text(name, _code((folder / name).read_text(encoding="utf-8")))
+        text = (folder / name).read_text(encoding="utf-8")
+        logger.experiment.add_text(name, indent(text, " " * 4))  # a code block in Markdown
     card = (folder / "model" / "README.md").read_text(encoding="utf-8")
     logger.experiment.add_text("model", f"`{folder / 'model'}`\n\n{card}")
     for picture in pictures:
-        logger.experiment.add_image(picture.stem, _pixels(picture), dataformats="HWC")
+        with Image.open(picture) as image:
+            logger.experiment.add_image(picture.stem, np.asarray(image.convert("RGB")), dataformats="HWC")
     logger.experiment.flush()
 
 
@@ -89,21 +86,8 @@ def _to_mlflow(logger: MLFlowLogger, folder: Path, pictures: Sequence[Path]) -> 
     client.log_artifacts(run_id, str(folder / "model"), "model")
 
 
-_GIVERS: dict[type[Logger], Giver] = {
+_GIVERS: dict[type[Logger], Callable[[Any, Path, Sequence[Path]], None]] = {
     TensorBoardLogger: _to_tensorboard,
     WandbLogger: _to_wandb,
     MLFlowLogger: _to_mlflow,
 }
-
-
-def _code(text: str) -> str:
-    """Return `text` as a Markdown code block."""
-    return "\n".join(f"    {line}" for line in text.splitlines())
-
-
-def _pixels(path: Path) -> Any:
-    import numpy as np
-    from PIL import Image
-
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))

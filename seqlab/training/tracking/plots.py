@@ -85,6 +85,7 @@ def _pairs(gold: Any, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _draw_curves(history: Mapping[str, Sequence[tuple[int, float]]], *, monitor: str, path: Path) -> None:
+    # Figure instead of pyplot, which keeps figures in memory and needs a display.
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 

@@ -104,7 +104,7 @@ DAMAGED = "[seqlab.commands]\nshout\n"
 
 @pytest.fixture
 def _damaged(bring: Bring, tmp_path: Path) -> None:
-    """Bring `whisper`, and `shout` of which the installation is damaged."""
+    """Bring `whisper`, and `shout`, whose installation is damaged."""
     bring("whisper", distribution="seqlab-whispering")
     bring("shout")
     (tmp_path / "seqlab_shouting-1.2.dist-info" / "entry_points.txt").write_text(DAMAGED, encoding="utf-8")

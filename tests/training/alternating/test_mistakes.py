@@ -1,4 +1,4 @@
-"""Mistakes in naming data sets, and the heads that they serve, are told."""
+"""Mistakes in naming data sets, and the heads that they serve, are reported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +41,7 @@ Train: TypeAlias = Callable[..., Run]
         (["monitor=val/tags/accuracyy"], ConfigError, r"val/tags/accuracyy.*did you mean val/tags/accuracy\?; there.*val/mean"),
     ],
 )
-def test_mistakes_are_told(
+def test_mistakes_are_reported(
     run: Train, tmp_path: Path, overrides: list[str], error: type[SeqlabError] | None, message: str
 ) -> None:
     words = [*overrides, "trainer.max_epochs=1"]
@@ -58,6 +58,6 @@ def test_heads_of_different_sets_must_learn_different_columns(run: Train, tmp_pa
     more = f"+heads.intent={{_target_:{path},target:{target},pooling:mean,drop_prob:0.0}}"
     overrides = ["heads.label.target.column=label", more, "~data.sets.requests.columns"]
     claimed = ["data.sets.news.heads=[tags,label]", "data.sets.requests.heads=[intent]"]
-    told = r"heads\.label of news and heads\.intent of requests learn the same column 'label'; .*columns=\{intent: label\}"
-    with pytest.raises(ConfigError, match=told):
+    message = r"heads\.label of news and heads\.intent of requests learn the same column 'label'; .*columns=\{intent: label\}"
+    with pytest.raises(ConfigError, match=message):
         run(tmp_path / "run", [*overrides, *claimed])

@@ -50,11 +50,11 @@ def test_an_answer_is_of_the_fold_that_was_not_trained_on_the_record(by_folds: R
 
 def _write_folds(folder: Path, answers: list[list[str]]) -> list[Repetition]:
     """Write a fold for each list of answers, ended; return them as repetitions of seed 7."""
-    repetitions = [Repetition(7, index, f"fold_{index}") for index, _ in enumerate(answers, 1)]
+    repetitions = [Repetition(7, index, folder / f"fold_{index}") for index, _ in enumerate(answers, 1)]
     for one, lines in zip(repetitions, answers, strict=True):
-        (folder / one.name / "predictions").mkdir(parents=True)
-        (folder / one.name / "metrics.json").write_text("{}")
-        (folder / one.name / "predictions" / "test.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        (one.folder / "predictions").mkdir(parents=True)
+        (one.folder / "metrics.json").write_text("{}")
+        (one.folder / "predictions" / "test.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return repetitions
 
 

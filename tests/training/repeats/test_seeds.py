@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import DictConfig
 
 import seqlab
 from seqlab.config.compose import compose, plain
+from seqlab.config.overrides import Overrides
 from seqlab.config.settings import check_repeat
 from seqlab.errors import BundleError, ConfigError, DataError, SeqlabError
 from seqlab.runs.find_model import find_bundle
@@ -99,7 +101,7 @@ def test_one_repetition_has_no_interval(corpus: Path, tmp_path: Path) -> None:
 def test_a_repetition_that_fails_keeps_the_others(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = seqlab.training.train.run_once
 
-    def fragile(config, *, typed):  # type: ignore[no-untyped-def]
+    def fragile(config: DictConfig, *, typed: Overrides) -> Run:
         if config.seed == 7:
             raise RuntimeError("out of\nluck")
         return whole(config, typed=typed)

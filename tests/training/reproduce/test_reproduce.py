@@ -70,14 +70,14 @@ def test_changed_data_stop_it_unless_anyway(
     file = data / "train" / "seq.in"
     file.write_text(file.read_text().replace("Kiel", "Bonn"))
     assert main(["reproduce", str(copy), "-o", str(tmp_path / "again")]) == 2
-    told = capsys.readouterr().err
-    assert f"data: {file} has changed: " in told
-    assert "add --anyway" in told
+    err = capsys.readouterr().err
+    assert f"data: {file} has changed: " in err
+    assert "add --anyway" in err
     assert not (tmp_path / "again").exists()
     assert main(["reproduce", str(copy), "-o", str(tmp_path / "again"), "--anyway"]) == 1
-    told = capsys.readouterr().out
-    assert f"data: {file} has changed" in told
-    assert "not reproduced" in told or "weights differ" in told
+    out = capsys.readouterr().out
+    assert f"data: {file} has changed" in out
+    assert "not reproduced" in out or "weights differ" in out
 
 
 def test_differences_of_the_environment_are_reported(copy: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

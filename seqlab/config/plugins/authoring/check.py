@@ -7,22 +7,9 @@ from typing import Any
 
 from seqlab.config.imports import failure_of_import
 from seqlab.config.plugins import Installed, LeftOut, Plugin, discover
-from seqlab.config.plugins.authoring.check_options import option_faults
+from seqlab.config.plugins.authoring.check_options import Finding, option_faults
 from seqlab.config.plugins.distributions import installed, is_core, requirements_of, unmet
 from seqlab.errors import ConfigError, did_you_mean
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A problem of a provider: an error breaks something, a warning may."""
-
-    message: str
-    is_error: bool = True
-
-    @property
-    def severity(self) -> str:
-        """`error` or `warning`."""
-        return "error" if self.is_error else "warning"
 
 
 @dataclass(frozen=True)
@@ -89,8 +76,7 @@ def _of_plugin(plugin: Plugin) -> Iterator[Finding]:
         return
     if not plugin.options():
         yield Finding(f"it adds no option: {plugin.conf_dir} has no <group>/<option>.yaml", is_error=False)
-    for message, is_error in option_faults(plugin):
-        yield Finding(message, is_error=is_error)
+    yield from option_faults(plugin)
 
 
 def _of_name(plugin: Plugin) -> Iterator[Finding]:

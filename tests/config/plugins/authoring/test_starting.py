@@ -23,7 +23,7 @@ def code_lines(path: Path) -> list[str]:
 
 
 def test_every_kind_has_a_group() -> None:
-    assert {kind: of.group for kind, of in KINDS.items()} == GROUP
+    assert {kind: group for kind, (group, _) in KINDS.items()} == GROUP
 
 
 @pytest.mark.parametrize("kind", GROUP)
