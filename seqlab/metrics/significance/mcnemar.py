@@ -25,10 +25,6 @@ def mcnemar(a: Bool[np.ndarray, " decision"], b: Bool[np.ndarray, " decision"]) 
     """Return the exact binomial test of the correct decisions of A and B (McNemar 1947)."""
     only_a, only_b = int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a))
     odds = only_a / only_b if only_b else (inf if only_a else 1.0)
-    return McNemar(only_a, only_b, _fair_coin_tails(min(only_a, only_b), only_a + only_b), odds)
-
-
-def _fair_coin_tails(n_fewer: int, n_tosses: int) -> float:
-    """Return the probability that the rarer side of a fair coin comes up at most `n_fewer` times."""
-    # with equal numbers, both tails contain the middle
-    return min(1.0, 2 * float(bdtr(n_fewer, n_tosses, 0.5)))
+    # both tails of a fair coin; with equal numbers, both contain the middle
+    p_value = min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
+    return McNemar(only_a, only_b, p_value, odds)
