@@ -64,6 +64,7 @@ def _open(path: Path) -> io.BufferedReader:
 
 
 def _stream_entries(stream: io.BufferedReader, path: Path) -> Iterator[tuple[bytes, Vector]]:
+    # a byte order mark would become part of the first word
     first_line = stream.readline().removeprefix(b"\xef\xbb\xbf")
     header = _HEADER.fullmatch(first_line)
     if header is None:
@@ -102,14 +103,13 @@ def _text_entries(lines: Iterator[_Line], path: Path, *, width: int) -> Iterator
     head = list(islice(lines, _N_HEAD_LINES))
     if not head:
         raise DataError(f"{path}: holds no words; expected a word and its values on each line")
+    # a file without a header does not give its width
     width = width or _commonest_width(head)
     for where, line in chain(head, lines):
         word, *fields = line.rsplit(b" ", width)
         if len(fields) != width:
-            raise DataError(
-                f"{where}: {_shown(word)} has {len(fields)} values; expected {width}, separated by single spaces; "
-                "correct or delete the line"
-            )
+            expected = f"expected {width}, separated by single spaces"
+            raise DataError(f"{where}: {_shown(word)} has {len(fields)} values; {expected}; correct or delete the line")
         yield word, _finite(where, word, _parse(where, fields))
 
 
@@ -127,10 +127,8 @@ def _parse(where: str, fields: list[bytes]) -> Vector:
         return np.array(fields, dtype=np.float32)
     except ValueError:
         culprit = next(field for field in fields if not _is_number(field))
-        raise DataError(
-            f"{where}: {_shown(culprit)} is not a number; expected {len(fields)} numbers after the word; "
-            "correct or delete the line"
-        ) from None
+        what = f"{_shown(culprit)} is not a number; expected {len(fields)} numbers after the word"
+        raise DataError(f"{where}: {what}; correct or delete the line") from None
 
 
 def _is_number(field: bytes) -> bool:
@@ -155,10 +153,9 @@ def _counted(entries: Iterator[tuple[bytes, Vector]], path: Path, *, n_words: in
         n_found += 1
         yield entry
     if n_found != n_words:
-        raise DataError(
-            f"{path}:1: the header promises {n_words} words, but the file holds {n_found}; "
-            "download the file again, or correct the number in line 1 if you shortened the file"
-        )
+        what = f"the header promises {n_words} words, but the file holds {n_found}"
+        change = "download the file again, or correct the number in line 1 if you shortened the file"
+        raise DataError(f"{path}:1: {what}; {change}")
 
 
 def _binary_entries(stream: io.BufferedReader, path: Path, *, n_words: int, width: int) -> Iterator[tuple[bytes, Vector]]:
@@ -167,12 +164,11 @@ def _binary_entries(stream: io.BufferedReader, path: Path, *, n_words: int, widt
         raw = stream.read(_FLOAT_SIZE * width)
         if len(raw) < _FLOAT_SIZE * width:
             raise DataError(f"{path}: ends inside word {number}, but the header promises {n_words}; download the file again")
-        yield (
-            word,
-            _finite(f"{path}: word {number}", word, np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)),
-        )
+        vector = np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)
+        yield word, _finite(f"{path}: word {number}", word, vector)
+    # a final newline is allowed
     if stream.read(2).strip():
-        raise DataError(f"{path}: goes on after the {n_words} words that its header promises; download it again")
+        raise DataError(f"{path}: does not end after the {n_words} words in its header; download it again")
 
 
 def _binary_word(stream: io.BufferedReader) -> bytes:
