@@ -68,7 +68,7 @@ def _stream_entries(stream: io.BufferedReader, path: Path) -> Iterator[tuple[byt
     first_line = stream.readline().removeprefix(b"\xef\xbb\xbf")
     header = _HEADER.fullmatch(first_line)
     if header is None:
-        yield from _text_entries(_numbered(path, chain([first_line], stream), start=1), path, width=0)
+        yield from _text_entries(_numbered(path, chain([first_line], stream), start=1), path)
         return
     n_words, width = int(header[1]), int(header[2])
     if not n_words or not width:
@@ -76,7 +76,7 @@ def _stream_entries(stream: io.BufferedReader, path: Path) -> Iterator[tuple[byt
     if _is_binary(stream, width):
         yield from _binary_entries(stream, path, n_words=n_words, width=width)
     else:
-        yield from _counted(_text_entries(_numbered(path, stream, start=2), path, width=width), path, n_words=n_words)
+        yield from _text_entries(_numbered(path, stream, start=2), path, width=width, n_words=n_words)
 
 
 def _is_binary(stream: io.BufferedReader, width: int) -> bool:
@@ -99,18 +99,27 @@ def _numbered(path: Path, lines: Iterable[bytes], *, start: int) -> Iterator[_Li
             yield f"{path}:{number}", stripped
 
 
-def _text_entries(lines: Iterator[_Line], path: Path, *, width: int) -> Iterator[tuple[bytes, Vector]]:
+def _text_entries(
+    lines: Iterator[_Line], path: Path, *, width: int = 0, n_words: int | None = None
+) -> Iterator[tuple[bytes, Vector]]:
+    """Yield the entries of text, then compare their number with that of the header, if there is one."""
     head = list(islice(lines, _N_HEAD_LINES))
     if not head:
         raise DataError(f"{path}: holds no words; expected a word and its values on each line")
     # a file without a header does not give its width
     width = width or _commonest_width(head)
+    n_found = 0
     for where, line in chain(head, lines):
         word, *fields = line.rsplit(b" ", width)
         if len(fields) != width:
             expected = f"expected {width}, separated by single spaces"
             raise DataError(f"{where}: {_shown(word)} has {len(fields)} values; {expected}; correct or delete the line")
         yield word, _finite(where, word, _parse(where, fields))
+        n_found += 1
+    if n_words is not None and n_found != n_words:
+        what = f"the header promises {n_words} words, but the file holds {n_found}"
+        change = "download the file again, or correct the number in line 1 if you shortened the file"
+        raise DataError(f"{path}:1: {what}; {change}")
 
 
 def _commonest_width(head: list[_Line]) -> int:
@@ -144,18 +153,6 @@ def _finite(where: str, word: bytes, vector: Vector) -> Vector:
     if not math.isfinite(vector @ vector) and not np.isfinite(vector).all():
         raise DataError(f"{where}: the vector of {_shown(word)} holds a NaN or an infinity; expected finite numbers")
     return vector
-
-
-def _counted(entries: Iterator[tuple[bytes, Vector]], path: Path, *, n_words: int) -> Iterator[tuple[bytes, Vector]]:
-    """Yield the entries, then compare their number with the header."""
-    n_found = 0
-    for entry in entries:
-        n_found += 1
-        yield entry
-    if n_found != n_words:
-        what = f"the header promises {n_words} words, but the file holds {n_found}"
-        change = "download the file again, or correct the number in line 1 if you shortened the file"
-        raise DataError(f"{path}:1: {what}; {change}")
 
 
 def _binary_entries(stream: io.BufferedReader, path: Path, *, n_words: int, width: int) -> Iterator[tuple[bytes, Vector]]:

@@ -1,5 +1,6 @@
-"""McNemar's test of the decisions that only one of two systems has right."""
+"""P-values of decisions: McNemar's test, and Holm's adjustment for multiple comparisons."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import final
@@ -28,3 +29,14 @@ def mcnemar(a: Bool[np.ndarray, " decision"], b: Bool[np.ndarray, " decision"]) 
     # both tails of a fair coin; with equal numbers, both contain the middle
     p_value = min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
     return McNemar(only_a, only_b, p_value, odds)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values adjusted by Holm's step-down procedure (1979), in the given order."""
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        # a p-value must not be smaller than one that ranks before it
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
