@@ -137,7 +137,7 @@ class ScoreField(Field):
         array = columns.arrow(self.column)
         # an empty column has type null
         if not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type)) and len(array):
-            raise DataError(f"column {self.column!r} holds {array.type}; expected one number per record")
+            raise DataError(f"column {self.column!r} holds {array.type}; expected a number a record")
         numbers: np.ndarray = array.to_numpy(zero_copy_only=False).astype(np.float32)
         expected = f"expected {self.lowest} to {self.highest}; set lowest and highest of the head's target"
         is_within = (numbers >= self.lowest) & (numbers <= self.highest)
