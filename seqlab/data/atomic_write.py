@@ -10,6 +10,7 @@ from pathlib import Path
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; on success it replaces `path`, on failure it is removed."""
+    # in the same folder: a rename is atomic within one file system only
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         yield unfinished

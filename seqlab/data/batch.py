@@ -1,7 +1,7 @@
 """Encoded records, and batches cut from them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -67,6 +67,7 @@ class Batch:
         return Batch(fields, self.lengths.to(device), self.rows.to(device), self.data_set, second)
 
 
+@dataclass(frozen=True, eq=False)
 class EncodedRecords:
     """Encoded columns of some records; all columns with one value per step have the same lengths.
 
@@ -76,16 +77,10 @@ class EncodedRecords:
         second: The second sides of pairs, else None.
     """
 
-    def __init__(
-        self, encoded: Mapping[str, EncodedColumn], *, columns: Columns, second: "EncodedRecords | None" = None
-    ) -> None:
-        self.encoded = encoded
-        self.columns = columns
-        self.second = second
-
-    def with_second(self, second: "EncodedRecords") -> "EncodedRecords":
-        """Return the records with `second` as their second sides."""
-        return EncodedRecords(self.encoded, columns=self.columns, second=second)
+    encoded: Mapping[str, EncodedColumn]
+    _: KW_ONLY
+    columns: Columns
+    second: "EncodedRecords | None" = None
 
     @property
     def has_steps(self) -> bool:
@@ -119,6 +114,7 @@ class EncodedRecords:
         Raises:
             DataError: the columns of a record disagree, or refer to steps beyond its end; the message names the record.
         """
+        # fields may encode columns that disagree, so they are compared before the first batch
         timed = {key: column.lengths for key, column in self.encoded.items() if column.lengths is not None}
         if not timed:
             raise DataError(f"no column with steps; the records have {', '.join(self.columns.records.column_names)}")
@@ -126,19 +122,14 @@ class EncodedRecords:
         for key, lengths in others:
             if (lengths != first).any():
                 row = int(np.argmax(lengths != first))
-                raise DataError(
-                    f"{self.columns.place(row)} has {first[row]} steps by {first_key}"
-                    f" but {lengths[row]} by {key}; expected one value per step in each column"
-                )
-        self._check_reach(first)
-        return first
-
-    def _check_reach(self, lengths: Int[np.ndarray, " row"]) -> None:
+                found = f"{first[row]} steps by {first_key} but {lengths[row]} by {key}"
+                raise DataError(f"{self.columns.place(row)} has {found}; expected one value per step in each column")
         for key, column in self.encoded.items():
-            if column.reach is not None and (column.reach > lengths).any():
-                row = int(np.argmax(column.reach > lengths))
-                place = self.columns.place(row)
-                raise DataError(f"{place} has {lengths[row]} steps, but {key} goes to step {column.reach[row]}")
+            if column.reach is not None and (column.reach > first).any():
+                row = int(np.argmax(column.reach > first))
+                found = f"{first[row]} steps, but {key} goes to step {column.reach[row]}"
+                raise DataError(f"{self.columns.place(row)} has {found}")
+        return first
 
     def batch(self, rows: Int[np.ndarray, " batch"]) -> Batch:
         """Return the records in `rows` as padded tensors."""

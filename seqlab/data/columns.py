@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import datasets
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from seqlab.data.records import place_of_record
 from seqlab.errors import DataError
@@ -18,7 +18,12 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Ragged:
-    """Rows of different lengths: row i is `values[offsets[i]:offsets[i + 1]]`."""
+    """Rows of different lengths: row i is `values[offsets[i]:offsets[i + 1]]`.
+
+    Args:
+        values: The values of all rows, one after another; further axes are kept.
+        offsets: Start of each row, and the number of all values.
+    """
 
     values: np.ndarray
     offsets: Int[np.ndarray, " offset"]
@@ -26,8 +31,12 @@ class Ragged:
     @cached_property
     def lengths(self) -> Int[np.ndarray, " row"]:
         """Number of values per row."""
-        lengths: np.ndarray = np.diff(self.offsets)
-        return lengths
+        return np.asarray(np.diff(self.offsets))
+
+    @property
+    def rows(self) -> Int[np.ndarray, " value"]:
+        """Row of each value."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
     def padded(self, rows: Int[np.ndarray, " batch"], *, padding: float) -> np.ndarray:
         """Return `rows` as one array (batch, time, …) of at least one step; short rows end with `padding`."""
@@ -66,7 +75,11 @@ class StringColumn:
 
 
 class Columns:
-    """Columns of some records, each converted from Arrow at most once."""
+    """Columns of some records, each converted from Arrow at most once.
+
+    Args:
+        records: The records; their `id` and `line`, if present, appear in messages.
+    """
 
     def __init__(self, records: datasets.Dataset) -> None:
         self.records = records
@@ -91,11 +104,23 @@ class Columns:
         # selected first, so that a large column such as frames is not read for a small one
         table = self.records.select_columns([name]).with_format("arrow")[:]
         column = table[name]
+        # one piece, so that offsets count through the whole column
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        if array.null_count:
-            row = int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))
-            raise DataError(f"{self.place(row)} has no value in column {name!r}")
+        is_given = array.is_valid().to_numpy(zero_copy_only=False)
+        self.check(is_given, lambda row: f"has no value in column {name!r}")
         return array
+
+    def check(
+        self, is_valid: Bool[np.ndarray, " value"], fault: Callable[[int], str], *, offsets: np.ndarray | None = None
+    ) -> None:
+        """Raise a DataError about the first invalid value, whose index `fault` turns into the rest of the message.
+
+        Each record has one value; with `offsets`, the values are those of all records, and the offsets those of the records.
+        """
+        if not is_valid.all():
+            index = int(np.argmin(is_valid))
+            row = index if offsets is None else row_of(index, offsets)
+            raise DataError(f"{self.place(row)} {fault(index)}")
 
     def made(self, key: str, make: Callable[["Columns"], Made]) -> Made:
         """Return `make(self)`, computed once per `key`: for results that several fields need, such as parsed trees."""
@@ -118,6 +143,7 @@ class Columns:
         if values.null_count:
             place = self.place_of(int(np.argmax(values.is_null().to_numpy(zero_copy_only=False))), offsets)
             raise DataError(f"{place} has an empty (null) value in column {name!r}; expected a string")
+        # Arrow's dictionary: later steps treat each distinct string once, however often it occurs
         encoded = values.dictionary_encode()
         codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         return StringColumn(encoded.dictionary.to_pylist(), Ragged(codes, offsets))

@@ -6,7 +6,7 @@ from typing import Any
 
 from seqlab.data.doctor.formats import open_reader
 from seqlab.data.schemes import Scheme, detect_scheme, get_scheme
-from seqlab.data.writers import Target, open_writer
+from seqlab.data.writers import WRITERS, Target
 from seqlab.errors import ConfigError, DataError
 
 
@@ -42,10 +42,12 @@ def convert_file(
     rows = {name: records[name][:] for name in records.column_names}
     losses = [f"not read: {what} (--set changes the reader)" for what in reader.unread(path)]
     if target_scheme is not None:
-        source = None if source_scheme is None else get_scheme(source_scheme)
+        if "tags" not in rows:
+            raise ConfigError(f"{path} has no tags to convert to {get_scheme(target_scheme).name}; omit --scheme-to")
+        source = get_scheme(source_scheme or _detected_scheme(rows["tags"]))
         per_step = source_format == "conll"
         losses += _convert_tags(rows, path, source=source, target=get_scheme(target_scheme), has_line_per_step=per_step)
-    writer = open_writer(target_format, columns=columns)
+    writer = WRITERS[target_format](columns)
     held = writer.held_columns(list(rows))
     lost = [name for name in rows if name not in held and not _is_redundant(name, rows, held=held, path=path)]
     if lost:
@@ -62,16 +64,9 @@ def _is_redundant(name: str, rows: dict[str, list[Any]], *, held: Sequence[str],
 
 
 def _convert_tags(
-    rows: dict[str, list[Any]],
-    path: Path,
-    *,
-    source: Scheme | None,
-    target: Scheme,
-    has_line_per_step: bool,
+    rows: dict[str, list[Any]], path: Path, *, source: Scheme, target: Scheme, has_line_per_step: bool
 ) -> Iterator[str]:
-    if "tags" not in rows:
-        raise ConfigError(f"{path} has no tags to convert to {target.name}; omit --scheme-to")
-    source = source or get_scheme(_detected_scheme(rows["tags"]))
+    # counted before and after, as a scheme may be unable to separate adjacent spans
     n_before = n_after = 0
     for index, tags in enumerate(rows["tags"]):
         for violation in source.violations(tags):

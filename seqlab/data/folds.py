@@ -14,7 +14,12 @@ from seqlab.errors import DataError
 @final
 @dataclass(frozen=True)
 class Fold:
-    """Fold `index` (counted from 1) out of `of` folds."""
+    """One fold of a cross-validation: the training records that a run holds out.
+
+    Args:
+        index: Number of the fold, from 1 to `of`.
+        of: Number of folds, at least 2.
+    """
 
     index: int
     of: int
@@ -26,6 +31,7 @@ class Fold:
 
     def rows(self, n_records: int, *, seed: int) -> Int[np.ndarray, " row"]:
         """Return the sorted rows of the held-out records, a pure function of the seed and the numbers."""
+        # the index is not part of the seed: the folds of a cross-validation must not overlap
         shuffled = np.random.default_rng((seed, self.of)).permutation(n_records)
         return np.sort(np.array_split(shuffled, self.of)[self.index - 1])
 

@@ -15,6 +15,7 @@ def second_side(records: datasets.Dataset) -> datasets.Dataset | None:
     names = [name for name in records.column_names if f"{name}{SECOND}" in records.column_names]
     if not names:
         return None
+    # ids and lines have no second side; messages about it need them nevertheless
     place = [name for name in ("id", "line") if name in records.column_names and name not in names]
     chosen = records.select_columns([*place, *(f"{name}{SECOND}" for name in names)])
     return chosen.rename_columns({f"{name}{SECOND}": name for name in names})
@@ -26,6 +27,7 @@ def one_after_another(records: Sequence[datasets.Dataset], *, column: str) -> da
     Raises:
         DataError: `column` itself has different types.
     """
+    # without the column in any of them, the field reports that it is missing
     having = [one for one in records if column in one.column_names] or list(records[:1])
     if len(having) == 1:
         return having[0]

@@ -13,33 +13,21 @@ from seqlab.errors import DataError
 Columns: TypeAlias = dict[str, list[Any]]
 """Column name -> one value per record; all lists have the same length."""
 
-_WORDS = pa.list_(pa.string())
+_WORD_COLUMNS = ("tokens", "tags", "upos", "xpos", "lemma", "feats", "deprel", "deps", "misc")
+STEP_COLUMNS = (*_WORD_COLUMNS, "heads", "offsets")
+"""Columns with one value per step."""
+STRING_COLUMNS = (*_WORD_COLUMNS, "labels", "alternatives")
+"""Columns with a list of strings per record."""
 _TYPES: dict[str, pa.DataType] = {
     "id": pa.string(),
-    "line": pa.int32(),
-    "tokens": _WORDS,
-    "tags": _WORDS,
-    "upos": _WORDS,
-    "xpos": _WORDS,
-    "lemma": _WORDS,
-    "feats": _WORDS,
-    "heads": pa.list_(pa.int32()),
-    "deprel": _WORDS,
-    "deps": _WORDS,
-    "misc": _WORDS,
     "text": pa.string(),
-    "tokens_2": _WORDS,
     "text_2": pa.string(),
+    "line": pa.int32(),
+    "heads": pa.list_(pa.int32()),
     "offsets": pa.list_(pa.list_(pa.int32())),
     "segments": pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])),
-    "labels": _WORDS,
-    "alternatives": _WORDS,
-    "comments": _WORDS,
-    "multiword": _WORDS,
-    "empty_nodes": _WORDS,
+    **dict.fromkeys((*STRING_COLUMNS, "tokens_2", "comments", "multiword", "empty_nodes"), pa.list_(pa.string())),
 }
-STEP_COLUMNS = ("tokens", "tags", "upos", "xpos", "lemma", "feats", "heads", "deprel", "deps", "misc", "offsets")
-"""Columns with one value per step."""
 
 
 def records_from_columns(columns: Columns) -> datasets.Dataset:
@@ -50,9 +38,12 @@ def records_from_columns(columns: Columns) -> datasets.Dataset:
     Raises:
         DataError: columns differ in length, step columns of a record differ in length, or a column has values of mixed types.
     """
-    _check_lengths(columns)
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"columns have different lengths: {lengths}; expected one value per record in each column")
     _check_steps(columns)
     arrays = {name: _array(name, values) for name, values in columns.items()}
+    # not `Dataset.from_dict`, which would infer the types again
     return datasets.Dataset(datasets.table.InMemoryTable(pa.table(arrays)))
 
 
@@ -77,12 +68,6 @@ def nested_frames(frames: Sequence[Float[np.ndarray, "_ feature"]]) -> pa.ListAr
 def standard_features() -> datasets.Features:
     """Return the features of the columns with fixed types."""
     return datasets.Features.from_arrow_schema(pa.schema(_TYPES))
-
-
-def _check_lengths(columns: Columns) -> None:
-    lengths = {name: len(values) for name, values in columns.items()}
-    if len(set(lengths.values())) > 1:
-        raise DataError(f"columns have different lengths: {lengths}; expected one value per record in each column")
 
 
 def _check_steps(columns: Columns) -> None:

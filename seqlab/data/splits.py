@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate
 from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -34,6 +35,12 @@ def known_split(name: str, *, corpus: str) -> str:
     return name
 
 
+def split_at(point: float, *, shares: Mapping[str, float]) -> str:
+    """Return the split that owns `point` on a scale divided into `shares`, from train to test."""
+    ends = accumulate(shares[split] for split in SPLITS)
+    return next((split for split, end in zip(SPLITS, ends, strict=True) if point < end), SPLITS[-1])
+
+
 @final
 @dataclass(frozen=True)
 class HashedSplits:
@@ -60,12 +67,7 @@ class HashedSplits:
         """Return the split of `name`."""
         # not `hash`, which differs between processes
         digest = blake2b(f"{self.seed} {name}".encode(), digest_size=8).digest()
-        point, total = int.from_bytes(digest, "big") / 2**64, 0.0
-        for split in SPLITS[:-1]:
-            total += self.shares[split]
-            if point < total:
-                return split
-        return SPLITS[-1]
+        return split_at(int.from_bytes(digest, "big") / 2**64, shares=self.shares)
 
 
 def read_splits(
@@ -89,6 +91,7 @@ def read_splits(
     if unknown:
         raise ConfigError(f"{path}.splits has {', '.join(sorted(unknown))}; expected {', '.join(SPLITS)}")
     folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
+    # a fold has test records of its own, so the official ones are not read
     wanted = {split: name for split, name in config["splits"].items() if name and not (fold and split == "test")}
     paths = {split: folder / name for split, name in wanted.items()}
     records = {split: reader.read(path) for split, path in paths.items()}
@@ -109,6 +112,7 @@ def _held_out(records: datasets.Dataset, *, share: float, seed: int, path: str) 
     n_val = max(1, round(share * len(records)))
     if n_val >= len(records):
         raise DataError(f"{len(records)} training records are too few to hold {n_val} out; set {path}.splits.val")
+    # sorted below, so that both parts keep the order of the file
     rows = np.random.default_rng(seed).permutation(len(records))
     log.info("no validation split: holding out %d of %d training records (%s.holdout=%s)", n_val, len(records), path, share)
     return {"train": records.select(np.sort(rows[n_val:])), "val": records.select(np.sort(rows[:n_val]))}

@@ -7,7 +7,6 @@ or bounded where they could backtrack, so that the time is linear in the length 
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import cache
 from itertools import chain, groupby
 
@@ -29,16 +28,6 @@ _FUSED = frozenset({"cannot", "gonna", "gotta", "wanna", "gimme", "lemme"})
 _FUSED_LENGTH = max(map(len, _FUSED))
 _FUSED_SPLIT = 3
 
-# arrows, mixed !?, runs of one character (brackets and quotes stay single, but for `` and '')
-_PUNCTUATION = (
-    r"[-=]{1,8}+>|<[-=]{1,8}+",
-    r"[!?\u203c\u2047-\u2049]++",
-    r"``|''",
-    r"(?P<run>[^\w\s()\[\]{}<>\"'\u2018-\u201f])(?P=run)*+",
-    r"_++",
-    r"\S",
-)
-
 
 def tokenize(text: str) -> list[tuple[int, int]]:
     """Return the start and end (exclusive) of each token in characters; no token contains white space."""
@@ -53,9 +42,11 @@ def tokenize(text: str) -> list[tuple[int, int]]:
 
 def _parts(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """Split fused words, and clitics from the end of a token."""
+    # the length first, which is cheaper to compare
     if end - start <= _FUSED_LENGTH and text[start:end].lower() in _FUSED:
         return [(start, start + _FUSED_SPLIT), (start + _FUSED_SPLIT, end)]
     parts = []
+    # from the right, as clitics may follow each other: should|n't|'ve
     while clitic := _CLITIC.search(text, max(start + 1, end - _CLITIC_LENGTH), end):
         parts.append((clitic.start(), end))
         end = clitic.start()
@@ -69,63 +60,45 @@ def _pattern() -> re.Pattern[str]:
     mark = f"[{marked}]"
     letter = rf"[^\W_{_HAN}{marked}]"
     inner = rf"(?:{letter}|{mark})"
+    word = rf"{letter}{inner}*+"
     end = rf"(?![\w{marked}])"
     alternatives = (
         # zero-width spaces and byte order marks are tokens of their own
         rf"[{_ZERO_WIDTH}]++",
-        *_addresses(letter, inner, end=end),
-        *_emoticons(end),
-        *_emoji(marked),
-        *_short_forms(end),
-        *_numbers(inner),
+        # URLs without trailing punctuation, mail addresses, domains, @name and #tag
+        rf"(?i:https?://|ftp://|www\.)[^\s<>\"{_ZERO_WIDTH}]*[^\s<>\"{_ZERO_WIDTH}.,;:!?'\u2019\u201d)\]}}*]",
+        r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+",
+        rf"(?:[A-Za-z0-9][\w-]{{0,62}}+\.){{1,8}}(?i:{_DOMAIN_ENDS}){end}(?:/[\w/%.~-]{{0,256}}[\w/])?",
+        rf"[@#]{letter}(?:{inner}|_)*+",
+        # sideways emoticons, and all others
+        rf"[<>]?[:;=]['\u2019]?[-^o]?(?:[)(\]\[|*}}{{]++|[DPpOoSs3]{end}|[/\\](?![\w/\\]))",
+        rf"(?<!\w)(?:8-\)|[xX]D++{end}|<3++{end}|</3|[(\[]-?[:;]{end}|\^[_.-]?\^|[-oO][_.]++[-oO]{end}|\\o/)",
+        # flags, key caps, and emoji with skin tones, selectors and joiners
+        rf"{_FLAG_LETTER}{{2}}",
+        r"[0-9#*]\ufe0f?\u20e3",
+        rf"[{_EMOJI}](?:[{_SKIN_TONE}{marked}]|(?<=\u200d)[{_EMOJI}\u2190-\u21ff])*+",
+        # separate clitics and words that start with an apostrophe; U.S. e.g. J. Mr.
+        rf"{_APOSTROPHE}(?i:s|m|d|re|ve|ll|em|cause|til|tis|twas|bout){end}",
+        rf"(?:[A-Za-z]\.){{2,}}+(?:[A-Za-z]{end})?",
+        rf"[A-Za-z]\.[A-Za-z]{end}",
+        rf"(?:(?i:{_TITLES})|[A-HJ-Z](?=\. [A-Z]))\.(?!\w)",
+        # 1,234.56 10:30 12/05 2.6.6 and .5; digits alone are words
+        rf"(?:(?<![\w.])\.)?\d++(?:[.,:/]\d++)++{inner}*+",
+        rf"(?<![\w.])\.\d++{inner}*+",
         # each ideograph is a word
         rf"[{_HAN}]",
-        *_words(rf"{letter}{inner}*+", mark, end=end),
-        *_PUNCTUATION,
+        # AT&T, and words that may contain apostrophes and hyphens
+        rf"[A-Z]{{1,3}}&[A-Z]{{1,3}}{end}",
+        rf"(?P<word>{word}(?:(?:{_APOSTROPHE}|[-\u2010\u2011\u00b7]|_++){mark}*+{word})*+)",
+        # arrows, mixed !?, runs of one character (brackets and quotes stay single, but for `` and '')
+        r"[-=]{1,8}+>|<[-=]{1,8}+",
+        r"[!?\u203c\u2047-\u2049]++",
+        r"``|''",
+        r"(?P<run>[^\w\s()\[\]{}<>\"'\u2018-\u201f])(?P=run)*+",
+        r"_++",
+        r"\S",
     )
     return re.compile(rf"(?:{'|'.join(alternatives)}){mark}*+")
-
-
-def _addresses(letter: str, inner: str, *, end: str) -> Iterator[str]:
-    """Yield patterns of URLs without trailing punctuation, mail addresses, domains, @name and #tag."""
-    yield rf"(?i:https?://|ftp://|www\.)[^\s<>\"{_ZERO_WIDTH}]*[^\s<>\"{_ZERO_WIDTH}.,;:!?'\u2019\u201d)\]}}*]"
-    yield r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+"
-    yield rf"(?:[A-Za-z0-9][\w-]{{0,62}}+\.){{1,8}}(?i:{_DOMAIN_ENDS}){end}(?:/[\w/%.~-]{{0,256}}[\w/])?"
-    yield rf"[@#]{letter}(?:{inner}|_)*+"
-
-
-def _emoticons(end: str) -> Iterator[str]:
-    """Yield patterns of sideways emoticons, and of all others."""
-    yield rf"[<>]?[:;=]['\u2019]?[-^o]?(?:[)(\]\[|*}}{{]++|[DPpOoSs3]{end}|[/\\](?![\w/\\]))"
-    yield rf"(?<!\w)(?:8-\)|[xX]D++{end}|<3++{end}|</3|[(\[]-?[:;]{end}|\^[_.-]?\^|[-oO][_.]++[-oO]{end}|\\o/)"
-
-
-def _emoji(marked: str) -> Iterator[str]:
-    """Yield patterns of flags, key caps, and sequences with skin tones, selectors and joiners."""
-    yield rf"{_FLAG_LETTER}{{2}}"
-    yield r"[0-9#*]\ufe0f?\u20e3"
-    yield rf"[{_EMOJI}](?:[{_SKIN_TONE}{marked}]|(?<=\u200d)[{_EMOJI}\u2190-\u21ff])*+"
-
-
-def _short_forms(end: str) -> Iterator[str]:
-    """Yield patterns of separate clitics, words that start with an apostrophe, and abbreviations."""
-    yield rf"{_APOSTROPHE}(?i:s|m|d|re|ve|ll|em|cause|til|tis|twas|bout){end}"
-    # U.S. e.g. Mr. J. Smith
-    yield rf"(?:[A-Za-z]\.){{2,}}+(?:[A-Za-z]{end})?"
-    yield rf"[A-Za-z]\.[A-Za-z]{end}"
-    yield rf"(?:(?i:{_TITLES})|[A-HJ-Z](?=\. [A-Z]))\.(?!\w)"
-
-
-def _numbers(inner: str) -> Iterator[str]:
-    """Yield patterns of 1,234.56 10:30 12/05 2.6.6 and .5; digits alone are words."""
-    yield rf"(?:(?<![\w.])\.)?\d++(?:[.,:/]\d++)++{inner}*+"
-    yield rf"(?<![\w.])\.\d++{inner}*+"
-
-
-def _words(word: str, mark: str, *, end: str) -> Iterator[str]:
-    """Yield patterns of AT&T, and of words that may contain apostrophes and hyphens."""
-    yield rf"[A-Z]{{1,3}}&[A-Z]{{1,3}}{end}"
-    yield rf"(?P<word>{word}(?:(?:{_APOSTROPHE}|[-\u2010\u2011\u00b7]|_++){mark}*+{word})*+)"
 
 
 def _mark_ranges() -> str:

@@ -13,6 +13,7 @@ N_RESERVED: Final = 2
 
 def by_frequency(counts: Mapping[str, int], *, min_count: int = 1) -> list[str]:
     """Return the strings that occur at least `min_count` times, most frequent first, ties in alphabetical order."""
+    # alphabetical ties make the ids independent of the order of the records
     frequent = ((item, n) for item, n in counts.items() if n >= min_count)
     return [item for item, _ in sorted(frequent, key=lambda pair: (-pair[1], pair[0]))]
 

@@ -84,11 +84,10 @@ class ConlluWriter(Writer):
 
     def _words(self, record: Record) -> Iterator[str]:
         empty = ["_"] * len(record["tokens"])
-        given = {name: record[name] for name in _CONLLU_COLUMNS if name in record}
-        if "xpos" not in given and "tags" in record:
-            given["xpos"] = record["tags"]
-        columns = [record["tokens"], *(given.get(name, empty) for name in _CONLLU_COLUMNS)]
         names = ("tokens", *_CONLLU_COLUMNS)
+        # a record's own XPOS takes precedence over its tags
+        given = {"xpos": record.get("tags", empty), **record}
+        columns = (given.get(name, empty) for name in names)
         for number, row in enumerate(zip(*columns, strict=True), 1):
             cells = ("_" if value is None else _cell(value, name, record) for name, value in zip(names, row, strict=True))
             yield "\t".join((str(number), *cells))
@@ -118,6 +117,7 @@ class LinesWriter(Writer):
     def write(self, records: Iterable[Record], target: Target) -> None:
         if not isinstance(target, Path):
             raise DataError("parallel files need a folder, not standard output; give one")
+        # each file needs all records, but an iterator can be read only once
         rows = list(records)
         target.mkdir(parents=True, exist_ok=True)
         for name, file in self._FILES.items():
@@ -125,19 +125,13 @@ class LinesWriter(Writer):
                 _write_lines((_spaced(record[name], name, record) for record in rows), target / file)
 
 
-WRITERS = ("conll", "conllu", "jsonl", "lines")
-"""Formats with a writer."""
-
-
-def open_writer(format_name: str, *, columns: Sequence[str]) -> Writer:
-    """Return the writer of a format; `columns` are those of column files, in this order."""
-    writers: dict[str, Writer] = {
-        "conll": ConllWriter(columns=columns),
-        "conllu": ConlluWriter(),
-        "jsonl": JsonlWriter(),
-        "lines": LinesWriter(),
-    }
-    return writers[format_name]
+WRITERS: Mapping[str, Callable[[Sequence[str]], Writer]] = {
+    "conll": lambda columns: ConllWriter(columns=columns),
+    "conllu": lambda _: ConlluWriter(),
+    "jsonl": lambda _: JsonlWriter(),
+    "lines": lambda _: LinesWriter(),
+}
+"""Formats, and functions that make their writer from the columns of column files, in this order."""
 
 
 def _write_lines(lines: Iterable[str], target: Target) -> None:

@@ -6,8 +6,7 @@ from seqlab.metrics.classification import classification_scores, multilabel_scor
 from seqlab.metrics.edit_distance import closest_references, label_error_rate
 from seqlab.metrics.precision_curve import CurvePoint, PrecisionCurve, precision_curves
 from seqlab.metrics.precision_recall import precision_recall_f1
-from seqlab.metrics.span_matches import Matches, match_spans
-from seqlab.metrics.span_sets import span_set_scores
+from seqlab.metrics.span_matches import Matches, match_spans, span_set_scores
 from seqlab.metrics.spans import span_scores
 
 __all__ = [

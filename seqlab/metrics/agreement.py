@@ -35,5 +35,5 @@ def _correlation(first: Float[np.ndarray, " record"], second: Float[np.ndarray, 
 
 def _ranks(values: Float[np.ndarray, " record"]) -> Float[np.ndarray, " record"]:
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: np.ndarray = (np.cumsum(counts) - (counts - 1) / 2)[places]
-    return ranks
+    # equal numbers share the mean of their ranks
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places])

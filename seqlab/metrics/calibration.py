@@ -55,6 +55,7 @@ def reliability_bins(confidences: Sequence[float], is_correct: Sequence[bool], *
     if is_outside.any():
         raise DataError(f"confidence is {confidence[is_outside][0]}; expected a probability in [0, 1]")
     edges = np.linspace(0, 1, n_bins + 1)
+    # `left` puts a confidence on an edge into the bin below it
     index = np.searchsorted(edges[1:-1], confidence, side="left")
     counts = np.bincount(index, minlength=n_bins)
     sums = np.bincount(index, weights=confidence, minlength=n_bins)

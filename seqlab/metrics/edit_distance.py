@@ -8,13 +8,16 @@ of edits: then cost // n is the distance, and cost % n is the number of deletion
 the fewest of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Int
 
 from seqlab.errors import DataError
 from seqlab.metrics.precision_recall import check_same_records
+
+Counts: TypeAlias = Int[np.ndarray, " record"]
 
 _ROW_CELLS = 1 << 18
 """Cells of one row of the table over all records of a batch, so that a row fits into the CPU cache."""
@@ -55,45 +58,29 @@ def closest_references(references: Sequence[Sequence[Sequence[str]]], predicted:
         raise DataError(f"record {int(np.argmin(n_references))}: no right answer; expected one at least")
     closest = [list(answers[0]) for answers in references]
     several = np.flatnonzero(n_references > 1).tolist()
-    edits, _ = _fewest_edits(
-        [answer for i in several for answer in references[i]],
-        [predicted[i] for i in several for _ in references[i]],
-    )
-    start = 0
-    for i in several:
-        end = start + len(references[i])
-        closest[i] = list(references[i][int(np.argmin(edits[start:end]))])
-        start = end
+    pairs = [(answer, predicted[i]) for i in several for answer in references[i]]
+    edits, _ = _fewest_edits([answer for answer, _ in pairs], [guess for _, guess in pairs])
+    for i, of_record in zip(several, np.split(edits, np.cumsum(n_references[several])), strict=False):
+        closest[i] = list(references[i][int(np.argmin(of_record))])
     return closest
 
 
-def _fewest_edits(
-    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
-) -> tuple[Int[np.ndarray, " record"], Int[np.ndarray, " record"]]:
+def _fewest_edits(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> tuple[Counts, Counts]:
     """Return the number of edits of each record, and the number of deletions and insertions among them."""
     n_gold, n_predicted = _lengths(gold), _lengths(predicted)
     edits, indels = np.zeros_like(n_gold), np.zeros_like(n_gold)
     # records of similar lengths together need little padding
     order = np.lexsort((n_predicted, n_gold))
     codes: dict[str, int] = {}
-    for batch in _batches(order, width=int(n_predicted.max(initial=0)) + 1):
-        edits[batch], indels[batch] = _edits(
-            _padded([gold[i] for i in batch], codes=codes),
-            _padded([predicted[i] for i in batch], codes=codes),
-            n_gold=n_gold[batch],
-            n_predicted=n_predicted[batch],
-        )
+    size = max(1, _ROW_CELLS // (int(n_predicted.max(initial=0)) + 1))
+    for batch in np.split(order, range(size, len(order), size)) if len(order) else []:
+        rows = [_padded([side[i] for i in batch], codes=codes) for side in (gold, predicted)]
+        edits[batch], indels[batch] = _edits(*rows, n_gold=n_gold[batch], n_predicted=n_predicted[batch])
     return edits, indels
 
 
-def _lengths(rows: Sequence[Sequence[str]]) -> Int[np.ndarray, " record"]:
+def _lengths(rows: Sequence[Sequence[str]]) -> Counts:
     return np.array([len(row) for row in rows], dtype=np.int64)
-
-
-def _batches(order: Int[np.ndarray, " record"], *, width: int) -> Iterator[Int[np.ndarray, " record"]]:
-    size = max(1, _ROW_CELLS // width)
-    for begin in range(0, len(order), size):
-        yield order[begin : begin + size]
 
 
 def _padded(rows: Sequence[Sequence[str]], *, codes: dict[str, int]) -> Int[np.ndarray, "record label"]:
@@ -104,12 +91,12 @@ def _padded(rows: Sequence[Sequence[str]], *, codes: dict[str, int]) -> Int[np.n
 
 
 def _edits(
-    gold: Int[np.ndarray, "record gold_label"],
+    gold: Int[np.ndarray, "record gold"],
     predicted: Int[np.ndarray, "record label"],
     *,
-    n_gold: Int[np.ndarray, " record"],
-    n_predicted: Int[np.ndarray, " record"],
-) -> tuple[Int[np.ndarray, " record"], Int[np.ndarray, " record"]]:
+    n_gold: Counts,
+    n_predicted: Counts,
+) -> tuple[Counts, Counts]:
     """Do the same for records as padded rows of label codes."""
     # `final` keeps the row of the last gold label of each record, so that padding does not count
     substitution = gold.shape[1] + predicted.shape[1] + 1
@@ -121,6 +108,7 @@ def _edits(
         deleted = cost + indel
         matched = cost[:, :-1] + substitution * (predicted != gold[:, i : i + 1])
         np.minimum(deleted[:, 1:], matched, out=deleted[:, 1:])
+        # the cheapest way from any cell to the left, by insertions only
         cost = np.minimum.accumulate(deleted - insertions, axis=1) + insertions
         is_last = n_gold == i + 1
         final[is_last] = cost[is_last]

@@ -10,6 +10,7 @@ def flat_scores(scores: Mapping[str, Any]) -> dict[str, float]:
     for name, value in scores.items():
         if isinstance(value, Mapping) and not name.startswith("per_"):
             flat |= {f"{name}/{inner}": number for inner, number in flat_scores(value).items()}
+        # counts are integers, and no scores
         elif isinstance(value, float):
             flat[name] = value
     return flat

@@ -87,5 +87,4 @@ def _between(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]
     """Return a threshold between each of the ascending `values` and the previous one; 0 for the first."""
     # halfway rounds to the lower value if two confidences are adjacent floats
     halfway = (values[:-1] + values[1:]) / 2
-    thresholds: Float[np.ndarray, " value"] = np.append(0.0, np.where(halfway > values[:-1], halfway, values[1:]))
-    return thresholds[: len(values)]
+    return np.append(0.0, np.where(halfway > values[:-1], halfway, values[1:]))[: len(values)]

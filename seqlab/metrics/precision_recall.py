@@ -45,6 +45,4 @@ def check_same_steps(gold: Sequence[Sized], predicted: Sequence[Sized]) -> None:
     sizes, guessed = list(map(len, gold)), list(map(len, predicted))
     if sizes != guessed:
         index = next(i for i, (size, guess) in enumerate(zip(sizes, guessed, strict=True)) if size != guess)
-        raise DataError(
-            f"record {index}: predicted has {guessed[index]} steps; expected {sizes[index]}, one for each gold step"
-        )
+        raise DataError(f"record {index}: predicted has {guessed[index]} steps; expected {sizes[index]}, one per gold step")

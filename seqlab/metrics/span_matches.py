@@ -17,16 +17,18 @@ order. Spans may be nested or overlap; the result does not depend on their order
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from seqlab.metrics.precision_recall import check_same_records
+from seqlab.metrics.precision_recall import check_same_records, per_label_scores
 from seqlab.types import Span
 
 PARTIAL_MODES = ("exact", "partial", "type")
 Cost: TypeAlias = Callable[[Span, Span], tuple[int, int]]
+_Place: TypeAlias = tuple[int, int, int, str]
+"""Record, start, end and label."""
 
 
 class Matches(NamedTuple):
@@ -86,6 +88,12 @@ def match_rest(gold: Sequence[Span], predicted: Sequence[Span], *, n_identical: 
     }
 
 
+def by_metric(scores: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Return the scores of each mode as `span_f1`, `precision` and `recall` by mode."""
+    names = {"span_f1": "f1", "precision": "precision", "recall": "recall"}
+    return {name: {mode: score[key] for mode, score in scores.items()} for name, key in names.items()}
+
+
 def _moved(spans: Counter[Span], shift: int) -> list[Span]:
     return [Span(span.start + shift, span.end + shift, span.label) for span in spans.elements()]
 
@@ -117,3 +125,43 @@ def _pairs(gold: Sequence[Span], predicted: Sequence[Span], *, cost: Cost) -> li
             is_free[chosen] = False
             pairs.append((gold[chosen], guess))
     return pairs
+
+
+def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> dict[str, Any]:
+    """Return the scores of sets of spans over all records (micro).
+
+    `span_f1`, `precision` and `recall` have the modes `strict` (equal start, end and label), `exact`, `partial` and `type`,
+    with `matches` and `support` as in `span_scores`. `per_type` has the strict scores of each label. `inner_spans` has the
+    precision of predicted spans within a longer predicted span, the recall of gold spans within a longer gold span, and their
+    F1. A span that a record has twice counts once. Scores with denominator 0 are 0.
+
+    Raises:
+        DataError: the numbers of records differ.
+    """
+    check_same_records(gold, predicted)
+    # sets: a span counts once, however often a record has it
+    in_gold, in_predicted = ({(row, *span) for row, spans in enumerate(side) for span in spans} for side in (gold, predicted))
+    right = in_gold & in_predicted
+    inner = [{(row, *span) for row, spans in enumerate(side) for span in _inner(spans)} for side in (gold, predicted)]
+    matches = match_spans(*([list(set(spans)) for spans in side] for side in (gold, predicted)))
+    scores = {mode: found.scores() for mode, found in matches.items()}
+    n_correct, n_predicted, n_gold = (Counter(label for *_, label in part) for part in (right, in_predicted, in_gold))
+    return {
+        **by_metric(scores),
+        "support": dict.fromkeys(scores, len(in_gold)),
+        "matches": {mode: matches[mode]._asdict() for mode in PARTIAL_MODES},
+        "inner_spans": _inner_scores(*inner, right=right),
+        "per_type": per_label_scores(correct=n_correct, predicted=n_predicted, gold=n_gold),
+    }
+
+
+def _inner_scores(gold: set[_Place], predicted: set[_Place], *, right: set[_Place]) -> dict[str, int | float]:
+    recall, precision = (len(side & right) / len(side) if side else 0.0 for side in (gold, predicted))
+    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return {"precision": precision, "recall": recall, "f1": f1, "support": len(gold)}
+
+
+def _inner(spans: Sequence[Span]) -> list[Span]:
+    """Return the spans that lie within a longer one."""
+    bounds = {(span.start, span.end) for span in spans}
+    return [one for one in spans if any(a <= one.start and one.end <= b and b - a > one.end - one.start for a, b in bounds)]

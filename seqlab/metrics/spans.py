@@ -1,7 +1,7 @@
 """Precision, recall and F1 of spans: as in the default and the strict mode of seqeval, and with partial credit."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -9,11 +9,11 @@ from jaxtyping import Int
 
 from seqlab.data.schemes import Scheme, get_scheme
 from seqlab.data.schemes.reading import Neighbours, SpanArrays, TagCodes, TagParts, read_default, read_strict
-from seqlab.data.schemes.rules import DEFAULT_RULES
+from seqlab.data.schemes.rules import DEFAULT_RULES, SpanRules
 from seqlab.data.schemes.tags import split_tag, split_tag_lenient
 from seqlab.errors import DataError
 from seqlab.metrics.precision_recall import check_same_steps, per_label_scores, precision_recall_f1
-from seqlab.metrics.span_matches import PARTIAL_MODES, Matches, match_rest
+from seqlab.metrics.span_matches import PARTIAL_MODES, Matches, by_metric, match_rest
 from seqlab.types import Span
 
 
@@ -38,37 +38,26 @@ def span_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
     check_same_steps(gold, predicted)
     engine = get_scheme(scheme)
     codes = TagCodes()
-    near_gold, near_predicted = (Neighbours.of(codes.flatten(rows)) for rows in (gold, predicted))
-    strict_parts = _strict_parts(engine, codes=codes, gold=gold, predicted=predicted)
-    strict = _Agreement(
-        read_strict(near_gold, parts=strict_parts, rules=engine.rules),
-        read_strict(near_predicted, parts=strict_parts, rules=engine.rules),
-        labels=strict_parts.labels,
-    )
-    default = _lenient(near_gold, near_predicted, parts=TagParts.of(codes, split=split_tag_lenient))
+    near = [Neighbours.of(codes.flatten(rows)) for rows in (gold, predicted)]
+
+    def agreement(read: Callable[..., SpanArrays], parts: TagParts, rules: SpanRules) -> _Agreement:
+        return _Agreement(*(read(side, parts=parts, rules=rules) for side in near), labels=parts.labels)
+
+    strict = agreement(read_strict, _strict_parts(engine, codes, (gold, predicted)), engine.rules)
+    default = agreement(read_default, TagParts.of(codes, split=split_tag_lenient), DEFAULT_RULES)
     lenient = default
-    if engine.reads_as:
-        lenient = _lenient(near_gold, near_predicted, parts=TagParts.of(codes, split=engine.split_lenient))
+    if engine.name == "BILOU":  # the only scheme with prefixes (L, U) that seqeval's default mode does not know
+        lenient = agreement(read_default, TagParts.of(codes, split=engine.split_lenient), DEFAULT_RULES)
     matches = lenient.matches()
     scores = {"strict": strict.micro(), "default": default.micro()} | {mode: matches[mode].scores() for mode in PARTIAL_MODES}
+    agreements = {"strict": strict, "default": default} | dict.fromkeys(PARTIAL_MODES, lenient)
     return {
-        "span_f1": {mode: score["f1"] for mode, score in scores.items()},
-        "precision": {mode: score["precision"] for mode, score in scores.items()},
-        "recall": {mode: score["recall"] for mode, score in scores.items()},
-        "support": {mode: len((strict if mode == "strict" else lenient).gold.ends) for mode in scores}
-        | {"default": len(default.gold.ends)},
+        **by_metric(scores),
+        "support": {mode: len(found.gold.ends) for mode, found in agreements.items()},
         "per_type": strict.per_label(),
         "matches": {mode: matches[mode]._asdict() for mode in PARTIAL_MODES},
         "scheme": engine.name,
     }
-
-
-def _lenient(gold: Neighbours, predicted: Neighbours, *, parts: TagParts) -> "_Agreement":
-    return _Agreement(
-        read_default(gold, parts=parts, rules=DEFAULT_RULES),
-        read_default(predicted, parts=parts, rules=DEFAULT_RULES),
-        labels=parts.labels,
-    )
 
 
 @final
@@ -76,18 +65,17 @@ class _Agreement:
     """Gold and predicted spans, and which of them are identical."""
 
     def __init__(self, gold: SpanArrays, predicted: SpanArrays, *, labels: list[str]) -> None:
+        # ends are unique within each side, so they identify the candidates
         _, in_gold, in_predicted = np.intersect1d(gold.ends, predicted.ends, assume_unique=True, return_indices=True)
-        is_correct = (gold.starts[in_gold] == predicted.starts[in_predicted]) & (
-            gold.label_ids[in_gold] == predicted.label_ids[in_predicted]
-        )
+        is_correct = gold.starts[in_gold] == predicted.starts[in_predicted]
+        is_correct &= gold.label_ids[in_gold] == predicted.label_ids[in_predicted]
         self.gold, self.predicted, self.labels = gold, predicted, labels
         self.in_gold, self.in_predicted = in_gold[is_correct], in_predicted[is_correct]
 
     def micro(self) -> dict[str, float]:
         """Return the scores over all labels."""
-        return precision_recall_f1(
-            n_correct=len(self.in_gold), n_predicted=len(self.predicted.ends), n_gold=len(self.gold.ends)
-        )
+        n_predicted, n_gold = len(self.predicted.ends), len(self.gold.ends)
+        return precision_recall_f1(n_correct=len(self.in_gold), n_predicted=n_predicted, n_gold=n_gold)
 
     def per_label(self) -> dict[str, dict[str, int | float]]:
         """Return the scores and `support` (number of gold spans) of each label with a span, sorted by label."""
@@ -98,25 +86,18 @@ class _Agreement:
 
     def matches(self) -> dict[str, Matches]:
         """Return the matches with partial credit."""
-        return match_rest(
-            self._without(self.gold, self.in_gold),
-            self._without(self.predicted, self.in_predicted),
-            n_identical=len(self.in_gold),
-        )
+        gold, predicted = self._without(self.gold, self.in_gold), self._without(self.predicted, self.in_predicted)
+        return match_rest(gold, predicted, n_identical=len(self.in_gold))
 
     def _without(self, spans: SpanArrays, taken: Int[np.ndarray, " match"]) -> list[Span]:
-        is_left = np.ones(len(spans.ends), dtype=np.bool_)
-        is_left[taken] = False
-        parts = (spans.starts[is_left].tolist(), spans.ends[is_left].tolist(), spans.label_ids[is_left].tolist())
-        return [Span(start, end, self.labels[label]) for start, end, label in zip(*parts, strict=True)]
+        rest = zip(*(np.delete(part, taken).tolist() for part in (spans.starts, spans.ends, spans.label_ids)), strict=True)
+        return [Span(start, end, self.labels[label]) for start, end, label in rest]
 
 
-def _strict_parts(
-    scheme: Scheme, *, codes: TagCodes, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
-) -> TagParts:
+def _strict_parts(scheme: Scheme, codes: TagCodes, sides: Iterable[Sequence[Sequence[str]]]) -> TagParts:
     try:
         return scheme.strict_parts(codes)
     except DataError as error:
         unknown = next(tag for tag in codes if split_tag(tag)[0] not in scheme.prefixes)
-        index = next(i for rows in (gold, predicted) for i, row in enumerate(rows) if unknown in row)
+        index = next(i for rows in sides for i, row in enumerate(rows) if unknown in row)
         raise DataError(f"record {index}: {error}") from None

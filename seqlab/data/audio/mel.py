@@ -53,6 +53,7 @@ class AcousticFeatures:
                 raise _unfit(name, getattr(self, name), f"{n_samples / self.rate:g} seconds or more ({n_samples} sample(s))")
         if self.n_coefficients is not None and not 1 <= self.n_coefficients <= self.n_filters:
             raise _unfit("n_coefficients", self.n_coefficients, f"null, or 1 to n_filters={self.n_filters}")
+        # a filter without a frequency would give the same energy for all sounds
         if not self._filters.any(1).all():
             raise _unfit("n_filters", self.n_filters, f"fewer, or a longer window than {self.window} s")
 
@@ -77,6 +78,7 @@ class AcousticFeatures:
         return 2 << (self._n_samples - 1).bit_length()
 
     def _power(self, samples: Float[np.ndarray, " sample"]) -> Float[np.ndarray, "time frequency"]:
+        # at least one window, so that a short recording is not lost
         padded = np.pad(samples, (0, max(0, self._n_samples - len(samples))))
         windows = np.lib.stride_tricks.sliding_window_view(padded, self._n_samples)[:: round(self.hop * self.rate)]
         spectrum = np.fft.rfft(windows * np.hanning(self._n_samples), self._n_points)
@@ -87,11 +89,13 @@ class AcousticFeatures:
         edges = _frequency(np.linspace(0.0, _mel(self.rate / 2), self.n_filters + 2))[:, None]
         frequencies = np.fft.rfftfreq(self._n_points, 1 / self.rate)
         lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+        # the lower of a rising and a falling line; both are negative outside the triangle
         triangles = np.minimum((frequencies - lower) / (centre - lower), (upper - frequencies) / (upper - centre))
         return np.asarray(np.maximum(triangles, 0.0))
 
     @cached_property
     def _cosines(self) -> Float[np.ndarray, "coefficient filter"]:
+        # a column, so that the cosines below broadcast to (coefficient, filter)
         order = np.arange(self.n_coefficients or 0)[:, None]
         cosines = np.cos(np.pi / self.n_filters * (np.arange(self.n_filters) + 0.5) * order)
         # the factors make the transform orthonormal
@@ -101,9 +105,9 @@ class AcousticFeatures:
 
 def _stacked(frames: Float[np.ndarray, "time feature"], n_windows: int) -> Float[np.ndarray, "time stacked"]:
     """Concatenate each frame with the following ones; at the end, the last frame is repeated."""
+    # row t: the indices t, t + 1, … of the windows in frame t
     following = np.arange(len(frames))[:, None] + np.arange(n_windows)
-    stacked: np.ndarray = frames[np.minimum(following, len(frames) - 1)].reshape(len(frames), -1)
-    return stacked
+    return np.asarray(frames[np.minimum(following, len(frames) - 1)].reshape(len(frames), -1))
 
 
 def _mel(frequency: float) -> float:

@@ -24,18 +24,14 @@ def read_wav(path: Path, *, rate: int) -> Float[np.ndarray, " sample"]:
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}; check the path (data.dir)") from error
     except (wave.Error, EOFError) as error:
-        raise DataError(
-            f"is no WAV file of plain samples ({str(error) or 'it ends too early'}); convert or remove it"
-        ) from error
+        why = str(error) or "it ends too early"
+        raise DataError(f"is no WAV file of plain samples ({why}); convert or remove it") from error
     if (kind.nchannels, kind.sampwidth) != (1, 2):
-        found = f"has {kind.nchannels} channel(s) of {8 * kind.sampwidth} bits"
-        raise DataError(f"{found}; expected one of 16 bits; convert or remove the file")
+        raise DataError(f"has {kind.nchannels} channel(s) of {8 * kind.sampwidth} bits; expected one of 16 bits; convert it")
     if kind.framerate != rate:
-        raise DataError(
-            f"has {kind.framerate} samples per second; expected {rate}; resample it, or set data.reader.features.rate"
-        )
+        change = "resample it, or set data.reader.features.rate"
+        raise DataError(f"has {kind.framerate} samples per second; expected {rate}; {change}")
     if not data or len(data) != 2 * kind.nframes:  # `wave` reads a truncated file without an error
-        raise DataError(
-            f"has {len(data) // 2} of {kind.nframes} samples; expected all, and at least one; copy it again, or remove it"
-        )
+        raise DataError(f"has {len(data) // 2} of {kind.nframes} samples; expected all, and at least one; copy it again")
+    # WAV stores little-endian integers, whatever the machine
     return np.frombuffer(data, dtype="<i2") / _FULL_SCALE

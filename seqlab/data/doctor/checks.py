@@ -1,18 +1,37 @@
-"""Checks of valid records; each yields findings in file order."""
+"""Findings, and the checks of valid records that yield them in file order."""
 
 import re
 import unicodedata
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, final
 
-from seqlab.data.doctor.findings import Finding, Severity
 from seqlab.data.schemes import Scheme
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # soft hyphen, zero-width and bidirectional characters, line separators, byte order mark, replacement character
 _ODD = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufffd]")
 _TEXT_COLUMNS = ("tokens", "tags")
+
+
+Severity = Literal["error", "warning"]
+"""An error makes training wrong or impossible; a warning may be intended."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An error or oddity at `line` (counted from 1) of `path`; `kind` groups similar findings."""
+
+    kind: str
+    severity: Severity
+    path: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.severity}: {self.message}"
 
 
 class Rows(NamedTuple):
@@ -50,6 +69,7 @@ def odd_characters(rows: Rows) -> Iterator[Finding]:
     for name in _TEXT_COLUMNS:
         for record, values in enumerate(rows.columns.get(name, ())):
             joined = "".join(values)
+            # a fast way out: hardly any record of most corpora has such a character
             if all(values) and (joined.isascii() and joined.isprintable()):
                 continue
             for step, value in enumerate(values):
@@ -92,28 +112,28 @@ def duplicates(rows: Rows) -> Iterator[Finding]:
     """Yield records with the same tokens as an earlier one (a conflict if labelled differently), and repeated ids."""
     columns = rows.columns
     answers = [columns[name] for name in ("tags", "label", "segments") if name in columns]
-    first_of: dict[tuple[str, ...], int] = {}
-    for record, tokens in enumerate(columns["tokens"]):
-        first = first_of.setdefault(tuple(tokens), record)
-        if first == record or not tokens:
+    for first, record, tokens in _repeats(map(tuple, columns["tokens"])):
+        if not tokens:
             continue
         where = f"the record at line {rows.line(first)}: {_excerpt(tokens)}"
         if all(answer[first] == answer[record] for answer in answers):
             yield rows.finding("duplicate", "warning", rows.line(record), f"same as {where}")
         else:
             yield rows.finding("conflict", "warning", rows.line(record), f"labelled differently than {where}")
-    yield from _duplicate_ids(rows)
+    for first, record, name in _repeats(columns["id"]):
+        what = f"id {name!r} is also that of the record at line {rows.line(first)}"
+        yield rows.finding("id", "error", rows.line(record), what)
 
 
-def _duplicate_ids(rows: Rows) -> Iterator[Finding]:
-    first_of: dict[str, int] = {}
-    for record, name in enumerate(rows.columns["id"]):
-        first = first_of.setdefault(name, record)
-        if first != record:
-            what = f"id {name!r} is also that of the record at line {rows.line(first)}"
-            yield rows.finding("id", "error", rows.line(record), what)
+def _repeats(values: Iterable[Any]) -> Iterator[tuple[int, int, Any]]:
+    """Yield each value that occurred before, with the indices of its first occurrence and of this one."""
+    first_of: dict[Any, int] = {}
+    for index, value in enumerate(values):
+        first = first_of.setdefault(value, index)
+        if first != index:
+            yield first, index, value
 
 
-def _excerpt(tokens: list[str]) -> str:
+def _excerpt(tokens: Sequence[str]) -> str:
     text = " ".join(tokens)
     return repr(text if len(text) <= 60 else f"{text[:59]}…")

@@ -1,8 +1,10 @@
 """The doctor's report as tables (plain text outside a terminal) and as JSON."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import chain
 from os.path import commonpath
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seqlab.data.doctor.examine import FileReport
-from seqlab.data.doctor.findings import Finding
-from seqlab.data.doctor.leakage import Leak
+from seqlab.data.doctor.checks import Finding
+from seqlab.data.doctor.examine import FileReport, Leak
 
 _BUCKETS = (0, 1, 2, 5, 10, 20, 40, 80, 160)
 """Longest record in each row of the length table; one more row has the rest."""
@@ -23,18 +24,18 @@ _N_LABELS_SHOWN = 60
 
 def print_reports(reports: Sequence[FileReport], leaks: Sequence[Leak], *, console: Console, max_warnings: int | None) -> None:
     """Print all errors, at most `max_warnings` warnings of each kind per file (None: all), and the tables."""
-    for report in reports:
-        for line in _finding_lines(report.findings, max_warnings):
-            console.print(Text(line), soft_wrap=True)
-    for leak in leaks:
-        for line in _leak_lines(leak, max_warnings):
-            console.print(Text(line), soft_wrap=True)
+    of_files = (_finding_lines(report.findings, max_warnings) for report in reports)
+    of_leaks = (_leak_lines(leak, max_warnings) for leak in leaks)
+    for line in chain.from_iterable((*of_files, *of_leaks)):
+        console.print(Text(line), soft_wrap=True)
     for table in (_files(reports), *_labels(reports), _lengths(reports)):
         table.box = box.SIMPLE if console.is_terminal else None
         console.print(table)
     for report in reports:
         console.print(Text(f"{report.path}: {report.scheme_note}"), soft_wrap=True)
-    console.print(Text(_verdict(reports)), soft_wrap=True)
+    n_errors = sum(report.n_errors for report in reports)
+    n_warnings = sum(len(report.findings) for report in reports) - n_errors
+    console.print(Text(f"{n_errors} error(s), {n_warnings} warning(s) in {len(reports)} file(s)"), soft_wrap=True)
 
 
 def as_json(reports: Sequence[FileReport], leaks: Sequence[Leak]) -> dict[str, Any]:
@@ -64,70 +65,52 @@ def _leak_lines(leak: Leak, max_warnings: int | None) -> Iterable[str]:
 
 
 def _files(reports: Sequence[FileReport]) -> Table:
-    table = _table("files", "file", "format", "records", "tokens", "longest", "scheme", "errors", "warnings")
+    header = ("file", "format", "records", "tokens", "longest", "scheme", "errors", "warnings")
+    rows = []
     for report, name in zip(reports, _names(reports), strict=True):
-        longest = max(report.lengths, default=0)
-        counts = (report.n_records, report.n_tokens, longest)
+        counts = (report.n_records, report.n_tokens, max(report.lengths, default=0))
         n_warnings = len(report.findings) - report.n_errors
-        row = (name, report.format, *counts, report.scheme or "-", report.n_errors, n_warnings)
-        table.add_row(*(Text(_number(cell)) for cell in row))
-    return table
+        rows.append((name, report.format, *counts, report.scheme or "-", report.n_errors, n_warnings))
+    return _table("files", header, rows)
 
 
 def _labels(reports: Sequence[FileReport]) -> Iterable[Table]:
-    kinds = dict.fromkeys(kind for report in reports for kind in report.counts)
-    for kind in kinds:
+    for kind in dict.fromkeys(kind for report in reports for kind in report.counts):
         counts = [report.counts.get(kind, Counter()) for report in reports]
-        table = _table(kind, kind, *_names(reports))
         total = sum(counts, Counter[str]())
-        for label, _ in total.most_common(_N_LABELS_SHOWN):
-            table.add_row(Text(label), *(Text(_number(count[label])) for count in counts))
+        rows: list[tuple[str | int, ...]] = [
+            (label, *(count[label] for count in counts)) for label, _ in total.most_common(_N_LABELS_SHOWN)
+        ]
         if len(total) > _N_LABELS_SHOWN:
-            table.add_row(Text(f"… and {len(total) - _N_LABELS_SHOWN} more (--json has all)"))
-        table.add_row(Text("(all)"), *(Text(_number(count.total())) for count in counts))
-        yield table
+            rows.append((f"… and {len(total) - _N_LABELS_SHOWN} more (--json has all)",))
+        rows.append(("(all)", *(count.total() for count in counts)))
+        yield _table(kind, (kind, *_names(reports)), rows)
 
 
 def _lengths(reports: Sequence[FileReport]) -> Table:
-    table = _table("lengths", "tokens", *_names(reports))
-    histograms = [_histogram(report.lengths) for report in reports]
     lows = [0, *(bound + 1 for bound in _BUCKETS)]
     names = [f"{low}-{high}" if low < high else f"{high}" for low, high in zip(lows, _BUCKETS, strict=False)]
-    for row, name in enumerate([*names, f"{lows[-1]}+"]):
-        if any(histogram[row] for histogram in histograms):
-            table.add_row(Text(name), *(Text(_number(histogram[row])) for histogram in histograms))
-    return table
+    histograms = [Counter(bisect_left(_BUCKETS, n) for n in report.lengths.elements()) for report in reports]
+    counts = ([histogram[i] for histogram in histograms] for i in range(len(lows)))
+    named = zip([*names, f"{lows[-1]}+"], counts, strict=True)
+    rows: list[tuple[str | int, ...]] = [(name, *row) for name, row in named if any(row)]
+    return _table("lengths", ("tokens", *_names(reports)), rows)
 
 
 def _names(reports: Sequence[FileReport]) -> list[str]:
     """Return the paths relative to the folder that contains all files."""
+    # the folder they share would make every column of the tables wide
     folder = Path(commonpath([report.path.absolute().parent for report in reports]))
     return [str(report.path.absolute().relative_to(folder)) for report in reports]
 
 
-def _histogram(lengths: Counter[int]) -> list[int]:
-    rows = [0] * (len(_BUCKETS) + 1)
-    for length, count in lengths.items():
-        rows[sum(length > bound for bound in _BUCKETS)] += count
-    return rows
-
-
-def _table(title: str, first: str, *others: str) -> Table:
+def _table(title: str, header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> Table:
     table = Table(title=title, title_justify="left")
-    table.add_column(Text(first))
-    for name in others:
-        table.add_column(Text(name), justify="right")
+    for index, name in enumerate(header):
+        table.add_column(Text(name), justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else cell) for cell in row))
     return table
-
-
-def _number(cell: object) -> str:
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
-
-
-def _verdict(reports: Sequence[FileReport]) -> str:
-    n_errors = sum(report.n_errors for report in reports)
-    n_warnings = sum(len(report.findings) for report in reports) - n_errors
-    return f"{n_errors} error(s), {n_warnings} warning(s) in {len(reports)} file(s)"
 
 
 def _file_json(report: FileReport) -> dict[str, Any]:

@@ -1,21 +1,13 @@
-"""Examination of one file: its faults, scheme, labels and lengths."""
+"""Examination of files: their faults, schemes, labels and lengths, and leaks between them."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any, final
 
-from seqlab.data.doctor.checks import (
-    Rows,
-    duplicates,
-    empty_records,
-    odd_characters,
-    tag_violations,
-    unaligned_texts,
-)
-from seqlab.data.doctor.findings import Finding
+from seqlab.data.doctor.checks import Finding, Rows, duplicates, empty_records, odd_characters, tag_violations, unaligned_texts
 from seqlab.data.doctor.formats import open_reader
 from seqlab.data.doctor.partial import annotated_runs, closed, open_span_tags, partial_annotation, partial_violations
 from seqlab.data.readers.source import Fault
@@ -69,7 +61,8 @@ def examine(
     faults: list[Fault] = []
     records = open_reader(format_name, path=path, overrides=overrides).read(path, report=faults.append)
     columns = {name: records[name][:] for name in _COLUMNS if name in records.column_names}
-    rows = Rows(_text_path(path, format_name), columns, has_line_per_step=format_name == "conll")
+    text_path = path / "seq.in" if format_name == "lines" else path
+    rows = Rows(text_path, columns, has_line_per_step=format_name == "conll")
     tags = columns.get("tags", [])
     left_open = open_span_tags(tags)
     detection = detect_scheme(_to_detect_by(tags, left_open))
@@ -77,24 +70,19 @@ def examine(
     if expected is None:  # among plain labels, `_` and `A|B` are labels like others
         left_open, detection = set(), detect_scheme(tags)
     parsed = [Finding("format", "error", fault.path, fault.line, fault.message) for fault in faults]
+    found = [*parsed, *_findings(rows, expected, left_open, is_partial=is_partial)]
     return FileReport(
         path=path,
         format=format_name,
         n_records=len(records),
         n_tokens=sum(map(len, columns["tokens"])),
-        findings=sorted(
-            [*parsed, *_findings(rows, expected, left_open, is_partial=is_partial)], key=lambda finding: finding.line
-        ),
+        findings=sorted(found, key=lambda finding: finding.line),
         scheme=None if expected is None else expected.name,
         scheme_note=detection.describe() if "tags" in columns else "There are no tags.",
         counts=_counts(columns | {"tags": closed(tags, left_open)} if left_open else columns, expected),
         lengths=Counter(map(len, columns["tokens"])),
         lines={tuple(tokens): rows.line(record) for record, tokens in reversed(list(enumerate(columns["tokens"])))},
     )
-
-
-def _text_path(path: Path, format_name: str) -> Path:
-    return path / "seq.in" if format_name == "lines" else path
 
 
 def _to_detect_by(tags: Sequence[Sequence[str]], left_open: set[str]) -> Sequence[Sequence[str]]:
@@ -116,6 +104,7 @@ def _findings(rows: Rows, scheme: Scheme | None, left_open: set[str], *, is_part
 
 def _expected_scheme(detection: Detection) -> Scheme | None:
     """Return the scheme with the fewest violations, if there are few; BIO if several fit equally well."""
+    # a stable order for equal numbers of violations: BIO first, then that of SCHEME_NAMES
     names = sorted(SCHEME_NAMES, key=lambda name: (detection.violations[name], name != "BIO"))
     n_broken = detection.violations[names[0]]
     is_spans = detection.n_steps > 0 and (detection.is_spans or n_broken <= _TOLERATED_SHARE * detection.n_steps)
@@ -125,6 +114,7 @@ def _expected_scheme(detection: Detection) -> Scheme | None:
 def _counts(columns: dict[str, list[Any]], scheme: Scheme | None) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
     if "tags" in columns and scheme is not None:
+        # an empty tag, which is a finding of its own, has no span
         rows = (tags for tags in columns["tags"] if all(tags))
         counts["spans"] = Counter(span.label for tags in rows for span in scheme.spans(tags))
     elif "tags" in columns:
@@ -132,9 +122,31 @@ def _counts(columns: dict[str, list[Any]], scheme: Scheme | None) -> dict[str, C
     if "segments" in columns and "tags" not in columns:
         counts["segments"] = Counter(segment["label"] for segments in columns["segments"] for segment in segments)
     if "label" in columns:
-        counts["label"] = Counter(chain.from_iterable(map(_labels, columns["label"])))
+        labels = ([label] if isinstance(label, str) else label for label in columns["label"])
+        counts["label"] = Counter(chain.from_iterable(labels))
     return counts
 
 
-def _labels(label: str | list[str]) -> list[str]:
-    return [label] if isinstance(label, str) else label
+@final
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Distinct token sequences in two files, by the line of their first occurrence in each."""
+
+    first: Path
+    second: Path
+    lines: list[tuple[int, int]]
+    n_second: int
+    """Number of distinct sequences in `second`."""
+
+    @property
+    def share(self) -> float:
+        """Share of the distinct sequences of `second` that are also in `first`."""
+        return len(self.lines) / self.n_second
+
+
+def find_leaks(reports: Sequence[FileReport]) -> Iterator[Leak]:
+    """Yield the shared records of each pair of files that share any."""
+    for first, second in combinations(reports, 2):
+        shared = [(first.lines[tokens], line) for tokens, line in second.lines.items() if tokens in first.lines]
+        if shared:
+            yield Leak(first.path, second.path, sorted(shared, key=lambda lines: lines[1]), len(second.lines))

@@ -19,14 +19,10 @@ from seqlab.errors import ConfigError, DataError
 
 _SUFFIXES = {
     ".conllu": "conllu",
-    ".conll": "conll",
-    ".bio": "conll",
-    ".iob": "conll",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".tsv": "csv",
     ".parquet": "parquet",
+    **dict.fromkeys((".conll", ".bio", ".iob"), "conll"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    **dict.fromkeys((".csv", ".tsv"), "csv"),
 }
 FORMATS = ("conll", "conllu", "jsonl", "lines", "csv", "parquet")
 """Formats that the doctor examines: options of the config group `data`."""
@@ -42,7 +38,9 @@ def format_of(path: Path) -> str:
         DataError: the file does not exist, or its format is unknown.
     """
     if path.is_dir():
-        return _format_of_folder(path)
+        if (path / "seq.in").exists():
+            return "lines"
+        raise DataError(f"{path}: a folder without seq.in; give single files, or a folder of parallel files")
     try:
         with path.open("rb") as file:
             head = file.read(4)
@@ -55,7 +53,7 @@ def format_of(path: Path) -> str:
         return "parquet"
     # the sample may end inside a character
     text = (head + b"\n".join(lines)).decode("utf-8", errors="replace").removeprefix("\ufeff")
-    found = _format_of_text(text.split("\n"), suffix=path.suffix.lower()) or _SUFFIXES.get(path.suffix.lower())
+    found = _format_of_text(text.split("\n"), suffix=path.suffix.lower()) or format_by_suffix(path)
     if found is None:
         raise DataError(f"{path}: format not recognised; give one with --format ({', '.join(FORMATS)})")
     return found
@@ -107,23 +105,18 @@ def reader_settings(format_name: str, *, overrides: Sequence[str]) -> dict[str, 
         settings = OmegaConf.merge(OmegaConf.load(config_dir() / "data" / f"{format_name}.yaml").reader, changes)
     except (OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(f"settings are {list(overrides)}: {error}; expected e.g. columns.tags=3") from error
-    reader: dict[str, Any] = plain(settings)
-    return reader
-
-
-def _format_of_folder(path: Path) -> str:
-    if (path / "seq.in").exists():
-        return "lines"
-    raise DataError(f"{path}: a folder without seq.in; give single files, or a folder of parallel files")
+    return dict(plain(settings))
 
 
 def _format_of_text(lines: list[str], *, suffix: str) -> str | None:
+    # each test below needs several lines to agree, so that one damaged line does not hide the format
     filled = [line for line in lines if not is_blank(line)]
     if not filled or filled[0].startswith("{"):
         return "jsonl" if filled else None
     rows = [line.split("\t") for line in filled if not line.startswith("#")]
     if sum(len(row) == _N_CONLLU_COLUMNS and row[0][:1].isdecimal() for row in rows) > len(rows) / 2:
         return "conllu"
+    # blank lines between blocks of lines with the same number of columns
     widths = [len(line.split("\t") if "\t" in line else split_spaces(line)) for line in filled]
     has_blocks = any(map(is_blank, lines[:-1])) and suffix != ".csv"
     is_regular = mode(widths) > 1 and widths.count(mode(widths)) > _REGULAR_SHARE * len(widths)

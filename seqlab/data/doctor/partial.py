@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
-from seqlab.data.doctor.checks import Rows
-from seqlab.data.doctor.findings import Finding
+from seqlab.data.doctor.checks import Finding, Rows
 from seqlab.data.schemes import Scheme
 from seqlab.data.schemes.partial import SEPARATOR, UNANNOTATED, names_several, open_tags, readings
 from seqlab.data.schemes.tags import split_tag
@@ -50,10 +49,8 @@ def partial_violations(rows: Rows, scheme: Scheme, left_open: set[str]) -> Itera
                 is_known = split_tag(violation.tag)[0] in scheme.prefixes
                 # next to an open tag, a span may continue into it or come from it
                 after_open = first > 0 and violation.step == 0
-                before_open = (
-                    first + len(run) < len(tags) and violation.step == len(run) - 1 and "still open" in violation.reason
-                )
-                if is_known and not after_open and not before_open:
+                is_last = first + len(run) < len(tags) and violation.step == len(run) - 1
+                if is_known and not after_open and not (is_last and "still open" in violation.reason):
                     line = rows.line(record, first + violation.step)
                     yield rows.finding("tags", "error", line, violation.describe(scheme.name))
 
@@ -63,9 +60,7 @@ def partial_annotation(rows: Rows, left_open: set[str]) -> Iterator[Finding]:
     tags = rows.columns["tags"]
     places = [(record, step) for record, row in enumerate(tags) for step, tag in enumerate(row) if tag in left_open]
     if places:
-        n_steps = sum(map(len, tags))
-        what = (
-            f"{len(places):,} of {n_steps:,} steps are partially annotated ({', '.join(sorted(left_open)[:3])}), starting here;"
-            " only head=[crf_partial] learns from them; --partial accepts them"
-        )
-        yield rows.finding("partial", "warning", rows.line(*places[0]), what)
+        marks = ", ".join(sorted(left_open)[:3])
+        what = f"{len(places):,} of {sum(map(len, tags)):,} steps are partially annotated ({marks}), starting here"
+        hint = "only head=[crf_partial] learns from them; --partial accepts them"
+        yield rows.finding("partial", "warning", rows.line(*places[0]), f"{what}; {hint}")

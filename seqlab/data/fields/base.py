@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -54,6 +54,8 @@ class Field(ABC):
     """Base class: converts a column to tensors; created from config, then fitted once or restored from a bundle."""
 
     column: str
+    fitted: ClassVar[Sequence[str]] = ()
+    """Names of the attributes that `fit` sets, for the default `state` and `restore`; their values must be JSON values."""
 
     @property
     def key(self) -> str:
@@ -73,20 +75,22 @@ class Field(ABC):
     def encode(self, columns: Columns) -> EncodedColumn:
         """Return the encoded column; strings that do not occur in training become `UNKNOWN` or `NO_TARGET`."""
 
-    @abstractmethod
     def state(self) -> Mapping[str, Any]:
-        """Return the result of `fit` as JSON values."""
+        """Return the result of `fit` as JSON values: by default, the attributes in `fitted`."""
+        return {name: getattr(self, name) for name in self.fitted}
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Return the results of `fit` that are too large for JSON."""
         return {}
 
-    @abstractmethod
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore `state` and `arrays` of a fitted field."""
+        """Restore `state` and `arrays` of a fitted field: by default, the attributes in `fitted`."""
+        for name in self.fitted:
+            setattr(self, name, state[name])
 
 
 def target_ids(labels: Iterable[str | None], *, known: Sequence[str]) -> Int[np.ndarray, " label"]:
     """Return the index of each label in `known`; `NO_TARGET` for None and for labels that are not in it."""
+    # a mapping, as `index` of a list would take time in the number of labels
     ids = {label: i for i, label in enumerate(known)}
     return np.asarray([NO_TARGET if label is None else ids.get(label, NO_TARGET) for label in labels], dtype=np.int64)

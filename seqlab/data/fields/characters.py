@@ -46,6 +46,7 @@ class EncodedSpellings(EncodedColumn):
         if not len(spellings.lengths):  # without any word, one word of padding keeps the shapes valid
             spellings = Ragged(np.full(1, PADDING, dtype=np.int64), np.asarray([0, 1], dtype=np.int64))
         lengths = spellings.lengths[words]
+        # shortest first; `rank` is the new row of each word
         order = np.argsort(lengths, kind="stable")
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
@@ -72,6 +73,7 @@ class CharacterField(Field):
     vocabulary: Vocabulary = field(init=False, repr=False)
 
     def fit(self, columns: Columns) -> None:
+        # each distinct word once, or frequent words would decide which characters are known
         counts = Counter(char for word in columns.strings(self.column).distinct for char in set(word))
         self.vocabulary = Vocabulary.from_counts(counts, min_count=self.min_count)
 

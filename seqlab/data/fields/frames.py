@@ -11,14 +11,18 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqlab.data.columns import Columns, Ragged, flat_list, is_list, row_of
+from seqlab.data.columns import Columns, Ragged, flat_list, is_list
 from seqlab.data.fields.base import EncodedColumn, Field
 from seqlab.errors import DataError
 
 
 @final
 class EncodedFrames(EncodedColumn):
-    """One vector per step."""
+    """One vector per step.
+
+    Args:
+        frames: The vectors of each record.
+    """
 
     def __init__(self, frames: Ragged) -> None:
         self.frames = frames
@@ -69,6 +73,7 @@ class FramesField(NumbersField):
             DataError: frames have another width than in training.
         """
         frames = self._frames(columns)
+        # records without frames have no width of their own
         values = frames.values if len(frames.values) else np.zeros((0, self.width), dtype=np.float32)
         if values.shape[1] != self.width:
             raise DataError(f"column {self.column!r} has frames of {values.shape[1]} numbers; training had {self.width}")
@@ -79,6 +84,7 @@ class FramesField(NumbersField):
         return {"mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
 
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        # JSON has doubles only; `fit` computes in float32
         self.mean = np.asarray(state["mean"], dtype=np.float32)
         self.deviation = np.asarray(state["deviation"], dtype=np.float32)
 
@@ -104,11 +110,8 @@ class FramesField(NumbersField):
             found = f"{widths.min()} to {widths.max()}"
             raise DataError(f"column {self.column!r} has frames of {found} numbers; expected one width")
         frames = Ragged(values.reshape(-1, int(widths[0])), offsets)
-        is_finite = np.isfinite(frames.values).all(1)
-        if not is_finite.all():
-            step = int(np.argmin(is_finite))
-            found = f"a frame in column {self.column!r} with {frames.values[step].tolist()}"
-            raise DataError(f"{columns.place(row_of(step, offsets))} has {found}; expected finite numbers")
+        what, is_finite = f"has a frame in column {self.column!r}", np.isfinite(frames.values).all(1)
+        columns.check(is_finite, lambda i: f"{what} with {frames.values[i].tolist()}; expected finite numbers", offsets=offsets)
         return frames
 
 

@@ -1,18 +1,19 @@
-"""Labels of whole records: one each, or any number (multi-label)."""
+"""Targets of whole records: a label, any number of labels (multi-label), or a real number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import ClassVar, final
 
 import numpy as np
+import pyarrow as pa
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqlab.data.columns import Columns, StringColumn
 from seqlab.data.fields.base import EncodedColumn, Field, target_ids
 from seqlab.data.vocabulary import by_frequency
-from seqlab.errors import DataError
+from seqlab.errors import ConfigError, DataError
 
 
 @final
@@ -32,6 +33,7 @@ class CollectedLabels(Field):
 
     column: str
     labels: list[str] = field(init=False, repr=False)
+    fitted: ClassVar[Sequence[str]] = ("labels",)
 
     def fit(self, columns: Columns) -> None:
         """Collect the labels.
@@ -39,16 +41,14 @@ class CollectedLabels(Field):
         Raises:
             DataError: the training records have no label.
         """
-        strings = columns.strings(self.column)
-        if not strings.distinct:
+        counts = self.counts(columns)
+        if not counts:
             raise DataError(f"column {self.column!r} has no label in the training records")
-        self.labels = by_frequency(strings.frequencies)
+        self.labels = by_frequency(counts)
 
-    def state(self) -> Mapping[str, Any]:
-        return {"labels": self.labels}
-
-    def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        self.labels = list(state["labels"])
+    def counts(self, columns: Columns) -> Mapping[str, int]:
+        """Return the number of occurrences of each label."""
+        return columns.strings(self.column).frequencies
 
     def ids(self, strings: StringColumn) -> Int[np.ndarray, " label"]:
         """Return the ids of the labels of all rows."""
@@ -71,13 +71,9 @@ class LabelField(CollectedLabels):
             DataError: a record has several labels, or none.
         """
         strings = columns.strings(self.column)
-        is_wrong = strings.codes.lengths != 1
-        if is_wrong.any():
-            row = int(np.argmax(is_wrong))
-            raise DataError(
-                f"{columns.place(row)} has {strings.codes.lengths[row]} labels in column {self.column!r};"
-                " expected one (for several use the multi-label head: head=multilabel)"
-            )
+        n_labels = strings.codes.lengths
+        what = f"labels in column {self.column!r}; expected one (for several use the multi-label head: head=multilabel)"
+        columns.check(n_labels == 1, lambda row: f"has {n_labels[row]} {what}")
         return EncodedLabels(self.ids(strings))
 
 
@@ -95,6 +91,55 @@ class MultiLabelField(CollectedLabels):
         strings = columns.strings(self.column)
         targets = np.zeros((len(strings.codes.lengths), len(self.labels)), dtype=np.float32)
         ids = self.ids(strings)
-        rows = np.repeat(np.arange(len(targets)), strings.codes.lengths)
-        targets[rows[ids >= 0], ids[ids >= 0]] = 1.0
+        targets[strings.codes.rows[ids >= 0], ids[ids >= 0]] = 1.0
         return EncodedLabels(targets)
+
+
+@final
+@dataclass
+class ScoreField(Field):
+    """The number of a record.
+
+    Args:
+        column: Column with one number per record.
+        lowest: Smallest number; together with `highest` it gives the grades, the integers from `lowest` to `highest`.
+        highest: Largest number.
+
+    Raises:
+        ConfigError: `highest` is not above `lowest`.
+    """
+
+    column: str
+    lowest: int
+    highest: int
+
+    def __post_init__(self) -> None:
+        if self.lowest >= self.highest:
+            raise ConfigError(f"highest is {self.highest} and lowest {self.lowest}; expected highest above lowest")
+
+    @property
+    def labels(self) -> list[str]:
+        """The grades, lowest first."""
+        return [str(grade) for grade in range(self.lowest, self.highest + 1)]
+
+    def fit(self, columns: Columns) -> None:
+        self.numbers(columns)
+
+    def encode(self, columns: Columns) -> EncodedLabels:
+        return EncodedLabels(self.numbers(columns))
+
+    def numbers(self, columns: Columns) -> Float[np.ndarray, " record"]:
+        """Return the number of every record.
+
+        Raises:
+            DataError: the column has other values, or a number is out of range.
+        """
+        array = columns.arrow(self.column)
+        # an empty column has type null
+        if not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type)) and len(array):
+            raise DataError(f"column {self.column!r} holds {array.type}; expected a number a record")
+        numbers: np.ndarray = array.to_numpy(zero_copy_only=False).astype(np.float32)
+        expected = f"expected {self.lowest} to {self.highest}; set lowest and highest of the head's target"
+        is_within = (numbers >= self.lowest) & (numbers <= self.highest)
+        columns.check(is_within, lambda row: f"has {numbers[row]:g} in column {self.column!r}; {expected}")
+        return numbers

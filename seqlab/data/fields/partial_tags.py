@@ -1,27 +1,26 @@
 """Partially annotated tags: steps that nobody has annotated, and steps where any of several tags may be right."""
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
 from seqlab.data.columns import Columns, Ragged, StringColumn
 from seqlab.data.fields.base import NO_TARGET
 from seqlab.data.fields.categories import EncodedIds
-from seqlab.data.fields.tags import TagTargets, repaired_ids, tags_to_learn
-from seqlab.data.schemes import Scheme, get_scheme
+from seqlab.data.fields.tags import StepTagField, repaired_ids
+from seqlab.data.schemes import Scheme
 from seqlab.data.schemes.partial import readings
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 
 @final
 @dataclass
-class PartialTagField(TagTargets):
+class PartialTagField(StepTagField):
     """Tags as in `TagField`, and sets of tags: targets from `len(tags)` stand for the sets that occur in training.
 
     Args:
@@ -34,22 +33,16 @@ class PartialTagField(TagTargets):
         ConfigError: `unannotated` or `separator` is empty.
     """
 
-    column: str
-    scheme: str | None
     unannotated: str
     separator: str
-    tags: list[str] = field(init=False, repr=False)
     sets: Sequence[list[int]] = field(init=False, repr=False)
+    fitted: ClassVar[Sequence[str]] = ("tags", "sets")
     knows_parts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("unannotated", "separator"):
             if not getattr(self, name):
                 raise ConfigError(f"heads.tags.target.{name} is empty; expected a string that does not occur in tags")
-
-    @property
-    def span_scheme(self) -> Scheme | None:
-        return get_scheme(self.scheme) if self.scheme else None
 
     def readings(self, tag: str) -> list[str]:
         return readings(tag, unannotated=self.unannotated, separator=self.separator)
@@ -60,15 +53,9 @@ class PartialTagField(TagTargets):
         Raises:
             DataError: the training records have no tag, or a tag does not belong to the scheme.
         """
-        strings = self.checked(columns)
-        counts: Counter[str] = Counter()
-        for text, n in strings.frequencies.items():
-            for tag in self.readings(text):
-                counts[tag] += n
-        if not counts:
-            raise DataError(f"column {self.column!r} has no tag in the training records")
-        self.tags = tags_to_learn(counts, scheme=self.span_scheme)
-        sets = {tuple(self._ids(text)) for text in strings.distinct}
+        super().fit(columns)
+        sets = {tuple(self._ids(text)) for text in columns.strings(self.column).distinct}
+        # sorted, so that their ids do not depend on the order of the records
         self.sets = [list(ids) for ids in sorted(sets) if len(ids) > 1]
 
     def encode(self, columns: Columns) -> EncodedIds:
@@ -84,12 +71,6 @@ class PartialTagField(TagTargets):
             ids = Ragged(self._repaired(ids.values, strings, scheme=self.span_scheme), ids.offsets)
         return EncodedIds(ids, padding=NO_TARGET)
 
-    def state(self) -> Mapping[str, Any]:
-        return {"tags": self.tags, "sets": self.sets}
-
-    def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        self.tags, self.sets = list(state["tags"]), [list(ids) for ids in state["sets"]]
-
     def _ids(self, text: str) -> list[int]:
         """Return the sorted ids of the possible tags of a step; empty if one of them is unknown."""
         tags = self.readings(text)
@@ -102,17 +83,11 @@ class PartialTagField(TagTargets):
     def _repaired(self, ids: np.ndarray, strings: StringColumn, *, scheme: Scheme) -> np.ndarray:
         """Return `ids` with violations repaired; only fully annotated records have spans to repair them by."""
         codes = strings.codes
-        is_single = np.asarray([len(self.readings(text)) == 1 for text in strings.distinct], dtype=bool)
-        row_of_step = np.repeat(np.arange(len(codes.lengths)), codes.lengths)
-        n_open = np.bincount(row_of_step, weights=~is_single[codes.values], minlength=len(codes.lengths))
-        # The fully annotated records as a column of its own, without the strings that are not single tags.
-        is_full = (n_open == 0)[row_of_step]
-        offsets = np.concatenate([[0], np.where(n_open == 0, codes.lengths, 0).cumsum()]).astype(np.int64)
-        distinct = [text for text, is_tag in zip(strings.distinct, is_single, strict=True) if is_tag]
-        full = StringColumn(distinct, Ragged((is_single.cumsum() - 1)[codes.values[is_full]], offsets))
-        ids = ids.copy()
-        ids[is_full] = repaired_ids(ids[is_full], full, tags=self.tags, scheme=scheme, column=self.column)
-        return self._opened(ids, codes.offsets, rows=np.flatnonzero(n_open), scheme=scheme)
+        # only fully annotated records have spans to repair
+        is_open = np.asarray([len(self.readings(text)) != 1 for text in strings.distinct], dtype=bool)
+        partial = np.unique(codes.rows[is_open[codes.values]])
+        ids = repaired_ids(ids, strings, tags=self.tags, scheme=scheme, column=self.column, without=partial.tolist())
+        return self._opened(ids, codes.offsets, rows=partial, scheme=scheme)
 
     def _opened(self, ids: np.ndarray, offsets: np.ndarray, *, rows: np.ndarray, scheme: Scheme) -> np.ndarray:
         """Return `ids` with `NO_TARGET` at the steps of `rows` where the scheme allows none of their tags."""
@@ -125,6 +100,7 @@ class PartialTagField(TagTargets):
                 fits = reachable & (allowed.end if step == last else True)
                 if not (fits & tags_of_target[ids[step]]).any():
                     ids[step], n_opened = NO_TARGET, n_opened + 1
+                # the tags that may follow at the next step
                 reachable = allowed.step[reachable & tags_of_target[ids[step]]].any(0)
         if n_opened:
             message = "%d steps of partially annotated records break the %s scheme in column %r; treated as unannotated"

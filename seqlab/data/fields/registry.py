@@ -1,6 +1,7 @@
 """All fields of a model: found in its config, fitted together, saved in its bundle."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import datasets
@@ -50,7 +51,7 @@ class Fields:
     def encode(self, records: datasets.Dataset, *, without: frozenset[str] = frozenset()) -> EncodedRecords:
         """Encode `records` with all fields whose column they have, except for those with keys in `without`."""
         first, *second = (self._encoded(side, without=without) for side in self.sides(records))
-        return first.with_second(second[0]) if second and second[0].has_steps else first
+        return replace(first, second=second[0]) if second and second[0].has_steps else first
 
     def _encoded(self, records: datasets.Dataset, *, without: frozenset[str]) -> EncodedRecords:
         columns = Columns(records)
@@ -73,6 +74,7 @@ class Fields:
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Restore `state` and `arrays` of a model with the same config."""
         for i, (key, field) in enumerate(self.by_key.items()):
+            # the dot keeps field 1 apart from field 10
             own = {name.removeprefix(f"{i}."): array for name, array in arrays.items() if name.startswith(f"{i}.")}
             field.restore(state[key], own)
 
@@ -82,15 +84,12 @@ def _field_nodes(node: object, *, targets: frozenset[str], path: str) -> Iterato
         node = {str(i): child for i, child in enumerate(node)}
     if not isinstance(node, Mapping):
         return
-    if "_target_" in node and _is_field(locate(node["_target_"], targets=targets, path=path)):
+    target = locate(node["_target_"], targets=targets, path=path) if "_target_" in node else None
+    if isinstance(target, type) and issubclass(target, Field):
         yield path, node
         return
     for key, child in node.items():
         yield from _field_nodes(child, targets=targets, path=f"{path}.{key}".lstrip("."))
-
-
-def _is_field(target: Callable[..., Any]) -> bool:
-    return isinstance(target, type) and issubclass(target, Field)
 
 
 def _has_heads_of_pairs(config: object, *, targets: frozenset[str]) -> bool:

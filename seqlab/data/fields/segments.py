@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqlab.data.columns import Columns, Ragged, flat_list, is_list, row_of
+from seqlab.data.columns import Columns, Ragged, flat_list, is_list
 from seqlab.data.fields.base import NO_TARGET, EncodedColumn, Field, TensorGroup, target_ids
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.fields.tags import TagTargets
@@ -50,16 +50,13 @@ def _from_tags(columns: Columns, column: str, *, scheme: str) -> SegmentRows:
     engine = get_scheme(scheme)
     rows = [engine.spans(tags) for tags in columns.lists(column)]
     spans = [span for row in rows for span in row]
-    return SegmentRows(
-        np.asarray([span.start for span in spans], dtype=np.int64),
-        np.asarray([span.end for span in spans], dtype=np.int64),
-        [span.label for span in spans],
-        np.cumsum([0, *map(len, rows)]),
-    )
+    starts, ends = (np.asarray([span[i] for span in spans], dtype=np.int64) for i in (0, 1))
+    return SegmentRows(starts, ends, [span.label for span in spans], np.cumsum([0, *map(len, rows)]))
 
 
 def _from_structures(columns: Columns, column: str) -> SegmentRows:
     array = columns.arrow(column)
+    # the names of the parts may be in any order, and the label may be missing
     kind = array.type.value_type if is_list(array.type) else None
     names = {kind.field(i).name for i in range(kind.num_fields)} if kind is not None and pa.types.is_struct(kind) else set()
     if not names >= {"start", "end"}:
@@ -68,23 +65,17 @@ def _from_structures(columns: Columns, column: str) -> SegmentRows:
     starts, ends = (_integers(values.field(name), columns, column=column, offsets=offsets) for name in ("start", "end"))
     labels = values.field("label").to_pylist() if "label" in names else [None] * len(starts)
     is_valid = (starts >= 0) & (starts < ends)
-    if not is_valid.all():
-        segment = int(np.argmin(is_valid))
-        raise DataError(
-            f"{columns.place(row_of(segment, offsets))} has a segment in column {column!r} from {starts[segment]} to "
-            f"{ends[segment]}; expected 0 <= start < end"
-        )
+    what = f"has a segment in column {column!r}"
+    columns.check(is_valid, lambda i: f"{what} from {starts[i]} to {ends[i]}; expected 0 <= start < end", offsets=offsets)
     return SegmentRows(starts, ends, labels, offsets)
 
 
 def _integers(values: pa.Array, columns: Columns, *, column: str, offsets: np.ndarray) -> np.ndarray:
     if not pa.types.is_integer(values.type):
         raise DataError(f"column {column!r} has segments from or to {values.type}; expected integers")
-    if values.null_count:
-        row = row_of(int(np.argmax(values.is_null().to_numpy(zero_copy_only=False))), offsets)
-        raise DataError(f"{columns.place(row)} has a segment in column {column!r} without a start or an end; expected both")
-    numbers: np.ndarray = values.to_numpy(zero_copy_only=False).astype(np.int64)
-    return numbers
+    what = f"has a segment in column {column!r} without a start or an end; expected both"
+    columns.check(values.is_valid().to_numpy(zero_copy_only=False), lambda _: what, offsets=offsets)
+    return np.asarray(values.to_numpy(zero_copy_only=False).astype(np.int64))
 
 
 @final
@@ -104,6 +95,7 @@ class EncodedSegments(EncodedColumn):
 
     def __init__(self, rows: SegmentRows) -> None:
         self.starts, self.ends = Ragged(rows.starts, rows.offsets), Ragged(rows.ends, rows.offsets)
+        # segments may be in any order, so the last one need not end last
         self.reach = np.asarray([rows.ends[rows.of(i)].max(initial=0) for i in range(len(rows.offsets) - 1)], dtype=np.int64)
 
     def collate(self, rows: Int[np.ndarray, " batch"]) -> SegmentBounds:
@@ -134,12 +126,6 @@ class SegmentBoundsField(Field):
     def read(self, columns: Columns) -> SegmentRows:
         """Return the segments of the records."""
         return read_segments(columns, self.column, scheme=self.scheme)
-
-    def state(self) -> Mapping[str, Any]:
-        return {}
-
-    def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Do nothing."""
 
 
 @final

@@ -86,6 +86,7 @@ class LabelSequenceField(CollectedLabels):
 
 def _split_rows(strings: StringColumn) -> list[list[list[str]]]:
     """Return the strings of each row, each split at spaces."""
+    # split once per distinct string
     sequences = [[label for label in text.split(" ") if label] for text in strings.distinct]
     cuts = strings.codes.offsets.tolist()
     codes = strings.codes.values.tolist()

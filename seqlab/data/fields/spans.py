@@ -13,8 +13,6 @@ from seqlab.data.columns import Columns, Ragged
 from seqlab.data.fields.base import NO_TARGET, EncodedColumn, TensorGroup, target_ids
 from seqlab.data.fields.labels import CollectedLabels
 from seqlab.data.fields.segments import EncodedSegments, SegmentBounds, SegmentRows, read_segments
-from seqlab.data.vocabulary import by_frequency
-from seqlab.errors import DataError
 
 LabelledSpan: TypeAlias = tuple[tuple[int, int], str | None]
 """(start, end) in steps, end exclusive, and the label; None for a span without one."""
@@ -55,16 +53,8 @@ class SpanField(CollectedLabels):
 
     scheme: str | None
 
-    def fit(self, columns: Columns) -> None:
-        """Collect the labels, most frequent first.
-
-        Raises:
-            DataError: the training records have no labelled span.
-        """
-        labels = Counter(label for label in self._read(columns).labels if label is not None)
-        if not labels:
-            raise DataError(f"column {self.column!r} has no labelled span in the training records")
-        self.labels = by_frequency(labels)
+    def counts(self, columns: Columns) -> Counter[str]:
+        return Counter(label for label in self._read(columns).labels if label is not None)
 
     def encode(self, columns: Columns) -> EncodedSpans:
         rows = self._read(columns)

@@ -1,6 +1,7 @@
 """Tags, the targets of token heads: one per step."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
@@ -23,6 +24,7 @@ class TagTargets(Field):
 
     tags: list[str]
     """In the order of their ids."""
+    fitted: ClassVar[Sequence[str]] = ("tags",)
     sets: Sequence[list[int]] = ()
     """Sets of tag ids, for steps that may have any tag of a set: target n_tags + k is set k."""
     knows_parts: ClassVar[bool] = False
@@ -54,16 +56,11 @@ class TagTargets(Field):
             reason = next(filter(None, map(self._why_invalid, self.readings(text))), None)
             if reason is not None:
                 place = columns.place_of(int(np.argmax(strings.codes.values == code)), strings.codes.offsets)
+                # such a tag is more likely a mark of partial annotation than an error
                 is_partial = text == UNANNOTATED or SEPARATOR in text
                 hint = "; head=[crf_partial] learns from partial annotation" * (is_partial and not self.knows_parts)
                 raise DataError(f"{place} has {text!r} in column {self.column!r}: {reason}{hint}")
         return strings
-
-    def state(self) -> Mapping[str, Any]:
-        return {"tags": self.tags}
-
-    def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        self.tags = list(state["tags"])
 
     def _why_invalid(self, tag: str) -> str | None:
         try:
@@ -76,15 +73,9 @@ class TagTargets(Field):
         return None if tag else "a tag is empty; expected a string"
 
 
-@final
 @dataclass
-class TagField(TagTargets):
-    """One tag per step. With a span scheme, records that break it are read leniently and encoded again.
-
-    Args:
-        column: Column with one tag per step.
-        scheme: Span scheme of the tags (BIO, BIOES …); None for plain labels such as parts of speech.
-    """
+class StepTagField(TagTargets):
+    """Base class of fields with a column of tags, one per step, and their span scheme; None for plain labels."""
 
     column: str
     scheme: str | None
@@ -100,12 +91,14 @@ class TagField(TagTargets):
         Raises:
             DataError: the training records have no tag.
         """
-        strings = self.checked(columns)
-        if not strings.distinct:
+        counts: Counter[str] = Counter()
+        for text, n in self.checked(columns).frequencies.items():
+            counts.update(dict.fromkeys(self.readings(text), n))
+        if not counts:
             raise DataError(f"column {self.column!r} has no tag in the training records")
-        self.tags = tags_to_learn(strings.frequencies, scheme=self.span_scheme)
+        self.tags = tags_to_learn(counts, scheme=self.span_scheme)
 
-    def encode(self, columns: Columns) -> EncodedIds:
+    def encoded(self, columns: Columns) -> EncodedIds:
         """Return the id of each tag; tags that do not occur in training become `NO_TARGET`.
 
         Raises:
@@ -119,6 +112,20 @@ class TagField(TagTargets):
         return EncodedIds(ids, padding=NO_TARGET)
 
 
+@final
+@dataclass
+class TagField(StepTagField):
+    """One tag per step. With a span scheme, records that break it are read leniently and encoded again.
+
+    Args:
+        column: Column with one tag per step.
+        scheme: Span scheme of the tags (BIO, BIOES …); None for plain labels such as parts of speech.
+    """
+
+    def encode(self, columns: Columns) -> EncodedIds:
+        return self.encoded(columns)
+
+
 def tags_to_learn(counts: Mapping[str, int], *, scheme: Scheme | None) -> list[str]:
     """Return the tags that a head should know, given the number of occurrences of each tag in training.
 
@@ -130,32 +137,24 @@ def tags_to_learn(counts: Mapping[str, int], *, scheme: Scheme | None) -> list[s
     return scheme.tags_of(sorted({span.label for tag in counts for span in scheme.spans([tag])}))
 
 
-def repaired_ids(ids: np.ndarray, strings: StringColumn, *, tags: list[str], scheme: Scheme, column: str) -> np.ndarray:
-    """Return the ids of the tags `strings`; records that break the scheme are read leniently and encoded again."""
+def repaired_ids(
+    ids: np.ndarray, strings: StringColumn, *, tags: list[str], scheme: Scheme, column: str, without: Sequence[int] = ()
+) -> np.ndarray:
+    """Return the ids of the tags `strings`; records that break the scheme are read leniently and encoded again.
+
+    The records in the rows `without` stay as they are.
+    """
     codes = strings.codes
     ids = ids.copy()
-    rows = _rows_in_violation(strings.distinct, codes, scheme=scheme)
+    # All records at once, with an `O` after each: `Scheme.violations` for each of them would take most of the time of `encode`.
+    flat = np.insert(codes.values, codes.offsets[1:], len(strings.distinct))
+    is_broken = scheme.breaks(flat, tags=[*strings.distinct, "O"])
+    row_of = np.repeat(np.arange(len(codes.lengths)), codes.lengths + 1)
+    rows = np.setdiff1d(row_of[is_broken], without)
     for row in rows:
         steps = slice(int(codes.offsets[row]), int(codes.offsets[row + 1]))
         found = scheme.spans([strings.distinct[code] for code in codes.values[steps]])
         ids[steps] = target_ids(scheme.encode(found, n_steps=steps.stop - steps.start), known=tags)
-    if rows:
+    if len(rows):
         log.warning("%d records break the %s scheme in column %r; read leniently", len(rows), scheme.name, column)
     return ids
-
-
-def _rows_in_violation(distinct: list[str], codes: Ragged, *, scheme: Scheme) -> list[int]:
-    """Return the rows whose first tag, last tag or pair of neighbours the scheme forbids."""
-    if not len(codes.values):
-        return []
-    # All records at once: `Scheme.violations` for each of them would take most of the time of `encode`.
-    allowed = scheme.transitions(distinct)
-    lengths = codes.lengths
-    row_of = np.repeat(np.arange(len(lengths)), lengths)
-    # the last tag of a row and the first of the next row are not neighbours
-    pair_fits = allowed.step[codes.values[:-1], codes.values[1:]] | (row_of[:-1] != row_of[1:])
-    filled = np.flatnonzero(lengths)
-    firsts, lasts = codes.values[codes.offsets[filled]], codes.values[codes.offsets[filled + 1] - 1]
-    broken = np.concatenate([row_of[:-1][~pair_fits], filled[~allowed.start[firsts]], filled[~allowed.end[lasts]]])
-    rows: list[int] = np.unique(broken).tolist()
-    return rows

@@ -1,7 +1,7 @@
 """Tags with the probabilities of a teacher model, for distillation."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -13,8 +13,7 @@ from torch import Tensor
 from seqlab.data.columns import Columns, Ragged, flat_list, is_list
 from seqlab.data.fields.base import EncodedColumn, TensorGroup
 from seqlab.data.fields.categories import EncodedIds
-from seqlab.data.fields.tags import TagField, TagTargets, tags_to_learn
-from seqlab.data.schemes import Scheme
+from seqlab.data.fields.tags import StepTagField, tags_to_learn
 from seqlab.errors import ConfigError, DataError
 
 
@@ -41,7 +40,7 @@ class EncodedTaughtTags(EncodedColumn):
 
 @final
 @dataclass
-class TaughtTagField(TagTargets):
+class TaughtTagField(StepTagField):
     """Tags as in `TagField` and, if the records have the teacher's column, its probabilities (Hinton et al. 2015).
 
     The teacher's column has one object per step with probabilities by tag; missing tags have probability 0. Heads that can
@@ -59,12 +58,9 @@ class TaughtTagField(TagTargets):
         ConfigError: `weight` or `temperature` is out of range.
     """
 
-    column: str
-    scheme: str | None
     teacher_column: str
     weight: float
     temperature: float
-    tags: list[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 1:
@@ -72,16 +68,11 @@ class TaughtTagField(TagTargets):
         if self.temperature <= 0:
             raise ConfigError(f"heads.tags.target.temperature is {self.temperature}; expected more than 0, such as 1 or 2")
 
-    @property
-    def span_scheme(self) -> Scheme | None:
-        return self._plain.span_scheme
-
     def fit(self, columns: Columns) -> None:
         """Collect the tags as `TagField` does, and those that only the teacher uses."""
-        plain = self._plain
-        plain.fit(columns)
+        super().fit(columns)
         taught = _by_tag(columns, self.teacher_column) if self.teacher_column in columns else {}
-        self.tags = [*plain.tags, *sorted(taught.keys() - plain.tags)]
+        self.tags += sorted(taught.keys() - self.tags)
         if self.span_scheme is not None:
             self.tags = tags_to_learn(Counter(self.tags), scheme=self.span_scheme)
 
@@ -91,24 +82,15 @@ class TaughtTagField(TagTargets):
         Raises:
             DataError: a probability is not one, or the teacher's column does not have one object per step.
         """
-        plain = self._plain
-        plain.tags = self.tags  # with those of the teacher, so that ids match the columns of the probabilities
-        ids = plain.encode(columns)
+        ids = self.encoded(columns)
         if self.teacher_column not in columns:
             return ids
         probs = self._probabilities(columns)
-        is_wrong = probs.lengths != ids.ids.lengths
-        if is_wrong.any():
-            row = int(np.argmax(is_wrong))
-            found = (
-                f"{probs.lengths[row]} steps in column {self.teacher_column!r}, but {ids.ids.lengths[row]} in {self.column!r}"
-            )
-            raise DataError(f"{columns.place(row)} has {found}; expected the same number in both")
+        n_probs, n_tags = probs.lengths, ids.ids.lengths
+        what = f"steps in column {self.teacher_column!r}, but"
+        rule = f"in {self.column!r}; expected the same number in both"
+        columns.check(n_probs == n_tags, lambda row: f"has {n_probs[row]} {what} {n_tags[row]} {rule}")
         return EncodedTaughtTags(ids, probs)
-
-    @property
-    def _plain(self) -> TagField:
-        return TagField(column=self.column, scheme=self.scheme)
 
     def _probabilities(self, columns: Columns) -> Ragged:
         """Return the probability of each tag at each step; all 0 if no tag has one."""

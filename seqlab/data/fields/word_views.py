@@ -29,16 +29,6 @@ def get_view(name: str) -> View:
     raise ConfigError(f"view is {name!r}; expected one of {', '.join(known)}")
 
 
-def identity(word: str) -> str:
-    """Return the word unchanged."""
-    return word
-
-
-def lower(word: str) -> str:
-    """Return the word in lower case."""
-    return word.lower()
-
-
 def digits(word: str) -> str:
     """Return the word in lower case with 0 for each digit, so that years, for example, share one id."""
     return _DIGIT.sub("0", word.lower())
@@ -54,6 +44,7 @@ def case(word: str) -> str:
 
     A single upper-case letter (``I``) is title.
     """
+    # letters such as ǅ are neither upper nor lower case, but title case
     cased = [char for char in word if char.isupper() or char.islower() or char.istitle()]
     if not cased:
         return "digit" if _DIGIT.search(word) else "other"
@@ -93,7 +84,7 @@ def _char_shape(char: str) -> str:
     return "o" if char.isalpha() else char
 
 
-VIEWS: Mapping[str, View] = {view.__name__: view for view in (identity, lower, digits, shape, case, length)}
+VIEWS: Mapping[str, View] = {"identity": str} | {view.__name__: view for view in (str.lower, digits, shape, case, length)}
 """Views by name."""
 
 AFFIX_VIEWS: Mapping[str, Callable[..., str]] = {"prefix": prefix, "suffix": suffix}

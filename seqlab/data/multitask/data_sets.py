@@ -72,8 +72,7 @@ def renamed(records: datasets.Dataset, columns: Mapping[str, str], *, path: str)
     """
     absent = [old for old in columns.values() if old not in records.column_names]
     if absent:
-        has = ", ".join(records.column_names)
-        raise DataError(f"{path}.columns names {absent[0]!r}, but its records have {has}")
+        raise DataError(f"{path}.columns names {absent[0]!r}, but its records have {', '.join(records.column_names)}")
     taken = [new for new in columns if new in records.column_names and new not in columns.values()]
     return records.remove_columns(taken).rename_columns({old: new for new, old in columns.items()})
 

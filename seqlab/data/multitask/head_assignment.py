@@ -74,9 +74,8 @@ def claims_of(
         return Claims({UNNAMED: list(heads)}, {})
     learned = {name: _target(node, targets=targets, path=f"heads.{name}") for name, node in heads.items()}
     claimed = {name: _claimed(name, configs[name], sets[name]["train"], learned) for name in sets}
-    for name, own in claimed.items():
-        for head in own:
-            _check_scheme(head, learned[head], configs[name], path=set_path(name))
+    for name, head in ((name, head) for name, own in claimed.items() for head in own):
+        _check_scheme(head, learned[head], configs[name], path=set_path(name))
     _check_served(claimed, learned)
     _check_apart(claimed, learned)
     return Claims(claimed, learned)
@@ -105,6 +104,7 @@ def _claimed(name: str, config: Mapping[str, Any], train: datasets.Dataset, lear
 
 
 def _check_served(claimed: Mapping[str, Sequence[str]], learned: Mapping[str, Field]) -> None:
+    # a head without data would keep its random weights
     served = {head for own in claimed.values() for head in own}
     for head, target in learned.items():
         if head not in served:
@@ -123,11 +123,9 @@ def _check_apart(claimed: Mapping[str, Sequence[str]], learned: Mapping[str, Fie
         other = seen.setdefault(target.key, head)
         if owners[other] != owners[head]:
             path, column = set_path(owners[head][0]), target.column
-            raise ConfigError(
-                f"heads.{other} of {', '.join(owners[other])} and heads.{head} of {', '.join(owners[head])} learn the same"
-                f" column {column!r}; give one a column of its own: +{path}.columns={{{head}: {column}}}"
-                f" heads.{head}.target.column={head}"
-            )
+            what = f"heads.{other} of {', '.join(owners[other])} and heads.{head} of {', '.join(owners[head])}"
+            change = f"+{path}.columns={{{head}: {column}}} heads.{head}.target.column={head}"
+            raise ConfigError(f"{what} learn the same column {column!r}; give one a column of its own: {change}")
 
 
 def _check_scheme(head: str, target: Field, config: Mapping[str, Any], *, path: str) -> None:
@@ -136,7 +134,6 @@ def _check_scheme(head: str, target: Field, config: Mapping[str, Any], *, path: 
     tags = next((new for new, old in renames.items() if old == "tags"), "tags")
     if target.column == tags and hasattr(target, "scheme") and target.scheme != config["scheme"]:
         here, there = target.scheme or "null", config["scheme"] or "null"
-        raise ConfigError(
-            f"heads.{head}.target.scheme is {here}, but {path}.scheme is {there}; set heads.{head}.target.scheme={there},"
-            f" or convert the tags: {path}.reader.target_scheme={here} {path}.scheme={here}"
-        )
+        what = f"heads.{head}.target.scheme is {here}, but {path}.scheme is {there}"
+        change = f"set heads.{head}.target.scheme={there}, or convert the tags"
+        raise ConfigError(f"{what}; {change}: {path}.reader.target_scheme={here} {path}.scheme={here}")

@@ -43,6 +43,7 @@ class JoinedRecords:
 
     def batch(self, rows: Int[np.ndarray, " batch"]) -> Batch:
         """Return the records in `rows`, all of one data set, as a batch with its name and rows within it."""
+        # `right`: the first row of a data set equals its start
         first, last = np.searchsorted(self.starts, [rows.min(), rows.max()], side="right").tolist()
         assert first == last, f"rows {rows.min()} to {rows.max()} are of several data sets"
         name = list(self.parts)[first - 1]

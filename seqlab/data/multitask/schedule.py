@@ -3,17 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, zip_longest
-from typing import TypeAlias, final
+from typing import final
 
 import numpy as np
-from jaxtyping import Int
 
-from seqlab.data.batching import shuffled_batches, sorted_batches
+from seqlab.data.batching import Batches, shuffled_batches, sorted_batches
 from seqlab.data.multitask.joined import Split
 from seqlab.errors import ConfigError
-
-Batches: TypeAlias = list[Int[np.ndarray, " _"]]
-"""Rows of each batch."""
 
 
 @final
@@ -40,12 +36,14 @@ class Turns:
 
     def counts(self, n_batches: Mapping[str, int]) -> dict[str, int]:
         """Return the number of batches of each data set in an epoch, at least 1; their sum is that of `n_batches`."""
+        # divided by the largest, so that a high power cannot overflow
         most = max(n_batches.values())
         sizes = {name: (n / most) ** (1 / self.temperature) for name, n in n_batches.items()}
         shares = np.asarray([self.weights.get(name, 1.0) * size for name, size in sizes.items()])
         exact = sum(n_batches.values()) * shares / shares.sum()
         whole = np.floor(exact + 1e-9).astype(int)  # 2.9999999 is 3 with rounding errors
         n_left = sum(n_batches.values()) - int(whole.sum())
+        # largest remainders first (Hamilton's method)
         whole[np.argsort(whole - exact, kind="stable")[:n_left]] += 1
         return dict(zip(n_batches, np.maximum(whole, 1).tolist(), strict=True))
 
@@ -62,6 +60,7 @@ def training_order(records: Split, epoch: int, *, max_tokens: int, seed: int, tu
     ]
     wanted = turns.counts({name: len(batches) for name, batches in zip(records.parts, own, strict=True)})
     for i, (name, part) in enumerate(records.parts.items()):
+        # a data set that needs more batches than one pass gives is shuffled again
         for again in count(1):
             if len(own[i]) >= wanted[name]:
                 break

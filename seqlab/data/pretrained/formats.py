@@ -64,10 +64,11 @@ def _open(path: Path) -> io.BufferedReader:
 
 
 def _stream_entries(stream: io.BufferedReader, path: Path) -> Iterator[tuple[bytes, Vector]]:
+    # a byte order mark would become part of the first word
     first_line = stream.readline().removeprefix(b"\xef\xbb\xbf")
     header = _HEADER.fullmatch(first_line)
     if header is None:
-        yield from _text_entries(_numbered(path, chain([first_line], stream), start=1), path, width=0)
+        yield from _text_entries(_numbered(path, chain([first_line], stream), start=1), path)
         return
     n_words, width = int(header[1]), int(header[2])
     if not n_words or not width:
@@ -75,7 +76,7 @@ def _stream_entries(stream: io.BufferedReader, path: Path) -> Iterator[tuple[byt
     if _is_binary(stream, width):
         yield from _binary_entries(stream, path, n_words=n_words, width=width)
     else:
-        yield from _counted(_text_entries(_numbered(path, stream, start=2), path, width=width), path, n_words=n_words)
+        yield from _text_entries(_numbered(path, stream, start=2), path, width=width, n_words=n_words)
 
 
 def _is_binary(stream: io.BufferedReader, width: int) -> bool:
@@ -98,19 +99,27 @@ def _numbered(path: Path, lines: Iterable[bytes], *, start: int) -> Iterator[_Li
             yield f"{path}:{number}", stripped
 
 
-def _text_entries(lines: Iterator[_Line], path: Path, *, width: int) -> Iterator[tuple[bytes, Vector]]:
+def _text_entries(
+    lines: Iterator[_Line], path: Path, *, width: int = 0, n_words: int | None = None
+) -> Iterator[tuple[bytes, Vector]]:
+    """Yield the entries of text, then compare their number with that of the header, if there is one."""
     head = list(islice(lines, _N_HEAD_LINES))
     if not head:
         raise DataError(f"{path}: holds no words; expected a word and its values on each line")
+    # a file without a header does not give its width
     width = width or _commonest_width(head)
+    n_found = 0
     for where, line in chain(head, lines):
         word, *fields = line.rsplit(b" ", width)
         if len(fields) != width:
-            raise DataError(
-                f"{where}: {_shown(word)} has {len(fields)} values; expected {width}, separated by single spaces; "
-                "correct or delete the line"
-            )
+            expected = f"expected {width}, separated by single spaces"
+            raise DataError(f"{where}: {_shown(word)} has {len(fields)} values; {expected}; correct or delete the line")
         yield word, _finite(where, word, _parse(where, fields))
+        n_found += 1
+    if n_words is not None and n_found != n_words:
+        what = f"the header promises {n_words} words, but the file holds {n_found}"
+        change = "download the file again, or correct the number in line 1 if you shortened the file"
+        raise DataError(f"{path}:1: {what}; {change}")
 
 
 def _commonest_width(head: list[_Line]) -> int:
@@ -127,10 +136,8 @@ def _parse(where: str, fields: list[bytes]) -> Vector:
         return np.array(fields, dtype=np.float32)
     except ValueError:
         culprit = next(field for field in fields if not _is_number(field))
-        raise DataError(
-            f"{where}: {_shown(culprit)} is not a number; expected {len(fields)} numbers after the word; "
-            "correct or delete the line"
-        ) from None
+        what = f"{_shown(culprit)} is not a number; expected {len(fields)} numbers after the word"
+        raise DataError(f"{where}: {what}; correct or delete the line") from None
 
 
 def _is_number(field: bytes) -> bool:
@@ -148,31 +155,17 @@ def _finite(where: str, word: bytes, vector: Vector) -> Vector:
     return vector
 
 
-def _counted(entries: Iterator[tuple[bytes, Vector]], path: Path, *, n_words: int) -> Iterator[tuple[bytes, Vector]]:
-    """Yield the entries, then compare their number with the header."""
-    n_found = 0
-    for entry in entries:
-        n_found += 1
-        yield entry
-    if n_found != n_words:
-        raise DataError(
-            f"{path}:1: the header promises {n_words} words, but the file holds {n_found}; "
-            "download the file again, or correct the number in line 1 if you shortened the file"
-        )
-
-
 def _binary_entries(stream: io.BufferedReader, path: Path, *, n_words: int, width: int) -> Iterator[tuple[bytes, Vector]]:
     for number in range(1, n_words + 1):
         word = _binary_word(stream)
         raw = stream.read(_FLOAT_SIZE * width)
         if len(raw) < _FLOAT_SIZE * width:
             raise DataError(f"{path}: ends inside word {number}, but the header promises {n_words}; download the file again")
-        yield (
-            word,
-            _finite(f"{path}: word {number}", word, np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)),
-        )
+        vector = np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)
+        yield word, _finite(f"{path}: word {number}", word, vector)
+    # a final newline is allowed
     if stream.read(2).strip():
-        raise DataError(f"{path}: goes on after the {n_words} words that its header promises; download it again")
+        raise DataError(f"{path}: does not end after the {n_words} words in its header; download it again")
 
 
 def _binary_word(stream: io.BufferedReader) -> bytes:

@@ -55,11 +55,10 @@ def _add_file(path: Path, rows: dict[str, int], matrix: bytearray, *, width: int
     with closing(read_entries(path)) as entries:
         for raw_word, vector in entries:
             if width and len(vector) != width:
-                raise DataError(
-                    f"{path}: vectors have width {len(vector)}, those of {first_path} have width {width}; "
-                    "expected one width; remove one of the two files"
-                )
+                expected = f"those of {first_path} have width {width}; remove one of the two files"
+                raise DataError(f"{path}: vectors have width {len(vector)}, {expected}")
             width = len(vector)
+            # escapes keep words distinct that would both become U+FFFD
             word = raw_word.decode("utf-8", errors="backslashreplace")
             if not raw_word.isascii() and word.encode() != raw_word:
                 counts["are not valid UTF-8 and match no token"] += 1

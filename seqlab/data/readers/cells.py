@@ -34,6 +34,7 @@ class DelimitedText:
         separator = self._separator
         if separator == "auto":
             separator = {".csv": ",", ".tsv": "\t"}.get(source.path.suffix, self._fallback)
+        # `csv` needs the line ends, which may be part of a quoted cell
         lines = (f"{line}\n" for line in source.lines())
         if self._quote is None:
             reader = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
@@ -73,6 +74,7 @@ class DelimitedText:
         line = None
         for line, cells in rows:
             if len(cells) == len(names):
+                # reversed, as the last of equal keys counts in a dictionary
                 yield line, dict(zip(reversed(names), reversed(cells), strict=True))
             else:
                 source.fault(line, f"{len(cells)} column(s); expected {len(names)}, as {list(names)}")

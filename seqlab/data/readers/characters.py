@@ -62,6 +62,7 @@ def _text_and_bounds(record: dict[str, Any]) -> tuple[str, Sequence[Sequence[int
     text, offsets = record.get("text"), record.get("offsets")
     if text is not None and offsets is not None and all(start < end for start, end in offsets):
         return text, offsets
+    # one space between words
     bounds, start = [], 0
     for word in record["tokens"]:
         bounds.append((start, start + len(word)))

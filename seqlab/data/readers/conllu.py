@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, final
 
 import datasets
 
-from seqlab.data.readers.alignment import align_words
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.entities import EntityBrackets
 from seqlab.data.readers.source import Report, Source, is_blank
+from seqlab.data.readers.text import align_words
 from seqlab.data.records import records_from_rows
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ _TEXT = ("text", "offsets")
 class _Sentence(NamedTuple):
     line: int
     comments: list[str]
+    metadata: dict[str, str]
+    """The comments of the form ``# key = value``."""
     rows: list[tuple[int, list[str]]]
 
 
@@ -68,31 +70,28 @@ class ConlluReader(Reader):
         if not sentences:
             source.fault(1, "the file holds no sentences; expected ten tab-separated columns per word")
         for number, sentence in enumerate(sentences, 1):
-            metadata = dict(map(_key_value, sentence.comments))
-            document = _document_keys(metadata, document)
+            document = _document_keys(sentence.metadata, document)
             words = _words(sentence, source=source, entities=entities)
-            if words is not None and self._labels_sound(sentence, document | metadata, source=source):
-                record = {"id": metadata.get("sent_id", f"{path.stem}-{number}"), "line": sentence.line, **words}
-                records.append(record | self._chosen(document | metadata, words))
+            if words is not None:
+                record = {"id": sentence.metadata.get("sent_id", f"{path.stem}-{number}"), "line": sentence.line, **words}
+                with source.skipping(sentence.line):
+                    records.append(record | self._chosen(document | sentence.metadata, words))
         if entities is not None and (left_out := entities.left_out()):
             log.warning("%s: skipped entities that do not lie within a sentence: %s", path, left_out)
+        # without any text, the columns would hold nothing but null
         if not any(record["text"] for record in records):
             records = [{name: value for name, value in record.items() if name not in _TEXT} for record in records]
         return records_from_rows(records)
 
     def _chosen(self, metadata: dict[str, str], words: dict[str, Any]) -> dict[str, Any]:
         chosen: dict[str, Any] = {column: metadata.get(key) for key, column in self._comment_columns.items()}
-        if self._tags_column is not None:
-            chosen["tags"] = words[self._tags_column]
-        return chosen | _text(metadata.get("text"), words)
-
-    def _labels_sound(self, sentence: _Sentence, metadata: dict[str, str], *, source: Source) -> bool:
         for key, column in self._comment_columns.items():
             if column == "label" and key not in metadata:
                 what = f"no comment '# {key} = …' for the label, only {sorted(metadata)}"
-                source.fault(sentence.line, f"{what}; set data.reader.comment_columns")
-                return False
-        return True
+                raise DataError(f"{what}; set data.reader.comment_columns")
+        if self._tags_column is not None:
+            chosen["tags"] = words[self._tags_column]
+        return chosen | _text(metadata.get("text"), words)
 
 
 def _sentences(lines: list[str]) -> Iterator[_Sentence]:
@@ -101,7 +100,7 @@ def _sentences(lines: list[str]) -> Iterator[_Sentence]:
             block = list(group)
             comments = [line for _, line in block if line.startswith("#")]
             rows = [(number, line.split("\t")) for number, line in block if not line.startswith("#")]
-            yield _Sentence(block[0][0], comments, rows)
+            yield _Sentence(block[0][0], comments, dict(map(_key_value, comments)), rows)
 
 
 def _key_value(comment: str) -> tuple[str, str]:
@@ -133,14 +132,12 @@ def _words(sentence: _Sentence, *, source: Source, entities: EntityBrackets | No
     values["empty_nodes"] = ["\t".join(cells) for cells in others if "." in cells[0]]
     values["comments"] = sentence.comments
     if entities is not None:
-        values["segments"] = entities.read(sentence.rows, dict(map(_key_value, sentence.comments)))
+        values["segments"] = entities.read(sentence.rows, sentence.metadata)
         return None if values["segments"] is None else values
     return values
 
 
 def _rows_sound(sentence: _Sentence, *, source: Source) -> bool:
-    if _are_plain([cells for _, cells in sentence.rows]):
-        return True
     n_words = sum(cells[0].isdecimal() for _, cells in sentence.rows)
     is_sound = n_words > 0
     if not is_sound:
@@ -154,18 +151,6 @@ def _rows_sound(sentence: _Sentence, *, source: Source) -> bool:
     return is_sound
 
 
-def _are_plain(rows: list[list[str]]) -> bool:
-    """Return whether the rows are all words without a fault.
-
-    Most sentences are, and this check of whole columns is faster than one of each row.
-    """
-    if not rows or any(len(cells) != _N_COLUMNS or "" in cells for cells in rows):
-        return False
-    ids = [str(word_id) for word_id in range(1, len(rows) + 1)]
-    heads = {cells[6] for cells in rows}
-    return [cells[0] for cells in rows] == ids and heads <= {"0", *ids}
-
-
 def _row_fault(cells: list[str], *, expected: Iterator[int], n_words: int) -> str | None:
     if len(cells) != _N_COLUMNS:
         next(expected)
@@ -173,6 +158,7 @@ def _row_fault(cells: list[str], *, expected: Iterator[int], n_words: int) -> st
     word_id, head = cells[0], cells[6]
     if not cells[0].isdecimal():
         return _other_fault(word_id, n_words)
+    # compared as strings: 01 is not a valid id
     if word_id != str(next_id := next(expected)):
         return f"id is {word_id}; expected {next_id}, one more than that of the word before"
     if "" in cells:

@@ -1,9 +1,10 @@
 """Strings of spoken digits, concatenated from recordings of single digits such as the Free Spoken Digit Dataset."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import pyarrow as pa
@@ -22,29 +23,14 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 _FOLDER = "recordings"
 _NAME = re.compile(r"([0-9])_(.+)_([0-9]+)")
-_NORMALISATIONS = ("utterance", "speaker", None)
 
-
-_Samples: TypeAlias = Float[np.ndarray, " sample"]
-_Frames: TypeAlias = Float[np.ndarray, "time feature"]
-_Mean: TypeAlias = Float[np.ndarray, " feature"]
-
-
-class _Recording(NamedTuple):
-    name: str
-    samples: _Samples
-
-
-class _String(NamedTuple):
-    speaker: str
-    recordings: list[str]
-    frames: _Frames
-
-
-_Speakers: TypeAlias = dict[str, list[_Recording]]
+_Samples: TypeAlias = Float[np.ndarray, " _"]
+_Speakers: TypeAlias = dict[str, list[tuple[str, _Samples]]]
+"""Speaker -> name and samples of each recording."""
 
 
 @final
+@dataclass(kw_only=True)
 class DigitStringsReader(Reader):
     """Generates strings of digits, each from recordings ``recordings/DIGIT_SPEAKER_INDEX.wav`` of one speaker.
 
@@ -71,37 +57,27 @@ class DigitStringsReader(Reader):
         ConfigError: a value is out of range.
     """
 
-    def __init__(
-        self,
-        *,
-        features: AcousticFeatures,
-        normalisation: str | None,
-        min_digits: int,
-        max_digits: int,
-        min_silence: float,
-        max_silence: float,
-        noise: float,
-        n_test_indices: int,
-        n_val_indices: int,
-        n_train: int,
-        n_val: int,
-        n_test: int,
-        seed: int,
-    ) -> None:
-        if normalisation not in _NORMALISATIONS:
-            raise ConfigError(f"normalisation is {normalisation!r}; expected utterance, speaker or null")
-        check_at_least(min_digits=(min_digits, 1), max_digits=(max_digits, min_digits))
-        check_at_least(min_silence=(min_silence, 0), max_silence=(max_silence, min_silence), noise=(noise, 0))
-        check_at_least(n_test_indices=(n_test_indices, 0), n_val_indices=(n_val_indices, 0))
-        check_at_least(n_train=(n_train, 0), n_val=(n_val, 0), n_test=(n_test, 0), seed=(seed, 0))
-        self._features = features
-        self._normalisation = normalisation
-        self._n_digits = (min_digits, max_digits)
-        self._silence = (min_silence, max_silence)
-        self._noise = noise
-        self._ends = {"test": n_test_indices, "val": n_test_indices + n_val_indices}
-        self._sizes = {"train": n_train, "val": n_val, "test": n_test}
-        self._seed = seed
+    features: AcousticFeatures
+    normalisation: str | None
+    min_digits: int
+    max_digits: int
+    min_silence: float
+    max_silence: float
+    noise: float
+    n_test_indices: int
+    n_val_indices: int
+    n_train: int
+    n_val: int
+    n_test: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in ("utterance", "speaker", None):
+            raise ConfigError(f"normalisation is {self.normalisation!r}; expected utterance, speaker or null")
+        check_at_least(min_digits=(self.min_digits, 1), max_digits=(self.max_digits, self.min_digits), noise=(self.noise, 0))
+        check_at_least(min_silence=(self.min_silence, 0), max_silence=(self.max_silence, self.min_silence))
+        counts = ("n_test_indices", "n_val_indices", "n_train", "n_val", "n_test", "seed")
+        check_at_least(**{name: (getattr(self, name), 0) for name in counts})
 
     def parse(self, path: Path, *, report: Report) -> Dataset:
         """Return the strings of the split that `path` names; the folder of recordings lies next to it.
@@ -112,15 +88,13 @@ class DigitStringsReader(Reader):
         split = known_split(path.name, corpus="spoken digits")
         speakers = self._speakers(path.parent / _FOLDER, split=split, report=report)
         means = self._means(speakers)
-        n_records = self._sizes[split] if speakers else 0
-        strings = [self._string((self._seed, SPLITS.index(split), i), speakers) for i in range(n_records)]
-        table = {
-            "id": [f"digits-{split}-{i}" for i in range(n_records)],
-            "frames": nested_frames([self._normalised(string, means) for string in strings]),
-            "labels": [[DIGITS[int(name[0])] for name in string.recordings] for string in strings],
-            "speaker": [string.speaker for string in strings],
-            "recordings": [string.recordings for string in strings],
-        }
+        n_records = getattr(self, f"n_{split}") if speakers else 0
+        # one generator per record: a record does not depend on the size of its split
+        generators = (np.random.default_rng((self.seed, SPLITS.index(split), i)) for i in range(n_records))
+        strings = [self._string(random, speakers, means) for random in generators]
+        ids = [f"digits-{split}-{i}" for i in range(n_records)]
+        table = {"id": ids, "frames": nested_frames([string["frames"] for string in strings])}
+        table |= {name: [string[name] for string in strings] for name in ("labels", "speaker", "recordings")}
         return Dataset(pa.table(table))
 
     def _speakers(self, folder: Path, *, split: str, report: Report) -> _Speakers:
@@ -128,58 +102,52 @@ class DigitStringsReader(Reader):
         paths = sorted(folder.glob("*.wav"))
         if not paths:
             raise DataError(f"{folder}: no recordings; expected files DIGIT_SPEAKER_INDEX.wav; set data.dir")
-        speakers: dict[str, list[_Recording]] = {}
-        is_empty = True
+        speakers: _Speakers = {}
         for path in paths:
             source = Source(path, report=report)
             match = _NAME.fullmatch(path.stem)
             if match is None:
                 source.fault(1, "expected a name DIGIT_SPEAKER_INDEX.wav, such as 7_george_0.wav; rename or remove the file")
             elif self._owner(int(match[3])) == split:
-                is_empty = False
-                speakers.setdefault(match[2], []).extend(self._read(source))
-        if is_empty:
+                recordings = speakers.setdefault(match[2], [])
+                with source.skipping(1):
+                    recordings.append((path.stem, read_wav(path, rate=self.features.rate)))
+        if not speakers:
             change = "change data.reader.n_test_indices and n_val_indices"
             raise DataError(f"{folder}: no recording for split {split}; {change}, or set data.splits.{split}=null")
         return {speaker: recordings for speaker, recordings in sorted(speakers.items()) if recordings}
 
-    def _read(self, source: Source) -> list[_Recording]:
-        """Return the recording in one file; an empty list after reporting a fault."""
-        try:
-            return [_Recording(source.path.stem, read_wav(source.path, rate=self._features.rate))]
-        except DataError as error:
-            source.fault(1, str(error))
-            return []
-
     def _owner(self, index: int) -> str:
-        return next((split for split, end in self._ends.items() if index < end), "train")
+        if index < self.n_test_indices:
+            return "test"
+        return "val" if index < self.n_test_indices + self.n_val_indices else "train"
 
-    def _string(self, seed: tuple[int, int, int], speakers: _Speakers) -> _String:
-        random = np.random.default_rng(seed)  # one generator per record: a record does not depend on the size of its split
-        speaker = list(speakers)[random.integers(len(speakers))]
-        n_digits = random.integers(*self._n_digits, endpoint=True)
-        recordings = [speakers[speaker][i] for i in random.integers(len(speakers[speaker]), size=n_digits)]
-        samples = self._joined([recording.samples for recording in recordings], random)
-        return _String(speaker, [recording.name for recording in recordings], self._features.frames(samples))
-
-    def _joined(self, samples: Sequence[Float[np.ndarray, " _"]], random: np.random.Generator) -> _Samples:
-        """Concatenate recordings with noise between them."""
-        joined = [samples[0]]
-        for following in samples[1:]:
-            n_silent = round(random.uniform(*self._silence) * self._features.rate)
-            joined += [self._noise * random.standard_normal(n_silent), following]
-        return np.concatenate(joined)
-
-    def _means(self, speakers: _Speakers) -> dict[str, _Mean]:
-        if self._normalisation != "speaker":
+    def _means(self, speakers: _Speakers) -> dict[str, Float[np.ndarray, " feature"]]:
+        if self.normalisation != "speaker":
             return {}  # computing all frames only for their means takes a while
         return {
-            speaker: np.concatenate([self._features.frames(recording.samples) for recording in recordings]).mean(0)
+            speaker: np.concatenate([self.features.frames(samples) for _, samples in recordings]).mean(0)
             for speaker, recordings in speakers.items()
         }
 
-    def _normalised(self, string: _String, means: Mapping[str, _Mean]) -> _Frames:
-        if self._normalisation is None:
-            return string.frames
-        mean = string.frames.mean(0) if self._normalisation == "utterance" else means[string.speaker]
-        return np.asarray(string.frames - mean)
+    def _string(
+        self, random: np.random.Generator, speakers: _Speakers, means: Mapping[str, Float[np.ndarray, " feature"]]
+    ) -> dict[str, Any]:
+        speaker = list(speakers)[random.integers(len(speakers))]
+        n_digits = random.integers(self.min_digits, self.max_digits, endpoint=True)
+        recordings = [speakers[speaker][i] for i in random.integers(len(speakers[speaker]), size=n_digits)]
+        frames = self.features.frames(self._joined((samples for _, samples in recordings), random))
+        if self.normalisation is not None:
+            frames = frames - (frames.mean(0) if self.normalisation == "utterance" else means[speaker])
+        names = [name for name, _ in recordings]
+        labels = [DIGITS[int(name[0])] for name in names]
+        return {"frames": frames, "labels": labels, "speaker": speaker, "recordings": names}
+
+    def _joined(self, samples: Iterable[_Samples], random: np.random.Generator) -> _Samples:
+        """Concatenate recordings with noise between them."""
+        first, *others = samples
+        joined = [first]
+        for following in others:
+            n_silent = round(random.uniform(self.min_silence, self.max_silence) * self.features.rate)
+            joined += [self.noise * random.standard_normal(n_silent), following]
+        return np.concatenate(joined)

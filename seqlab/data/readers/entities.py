@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias, final
+from typing import TypeAlias, final
 
 from seqlab.data.readers.source import Source
 
@@ -15,13 +15,6 @@ Segment: TypeAlias = dict[str, int | str | None]
 _BRACKETS = re.compile(r"\(([^()]+)(\))?|([^()]+)\)")
 _PART = re.compile(r".+\[([0-9]+)/([0-9]+)\]")
 _TYPE, _GROUPS = "etype", ("GRP", "eid")
-_UNCLOSED, _UNOPENED = "not closed in their sentence", "not opened in their sentence"
-_IN_PARTS, _WORDLESS = "of several parts", "of no word"
-
-
-class _Open(NamedTuple):
-    start: int
-    label: str | None
 
 
 @final
@@ -57,7 +50,11 @@ class EntityBrackets:
                 self._source.fault(line, f"{self._key} is {value!r}: {fault}")
                 return None
             n_words += is_word
-        return self._finished(sentence)
+        sentence.left_out["not closed in their sentence"] += sum(map(len, sentence.opened.values()))
+        self._left_out += sentence.left_out
+        # outer before inner: the longest first among those with the same start
+        found = sorted(sentence.closed, key=lambda entity: (entity[0], -entity[1]))
+        return [{"start": start, "end": end, "label": label} for start, end, label in found]
 
     def left_out(self) -> str:
         """Return the numbers of skipped entities by reason, such as ``2 of several parts``; empty if there are none."""
@@ -78,16 +75,10 @@ class EntityBrackets:
             values = dict(zip(self._fields, opening.split("-"), strict=False))
             if _TYPE not in values:
                 return f"{opening!r} has no {_TYPE}; expected {'-'.join(self._fields)}"
-            sentence.open(values[self._fields[0]], _Open(start, values[_TYPE] or None))
+            sentence.opened.setdefault(values[self._fields[0]], []).append((start, values[_TYPE] or None))
             if is_closed:
                 sentence.close(values[self._fields[0]], end=end)
         return None
-
-    def _finished(self, sentence: "_Brackets") -> list[Segment]:
-        sentence.left_out[_UNCLOSED] += sum(map(len, sentence.opened.values()))
-        self._left_out += sentence.left_out
-        found = sorted(sentence.closed, key=lambda entity: (entity[0], -entity[1]))
-        return [{"start": start, "end": end, "label": label} for start, end, label in found]
 
 
 @final
@@ -95,29 +86,25 @@ class _Brackets:
     """Open and closed entities of a sentence."""
 
     def __init__(self) -> None:
-        self.opened: dict[str, list[_Open]] = {}
-        """By group; a group may be open several times, nested."""
+        self.opened: dict[str, list[tuple[int, str | None]]] = {}
+        """Group -> start and label of its open entities; a group may be open several times, nested."""
         self.closed: list[tuple[int, int, str | None]] = []
         self.left_out: Counter[str] = Counter()
-
-    def open(self, group: str, entity: _Open) -> None:
-        self.opened.setdefault(group, []).append(entity)
 
     def close(self, group: str, *, end: int) -> None:
         part = _PART.fullmatch(group)
         if not self.opened.get(group):
-            self.left_out[_UNOPENED] += 1
+            self.left_out["not opened in their sentence"] += 1
             return
         start, label = self.opened[group].pop()
         if part is not None:
-            self.left_out[_IN_PARTS] += part[1] == "1"  # counts an entity once, at its first part
+            self.left_out["of several parts"] += part[1] == "1"  # counts an entity once, at its first part
         elif start == end:
-            self.left_out[_WORDLESS] += 1
+            self.left_out["of no word"] += 1
         else:
             self.closed.append((start, end, label))
 
 
 def _value(misc: str, *, key: str) -> str | None:
-    if f"{key}=" not in misc:
-        return None
-    return next((item.removeprefix(f"{key}=") for item in misc.split("|") if item.startswith(f"{key}=")), None)
+    prefix = f"{key}="
+    return next((item.removeprefix(prefix) for item in misc.split("|") if item.startswith(prefix)), None)

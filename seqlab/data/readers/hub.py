@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -48,17 +47,20 @@ class HubReader(Reader):
         if missing:
             raise DataError(f"{self._name}: no column {missing[0]!r} among {data.column_names}; set data.reader.columns")
         data = data.select_columns(list(self._columns.values()))
-        features = self._features(data.features)
-        names = {column: _class_names(feature) for column, feature in data.features.items()}
-        convert = partial(_records, columns=self._columns, class_names=names, split=split)
-        return data.map(
-            convert,
-            batched=True,
-            with_indices=True,
-            remove_columns=data.column_names,
-            features=features,
-            desc=f"reading {split}",
-        )
+        columns = self._columns
+        classes = {name: _class_names(data.features[column]) for name, column in columns.items()}
+
+        def convert(batch: Mapping[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
+            records = {name: [_with_names(value, classes[name]) for value in batch[column]] for name, column in columns.items()}
+            if "tokens" not in records:
+                texts = [text_columns(text) for text in records["text"]]
+                records |= {name: [text[name] for text in texts] for name in ("tokens", "offsets")}
+            if "id" not in records:
+                records["id"] = [f"{split}-{index + 1}" for index in indices]
+            return records
+
+        arguments = {"remove_columns": data.column_names, "features": self._features(data.features)}
+        return data.map(convert, batched=True, with_indices=True, desc=f"reading {split}", **arguments)
 
     def _load(self, split: str) -> datasets.Dataset:
         folder = Path(self._name).expanduser()
@@ -75,11 +77,10 @@ class HubReader(Reader):
                 raise FileNotFoundError("no such folder")
             return datasets.load_dataset(self._name, self._config_name, split=split, revision=self._revision)
         except (OSError, ValueError, KeyError, RuntimeError, DatasetsError) as error:
-            raise DataError(
-                f"{self._name}: split {split!r} cannot be loaded: {error}; check data.name and data.splits"
-            ) from error
+            raise DataError(f"{self._name}: cannot load split {split!r}: {error}; check data.name and data.splits") from error
 
     def _features(self, given: datasets.Features) -> datasets.Features:
+        # a mapping keeps the order, and drops an id that is listed twice
         names = dict.fromkeys(["id", *self._columns])
         if "tokens" not in names:
             names |= dict.fromkeys(["tokens", "offsets"])
@@ -87,27 +88,8 @@ class HubReader(Reader):
         return datasets.Features({name: standard_features().get(name) or others[name] for name in names})
 
 
-def _records(
-    batch: Mapping[str, list[Any]],
-    indices: list[int],
-    *,
-    columns: dict[str, str],
-    class_names: dict[str, datasets.ClassLabel | None],
-    split: str,
-) -> dict[str, list[Any]]:
-    records = {name: [_with_names(value, class_names[column]) for value in batch[column]] for name, column in columns.items()}
-    if "tokens" not in records:
-        texts = [text_columns(text) for text in records["text"]]
-        records |= {name: [text[name] for text in texts] for name in ("tokens", "offsets")}
-    if "id" not in records:
-        records["id"] = [f"{split}-{index + 1}" for index in indices]
-    return records
-
-
 def _with_names(value: Any, classes: datasets.ClassLabel | None) -> Any:
-    if classes is None or value is None:
-        return value
-    return [classes.int2str(item) for item in value] if isinstance(value, list) else classes.int2str(value)
+    return value if classes is None or value is None else classes.int2str(value)
 
 
 def _class_names(feature: Any) -> datasets.ClassLabel | None:

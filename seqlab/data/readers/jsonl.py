@@ -8,15 +8,14 @@ from typing import Any, final
 import datasets
 
 from seqlab.data.readers.base import Reader
-from seqlab.data.readers.source import Report, Source, refuse
+from seqlab.data.readers.source import Report, Source
 from seqlab.data.readers.tags import TagConverter
 from seqlab.data.readers.text import check_has_text, text_columns, token_spans
-from seqlab.data.records import STEP_COLUMNS, records_from_columns
+from seqlab.data.records import STEP_COLUMNS, STRING_COLUMNS, records_from_columns
 from seqlab.data.schemes import get_scheme
 from seqlab.errors import DataError
 from seqlab.types import Span
 
-_WORD_LISTS = ("tokens", "tags", "upos", "xpos", "lemma", "feats", "deprel", "deps", "misc", "labels", "alternatives")
 _NULLABLE = ("text", "offsets")
 _OBJECTS = '{"tokens": …} or {"text": …}'
 
@@ -52,19 +51,15 @@ class JsonlReader(Reader):
         records: list[dict[str, Any]] = []
         for index, (line, row) in enumerate(json_objects(source, expected=_OBJECTS), 1):
             record: dict[str, Any] = {"id": f"{path.stem}-{index}", "line": line}
-            try:
+            with source.skipping(line):
                 record |= self._record(row)
-            except DataError as error:
-                source.fault(line, str(error))
-                continue
-            if "tags" in record:
-                record["tags"] = self._converter.convert(record["tags"], lines=[line] * len(record["tags"]), source=source)
-            if record.get("tags", ()) is not None:
+            # a faulty record has no tokens
+            if "tokens" in record and self._converter.convert(record, lines=[line] * len(record["tokens"]), source=source):
                 records.append(record)
         return records_from_columns(_same_columns(records, source=source))
 
     def unread(self, path: Path) -> list[str]:
-        keys = object_keys(Source(path, report=refuse), expected=_OBJECTS)
+        keys = object_keys(Source(path), expected=_OBJECTS)
         return [f"key {key!r}" for key in keys if key not in self._columns.values()]
 
     def _record(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -100,12 +95,8 @@ def json_objects(source: Source, *, expected: str) -> Iterator[tuple[int, dict[s
     if not lines:
         source.fault(1, "the file holds no records; expected one JSON object per line")
     for number, line in lines:
-        try:
-            row = _json_object(line, expected=expected)
-        except DataError as error:
-            source.fault(number, str(error))
-            continue
-        yield number, row
+        with source.skipping(number):
+            yield number, _json_object(line, expected=expected)
 
 
 def object_keys(source: Source, *, expected: str) -> list[str]:
@@ -132,6 +123,7 @@ def _checked(name: str, value: Any) -> Any:
     is_valid, expected = _RULES.get(name, (None, ""))
     if is_valid is not None and not is_valid(value):
         raise DataError(f"{name} is {value!r}; expected {expected}")
+    # labels may be numbers, such as grades or stars
     if name in ("label", "id") and not isinstance(value, list):
         return str(value)
     if name == "spans":
@@ -139,38 +131,31 @@ def _checked(name: str, value: Any) -> Any:
     return [_span(span)._asdict() for span in value] if name == "segments" else value
 
 
-def _is_list_of(kind: type) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and all(isinstance(item, kind) for item in value)
+def _list_of(is_item: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(is_item, value))
 
 
-def _are_integers(values: Any) -> bool:
-    # bool is a subclass of int, so isinstance would accept true and false
-    return isinstance(values, list) and all(type(value) is int for value in values)
+def _is_string(value: Any) -> bool:
+    return isinstance(value, str)
 
 
-def _is_span(parts: Any) -> bool:
-    return isinstance(parts, list) and len(parts) == 3 and _are_integers(parts[:2]) and isinstance(parts[2], str)
+# bool is a subclass of int, so isinstance would accept true and false
+_are_integers = _list_of(lambda value: type(value) is int)
 
 
 def _span(value: Any) -> Span:
     parts = [value.get(key) for key in Span._fields] if isinstance(value, dict) else value
-    if not _is_span(parts):
+    if not (isinstance(parts, list) and len(parts) == 3 and _are_integers(parts[:2]) and isinstance(parts[2], str)):
         raise DataError(f"span is {value!r}; expected [start, end, label] or an object with these keys")
     return Span(*parts)
 
 
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(_WORD_LISTS, (_is_list_of(str), "a list of strings")),
-    **dict.fromkeys(("spans", "segments"), (_is_list_of(object), "a list of [start, end, label]")),
-    "heads": (
-        lambda value: isinstance(value, list) and _are_integers([head for head in value if head is not None]),
-        "a list of integers",
-    ),
-    "offsets": (
-        lambda value: isinstance(value, list) and all(_are_integers(pair) and len(pair) == 2 for pair in value),
-        "a list of [start, end]",
-    ),
-    "text": (lambda value: isinstance(value, str), "a string"),
+    **dict.fromkeys(STRING_COLUMNS, (_list_of(_is_string), "a list of strings")),
+    **dict.fromkeys(("spans", "segments"), (_list_of(lambda _: True), "a list of [start, end, label]")),
+    "heads": (_list_of(lambda head: head is None or type(head) is int), "a list of integers"),
+    "offsets": (_list_of(lambda pair: _are_integers(pair) and len(pair) == 2), "a list of [start, end]"),
+    "text": (_is_string, "a string"),
     "label": (lambda value: not isinstance(value, bool | float | dict), "a string or a list of strings"),
 }
 """Column -> test of its values, and what the test expects."""

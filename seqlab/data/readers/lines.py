@@ -75,13 +75,11 @@ class LinesReader(Reader):
             if name not in _WHOLE_LINE and len(value) != n_tokens:
                 sources[name].fault(number, f"{len(value)} {name} for {n_tokens} tokens; expected one per token")
                 return False
-        if "tags" in record:
-            record["tags"] = self._converter.convert(record["tags"], lines=[number] * n_tokens, source=sources["tags"])
-        return record.get("tags", ()) is not None
+        # files without tags have nothing to report
+        return self._converter.convert(record, lines=[number] * n_tokens, source=sources.get("tags", sources["tokens"]))
 
 
 def _without_blank_end(lines: list[str]) -> list[str]:
-    n_lines = len(lines)
-    while n_lines and is_blank(lines[n_lines - 1]):
-        n_lines -= 1
-    return lines[:n_lines]
+    while lines and is_blank(lines[-1]):
+        lines.pop()
+    return lines

@@ -11,7 +11,7 @@ from seqlab.data.pairs import SECOND
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.cells import DelimitedText
 from seqlab.data.readers.jsonl import json_objects, object_keys
-from seqlab.data.readers.source import Report, Source, refuse, split_spaces
+from seqlab.data.readers.source import Report, Source, split_spaces
 from seqlab.data.readers.text import check_has_text, text_columns
 from seqlab.data.records import records_from_rows
 from seqlab.errors import DataError
@@ -45,14 +45,12 @@ class PairsReader(Reader):
         source = Source(path, report=report)
         records: list[dict[str, Any]] = []
         for number, (line, row) in enumerate(self._rows(source), 1):
-            try:
+            with source.skipping(line):
                 records.append({"id": f"{path.stem}-{number}", "line": line} | self._record(row))
-            except DataError as error:
-                source.fault(line, str(error))
         return records_from_rows(records, names=("id", "line", "tokens", f"tokens{SECOND}"))
 
     def unread(self, path: Path) -> list[str]:
-        source = Source(path, report=refuse)
+        source = Source(path)
         is_json = path.suffix == ".jsonl"
         names = object_keys(source, expected=self._object()) if is_json else next(self._table.rows(source))[1]
         return [f"column {name!r}" for name in names if name not in self._columns.values()]

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, TypeAlias, final
 
 import datasets
 
@@ -10,16 +10,15 @@ from seqlab.data.readers.base import Reader
 from seqlab.data.readers.source import Report, Source, is_blank, split_spaces
 from seqlab.data.records import records_from_rows
 from seqlab.data.splits import HashedSplits, known_split
+from seqlab.errors import DataError
 
 _HEADWORD = re.compile(r"([^()\s]+)(?:\([0-9]+\))?")
 _PHONEME = re.compile(r"[A-Z]+[0-2]?")
 _STRESS = "012"
 _REMARK = ";;;"
 
-
-class _Pronunciation(NamedTuple):
-    line: int
-    phonemes: list[str]
+_Pronunciation: TypeAlias = tuple[int, list[str]]
+"""Line and phonemes."""
 
 
 @final
@@ -53,8 +52,9 @@ class CmudictReader(Reader):
         records: list[dict[str, Any]] = []
         for word, pronunciations in self._entries(source).items():
             if self._splits.owner(word) == split:
-                distinct = _distinct(word, pronunciations)
-                records += distinct if split == "train" else [_with_alternatives(distinct)]
+                first, *others = _distinct(word, pronunciations)
+                alternatives = {"alternatives": [" ".join(other["labels"]) for other in others]}
+                records += [first, *others] if split == "train" else [first | alternatives]
         return records_from_rows(records, names=names)
 
     def _entries(self, source: Source) -> dict[str, list[_Pronunciation]]:
@@ -62,43 +62,37 @@ class CmudictReader(Reader):
         entries: dict[str, list[_Pronunciation]] = {}
         for number, line in enumerate(source.lines(), 1):
             entry = line.partition(" #")[0]
-            if is_blank(entry) or entry.startswith(_REMARK):
-                continue
-            headword, *phonemes = split_spaces(entry)
-            match = _HEADWORD.fullmatch(headword)
-            if match is None:
-                source.fault(number, f"{headword!r} is not a word; expected letters, and `word(2)` for another pronunciation")
-            elif self._phonemes_sound(headword, phonemes, line=number, source=source):
-                if not self._keeps_stress:
-                    phonemes = [phoneme.rstrip(_STRESS) for phoneme in phonemes]
-                entries.setdefault(match[1].lower(), []).append(_Pronunciation(number, phonemes))
+            if not is_blank(entry) and not entry.startswith(_REMARK):
+                with source.skipping(number):
+                    word, phonemes = _word_and_phonemes(entry)
+                    if not self._keeps_stress:
+                        phonemes = [phoneme.rstrip(_STRESS) for phoneme in phonemes]
+                    entries.setdefault(word, []).append((number, phonemes))
         if not entries:
             source.fault(1, "the file holds no words; expected `word PH ON EMES` on each line")
         return entries
 
-    def _phonemes_sound(self, headword: str, phonemes: list[str], *, line: int, source: Source) -> bool:
-        if not phonemes:
-            source.fault(line, f"{headword!r} has no phonemes; expected `word PH ON EMES`, separated by spaces")
-            return False
-        for phoneme in phonemes:
-            if not _PHONEME.fullmatch(phoneme):
-                expected = "expected capitals with an optional stress digit 0 to 2; put comments after ` # `"
-                source.fault(line, f"phoneme {phoneme!r} of {headword!r}; {expected}")
-                return False
-        return True
+
+def _word_and_phonemes(entry: str) -> tuple[str, list[str]]:
+    headword, *phonemes = split_spaces(entry)
+    match = _HEADWORD.fullmatch(headword)
+    if match is None:
+        raise DataError(f"{headword!r} is not a word; expected letters, and `word(2)` for another pronunciation")
+    if not phonemes:
+        raise DataError(f"{headword!r} has no phonemes; expected `word PH ON EMES`, separated by spaces")
+    for phoneme in phonemes:
+        if not _PHONEME.fullmatch(phoneme):
+            expected = "expected capitals with an optional stress digit 0 to 2; put comments after ` # `"
+            raise DataError(f"phoneme {phoneme!r} of {headword!r}; {expected}")
+    return match[1].lower(), phonemes
 
 
 def _distinct(word: str, pronunciations: list[_Pronunciation]) -> list[dict[str, Any]]:
     """Return one record per distinct pronunciation."""
     first_of: dict[tuple[str, ...], dict[str, Any]] = {}
     for number, (line, phonemes) in enumerate(pronunciations, 1):
+        # numbered as in the dictionary, so that ids are unique
         name = word if number == 1 else f"{word}({number})"
         record = {"id": name, "line": line, "tokens": list(word), "labels": phonemes}
         first_of.setdefault(tuple(phonemes), record)
     return list(first_of.values())
-
-
-def _with_alternatives(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the first record, with the pronunciations of the others as alternatives."""
-    first, *others = records
-    return first | {"alternatives": [" ".join(other["labels"]) for other in others]}

@@ -1,6 +1,7 @@
 """Lines of a text file, and faults in it: readers raise the first fault, the data doctor collects all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn, TypeAlias, final
 
@@ -29,9 +30,14 @@ def refuse(fault: Fault) -> NoReturn:
 
 @final
 class Source:
-    """A text file whose faults go to `report`."""
+    """A text file in UTF-8, and the faults in it.
 
-    def __init__(self, path: Path, *, report: Report) -> None:
+    Args:
+        path: The file.
+        report: Receives each fault; by default, the first one is raised as a DataError.
+    """
+
+    def __init__(self, path: Path, *, report: Report = refuse) -> None:
         self.path = path
         self._report = report
 
@@ -39,13 +45,24 @@ class Source:
         """Report a fault at `line`."""
         self._report(Fault(self.path, line, message))
 
+    @contextmanager
+    def skipping(self, line: int) -> Iterator[None]:
+        """Report a DataError in the block as a fault at `line`, and continue after the block."""
+        try:
+            yield
+        except DataError as error:
+            self.fault(line, str(error))
+
     def lines(self) -> list[str]:
         r"""Return the lines without line ends and without a leading byte order mark.
 
         Only ``\n`` and ``\r\n`` end a line: U+2028, U+0085 and other separators of `str.splitlines` may be part of a token.
         A line that is not UTF-8 is a fault; its invalid bytes become U+FFFD.
         """
-        data = self._bytes()
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read: {error.strerror}; check the path (data.dir, data.splits)") from error
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
@@ -57,14 +74,9 @@ class Source:
         """Return the lines that are not blank, with their numbers."""
         return [(number, line) for number, line in enumerate(self.lines(), 1) if not is_blank(line)]
 
-    def _bytes(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be read: {error.strerror}; check the path (data.dir, data.splits)") from error
-
     def _decode_lines(self, data: bytes) -> list[str]:
         decoded, offset = [], 0
+        # line by line, to find the line of each invalid byte
         for number, line in enumerate(data.split(b"\n"), 1):
             try:
                 decoded.append(line.decode("utf-8"))

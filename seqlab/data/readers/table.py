@@ -1,6 +1,7 @@
 """Tables with a text and a label per row: CSV, TSV and Parquet."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
@@ -10,13 +11,14 @@ import pyarrow.parquet
 
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.cells import DelimitedText, has_columns
-from seqlab.data.readers.source import Report, Source, refuse, split_labels
+from seqlab.data.readers.source import Report, Source, split_labels
 from seqlab.data.readers.text import text_columns
 from seqlab.data.records import records_from_rows
 from seqlab.errors import DataError
 
 
 @final
+@dataclass(kw_only=True)
 class TableReader(Reader):
     """Reads one text and its label from each row, and tokenizes the text.
 
@@ -35,29 +37,25 @@ class TableReader(Reader):
         ConfigError: `separator` or `quote` is not a single character.
     """
 
-    def __init__(
-        self,
-        *,
-        text_column: str,
-        label_column: str | None,
-        label_separator: str | None,
-        separator: str,
-        quote: str | None,
-        column_names: list[str] | None,
-    ) -> None:
-        self._table = DelimitedText(separator=separator, quote=quote, fallback=",")
-        self._label_separator = label_separator
-        self._column_names = column_names
-        self._columns = {"text_column": text_column}
-        if label_column is not None:
-            self._columns["label_column"] = label_column
+    text_column: str
+    label_column: str | None
+    label_separator: str | None
+    separator: str
+    quote: str | None
+    column_names: list[str] | None
+
+    def __post_init__(self) -> None:
+        self._table = DelimitedText(separator=self.separator, quote=self.quote, fallback=",")
+        self._columns = {"text_column": self.text_column}
+        if self.label_column is not None:
+            self._columns["label_column"] = self.label_column
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
         source = Source(path, report=report)
         if path.suffix == ".parquet":
             rows = self._parquet_rows(source)
         else:
-            rows = self._table.records(source, settings=self._columns, header=self._column_names)
+            rows = self._table.records(source, settings=self._columns, header=self.column_names)
         records = []
         for number, (line, row) in enumerate(rows, 1):
             text, *labels = (row[name] for name in self._columns.values())
@@ -66,7 +64,7 @@ class TableReader(Reader):
                 continue
             record: dict[str, Any] = {"id": f"{path.stem}-{number}", "line": line} | text_columns(text)
             if labels:
-                record["label"] = split_labels(labels[0], self._label_separator)
+                record["label"] = split_labels(labels[0], self.label_separator)
             records.append(record)
         return records_from_rows(records)
 
@@ -74,7 +72,7 @@ class TableReader(Reader):
         if path.suffix == ".parquet":
             names = pyarrow.parquet.read_schema(path).names
         else:
-            names = self._column_names or next(self._table.rows(Source(path, report=refuse)))[1]
+            names = self.column_names or next(self._table.rows(Source(path)))[1]
         return [f"column {name!r}" for name in names if name not in self._columns.values()]
 
     def _parquet_rows(self, source: Source) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -94,6 +92,7 @@ class TableReader(Reader):
 
 def _strings(values: list[Any], schema: pa.Schema, column: str) -> list[str]:
     """Return `values` as strings: the names of class labels, and an empty string for null."""
+    # `datasets` keeps the names of class labels in the metadata of the schema
     feature = datasets.Features.from_arrow_schema(schema)[column]
     if isinstance(feature, datasets.ClassLabel):
         return ["" if value is None or value < 0 else feature.int2str(value) for value in values]

@@ -1,12 +1,17 @@
-"""Raw text: tokens with character offsets, and character spans converted to token spans."""
+"""Texts and their tokens: tokens with character offsets (end exclusive), and character spans converted to token spans."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Any, TypeAlias
 
-from seqlab.data.readers.alignment import Offsets, find_words
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import ConfigError, DataError
 from seqlab.types import Span
+
+Offsets: TypeAlias = list[list[int]]
+"""``[start, end]`` of each word, in characters of the text."""
+Ranges: TypeAlias = Mapping[int, tuple[int, str, str]]
+"""Index of the first word of each multiword token -> (index after its last word, form, MISC)."""
 
 
 def check_has_text(columns: Mapping[str, Any], *, side: str = "") -> None:
@@ -47,9 +52,53 @@ def token_spans(spans: Iterable[Span], *, text: str, offsets: Offsets) -> list[S
     for start, end, label in spans:
         if start not in starts or end not in ends or start >= end:
             words = [text[first:last] for first, last in offsets if first < end and last > start]
-            raise DataError(
-                f"span {[start, end, label]} ({text[start:end]!r}) does not begin and end with tokens {words}; "
-                "correct its offsets (characters from 0, end exclusive) or give tokens"
-            )
+            what = f"span {[start, end, label]} ({text[start:end]!r}) does not begin and end with tokens {words}"
+            raise DataError(f"{what}; correct its offsets (characters from 0, end exclusive) or give tokens")
         found.append(Span(starts[start], ends[end], label))
     return found
+
+
+def align_words(text: str, words: Sequence[str], *, misc: Sequence[str], ranges: Ranges) -> Offsets | None:
+    """Return the offsets of each word in `text` by the spacing rules of CoNLL-U; None if words and text do not match.
+
+    Args:
+        text: The ``# text`` of the sentence.
+        words: Forms of the words.
+        misc: MISC of each word; ``SpaceAfter=No`` means that no space follows.
+        ranges: The multiword tokens. If the words of one concatenate to its form, each gets its own offsets; otherwise all get
+            the offsets of the form.
+    """
+    offsets: Offsets = []
+    position = index = 0
+    while index < len(words):
+        end, form, form_misc = ranges.get(index, (index + 1, words[index], misc[index]))
+        if not text.startswith(form, position):
+            return None
+        # a multiword token may be written differently than its words: du = de + le
+        offsets += _within(form, words[index:end], start=position)
+        index = end
+        position += len(form)
+        if position < len(text) and "SpaceAfter=No" not in form_misc:
+            if not text[position].isspace():
+                return None
+            position = len(text) - len(text[position:].lstrip())  # one or more characters of white space
+    return offsets if position == len(text) else None
+
+
+def find_words(text: str, words: Sequence[str]) -> Offsets | None:
+    """Return the offsets of each word in `text`; None if anything but white space lies between the words."""
+    offsets: Offsets = []
+    position = 0
+    for word in words:
+        start = text.find(word, position)
+        if start < 0 or text[position:start].strip():
+            return None
+        position = start + len(word)
+        offsets.append([start, position])
+    return offsets if not text[position:].strip() else None
+
+
+def _within(form: str, words: Sequence[str], *, start: int) -> Offsets:
+    if "".join(words) != form:
+        return [[start, start + len(form)] for _ in words]
+    return [[begin, end] for begin, end in pairwise(accumulate(map(len, words), initial=start))]

@@ -51,16 +51,11 @@ class AddingReader(Reader):
         random = np.random.default_rng((self.seed, SPLITS.index(split)))
         n_records, half = self.sizes[split], self.n_steps // 2
         digits = random.integers(self.n_digits, size=(n_records, self.n_steps))
+        # one in each half, so that the first must be remembered over a long distance
         marked = np.stack([random.integers(half, size=n_records), random.integers(half, self.n_steps, size=n_records)], 1)
         marks = np.zeros_like(digits)
         np.put_along_axis(marks, marked, 1, axis=1)
         frames = np.stack([digits / (self.n_digits - 1), marks], axis=2).astype(np.float32)
         sums = np.take_along_axis(digits, marked, axis=1).sum(1)
-        table = pa.table(
-            {
-                "id": [f"adding-{split}-{i}" for i in range(n_records)],
-                "frames": nested_frames(list(frames)),
-                "label": [str(total) for total in sums],
-            }
-        )
-        return Dataset(table)
+        ids = [f"adding-{split}-{i}" for i in range(n_records)]
+        return Dataset(pa.table({"id": ids, "frames": nested_frames(list(frames)), "label": [str(total) for total in sums]}))

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from seqlab.data.sample.grammar import Branch, Grammar, Leaf
 from seqlab.data.sample.inflection import indefinite_article
+from seqlab.data.schemes import get_scheme
 from seqlab.types import Span
 
+_BIO = get_scheme("BIO")
 _LOWER_CASED_SHARE = 0.12
 _UNPUNCTUATED_SHARE = 0.5
 
@@ -39,7 +41,7 @@ def sentence_record(grammar: Grammar, random: Random) -> dict[str, object]:
     return {
         "tokens": words,
         "upos": [leaf.mark for leaf in leaves],
-        "tags": bio_tags(entities, n_steps=len(words)),
+        "tags": _BIO.encode(entities, n_steps=len(words)),
         "segments": [chunk._asdict() for chunk in chunks],
         "label": label,
     }
@@ -49,7 +51,7 @@ def utterance_record(grammar: Grammar, random: Random) -> dict[str, object]:
     """Return a lower-cased request with `tokens`, slot `tags` and its intent as `label`."""
     label, (leaves, slots, _) = annotate(grammar.draw("utterance", random))
     words = with_articles([leaf.word.lower() for leaf in leaves])
-    return {"tokens": words, "tags": bio_tags(slots, n_steps=len(words)), "label": label}
+    return {"tokens": words, "tags": _BIO.encode(slots, n_steps=len(words)), "label": label}
 
 
 def annotate(root: Branch) -> tuple[str, Annotation]:
@@ -65,14 +67,6 @@ def with_articles(words: list[str]) -> list[str]:
     """Return `words` with "an" for "a" before a vowel sound."""
     pairs = zip(words, [*words[1:], "x"], strict=True)
     return [indefinite_article(following) if word == "a" else word for word, following in pairs]
-
-
-def bio_tags(spans: list[Span], *, n_steps: int) -> list[str]:
-    """Return the BIO tags of spans that do not overlap."""
-    tags = ["O"] * n_steps
-    for start, end, label in spans:
-        tags[start:end] = [f"B-{label}"] + [f"I-{label}"] * (end - start - 1)
-    return tags
 
 
 def _kept(leaves: list[Leaf], *, is_punctuated: bool) -> list[bool]:

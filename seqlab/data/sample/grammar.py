@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from random import Random
 from typing import NamedTuple, TypeAlias, final
 
@@ -87,44 +88,35 @@ class Grammar:
 
     def draw(self, start: str, random: Random) -> Branch:
         """Return one random expansion of the rule `start`."""
-        return Branch("", start, self._expand((_Reference(start, None),), None, random))
+        return Branch("", start, tuple(self._expand((_Reference(start, None),), None, random)))
 
-    def _expand(self, items: _Items, form: str | None, random: Random) -> tuple[Leaf | Branch, ...]:
-        children: list[Leaf | Branch] = []
+    def _expand(self, items: _Items, form: str | None, random: Random) -> Iterator[Leaf | Branch]:
         for item in items:
             if isinstance(item, Leaf):
-                children.append(item)
+                yield item
             elif isinstance(item, _Reference):
                 wanted = item.form or form
                 rule = self.rules[item.rule]
+                # a rule without forms has one list of choices, and the first form is the default
                 choices = rule.get(wanted or "", next(iter(rule.values())))
-                children.extend(self._expand(choices[int(random.random() * len(choices))], wanted, random))
+                yield from self._expand(choices[int(random.random() * len(choices))], wanted, random)
             else:
-                children.append(self._branch(item, form, random))
-        return tuple(children)
+                yield self._branch(item, form, random)
 
     def _branch(self, group: _Group, form: str | None, random: Random) -> Branch:
         while True:  # names are drawn until one belongs to the split
-            branch = Branch(group.kind, group.label, self._expand(group.items, form, random))
+            branch = Branch(group.kind, group.label, tuple(self._expand(group.items, form, random)))
             if not group.is_owned or self.ownership.owns(" ".join(leaf.word for leaf in branch.leaves())):
                 return branch
 
 
 def _sections(text: str) -> Iterator[tuple[re.Match[str], list[str]]]:
-    header: re.Match[str] | None = None
-    lines: list[str] = []
-    for line in text.splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        if line.startswith(" "):
-            lines.append(line.strip())
-            continue
-        if header:
-            yield header, lines
-        header, lines = _HEADER.fullmatch(line), []
-        assert header, line
-    assert header
-    yield header, lines
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    starts = [number for number, line in enumerate(lines) if not line.startswith(" ")]
+    for start, end in pairwise([*starts, len(lines)]):
+        header = _HEADER.fullmatch(lines[start])
+        assert header, lines[start]
+        yield header, [line.strip() for line in lines[start + 1 : end]]
 
 
 def _rule(header: re.Match[str], lines: list[str], rules: dict[str, _Rule], ownership: Ownership) -> _Rule:

@@ -1,6 +1,6 @@
 """Regular English inflection for the sample grammars."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 FORMS: Mapping[str, tuple[str, ...]] = {"nouns": ("singular", "plural"), "verbs": ("past", "base", "ing")}
 """The forms of each kind of word; the first is the default."""
@@ -10,11 +10,15 @@ _A_BEFORE_VOWEL = ("uni", "use", "one", "eu", "ur")
 _AN_BEFORE_CONSONANT = ("hour", "honest", "honour")
 
 
-def inflect(spellings: Sequence[str], kind: str) -> tuple[str, ...]:
-    """Return all forms of a noun (singular[, plural]) or verb (base[, past[, -ing]]) in the order of `FORMS[kind]`."""
+def inflect(given: Sequence[str], kind: str) -> tuple[str, ...]:
+    """Return all forms of a noun (singular[, plural]) or verb (base[, past[, -ing]]) in the order of `FORMS[kind]`.
+
+    Forms that are missing or empty in `given` are regular.
+    """
+    base, second, third = (*given, "", "")[:3]
     if kind == "nouns":
-        return spellings[0], _given(spellings, 1, _plural)
-    return _given(spellings, 1, _past), spellings[0], _given(spellings, 2, _ing)
+        return base, second or _plural(base)
+    return second or _past(base), base, third or _ing(base)
 
 
 def indefinite_article(next_word: str) -> str:
@@ -23,10 +27,6 @@ def indefinite_article(next_word: str) -> str:
     if word.startswith(_A_BEFORE_VOWEL):
         return "a"
     return "an" if word[0] in _VOWELS or word.startswith(_AN_BEFORE_CONSONANT) else "a"
-
-
-def _given(spellings: Sequence[str], position: int, rule: Callable[[str], str]) -> str:
-    return spellings[position] if len(spellings) > position and spellings[position] else rule(spellings[0])
 
 
 def _plural(word: str) -> str:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import final
 from zlib import crc32
 
+from seqlab.data.splits import split_at
+
 _SHARED_PERCENT = 75
 _PART_PERCENTS = {"train": 60, "val": 20, "test": 20}
 _SURFACE_PERCENTS = {"train": 50, "val": 25, "test": 25}
@@ -27,24 +29,15 @@ class Ownership:
 
     def owns(self, surface: str) -> bool:
         """Return whether the full name belongs to this split."""
-        return _owner(self._percent(surface, salt="whole"), _SURFACE_PERCENTS) == self.split
+        return split_at(self._percent(surface, salt="whole"), shares=_SURFACE_PERCENTS) == self.split
 
     def may_use(self, word: str) -> bool:
         """Return whether names of this split may contain `word`."""
         if self._percent(word, salt="shared") < _SHARED_PERCENT:
             return True
-        return _owner(self._percent(word, salt="part"), _PART_PERCENTS) == self.split
+        return split_at(self._percent(word, salt="part"), shares=_PART_PERCENTS) == self.split
 
     def _percent(self, text: str, *, salt: str) -> float:
         # Knuth's multiplier carries the low bits of the checksum to the top ones, which pick the percentage.
         mixed = crc32(f"{salt} {self.seed} {text.lower()}".encode()) * 2654435761 % 2**32
         return mixed / 2**32 * 100
-
-
-def _owner(percent: float, shares: dict[str, int]) -> str:
-    total = 0
-    for split, share in shares.items():
-        total += share
-        if percent < total:
-            return split
-    raise AssertionError(f"the shares {shares} do not add up to 100")

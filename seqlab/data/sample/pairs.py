@@ -17,7 +17,7 @@ from random import Random
 from typing import final
 
 from seqlab.data.sample.annotate import with_articles
-from seqlab.data.sample.grammar import Branch, Grammar
+from seqlab.data.sample.grammar import Grammar
 
 FORMS: Mapping[str, frozenset[int]] = {
     "": frozenset({1, 2}),
@@ -56,6 +56,7 @@ class Sentence:
 def pair_record(grammar: Grammar, random: Random) -> dict[str, object]:
     """Return two sentences with `tokens` and `tree` each, `relatedness` and `entailment`."""
     wanted = _LABELS[int(random.random() * len(_LABELS))]
+    # drawn until the relation is the wanted one, so that the three labels are equally likely
     while True:
         first = _drawn(grammar, random)
         second = _changed(first, grammar, random)
@@ -130,8 +131,7 @@ def _form(random: Random) -> str:
 
 
 def _word(grammar: Grammar, rule: str, random: Random) -> str:
-    drawn: Branch = grammar.draw(rule, random)
-    return next(drawn.leaves()).word
+    return next(grammar.draw(rule, random).leaves()).word
 
 
 def _phrase(quality: str, form: str) -> str:

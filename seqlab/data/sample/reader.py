@@ -1,13 +1,13 @@
 """`SampleReader`, which generates a corpus in place of reading one."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any, TypeAlias, final
+from typing import TypeAlias, final
 
 from datasets import Dataset, Features, List, Value
 
-from seqlab.data.pairs import SECOND
 from seqlab.data.readers.base import Reader, check_at_least
 from seqlab.data.readers.source import Report
 from seqlab.data.sample.annotate import sentence_record, utterance_record
@@ -20,46 +20,28 @@ from seqlab.data.splits import SPLITS, known_split
 from seqlab.errors import ConfigError
 
 _Draw: TypeAlias = Callable[[Random], dict[str, object]]
-_Source: TypeAlias = Callable[[Ownership], _Draw]
 
-_STRING, _STRINGS = Value("string"), List(Value("string"))
-_CHUNKS = List({"start": Value("int64"), "end": Value("int64"), "label": _STRING})
-
-
-def _grammatical(record: Callable[[Grammar, Random], dict[str, object]], *files: str) -> _Source:
-    def source(ownership: Ownership) -> _Draw:
-        grammar = Grammar.load(*files, ownership=ownership)
-        return lambda random: record(grammar, random)
-
-    return source
-
-
-_CORPORA: dict[str, tuple[_Source, dict[str, Any]]] = {
-    "tags": (
-        _grammatical(sentence_record, "names", "sentences"),
-        {"tokens": _STRINGS, "upos": _STRINGS, "tags": _STRINGS, "segments": _CHUNKS, "label": _STRING},
-    ),
-    "intents": (
-        _grammatical(utterance_record, "names", "utterances"),
-        {"tokens": _STRINGS, "tags": _STRINGS, "label": _STRING},
-    ),
-    "trees": (
-        _grammatical(review_record, "reviews"),
-        {"tokens": _STRINGS, "tree": _STRING, "segments": _CHUNKS, "label": _STRING, "structure": _STRING},
-    ),
-    "pairs": (
-        _grammatical(pair_record, "reviews"),
-        {
-            **{f"{name}{side}": kind for name, kind in (("tokens", _STRINGS), ("tree", _STRING)) for side in ("", SECOND)},
-            "relatedness": Value("float32"),
-            "entailment": _STRING,
-        },
-    ),
-    "frames": (
-        lambda ownership: Speech(ownership).record,
-        {"frames": List(List(Value("float32"))), "labels": _STRINGS},
-    ),
+_FEATURES = {
+    **dict.fromkeys(("id", "label", "tree", "tree_2", "structure", "entailment"), Value("string")),
+    **dict.fromkeys(("tokens", "tokens_2", "upos", "tags", "labels"), List(Value("string"))),
+    "segments": List({"start": Value("int64"), "end": Value("int64"), "label": Value("string")}),
+    "relatedness": Value("float32"),
+    "frames": List(List(Value("float32"))),
 }
+
+
+def _from_grammar(record: Callable[[Grammar, Random], dict[str, object]], *files: str) -> Callable[[Ownership], _Draw]:
+    return lambda ownership: partial(record, Grammar.load(*files, ownership=ownership))
+
+
+_CORPORA: dict[str, tuple[Callable[[Ownership], _Draw], str]] = {
+    "tags": (_from_grammar(sentence_record, "names", "sentences"), "tokens upos tags segments label"),
+    "intents": (_from_grammar(utterance_record, "names", "utterances"), "tokens tags label"),
+    "trees": (_from_grammar(review_record, "reviews"), "tokens tree segments label structure"),
+    "pairs": (_from_grammar(pair_record, "reviews"), "tokens tokens_2 tree tree_2 relatedness entailment"),
+    "frames": (lambda ownership: Speech(ownership).record, "frames labels"),
+}
+"""Corpus -> what draws its records, and their columns."""
 
 
 @final
@@ -93,11 +75,12 @@ class SampleReader(Reader):
             DataError: `path` does not name a split.
         """
         split = known_split(str(path), corpus="the sample corpora")
-        source, columns = _CORPORA[self.corpus]
+        source, names = _CORPORA[self.corpus]
         draw = source(Ownership(self.seed, split))
         # different splits of neighbouring seeds must not share a generator
         random = Random(self.seed * len(SPLITS) + SPLITS.index(split))
         records = [draw(random) for _ in range(self.sizes[split])]
         table: dict[str, list[object]] = {"id": [f"{self.corpus}-{split}-{i}" for i in range(len(records))]}
-        table |= {name: [record[name] for record in records] for name in columns}
-        return Dataset.from_dict(table, features=Features({"id": _STRING, **columns}))
+        table |= {name: [record[name] for record in records] for name in names.split()}
+        # an empty split has no values to infer the types from
+        return Dataset.from_dict(table, features=Features({name: _FEATURES[name] for name in table}))

@@ -64,11 +64,9 @@ def compose(left: Meaning, right: Meaning) -> Meaning:
             return Meaning(right.score, f"{left.role} …")
         case ",", _:
             return right
-        case _, "but …":
-            return Meaning(right.score or left.score, "")
         case _, "although …":
             return Meaning(left.score or right.score, "")
-        case "although …", _:
+        case (_, "but …") | ("although …", _):
             return Meaning(right.score or left.score, "")
         case _:
             return Meaning(_clip(left.score + right.score), "")
@@ -77,7 +75,8 @@ def compose(left: Meaning, right: Meaning) -> Meaning:
 def _bracket(node: Leaf | Branch, words: Iterator[tuple[int, str]], segments: list[dict[str, object]]) -> tuple[str, Meaning]:
     """Return the brackets and the meaning of `node`; take its numbered `words`, and append its nodes to `segments`."""
     if isinstance(node, Leaf):
-        meaning = _word_meaning(node.mark)
+        is_valence = node.mark.lstrip("-").isdigit()
+        meaning = Meaning(int(node.mark), "") if is_valence else Meaning(0, node.mark)
         place, word = next(words)
         segments.append({"start": place, "end": place + 1, "label": meaning.label})
         return f"({meaning.label} {word})", meaning
@@ -89,11 +88,6 @@ def _bracket(node: Leaf | Branch, words: Iterator[tuple[int, str]], segments: li
     meaning = compose(left_meaning, right_meaning)
     segments.append({"start": segments[first]["start"], "end": segments[-1]["end"], "label": meaning.label})
     return f"({meaning.label} {left} {right})", meaning
-
-
-def _word_meaning(mark: str) -> Meaning:
-    is_valence = mark.lstrip("-").isdigit()
-    return Meaning(int(mark), "") if is_valence else Meaning(0, mark)
 
 
 def _clip(score: int) -> int:

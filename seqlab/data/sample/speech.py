@@ -16,7 +16,6 @@ PHONES = ("a", "e", "i", "o", "u", "p", "t", "k", "m", "n", "s", "l")
 
 _WIDTH = 10
 _N_STATES = 3
-_CONTRAST = 1.0
 _LEAN = 0.35
 _NOISE = 0.55
 _OFFSET = 0.3
@@ -33,7 +32,7 @@ class Speech:
 
     def __init__(self, ownership: Ownership) -> None:
         language = np.random.PCG64(ownership.seed)
-        self.prototypes = _CONTRAST * _noise(language, len(PHONES) * _N_STATES).reshape(len(PHONES), _N_STATES, _WIDTH)
+        self.prototypes = _noise(language, len(PHONES) * _N_STATES).reshape(len(PHONES), _N_STATES, _WIDTH)
         syllables = [consonant + vowel for consonant in _CONSONANTS for vowel in _VOWELS]
         words = [syllable + ending for syllable in syllables for ending in (*syllables, "s", "n", "l")]
         self.words = [word for word in words if ownership.owns(word)]
@@ -45,6 +44,7 @@ class Speech:
         longest = 1.5 + random.random() * 1.5
         durations = [1 + int(random.random() * longest) for _ in range(len(labels) * _N_STATES)]
         means = self._targets(labels).repeat(durations, axis=0)
+        # the raw generator: the distributions of numpy may change between versions
         source = np.random.PCG64(int(random.random() * 2**53))
         frames = means + _OFFSET * _noise(source, 1) + _NOISE * _noise(source, len(means))
         return {"frames": frames.round(4).astype(np.float32), "labels": labels}

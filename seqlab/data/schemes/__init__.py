@@ -2,15 +2,6 @@
 
 from seqlab.data.schemes.detection import Detection, detect_scheme
 from seqlab.data.schemes.scheme import Scheme, Transitions, Violation
-from seqlab.data.schemes.standard import SCHEME_NAMES, convert_tags, get_scheme
+from seqlab.data.schemes.standard import SCHEME_NAMES, get_scheme
 
-__all__ = [
-    "SCHEME_NAMES",
-    "Detection",
-    "Scheme",
-    "Transitions",
-    "Violation",
-    "convert_tags",
-    "detect_scheme",
-    "get_scheme",
-]
+__all__ = ["SCHEME_NAMES", "Detection", "Scheme", "Transitions", "Violation", "detect_scheme", "get_scheme"]

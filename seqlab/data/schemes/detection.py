@@ -56,6 +56,7 @@ def detect_scheme(sequences: Iterable[Sequence[str]]) -> Detection:
     tags = list(codes)
     foreign_tags = [tag for tag in tags if split_tag(tag)[0] == "?"]
     violations = {name: int(np.sum(get_scheme(name).breaks(flat, tags=tags))) for name in SCHEME_NAMES}
+    # without the `O` after each sequence
     n_steps = len(flat) - len(rows)
     candidates = [name for name in SCHEME_NAMES if n_steps and not violations[name]]
     return Detection(candidates, violations, foreign_tags, n_steps)

@@ -70,23 +70,15 @@ class TagParts:
         parts = [split(tag) for tag in tags]
         labels = list(dict.fromkeys(label for _, label in parts))
         label_ids = {label: label_id for label_id, label in enumerate(labels)}
-        return cls(
-            prefixes=np.array([PREFIXES.index(prefix) for prefix, _ in parts], dtype=np.int16),
-            label_ids=np.array([label_ids[label] for _, label in parts], dtype=np.int32),
-            labels=labels,
-        )
+        prefixes = np.array([PREFIXES.index(prefix) for prefix, _ in parts], dtype=np.int16)
+        return cls(prefixes, np.array([label_ids[label] for _, label in parts], dtype=np.int32), labels)
 
-    def pairs(
-        self, tags: Int[np.ndarray, " place"], *, prevs: Int[np.ndarray, " place"], has_first: bool
-    ) -> Int[np.ndarray, " place"]:
-        """Return the index into the flattened `PairTable` of each of `tags` and its previous tag.
-
-        With `has_first`, the first tag starts a sequence and counts as following an `O` with another label.
-        """
-        is_same = self.label_ids[tags] == self.label_ids[prevs]
-        is_same[: int(has_first)] = False
-        pairs: Int[np.ndarray, " place"] = (self.prefixes * 2)[tags] + (self.prefixes * (2 * len(PREFIXES)))[prevs] + is_same
-        return pairs
+    def pairs(self, near: Neighbours) -> Int[np.ndarray, " place"]:
+        """Return the index of each place into the flattened `PairTable`."""
+        is_same = self.label_ids[near.tags] == self.label_ids[near.prevs]
+        is_same[near.positions == 0] = False  # the first tag follows an `O`, whose label is no other
+        previous = (self.prefixes * (2 * len(PREFIXES)))[near.prevs]
+        return np.asarray(previous + (self.prefixes * 2)[near.tags] + is_same)
 
 
 @final
@@ -104,13 +96,12 @@ class SpanArrays:
 
 def accepts(table: PairTable, pairs: Int[np.ndarray, " position"]) -> Bool[np.ndarray, " position"]:
     """Return whether `table` accepts each of `pairs`."""
-    accepted: Bool[np.ndarray, " position"] = table.ravel()[pairs]
-    return accepted
+    return np.asarray(table.ravel()[pairs])
 
 
 def read_default(near: Neighbours, *, parts: TagParts, rules: SpanRules) -> SpanArrays:
     """Return the spans of lenient reading: each end closes the latest start, however far back it is."""
-    pairs = _pairs(near, parts)
+    pairs = parts.pairs(near)
     ends = np.flatnonzero(accepts(rules.end, pairs))
     starts = np.flatnonzero(accepts(rules.start, pairs))
     latest = np.searchsorted(starts, ends) - 1
@@ -120,16 +111,13 @@ def read_default(near: Neighbours, *, parts: TagParts, rules: SpanRules) -> Span
 
 def read_strict(near: Neighbours, *, parts: TagParts, rules: SpanRules) -> SpanArrays:
     """Return the spans of strict reading: from a start, through inside pairs only, to a valid end."""
-    pairs = _pairs(near, parts)
+    pairs = parts.pairs(near)
     breaks = np.flatnonzero(~accepts(rules.inside, pairs))
     starts = np.flatnonzero(accepts(rules.start, pairs))
     run = np.searchsorted(breaks, starts, side="right")
     is_first = np.diff(run, prepend=-1) != 0
+    # of several starts before the same break, only the first begins a span
     starts, ends = starts[is_first], breaks[run[is_first]]
     is_closed = accepts(rules.end, pairs[ends])
     starts, ends = starts[is_closed], ends[is_closed]
     return SpanArrays(near.positions[starts], near.positions[ends], parts.label_ids[near.tags[starts]])
-
-
-def _pairs(near: Neighbours, parts: TagParts) -> Int[np.ndarray, " place"]:
-    return parts.pairs(near.tags, prevs=near.prevs, has_first=bool((near.positions[:1] == 0).any()))

@@ -4,7 +4,6 @@ A final ``=`` requires equal labels, ``!`` different labels; without either, bot
 sequence is preceded and followed by an `O`.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
@@ -26,24 +25,24 @@ class SpanRules:
     end: PairTable
 
 
-def pair_table(rules: Iterable[str]) -> PairTable:
-    """Return whether one of `rules` accepts each (previous prefix, prefix, labels are equal)."""
+def pair_table(rules: str) -> PairTable:
+    """Return whether one of `rules`, separated by spaces, accepts each (previous prefix, prefix, labels are equal)."""
     table = np.zeros((len(PREFIXES), len(PREFIXES), 2), dtype=np.bool_)
-    for rule in rules:
+    for rule in rules.split():
         prevs, _, tags = rule.rstrip("=!").partition(">")
         is_same = {"=": [1], "!": [0]}.get(rule[-1], [0, 1])
         table[np.ix_(_columns(prevs), _columns(tags), is_same)] = True
     return table
 
 
-def span_rules(*, start: str, inside: str, end: str) -> SpanRules:
-    """Parse rules separated by spaces."""
-    return SpanRules(pair_table(start.split()), pair_table(inside.split()), pair_table(end.split()))
+def span_rules(start: str, inside: str, end: str) -> SpanRules:
+    """Return the tables of three sets of rules."""
+    return SpanRules(pair_table(start), pair_table(inside), pair_table(end))
 
 
 def _columns(prefixes: str) -> list[int]:
     return [PREFIXES.index(prefix) for prefix in (PREFIXES if prefixes == "*" else prefixes)]
 
 
-DEFAULT_RULES = span_rules(start="*>BS ESO>EI *>BIESLU?!", inside="", end="ES>* BI>BSO BIESLU?>*!")
+DEFAULT_RULES = span_rules("*>BS ESO>EI *>BIESLU?!", "", "ES>* BI>BSO BIESLU?>*!")
 """seqeval's default mode (the rules of conlleval) for all schemes; it does not know L and U, which count as `?`."""

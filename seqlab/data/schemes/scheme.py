@@ -1,7 +1,7 @@
 """`Scheme`: how tags encode spans, and which tags may follow each other."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
 from typing import final
@@ -14,6 +14,8 @@ from seqlab.data.schemes.rules import DEFAULT_RULES, PairTable, SpanRules
 from seqlab.data.schemes.tags import NO_LABEL, PREFIXES, join_tag, split_tag, split_tag_lenient
 from seqlab.errors import DataError
 from seqlab.types import Span
+
+_KNOWN_AS = {"L": "E", "U": "S"}
 
 
 @final
@@ -51,14 +53,12 @@ class Scheme:
     name: str
     prefixes: str
     """The prefixes of the scheme, `O` first."""
-    spelling: tuple[str, str, str, str]
+    encoding: str
     """Prefixes of the first, inner and last step of a span, and of a span of one step."""
     allowed: PairTable
     rules: SpanRules
     is_b_separator: bool = False
     """Whether B only separates a span from an adjacent one with the same label."""
-    reads_as: Mapping[str, str] = field(default_factory=dict)
-    """Prefix -> the equivalent prefix that seqeval's default mode knows."""
 
     def __repr__(self) -> str:
         return f"Scheme({self.name})"
@@ -94,8 +94,11 @@ class Scheme:
         tags = ["O"] * n_steps
         previous = Span(0, 0, "")
         for span in sorted(spans):
-            _check_span(span, previous=previous, n_steps=n_steps)
-            first, inner, last, single = self.spelling
+            if not 0 <= span.start < span.end <= n_steps:
+                raise DataError(f"span is {tuple(span)}; expected 0 <= start < end <= {n_steps} steps; correct or drop it")
+            if span.start < previous.end:
+                raise DataError(f"spans {tuple(previous)} and {tuple(span)} overlap; tags encode flat spans only; keep one")
+            first, inner, last, single = tuple(self.encoding)
             body = [single] if span.end - span.start == 1 else [first, *[inner] * (span.end - span.start - 2), last]
             if self.is_b_separator and (span.start, span.label) == (previous.end, previous.label):
                 body[0] = "B"
@@ -111,16 +114,14 @@ class Scheme:
     def breaks(self, codes: Int[np.ndarray, " position"], *, tags: Iterable[str]) -> Bool[np.ndarray, " position"]:
         """Return whether each position in the flat `codes` of `tags` breaks the scheme.
 
-        After a tag that does not belong to the scheme, the next step does not count as another violation.
+        The last tag must be an `O`. After a tag that does not belong to the scheme, the next step does not count as another
+        violation.
         """
-        parts = TagParts.of(["O", *tags], split=split_tag)
-        codes = codes + 1  # code 0 of `parts` is the `O` before the first tag
-        prevs = np.concatenate([np.zeros(1, dtype=np.intp), codes])[: len(codes)]
-        pairs = parts.pairs(codes, prevs=prevs, has_first=True)
+        parts = TagParts.of(tags, split=split_tag)
+        # `np.roll` puts the last tag, an `O`, before the first
+        pairs = parts.pairs(Neighbours(np.arange(len(codes)), np.roll(codes, 1), codes))
         is_known = np.array([prefix in self.prefixes for prefix in PREFIXES])[parts.prefixes[codes]]
-        is_after_known = np.concatenate([np.ones(1, dtype=np.bool_), is_known[:-1]])[: len(is_known)]
-        broken: Bool[np.ndarray, " position"] = ~is_known | (is_after_known & ~accepts(self.allowed, pairs))
-        return broken
+        return np.asarray(~is_known | (np.roll(is_known, 1) & ~accepts(self.allowed, pairs)))
 
     def transitions(self, tags: Sequence[str]) -> Transitions:
         """Return whether `tags` may start a sequence, follow each other and end a sequence.
@@ -138,10 +139,9 @@ class Scheme:
     def goes_on(self, tags: Sequence[str]) -> Bool[np.ndarray, "prev_tag tag"]:
         """Return whether the second of two neighbouring tags continues the span of the first."""
         together = np.zeros((len(tags), len(tags)), dtype=np.bool_)
-        labels = [split_tag(tag)[1] for tag in tags]
-        for i, j in product(range(len(tags)), repeat=2):
-            if labels[i] == labels[j]:
-                together[i, j] = [span[:2] for span in self.spans([tags[i], tags[j]])] == [(0, 2)]
+        for (i, previous), (j, tag) in product(enumerate(tags), repeat=2):
+            if split_tag(previous)[1] == split_tag(tag)[1]:
+                together[i, j] = [span[:2] for span in self.spans([previous, tag])] == [(0, 2)]
         return together
 
     def tags_of(self, labels: Iterable[str]) -> list[str]:
@@ -168,9 +168,9 @@ class Scheme:
         return f"a tag of {self.name}: O{''.join(f', {prefix}' for prefix in prefixes)} or {last}"
 
     def split_lenient(self, tag: str) -> tuple[str, str]:
-        """Return prefix and label of `tag` for lenient reading."""
+        """Return prefix and label of `tag` for lenient reading: seqeval's default mode knows E and S, but not L and U."""
         prefix, label = split_tag_lenient(tag)
-        return self.reads_as.get(prefix, prefix), label
+        return (_KNOWN_AS.get(prefix, prefix) if prefix in self.prefixes else prefix), label
 
     def _violation(self, tags: Sequence[str], step: int) -> Violation:
         if step == len(tags):
@@ -188,16 +188,9 @@ class Scheme:
 
 @lru_cache(maxsize=1 << 16)  # few pairs of tags make up most of a corpus
 def _is_break(scheme: Scheme, previous: str, tag: str) -> bool:
-    return bool(scheme.breaks(np.arange(2), tags=[previous, tag])[1])
+    return bool(scheme.breaks(np.arange(3), tags=[previous, tag, "O"])[1])
 
 
 def _split_strict(tag: str) -> tuple[str, str]:
     prefix, label = split_tag(tag)
     return prefix, label.strip("-") or NO_LABEL
-
-
-def _check_span(span: Span, *, previous: Span, n_steps: int) -> None:
-    if not 0 <= span.start < span.end <= n_steps:
-        raise DataError(f"span is {tuple(span)}; expected 0 <= start < end <= {n_steps} steps; correct or drop it")
-    if span.start < previous.end:
-        raise DataError(f"spans {tuple(previous)} and {tuple(span)} overlap; tags encode flat spans only; keep one of them")

@@ -1,51 +1,19 @@
-"""The standard schemes by name, and conversion between them."""
-
-from collections.abc import Sequence
+"""The standard schemes by name."""
 
 from seqlab.data.schemes.rules import pair_table, span_rules
 from seqlab.data.schemes.scheme import Scheme
 from seqlab.errors import ConfigError, did_you_mean
 
+# Each scheme: its prefixes; the prefixes of the first, inner and last step of a span, and of a span of one step; the allowed
+# neighbours; and the neighbours that start a span, lie inside it and end it (see `rules`).
 _SCHEMES = {
-    scheme.name: scheme
-    for scheme in (
-        Scheme(
-            name="IOB1",
-            prefixes="OBI",
-            spelling=("I", "I", "I", "I"),
-            is_b_separator=True,
-            allowed=pair_table(["OBI>OI", "BI>B="]),
-            rules=span_rules(start="OB>I I>I! BI>B=", inside="BI>I=", end="BI>O BI>I! I>B B>B="),
-        ),
-        Scheme(
-            name="BIO",
-            prefixes="OBI",
-            spelling=("B", "I", "I", "B"),
-            allowed=pair_table(["OBI>OB", "BI>I="]),
-            rules=span_rules(start="OBI>B", inside="BI>I=", end="BI>OB BI>I!"),
-        ),
-        Scheme(
-            name="BIOES",
-            prefixes="OBIES",
-            spelling=("B", "I", "E", "S"),
-            allowed=pair_table(["OES>OBS", "BI>IE="]),
-            rules=span_rules(start="*>BS", inside="BI>IE=", end="ES>*"),
-        ),
-        Scheme(
-            name="BILOU",
-            prefixes="OBILU",
-            spelling=("B", "I", "L", "U"),
-            allowed=pair_table(["OLU>OBU", "BI>IL="]),
-            rules=span_rules(start="*>BU", inside="BI>IL=", end="LU>*"),
-            reads_as={"L": "E", "U": "S"},
-        ),
-        Scheme(
-            name="IO",
-            prefixes="OI",
-            spelling=("I", "I", "I", "I"),
-            allowed=pair_table(["OI>OI"]),
-            rules=span_rules(start="O>I I>I!", inside="I>I=", end="I>O I>I!"),
-        ),
+    name: Scheme(name, prefixes, encoding, pair_table(allowed), span_rules(*rules), is_b_separator=name == "IOB1")
+    for name, prefixes, encoding, allowed, *rules in (
+        ("IOB1", "OBI", "IIII", "OBI>OI BI>B=", "OB>I I>I! BI>B=", "BI>I=", "BI>O BI>I! I>B B>B="),
+        ("BIO", "OBI", "BIIB", "OBI>OB BI>I=", "OBI>B", "BI>I=", "BI>OB BI>I!"),
+        ("BIOES", "OBIES", "BIES", "OES>OBS BI>IE=", "*>BS", "BI>IE=", "ES>*"),
+        ("BILOU", "OBILU", "BILU", "OLU>OBU BI>IL=", "*>BU", "BI>IL=", "LU>*"),
+        ("IO", "OI", "IIII", "OI>OI", "O>I I>I!", "I>I=", "I>O I>I!"),
     )
 }
 _ALIASES = {"IOB2": "BIO", "IOBES": "BIOES"}
@@ -66,11 +34,3 @@ def get_scheme(name: str) -> Scheme:
     names = [*_SCHEMES, *_ALIASES]
     hint = did_you_mean(name.upper(), names, cutoff=0)
     raise ConfigError(f"scheme is {name!r}; expected one of {', '.join(names)}{hint}")
-
-
-def convert_tags(tags: Sequence[str], *, source: str, target: str) -> list[str]:
-    """Convert `tags` from the scheme `source` to the scheme `target`.
-
-    Tags that break `source` are read leniently. In IO, adjacent spans with the same label become one.
-    """
-    return get_scheme(target).encode(get_scheme(source).spans(tags), n_steps=len(tags))

@@ -1,10 +1,8 @@
 """Statistics of repeated runs, and significance of the difference of two systems."""
 
-from seqlab.metrics.significance.mcnemar import McNemar, mcnemar
-from seqlab.metrics.significance.multiplicity import holm
+from seqlab.metrics.significance.p_values import McNemar, holm, mcnemar
 from seqlab.metrics.significance.repetitions import MeanTest, Summary, corrected_paired_test, summarise, welch_test
-from seqlab.metrics.significance.resampling import PairedTest, paired_test
-from seqlab.metrics.significance.scores import Score, f1, per_label, share
+from seqlab.metrics.significance.resampling import PairedTest, Score, f1, paired_test, per_label, share
 
 __all__ = [
     "McNemar",

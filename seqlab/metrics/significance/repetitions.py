@@ -59,11 +59,10 @@ def welch_test(a: Sequence[float], b: Sequence[float]) -> MeanTest:
     of_a, of_b = float(np.var(a, ddof=1)), float(np.var(b, ddof=1))
     pooled = sqrt(((len(a) - 1) * of_a + (len(b) - 1) * of_b) / (len(a) + len(b) - 2))
     part_a, part_b = of_a / len(a), of_b / len(b)
-    error = sqrt(part_a + part_b)
-    if not error:
-        return _without_spread(difference, degrees=float(len(a) + len(b) - 2))
-    degrees = (part_a + part_b) ** 2 / (part_a**2 / (len(a) - 1) + part_b**2 / (len(b) - 1))
-    return _t_test(difference, error=error, degrees=degrees, cohens_d=difference / pooled)
+    degrees = float(len(a) + len(b) - 2)  # of equal variances; Welch's equation needs a variance above 0
+    if part_a + part_b:
+        degrees = (part_a + part_b) ** 2 / (part_a**2 / (len(a) - 1) + part_b**2 / (len(b) - 1))
+    return _t_test(difference, error=sqrt(part_a + part_b), degrees=degrees, sd=pooled)
 
 
 def corrected_paired_test(a: Sequence[float], b: Sequence[float], *, n_folds: int) -> MeanTest:
@@ -73,9 +72,7 @@ def corrected_paired_test(a: Sequence[float], b: Sequence[float], *, n_folds: in
     if n < 2:
         return MeanTest(mean, None, None, None, None)
     sd = float(differences.std(ddof=1))
-    if not sd:
-        return _without_spread(mean, degrees=n - 1.0)
-    return _t_test(mean, error=sd * sqrt(_variance_of_mean(n, n_folds)), degrees=n - 1.0, cohens_d=mean / sd)
+    return _t_test(mean, error=sd * sqrt(_variance_of_mean(n, n_folds)), degrees=n - 1.0, sd=sd)
 
 
 def _variance_of_mean(n: int, n_folds: int | None) -> float:
@@ -83,15 +80,13 @@ def _variance_of_mean(n: int, n_folds: int | None) -> float:
     return 1 / n if n_folds is None else 1 / n + 1 / (n_folds - 1)
 
 
-def _t_test(difference: float, *, error: float, degrees: float, cohens_d: float) -> MeanTest:
+def _t_test(difference: float, *, error: float, degrees: float, sd: float) -> MeanTest:
+    if not error:  # all values are equal, so that any difference is certain
+        cohens_d = copysign(inf, difference) if difference else 0.0
+        return MeanTest(difference, (difference, difference), 0.0 if difference else 1.0, degrees, cohens_d)
     half = _t_quantile(degrees) * error
     p_value = 2 * float(stdtr(degrees, -abs(difference / error)))
-    return MeanTest(difference, (difference - half, difference + half), p_value, degrees, cohens_d)
-
-
-def _without_spread(difference: float, *, degrees: float) -> MeanTest:
-    cohens_d = copysign(inf, difference) if difference else 0.0
-    return MeanTest(difference, (difference, difference), 0.0 if difference else 1.0, degrees, cohens_d)
+    return MeanTest(difference, (difference - half, difference + half), p_value, degrees, difference / sd)
 
 
 def _t_quantile(degrees: float) -> float:

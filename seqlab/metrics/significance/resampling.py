@@ -4,14 +4,16 @@ Records with equal counts are interchangeable, so it is enough to draw how often
 multinomial) or exchanged (randomisation, binomial), instead of drawing records. The distribution is the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import TypeAlias, final
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from seqlab.metrics.significance.scores import Score
+Counts: TypeAlias = Float[np.ndarray, "kind count"]
+Sizes: TypeAlias = Int[np.ndarray, " kind"]
+"""Number of records of each kind."""
 
 _CELLS = 1 << 22
 """Numbers in memory at once, whatever the number of records and resamples."""
@@ -19,6 +21,22 @@ _MAX_EXACT = 14
 """Largest number of different records for which all exchanges are enumerated."""
 _TOLERANCE = 1e-12
 """Differences closer than this are ties, apart from rounding errors."""
+
+
+@final
+@dataclass(frozen=True)
+class Score:
+    """A score as a function of summed counts, with `counts` along the last axis."""
+
+    name: str
+    """Name for sentences, such as span F1."""
+    counts: tuple[str, ...]
+    of_sums: Callable[[np.ndarray], np.ndarray]
+    is_better_high: bool = True
+
+    def of(self, counts: Float[np.ndarray, "record count"]) -> float:
+        """Return the score of all records together."""
+        return float(self.of_sums(counts.sum(0)))
 
 
 @final
@@ -51,6 +69,7 @@ def paired_test(
 
     Sources: Efron and Tibshirani 1993, Koehn 2004 (bootstrap); Noreen 1989, Yeh 2000 (approximate randomisation).
     """
+    # few kinds of records make the draws cheap, even for a large corpus
     kinds, sizes = np.unique(np.concatenate([a, b], axis=1), axis=0, return_counts=True)
     of_a, of_b = kinds[:, : a.shape[1]], kinds[:, a.shape[1] :]
     difference = score.of(a) - score.of(b)
@@ -74,13 +93,7 @@ def paired_test(
 
 
 def bootstrap_differences(
-    a: Float[np.ndarray, "kind count"],
-    b: Float[np.ndarray, "kind count"],
-    sizes: Int[np.ndarray, " kind"],
-    *,
-    score: Score,
-    n_resamples: int,
-    generator: np.random.Generator,
+    a: Counts, b: Counts, sizes: Sizes, *, score: Score, n_resamples: int, generator: np.random.Generator
 ) -> Float[np.ndarray, " resample"]:
     """Return A - B in each bootstrap resample; `sizes` has the number of records of each kind."""
     # in portions, to bound the memory
@@ -90,13 +103,7 @@ def bootstrap_differences(
 
 
 def _exchanged(
-    a: Float[np.ndarray, "kind count"],
-    b: Float[np.ndarray, "kind count"],
-    sizes: Int[np.ndarray, " kind"],
-    *,
-    score: Score,
-    n_resamples: int,
-    generator: np.random.Generator,
+    a: Counts, b: Counts, sizes: Sizes, *, score: Score, n_resamples: int, generator: np.random.Generator
 ) -> tuple[float, bool]:
     """Return the p-value, and whether it is exact."""
     is_different = (a != b).any(1)
@@ -124,3 +131,25 @@ def _portions(n_resamples: int, *, width: int) -> Iterator[int]:
     size = max(1, _CELLS // max(1, width))
     for start in range(0, n_resamples, size):
         yield min(size, n_resamples - start)
+
+
+def _ratio(numerator: np.ndarray | np.number, denominator: np.ndarray | np.number) -> np.ndarray:
+    """Return the quotient; 0 if the denominator is 0."""
+    return np.asarray(numerator / np.where(denominator > 0, denominator, np.inf))
+
+
+def f1(name: str) -> Score:
+    """Return F1, computed from the numbers of correct, predicted and gold items."""
+    counts = ("n_correct", "n_predicted", "n_gold")
+    return Score(name, counts, lambda sums: _ratio(2 * sums[..., 0], sums[..., 1] + sums[..., 2]))
+
+
+def share(name: str) -> Score:
+    """Return the share of correct decisions."""
+    return Score(name, ("n_right", "n_decisions"), lambda sums: _ratio(sums[..., 0], sums[..., 1]))
+
+
+def per_label(name: str) -> Score:
+    """Return the number of edits per gold label; without labels, the number of edits."""
+    counts = ("n_edits", "n_labels")
+    return Score(name, counts, lambda sums: np.asarray(sums[..., 0] / np.maximum(1, sums[..., 1])), is_better_high=False)

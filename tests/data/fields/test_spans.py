@@ -44,5 +44,5 @@ def test_a_span_beyond_the_record_is_refused() -> None:
 
 
 def test_training_without_labels_is_refused() -> None:
-    with pytest.raises(DataError, match="column 'segments' has no labelled span in the training records"):
+    with pytest.raises(DataError, match="column 'segments' has no label in the training records"):
         fitted(string_records({"segments": [[{"start": 0, "end": 1, "label": None}]]}))

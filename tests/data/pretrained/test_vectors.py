@@ -138,7 +138,7 @@ def test_read_vectors_keeps_undecodable_words_apart_and_counts_them(write, caplo
         (b"1 2\na 1 2\nb 3 4\n", r"vectors:1: the header promises 1 words, but the file holds 2"),
         (b"0 2\n", r"vectors:1: the header promises 0 words of width 2"),
         (binary(["a", "b"], MATRIX[:2])[:-3], r"vectors: ends inside word 2, but the header promises 2"),
-        (binary(["a"], MATRIX[:1]) + b"more", r"vectors: goes on after the 1 words"),
+        (binary(["a"], MATRIX[:1]) + b"more", r"vectors: does not end after the 1 words"),
         (binary(["a"], np.array([[np.nan, 1]])), r"vectors: word 1: the vector of 'a' holds a NaN"),
         (gzip.compress(glove(WORDS, MATRIX), mtime=0)[:-9], r"vectors: is a damaged or truncated gzip file"),
         (gzip.compress(b"x", mtime=0)[:12] + b"\xff" * 30, r"vectors: is a damaged or truncated gzip file"),

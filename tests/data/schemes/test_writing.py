@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqlab.data.schemes import SCHEME_NAMES, convert_tags, get_scheme
+from seqlab.data.schemes import SCHEME_NAMES, get_scheme
 from seqlab.errors import DataError
 from seqlab.types import Span
 
@@ -19,6 +19,10 @@ def spans(draw: st.DrawFn) -> list[Span]:
         found.append(Span(begin + gap, begin + gap + length, label))
         begin = found[-1].end
     return found
+
+
+def convert_tags(tags: list[str], *, source: str, target: str) -> list[str]:
+    return get_scheme(target).encode(get_scheme(source).spans(tags), n_steps=len(tags))
 
 
 @pytest.mark.parametrize("is_strict", [True, False])
