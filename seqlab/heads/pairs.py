@@ -20,10 +20,12 @@ from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
 from seqlab.data.fields import LabelField, ScoreField
 from seqlab.data.pairs import SECOND
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import DataError
 from seqlab.functional.dropout import NaiveDropout
 from seqlab.heads.base import Head
 from seqlab.heads.distributions import Choice
+from seqlab.heads.parts.cross_entropy import NO_WEIGHTS
+from seqlab.heads.parts.options import check_option
 from seqlab.heads.parts.pooling import get_pooling
 from seqlab.heads.sequence import LabelHead
 from seqlab.metrics import agreement_scores
@@ -55,10 +57,9 @@ class _PairClassifier(nn.Module):
         drop_prob: float,
     ) -> None:
         super().__init__()
-        unknown = [name for name in features if name not in FEATURES]
-        if unknown or not features:
-            raise ConfigError(f"features is {list(features)}; expected some of {', '.join(FEATURES)}")
         self.features = list(features)
+        is_known = bool(features) and set(features) <= FEATURES.keys()
+        check_option(is_known, f"some of {', '.join(FEATURES)}", features=self.features)
         self.pooling = get_pooling(pooling, input_width=input_width, summary_width=summary_width)
         self.hidden = nn.Linear(len(features) * self.pooling.output_width, width)
         self.dropout = NaiveDropout(drop_prob=drop_prob)
@@ -83,7 +84,7 @@ class PairLabelHead(LabelHead):
 
     Args:
         target: Field of the labels.
-        input_width: Features of a step.
+        input_width: Features per step.
         summary_width: Features of the encoder's summary.
         pooling: How a side becomes one vector: `last` (the encoder's summary), `mean`, `max`, `ends` or `attention`.
         features: Features of the two vectors, at least one of `difference` (absolute), `product`, `first` and `second`.
@@ -103,22 +104,17 @@ class PairLabelHead(LabelHead):
         target: LabelField,
         input_width: int,
         summary_width: int,
-        pooling: str,
-        features: Sequence[str],
-        width: int,
-        drop_prob: float,
-        class_weights: Mapping[str, float],
-        label_smoothing: float,
-        focal_gamma: float,
+        pooling: str = "last",
+        features: Sequence[str] = tuple(FEATURES),
+        width: int = 50,
+        drop_prob: float = 0.0,
+        class_weights: Mapping[str, float] = NO_WEIGHTS,
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
     ) -> None:
         sizes = input_width, summary_width, len(target.labels)
-        super().__init__(
-            target=target,
-            scores=_PairClassifier(*sizes, pooling=pooling, features=features, width=width, drop_prob=drop_prob),
-            class_weights=class_weights,
-            label_smoothing=label_smoothing,
-            focal_gamma=focal_gamma,
-        )
+        scores = _PairClassifier(*sizes, pooling=pooling, features=features, width=width, drop_prob=drop_prob)
+        super().__init__(target, scores, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma)
 
 
 @final
@@ -130,7 +126,7 @@ class PairScoreHead(Head):
 
     Args:
         target: Field of the numbers, with the lowest and the highest grade.
-        input_width: Features of a step.
+        input_width: Features per step.
         summary_width: Features of the encoder's summary.
         pooling: As in `PairLabelHead`.
         features: As in `PairLabelHead`.
@@ -151,15 +147,14 @@ class PairScoreHead(Head):
         target: ScoreField,
         input_width: int,
         summary_width: int,
-        pooling: str,
-        features: Sequence[str],
-        width: int,
-        drop_prob: float,
+        pooling: str = "last",
+        features: Sequence[str] = ("difference", "product"),
+        width: int = 50,
+        drop_prob: float = 0.0,
     ) -> None:
         super().__init__()
-        sizes = input_width, summary_width, len(target.labels)
+        self.target, sizes = target, (input_width, summary_width, len(target.labels))
         self.scores = _PairClassifier(*sizes, pooling=pooling, features=features, width=width, drop_prob=drop_prob)
-        self.target = target
         self.register_buffer("grades", torch.arange(target.lowest, target.highest + 1.0), persistent=False)
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:

@@ -15,13 +15,14 @@ from seqlab.functional.dropout import NaiveDropout
 from seqlab.functional.padding import step_mask
 from seqlab.heads.base import Head
 from seqlab.heads.crf import CrfTokenHead
-from seqlab.heads.distributions import TagDistribution
+from seqlab.heads.distributions import Distribution
 from seqlab.heads.parts.answers import Answer, Answered, LabelAnswer
 from seqlab.heads.parts.counts import ACCURACY, Counted, label_counts
 from seqlab.heads.parts.layer import Layer
 from seqlab.heads.parts.pooling import get_pooling
 from seqlab.heads.parts.span_views import GivenSegments, GoldSpans
 from seqlab.heads.softmax import SoftmaxTokenHead
+from seqlab.heads.token import TokenHead
 from seqlab.metrics import classification_scores
 from seqlab.steps import Steps
 from seqlab.types import Prediction
@@ -37,7 +38,7 @@ class SegmentHead(Head):
     Args:
         target: Field of the segments' labels.
         bounds: Field of the segments' bounds.
-        input_width: Features of a step.
+        input_width: Features per step.
         summary_width: Features of the encoder's summary; not used.
         pooling: How the steps of a segment become one vector: `mean`, `max`, `ends` or `attention`.
         drop_prob: Dropout of that vector, from 0 to below 1.
@@ -57,33 +58,21 @@ class SegmentHead(Head):
         bounds: SegmentBoundsField,
         input_width: int,
         summary_width: int,
-        pooling: str,
-        drop_prob: float,
-        has_transitions: bool,
+        pooling: str = "ends",
+        drop_prob: float = 0.3,
+        has_transitions: bool = False,
     ) -> None:
         super().__init__()
         if pooling == "last":
             raise ConfigError(
                 "pooling is 'last', the encoder's summary of a whole record; expected mean, max, ends or attention"
             )
-        self.target = target
-        self.bounds = bounds
+        self.target, self.bounds = target, bounds
         self.pooling = get_pooling(pooling, input_width=input_width, summary_width=summary_width)
         self.dropout = NaiveDropout(drop_prob=drop_prob)
         width = self.pooling.output_width
-        self.labels: CrfTokenHead | SoftmaxTokenHead
-        if has_transitions:
-            self.labels = CrfTokenHead(target=target, input_width=width, summary_width=width, omission_cost=0.0)
-        else:
-            self.labels = SoftmaxTokenHead(
-                target=target,
-                input_width=width,
-                summary_width=width,
-                is_constrained=False,
-                class_weights={},
-                label_smoothing=0.0,
-                focal_gamma=0.0,
-            )
+        kind = CrfTokenHead if has_transitions else SoftmaxTokenHead
+        self.labels: TokenHead = kind(target=target, input_width=width, summary_width=width)
         self.lacks = {} if has_transitions else {"n_best": "it labels each segment by itself; has_transitions=true ranks"}
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
@@ -98,7 +87,7 @@ class SegmentHead(Head):
         """Return labels of segments."""
         return Layer(is_per_step=False, scheme=None, labels=self.target.tags)
 
-    def distribution(self, steps: Steps, batch: Batch) -> TagDistribution:
+    def distribution(self, steps: Steps, batch: Batch) -> Distribution:
         """Return the distribution over the labels of the segments, in the order given."""
         return self.labels.distribution(self._segments(steps, batch), batch)
 

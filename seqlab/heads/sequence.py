@@ -15,9 +15,9 @@ from seqlab.heads.base import Head
 from seqlab.heads.distributions import Choice, LabelSet
 from seqlab.heads.parts.answers import Answer, Answered, SetAnswer, label_answer
 from seqlab.heads.parts.counts import ACCURACY, LABEL_F1, Counted, label_counts, label_set_counts, whole_set_counts
-from seqlab.heads.parts.cross_entropy import CrossEntropy, mean
+from seqlab.heads.parts.cross_entropy import NO_WEIGHTS, CrossEntropy, mean
+from seqlab.heads.parts.options import check_option
 from seqlab.heads.parts.pooling import get_pooling
-from seqlab.heads.parts.ranges import check_probability
 from seqlab.heads.parts.temperature import Temperature
 from seqlab.metrics import calibration_scores, classification_scores, multilabel_scores
 from seqlab.steps import Steps
@@ -48,16 +48,15 @@ class LabelHead(Head):
 
     def __init__(
         self,
-        *,
         target: LabelField,
         scores: nn.Module,
-        class_weights: Mapping[str, float],
-        label_smoothing: float,
-        focal_gamma: float,
+        *,
+        class_weights: Mapping[str, float] = NO_WEIGHTS,
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
     ) -> None:
         super().__init__()
-        self.scores = scores
-        self.target = target
+        self.scores, self.target = scores, target
         self.cross_entropy = CrossEntropy(
             target.labels, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma
         )
@@ -108,7 +107,7 @@ class SequenceHead(LabelHead):
 
     Args:
         target: Field of the labels.
-        input_width: Features of a step.
+        input_width: Features per step.
         summary_width: Features of the encoder's summary.
         pooling: How steps become one vector: `last` (the encoder's summary), `mean`, `max`, `ends` or `attention`.
         drop_prob: Dropout of that vector, from 0 to below 1.
@@ -123,19 +122,14 @@ class SequenceHead(LabelHead):
         target: LabelField,
         input_width: int,
         summary_width: int,
-        pooling: str,
-        drop_prob: float,
-        class_weights: Mapping[str, float],
-        label_smoothing: float,
-        focal_gamma: float,
+        pooling: str = "attention",
+        drop_prob: float = 0.3,
+        class_weights: Mapping[str, float] = NO_WEIGHTS,
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
     ) -> None:
-        super().__init__(
-            target=target,
-            scores=_Classifier(input_width, summary_width, len(target.labels), pooling=pooling, drop_prob=drop_prob),
-            class_weights=class_weights,
-            label_smoothing=label_smoothing,
-            focal_gamma=focal_gamma,
-        )
+        scores = _Classifier(input_width, summary_width, len(target.labels), pooling=pooling, drop_prob=drop_prob)
+        super().__init__(target, scores, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma)
 
 
 @final
@@ -146,7 +140,7 @@ class MultiLabelHead(Head):
 
     Args:
         target: Field of the label sets.
-        input_width: Features of a step.
+        input_width: Features per step.
         summary_width: Features of the encoder's summary.
         pooling: How steps become one vector: `last` (the encoder's summary), `mean`, `max`, `ends` or `attention`.
         drop_prob: Dropout of that vector, from 0 to below 1.
@@ -164,14 +158,13 @@ class MultiLabelHead(Head):
         target: MultiLabelField,
         input_width: int,
         summary_width: int,
-        pooling: str,
-        drop_prob: float,
-        threshold: float,
+        pooling: str = "attention",
+        drop_prob: float = 0.3,
+        threshold: float = 0.5,
     ) -> None:
         super().__init__()
-        check_probability(threshold, name="threshold")
-        self.target = target
-        self.threshold = threshold
+        check_option(0 <= threshold <= 1, "a probability, from 0 to 1", threshold=threshold)
+        self.target, self.threshold = target, threshold
         self.scores = _Classifier(input_width, summary_width, len(target.labels), pooling=pooling, drop_prob=drop_prob)
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import TypeAlias, final
 
@@ -15,37 +15,35 @@ from seqlab.heads.distributions.base import Distribution
 from seqlab.types import Alternative, Prediction
 
 LogProbs: TypeAlias = Float[Tensor, "batch time unit"]
+Lengths: TypeAlias = Int[Tensor, " batch"]
 Ranked: TypeAlias = list[list[tuple[list[int], float]]]
-"""Label sequences of each record with their log-probabilities, the best first."""
+"""Label sequences of each record with their log-probabilities, best first."""
 
 
 @final
+@dataclass(eq=False)
 class Alignments(Distribution):
-    """Sequences of `labels`, each with the sum over its alignments with the emissions; a step makes `upsampling` of them.
+    """Sequences of `labels`, each with the sum over its alignments with the emissions; a step has `upsampling` emissions.
 
-    Heads hand in how they align and decode: `topology` gives the states of the alignments of labels (ids and their numbers),
-    `scores` those of units, made of log-probabilities; `decode` gives the labels of each record, and `rank` the n best.
+    Heads hand in how they align and decode: `topology` gives the states of the alignments of label sequences (ids and their
+    numbers), `scores` those of units, made of log-probabilities; `decode` gives the labels of each record, and `rank` the n
+    best.
     """
 
-    def __init__(
-        self,
-        log_probs: LogProbs,
-        lengths: Int[Tensor, " batch"],
-        labels: Sequence[str],
-        *,
-        upsampling: int,
-        topology: Callable[[Tensor, Tensor], Topology],
-        scores: Callable[[Tensor], Tensor],
-        decode: Callable[[Tensor, Tensor], list[list[int]]],
-        rank: Callable[[Tensor, Tensor, int], Ranked],
-    ) -> None:
-        self.log_probs, self.lengths, self.labels, self.upsampling = log_probs, lengths, labels, upsampling
-        self._topology, self._scores, self._decode, self._rank = topology, scores, decode, rank
+    log_probs: LogProbs
+    lengths: Lengths
+    labels: Sequence[str]
+    _: KW_ONLY
+    upsampling: int
+    topology: Callable[[Tensor, Tensor], Topology]
+    scores: Callable[[Tensor], Tensor]
+    decode: Callable[[Tensor, Tensor], list[list[int]]]
+    rank: Callable[[Tensor, Tensor, int], Ranked]
 
     @cached_property
     def best(self) -> list[list[int]]:
         """The labels that the head decodes."""
-        return self._decode(self.log_probs, self.lengths)
+        return self.decode(self.log_probs, self.lengths)
 
     def answers(self, *, use_confidences: bool) -> list[Prediction]:
         """Return each record's labels; with confidences, also the steps of each in the best alignment.
@@ -58,13 +56,13 @@ class Alignments(Distribution):
         """Return `answers`; with `n_best`, the first of these is the answer, as the same search has found it."""
         if not n_best:
             return self.answers(use_confidences=use_confidences)
-        ranked = self._rank(self.log_probs, self.lengths, n_best)
+        ranked = self.rank(self.log_probs, self.lengths, n_best)
         found = self._placed([row[0][0] for row in ranked], use_confidences=use_confidences)
         return [replace(one, alternatives=self._named(row)) for one, row in zip(found, ranked, strict=True)]
 
     def n_best(self, n: int) -> list[list[Alternative]]:
         """Return the `n` best label sequences that are found, with their probability, the prior left out."""
-        return [self._named(row) for row in self._rank(self.log_probs, self.lengths, n)]
+        return [self._named(row) for row in self.rank(self.log_probs, self.lengths, n)]
 
     def _named(self, ranked: Sequence[tuple[list[int], float]]) -> list[Alternative]:
         return [Alternative([self.labels[i] for i in ids], math.exp(log_prob)) for ids, log_prob in ranked]
@@ -73,8 +71,8 @@ class Alignments(Distribution):
         if not use_confidences:
             return [Prediction([self.labels[i] for i in row], []) for row in found]
         ids, n_labels = padded(found, device=self.lengths.device)
-        topology = self._topology(ids, n_labels)
-        _, states = best_alignment(self._scores(self.log_probs), self.lengths, topology)
+        topology = self.topology(ids, n_labels)
+        _, states = best_alignment(self.scores(self.log_probs), self.lengths, topology)
         spans = label_spans(states, topology)
         confidences = _confidences(self.log_probs, states, topology, width=ids.shape[1])
         return [

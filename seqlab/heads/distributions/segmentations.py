@@ -51,19 +51,19 @@ class Segmentations(Distribution):
         labels = map(self._encode, self.best)
         if not use_confidences:
             return [Prediction(row, []) for row in labels]
-        rows = zip(labels, self.best, self.span_probs, strict=True)
-        return [Prediction(row, _by_step(segments, probs)) for row, segments, probs in rows]
+        # every segment gives its probability to each of its steps
+        by_step = [
+            [p for (start, end, _), p in zip(segments, probs, strict=True) for _ in range(start, end)]
+            for segments, probs in zip(self.best, self.span_probs, strict=True)
+        ]
+        return list(map(Prediction, labels, by_step))
 
     def n_best(self, n: int) -> list[list[Alternative]]:
         """Return the tags of the `n` most probable segmentations."""
         found, log_probs = semi_markov.best_paths(self.model, n)
         return [
-            [
-                Alternative(self._encode(segments), math.exp(log_prob))
-                for segments, log_prob in zip(row, of_row, strict=False)
-                if log_prob > -math.inf
-            ]
-            for row, of_row in zip(found, log_probs.tolist(), strict=True)
+            [Alternative(self._encode(one), math.exp(log)) for one, log in zip(row, logs, strict=True) if log > -math.inf]
+            for row, logs in zip(found, log_probs.tolist(), strict=True)
         ]
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> list[list[Segmentation]]:
@@ -73,8 +73,3 @@ class Segmentations(Distribution):
     def _encode(self, segments: Segmentation) -> list[str]:
         spans = [Span(start, end, self.labels[label - 1]) for start, end, label in segments if label]
         return self.scheme.encode(spans, n_steps=segments[-1][1] if segments else 0)
-
-
-def _by_step(segments: Segmentation, probs: Sequence[float]) -> list[float]:
-    """Return at each step the probability of its segment."""
-    return [prob for (start, end, _), prob in zip(segments, probs, strict=True) for _ in range(start, end)]

@@ -3,8 +3,9 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import final
 
 import torch
@@ -59,15 +60,14 @@ class TagDistribution(Distribution):
 
     def _ranked(self, paths: Int[Tensor, "batch path time"], log_probs: Float[Tensor, "batch path"]) -> list[list[Alternative]]:
         """Return the paths as alternatives, without those that fill up a row."""
-        n_records, n_paths, _ = paths.shape
+        n_paths = paths.shape[1]
         rows = self.reader.rows(paths.flatten(0, 1), self.lengths.repeat_interleave(n_paths))
-        probs = [math.exp(log_prob) for log_prob in log_probs.flatten().tolist()]
-        ranked = list(map(Alternative, rows, probs))
-        is_allowed = (log_probs > -math.inf).sum(1).tolist()
-        return [ranked[i * n_paths :][: is_allowed[i]] for i in range(n_records)]
+        ranked = zip(rows, log_probs.flatten().tolist(), strict=True)
+        return [[Alternative(tags, math.exp(log)) for tags, log in islice(ranked, n_paths) if log > -math.inf] for _ in paths]
 
 
 @final
+@dataclass(eq=False)
 class IndependentTags(TagDistribution):
     """A softmax over the tags of each step.
 
@@ -75,16 +75,10 @@ class IndependentTags(TagDistribution):
     not read. None of the probabilities change.
     """
 
-    def __init__(
-        self,
-        scores: Float[Tensor, "batch time tag"],
-        lengths: Int[Tensor, " batch"],
-        reader: TagReader,
-        *,
-        limits: Chain | None = None,
-    ) -> None:
-        super().__init__(lengths, reader)
-        self.scores, self.limits = scores, limits
+    scores: Float[Tensor, "batch time tag"]
+    lengths: Int[Tensor, " batch"]
+    reader: TagReader
+    limits: Chain | None = field(default=None, kw_only=True)
 
     @cached_property
     def best(self) -> Int[Tensor, "batch time"]:
@@ -156,9 +150,12 @@ class ChainTags(TagDistribution):
         return linear_chain.entropy(self.chain)
 
     def n_best(self, n: int) -> list[list[Alternative]]:
-        """Return the `n` most probable paths."""
+        return self._ranked(*self.best_paths(n))
+
+    def best_paths(self, n: int) -> tuple[Int[Tensor, "batch path time"], Float[Tensor, "batch path"]]:
+        """Return the `n` most probable paths with their log-probabilities; -inf for what fills up a row."""
         paths, scores = linear_chain.best_paths(self.chain, n)
-        return self._ranked(paths, scores - self.posterior.log_partition.to(scores.dtype).unsqueeze(1))
+        return paths, scores - self.posterior.log_partition.to(scores.dtype).unsqueeze(1)
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Int[Tensor, "batch sample time"]:
         """Return `n` paths of each record, drawn by their probabilities."""
@@ -171,6 +168,10 @@ class ChainTags(TagDistribution):
     def log_prob_among(self, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
         """Return log P(every tag is among those `allowed` at its step), with a gradient."""
         return -linear_chain.partial_negative_log_likelihood(self.chain, allowed)
+
+    def raised(self, costs: Float[Tensor, "batch time tag"]) -> "ChainTags":
+        """Return the distribution with `costs` added to the scores of the tags."""
+        return ChainTags(replace(self.chain, emissions=self.chain.emissions + costs), self.reader)
 
 
 @final
@@ -202,9 +203,7 @@ class SecondOrderTags(TagDistribution):
         return self.pairs.entropy
 
     def n_best(self, n: int) -> list[list[Alternative]]:
-        """Return the `n` most probable paths."""
-        pairs, scores = linear_chain.best_paths(self.pairs.chain, n)
-        log_probs = scores - self.pairs.posterior.log_partition.to(scores.dtype).unsqueeze(1)
+        pairs, log_probs = self.pairs.best_paths(n)
         return self._ranked(pairs % self.chain.n_tags, log_probs)
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Int[Tensor, "batch sample time"]:
@@ -217,6 +216,12 @@ class SecondOrderTags(TagDistribution):
 
     def log_prob_among(self, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
         """Return log P(every tag is among those `allowed` at its step), with a gradient."""
-        first = self.chain.chain
-        agreeing = replace(self.chain, chain=replace(first, emissions=first.emissions.masked_fill(~allowed, -torch.inf)))
-        return second_order.log_partition(agreeing) - linear_chain.log_partition(self.pairs.chain)
+        restricted = self._with_emissions(self.chain.chain.emissions.masked_fill(~allowed, -torch.inf))
+        return second_order.log_partition(restricted) - linear_chain.log_partition(self.pairs.chain)
+
+    def raised(self, costs: Float[Tensor, "batch time tag"]) -> "SecondOrderTags":
+        """Return the distribution with `costs` added to the scores of the tags."""
+        return SecondOrderTags(self._with_emissions(self.chain.chain.emissions + costs), self.reader)
+
+    def _with_emissions(self, emissions: Float[Tensor, "batch time tag"]) -> SecondOrderChain:
+        return replace(self.chain, chain=replace(self.chain.chain, emissions=emissions))

@@ -1,6 +1,8 @@
 """Cross-entropy with weights of classes, label smoothing and focus on hard targets."""
 
+import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import final
 
 import torch
@@ -9,7 +11,10 @@ from torch import Tensor, nn
 
 from seqlab.data.fields import NO_TARGET
 from seqlab.errors import ConfigError
-from seqlab.heads.parts.ranges import check_at_least, check_share
+from seqlab.heads.parts.options import check_option
+
+NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
+"""Equal weights of all labels."""
 
 
 @final
@@ -34,8 +39,8 @@ class CrossEntropy(nn.Module):
         self, labels: Sequence[str], *, class_weights: Mapping[str, float], label_smoothing: float, focal_gamma: float
     ) -> None:
         super().__init__()
-        check_share(label_smoothing, name="label_smoothing")
-        check_at_least(focal_gamma, 0, name="focal_gamma")
+        check_option(0 <= label_smoothing < 1, "a share, at least 0 and below 1", label_smoothing=label_smoothing)
+        check_option(0 <= focal_gamma < math.inf, "a number, at least 0", focal_gamma=focal_gamma)
         self.label_smoothing, self.focal_gamma = label_smoothing, focal_gamma
         self.register_buffer("weights", _weights(class_weights, labels), persistent=False)
 
@@ -76,8 +81,8 @@ def _weights(by_label: Mapping[str, float], labels: Sequence[str]) -> Tensor | N
     """Return the weight of each label; None where all are equal."""
     for label, weight in by_label.items():
         if label not in labels:
-            raise ConfigError(f"class_weights has {label!r}, which is no label; expected some of {', '.join(labels)}")
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise ConfigError(f"class_weights.{label} is {weight!r}; expected a number")
-        check_at_least(weight, 0, name=f"class_weights.{label}")
+            raise ConfigError(f"class_weights has {label!r}, which is not a label; expected some of {', '.join(labels)}")
+        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        is_valid = is_number and 0 <= weight < math.inf
+        check_option(is_valid, "a number, at least 0", **{f"class_weights.{label}": weight})
     return torch.tensor([float(by_label.get(label, 1.0)) for label in labels]) if by_label else None

@@ -28,7 +28,7 @@ class BiaffineSpanScores(nn.Module):
     gates 0 < a_t < 1 weight the steps h_t: the heads of noun phrases, for example.
     """
 
-    def __init__(self, *, input_width: int, hidden_width: int, n_labels: int, drop_prob: float) -> None:
+    def __init__(self, input_width: int, hidden_width: int, n_labels: int, *, drop_prob: float) -> None:
         super().__init__()
         self.start, self.end = (nn.Linear(input_width, hidden_width) for _ in range(2))
         self.dropout = NaiveDropout(drop_prob=drop_prob)

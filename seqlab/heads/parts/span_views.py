@@ -33,7 +33,7 @@ class SpanView(ABC):
 
     @abstractmethod
     def gold(self, columns: Columns) -> list[GoldSpans | None]:
-        """Return the spans that each record should have; None for one that is annotated in part."""
+        """Return the spans that each record should have; None for a partially annotated one."""
 
     @abstractmethod
     def found(self, prediction: Prediction) -> FoundSpans:
@@ -66,7 +66,10 @@ class TagSpans(SpanView):
         """Return the spans of each record's tags."""
         rows = self._target.gold(columns)
         left_open = open_tags(rows, self._target.readings)
-        return [None if left_open.intersection(tags) else _bounded(self.scheme.spans(tags)) for tags in rows]
+        return [
+            [((span.start, span.end), span.label) for span in self.scheme.spans(tags)] if left_open.isdisjoint(tags) else None
+            for tags in rows
+        ]
 
     def found(self, prediction: Prediction) -> FoundSpans:
         """Return the spans of the tags."""
@@ -77,17 +80,13 @@ class TagSpans(SpanView):
         """Return the tags of the kept spans; steps of a removed span get the probability that their tag was wrong."""
         if all(is_kept):
             return prediction
-        found = list(zip(self.found(prediction), is_kept, strict=True))
-        confidences = list(prediction.confidences)
-        for (span, _), kept in found:
+        found, confidences = self.found(prediction), list(prediction.confidences)
+        for (span, _), kept in zip(found, is_kept, strict=True):
             if not kept:
                 confidences[span.start : span.end] = [1 - p for p in confidences[span.start : span.end]]
-        return replace(
-            prediction,
-            labels=self.scheme.encode([span for (span, _), kept in found if kept], n_steps=len(prediction.labels)),
-            confidences=confidences,
-            span_confidences=[sure for (_, sure), kept in found if kept],
-        )
+        left = list(compress(found, is_kept))
+        labels = self.scheme.encode([span for span, _ in left], n_steps=len(prediction.labels))
+        return replace(prediction, labels=labels, confidences=confidences, span_confidences=[p for _, p in left])
 
 
 class BoundedSpans(SpanView):
@@ -107,8 +106,8 @@ class BoundedSpans(SpanView):
 
 
 @final
-class FoundStretches(BoundedSpans):
-    """Spans that the head itself found: those not kept are dropped."""
+class PredictedSpans(BoundedSpans):
+    """Spans that the head predicted: those not kept are dropped."""
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
         """Return only the kept spans."""
@@ -147,7 +146,3 @@ def count_labels(gold: Iterable[GoldSpans]) -> Counter[str]:
 def spans_of(prediction: Prediction) -> list[Span]:
     """Return the labels of a prediction with their bounds, as spans."""
     return [Span(start, end, label) for (start, end), label in zip(prediction.bounds or [], prediction.labels, strict=True)]
-
-
-def _bounded(spans: Iterable[Span]) -> GoldSpans:
-    return [((span.start, span.end), span.label) for span in spans]
