@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqlab.data.batch import Batch, EncodedRecords
@@ -124,16 +124,15 @@ class Head(nn.Module, ABC):
         found = believed.predictions(use_confidences=use_confidences, n_best=n_best)
         bounds = self.bounds_of_labels(steps, batch)
         if bounds is not None:
-            found = [replace(one, bounds=row[: len(one.labels)]) for one, row in zip(found, bounds, strict=True)]
+            rows = [[(start, end) for start, end in row] for row in bounds.tolist()]
+            found = [replace(one, bounds=row[: len(one.labels)]) for one, row in zip(found, rows, strict=True)]
         if use_entropy and "entropy" not in self.lacks:
             found = [replace(one, entropy=nats) for one, nats in zip(found, believed.entropy.tolist(), strict=True)]
         return found
 
-    def bounds_of_labels(self, steps: Steps, batch: Batch) -> list[list[tuple[int, int]]] | None:
-        """Return the steps of the record that each label covers; None where labels are of its own steps one by one."""
-        if steps.covers is None or not self.is_per_step:
-            return None
-        return [[(start, end) for start, end in row] for row in steps.covers.tolist()]
+    def bounds_of_labels(self, steps: Steps, batch: Batch) -> Int[Tensor, "batch label 2"] | None:
+        """Return the steps of the record that each label covers; None if the labels are those of its own steps, one by one."""
+        return steps.covers if self.is_per_step else None
 
     @abstractmethod
     def gold(self, columns: Columns) -> list[Any]:

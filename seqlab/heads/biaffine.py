@@ -83,16 +83,9 @@ class BiaffineSpanHead(Head):
         assert isinstance(encoded, EncodedSpans), type(encoded)
         widths = encoded.bounds.ends.values - encoded.bounds.starts.values
         n_too_wide = 0 if self.max_width is None else int((widths > self.max_width).sum())
-        report_misfits(
-            n_too_wide,
-            len(widths),
-            reason=f"have more than {self.max_width} steps",
-            remedy=f"with {self.path}.max_width={widths.max(initial=0)} all would fit",
-            path=self.path,
-            split=split,
-            is_taught=is_taught,
-            unit="spans",
-        )
+        reason = f"have more than {self.max_width} steps"
+        remedy = f"with {self.path}.max_width={widths.max(initial=0)} all would fit"
+        report_misfits(n_too_wide, len(widths), reason, remedy, path=self.path, split=split, is_taught=is_taught, unit="spans")
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the negative log-likelihood of the labels of all spans, a step."""
@@ -157,8 +150,7 @@ def _targets(gold: LabelledSpans, is_span: Bool[Tensor, "batch time width"]) -> 
     bounds, n_widths = gold.bounds, is_span.shape[2]
     is_given = step_mask(bounds.counts, bounds.starts.shape[1])
     widths = bounds.ends - bounds.starts
-    is_too_wide = is_given & (widths > n_widths)
-    records, places = torch.nonzero(is_given & ~is_too_wide, as_tuple=True)
+    records, places = torch.nonzero(is_given & (widths <= n_widths), as_tuple=True)
     index = (records * is_span.shape[1] + bounds.starts[records, places]) * n_widths + widths[records, places] - 1
     ids = gold.labels[records, places]
     targets = torch.zeros_like(is_span, dtype=torch.long).flatten()

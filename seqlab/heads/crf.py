@@ -2,7 +2,7 @@
 
 import math
 from types import MappingProxyType
-from typing import final
+from typing import TypeAlias, final
 
 import torch
 from jaxtyping import Float, Int
@@ -85,16 +85,16 @@ class SecondOrderCrfTokenHead(TokenHead):
         return _path_loss(self, believed, tags, steps)
 
 
-def _chain(head: CrfTokenHead | SecondOrderCrfTokenHead, steps: Steps) -> Chain:
+_Crf: TypeAlias = CrfTokenHead | SecondOrderCrfTokenHead
+
+
+def _chain(head: _Crf, steps: Steps) -> Chain:
     scores = head.temperature(head.projection(steps.zero_padded().values))
     return head.constraints.chain(scores, steps.lengths, *map(head.temperature, (head.transitions, head.start, head.end)))
 
 
 def _path_loss(
-    head: CrfTokenHead | SecondOrderCrfTokenHead,
-    believed: ChainTags | SecondOrderTags,
-    tags: Int[Tensor, "batch time"],
-    steps: Steps,
+    head: _Crf, believed: ChainTags | SecondOrderTags, tags: Int[Tensor, "batch time"], steps: Steps
 ) -> Float[Tensor, ""]:
     """Return -log P(tags) per token, summed over all paths that the annotation allows."""
     allowed = head.constraints.allowed(tags)

@@ -75,7 +75,7 @@ class CtcHead(TemporalHead):
         self, log_probs: LogProbs, lengths: Lengths, sequences: LabelSequences, is_known: Bool[Tensor, " batch"]
     ) -> CtcLoss:
         if self.training and self.counts is not None and self.is_first_pass:
-            self.counts.add(sequences.labels, sequences.n_labels, is_known)
+            self.counts.add(sequences.labels[is_known], sequences.n_labels[is_known])
         found = ctc_loss(log_probs, lengths, sequences.labels, sequences.n_labels, blank=self.blank)
         return CtcLoss(found.losses, found.fits & is_known)
 

@@ -91,11 +91,10 @@ class SegmentHead(Head):
         """Return the distribution over the labels of the segments, in the order given."""
         return self.labels.distribution(self._segments(steps, batch), batch)
 
-    def bounds_of_labels(self, steps: Steps, batch: Batch) -> list[list[tuple[int, int]]]:
+    def bounds_of_labels(self, steps: Steps, batch: Batch) -> Int[Tensor, "batch label 2"]:
         """Return the bounds of the segments."""
         bounds = self._bounds(batch)
-        rows = torch.stack([bounds.starts, bounds.ends], 2).tolist()
-        return [[(start, end) for start, end in row] for row in rows]
+        return torch.stack([bounds.starts, bounds.ends], 2)
 
     def gold(self, columns: Columns) -> list[list[str | None]]:
         """Return the labels of each record's segments, None for one without."""

@@ -10,7 +10,6 @@ from torch.nn.functional import pad
 
 from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.fields import TagField
-from seqlab.data.schemes import Scheme
 from seqlab.errors import ConfigError
 from seqlab.functional import semi_markov
 from seqlab.functional.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
@@ -54,18 +53,13 @@ class SemiMarkovHead(TokenHead):
                 "a semi-Markov head finds spans, but the tags encode none: data.scheme is null; set it, or use head=[crf]"
             )
         check_option(max_length >= 1, "at least 1", max_length=max_length)
-        self.labels, self.max_length = TagSpans(target, target.span_scheme).labels, max_length
+        self.scheme, self.max_length = target.span_scheme, max_length
+        self.labels = TagSpans(target, self.scheme).labels
         n_labels = 1 + len(self.labels)  # label 0: a single step outside all spans
         self.projection = nn.Linear(input_width, 3 * n_labels)
         self.length_scores = nn.Parameter(torch.zeros(max_length, n_labels))
         self.transitions, self.start, self.end = transition_scores(n_labels)
         self.temperature = Temperature()
-
-    @property
-    def scheme(self) -> Scheme:
-        """The scheme of the tags."""
-        assert self.target.span_scheme is not None
-        return self.target.span_scheme
 
     def distribution(self, steps: Steps, batch: Batch) -> Segmentations:
         return Segmentations(self._model(steps), self.labels, self.scheme)
@@ -86,15 +80,10 @@ class SemiMarkovHead(TokenHead):
         super().check_records(records, split=split, is_taught=is_taught)
         spans = [self.scheme.spans(tags) for tags in self.target.gold(records.columns)]
         longest = [max((span.end - span.start for span in row), default=0) for row in spans]
-        report_misfits(
-            sum(length > self.max_length for length in longest),
-            len(longest),
-            reason=f"have a span of more than {self.max_length} steps",
-            remedy=f"with {self.path}.max_length={max(longest, default=0)} all would fit",
-            path=self.path,
-            split=split,
-            is_taught=is_taught,
-        )
+        n_misfits = sum(length > self.max_length for length in longest)
+        reason = f"have a span of more than {self.max_length} steps"
+        remedy = f"with {self.path}.max_length={max(longest, default=0)} all would fit"
+        report_misfits(n_misfits, len(longest), reason, remedy, path=self.path, split=split, is_taught=is_taught)
 
     def _model(self, steps: Steps) -> SemiMarkov:
         """Return the scores of all segments."""

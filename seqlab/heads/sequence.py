@@ -64,7 +64,7 @@ class LabelHead(Head):
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean cross-entropy of the records with a known label."""
-        return mean(*self.cross_entropy(self._logits(steps), batch.tensor(self.target)))
+        return mean(*self.cross_entropy(self.distribution(steps, batch).logits, batch.tensor(self.target)))
 
     def n_targets(self, steps: Steps, batch: Batch) -> int:
         """Return the number of records with a known label."""
@@ -72,11 +72,7 @@ class LabelHead(Head):
 
     def distribution(self, steps: Steps, batch: Batch) -> Choice:
         """Return the distribution over labels."""
-        return Choice(self._logits(steps), self.target.labels)
-
-    def _logits(self, steps: Steps) -> Float[Tensor, "batch label"]:
-        logits: Tensor = self.temperature(self.scores(steps).float())
-        return logits
+        return Choice(self.temperature(self.scores(steps).float()), self.target.labels)
 
     def gold(self, columns: Columns) -> list[str]:
         """Return each record's label."""

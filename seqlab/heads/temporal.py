@@ -94,15 +94,10 @@ class TemporalHead(Head):
         enough = int(times[has_steps & is_misfit].max(initial=self.upsampling))
         n_never = int((is_misfit & ~has_steps).sum())
         remedy = f"with {self.path}.upsampling={enough} (now {self.upsampling}) all would fit"
-        report_misfits(
-            int(is_misfit.sum()),
-            int((needed >= 0).sum()),
-            reason="have more labels than fit in their steps",
-            remedy=remedy + f" but {n_never:,} without any step" * bool(n_never),
-            path=self.path,
-            split=split,
-            is_taught=is_taught,
-        )
+        remedy += f" but {n_never:,} without any step" * bool(n_never)
+        n_misfits, n_known = int(is_misfit.sum()), int((needed >= 0).sum())
+        reason = "have more labels than fit in their steps"
+        report_misfits(n_misfits, n_known, reason, remedy, path=self.path, split=split, is_taught=is_taught)
 
     def _needed_emissions(self, records: EncodedRecords) -> Int[np.ndarray, " record"]:
         """Return the fewest emissions that each record's labels fit in; -1 for a record with a label unseen in training."""

@@ -1,7 +1,8 @@
 """Token heads: one tag per token."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from operator import eq
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +24,7 @@ from seqlab.heads.parts.span_views import TagSpans
 from seqlab.heads.parts.tag_reader import TagReader
 from seqlab.metrics import calibration_scores, span_scores, tag_accuracy
 from seqlab.steps import Steps
-from seqlab.types import Prediction
+from seqlab.types import Prediction, Span
 
 OUTSIDE = "O"
 """The tag of a step outside all spans, in every scheme."""
@@ -152,18 +153,15 @@ class TokenHead(Head):
 
     def _calibration(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, float]:
         """Return the calibration of spans, or of tags without a scheme; nothing without confidences."""
-        confidences: list[float] = []
-        is_correct: list[bool] = []
         scheme = self.target.span_scheme
-        for tags, prediction in zip(gold, predictions, strict=True):
-            if prediction.confidences and scheme is None:
-                confidences += prediction.confidences
-                is_correct += [tag == guess for tag, guess in zip(tags, prediction.labels, strict=True)]
-            elif prediction.confidences and scheme is not None and (found := scheme.spans(prediction.labels)):
+        judged: list[tuple[float, bool]] = []
+        for tags, one in zip(gold, predictions, strict=True):
+            if one.confidences and scheme is None:
+                judged += zip(one.confidences, map(eq, tags, one.labels), strict=True)
+            elif one.confidences and scheme is not None and (found := scheme.spans(one.labels)):
                 right = set(scheme.spans(tags))
-                confidences += prediction.sureness(found)
-                is_correct += [span in right for span in found]
-        return calibration_scores(confidences, is_correct) if confidences else {}
+                judged += zip(one.sureness(found), (span in right for span in found), strict=True)
+        return calibration_scores([p for p, _ in judged], [is_correct for _, is_correct in judged]) if judged else {}
 
     @classmethod
     def counted(cls, target: TagTargets | None) -> list[Counted]:
@@ -172,20 +170,20 @@ class TokenHead(Head):
 
     def shown(self, records: Sequence[Answered]) -> Sequence[Answer]:
         """Return the spans of each fully annotated record; without a scheme, a label for each step."""
-        if self.target.span_scheme is None:
+        scheme = self.target.span_scheme
+        if scheme is None:
             return [self._shown_tags(record) for record in records]
         left_open = open_tags([record.gold for record in records], self.target.readings)
-        return [self._shown_spans(record) for record in records if left_open.isdisjoint(record.gold)]
+        return [_shown_spans(record, scheme.spans) for record in records if left_open.isdisjoint(record.gold)]
 
     def _shown_tags(self, record: Answered) -> LabelAnswer:
         labels, confidences = record.prediction.labels, record.prediction.confidences
         places = record.prediction.bounds or [(i, i + 1) for i in range(len(labels))]
         return LabelAnswer(record.id, record.words(places), places, self._allowed(record.gold, labels), labels, confidences)
 
-    def _shown_spans(self, record: Answered) -> SpanAnswer:
-        assert self.target.span_scheme is not None
-        prediction, read = record.prediction, self.target.span_scheme.spans
-        found = read(prediction.labels)
-        confidences = prediction.sureness(found) if prediction.confidences else []
-        words = record.words([(0, len(record.gold))])
-        return SpanAnswer(record.id, words, read(record.gold), found, confidences, prediction.confidences)
+
+def _shown_spans(record: Answered, read: Callable[[Sequence[str]], list[Span]]) -> SpanAnswer:
+    prediction, words = record.prediction, record.words([(0, len(record.gold))])
+    found = read(prediction.labels)
+    confidences = prediction.sureness(found) if prediction.confidences else []
+    return SpanAnswer(record.id, words, read(record.gold), found, confidences, prediction.confidences)

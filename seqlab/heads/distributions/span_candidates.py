@@ -1,6 +1,7 @@
 """Distributions over the labels of candidate spans, one for each span."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import final
 
@@ -15,6 +16,7 @@ from seqlab.types import Prediction
 
 
 @final
+@dataclass(eq=False)
 class SpanCandidates(Distribution):
     """Each span of a record has one of `labels` or none, by a softmax over its scores, of which the first is for none.
 
@@ -22,17 +24,12 @@ class SpanCandidates(Distribution):
     spans `can_nest`, those predicted share no step.
     """
 
-    def __init__(
-        self,
-        scores: Float[Tensor, "batch time width label"],
-        is_span: Bool[Tensor, "batch time width"],
-        labels: Sequence[str],
-        *,
-        temperature: Temperature,
-        can_nest: bool,
-    ) -> None:
-        self.scores, self.is_span, self.labels = scores, is_span, labels
-        self.temperature, self.can_nest = temperature, can_nest
+    scores: Float[Tensor, "batch time width label"]
+    is_span: Bool[Tensor, "batch time width"]
+    labels: Sequence[str]
+    _: KW_ONLY
+    temperature: Temperature
+    can_nest: bool
 
     @cached_property
     def candidates(self) -> tuple[Int[Tensor, " candidate"], ...]:

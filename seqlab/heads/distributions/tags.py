@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqlab.functional import linear_chain
-from seqlab.functional.linear_chain import Chain, second_order
+from seqlab.functional.linear_chain import Chain
 from seqlab.functional.linear_chain.posterior import Posterior, posterior
 from seqlab.functional.linear_chain.second_order import SecondOrderChain
 from seqlab.functional.padding import step_mask
@@ -216,12 +216,11 @@ class SecondOrderTags(TagDistribution):
 
     def log_prob_among(self, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
         """Return log P(every tag is among those `allowed` at its step), with a gradient."""
-        restricted = self._with_emissions(self.chain.chain.emissions.masked_fill(~allowed, -torch.inf))
-        return second_order.log_partition(restricted) - linear_chain.log_partition(self.pairs.chain)
+        restricted = self.raised(torch.where(allowed, 0.0, -torch.inf))
+        return linear_chain.log_partition(restricted.pairs.chain) - linear_chain.log_partition(self.pairs.chain)
 
     def raised(self, costs: Float[Tensor, "batch time tag"]) -> "SecondOrderTags":
         """Return the distribution with `costs` added to the scores of the tags."""
-        return SecondOrderTags(self._with_emissions(self.chain.chain.emissions + costs), self.reader)
-
-    def _with_emissions(self, emissions: Float[Tensor, "batch time tag"]) -> SecondOrderChain:
-        return replace(self.chain, chain=replace(self.chain.chain, emissions=emissions))
+        first = self.chain.chain
+        chain = replace(self.chain, chain=replace(first, emissions=first.emissions + costs))
+        return SecondOrderTags(chain, self.reader)

@@ -37,16 +37,11 @@ class TagConstraints(nn.Module):
         table[NO_TARGET] = True
         self.register_buffer("table", table, persistent=False)
 
-    def chain(
-        self,
-        emissions: Float[Tensor, "batch time tag"],
-        lengths: Int[Tensor, " batch"],
-        transitions: Float[Tensor, "prev_tag tag"] | float = 0.0,
-        start: Float[Tensor, " tag"] | float = 0.0,
-        end: Float[Tensor, " tag"] | float = 0.0,
-    ) -> Chain:
-        """Return the chain of these scores with the forbidden ones at -inf."""
-        return Chain(emissions, lengths, self.step + transitions, self.start + start, self.end + end)
+    def chain(self, emissions: Float[Tensor, "batch time tag"], lengths: Int[Tensor, " batch"], *scores: Tensor) -> Chain:
+        """Return the chain of `scores`, of transitions, start and end (by default all 0), with the forbidden ones at -inf."""
+        limits = (self.step, self.start, self.end)
+        added = [limit + score for limit, score in zip(limits, scores, strict=True)] if scores else limits
+        return Chain(emissions, lengths, *added)
 
     def allowed(self, targets: Int[Tensor, "*place"]) -> Bool[Tensor, "*place tag"]:
         """Return the tags that each target allows."""

@@ -8,7 +8,7 @@ log = logging.getLogger(__name__)
 
 
 def report_misfits(
-    n_misfits: int, n_all: int, *, reason: str, remedy: str, path: str, split: str, is_taught: bool, unit: str = "records"
+    n_misfits: int, n_all: int, reason: str, remedy: str, *, path: str, split: str, is_taught: bool, unit: str = "records"
 ) -> None:
     """Warn that `n_misfits` of the `n_all` records of a `split` do not fit the head at `path` in the config.
 
