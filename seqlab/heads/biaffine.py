@@ -43,9 +43,9 @@ class BiaffineSpanHead(Head):
         hidden_width: Width of the layers for the first and the last step of a span, at least 1.
         drop_prob: Dropout of these layers, from 0 to below 1.
         max_width: Steps of the widest span that can be found, at least 1; None: no limit.
-        can_nest: Whether a span may lie within another; False: spans share no step.
+        can_nest: Whether a span may lie within another; False: predicted spans share no step.
         omission_cost: Nats, at least 0, that "no label" gains in training for spans that have one: more recall for less
-            precision.
+            precision. 0 is the plain likelihood.
     """
 
     kind = "span"
@@ -53,7 +53,7 @@ class BiaffineSpanHead(Head):
     main_metric = "span_f1/strict"
     own_score = "span_f1"
     lacks = MappingProxyType(
-        dict.fromkeys(("n_best", "entropy"), "it says how probable each span is by itself, not all of a record together")
+        dict.fromkeys(("n_best", "entropy"), "it knows the probability of each span, not of all spans of a record together")
     )
     target: SpanField
 
@@ -88,7 +88,7 @@ class BiaffineSpanHead(Head):
         report_misfits(n_too_wide, len(widths), reason, remedy, path=self.path, split=split, is_taught=is_taught, unit="spans")
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
-        """Return the negative log-likelihood of the labels of all spans, a step."""
+        """Return the negative log-likelihood of the labels of all spans, per step."""
         gold = batch.tensors(self.target)
         assert isinstance(gold, LabelledSpans), type(gold)
         believed = self.distribution(steps, batch)
@@ -107,7 +107,7 @@ class BiaffineSpanHead(Head):
         return SpanCandidates(scores, is_span, self.target.labels, temperature=self.temperature, can_nest=self.can_nest)
 
     def gold(self, columns: Columns) -> list[list[LabelledSpan]]:
-        """Return the bounds and labels of each record's spans; the label is None where it is unknown."""
+        """Return the bounds and labels of each record's spans; the label is None if it is unknown."""
         return self.target.gold(columns)
 
     @property
@@ -125,7 +125,7 @@ class BiaffineSpanHead(Head):
         return [_shown_spans(record) for record in records]
 
     def score(self, gold: Sequence[Sequence[LabelledSpan]], predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """Return precision, recall and F1 of spans, nested ones included; spans without a label are left out."""
+        """Return precision, recall and F1 of spans, nested ones included; spans without a gold label are left out."""
         known, found = [], []
         confidences: list[float] = []
         for spans, prediction in zip(gold, predictions, strict=True):
@@ -146,12 +146,13 @@ class BiaffineSpanHead(Head):
 
 
 def _targets(gold: LabelledSpans, is_span: Bool[Tensor, "batch time width"]) -> Int[Tensor, "batch time width"]:
-    """Return the label of every span, 0 for none; `NO_TARGET` where it is unknown or there is no span."""
+    """Return the label of every span, 0 for none; `NO_TARGET` if it is unknown, or the span ends beyond the record."""
     bounds, n_widths = gold.bounds, is_span.shape[2]
     is_given = step_mask(bounds.counts, bounds.starts.shape[1])
     widths = bounds.ends - bounds.starts
     records, places = torch.nonzero(is_given & (widths <= n_widths), as_tuple=True)
     index = (records * is_span.shape[1] + bounds.starts[records, places]) * n_widths + widths[records, places] - 1
+    # "amax": of two labels of one span the rarer, because ids are sorted by frequency; 0 and NO_TARGET are below all labels
     ids = gold.labels[records, places]
     targets = torch.zeros_like(is_span, dtype=torch.long).flatten()
     targets = targets.scatter_reduce(0, index, torch.where(ids == NO_TARGET, ids, ids + 1), "amax", include_self=False)

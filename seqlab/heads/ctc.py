@@ -10,15 +10,8 @@ from torch import Tensor
 
 from seqlab.data.fields import LabelSequenceField, LabelSequences
 from seqlab.errors import ConfigError
-from seqlab.functional.alignment import (
-    CtcLoss,
-    LabelPrior,
-    Topology,
-    ctc_best_path,
-    ctc_loss,
-    ctc_prefix_beam_search,
-    ctc_topology,
-)
+from seqlab.functional import alignment
+from seqlab.functional.alignment import CtcLoss, LabelPrior, Topology
 from seqlab.heads.distributions.alignments import Lengths, LogProbs, Ranked, padded
 from seqlab.heads.parts.label_counts import LabelCounts, add_up_processes_
 from seqlab.heads.parts.options import check_option
@@ -38,12 +31,12 @@ class CtcHead(TemporalHead):
         summary_width: Features of the encoder's summary; not used.
         upsampling: Emissions per step, at least 1.
         drop_prob: Dropout of the steps, from 0 to below 1.
-        beam_width: 1: decode the labels of the best alignment; more: the best labels that a prefix beam search of that width
-            finds. For n-best lists the beam is at least n wide.
+        beam_width: 1: decode the labels of the best alignment; above 1: width of the prefix beam search for the best labels.
+            For n-best lists the beam is at least n wide.
         insertion_bonus: Nats that each label adds in the beam search.
         prior_order: Length of the label n-grams counted in the first pass over the training records, whose probabilities the
-            beam search uses; 0: no prior.
-        prior_weight: Factor of the log-probability of a label after the labels before it, at least 0.
+            beam search uses; 0: no prior. Above 0, `beam_width` must be above 1.
+        prior_weight: Factor of the log-probability of a label given the previous labels, at least 0.
     """
 
     def __init__(
@@ -76,22 +69,22 @@ class CtcHead(TemporalHead):
     ) -> CtcLoss:
         if self.training and self.counts is not None and self.is_first_pass:
             self.counts.add(sequences.labels[is_known], sequences.n_labels[is_known])
-        found = ctc_loss(log_probs, lengths, sequences.labels, sequences.n_labels, blank=self.blank)
+        found = alignment.ctc_loss(log_probs, lengths, sequences.labels, sequences.n_labels, blank=self.blank)
         return CtcLoss(found.losses, found.fits & is_known)
 
     def _decode(self, log_probs: LogProbs, lengths: Lengths) -> list[list[int]]:
         if self.beam_width == 1:
-            return [path.labels for path in ctc_best_path(log_probs, lengths, blank=self.blank)]
+            return [path.labels for path in alignment.ctc_best_path(log_probs, lengths, blank=self.blank)]
         return [row[0][0] for row in self._rank(log_probs, lengths, 1)]
 
     def _rank(self, log_probs: LogProbs, lengths: Lengths, n: int) -> Ranked:
-        """Return the `n` best label sequences that are found, with the log of the sum over all their alignments.
+        """Return the `n` best label sequences found, with the log of the sum over all their alignments.
 
-        With a `beam_width` of 1 the labels of the best alignment are ranked with them, so that the first is never less probable
-        than those. The prior affects the order, not the probabilities.
+        With a `beam_width` of 1, the labels of the best alignment are ranked as well, so that the first sequence is at least
+        as probable as these. The prior affects the order, not the probabilities.
         """
         is_greedy = self.beam_width == 1
-        hypotheses = ctc_prefix_beam_search(
+        hypotheses = alignment.ctc_prefix_beam_search(
             log_probs,
             lengths,
             blank=self.blank,
@@ -100,7 +93,7 @@ class CtcHead(TemporalHead):
             prior_weight=self.prior_weight,
             insertion_bonus=0.0 if is_greedy else self.insertion_bonus,
         )
-        # what prior and bonus add to the log-probability of each sequence, which itself is summed over all alignments below
+        # the beam drops alignments, so the log-probability of each sequence is summed anew below; prior and bonus are kept
         found = [[(h.labels, h.score - h.log_prob) for h in row] for row in hypotheses]
         if is_greedy:
             found = [
@@ -119,7 +112,8 @@ class CtcHead(TemporalHead):
         losses: list[float] = []
         for own in torch.arange(len(rows), device=rows.device).split(N_SUMMED):
             taken = rows[own]
-            losses += ctc_loss(log_probs[taken], lengths[taken], labels[own], n_labels[own], blank=self.blank).losses.tolist()
+            part = alignment.ctc_loss(log_probs[taken], lengths[taken], labels[own], n_labels[own], blank=self.blank)
+            losses += part.losses.tolist()
         return [-loss for loss in losses]
 
     def end_epoch(self) -> None:
@@ -135,4 +129,4 @@ class CtcHead(TemporalHead):
         return self._prior
 
     def _topology(self, labels: Int[Tensor, "batch label"], n_labels: Lengths) -> Topology:
-        return ctc_topology(labels, n_labels, blank=self.blank)
+        return alignment.ctc_topology(labels, n_labels, blank=self.blank)

@@ -24,11 +24,11 @@ TRAININGS = ("full_sum", "viterbi")
 
 @final
 class HmmHybridHead(TemporalHead):
-    """Each label is a left-to-right chain of states; the network gives the probability of each state at each emission.
+    """Each label is a left-to-right chain of states; the network predicts the probability of each state at each emission.
 
-    Alignments are scored with that probability divided by the prior of the state, which stands for the likelihood of the input
-    given the state. Priors are the mean probabilities of the states in the pass before. Decoding finds the best path through
-    the states of all labels, any label after any.
+    Alignments are scored with that probability divided by the prior of the state, in place of the likelihood of the input
+    given the state. Priors are the mean probabilities of the states in the previous pass. Decoding finds the best path through
+    the states of all labels; any label may follow any other.
 
     Args:
         target: Field of the label sequences.
@@ -37,18 +37,18 @@ class HmmHybridHead(TemporalHead):
         upsampling: Emissions per step, at least 1.
         drop_prob: Dropout of the steps, from 0 to below 1.
         states_per_label: States of a label, at least 1.
-        can_skip: Whether an alignment may leave out a state within a label.
-        has_silence: Whether there is one more state for what belongs to no label, optional before, between and after labels.
+        can_skip: Whether an alignment may skip a state within a label.
+        has_silence: Whether to add an optional state before, between and after labels.
         training: `full_sum`: the loss is -log of the sum over all alignments (Zeyer et al. 2017). `viterbi`: the cross-entropy
-            of the best alignment, found for every batch by the network as it is; in the first pass, of the alignment that gives
-            each state equally many emissions.
-        prior_scale: Exponent of the priors, at least 0; 0 leaves them out.
+            of the best alignment, computed anew for every batch; in the first pass, of the alignment that gives each state
+            equally many emissions.
+        prior_scale: Exponent of the priors, at least 0; 0: no priors.
         insertion_bonus: Nats that each label adds in decoding.
     """
 
-    lacks = MappingProxyType({**TemporalHead.lacks, "n_best": "its decoding keeps the best path alone; ctc ranks"})
+    lacks = MappingProxyType({**TemporalHead.lacks, "n_best": "its decoding finds the best path only; ctc ranks"})
     log_prior: Tensor
-    """Log prior of each unit, less that of the most probable one."""
+    """Log prior of each unit, minus that of the most probable unit."""
 
     def __init__(
         self,
@@ -106,6 +106,7 @@ class HmmHybridHead(TemporalHead):
         return cross_entropy(log_probs.transpose(1, 2), units, ignore_index=NO_TARGET, reduction="none").sum(1), fits
 
     def _scores(self, log_probs: LogProbs) -> LogProbs:
+        # shifted so that no score exceeds its log-probability; a constant changes no alignment
         scaled = -self.prior_scale * self.log_prior
         return log_probs + (scaled - scaled.max())
 

@@ -25,12 +25,12 @@ from seqlab.steps import Steps
 
 @final
 class SemiMarkovHead(TokenHead):
-    """Finds segments and labels together: a record is cut into spans of at most `max_length` steps, and single steps outside.
+    """Predicts segments and labels together: spans of at most `max_length` steps, and single steps outside them.
 
     The score of a segment is the sum of the scores of its steps for its label, of its first and its last step, and of its
-    length; neighbouring labels score too. Predictions are tags in the scheme of the target, each with the probability of its
-    whole segment. Training records with a longer span, or with a label unseen in training, are left out of the loss; the
-    number of the former is reported before training.
+    length; pairs of neighbouring labels score as well. Predictions are tags in the scheme of the target, each with the
+    probability of its whole segment. Records with a longer span, or with a label unseen in training, are left out of the loss;
+    the number of the former is reported before training.
 
     Args:
         target: Field of the tags; it needs a span scheme.

@@ -1,4 +1,4 @@
-"""Sequence heads: one label a record, or any number of them."""
+"""Sequence heads: one label per record, or any number of labels."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -39,7 +39,15 @@ class _Classifier(nn.Module):
 
 
 class LabelHead(Head):
-    """One label a record, or a pair; `scores` gives the logits, which are divided by a temperature."""
+    """One label per record or pair.
+
+    Args:
+        target: Field of the labels.
+        scores: Module that returns the logits of all labels for `Steps`.
+        class_weights: Label -> weight of its records in the training loss, at least 0; 1 for labels that it lacks.
+        label_smoothing: Share of each training target, from 0 to below 1, that is spread evenly over all labels.
+        focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
+    """
 
     own_score = "majority_accuracy"
     main_metric = "accuracy"
@@ -75,7 +83,7 @@ class LabelHead(Head):
         return Choice(self.temperature(self.scores(steps).float()), self.target.labels)
 
     def gold(self, columns: Columns) -> list[str]:
-        """Return each record's label."""
+        """Return the label of each record."""
         strings = columns.strings(self.target.column)
         return [strings.distinct[code] for code in strings.codes.values]
 
@@ -87,7 +95,7 @@ class LabelHead(Head):
 
     @classmethod
     def counted(cls, target: Any) -> list[Counted]:
-        """Return the counts of right labels."""
+        """Return the counts of correct labels."""
         return [Counted(ACCURACY, label_counts)]
 
     def shown(self, records: Sequence[Answered]) -> Sequence[Answer]:
@@ -97,7 +105,7 @@ class LabelHead(Head):
 
 @final
 class SequenceHead(LabelHead):
-    """One label a record, from its steps pooled into one vector.
+    """One label per record, from its steps pooled into one vector.
 
     The loss is `CrossEntropy` over records.
 
@@ -107,8 +115,8 @@ class SequenceHead(LabelHead):
         summary_width: Features of the encoder's summary.
         pooling: How steps become one vector: `last` (the encoder's summary), `mean`, `max`, `ends` or `attention`.
         drop_prob: Dropout of that vector, from 0 to below 1.
-        class_weights: Weight of a label in the training loss, at least 0; 1 for labels that are not in it.
-        label_smoothing: Share of each training target, from 0 to below 1, that is spread over all labels.
+        class_weights: Label -> weight of its records in the training loss, at least 0; 1 for labels that it lacks.
+        label_smoothing: Share of each training target, from 0 to below 1, that is spread evenly over all labels.
         focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
     """
 
@@ -130,7 +138,7 @@ class SequenceHead(LabelHead):
 
 @final
 class MultiLabelHead(Head):
-    """Any number of labels a record: each whose probability reaches a threshold.
+    """Any number of labels per record: those whose probability reaches a threshold.
 
     The loss is the binary cross-entropy over records and labels.
 
@@ -172,7 +180,7 @@ class MultiLabelHead(Head):
         return LabelSet(self.scores(steps).float(), self.target.labels, threshold=self.threshold)
 
     def gold(self, columns: Columns) -> list[list[str]]:
-        """Return each record's labels."""
+        """Return the labels of each record."""
         strings = columns.strings(self.target.column)
         bounds = zip(strings.codes.offsets[:-1], strings.codes.offsets[1:], strict=True)
         return [[strings.distinct[code] for code in strings.codes.values[start:end]] for start, end in bounds]

@@ -32,17 +32,25 @@ N_CHECKED = 1024
 
 
 class TemporalHead(Head):
-    """Scores `n_units` at each emission; subclasses know which alignments of labels with emissions they allow.
+    """Scores `n_units` at each emission; subclasses define how labels may be aligned with emissions.
 
-    A step makes `upsampling` emissions, each with weights of its own, so that a record may have more labels than steps. Records
+    A step has `upsampling` emissions, each with its own weights, so that a record may have more labels than steps. Records
     whose labels fit in no alignment, and those with a label unseen in training, are left out of the loss; the number of the
     former is reported before training.
+
+    Args:
+        target: Field of the label sequences.
+        input_width: Features per step.
+        n_units: Number of units, such as labels and the blank.
+        upsampling: Emissions per step, at least 1.
+        drop_prob: Dropout of the steps, from 0 to below 1.
+        insertion_bonus: Nats that each label adds in decoding.
     """
 
     kind = "temporal"
     main_metric = "label_accuracy"
     own_score = "label_error_rate"
-    lacks = MappingProxyType({"entropy": "the probabilities of all sequences of labels cannot be summed up"})
+    lacks = MappingProxyType({"entropy": "it cannot sum over all label sequences"})
     target: LabelSequenceField
 
     def __init__(

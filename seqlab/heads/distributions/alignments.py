@@ -1,4 +1,4 @@
-"""Distribution over label sequences whose places are not known: sums over alignments."""
+"""Distribution over label sequences without alignment: sums over alignments."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -23,11 +23,11 @@ Ranked: TypeAlias = list[list[tuple[list[int], float]]]
 @final
 @dataclass(eq=False)
 class Alignments(Distribution):
-    """Sequences of `labels`, each with the sum over its alignments with the emissions; a step has `upsampling` emissions.
+    """Sequences of `labels`; the probability of each is the sum over its alignments with the emissions.
 
-    Heads hand in how they align and decode: `topology` gives the states of the alignments of label sequences (ids and their
-    numbers), `scores` those of units, made of log-probabilities; `decode` gives the labels of each record, and `rank` the n
-    best.
+    A step has `upsampling` emissions. The head defines how to align and decode: `topology` returns the states that alignments
+    of label sequences (ids and sizes) pass through, `scores` the scores of units for log-probabilities, `decode` the labels of
+    each record, and `rank` the n best label sequences.
     """
 
     log_probs: LogProbs
@@ -46,14 +46,14 @@ class Alignments(Distribution):
         return self.decode(self.log_probs, self.lengths)
 
     def answers(self, *, use_confidences: bool) -> list[Prediction]:
-        """Return each record's labels; with confidences, also the steps of each in the best alignment.
+        """Return the labels of each record; with confidences, also the steps of each label in the best alignment.
 
         The confidence of a label is the mean probability of its units over its steps.
         """
         return self._placed(self.best, use_confidences=use_confidences)
 
     def predictions(self, *, use_confidences: bool, n_best: int = 0) -> list[Prediction]:
-        """Return `answers`; with `n_best`, the first of these is the answer, as the same search has found it."""
+        """Return `answers`; with `n_best`, the first of the n best is the answer, so that both come from one search."""
         if not n_best:
             return self.answers(use_confidences=use_confidences)
         ranked = self.rank(self.log_probs, self.lengths, n_best)
@@ -61,7 +61,7 @@ class Alignments(Distribution):
         return [replace(one, alternatives=self._named(row)) for one, row in zip(found, ranked, strict=True)]
 
     def n_best(self, n: int) -> list[list[Alternative]]:
-        """Return the `n` best label sequences that are found, with their probability, the prior left out."""
+        """Return the `n` best label sequences found, with their probability without the prior."""
         return [self._named(row) for row in self.rank(self.log_probs, self.lengths, n)]
 
     def _named(self, ranked: Sequence[tuple[list[int], float]]) -> list[Alternative]:
@@ -81,7 +81,7 @@ class Alignments(Distribution):
         ]
 
     def _in_steps(self, start: int, end: int) -> tuple[int, int]:
-        """Return the steps that emissions `start` to `end` come from."""
+        """Return the steps that emit emissions `start` to `end`."""
         return start // self.upsampling, -(-end // self.upsampling)
 
 
@@ -95,7 +95,7 @@ def padded(rows: Sequence[Sequence[int]], *, device: torch.device) -> tuple[Int[
 def _confidences(
     log_probs: LogProbs, states: Int[Tensor, "batch time"], topology: Topology, *, width: int
 ) -> Float[Tensor, "batch label"]:
-    """Return the mean probability of the units that each label is aligned to."""
+    """Return the mean probability of the units that each label is aligned with."""
     places = states.clamp(min=0)
     units, labels = topology.units.gather(1, places), topology.label_of_state.gather(1, places).masked_fill(states < 0, -1)
     probs = log_probs.gather(2, units.unsqueeze(2))[..., 0].exp()

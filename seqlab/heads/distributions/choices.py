@@ -1,4 +1,4 @@
-"""Distributions over the labels of a record: one of several, and any number of them."""
+"""Distributions over the labels of a record: one of several, or any number of them."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,9 +14,9 @@ from seqlab.types import Alternative, Prediction
 
 @final
 class Choice(Distribution):
-    """One of `labels` a record, by a softmax over `logits`.
+    """One of `labels` per record, by a softmax over `logits`.
 
-    With `grades`, a number for each label, predictions have the expected grade as their value.
+    With `grades`, a number for each label, the value of a prediction is the expected grade.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Choice(Distribution):
 
 @final
 class LabelSet(Distribution):
-    """Each of `labels` or not, independently of the others; the answer is those whose probability reaches `threshold`."""
+    """Any number of `labels`, independent of each other; the answer has those whose probability reaches `threshold`."""
 
     def __init__(self, logits: Float[Tensor, "batch label"], labels: Sequence[str], *, threshold: float) -> None:
         self.logits, self.labels, self.threshold = logits, labels, threshold

@@ -18,7 +18,7 @@ from seqlab.types import Alternative, Prediction, Span
 
 @final
 class Segmentations(Distribution):
-    """Cuts of a record into spans of `labels` and single steps outside all spans (label 0), given as tags of `scheme`."""
+    """Segmentations of a record into spans of `labels` and single steps outside them (label 0), as tags in `scheme`."""
 
     def __init__(self, model: SemiMarkov, labels: Sequence[str], scheme: Scheme) -> None:
         self.model, self.labels, self.scheme = model, labels, scheme
@@ -51,7 +51,6 @@ class Segmentations(Distribution):
         labels = map(self._encode, self.best)
         if not use_confidences:
             return [Prediction(row, []) for row in labels]
-        # every segment gives its probability to each of its steps
         by_step = [
             [p for (start, end, _), p in zip(segments, probs, strict=True) for _ in range(start, end)]
             for segments, probs in zip(self.best, self.span_probs, strict=True)

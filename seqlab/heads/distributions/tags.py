@@ -23,7 +23,7 @@ from seqlab.types import Alternative, Prediction
 
 
 class TagDistribution(Distribution):
-    """A tag for each step of a record. What stands at padding has no meaning."""
+    """A tag for each step of a record. Values at padding are undefined."""
 
     def __init__(self, lengths: Int[Tensor, " batch"], reader: TagReader) -> None:
         self.lengths, self.reader = lengths, reader
@@ -45,7 +45,7 @@ class TagDistribution(Distribution):
 
     @property
     def span_probs(self) -> list[list[float]] | None:
-        """Probability of each span of `best`; None where tags encode no spans, or spans have no probability of their own."""
+        """Probability of each span of `best`; None if tags encode no spans, or the probability of a span is not computed."""
         return None
 
     def answers(self, *, use_confidences: bool) -> list[Prediction]:
@@ -59,7 +59,7 @@ class TagDistribution(Distribution):
         return [Prediction(row, of_row[: len(row)], span_confidences=of_spans) for row, of_row, of_spans in rows]
 
     def _ranked(self, paths: Int[Tensor, "batch path time"], log_probs: Float[Tensor, "batch path"]) -> list[list[Alternative]]:
-        """Return the paths as alternatives, without those that fill up a row."""
+        """Return the paths as alternatives, without those of probability 0, which pad the rows."""
         n_paths = paths.shape[1]
         rows = self.reader.rows(paths.flatten(0, 1), self.lengths.repeat_interleave(n_paths))
         ranked = zip(rows, log_probs.flatten().tolist(), strict=True)
@@ -72,7 +72,7 @@ class IndependentTags(TagDistribution):
     """A softmax over the tags of each step.
 
     `limits`, a chain whose forbidden transitions are at -inf, restricts `best` to paths that it allows; its other scores are
-    not read. None of the probabilities change.
+    not read. Probabilities do not change.
     """
 
     scores: Float[Tensor, "batch time tag"]
@@ -134,7 +134,7 @@ class ChainTags(TagDistribution):
 
     @cached_property
     def span_probs(self) -> list[list[float]] | None:
-        """Probability of each span of `best`: that its steps have these tags, and it extends no further."""
+        """Probability of each span of `best`: that its steps have these tags, and the span extends no further."""
         spans = self.reader.spans(self.best, self.lengths)
         if spans is None:
             return None
@@ -153,7 +153,7 @@ class ChainTags(TagDistribution):
         return self._ranked(*self.best_paths(n))
 
     def best_paths(self, n: int) -> tuple[Int[Tensor, "batch path time"], Float[Tensor, "batch path"]]:
-        """Return the `n` most probable paths with their log-probabilities; -inf for what fills up a row."""
+        """Return the `n` most probable paths with their log-probabilities; rows with fewer are padded with -inf."""
         paths, scores = linear_chain.best_paths(self.chain, n)
         return paths, scores - self.posterior.log_partition.to(scores.dtype).unsqueeze(1)
 
@@ -170,15 +170,15 @@ class ChainTags(TagDistribution):
         return -linear_chain.partial_negative_log_likelihood(self.chain, allowed)
 
     def raised(self, costs: Float[Tensor, "batch time tag"]) -> "ChainTags":
-        """Return the distribution with `costs` added to the scores of the tags."""
+        """Return this distribution with `costs` added to the scores of the tags."""
         return ChainTags(replace(self.chain, emissions=self.chain.emissions + costs), self.reader)
 
 
 @final
 class SecondOrderTags(TagDistribution):
-    """The paths of a chain of second order, which is a linear chain over pairs of neighbouring tags.
+    """The paths of a second-order chain, which is a linear chain over pairs of neighbouring tags.
 
-    Its spans have no probability of their own: a span's tags are no Markov chain here.
+    Probabilities of spans are not computed: the tags of a span are not a Markov chain here.
     """
 
     def __init__(self, chain: SecondOrderChain, reader: TagReader) -> None:
@@ -220,7 +220,7 @@ class SecondOrderTags(TagDistribution):
         return linear_chain.log_partition(restricted.pairs.chain) - linear_chain.log_partition(self.pairs.chain)
 
     def raised(self, costs: Float[Tensor, "batch time tag"]) -> "SecondOrderTags":
-        """Return the distribution with `costs` added to the scores of the tags."""
+        """Return this distribution with `costs` added to the scores of the tags."""
         first = self.chain.chain
         chain = replace(self.chain, chain=replace(first, emissions=first.emissions + costs))
         return SecondOrderTags(chain, self.reader)

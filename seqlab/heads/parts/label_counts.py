@@ -1,4 +1,4 @@
-"""Counts of label n-grams in training, from which a prior of label sequences is made."""
+"""Counts of label n-grams in training, for a prior over label sequences."""
 
 from collections import Counter, defaultdict
 
@@ -14,10 +14,11 @@ from seqlab.functional.alignment.prior import END, START
 from seqlab.heads.parts.options import check_option
 
 MAX_NUMBERS = 10_000_000
+"""Numbers in the table of counts, at most (40 MB)."""
 
 
 class LabelCounts(nn.Module):
-    """Counts of all n-grams of labels, in sequences padded with starts and closed by an end; a buffer, saved with the model."""
+    """Counts of all label n-grams, in sequences with a start added in front and an end behind; saved with the model."""
 
     counts: Tensor
     """(label or start or end, …), `order` axes: labels 0 to n - 1, the start n, the end n + 1."""
@@ -54,6 +55,6 @@ class LabelCounts(nn.Module):
 
 
 def add_up_processes_(counts: Tensor) -> None:
-    """Sum the counts over all training processes, in place; nothing to do where there is one."""
+    """Sum the counts over all training processes, in place; with a single process, do nothing."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.all_reduce(counts)

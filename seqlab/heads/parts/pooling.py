@@ -46,6 +46,9 @@ class AttentionPooling(nn.Module):
         return torch.bmm(weights.unsqueeze(1), values)[:, 0]
 
 
+AnyPooling: TypeAlias = Pooling | AttentionPooling
+
+
 def _summary(steps: Steps) -> Vectors:
     if steps.summary is None:
         raise ConfigError("head pooling is 'last', but the encoder gives no summary; use mean, max or attention")
@@ -70,7 +73,7 @@ def _ends(steps: Steps) -> Vectors:
 POOLINGS = ("last", "mean", "max", "ends", "attention")
 
 
-def get_pooling(name: str, *, input_width: int, summary_width: int) -> Pooling | AttentionPooling:
+def get_pooling(name: str, *, input_width: int, summary_width: int) -> AnyPooling:
     """Return the pooling called `name`: last (the encoder's summary), mean, max, ends (first and last step) or attention."""
     check_option(name in POOLINGS, f"one of {', '.join(POOLINGS)}", pooling=name)
     if name == "attention":

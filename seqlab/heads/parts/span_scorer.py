@@ -21,11 +21,11 @@ PRIOR = 0.03
 
 @final
 class BiaffineSpanScores(nn.Module):
-    """Scores every label for each span of neighbouring steps, label 0 standing for none.
+    """Scores every label for each span of neighbouring steps; label 0 is none.
 
     score(i, j, label) = s_i^T P_label e_j + f_label · s_i + g_label · e_j + w_label(j - i) + Σ_t a_t c_label · h_t / Σ_t a_t,
-    where s and e are the outputs of two layers for the steps i and j, the span's first and last, t goes from i to j, and the
-    gates 0 < a_t < 1 weight the steps h_t: the heads of noun phrases, for example.
+    where s and e are the outputs of two layers for the steps i and j, the span's first and last, t runs from i to j, and the
+    gates 0 < a_t < 1 weight the steps h_t, such as the head of a noun phrase.
     """
 
     def __init__(self, input_width: int, hidden_width: int, n_labels: int, *, drop_prob: float) -> None:
@@ -44,7 +44,7 @@ class BiaffineSpanScores(nn.Module):
     def forward(
         self, values: Float[Tensor, "batch time feature"], *, max_width: int
     ) -> Float[Tensor, "batch time width label"]:
-        """Return the scores of the spans of 1 to `max_width` steps from each step; those beyond the last step mean nothing."""
+        """Return the scores of the spans of 1 to `max_width` steps from each step; undefined for spans beyond the last step."""
         starts, ends = (self.dropout(layer(values).relu()) for layer in (self.start, self.end))
         products = (starts @ self.products.flatten(1)).unflatten(2, self.products.shape[1:])
         pairs = products @ _band(ends, max_width)
@@ -54,7 +54,8 @@ class BiaffineSpanScores(nn.Module):
         return total
 
     def _within(self, values: Float[Tensor, "batch time feature"], max_width: int) -> Float[Tensor, "batch time width label"]:
-        """Return the mean of what the steps of each span score, weighted by their gates."""
+        """Return the mean score of the steps of each span, weighted by their gates."""
+        # in float32, also under autocast: cumulative sums over many steps would lose low bits in half precision
         gates = self.gate(values).float().sigmoid() + TINY
         scores, weights = (_band(part, max_width).cumsum(3) for part in (gates * self.within(values).float(), gates))
         mean: Tensor = (scores / weights).transpose(2, 3)

@@ -1,4 +1,4 @@
-"""Views of the spans in the labels of a head: the gold ones, those found, and predictions with some of them removed."""
+"""The spans in the labels of a head: gold spans, predicted spans, and predictions without some of them."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -14,42 +14,40 @@ from seqlab.data.schemes.partial import open_tags
 from seqlab.types import Prediction, Span
 
 GoldSpans: TypeAlias = Sequence[tuple[tuple[int, int], str | None]]
-"""Bounds and label of each span of a record; several may have the same bounds. The label is None where it is unknown."""
+"""Bounds and label of each span of a record; several may have the same bounds. The label is None if it is unknown."""
 FoundSpans: TypeAlias = Sequence[tuple[Span, float]]
 """Spans of a record with their confidences."""
 
 
 LEFT_OUT = "_"
-"""The label of a given segment whose own is removed."""
+"""The label of a given segment whose own label is removed."""
 
 
 class SpanView(ABC):
-    """The spans in a head's targets and predictions.
-
-    `labels` are those that its spans may have.
-    """
+    """The spans in the targets and the predictions of a head."""
 
     labels: Sequence[str]
+    """Labels that its spans may have."""
 
     @abstractmethod
     def gold(self, columns: Columns) -> list[GoldSpans | None]:
-        """Return the spans that each record should have; None for a partially annotated one."""
+        """Return the gold spans of each record; None for a partially annotated one."""
 
     @abstractmethod
     def found(self, prediction: Prediction) -> FoundSpans:
         """Return the spans of a prediction that has confidences."""
 
     def judge(self, gold: GoldSpans, found: FoundSpans) -> list[bool | None]:
-        """Return whether each span found is one of `gold`; None where the gold label is unknown."""
+        """Return whether each predicted span is one of `gold`; None if its gold label is unknown."""
         spans, unknown = set(gold), {bounds for bounds, label in gold if label is None}
         places = (((span.start, span.end), span.label) for span, _ in found)
         return [None if bounds in unknown else (bounds, label) in spans for bounds, label in places]
 
     @abstractmethod
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return the prediction with only the kept spans of `found`; alternatives stay as they are.
+        """Return the prediction with only the kept spans of `found`; alternatives do not change.
 
-        Steps and segments that the input gives keep one label each.
+        Given steps and segments still have one label each.
         """
 
 
@@ -77,7 +75,7 @@ class TagSpans(SpanView):
         return list(zip(spans, prediction.sureness(spans), strict=True))
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return the tags of the kept spans; steps of a removed span get the probability that their tag was wrong."""
+        """Return the tags of the kept spans; the confidence of a removed span's steps becomes that of a wrong tag, 1 - p."""
         if all(is_kept):
             return prediction
         found, confidences = self.found(prediction), list(prediction.confidences)
@@ -121,15 +119,15 @@ class PredictedSpans(BoundedSpans):
 
 @final
 class GivenSegments(BoundedSpans):
-    """Segments that the input gives: each stays in its place, with or without its label."""
+    """Segments that are part of the input: each keeps its place, with or without its label."""
 
     def judge(self, gold: GoldSpans, found: FoundSpans) -> list[bool | None]:
-        """Return whether each segment has its own label, even where another has the same bounds."""
+        """Return whether each segment has its own label, even if another has the same bounds."""
         pairs = zip(gold, found, strict=True)
         return [None if label is None else label == span.label for (_, label), (span, _) in pairs]
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return `LEFT_OUT` in place of removed labels, with the probability that the label was wrong."""
+        """Return `LEFT_OUT` in place of removed labels, with the probability 1 - p that the label was wrong."""
         pairs = list(zip(prediction.labels, prediction.confidences, is_kept, strict=True))
         return replace(
             prediction,
