@@ -123,10 +123,12 @@ class Head(nn.Module, ABC):
         if the distribution has them.
         """
         believed = self.distribution(steps, batch)
+        # labelings that the head cannot rank are omitted rather than refused: one call serves several heads
         n_best = 0 if "n_best" in self.lacks else n_best
         found = believed.predictions(use_confidences=use_confidences, n_best=n_best)
         bounds = self.bounds_of_labels(steps, batch)
         if bounds is not None:
+            # padded rows are cut to the number of labels
             rows = [[(start, end) for start, end in row] for row in bounds.tolist()]
             found = [replace(one, bounds=row[: len(one.labels)]) for one, row in zip(found, rows, strict=True)]
         if use_entropy and "entropy" not in self.lacks:

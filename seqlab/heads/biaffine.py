@@ -49,6 +49,7 @@ class BiaffineSpanHead(Head):
     """
 
     kind = "span"
+    # bounds of spans count the steps of the record
     is_of_record_steps = True
     main_metric = "span_f1/strict"
     own_score = "span_f1"
@@ -94,9 +95,11 @@ class BiaffineSpanHead(Head):
         believed = self.distribution(steps, batch)
         scores, targets = self.temperature(believed.scores), _targets(gold, believed.is_span)
         if self.training:
+            # softmax-margin: missing a span must score lower than its label by the cost (Gimpel and Smith 2010)
             is_labelled = (targets > 0).unsqueeze(3)
             scores = torch.cat([scores[..., :1] + self.omission_cost * is_labelled, scores[..., 1:]], 3)
         losses = nn.functional.cross_entropy(scores.flatten(0, 2), targets.flatten(), ignore_index=NO_TARGET, reduction="sum")
+        # per step, not per span: the number of spans grows with the square of the length
         return losses / steps.lengths.sum().clamp(min=1)
 
     def distribution(self, steps: Steps, batch: Batch) -> SpanCandidates:
@@ -129,6 +132,7 @@ class BiaffineSpanHead(Head):
         known, found = [], []
         confidences: list[float] = []
         for spans, prediction in zip(gold, predictions, strict=True):
+            # predictions at spans whose gold label is unknown are neither correct nor wrong
             unlabelled = {bounds for bounds, label in spans if label is None}
             known.append([Span(*bounds, label) for bounds, label in spans if label is not None])
             is_counted = [bounds not in unlabelled for bounds in prediction.bounds or []]
@@ -141,6 +145,7 @@ class BiaffineSpanHead(Head):
     def _scores(self, steps: Steps) -> Float[Tensor, "batch time width label"]:
         n_steps = steps.values.shape[1]
         max_width = n_steps if self.max_width is None else min(self.max_width, n_steps)
+        # zeros for padding: the spans of the last steps reach into it, and NaN would spread
         scores: Tensor = self.scores(steps.zero_padded().values, max_width=max_width)
         return scores.float()
 
@@ -151,6 +156,7 @@ def _targets(gold: LabelledSpans, is_span: Bool[Tensor, "batch time width"]) -> 
     is_given = step_mask(bounds.counts, bounds.starts.shape[1])
     widths = bounds.ends - bounds.starts
     records, places = torch.nonzero(is_given & (widths <= n_widths), as_tuple=True)
+    # place of each span in the flattened (batch, time, width)
     index = (records * is_span.shape[1] + bounds.starts[records, places]) * n_widths + widths[records, places] - 1
     # "amax": of two labels of one span the rarer, because ids are sorted by frequency; 0 and NO_TARGET are below all labels
     ids = gold.labels[records, places]

@@ -22,6 +22,7 @@ from seqlab.steps import Steps
 
 def transition_scores(n_labels: int) -> list[nn.Parameter]:
     """Return random scores of transitions, (previous label, label), and of labels that start and that end a record."""
+    # the range of pytorch-crf; near 0, so that emissions decide at first
     return [nn.Parameter(torch.empty(shape).uniform_(-0.1, 0.1)) for shape in ((n_labels, n_labels), (n_labels,), (n_labels,))]
 
 
@@ -76,6 +77,7 @@ class SecondOrderCrfTokenHead(TokenHead):
         self.projection, self.temperature = nn.Linear(input_width, n_tags), Temperature()
         self.transitions, self.start, self.end = transition_scores(n_tags)
         self.constraints, self.omission_cost = TagConstraints(target), omission_cost
+        # zeros: a new model starts as a first-order CRF
         self.triples = nn.Parameter(torch.zeros(n_tags, n_tags, n_tags))
 
     def distribution(self, steps: Steps, batch: Batch) -> SecondOrderTags:
@@ -100,10 +102,12 @@ def _path_loss(
     allowed = head.constraints.allowed(tags)
     if head.training and head.omission_cost and OUTSIDE in head.target.tags:
         outside = head.target.tags.index(OUTSIDE)
+        # the cost raises the score of O inside gold spans, so that paths through it must lose by more
         costs = torch.zeros(allowed.shape, device=allowed.device)
         costs[..., outside] = head.omission_cost * ~allowed[..., outside]
         believed = believed.raised(costs)
     is_open = (head.constraints.single(tags) == NO_TARGET) & steps.mask
     # the score of one path costs less than a sum over several, and most records are annotated in full
     log_probs = believed.log_prob_among(allowed) if is_open.any() else believed.log_prob(tags.clamp(min=0))
+    # per step; the clamp keeps a batch of empty records from dividing by 0
     return -log_probs.sum() / steps.lengths.sum().clamp(min=1)

@@ -60,6 +60,7 @@ class CtcHead(TemporalHead):
         if prior_order and beam_width == 1:
             raise ConfigError("prior_order needs a beam; set beam_width above 1, such as 10")
         check_option(0 <= prior_weight < math.inf, "a number, at least 0", prior_weight=prior_weight)
+        # the blank is the last unit, so that the ids of labels are their units
         self.blank, self.beam_width, self.prior_weight = n_labels, beam_width, prior_weight
         self.counts = LabelCounts(n_labels=n_labels, order=prior_order) if prior_order else None
         self._prior: LabelPrior | None = None
@@ -91,6 +92,7 @@ class CtcHead(TemporalHead):
             beam_width=max(n, self.beam_width),
             prior=self._counted_prior(),
             prior_weight=self.prior_weight,
+            # the best alignment has no bonus, and is ranked among these
             insertion_bonus=0.0 if is_greedy else self.insertion_bonus,
         )
         # the beam drops alignments, so the log-probability of each sequence is summed anew below; prior and bonus are kept
@@ -110,6 +112,7 @@ class CtcHead(TemporalHead):
         rows = torch.tensor([i for i, row in enumerate(found) for _ in row], dtype=torch.long, device=lengths.device)
         labels, n_labels = padded([one for row in found for one in row], device=lengths.device)
         losses: list[float] = []
+        # in chunks: n-best lists repeat the emissions of each record
         for own in torch.arange(len(rows), device=rows.device).split(N_SUMMED):
             taken = rows[own]
             part = alignment.ctc_loss(log_probs[taken], lengths[taken], labels[own], n_labels[own], blank=self.blank)
@@ -119,6 +122,7 @@ class CtcHead(TemporalHead):
     def end_epoch(self) -> None:
         """Close the counts after the first pass."""
         if self.counts is not None and self.is_first_pass:
+            # before the pass is counted: every process must build the same prior
             add_up_processes_(self.counts.counts)
         super().end_epoch()
 

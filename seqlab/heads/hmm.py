@@ -78,6 +78,7 @@ class HmmTokenHead(TokenHead):
         self.estimate = estimate
         self.smoothing = {"emissions": emission_smoothing, "transitions": transition_smoothing, "start": transition_smoothing}
         self.constraints = TagConstraints(target)
+        # not saved: derived from `words`
         self.register_buffer("rare", torch.tensor([False] * N_RESERVED + [n == 1 for n in words.counts]), persistent=False)
         self.register_buffer("n_passes", torch.zeros((), dtype=torch.long))
         for name, shape in zip(_TABLES, ((n_tags, n_words), (n_tags, n_tags + 1), (n_tags,)), strict=True):
@@ -117,6 +118,7 @@ class HmmTokenHead(TokenHead):
 
     def _ids(self, steps: Steps) -> Int[Tensor, "batch time"]:
         ids = torch.where(steps.mask, steps.values.detach()[..., 0], PADDING)
+        # dropout would scale the ids, and an encoder would replace them
         is_id = (ids >= UNKNOWN) & (ids < self.emissions.shape[1]) & (ids == ids.round())
         if not bool((is_id | ~steps.mask).all()):
             raise ConfigError(
@@ -128,6 +130,7 @@ class HmmTokenHead(TokenHead):
     @torch.no_grad()
     def _count(self, tags: Int[Tensor, "batch time"], steps: Steps) -> None:
         """Add the expected counts of the batch: the gradient of the log partition with respect to each score."""
+        # in float64, because counts of many batches are summed
         tables = [table.double().requires_grad_() for table in self._tables]
         is_hidden = self.estimate == "em" and int(self.n_passes) > 0
         with torch.enable_grad():
@@ -140,7 +143,9 @@ class HmmTokenHead(TokenHead):
     def _estimate(self) -> None:
         """Turn the counts into smoothed log-probabilities, and reset them."""
         emission_counts = self.get_buffer("emissions_counts")
+        # words that occur once in training stand for words that never occur
         emission_counts[:, UNKNOWN] = emission_counts @ self.get_buffer("rare").double()
+        # padding is not a word, and the scheme forbids some transitions: smoothing must not make them possible
         possible = {
             "emissions": torch.arange(emission_counts.shape[1], device=emission_counts.device) != PADDING,
             "transitions": torch.cat([self.constraints.step, self.constraints.end[:, None]], 1) == 0,

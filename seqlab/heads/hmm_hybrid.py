@@ -83,6 +83,7 @@ class HmmHybridHead(TemporalHead):
         """Estimate the priors."""
         counts = self.get_buffer("unit_counts")
         add_up_processes_(counts)
+        # + 1 smooths units that were never probable; relative to the most frequent unit, whose log prior is 0
         self.log_prior.copy_(((counts + 1) / (counts.max() + 1)).log())
         counts.zero_()
         super().end_epoch()
@@ -91,6 +92,7 @@ class HmmHybridHead(TemporalHead):
         self, log_probs: LogProbs, lengths: Lengths, sequences: LabelSequences, is_known: Bool[Tensor, " batch"]
     ) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
         topology = self._topology(sequences.labels, sequences.n_labels)
+        # too short a record has no alignment, and its loss would be infinite
         fits = is_known & (min_steps(topology) <= lengths)
         is_step = step_mask(lengths, log_probs.shape[1])
         if self.training:
@@ -124,6 +126,7 @@ class HmmHybridHead(TemporalHead):
     def _labels(self, units: list[int]) -> list[int]:
         """Return the labels that a path through the units enters."""
         n = self.states_per_label
+        # a label counts once, at the emission that enters its first state
         entered = [unit for before, unit in zip([None, *units], units, strict=False) if unit != before]
         return [unit // n for unit in entered if unit != self.silence and not unit % n]
 

@@ -61,6 +61,7 @@ class _PairClassifier(nn.Module):
                 f"the records have one side, but a head labels pairs; add the second side in columns such as tokens{SECOND}"
             )
         first, second = (self.pooling(side) for side in (steps, steps.second))
+        # in the order of the option, which fixes the columns of the hidden weights
         compared = torch.cat([FEATURES[name](first, second) for name in self.features], dim=1)
         logits: Tensor = self.projection(self.dropout(torch.sigmoid(self.hidden(compared))))
         return logits
@@ -146,12 +147,15 @@ class PairScoreHead(Head):
         pooled = get_pooling(pooling, input_width=input_width, summary_width=summary_width)
         self.scores = _PairClassifier(pooled, len(target.labels), features=features, width=width, drop_prob=drop_prob)
         self.target = target
+        # not saved: derived from the target
         self.register_buffer("grades", torch.arange(target.lowest, target.highest + 1.0), persistent=False)
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean divergence from the distributions of the targets."""
+        # equation 15: 1 at the target, falling to 0 at the neighbouring grades
         wanted = (1 - (batch.tensor(self.target).unsqueeze(1) - self.grades).abs()).clamp(min=0)
         log_probs: Tensor = self.scores(steps).float().log_softmax(1)
+        # xlogy: a grade of probability 0 adds 0, not NaN
         divergences = torch.xlogy(wanted, wanted) - wanted * log_probs
         return divergences.sum() / max(1, len(wanted))
 

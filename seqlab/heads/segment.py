@@ -63,11 +63,13 @@ class SegmentHead(Head):
         has_transitions: bool = False,
     ) -> None:
         super().__init__()
+        # the summary is that of the record, so all segments would get the same vector
         rule = "mean, max, ends or attention (last is the encoder's summary of a whole record)"
         check_option(pooling != "last", rule, pooling=pooling)
         self.target, self.bounds = target, bounds
         self.pooling = get_pooling(pooling, input_width=input_width, summary_width=summary_width)
         self.dropout = NaiveDropout(drop_prob=drop_prob)
+        # the sequence of segments is labelled like a sequence of tokens, by the same heads
         width = self.pooling.output_width
         kind = CrfTokenHead if has_transitions else SoftmaxTokenHead
         self.labels: TokenHead = kind(target=target, input_width=width, summary_width=width)
@@ -147,6 +149,7 @@ class SegmentHead(Head):
         values = steps.values.flatten(0, 1).index_select(0, rows.flatten()).view(*rows.shape, width)
         pooled: Tensor = self.dropout(self.pooling(Steps(values, lengths)))
         n_places = bounds.starts.shape[1]
+        # back from a flat list of segments to padded rows
         laid_out = pooled.new_zeros(n_records * n_places, pooled.shape[1]).index_copy(0, records * n_places + places, pooled)
         return Steps(laid_out.view(n_records, n_places, -1), bounds.counts)
 

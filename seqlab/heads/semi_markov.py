@@ -56,7 +56,9 @@ class SemiMarkovHead(TokenHead):
         self.scheme, self.max_length = target.span_scheme, max_length
         self.labels = TagSpans(target, self.scheme).labels
         n_labels = 1 + len(self.labels)  # label 0: a single step outside all spans
+        # three scores per label: of a step in a segment, of a first step, and of a last step
         self.projection = nn.Linear(input_width, 3 * n_labels)
+        # zeros: a new model has no preference for any length
         self.length_scores = nn.Parameter(torch.zeros(max_length, n_labels))
         self.transitions, self.start, self.end = transition_scores(n_labels)
         self.temperature = Temperature()
@@ -66,6 +68,7 @@ class SemiMarkovHead(TokenHead):
 
     def _loss(self, believed: Segmentations, tags: Int[Tensor, "batch time"], steps: Steps) -> Float[Tensor, ""]:
         golds, model = self._golds(tags, steps), believed.model
+        # records without a usable segmentation are left out of the batch
         rows = list(golds)
         chosen = SemiMarkov(model.scores[rows], model.lengths[rows], model.transitions, model.start, model.end)
         gold = Segments.of(list(golds.values()), device=steps.values.device)

@@ -80,6 +80,7 @@ class LabelHead(Head):
 
     def distribution(self, steps: Steps, batch: Batch) -> Choice:
         """Return the distribution over labels."""
+        # in float32 also under autocast: confidences near 1 need the precision
         return Choice(self.temperature(self.scores(steps).float()), self.target.labels)
 
     def gold(self, columns: Columns) -> list[str]:

@@ -62,6 +62,7 @@ class SoftmaxTokenHead(TokenHead):
 
     def distribution(self, steps: Steps, batch: Batch) -> IndependentTags:
         scores = self.temperature(self.projection(steps.zero_padded().values))
+        # only transitions, start and end are read: decoding replaces the emissions by log-probabilities
         limits = self.constraints.chain(scores, steps.lengths) if self.is_constrained else None
         return IndependentTags(scores, steps.lengths, self.reader, limits=limits)
 
@@ -71,7 +72,9 @@ class SoftmaxTokenHead(TokenHead):
         is_open = targets >= len(self.target.tags)
         if is_open.any():
             is_allowed = self.constraints.allowed(targets[is_open])
+            # normalised over all tags first: the loss is -log of the total probability of the allowed tags
             log_probs = scores[is_open].log_softmax(1).masked_fill(~is_allowed, -torch.inf).logsumexp(1)
             loss = loss + self.cross_entropy.focused(-log_probs, log_probs.exp()).sum()
+            # weight 1: a set of tags has no class weight
             weight = weight + is_open.sum()
         return mean(loss, weight)

@@ -69,6 +69,7 @@ class TemporalHead(Head):
         self.target, self.n_units, self.upsampling, self.insertion_bonus = target, n_units, upsampling, insertion_bonus
         self.dropout = NaiveDropout(drop_prob=drop_prob)
         self.projection = nn.Linear(input_width, upsampling * n_units)
+        # saved, because a resumed run must know whether the first pass is over
         self.register_buffer("n_passes", torch.zeros((), dtype=torch.long))
 
     def distribution(self, steps: Steps, batch: Batch) -> Alignments:
@@ -90,6 +91,7 @@ class TemporalHead(Head):
         """Return the loss per label, counting the end as one more, over the records that have an alignment."""
         believed, (sequences, is_known) = self.distribution(steps, batch), _known(batch.tensors(self.target))
         losses, fits = self._losses(believed.log_probs, believed.lengths, sequences, is_known)
+        # the end counts as a label, so that records without labels count too
         counts = (sequences.n_labels + 1) * fits
         return torch.where(fits, losses, 0.0).sum() / counts.sum().clamp(min=1)
 
@@ -97,6 +99,7 @@ class TemporalHead(Head):
         """Report the records with more labels than fit in their steps, and the upsampling that would be enough."""
         needed = self._needed_emissions(records)
         has_steps = records.lengths > 0
+        # ceiling division: emissions needed per step
         times = -(-needed // records.lengths.clip(min=1))
         is_misfit = needed > records.lengths * self.upsampling
         enough = int(times[has_steps & is_misfit].max(initial=self.upsampling))

@@ -61,6 +61,7 @@ class TokenHead(Head):
             return loss
         if "log_marginals" in self.lacks:
             raise ConfigError(f"{self.path}: {self.lacks['log_marginals']}")
+        # only this field encodes probabilities
         assert isinstance(self.target, TaughtTagField)
         assert isinstance(believed, TagDistribution)
         taught = teaching_loss(believed.log_marginals, targets.probs, temperature=self.target.temperature)
@@ -132,6 +133,7 @@ class TokenHead(Head):
         """
         predicted = [prediction.labels for prediction in predictions]
         rows = self._fully_annotated(gold, open_tags(gold, self.target.readings), split="the split")
+        # without partial annotation the columns are compared as they are, which is faster
         accuracy = tag_accuracy(*(self._annotated(gold, predicted) if len(rows) < len(gold) else (gold, predicted)))
         gold, predicted = [gold[row] for row in rows], [predicted[row] for row in rows]
         scheme = self.target.span_scheme

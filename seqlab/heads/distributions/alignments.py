@@ -72,6 +72,7 @@ class Alignments(Distribution):
             return [Prediction([self.labels[i] for i in row], []) for row in found]
         ids, n_labels = padded(found, device=self.lengths.device)
         topology = self.topology(ids, n_labels)
+        # of the decoded labels only, so that each label has a place
         _, states = best_alignment(self.scores(self.log_probs), self.lengths, topology)
         spans = label_spans(states, topology)
         confidences = _confidences(self.log_probs, states, topology, width=ids.shape[1])
@@ -97,6 +98,7 @@ def _confidences(
 ) -> Float[Tensor, "batch label"]:
     """Return the mean probability of the units that each label is aligned with."""
     places = states.clamp(min=0)
+    # -1 marks emissions without a label: padding, blanks and silence
     units, labels = topology.units.gather(1, places), topology.label_of_state.gather(1, places).masked_fill(states < 0, -1)
     probs = log_probs.gather(2, units.unsqueeze(2))[..., 0].exp()
     at_label = labels[:, None] == torch.arange(width, device=labels.device)[:, None]

@@ -43,6 +43,7 @@ class Choice(Distribution):
     def answers(self, *, use_confidences: bool) -> list[Prediction]:
         """Return the most probable label of each record with its probability."""
         probs = self.marginals.gather(1, self.best[:, None])[:, 0].tolist()
+        # expected grade of each record, which may lie between two grades
         values = [None] * len(probs) if self.grades is None else (self.marginals @ self.grades).tolist()
         rows = zip(self.best.tolist(), probs, values, strict=True)
         return [Prediction([self.labels[i]], [p], value=value) for i, p, value in rows]
@@ -77,5 +78,6 @@ class LabelSet(Distribution):
         return [self._answer(row) for row in self.marginals.tolist()]
 
     def _answer(self, probs: list[float]) -> Prediction:
+        # the most probable label first
         chosen = sorted(((p, i) for i, p in enumerate(probs) if p >= self.threshold), reverse=True)
         return Prediction([self.labels[i] for _, i in chosen], [p for p, _ in chosen])

@@ -55,6 +55,7 @@ class SpanCandidates(Distribution):
 
     def answers(self, *, use_confidences: bool) -> list[Prediction]:
         """Return the predicted spans by their start, outer ones first; a confidence is the probability of the label."""
+        # lists on the CPU: which spans remain depends on the spans chosen before
         found: list[list[tuple[tuple[int, int], float, int, float]]] = [[] for _ in range(len(self.scores))]
         records, starts, widths, labels = self.candidates
         columns = (records, starts, widths, self._gains[records, starts, widths], labels, self.span_probs)

@@ -62,6 +62,7 @@ class TagDistribution(Distribution):
         """Return the paths as alternatives, without those of probability 0, which pad the rows."""
         n_paths = paths.shape[1]
         rows = self.reader.rows(paths.flatten(0, 1), self.lengths.repeat_interleave(n_paths))
+        # one iterator over the flat rows, from which each record takes its own
         ranked = zip(rows, log_probs.flatten().tolist(), strict=True)
         return [[Alternative(tags, math.exp(log)) for tags, log in islice(ranked, n_paths) if log > -math.inf] for _ in paths]
 
@@ -85,11 +86,13 @@ class IndependentTags(TagDistribution):
         """The most probable tags among the paths that are allowed."""
         if self.limits is None:
             return self.scores.argmax(2)
+        # the sum of log-marginals: the best sequence of tags that are independent but for the limits
         return linear_chain.viterbi(replace(self.limits, emissions=self.log_marginals))[0]
 
     @cached_property
     def marginals(self) -> Float[Tensor, "batch time tag"]:
         """P(tag at step)."""
+        # in float32 at least, also under autocast
         return self.scores.float().softmax(2)
 
     @cached_property
@@ -141,6 +144,7 @@ class ChainTags(TagDistribution):
         probs = linear_chain.span_probabilities(
             self.chain, self.best, spans, goes_on=self.reader.continues.to(self.best.device), sums=self.posterior
         ).tolist()
+        # the spans of all records are computed together, then divided among the records
         ends = spans.records.bincount(minlength=len(self.lengths)).cumsum(0).tolist()
         return [probs[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
@@ -194,6 +198,7 @@ class SecondOrderTags(TagDistribution):
     @cached_property
     def marginals(self) -> Float[Tensor, "batch time tag"]:
         """P(tag at step): 0 at padding and where no path is allowed."""
+        # state i · n_tags + j has tag j, whatever the tag i before it
         of_pairs: Tensor = self.pairs.marginals.unflatten(2, (self.chain.n_tags + 1, self.chain.n_tags))
         return of_pairs.sum(2)
 
@@ -216,6 +221,7 @@ class SecondOrderTags(TagDistribution):
 
     def log_prob_among(self, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
         """Return log P(every tag is among those `allowed` at its step), with a gradient."""
+        # disallowed tags score -inf, so the sum runs over the allowed paths
         restricted = self.raised(torch.where(allowed, 0.0, -torch.inf))
         return linear_chain.log_partition(restricted.pairs.chain) - linear_chain.log_partition(self.pairs.chain)
 

@@ -29,11 +29,13 @@ class TagConstraints(nn.Module):
         by_scheme = scheme.transitions(target.tags) if scheme else None
         for name, shape in (("start", (n_tags,)), ("step", (n_tags, n_tags)), ("end", (n_tags,))):
             is_allowed = torch.from_numpy(getattr(by_scheme, name)) if by_scheme else torch.ones(shape, dtype=torch.bool)
+            # not saved: derived from the target, like the table
             self.register_buffer(name, torch.zeros(shape).masked_fill(~is_allowed, -torch.inf), persistent=False)
         table = torch.zeros(n_tags + len(target.sets) + 1, n_tags, dtype=torch.bool)
         table[range(n_tags), range(n_tags)] = True
         for i, ids in enumerate(target.sets):
             table[n_tags + i, ids] = True
+        # NO_TARGET is -1, which indexes the last row
         table[NO_TARGET] = True
         self.register_buffer("table", table, persistent=False)
 

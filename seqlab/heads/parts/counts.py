@@ -60,6 +60,7 @@ def _of_steps(target: TagTargets) -> Counter:
 
 def span_set_counts(gold: Sequence[Any], prediction: Prediction) -> tuple[float, ...]:
     """Count spans with bounds; those whose label is unknown are neither required nor wrong."""
+    # bounds of a finished run come from JSON, as lists
     unlabelled = {tuple(bounds) for bounds, label in gold if label is None}
     right = {(*bounds, label) for bounds, label in gold if label is not None}
     found = {(*bounds, label) for bounds, label in zip(prediction.bounds or [], prediction.labels, strict=True)}

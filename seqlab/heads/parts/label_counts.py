@@ -39,6 +39,7 @@ class LabelCounts(nn.Module):
         grams = begun.unfold(1, self.order, 1)[place <= sizes[:, None]]
         index = torch.zeros(len(grams), dtype=torch.long, device=labels.device)
         for column in grams.T:
+            # an n-gram is a number in base n_labels + 2
             index = index * (self.n_labels + 2) + column
         self.counts += torch.bincount(index, minlength=self.counts.numel()).view_as(self.counts)
 
@@ -49,6 +50,7 @@ class LabelCounts(nn.Module):
         for gram in self.counts.nonzero().tolist():
             count = int(self.counts[tuple(gram)])
             *history, label = (names.get(item, item) for item in gram)
+            # shorter histories are counted as well: smoothing falls back on them
             for oldest in range(self.order):
                 followers[tuple(history[oldest:])][label] += count
         return LabelPrior(self.order, self.n_labels, dict(followers))

@@ -32,6 +32,7 @@ class BiaffineSpanScores(nn.Module):
         super().__init__()
         self.start, self.end = (nn.Linear(input_width, hidden_width) for _ in range(2))
         self.dropout = NaiveDropout(drop_prob=drop_prob)
+        # scaled so that products of two vectors have the size of the other scores
         self.products = nn.Parameter(torch.randn(hidden_width, n_labels, hidden_width) / hidden_width)
         self.first = nn.Linear(hidden_width, n_labels)
         self.last = nn.Linear(hidden_width, n_labels, bias=False)
@@ -39,6 +40,7 @@ class BiaffineSpanScores(nn.Module):
         self.within = nn.Linear(input_width, n_labels, bias=False)
         self.widths = nn.Parameter(torch.zeros(N_WIDTHS, n_labels))
         with torch.no_grad():
+            # log-odds: a new model then predicts a label for the share PRIOR of all spans
             self.first.bias.zero_()[0] = math.log((1 - PRIOR) / PRIOR * (n_labels - 1))
 
     def forward(
@@ -47,6 +49,7 @@ class BiaffineSpanScores(nn.Module):
         """Return the scores of the spans of 1 to `max_width` steps from each step; undefined for spans beyond the last step."""
         starts, ends = (self.dropout(layer(values).relu()) for layer in (self.start, self.end))
         products = (starts @ self.products.flatten(1)).unflatten(2, self.products.shape[1:])
+        # only spans of up to `max_width` steps: all pairs of steps would take quadratic memory
         pairs = products @ _band(ends, max_width)
         widths = self.widths[torch.arange(max_width, device=values.device).clamp(max=N_WIDTHS - 1)]
         scores = (pairs + _band(self.last(ends), max_width)).transpose(2, 3)

@@ -63,6 +63,7 @@ class TagSpans(SpanView):
     def gold(self, columns: Columns) -> list[GoldSpans | None]:
         """Return the spans of each record's tags."""
         rows = self._target.gold(columns)
+        # tags that are open cannot be decoded into spans
         left_open = open_tags(rows, self._target.readings)
         return [
             [((span.start, span.end), span.label) for span in self.scheme.spans(tags)] if left_open.isdisjoint(tags) else None
@@ -76,6 +77,7 @@ class TagSpans(SpanView):
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
         """Return the tags of the kept spans; the confidence of a removed span's steps becomes that of a wrong tag, 1 - p."""
+        # tags that break the scheme would change if they were decoded and encoded again
         if all(is_kept):
             return prediction
         found, confidences = self.found(prediction), list(prediction.confidences)
@@ -123,6 +125,7 @@ class GivenSegments(BoundedSpans):
 
     def judge(self, gold: GoldSpans, found: FoundSpans) -> list[bool | None]:
         """Return whether each segment has its own label, even if another has the same bounds."""
+        # by position, not by bounds, because segments may share them
         pairs = zip(gold, found, strict=True)
         return [None if label is None else label == span.label for (_, label), (span, _) in pairs]
 
