@@ -11,11 +11,11 @@ from torch import Tensor
 from seqlab.data.fields import LabelSequenceField, LabelSequences
 from seqlab.errors import ConfigError
 from seqlab.functional import alignment
-from seqlab.functional.alignment import CtcLoss, LabelPrior, Topology
-from seqlab.heads.distributions.alignments import Lengths, LogProbs, Ranked, padded
+from seqlab.functional.alignment import LabelPrior, Topology
+from seqlab.heads.distributions.alignments import Alignments, Lengths, LogProbs, Ranked, padded
 from seqlab.heads.parts.label_counts import LabelCounts, add_up_processes_
 from seqlab.heads.parts.options import check_option
-from seqlab.heads.temporal import TemporalHead
+from seqlab.heads.temporal import Losses, TemporalHead
 
 N_SUMMED = 128
 """Label sequences summed together, which bounds the memory for it."""
@@ -65,13 +65,12 @@ class CtcHead(TemporalHead):
         self.counts = LabelCounts(n_labels=n_labels, order=prior_order) if prior_order else None
         self._prior: LabelPrior | None = None
 
-    def _losses(
-        self, log_probs: LogProbs, lengths: Lengths, sequences: LabelSequences, is_known: Bool[Tensor, " batch"]
-    ) -> CtcLoss:
+    def _losses(self, believed: Alignments, sequences: LabelSequences, is_known: Bool[Tensor, " batch"]) -> Losses:
+        labels, n_labels = sequences.labels, sequences.n_labels
         if self.training and self.counts is not None and self.is_first_pass:
-            self.counts.add(sequences.labels[is_known], sequences.n_labels[is_known])
-        found = alignment.ctc_loss(log_probs, lengths, sequences.labels, sequences.n_labels, blank=self.blank)
-        return CtcLoss(found.losses, found.fits & is_known)
+            self.counts.add(labels[is_known], n_labels[is_known])
+        losses, fits = alignment.ctc_loss(believed.log_probs, believed.lengths, labels, n_labels, blank=self.blank)
+        return losses, fits & is_known
 
     def _decode(self, log_probs: LogProbs, lengths: Lengths) -> list[list[int]]:
         if self.beam_width == 1:

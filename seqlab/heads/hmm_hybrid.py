@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import final
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -14,10 +14,10 @@ from seqlab.functional import linear_chain
 from seqlab.functional.alignment import Topology, best_alignment, hmm_topology, log_sum, min_steps
 from seqlab.functional.linear_chain import Chain
 from seqlab.functional.padding import step_mask
-from seqlab.heads.distributions.alignments import Lengths, LogProbs
+from seqlab.heads.distributions.alignments import Alignments, Lengths, LogProbs
 from seqlab.heads.parts.label_counts import add_up_processes_
 from seqlab.heads.parts.options import check_option
-from seqlab.heads.temporal import TemporalHead
+from seqlab.heads.temporal import Losses, TemporalHead
 
 TRAININGS = ("full_sum", "viterbi")
 
@@ -88,9 +88,8 @@ class HmmHybridHead(TemporalHead):
         counts.zero_()
         super().end_epoch()
 
-    def _losses(
-        self, log_probs: LogProbs, lengths: Lengths, sequences: LabelSequences, is_known: Bool[Tensor, " batch"]
-    ) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
+    def _losses(self, believed: Alignments, sequences: LabelSequences, is_known: Bool[Tensor, " batch"]) -> Losses:
+        log_probs, lengths = believed.log_probs, believed.lengths
         topology = self._topology(sequences.labels, sequences.n_labels)
         # too short a record has no alignment, and its loss would be infinite
         fits = is_known & (min_steps(topology) <= lengths)

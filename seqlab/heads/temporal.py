@@ -4,7 +4,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from seqlab.metrics import closest_references, label_error_rate
 from seqlab.steps import Steps
 from seqlab.types import Prediction
 
+Losses: TypeAlias = tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]
 N_CHECKED = 1024
 """Records checked together before training, which bounds the memory for it."""
 
@@ -90,7 +91,7 @@ class TemporalHead(Head):
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the loss per label, counting the end as one more, over the records that have an alignment."""
         believed, (sequences, is_known) = self.distribution(steps, batch), _known(batch.tensors(self.target))
-        losses, fits = self._losses(believed.log_probs, believed.lengths, sequences, is_known)
+        losses, fits = self._losses(believed, sequences, is_known)
         # the end counts as a label, so that records without labels count too
         counts = (sequences.n_labels + 1) * fits
         return torch.where(fits, losses, 0.0).sum() / counts.sum().clamp(min=1)
@@ -153,10 +154,8 @@ class TemporalHead(Head):
         return {"label_accuracy": 1.0 - scores["label_error_rate"], **scores}
 
     @abstractmethod
-    def _losses(
-        self, log_probs: LogProbs, lengths: Lengths, sequences: LabelSequences, is_known: Bool[Tensor, " batch"]
-    ) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
-        """Return the loss of each record, and whether it has one: where it has none, the loss is not read.
+    def _losses(self, believed: Alignments, sequences: LabelSequences, is_known: Bool[Tensor, " batch"]) -> Losses:
+        """Return the loss of each record, and whether it has one; where it has none, the loss is not read.
 
         Records that are not `is_known` have none; their number of labels is 0.
         """
