@@ -12,14 +12,27 @@ atexit.register(_CACHE.cleanup)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.update(HF_HOME=_CACHE.name, XDG_CACHE_HOME=_CACHE.name, HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
+from beartype import BeartypeConf
+from beartype.claw import beartype_package
 from jaxtyping import install_import_hook
 
-# Before the first import of seqlab: from here on, each function checks its argument types and shapes. As PEP 484 has it, a
-# float may be given as an int.
-install_import_hook("seqlab", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+REPOSITORY = Path(__file__).resolve().parent.parent
 
+
+def _check_types() -> None:
+    """Let each function of seqlab check the types of its arguments, and their shapes in modules that state shapes."""
+    files = [file for file in (REPOSITORY / "seqlab").rglob("*.py") if "jaxtyping" in file.read_text(encoding="utf-8")]
+    names = [".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__") for file in files]
+    install_import_hook(names, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+    # Elsewhere without jaxtyping, which takes 20 times as long. As PEP 484 has it, a float may be given as an int.
+    beartype_package("seqlab", conf=BeartypeConf(is_pep484_tower=True, claw_is_pep526=False))
+
+
+_check_types()  # before the first import of seqlab
+
+import copy
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
@@ -27,7 +40,14 @@ from importlib.util import find_spec
 import hypothesis
 import pytest
 import torch
+from hydra._internal import config_loader_impl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.defaults_list import DefaultsList
+from hydra.core.default_element import ResultDefault
+from hydra.core.override_parser.types import Override
 from hydra.errors import MissingConfigException
+from omegaconf import DictConfig
 
 from seqlab.config.build import known_targets
 from seqlab.config.compose import compose
@@ -38,8 +58,6 @@ from seqlab.config.plugins.discovery import _warn
 # Examples are the same in every run (a failure repeats), and no test depends on how fast the machine is.
 hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("seqlab")
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def _keep_the_standard_library() -> None:
@@ -54,6 +72,38 @@ def _keep_the_standard_library() -> None:
 
 
 _keep_the_standard_library()
+
+
+def _compose_once() -> None:
+    """Let Hydra merge the same options once. It takes 0.4 s, and tests compose thousands of configs; values are set anew."""
+    list_anew, merge_anew = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
+    listed: dict[object, DefaultsList] = {}
+    merged: dict[int, DictConfig] = {}  # by the identity of a list of defaults, which `listed` keeps
+
+    def list_defaults(
+        repo: IConfigRepository, config_name: str, overrides_list: list[Override], prepend_hydra: bool, skip_missing: bool
+    ) -> DefaultsList:
+        is_choice = [repo.group_exists(word.key_or_group) and not isinstance(word.value(), dict) for word in overrides_list]
+        choices = [word for word, chooses in zip(overrides_list, is_choice, strict=True) if chooses]
+        values = [word for word, chooses in zip(overrides_list, is_choice, strict=True) if not chooses]
+        folders = [Path(source.path) for source in repo.get_sources() if source.scheme() == "file"]
+        of_tests = [folder for folder in folders if not folder.is_relative_to(REPOSITORY)]  # their files may change
+        files = [(file, file.stat().st_mtime_ns) for folder in of_tests for file in folder.rglob("*.yaml")]
+        key = (config_name, skip_missing, *[word.input_line for word in choices], *folders, *files)
+        if key not in listed:
+            listed[key] = list_anew(repo, config_name, choices, prepend_hydra, skip_missing)
+        return replace(listed[key], config_overrides=[word for word in values if not word.is_sweep_override()])
+
+    def merge(self: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        if id(defaults) not in merged:
+            merged[id(defaults)] = merge_anew(self, defaults, repo)
+        return copy.deepcopy(merged[id(defaults)])
+
+    config_loader_impl.create_defaults_list = list_defaults
+    ConfigLoaderImpl._compose_config_from_defaults_list = merge
+
+
+_compose_once()
 
 
 @pytest.fixture(autouse=True)

@@ -107,7 +107,7 @@ def _path_loss(
         costs[..., outside] = head.omission_cost * ~allowed[..., outside]
         believed = believed.raised(costs)
     is_open = (head.constraints.single(tags) == NO_TARGET) & steps.mask
-    # the score of one path costs less than a sum over several, and most records are annotated in full
+    # the score of one path costs less than a sum over several, and most records are fully annotated
     log_probs = believed.log_prob_among(allowed) if is_open.any() else believed.log_prob(tags.clamp(min=0))
     # per step; the clamp keeps a batch of empty records from dividing by 0
     return -log_probs.sum() / steps.lengths.sum().clamp(min=1)

@@ -2,7 +2,7 @@
 
 from jaxtyping import install_import_hook
 
-install_import_hook(["seqlab", "seqlab_recnn"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+install_import_hook("seqlab_recnn", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 from collections.abc import Callable, Iterator
 from random import Random

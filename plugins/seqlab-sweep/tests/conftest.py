@@ -14,7 +14,7 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
-install_import_hook(["seqlab", "seqlab_sweep"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+install_import_hook("seqlab_sweep", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from seqlab_sweep.attributes import StudyFacts

@@ -9,7 +9,7 @@ os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
 from jaxtyping import install_import_hook
 
-install_import_hook(["seqlab", "seqlab_transformers"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+install_import_hook("seqlab_transformers", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 import hypothesis
 import pytest
