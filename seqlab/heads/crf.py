@@ -1,99 +1,113 @@
 """Conditional random fields as token heads."""
 
-from abc import abstractmethod
+import math
 from types import MappingProxyType
-from typing import final
+from typing import TypeAlias, final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seqlab.data.batch import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.functional.linear_chain import Chain
 from seqlab.functional.linear_chain.second_order import SecondOrderChain
 from seqlab.heads.distributions import ChainTags, SecondOrderTags
-from seqlab.heads.parts.constraints import Readings, SchemeConstraints
-from seqlab.heads.parts.ranges import check_at_least
-from seqlab.heads.token import CANNOT_BE_TAUGHT, OUTSIDE, LinearTokenHead
+from seqlab.heads.parts.constraints import TagConstraints
+from seqlab.heads.parts.options import check_option
+from seqlab.heads.parts.temperature import Temperature
+from seqlab.heads.token import CANNOT_BE_TAUGHT, OUTSIDE, TokenHead
 from seqlab.steps import Steps
 
 
-class TransitionHead(LinearTokenHead):
-    """A token head with scores of transitions, normalised over whole sequences; forbidden transitions have probability 0."""
-
-    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float) -> None:
-        super().__init__(target=target, input_width=input_width, summary_width=summary_width)
-        check_at_least(omission_cost, 0, name="omission_cost")
-        n_tags = len(target.tags)
-        self.omission_cost = omission_cost
-        self.transitions = nn.Parameter(torch.empty(n_tags, n_tags).uniform_(-0.1, 0.1))
-        self.start = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
-        self.end = nn.Parameter(torch.empty(n_tags).uniform_(-0.1, 0.1))
-        self.constraints, self.readings = SchemeConstraints(target), Readings(target)
-
-    def _chain(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> Chain:
-        transitions, start, end = (self.temperature(part) for part in (self.transitions, self.start, self.end))
-        return self.constraints.chain(scores, steps.lengths, transitions=transitions, start=start, end=end)
-
-    def _loss(
-        self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
-    ) -> Float[Tensor, ""]:
-        if self.training and self.omission_cost and OUTSIDE in self.target.tags:
-            outside = self.target.tags.index(OUTSIDE)
-            is_inside = ~self.readings.allowed(tags)[..., outside]
-            cost = torch.zeros_like(scores)
-            cost[..., outside] = self.omission_cost * is_inside
-            scores = scores + cost
-        believed = self._distribution(scores, steps)
-        is_open = (self.readings.single(tags) == NO_TARGET) & steps.mask
-        if is_open.any():
-            log_probs = believed.log_prob_among(self.readings.allowed(tags))
-        else:
-            log_probs = believed.log_prob(tags.clamp(min=0))
-        return -log_probs.sum() / steps.lengths.sum().clamp(min=1)
-
-    @abstractmethod
-    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> ChainTags | SecondOrderTags: ...
+def transition_scores(n_labels: int) -> list[nn.Parameter]:
+    """Return random scores of transitions, (previous label, label), and of labels that start and that end a record."""
+    # the range of pytorch-crf; near 0, so that emissions decide at first
+    return [nn.Parameter(torch.empty(shape).uniform_(-0.1, 0.1)) for shape in ((n_labels, n_labels), (n_labels,), (n_labels,))]
 
 
 @final
-class CrfTokenHead(TransitionHead):
+class CrfTokenHead(TokenHead):
     """Linear-chain CRF (Lafferty et al. 2001): scores of tags and of their transitions, normalised over whole sequences.
 
     Transitions that the span scheme forbids have probability 0, in training and in decoding.
 
     Args:
         target: Field of the tags.
-        input_width: Features of a step.
+        input_width: Features per step.
         summary_width: Features of the encoder's summary; not used.
-        omission_cost: Nats, at least 0, that a rival path gains in training at each step of a gold span where it says `O`.
+        omission_cost: Nats, at least 0, that a rival path gains in training at each token of a gold span that it tags `O`.
             Training then pushes such rivals further down, and recall rises: the softmax-margin of Gimpel and Smith (2010) with
             the recall-oriented cost of Mohit et al. (2012). 0 is the plain likelihood.
     """
 
-    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> ChainTags:
-        return ChainTags(self._chain(scores, steps), self.reader)
+    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float = 0.0) -> None:
+        super().__init__(target=target)
+        check_option(0 <= omission_cost < math.inf, "a number, at least 0", omission_cost=omission_cost)
+        self.projection, self.temperature = nn.Linear(input_width, len(target.tags)), Temperature()
+        self.transitions, self.start, self.end = transition_scores(len(target.tags))
+        self.constraints, self.omission_cost = TagConstraints(target), omission_cost
+
+    def distribution(self, steps: Steps, batch: Batch) -> ChainTags:
+        return ChainTags(_chain(self, steps), self.reader)
+
+    def _loss(self, believed: ChainTags, tags: Int[Tensor, "batch time"], steps: Steps) -> Float[Tensor, ""]:
+        return _path_loss(self, believed, tags, steps)
 
 
 @final
-class SecondOrderCrfTokenHead(TransitionHead):
-    """A CRF that also scores three neighbouring tags at once.
+class SecondOrderCrfTokenHead(TokenHead):
+    """CRF that also scores every three neighbouring tags.
 
-    A step costs (number of tags)^4, which limits it to some twenty tags.
+    A token costs (number of tags)^4, which limits it to some twenty tags.
 
     Args:
         target: Field of the tags.
-        input_width: Features of a step.
+        input_width: Features per step.
         summary_width: Features of the encoder's summary; not used.
         omission_cost: As in `CrfTokenHead`.
     """
 
     lacks = MappingProxyType({"log_marginals": f"a CRF of second order {CANNOT_BE_TAUGHT}"})
 
-    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float) -> None:
-        super().__init__(target=target, input_width=input_width, summary_width=summary_width, omission_cost=omission_cost)
+    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float = 0.0) -> None:
+        super().__init__(target=target)
+        check_option(0 <= omission_cost < math.inf, "a number, at least 0", omission_cost=omission_cost)
         n_tags = len(target.tags)
+        self.projection, self.temperature = nn.Linear(input_width, n_tags), Temperature()
+        self.transitions, self.start, self.end = transition_scores(n_tags)
+        self.constraints, self.omission_cost = TagConstraints(target), omission_cost
+        # zeros: a new model starts as a first-order CRF
         self.triples = nn.Parameter(torch.zeros(n_tags, n_tags, n_tags))
 
-    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> SecondOrderTags:
-        return SecondOrderTags(SecondOrderChain(self._chain(scores, steps), self.temperature(self.triples)), self.reader)
+    def distribution(self, steps: Steps, batch: Batch) -> SecondOrderTags:
+        return SecondOrderTags(SecondOrderChain(_chain(self, steps), self.temperature(self.triples)), self.reader)
+
+    def _loss(self, believed: SecondOrderTags, tags: Int[Tensor, "batch time"], steps: Steps) -> Float[Tensor, ""]:
+        return _path_loss(self, believed, tags, steps)
+
+
+_Crf: TypeAlias = CrfTokenHead | SecondOrderCrfTokenHead
+
+
+def _chain(head: _Crf, steps: Steps) -> Chain:
+    scores = head.temperature(head.projection(steps.zero_padded().values))
+    return head.constraints.chain(scores, steps.lengths, *map(head.temperature, (head.transitions, head.start, head.end)))
+
+
+def _path_loss(
+    head: _Crf, believed: ChainTags | SecondOrderTags, tags: Int[Tensor, "batch time"], steps: Steps
+) -> Float[Tensor, ""]:
+    """Return -log P(tags) per token, summed over all paths that the annotation allows."""
+    allowed = head.constraints.allowed(tags)
+    if head.training and head.omission_cost and OUTSIDE in head.target.tags:
+        outside = head.target.tags.index(OUTSIDE)
+        # the cost raises the score of O inside gold spans, so that paths through it must lose by more
+        costs = torch.zeros(allowed.shape, device=allowed.device)
+        costs[..., outside] = head.omission_cost * ~allowed[..., outside]
+        believed = believed.raised(costs)
+    is_open = (head.constraints.single(tags) == NO_TARGET) & steps.mask
+    # the score of one path costs less than a sum over several, and most records are fully annotated
+    log_probs = believed.log_prob_among(allowed) if is_open.any() else believed.log_prob(tags.clamp(min=0))
+    # per step; the clamp keeps a batch of empty records from dividing by 0
+    return -log_probs.sum() / steps.lengths.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""Sequence heads: one label a record, or any number of them."""
+"""Sequence heads: one label per record, or any number of labels."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -15,9 +15,9 @@ from seqlab.heads.base import Head
 from seqlab.heads.distributions import Choice, LabelSet
 from seqlab.heads.parts.answers import Answer, Answered, SetAnswer, label_answer
 from seqlab.heads.parts.counts import ACCURACY, LABEL_F1, Counted, label_counts, label_set_counts, whole_set_counts
-from seqlab.heads.parts.cross_entropy import CrossEntropy, mean
+from seqlab.heads.parts.cross_entropy import NO_WEIGHTS, CrossEntropy, mean
+from seqlab.heads.parts.options import check_option
 from seqlab.heads.parts.pooling import get_pooling
-from seqlab.heads.parts.ranges import check_probability
 from seqlab.heads.parts.temperature import Temperature
 from seqlab.metrics import calibration_scores, classification_scores, multilabel_scores
 from seqlab.steps import Steps
@@ -39,7 +39,15 @@ class _Classifier(nn.Module):
 
 
 class LabelHead(Head):
-    """One label a record, or a pair; `scores` gives the logits, which are divided by a temperature."""
+    """One label per record or pair.
+
+    Args:
+        target: Field of the labels.
+        scores: Module that returns the logits of all labels for `Steps`.
+        class_weights: Label -> weight of its records in the training loss, at least 0; 1 for labels that it lacks.
+        label_smoothing: Share of each training target, from 0 to below 1, that is spread evenly over all labels.
+        focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
+    """
 
     own_score = "majority_accuracy"
     main_metric = "accuracy"
@@ -48,16 +56,15 @@ class LabelHead(Head):
 
     def __init__(
         self,
-        *,
         target: LabelField,
         scores: nn.Module,
-        class_weights: Mapping[str, float],
-        label_smoothing: float,
-        focal_gamma: float,
+        *,
+        class_weights: Mapping[str, float] = NO_WEIGHTS,
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
     ) -> None:
         super().__init__()
-        self.scores = scores
-        self.target = target
+        self.scores, self.target = scores, target
         self.cross_entropy = CrossEntropy(
             target.labels, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma
         )
@@ -65,7 +72,7 @@ class LabelHead(Head):
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
         """Return the mean cross-entropy of the records with a known label."""
-        return mean(*self.cross_entropy(self._logits(steps), batch.tensor(self.target)))
+        return mean(*self.cross_entropy(self.distribution(steps, batch).logits, batch.tensor(self.target)))
 
     def n_targets(self, steps: Steps, batch: Batch) -> int:
         """Return the number of records with a known label."""
@@ -73,14 +80,11 @@ class LabelHead(Head):
 
     def distribution(self, steps: Steps, batch: Batch) -> Choice:
         """Return the distribution over labels."""
-        return Choice(self._logits(steps), self.target.labels)
-
-    def _logits(self, steps: Steps) -> Float[Tensor, "batch label"]:
-        logits: Tensor = self.temperature(self.scores(steps).float())
-        return logits
+        # in float32 also under autocast: confidences near 1 need the precision
+        return Choice(self.temperature(self.scores(steps).float()), self.target.labels)
 
     def gold(self, columns: Columns) -> list[str]:
-        """Return each record's label."""
+        """Return the label of each record."""
         strings = columns.strings(self.target.column)
         return [strings.distinct[code] for code in strings.codes.values]
 
@@ -92,7 +96,7 @@ class LabelHead(Head):
 
     @classmethod
     def counted(cls, target: Any) -> list[Counted]:
-        """Return the counts of right labels."""
+        """Return the counts of correct labels."""
         return [Counted(ACCURACY, label_counts)]
 
     def shown(self, records: Sequence[Answered]) -> Sequence[Answer]:
@@ -102,18 +106,18 @@ class LabelHead(Head):
 
 @final
 class SequenceHead(LabelHead):
-    """One label a record, from its steps pooled into one vector.
+    """One label per record, from its steps pooled into one vector.
 
     The loss is `CrossEntropy` over records.
 
     Args:
         target: Field of the labels.
-        input_width: Features of a step.
+        input_width: Features per step.
         summary_width: Features of the encoder's summary.
         pooling: How steps become one vector: `last` (the encoder's summary), `mean`, `max`, `ends` or `attention`.
         drop_prob: Dropout of that vector, from 0 to below 1.
-        class_weights: Weight of a label in the training loss, at least 0; 1 for labels that are not in it.
-        label_smoothing: Share of each training target, from 0 to below 1, that is spread over all labels.
+        class_weights: Label -> weight of its records in the training loss, at least 0; 1 for labels that it lacks.
+        label_smoothing: Share of each training target, from 0 to below 1, that is spread evenly over all labels.
         focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
     """
 
@@ -123,30 +127,25 @@ class SequenceHead(LabelHead):
         target: LabelField,
         input_width: int,
         summary_width: int,
-        pooling: str,
-        drop_prob: float,
-        class_weights: Mapping[str, float],
-        label_smoothing: float,
-        focal_gamma: float,
+        pooling: str = "attention",
+        drop_prob: float = 0.3,
+        class_weights: Mapping[str, float] = NO_WEIGHTS,
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
     ) -> None:
-        super().__init__(
-            target=target,
-            scores=_Classifier(input_width, summary_width, len(target.labels), pooling=pooling, drop_prob=drop_prob),
-            class_weights=class_weights,
-            label_smoothing=label_smoothing,
-            focal_gamma=focal_gamma,
-        )
+        scores = _Classifier(input_width, summary_width, len(target.labels), pooling=pooling, drop_prob=drop_prob)
+        super().__init__(target, scores, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma)
 
 
 @final
 class MultiLabelHead(Head):
-    """Any number of labels a record: each whose probability reaches a threshold.
+    """Any number of labels per record: those whose probability reaches a threshold.
 
     The loss is the binary cross-entropy over records and labels.
 
     Args:
         target: Field of the label sets.
-        input_width: Features of a step.
+        input_width: Features per step.
         summary_width: Features of the encoder's summary.
         pooling: How steps become one vector: `last` (the encoder's summary), `mean`, `max`, `ends` or `attention`.
         drop_prob: Dropout of that vector, from 0 to below 1.
@@ -164,14 +163,13 @@ class MultiLabelHead(Head):
         target: MultiLabelField,
         input_width: int,
         summary_width: int,
-        pooling: str,
-        drop_prob: float,
-        threshold: float,
+        pooling: str = "attention",
+        drop_prob: float = 0.3,
+        threshold: float = 0.5,
     ) -> None:
         super().__init__()
-        check_probability(threshold, name="threshold")
-        self.target = target
-        self.threshold = threshold
+        check_option(0 <= threshold <= 1, "a probability, from 0 to 1", threshold=threshold)
+        self.target, self.threshold = target, threshold
         self.scores = _Classifier(input_width, summary_width, len(target.labels), pooling=pooling, drop_prob=drop_prob)
 
     def loss(self, steps: Steps, batch: Batch) -> Float[Tensor, ""]:
@@ -183,7 +181,7 @@ class MultiLabelHead(Head):
         return LabelSet(self.scores(steps).float(), self.target.labels, threshold=self.threshold)
 
     def gold(self, columns: Columns) -> list[list[str]]:
-        """Return each record's labels."""
+        """Return the labels of each record."""
         strings = columns.strings(self.target.column)
         bounds = zip(strings.codes.offsets[:-1], strings.codes.offsets[1:], strict=True)
         return [[strings.distinct[code] for code in strings.codes.values[start:end]] for start, end in bounds]

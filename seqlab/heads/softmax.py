@@ -6,31 +6,32 @@ from typing import final
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqlab.data.batch import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.heads.distributions import IndependentTags
-from seqlab.heads.parts.constraints import Readings, SchemeConstraints
-from seqlab.heads.parts.cross_entropy import CrossEntropy, mean
-from seqlab.heads.token import LinearTokenHead
+from seqlab.heads.parts.constraints import TagConstraints
+from seqlab.heads.parts.cross_entropy import NO_WEIGHTS, CrossEntropy, mean
+from seqlab.heads.parts.temperature import Temperature
+from seqlab.heads.token import TokenHead
 from seqlab.steps import Steps
 
 
 @final
-class SoftmaxTokenHead(LinearTokenHead):
-    """Each step by itself; with a span scheme, the best sequence of tags that the scheme allows.
+class SoftmaxTokenHead(TokenHead):
+    """Predicts each tag independently; with a span scheme, the best sequence of tags that the scheme allows.
 
-    The loss is `CrossEntropy` over steps. A step with several tags that may be right counts once, with the probability of them
-    all.
+    The loss is `CrossEntropy` over steps. A step whose annotation allows several tags counts once, with their total
+    probability.
 
     Args:
         target: Field of the tags.
-        input_width: Features of a step.
+        input_width: Features per step.
         summary_width: Features of the encoder's summary; not used.
-        is_constrained: Whether decoding keeps to the span scheme of the target; without a scheme this changes nothing.
-        class_weights: Weight of a tag in the training loss, at least 0; 1 for tags that are not in it.
-        label_smoothing: Share of each training target, from 0 to below 1, that is spread over all tags.
+        is_constrained: Whether decoding keeps to the span scheme of the target; without a scheme, this has no effect.
+        class_weights: Tag -> weight of its steps in the training loss, at least 0; 1 for tags that it lacks.
+        label_smoothing: Share of each training target, from 0 to below 1, that is spread evenly over all tags.
         focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
     """
 
@@ -42,35 +43,38 @@ class SoftmaxTokenHead(LinearTokenHead):
         target: TagTargets,
         input_width: int,
         summary_width: int,
-        is_constrained: bool,
-        class_weights: Mapping[str, float],
-        label_smoothing: float,
-        focal_gamma: float,
+        is_constrained: bool = True,
+        class_weights: Mapping[str, float] = NO_WEIGHTS,
+        label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
     ) -> None:
-        super().__init__(target=target, input_width=input_width, summary_width=summary_width)
+        super().__init__(target=target)
+        self.projection, self.temperature = nn.Linear(input_width, len(target.tags)), Temperature()
         self.cross_entropy = CrossEntropy(
             target.tags, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma
         )
-        self.constraints = SchemeConstraints(target) if is_constrained and target.span_scheme else None
-        self.readings = Readings(target)
+        self.constraints = TagConstraints(target)
+        self.is_constrained = is_constrained and target.span_scheme is not None
 
     def n_targets(self, steps: Steps, batch: Batch) -> int:
-        """Return the number of steps of which something is known."""
+        """Return the number of steps with a target."""
         return int((self._tags(batch) != NO_TARGET).sum())
 
-    def _loss(
-        self, scores: Float[Tensor, "batch time tag"], tags: Int[Tensor, "batch time"], steps: Steps
-    ) -> Float[Tensor, ""]:
-        flat, targets = scores.flatten(0, 1), tags.flatten()
-        loss, weight = self.cross_entropy(flat, self.readings.single(targets))
+    def distribution(self, steps: Steps, batch: Batch) -> IndependentTags:
+        scores = self.temperature(self.projection(steps.zero_padded().values))
+        # only transitions, start and end are read: decoding replaces the emissions by log-probabilities
+        limits = self.constraints.chain(scores, steps.lengths) if self.is_constrained else None
+        return IndependentTags(scores, steps.lengths, self.reader, limits=limits)
+
+    def _loss(self, believed: IndependentTags, tags: Int[Tensor, "batch time"], steps: Steps) -> Float[Tensor, ""]:
+        scores, targets = believed.scores.flatten(0, 1), tags.flatten()
+        loss, weight = self.cross_entropy(scores, self.constraints.single(targets))
         is_open = targets >= len(self.target.tags)
         if is_open.any():
-            is_allowed = self.readings.allowed(targets[is_open])
-            log_probs = flat[is_open].log_softmax(1).masked_fill(~is_allowed, -torch.inf).logsumexp(1)
+            is_allowed = self.constraints.allowed(targets[is_open])
+            # normalised over all tags first: the loss is -log of the total probability of the allowed tags
+            log_probs = scores[is_open].log_softmax(1).masked_fill(~is_allowed, -torch.inf).logsumexp(1)
             loss = loss + self.cross_entropy.focused(-log_probs, log_probs.exp()).sum()
+            # weight 1: a set of tags has no class weight
             weight = weight + is_open.sum()
         return mean(loss, weight)
-
-    def _distribution(self, scores: Float[Tensor, "batch time tag"], steps: Steps) -> IndependentTags:
-        limits = None if self.constraints is None else self.constraints.chain(scores, steps.lengths)
-        return IndependentTags(scores, steps.lengths, self.reader, limits=limits)

@@ -4,14 +4,19 @@ import sys
 from collections.abc import Iterator, Mapping
 
 import pytest
+import torch
 
 from seqlab.config.build import known_targets
+from seqlab.heads import Head
 from seqlab.report.document.model import Paragraph, Table
 from seqlab.report.run import run_report
 from seqlab.runs.comparison import compare, record_counts
 from seqlab.runs.run import FinishedRun
+from seqlab.testing.ragged import ragged_steps
+from seqlab.testing.records import bare_batch
 from seqlab.testing.runs import train_small, write_corpus
 from seqlab.training.train import Run
+from seqlab.types import Prediction
 
 TARGET = "nearest_head.Nearest"
 FILE = '''
@@ -95,3 +100,29 @@ def test_a_new_head_is_compared_by_its_own_score(runs: Mapping[str, Run], monkey
     first, second = (run.metrics["test"]["closeness"] for run in runs.values())
     assert finding.records is not None
     assert finding.records.difference == pytest.approx(first - second)
+
+
+class Predicting(Head):
+    """A head from before distributions: it overrides `predict`."""
+
+    main_metric = "accuracy"
+
+    def loss(self, steps, batch):
+        return torch.zeros(())
+
+    def gold(self, columns):
+        return columns.lists("label")
+
+    def score(self, gold, predictions):
+        return {"accuracy": 1.0}
+
+    def predict(self, steps, batch, *, use_confidences, n_best=0, use_entropy=False):
+        return [Prediction(["ask"], [1.0]) for _ in steps.lengths]
+
+
+def test_a_head_without_a_distribution_may_override_predict() -> None:
+    steps = ragged_steps(3)
+    head = Predicting()
+    assert head.predict(steps, bare_batch(steps), use_confidences=True)[0].labels == ["ask"]
+    with pytest.raises(NotImplementedError, match="Predicting defines no distribution; define it, or override predict"):
+        head.distribution(steps, bare_batch(steps))

@@ -197,7 +197,7 @@ def test_tags_that_are_not_known_are_summed_over() -> None:
 def test_ids_that_were_changed_on_their_way_are_refused(change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     head = make()
     steps, batch = given(head, columns())
-    with pytest.raises(ConfigError, match="something changed them on their way; set embedding"):
+    with pytest.raises(ConfigError, match="the encoder or dropout changed them; set embedding"):
         head.loss(steps.with_values(change(steps.values)), batch)
 
 

@@ -11,7 +11,7 @@ from seqlab.data.fields import SegmentBoundsField, SegmentLabelField, TagField
 from seqlab.data.records import records_from_columns
 from seqlab.data.schemes import SCHEME_NAMES, get_scheme
 from seqlab.heads import SegmentHead, SoftmaxTokenHead
-from seqlab.heads.parts.span_views import FoundStretches, count_labels
+from seqlab.heads.parts.span_views import PredictedSpans, count_labels
 from seqlab.types import Prediction, Span
 
 SPANS = [Span(0, 2, "a"), Span(2, 3, "b"), Span(3, 4, "a"), Span(4, 6, "a"), Span(7, 8, "b")]
@@ -84,8 +84,8 @@ def test_segments_with_the_same_bounds_have_a_label_each() -> None:
     assert count_labels([gold]) == {"a": 1, "b": 1}
 
 
-def test_found_stretches_are_right_where_gold_has_them_in_any_order() -> None:
-    view = FoundStretches(["a", "b"], lambda columns: [])
+def test_predicted_spans_are_correct_where_gold_has_them_in_any_order() -> None:
+    view = PredictedSpans(["a", "b"], lambda columns: [])
     gold = [((0, 2), "a"), ((0, 2), "b"), ((3, 4), None)]
     spans = [(Span(0, 2, "b"), 0.9), (Span(0, 1, "a"), 0.9), (Span(3, 4, "a"), 0.9)]
     assert view.judge(gold, spans) == [True, False, None]

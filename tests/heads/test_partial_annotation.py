@@ -78,7 +78,7 @@ def test_softmax_raises_the_probability_of_any_that_may_be_right(
 
 
 @pytest.mark.parametrize("kind", [*CRFS, SoftmaxTokenHead])
-def test_what_is_annotated_in_full_costs_what_it_does_with_a_plain_field(kind: type[TokenHead], field: PartialTagField) -> None:
+def test_full_annotation_costs_the_same_with_a_plain_field(kind: type[TokenHead], field: PartialTagField) -> None:
     head, steps = head_of(kind, field), ragged_steps(4, lengths=[3, 1])
     with_sets = loss(head, steps, [["B-A", "I-A", "O"], ["O"]])
     field.sets = []
@@ -104,21 +104,21 @@ def test_records_that_break_the_scheme_have_a_finite_loss(kind: type[TokenHead],
     assert loss(head_of(kind, field), steps, [["O", "I-A", "_"]]).isfinite()
 
 
-def test_spans_need_a_record_annotated_in_full(field: PartialTagField) -> None:
-    with pytest.raises(DataError, match="no record of the split is annotated in full"):
+def test_span_scores_need_a_fully_annotated_record(field: PartialTagField) -> None:
+    with pytest.raises(DataError, match="no record of the split is fully annotated"):
         head_of(CrfTokenHead, field).score([["_", "B-A"]], [Prediction(["O", "B-A"], [])])
 
 
 def test_records_without_spans_to_score_are_refused_before_anything_runs(field: PartialTagField) -> None:
     head = head_of(CrfTokenHead, field)
     partial, mixed = (EncodedRecords({}, columns=columns(rows)) for rows in ([["_", "B-A"], ["O|B-A"]], [["_", "B-A"], ["O"]]))
-    with pytest.raises(DataError, match="no record of test is annotated in full"):
+    with pytest.raises(DataError, match="no record of test is fully annotated"):
         head.check_records(partial, split="test", is_taught=False)
     head.check_records(partial, split="train", is_taught=True)
     head.check_records(mixed, split="test", is_taught=False)
 
 
-def test_gold_spans_are_those_of_records_annotated_in_full(field: PartialTagField) -> None:
+def test_gold_spans_are_those_of_fully_annotated_records(field: PartialTagField) -> None:
     head = head_of(CrfTokenHead, field)
     assert head.spans.gold(columns([["B-A", "I-A", "O"], ["_", "B-A"], []])) == [[((0, 2), "A")], None, []]
 

@@ -75,7 +75,7 @@ def test_a_type_called_like_what_is_outside_is_a_type() -> None:
     columns = string_records({"tags": [["B-O", "I-O", "O"]]})
     target.fit(columns)
     made = SemiMarkovHead(target=target, input_width=WIDTH, summary_width=1, max_length=3)
-    assert made._gold_segments(["B-O", "I-O", "O"]) == [(0, 2, 1), (2, 3, 0)]
+    assert made._segments(["B-O", "I-O", "O"]) == [(0, 2, 1), (2, 3, 0)]
     with torch.no_grad():  # one segment of the type, then a step outside
         made.projection.weight.zero_()
         made.transitions.zero_()

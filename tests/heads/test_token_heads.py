@@ -141,7 +141,7 @@ def test_a_span_is_as_probable_as_all_paths_that_have_it(scheme: str) -> None:
     made, steps = crf(field), ragged_steps(4)
     torch.nn.init.normal_(made.projection.weight, std=2.0)
     torch.nn.init.normal_(made.transitions, std=2.0)
-    chain = made._chain(made._scores(steps), steps)
+    chain = made.distribution(steps, bare_batch(steps)).chain
     engine = get_scheme(scheme)
     for i, prediction in enumerate(made.predict(steps, bare_batch(steps), use_confidences=True)):
         length = int(steps.lengths[i])
@@ -163,7 +163,7 @@ def some_targets(head: TokenHead) -> tuple[Steps, torch.Tensor, torch.Tensor]:
     """Return steps, the log probability of each known tag, and those tags."""
     steps, columns = ragged_steps(4), labelled_columns()
     tags = batch_of([head.target], columns, rows=[0, 1, 2, 3, 4], lengths=n_steps(columns, column="tags")).tensor(head.target)
-    logits = head._scores(steps).flatten(0, 1).log_softmax(1)
+    logits = head.distribution(steps, bare_batch(steps)).scores.flatten(0, 1).log_softmax(1)
     known = tags.flatten() != NO_TARGET
     return steps, logits[known], tags.flatten()[known]
 
@@ -194,7 +194,7 @@ def test_softmax_losses_follow_their_definitions(options: Any, weight: Any, smoo
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"class_weights": {"B-Q": 1.0}}, "class_weights has 'B-Q', which is no label; expected some of O, "),
+        ({"class_weights": {"B-Q": 1.0}}, "class_weights has 'B-Q', which is not a label; expected some of O, "),
         ({"class_weights": {"O": -1.0}}, r"class_weights\.O is -1.0"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0"),
         ({"focal_gamma": -1.0}, "focal_gamma is -1.0"),
@@ -209,7 +209,7 @@ def test_loss_options_out_of_range_are_refused(options: Any, message: str) -> No
 def test_best_answers_begin_with_the_prediction(scheme: str | None) -> None:
     made, steps = crf(target(scheme)), ragged_steps(4)
     torch.nn.init.normal_(made.transitions)
-    chain = made._chain(made._scores(steps), steps)
+    chain = made.distribution(steps, bare_batch(steps)).chain
     found = made.distribution(steps, bare_batch(steps)).n_best(3)
     predictions = made.predict(steps, bare_batch(steps), use_confidences=True)
     tags, scores = linear_chain.viterbi(chain)

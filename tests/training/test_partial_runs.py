@@ -56,7 +56,7 @@ def test_half_of_the_annotation_is_enough(folder: Path, capsys: pytest.CaptureFi
 
 def test_a_split_without_any_record_annotated_in_full_cannot_be_scored(folder: Path) -> None:
     write(folder / "dev.conll", n=10, share=1.0, seed=4)
-    with pytest.raises(DataError, match="no record of val is annotated in full"):
+    with pytest.raises(DataError, match="no record of val is fully annotated"):
         seqlab.train([*TINY, f"data.dir={folder}", f"paths.root_dir={folder}"])
 
 

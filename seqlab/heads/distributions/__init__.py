@@ -1,4 +1,4 @@
-"""What heads believe: distributions over the answers for the records of a batch."""
+"""Distributions over the labels of the records of a batch."""
 
 from seqlab.heads.distributions.base import Distribution
 from seqlab.heads.distributions.choices import Choice, LabelSet

@@ -1,4 +1,4 @@
-"""The role of a distribution: what a head believes about the records of a batch."""
+"""The role of a distribution: the probabilities that a head gives to the answers for the records of a batch."""
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
@@ -12,9 +12,9 @@ from seqlab.types import Alternative, Prediction
 class Distribution(ABC):
     """A probability for every answer to each record of a batch.
 
-    A head makes one from its scores, once a batch. Subclasses compute `best`, `marginals`, `span_probs` and `entropy` on first
-    use and keep them; those that can also `sample`, and give the `log_prob` of answers. None of them has a gradient, except
-    for `log_prob` and `log_marginals`, which losses are made of.
+    A head makes one per batch, from its scores. Subclasses compute `best`, `marginals`, `span_probs` and `entropy` once, when
+    they are first used; some can also `sample`, and return the `log_prob` of answers. Only `log_prob` and `log_marginals` have
+    a gradient.
     """
 
     @abstractmethod
@@ -22,14 +22,14 @@ class Distribution(ABC):
         """Return the most probable answer to each record; without `use_confidences` it may have no confidences."""
 
     def predictions(self, *, use_confidences: bool, n_best: int = 0) -> list[Prediction]:
-        """Return `answers`, each with its `n_best` alternatives; the first of them is the answer itself."""
+        """Return `answers`, each with its `n_best` alternatives; the first alternative is the answer itself."""
         found = self.answers(use_confidences=use_confidences)
         if not n_best:
             return found
         return [replace(one, alternatives=row) for one, row in zip(found, self.n_best(n_best), strict=True)]
 
     def n_best(self, n: int) -> list[list[Alternative]]:
-        """Return the `n` most probable answers to each record, the best first; fewer where there are no more."""
+        """Return the `n` most probable answers to each record, best first; fewer if there are no more."""
         raise NotImplementedError(f"{type(self).__name__} does not rank answers")
 
     @property

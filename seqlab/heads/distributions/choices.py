@@ -1,4 +1,4 @@
-"""Distributions over the labels of a record: one of several, and any number of them."""
+"""Distributions over the labels of a record: one of several, or any number of them."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,9 +14,9 @@ from seqlab.types import Alternative, Prediction
 
 @final
 class Choice(Distribution):
-    """One of `labels` a record, by a softmax over `logits`.
+    """One of `labels` per record, by a softmax over `logits`.
 
-    With `grades`, a number for each label, predictions have the expected grade as their value.
+    With `grades`, a number for each label, the value of a prediction is the expected grade.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Choice(Distribution):
     def answers(self, *, use_confidences: bool) -> list[Prediction]:
         """Return the most probable label of each record with its probability."""
         probs = self.marginals.gather(1, self.best[:, None])[:, 0].tolist()
+        # expected grade of each record, which may lie between two grades
         values = [None] * len(probs) if self.grades is None else (self.marginals @ self.grades).tolist()
         rows = zip(self.best.tolist(), probs, values, strict=True)
         return [Prediction([self.labels[i]], [p], value=value) for i, p, value in rows]
@@ -56,7 +57,7 @@ class Choice(Distribution):
 
 @final
 class LabelSet(Distribution):
-    """Each of `labels` or not, independently of the others; the answer is those whose probability reaches `threshold`."""
+    """Any number of `labels`, independent of each other; the answer has those whose probability reaches `threshold`."""
 
     def __init__(self, logits: Float[Tensor, "batch label"], labels: Sequence[str], *, threshold: float) -> None:
         self.logits, self.labels, self.threshold = logits, labels, threshold
@@ -77,5 +78,6 @@ class LabelSet(Distribution):
         return [self._answer(row) for row in self.marginals.tolist()]
 
     def _answer(self, probs: list[float]) -> Prediction:
+        # the most probable label first
         chosen = sorted(((p, i) for i, p in enumerate(probs) if p >= self.threshold), reverse=True)
         return Prediction([self.labels[i] for _, i in chosen], [p for p, _ in chosen])

@@ -18,7 +18,7 @@ from seqlab.types import Alternative, Prediction, Span
 
 @final
 class Segmentations(Distribution):
-    """Cuts of a record into spans of `labels` and single steps outside all spans (label 0), given as tags of `scheme`."""
+    """Segmentations of a record into spans of `labels` and single steps outside them (label 0), as tags in `scheme`."""
 
     def __init__(self, model: SemiMarkov, labels: Sequence[str], scheme: Scheme) -> None:
         self.model, self.labels, self.scheme = model, labels, scheme
@@ -36,8 +36,10 @@ class Segmentations(Distribution):
     @cached_property
     def span_probs(self) -> list[list[float]]:
         """Probability of each segment of `best`."""
+        # one lookup for the whole batch; `marginals` has a segment at its last step, by its length - 1
         places = [(i, end - 1, end - start - 1, label) for i, row in enumerate(self.best) for start, end, label in row]
         index = torch.tensor(places, dtype=torch.long, device=self.model.lengths.device).view(-1, 4)
+        # rounding may raise a marginal above 1
         probs = iter(self.marginals[index.unbind(1)].clamp(max=1.0).tolist())
         return [[next(probs) for _ in row] for row in self.best]
 
@@ -51,19 +53,19 @@ class Segmentations(Distribution):
         labels = map(self._encode, self.best)
         if not use_confidences:
             return [Prediction(row, []) for row in labels]
-        rows = zip(labels, self.best, self.span_probs, strict=True)
-        return [Prediction(row, _by_step(segments, probs)) for row, segments, probs in rows]
+        # each step of a segment has the probability of the segment
+        by_step = [
+            [p for (start, end, _), p in zip(segments, probs, strict=True) for _ in range(start, end)]
+            for segments, probs in zip(self.best, self.span_probs, strict=True)
+        ]
+        return list(map(Prediction, labels, by_step))
 
     def n_best(self, n: int) -> list[list[Alternative]]:
         """Return the tags of the `n` most probable segmentations."""
         found, log_probs = semi_markov.best_paths(self.model, n)
         return [
-            [
-                Alternative(self._encode(segments), math.exp(log_prob))
-                for segments, log_prob in zip(row, of_row, strict=False)
-                if log_prob > -math.inf
-            ]
-            for row, of_row in zip(found, log_probs.tolist(), strict=True)
+            [Alternative(self._encode(one), math.exp(log)) for one, log in zip(row, logs, strict=True) if log > -math.inf]
+            for row, logs in zip(found, log_probs.tolist(), strict=True)
         ]
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> list[list[Segmentation]]:
@@ -73,8 +75,3 @@ class Segmentations(Distribution):
     def _encode(self, segments: Segmentation) -> list[str]:
         spans = [Span(start, end, self.labels[label - 1]) for start, end, label in segments if label]
         return self.scheme.encode(spans, n_steps=segments[-1][1] if segments else 0)
-
-
-def _by_step(segments: Segmentation, probs: Sequence[float]) -> list[float]:
-    """Return at each step the probability of its segment."""
-    return [prob for (start, end, _), prob in zip(segments, probs, strict=True) for _ in range(start, end)]

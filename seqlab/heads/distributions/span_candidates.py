@@ -1,6 +1,7 @@
-"""Distributions over the labels of candidate spans, one for each span."""
+"""Distributions over the labels of candidate spans, one per span."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import final
 
@@ -15,28 +16,24 @@ from seqlab.types import Prediction
 
 
 @final
+@dataclass(eq=False)
 class SpanCandidates(Distribution):
-    """Each span of a record has one of `labels` or none, by a softmax over its scores, of which the first is for none.
+    """Each span of a record has one of `labels` or none, by a softmax over its scores; the first score is that of none.
 
-    `scores[:, t, d]` is for the span of d + 1 steps from step t on; `is_span` is True where it ends within the record. Unless
-    spans `can_nest`, those predicted share no step.
+    `scores[:, t, d]` are those of the span of d + 1 steps from step t on; `is_span` is True if it ends within the record.
+    Unless spans `can_nest`, predicted spans share no step.
     """
 
-    def __init__(
-        self,
-        scores: Float[Tensor, "batch time width label"],
-        is_span: Bool[Tensor, "batch time width"],
-        labels: Sequence[str],
-        *,
-        temperature: Temperature,
-        can_nest: bool,
-    ) -> None:
-        self.scores, self.is_span, self.labels = scores, is_span, labels
-        self.temperature, self.can_nest = temperature, can_nest
+    scores: Float[Tensor, "batch time width label"]
+    is_span: Bool[Tensor, "batch time width"]
+    labels: Sequence[str]
+    _: KW_ONLY
+    temperature: Temperature
+    can_nest: bool
 
     @cached_property
     def candidates(self) -> tuple[Int[Tensor, " candidate"], ...]:
-        """Record, first step, width - 1 and label of the spans whose best label scores above none."""
+        """Record, first step, width - 1 and label of the spans whose best label scores higher than none."""
         places = torch.nonzero((self._gains > 0) & self.is_span, as_tuple=True)
         return *places, self._best.indices[places]
 
@@ -53,11 +50,12 @@ class SpanCandidates(Distribution):
 
     @cached_property
     def _gains(self) -> Float[Tensor, "batch time width"]:
-        # Not divided by the temperature: it changes neither the sign of a gain nor their order.
+        # not divided by the temperature, which changes neither the sign of a gain nor the order of gains
         return self._best.values - self.scores[..., 0]
 
     def answers(self, *, use_confidences: bool) -> list[Prediction]:
-        """Return the spans found, by their start, outer ones first; a confidence is the probability of the label."""
+        """Return the predicted spans by their start, outer ones first; a confidence is the probability of the label."""
+        # lists on the CPU: which spans remain depends on the spans chosen before
         found: list[list[tuple[tuple[int, int], float, int, float]]] = [[] for _ in range(len(self.scores))]
         records, starts, widths, labels = self.candidates
         columns = (records, starts, widths, self._gains[records, starts, widths], labels, self.span_probs)

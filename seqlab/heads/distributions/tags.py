@@ -3,8 +3,9 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import final
 
 import torch
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqlab.functional import linear_chain
-from seqlab.functional.linear_chain import Chain, second_order
+from seqlab.functional.linear_chain import Chain
 from seqlab.functional.linear_chain.posterior import Posterior, posterior
 from seqlab.functional.linear_chain.second_order import SecondOrderChain
 from seqlab.functional.padding import step_mask
@@ -22,7 +23,7 @@ from seqlab.types import Alternative, Prediction
 
 
 class TagDistribution(Distribution):
-    """A tag for each step of a record. What stands at padding has no meaning."""
+    """A tag for each step of a record. Values at padding are undefined."""
 
     def __init__(self, lengths: Int[Tensor, " batch"], reader: TagReader) -> None:
         self.lengths, self.reader = lengths, reader
@@ -44,7 +45,7 @@ class TagDistribution(Distribution):
 
     @property
     def span_probs(self) -> list[list[float]] | None:
-        """Probability of each span of `best`; None where tags encode no spans, or spans have no probability of their own."""
+        """Probability of each span of `best`; None if tags encode no spans, or the probability of a span is not computed."""
         return None
 
     def answers(self, *, use_confidences: bool) -> list[Prediction]:
@@ -58,44 +59,40 @@ class TagDistribution(Distribution):
         return [Prediction(row, of_row[: len(row)], span_confidences=of_spans) for row, of_row, of_spans in rows]
 
     def _ranked(self, paths: Int[Tensor, "batch path time"], log_probs: Float[Tensor, "batch path"]) -> list[list[Alternative]]:
-        """Return the paths as alternatives, without those that fill up a row."""
-        n_records, n_paths, _ = paths.shape
+        """Return the paths as alternatives, without those of probability 0, which pad the rows."""
+        n_paths = paths.shape[1]
         rows = self.reader.rows(paths.flatten(0, 1), self.lengths.repeat_interleave(n_paths))
-        probs = [math.exp(log_prob) for log_prob in log_probs.flatten().tolist()]
-        ranked = list(map(Alternative, rows, probs))
-        is_allowed = (log_probs > -math.inf).sum(1).tolist()
-        return [ranked[i * n_paths :][: is_allowed[i]] for i in range(n_records)]
+        # one iterator over the flat rows, from which each record takes its own
+        ranked = zip(rows, log_probs.flatten().tolist(), strict=True)
+        return [[Alternative(tags, math.exp(log)) for tags, log in islice(ranked, n_paths) if log > -math.inf] for _ in paths]
 
 
 @final
+@dataclass(eq=False)
 class IndependentTags(TagDistribution):
     """A softmax over the tags of each step.
 
     `limits`, a chain whose forbidden transitions are at -inf, restricts `best` to paths that it allows; its other scores are
-    not read. None of the probabilities change.
+    not read. Probabilities do not change.
     """
 
-    def __init__(
-        self,
-        scores: Float[Tensor, "batch time tag"],
-        lengths: Int[Tensor, " batch"],
-        reader: TagReader,
-        *,
-        limits: Chain | None = None,
-    ) -> None:
-        super().__init__(lengths, reader)
-        self.scores, self.limits = scores, limits
+    scores: Float[Tensor, "batch time tag"]
+    lengths: Int[Tensor, " batch"]
+    reader: TagReader
+    limits: Chain | None = field(default=None, kw_only=True)
 
     @cached_property
     def best(self) -> Int[Tensor, "batch time"]:
         """The most probable tags among the paths that are allowed."""
         if self.limits is None:
             return self.scores.argmax(2)
+        # the sum of log-marginals: the best sequence of tags that are independent but for the limits
         return linear_chain.viterbi(replace(self.limits, emissions=self.log_marginals))[0]
 
     @cached_property
     def marginals(self) -> Float[Tensor, "batch time tag"]:
         """P(tag at step)."""
+        # in float32 at least, also under autocast
         return self.scores.float().softmax(2)
 
     @cached_property
@@ -140,13 +137,14 @@ class ChainTags(TagDistribution):
 
     @cached_property
     def span_probs(self) -> list[list[float]] | None:
-        """Probability of each span of `best`: that its steps have these tags, and it extends no further."""
+        """Probability of each span of `best`: that its steps have these tags, and the span extends no further."""
         spans = self.reader.spans(self.best, self.lengths)
         if spans is None:
             return None
         probs = linear_chain.span_probabilities(
             self.chain, self.best, spans, goes_on=self.reader.continues.to(self.best.device), sums=self.posterior
         ).tolist()
+        # the spans of all records are computed together, then divided among the records
         ends = spans.records.bincount(minlength=len(self.lengths)).cumsum(0).tolist()
         return [probs[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
@@ -156,9 +154,12 @@ class ChainTags(TagDistribution):
         return linear_chain.entropy(self.chain)
 
     def n_best(self, n: int) -> list[list[Alternative]]:
-        """Return the `n` most probable paths."""
+        return self._ranked(*self.best_paths(n))
+
+    def best_paths(self, n: int) -> tuple[Int[Tensor, "batch path time"], Float[Tensor, "batch path"]]:
+        """Return the `n` most probable paths with their log-probabilities; rows with fewer are padded with -inf."""
         paths, scores = linear_chain.best_paths(self.chain, n)
-        return self._ranked(paths, scores - self.posterior.log_partition.to(scores.dtype).unsqueeze(1))
+        return paths, scores - self.posterior.log_partition.to(scores.dtype).unsqueeze(1)
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Int[Tensor, "batch sample time"]:
         """Return `n` paths of each record, drawn by their probabilities."""
@@ -172,12 +173,16 @@ class ChainTags(TagDistribution):
         """Return log P(every tag is among those `allowed` at its step), with a gradient."""
         return -linear_chain.partial_negative_log_likelihood(self.chain, allowed)
 
+    def raised(self, costs: Float[Tensor, "batch time tag"]) -> "ChainTags":
+        """Return this distribution with `costs` added to the scores of the tags."""
+        return ChainTags(replace(self.chain, emissions=self.chain.emissions + costs), self.reader)
+
 
 @final
 class SecondOrderTags(TagDistribution):
-    """The paths of a chain of second order, which is a linear chain over pairs of neighbouring tags.
+    """The paths of a second-order chain, which is a linear chain over pairs of neighbouring tags.
 
-    Its spans have no probability of their own: a span's tags are no Markov chain here.
+    Probabilities of spans are not computed: the tags of a span are not a Markov chain here.
     """
 
     def __init__(self, chain: SecondOrderChain, reader: TagReader) -> None:
@@ -193,6 +198,7 @@ class SecondOrderTags(TagDistribution):
     @cached_property
     def marginals(self) -> Float[Tensor, "batch time tag"]:
         """P(tag at step): 0 at padding and where no path is allowed."""
+        # state i · n_tags + j has tag j, whatever the tag i before it
         of_pairs: Tensor = self.pairs.marginals.unflatten(2, (self.chain.n_tags + 1, self.chain.n_tags))
         return of_pairs.sum(2)
 
@@ -202,9 +208,7 @@ class SecondOrderTags(TagDistribution):
         return self.pairs.entropy
 
     def n_best(self, n: int) -> list[list[Alternative]]:
-        """Return the `n` most probable paths."""
-        pairs, scores = linear_chain.best_paths(self.pairs.chain, n)
-        log_probs = scores - self.pairs.posterior.log_partition.to(scores.dtype).unsqueeze(1)
+        pairs, log_probs = self.pairs.best_paths(n)
         return self._ranked(pairs % self.chain.n_tags, log_probs)
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Int[Tensor, "batch sample time"]:
@@ -217,6 +221,12 @@ class SecondOrderTags(TagDistribution):
 
     def log_prob_among(self, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
         """Return log P(every tag is among those `allowed` at its step), with a gradient."""
+        # disallowed tags score -inf, so the sum runs over the allowed paths
+        restricted = self.raised(torch.where(allowed, 0.0, -torch.inf))
+        return linear_chain.log_partition(restricted.pairs.chain) - linear_chain.log_partition(self.pairs.chain)
+
+    def raised(self, costs: Float[Tensor, "batch time tag"]) -> "SecondOrderTags":
+        """Return this distribution with `costs` added to the scores of the tags."""
         first = self.chain.chain
-        agreeing = replace(self.chain, chain=replace(first, emissions=first.emissions.masked_fill(~allowed, -torch.inf)))
-        return second_order.log_partition(agreeing) - linear_chain.log_partition(self.pairs.chain)
+        chain = replace(self.chain, chain=replace(first, emissions=first.emissions + costs))
+        return SecondOrderTags(chain, self.reader)

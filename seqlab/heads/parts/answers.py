@@ -15,13 +15,13 @@ class Answered(NamedTuple):
 
     id: str
     tokens: Sequence[str] | None
-    """None where the records have none, as recordings have not."""
+    """None for records without tokens, such as recordings."""
     gold: Any
     """As `Head.gold` returns it, tuples as lists."""
     prediction: Prediction
 
     def words(self, places: Sequence[Place]) -> Sequence[str]:
-        """Return the tokens; where there are none, the numbers of the steps that `places` reach to."""
+        """Return the tokens; without tokens, the numbers from 1 of the steps up to the last of `places`."""
         if self.tokens is not None:
             return self.tokens
         return [str(i + 1) for i in range(max((end for _, end in places), default=0))]
@@ -30,14 +30,14 @@ class Answered(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True)
 class SpanAnswer:
-    """The gold spans of a record, and those found."""
+    """The gold and the predicted spans of a record."""
 
     id: str
     tokens: Sequence[str]
     gold: Sequence[Span]
     found: Sequence[Span]
     confidences: Sequence[float]
-    """Confidence of each span found; empty where none were kept."""
+    """Confidence of each predicted span; empty if the run kept none."""
     tag_confidences: Sequence[float] = ()
     """Confidence of the tag of each step; empty for a head without tags."""
 
@@ -45,7 +45,7 @@ class SpanAnswer:
 @final
 @dataclass(frozen=True, slots=True)
 class LabelAnswer:
-    """One label for each place that is given: steps, segments, nodes of a tree, or the whole record."""
+    """One label for each given place: steps, segments, nodes of a tree, or the whole record."""
 
     id: str
     tokens: Sequence[str]
@@ -77,12 +77,12 @@ class SetAnswer:
 @final
 @dataclass(frozen=True, slots=True)
 class SequenceAnswer:
-    """Labels in order; those predicted have places, the gold ones have none."""
+    """Labels in order; predicted labels have places, gold labels have none."""
 
     id: str
     tokens: Sequence[str]
     gold: Sequence[str]
-    """The closest of several right answers."""
+    """The closest of several correct answers."""
     predicted: Sequence[str]
     confidences: Sequence[float]
     places: Sequence[Place]

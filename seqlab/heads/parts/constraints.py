@@ -1,5 +1,7 @@
 """Which tags are allowed where: by the span scheme, and by the annotation of a record."""
 
+from typing import final
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -8,56 +10,40 @@ from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.functional.linear_chain import Chain
 
 
-class SchemeConstraints(nn.Module):
-    """Which tags may begin, follow and end, as 0 and -inf to add to scores; without a scheme all are 0."""
+@final
+class TagConstraints(nn.Module):
+    """The tags that may begin, follow and end a record, as 0 and -inf to add to scores, and those that a target allows.
+
+    Without a scheme, all scores are 0. A target allows its own tag, a set of tags each of them, and no target every tag.
+    """
 
     start: Tensor
     step: Tensor
     end: Tensor
-
-    def __init__(self, target: TagTargets) -> None:
-        super().__init__()
-        n_tags = len(target.tags)
-        scheme = target.span_scheme
-        allowed = scheme.transitions(target.tags) if scheme else None
-        for name, shape in (("start", (n_tags,)), ("step", (n_tags, n_tags)), ("end", (n_tags,))):
-            is_allowed = torch.from_numpy(getattr(allowed, name)) if allowed else torch.ones(shape, dtype=torch.bool)
-            scores = torch.zeros(shape).masked_fill(~is_allowed, -torch.inf)
-            self.register_buffer(name, scores, persistent=False)
-
-    def chain(
-        self,
-        emissions: Float[Tensor, "batch time tag"],
-        lengths: Int[Tensor, " batch"],
-        *,
-        transitions: Float[Tensor, "prev_tag tag"] | float = 0.0,
-        start: Float[Tensor, " tag"] | float = 0.0,
-        end: Float[Tensor, " tag"] | float = 0.0,
-    ) -> Chain:
-        """Return the chain of these scores with the forbidden ones at -inf."""
-        return Chain(
-            emissions=emissions,
-            lengths=lengths,
-            transitions=self.step + transitions,
-            start=self.start + start,
-            end=self.end + end,
-        )
-
-
-class Readings(nn.Module):
-    """The tags that each target allows: a tag itself, a set of tags any of them, no target any tag."""
-
     table: Tensor
+    """Tags allowed by each target, (target tag); the last row is `NO_TARGET`, which is -1."""
 
     def __init__(self, target: TagTargets) -> None:
         super().__init__()
-        n_tags = len(target.tags)
+        n_tags, scheme = len(target.tags), target.span_scheme
+        by_scheme = scheme.transitions(target.tags) if scheme else None
+        for name, shape in (("start", (n_tags,)), ("step", (n_tags, n_tags)), ("end", (n_tags,))):
+            is_allowed = torch.from_numpy(getattr(by_scheme, name)) if by_scheme else torch.ones(shape, dtype=torch.bool)
+            # not saved: derived from the target, like the table
+            self.register_buffer(name, torch.zeros(shape).masked_fill(~is_allowed, -torch.inf), persistent=False)
         table = torch.zeros(n_tags + len(target.sets) + 1, n_tags, dtype=torch.bool)
         table[range(n_tags), range(n_tags)] = True
         for i, ids in enumerate(target.sets):
             table[n_tags + i, ids] = True
+        # NO_TARGET is -1, which indexes the last row
         table[NO_TARGET] = True
         self.register_buffer("table", table, persistent=False)
+
+    def chain(self, emissions: Float[Tensor, "batch time tag"], lengths: Int[Tensor, " batch"], *scores: Tensor) -> Chain:
+        """Return the chain of `scores`, of transitions, start and end (by default all 0), with the forbidden ones at -inf."""
+        limits = (self.step, self.start, self.end)
+        added = [limit + score for limit, score in zip(limits, scores, strict=True)] if scores else limits
+        return Chain(emissions, lengths, *added)
 
     def allowed(self, targets: Int[Tensor, "*place"]) -> Bool[Tensor, "*place tag"]:
         """Return the tags that each target allows."""

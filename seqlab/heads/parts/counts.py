@@ -1,4 +1,4 @@
-"""Counts of one record that add up to a score: what heads declare for tests over records (`Head.counted`)."""
+"""Counts per record that add up to a score: what heads declare for significance tests over records (`Head.counted`)."""
 
 from collections.abc import Callable, Sequence, Set
 from functools import cache
@@ -34,9 +34,9 @@ def tag_counts(target: TagTargets) -> list[Counted]:
 
 
 def _of_tagged_spans(scheme: Scheme, target: TagTargets) -> Counter:
-    """Count spans as `TokenHead.score` does: without the records that are annotated in part."""
+    """Count spans as `TokenHead.score` does: without partially annotated records."""
 
-    @cache  # gold tags come again with every run, and predicted tags often equal them
+    @cache  # gold tags recur with every run, and predicted tags often equal them
     def spans(tags: tuple[str, ...]) -> frozenset[Span]:
         return frozenset(scheme.spans(tags, is_strict=True))
 
@@ -49,7 +49,7 @@ def _of_tagged_spans(scheme: Scheme, target: TagTargets) -> Counter:
 
 
 def _of_steps(target: TagTargets) -> Counter:
-    """Count annotated steps; a tag that may be right counts as right."""
+    """Count annotated steps; a tag that the annotation allows is correct."""
 
     def count(gold: Sequence[str], prediction: Prediction) -> tuple[float, ...]:
         pairs = [(target.readings(tag), guess) for tag, guess in zip(gold, prediction.labels, strict=True)]
@@ -60,6 +60,7 @@ def _of_steps(target: TagTargets) -> Counter:
 
 def span_set_counts(gold: Sequence[Any], prediction: Prediction) -> tuple[float, ...]:
     """Count spans with bounds; those whose label is unknown are neither required nor wrong."""
+    # bounds of a finished run come from JSON, as lists
     unlabelled = {tuple(bounds) for bounds, label in gold if label is None}
     right = {(*bounds, label) for bounds, label in gold if label is not None}
     found = {(*bounds, label) for bounds, label in zip(prediction.bounds or [], prediction.labels, strict=True)}
@@ -67,29 +68,29 @@ def span_set_counts(gold: Sequence[Any], prediction: Prediction) -> tuple[float,
 
 
 def label_counts(gold: str | Sequence[str | None], prediction: Prediction) -> tuple[float, ...]:
-    """Count the right label of a record, or those of its segments that have one."""
+    """Count the correct label of a record, or the correct labels of its segments that have a gold label."""
     labels = [gold] if isinstance(gold, str) else gold
     pairs = [(label, guess) for label, guess in zip(labels, prediction.labels, strict=True) if label is not None]
     return sum(label == guess for label, guess in pairs), len(pairs)
 
 
 def label_set_counts(gold: Sequence[str], prediction: Prediction) -> tuple[float, ...]:
-    """Count the labels of a set that are right, predicted and gold."""
+    """Count the labels of a set that are correct, predicted and gold."""
     return overlap(set(gold), set(prediction.labels))
 
 
 def whole_set_counts(gold: Sequence[str], prediction: Prediction) -> tuple[float, ...]:
-    """Count a set of labels that is right as a whole."""
+    """Count a set of labels that is correct as a whole."""
     return float(set(gold) == set(prediction.labels)), 1.0
 
 
 def edit_counts(gold: Sequence[Sequence[str]], prediction: Prediction) -> tuple[float, ...]:
-    """Count the edits between the labels and the closest right answer, and its labels."""
+    """Count the edits between the labels and the closest correct answer, and the labels of that answer."""
     closest = closest_references([gold], [prediction.labels])
     scores = label_error_rate(closest, [prediction.labels])
     return sum(float(scores[kind]) for kind in ("substitutions", "insertions", "deletions")), len(closest[0])
 
 
 def overlap(right: Set[Any], found: Set[Any]) -> tuple[float, ...]:
-    """Return the counts that F1 is made of."""
+    """Return the counts for F1: correct, predicted and gold."""
     return len(right & found), len(found), len(right)

@@ -1,7 +1,7 @@
-"""Pooling: one vector for a whole sequence."""
+"""Pooling: one vector for a whole sequence; zeros for an empty one."""
 
-from abc import ABC, abstractmethod
-from typing import final
+from collections.abc import Callable
+from typing import TypeAlias, final
 
 import torch
 from jaxtyping import Float
@@ -9,97 +9,74 @@ from torch import Tensor, nn
 
 from seqlab.errors import ConfigError
 from seqlab.functional.padding import last_steps
+from seqlab.heads.parts.options import check_option
 from seqlab.steps import Steps
 
+Vectors: TypeAlias = Float[Tensor, "batch feature"]
 
-class Pooling(nn.Module, ABC):
-    """Steps -> one vector a record; zeros for an empty record."""
 
-    def __init__(self, *, input_width: int, summary_width: int) -> None:
+@final
+class Pooling(nn.Module):
+    """Steps -> one vector of `output_width` per record, by a function without parameters."""
+
+    def __init__(self, output_width: int, pool: Callable[[Steps], Vectors]) -> None:
         super().__init__()
-        self.output_width = input_width
+        self.output_width, self._pool = output_width, pool
 
-    @abstractmethod
-    def forward(self, steps: Steps) -> Float[Tensor, "batch feature"]:
-        """Return one vector a record."""
-
-
-@final
-class SummaryPooling(Pooling):
-    """The encoder's own summary: the last state of a recurrent encoder, the root of a tree."""
-
-    def __init__(self, *, input_width: int, summary_width: int) -> None:
-        super().__init__(input_width=input_width, summary_width=summary_width)
-        self.output_width = summary_width
-
-    def forward(self, steps: Steps) -> Float[Tensor, "batch feature"]:
-        """Return the summary."""
-        if steps.summary is None:
-            raise ConfigError("head pooling is 'last', but the encoder gives no summary; use mean, max or attention")
-        return steps.summary
+    def forward(self, steps: Steps) -> Vectors:
+        """Return one vector per record."""
+        return self._pool(steps)
 
 
 @final
-class MeanPooling(Pooling):
-    """The mean of the steps."""
-
-    def forward(self, steps: Steps) -> Float[Tensor, "batch feature"]:
-        """Return the mean of the real steps."""
-        return steps.zero_padded().values.sum(1) / steps.lengths.clamp(min=1).unsqueeze(1)
-
-
-@final
-class MaxPooling(Pooling):
-    """The maximum of each feature over the steps."""
-
-    def forward(self, steps: Steps) -> Float[Tensor, "batch feature"]:
-        """Return the maximum over the real steps."""
-        top = steps.values.masked_fill(~steps.mask.unsqueeze(2), -torch.inf).amax(1)
-        return torch.where((steps.lengths > 0).unsqueeze(1), top, 0.0)
-
-
-@final
-class EndsPooling(Pooling):
-    """The first step and the last, side by side."""
-
-    def __init__(self, *, input_width: int, summary_width: int) -> None:
-        super().__init__(input_width=input_width, summary_width=summary_width)
-        self.output_width = 2 * input_width
-
-    def forward(self, steps: Steps) -> Float[Tensor, "batch feature"]:
-        """Return the first and the last real step."""
-        is_filled = (steps.lengths > 0).unsqueeze(1)
-        first = torch.where(is_filled, steps.values[:, 0], 0.0)
-        return torch.cat([first, last_steps(steps.zero_padded().values, steps.lengths)], dim=1)
-
-
-@final
-class AttentionPooling(Pooling):
+class AttentionPooling(nn.Module):
     """The mean of the steps weighted by softmax(v . tanh(W h_t)) (Yang et al. 2016, equations 5-7)."""
 
-    def __init__(self, *, input_width: int, summary_width: int) -> None:
-        super().__init__(input_width=input_width, summary_width=summary_width)
-        self.score = nn.Sequential(nn.Linear(input_width, input_width), nn.Tanh(), nn.Linear(input_width, 1, bias=False))
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.output_width = width
+        self.score = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1, bias=False))
 
-    def forward(self, steps: Steps) -> Float[Tensor, "batch feature"]:
+    def forward(self, steps: Steps) -> Vectors:
         """Return the weighted mean of the real steps."""
         values = steps.zero_padded().values
+        # the lowest finite number, not -inf: the softmax of an empty record would be NaN
         scores = self.score(values)[..., 0].masked_fill(~steps.mask, torch.finfo(values.dtype).min)
         weights = scores.softmax(1) * steps.mask
         return torch.bmm(weights.unsqueeze(1), values)[:, 0]
 
 
-POOLINGS: dict[str, type[Pooling]] = {
-    "last": SummaryPooling,
-    "mean": MeanPooling,
-    "max": MaxPooling,
-    "ends": EndsPooling,
-    "attention": AttentionPooling,
-}
+AnyPooling: TypeAlias = Pooling | AttentionPooling
 
 
-def get_pooling(name: str, *, input_width: int, summary_width: int) -> Pooling:
-    """Return the pooling called `name`: last, mean, max, ends or attention."""
-    if name not in POOLINGS:
-        raise ConfigError(f"pooling is {name!r}; expected one of {', '.join(POOLINGS)}")
-    return POOLINGS[name](input_width=input_width, summary_width=summary_width)
+def _summary(steps: Steps) -> Vectors:
+    if steps.summary is None:
+        raise ConfigError("head pooling is 'last', but the encoder gives no summary; use mean, max or attention")
+    return steps.summary
+
+
+def _mean(steps: Steps) -> Vectors:
+    return steps.zero_padded().values.sum(1) / steps.lengths.clamp(min=1).unsqueeze(1)
+
+
+def _max(steps: Steps) -> Vectors:
+    top = steps.values.masked_fill(~steps.mask.unsqueeze(2), -torch.inf).amax(1)
+    return torch.where((steps.lengths > 0).unsqueeze(1), top, 0.0)
+
+
+def _ends(steps: Steps) -> Vectors:
+    # torch.where, not a product with 0: padding may be NaN or infinite
+    first = torch.where((steps.lengths > 0).unsqueeze(1), steps.values[:, 0], 0.0)
+    return torch.cat([first, last_steps(steps.zero_padded().values, steps.lengths)], dim=1)
+
+
+POOLINGS = ("last", "mean", "max", "ends", "attention")
+
+
+def get_pooling(name: str, *, input_width: int, summary_width: int) -> AnyPooling:
+    """Return the pooling called `name`: last (the encoder's summary), mean, max, ends (first and last step) or attention."""
+    check_option(name in POOLINGS, f"one of {', '.join(POOLINGS)}", pooling=name)
+    if name == "attention":
+        return AttentionPooling(input_width)
+    widths = {"last": summary_width, "ends": 2 * input_width}
+    return Pooling(widths.get(name, input_width), {"last": _summary, "mean": _mean, "max": _max, "ends": _ends}[name])

@@ -1,4 +1,4 @@
-"""Views of the spans in the labels of a head: the gold ones, those found, and predictions with some of them removed."""
+"""The spans in the labels of a head: gold spans, predicted spans, and predictions without some of them."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -14,42 +14,40 @@ from seqlab.data.schemes.partial import open_tags
 from seqlab.types import Prediction, Span
 
 GoldSpans: TypeAlias = Sequence[tuple[tuple[int, int], str | None]]
-"""Bounds and label of each span of a record; several may have the same bounds. The label is None where it is unknown."""
+"""Bounds and label of each span of a record; several may have the same bounds. The label is None if it is unknown."""
 FoundSpans: TypeAlias = Sequence[tuple[Span, float]]
 """Spans of a record with their confidences."""
 
 
 LEFT_OUT = "_"
-"""The label of a given segment whose own is removed."""
+"""The label of a given segment whose own label is removed."""
 
 
 class SpanView(ABC):
-    """The spans in a head's targets and predictions.
-
-    `labels` are those that its spans may have.
-    """
+    """The spans in the targets and the predictions of a head."""
 
     labels: Sequence[str]
+    """Labels that its spans may have."""
 
     @abstractmethod
     def gold(self, columns: Columns) -> list[GoldSpans | None]:
-        """Return the spans that each record should have; None for one that is annotated in part."""
+        """Return the gold spans of each record; None for a partially annotated one."""
 
     @abstractmethod
     def found(self, prediction: Prediction) -> FoundSpans:
         """Return the spans of a prediction that has confidences."""
 
     def judge(self, gold: GoldSpans, found: FoundSpans) -> list[bool | None]:
-        """Return whether each span found is one of `gold`; None where the gold label is unknown."""
+        """Return whether each predicted span is one of `gold`; None if its gold label is unknown."""
         spans, unknown = set(gold), {bounds for bounds, label in gold if label is None}
         places = (((span.start, span.end), span.label) for span, _ in found)
         return [None if bounds in unknown else (bounds, label) in spans for bounds, label in places]
 
     @abstractmethod
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return the prediction with only the kept spans of `found`; alternatives stay as they are.
+        """Return the prediction with only the kept spans of `found`; alternatives do not change.
 
-        Steps and segments that the input gives keep one label each.
+        Given steps and segments still have one label each.
         """
 
 
@@ -65,8 +63,12 @@ class TagSpans(SpanView):
     def gold(self, columns: Columns) -> list[GoldSpans | None]:
         """Return the spans of each record's tags."""
         rows = self._target.gold(columns)
+        # tags that are open cannot be decoded into spans
         left_open = open_tags(rows, self._target.readings)
-        return [None if left_open.intersection(tags) else _bounded(self.scheme.spans(tags)) for tags in rows]
+        return [
+            [((span.start, span.end), span.label) for span in self.scheme.spans(tags)] if left_open.isdisjoint(tags) else None
+            for tags in rows
+        ]
 
     def found(self, prediction: Prediction) -> FoundSpans:
         """Return the spans of the tags."""
@@ -74,20 +76,17 @@ class TagSpans(SpanView):
         return list(zip(spans, prediction.sureness(spans), strict=True))
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return the tags of the kept spans; steps of a removed span get the probability that their tag was wrong."""
+        """Return the tags of the kept spans; the confidence of a removed span's steps becomes that of a wrong tag, 1 - p."""
+        # tags that break the scheme would change if they were decoded and encoded again
         if all(is_kept):
             return prediction
-        found = list(zip(self.found(prediction), is_kept, strict=True))
-        confidences = list(prediction.confidences)
-        for (span, _), kept in found:
+        found, confidences = self.found(prediction), list(prediction.confidences)
+        for (span, _), kept in zip(found, is_kept, strict=True):
             if not kept:
                 confidences[span.start : span.end] = [1 - p for p in confidences[span.start : span.end]]
-        return replace(
-            prediction,
-            labels=self.scheme.encode([span for (span, _), kept in found if kept], n_steps=len(prediction.labels)),
-            confidences=confidences,
-            span_confidences=[sure for (_, sure), kept in found if kept],
-        )
+        left = list(compress(found, is_kept))
+        labels = self.scheme.encode([span for span, _ in left], n_steps=len(prediction.labels))
+        return replace(prediction, labels=labels, confidences=confidences, span_confidences=[p for _, p in left])
 
 
 class BoundedSpans(SpanView):
@@ -107,8 +106,8 @@ class BoundedSpans(SpanView):
 
 
 @final
-class FoundStretches(BoundedSpans):
-    """Spans that the head itself found: those not kept are dropped."""
+class PredictedSpans(BoundedSpans):
+    """Spans that the head predicted: those not kept are dropped."""
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
         """Return only the kept spans."""
@@ -122,15 +121,16 @@ class FoundStretches(BoundedSpans):
 
 @final
 class GivenSegments(BoundedSpans):
-    """Segments that the input gives: each stays in its place, with or without its label."""
+    """Segments that are part of the input: each keeps its place, with or without its label."""
 
     def judge(self, gold: GoldSpans, found: FoundSpans) -> list[bool | None]:
-        """Return whether each segment has its own label, even where another has the same bounds."""
+        """Return whether each segment has its own label, even if another has the same bounds."""
+        # by position, not by bounds, because segments may share them
         pairs = zip(gold, found, strict=True)
         return [None if label is None else label == span.label for (_, label), (span, _) in pairs]
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
-        """Return `LEFT_OUT` in place of removed labels, with the probability that the label was wrong."""
+        """Return `LEFT_OUT` in place of removed labels, with the probability 1 - p that the label was wrong."""
         pairs = list(zip(prediction.labels, prediction.confidences, is_kept, strict=True))
         return replace(
             prediction,
@@ -147,7 +147,3 @@ def count_labels(gold: Iterable[GoldSpans]) -> Counter[str]:
 def spans_of(prediction: Prediction) -> list[Span]:
     """Return the labels of a prediction with their bounds, as spans."""
     return [Span(start, end, label) for (start, end), label in zip(prediction.bounds or [], prediction.labels, strict=True)]
-
-
-def _bounded(spans: Iterable[Span]) -> GoldSpans:
-    return [((span.start, span.end), span.label) for span in spans]

@@ -1,4 +1,4 @@
-"""Read tags and the spans they encode from the ids of a whole batch."""
+"""Decode the ids of a whole batch into tags and the spans that they encode."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,7 +18,7 @@ from seqlab.functional.padding import step_mask
 
 @final
 class TagReader:
-    """Turns ids into `tags`, and into the spans that they encode in `scheme` (None: tags encode no spans)."""
+    """Decodes ids into `tags`, and into the spans that these encode in `scheme` (None: they encode no spans)."""
 
     def __init__(self, tags: Sequence[str], scheme: Scheme | None) -> None:
         self.tags, self.scheme = tags, scheme
@@ -35,14 +35,12 @@ class TagReader:
         return torch.from_numpy(self.scheme.goes_on(self.tags))
 
     def spans(self, ids: Int[Tensor, "batch time"], lengths: Int[Tensor, " batch"]) -> Stretches | None:
-        """Return the spans of all records, record by record, as `Scheme.spans` reads them; None without a scheme.
-
-        A pass over the whole batch, for `Scheme.spans` takes longer for a record than the model does.
-        """
+        """Return the spans of all records, record by record, as `Scheme.spans` decodes them; None without a scheme."""
+        # in one pass over the batch: `Scheme.spans` takes longer per record than the model does
         if self.scheme is None:
             return None
         n_records, n_steps = ids.shape
-        # An `O`, code 0, stands after each record, so that no span reaches into the next one.
+        # an `O`, code 0, after each record, so that no span continues in the next one
         codes = np.zeros((n_records, n_steps + 1), dtype=np.intp)
         codes[:, :-1] = np.where(step_mask(lengths, n_steps).cpu().numpy(), self._codes[ids.cpu().numpy()], 0)
         found = read_default(Neighbours.of(codes.ravel()), parts=self._parts, rules=DEFAULT_RULES)

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 @final
 class Temperature(nn.Module):
-    """Divides scores by a temperature in evaluation: the order of answers stays, their confidence changes (Guo et al. 2017).
+    """Divides scores by a temperature in evaluation, which changes confidences, not the order of answers (Guo et al. 2017).
 
-    1 until `seqlab.training.calibration` fits it to validation records.
+    The temperature is 1 until `seqlab.training.calibration` fits it to validation records.
     """
 
     value: Tensor

@@ -17,9 +17,8 @@ from seqlab.data.columns import Ragged
 from seqlab.data.readers import LinesReader, Reader
 from seqlab.embeddings import Embedding
 from seqlab.encoders import Encoder
-from seqlab.heads import SoftmaxTokenHead
+from seqlab.heads import SoftmaxTokenHead, TokenHead
 from seqlab.heads.distributions import IndependentTags
-from seqlab.heads.token import LinearTokenHead
 
 Path("imported").touch()
 
@@ -68,12 +67,16 @@ class MyEmbedding(Embedding):
     def forward(self, batch):
         return batch.tensor(self.field)
 
-class MyHead(LinearTokenHead):
-    def _loss(self, scores, tags, steps):
-        return nn.functional.cross_entropy(scores.flatten(0, 1), tags.flatten(), ignore_index=-1)
+class MyHead(TokenHead):
+    def __init__(self, *, target, input_width, summary_width):
+        super().__init__(target=target)
+        self.projection = nn.Linear(input_width, len(target.tags))
 
-    def _distribution(self, scores, steps):
-        return IndependentTags(scores, steps.lengths, self.reader)
+    def distribution(self, steps, batch):
+        return IndependentTags(self.projection(steps.zero_padded().values), steps.lengths, self.reader)
+
+    def _loss(self, believed, tags, steps):
+        return nn.functional.cross_entropy(believed.scores.flatten(0, 1), tags.flatten(), ignore_index=-1)
 
 class MyReader(Reader):
     def __init__(self, *, files, upper):

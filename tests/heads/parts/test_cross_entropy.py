@@ -54,7 +54,7 @@ def test_of_no_target_the_mean_is_0(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"class_weights": {"d": 1.0}}, r"class_weights has 'd', which is no label; expected some of a, b, c"),
+        ({"class_weights": {"d": 1.0}}, r"class_weights has 'd', which is not a label; expected some of a, b, c"),
         ({"class_weights": {"a": -1.0}}, r"class_weights\.a is -1\.0; expected a number, at least 0"),
         ({"label_smoothing": 1.0}, r"label_smoothing is 1\.0"),
         ({"focal_gamma": -1.0}, r"focal_gamma is -1\.0"),

@@ -7,10 +7,17 @@ import torch
 from torch import Tensor
 
 from seqlab.data.columns import Columns
-from seqlab.data.fields import TagField, TaughtTagField
+from seqlab.data.fields import CategoryField, TagField, TaughtTagField
 from seqlab.data.records import records_from_columns
 from seqlab.errors import ConfigError
-from seqlab.heads import CrfTokenHead, SecondOrderCrfTokenHead, SoftmaxTokenHead, TokenHead
+from seqlab.heads import (
+    CrfTokenHead,
+    HmmTokenHead,
+    SecondOrderCrfTokenHead,
+    SemiMarkovHead,
+    SoftmaxTokenHead,
+    TokenHead,
+)
 from seqlab.heads.distributions import TagDistribution
 from seqlab.heads.parts.distillation import teaching_loss
 from seqlab.steps import Steps
@@ -141,3 +148,18 @@ def test_a_teacher_of_what_the_scheme_forbids_leaves_the_loss_finite(steps: Step
 def test_a_crf_of_second_order_cannot_be_taught(steps: Steps) -> None:
     with pytest.raises(ConfigError, match="second order cannot learn a teacher's probabilities; use crf or softmax"):
         loss(head_of(SecondOrderCrfTokenHead), steps, columns())
+
+
+@pytest.mark.parametrize("kind", [SemiMarkovHead, HmmTokenHead])
+def test_other_heads_cannot_be_taught(kind: type[TokenHead]) -> None:
+    field = TaughtTagField(column="tags", scheme="BIO", teacher_column="teacher", weight=0.5, temperature=1.0)
+    field.fit(columns())
+    if kind is SemiMarkovHead:
+        head = SemiMarkovHead(target=field, input_width=1, summary_width=1)
+    else:
+        words = CategoryField(column="tokens", view="identity", min_count=1)
+        words.fit(Columns(records_from_columns({"tokens": TAGS})))
+        head = HmmTokenHead(target=field, words=words, input_width=1, summary_width=1)
+    lengths = torch.tensor([len(tags) for tags in TAGS])
+    with pytest.raises(ConfigError, match="cannot learn a teacher's probabilities; use crf or softmax"):
+        loss(head, Steps(torch.ones(len(TAGS), 3, 1), lengths), columns())
