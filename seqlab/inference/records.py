@@ -59,8 +59,6 @@ class TaggedRecord:
         return found
 
     def _spans(self, prediction: Prediction, *, scheme: str) -> list[LabelledSpan]:
-        if all(label == "O" for label in prediction.labels):
-            return []
         found = get_scheme(scheme).spans(prediction.labels)
         confident = zip(found, prediction.sureness(found), strict=True)
         return [self._span(start, end, label, confidence=p) for (start, end, label), p in confident]

@@ -94,20 +94,14 @@ class Tagger:
             DataError: an input of another type, or a record without a column that the model reads.
             ConfigError, BundleError: as `MinPrecision`.
         """
-        records = [read_input(item) for item in _listed(inputs)]
+        records = _read(inputs)
         if not records:
             return []
         asked = self._records(records, columns=self.columns, lines=lines)
         predictions = self.predict_records(asked, n_best=n_best, use_entropy=use_entropy, min_precision=min_precision)
-        rows = zip(*predictions.values(), strict=True)
+        rows = [dict(zip(predictions, row, strict=True)) for row in zip(*predictions.values(), strict=True)]
         return [
-            TaggedRecord(
-                record.get("tokens", []),
-                dict(zip(predictions, row, strict=True)),
-                self.layers,
-                record.get("text"),
-                record.get("offsets"),
-            )
+            TaggedRecord(record.get("tokens", []), row, self.layers, record.get("text"), record.get("offsets"))
             for record, row in zip(records, rows, strict=True)
         ]
 
@@ -119,7 +113,7 @@ class Tagger:
 
         Raises: DataError as `predict` does; ConfigError without `use_steps` where the encoder gives no summary.
         """
-        records = [read_input(item) for item in _listed(inputs)]
+        records = _read(inputs)
         if not records:
             return []
         encoded = self.bundle.fields.encode(self._records(records, columns=self.encoder_columns))
@@ -131,7 +125,7 @@ class Tagger:
 
         Raises: DataError as `predict` does.
         """
-        encoded = self.bundle.fields.encode(self._records([read_input(item) for item in inputs], columns=self.columns))
+        encoded = self.bundle.fields.encode(self._records(_read(inputs), columns=self.columns))
         return encoded.batch(np.arange(len(encoded)))
 
     def predict_records(
@@ -197,10 +191,9 @@ class Tagger:
         return next(iter(scores.values())) if len(self.heads) == 1 else scores
 
     def _check_columns(self, records: datasets.Dataset) -> None:
-        for name in self.columns:
-            if name not in records.column_names:
-                has = ", ".join(records.column_names)
-                raise DataError(f"the records have no column {name!r}, which the model reads; they have {has}")
+        has = records.column_names
+        if missing := [name for name in self.columns if name not in has]:
+            raise DataError(f"the records have no column {missing[0]!r}, which the model reads; they have {', '.join(has)}")
 
     def _records(
         self, records: Sequence[Mapping[str, Any]], *, columns: Sequence[str], lines: Sequence[int] | None = None
@@ -217,10 +210,10 @@ def _columns(fields: Iterable[Field]) -> list[str]:
     return sorted({column for field in fields for column in field.columns})
 
 
-def _listed(inputs: Sequence[Input]) -> Sequence[Input]:
+def _read(inputs: Sequence[Input]) -> list[Mapping[str, Any]]:
     if isinstance(inputs, str):
         raise DataError(f"inputs is {inputs!r}; expected a list of texts: [{inputs!r}]")
-    return inputs
+    return [read_input(item) for item in inputs]
 
 
 def _column(name: str, records: Sequence[Mapping[str, Any]], *, needed: Sequence[str]) -> list[Any]:
@@ -279,9 +272,8 @@ def predict(
     labeler.eval()
     device = next(chain(labeler.parameters(), labeler.buffers())).device  # what is counted has buffers alone
     batches = sorted_batches(records.sizes, max_tokens=max_tokens)
-    cut = (records.batch(rows).to(device) for rows in batches)
     ask = partial(labeler.predict, use_confidences=use_confidences, n_best=n_best, use_entropy=use_entropy, heads=heads)
-    outputs = [ask(batch) for batch in cut]
+    outputs = [ask(records.batch(rows).to(device)) for rows in batches]
     back = np.argsort(np.concatenate(batches), kind="stable").tolist() if batches else []
     flat = {name: [p for output in outputs for p in output[name]] for name in (labeler.heads if heads is None else heads)}
     return {name: [items[i] for i in back] for name, items in flat.items()}

@@ -6,8 +6,10 @@ from pathlib import Path
 from seqlab.errors import DataError
 from seqlab.report.document.model import Document
 from seqlab.report.run import run_report
-from seqlab.report.sweep import read_folder, read_study, study_report
+from seqlab.report.sweep.folder import read_folder
 from seqlab.report.sweep.repeats import repeats_section
+from seqlab.report.sweep.report import study_report
+from seqlab.report.sweep.study import read_study
 from seqlab.runs.repeated_run import FinishedRepeat
 from seqlab.runs.run import CONFIG, FinishedRun
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import yaml
 
@@ -20,9 +20,7 @@ CONFIG = "config.yaml"
 _FOLDER = "the folder of a finished run, such as runs/<date>_<time>"
 
 
-@final
-@dataclass(frozen=True)
-class AnsweredRecord:
+class AnsweredRecord(NamedTuple):
     """A record of a scored split, with gold and predictions by head."""
 
     id: str | int
@@ -112,11 +110,7 @@ def _answered(line: str, *, place: str) -> AnsweredRecord:
 
 
 def _prediction(parts: Mapping[str, Any]) -> Prediction:
-    bounds = parts.get("bounds")
-    return Prediction(
-        parts["labels"],
-        parts["confidences"],
-        bounds=None if bounds is None else [(start, end) for start, end in bounds],
-        span_confidences=parts.get("span_confidences"),
-        value=parts.get("value"),
-    )
+    further = {name: parts[name] for name in ("span_confidences", "value") if name in parts}
+    if "bounds" in parts:
+        further["bounds"] = [(start, end) for start, end in parts["bounds"]]
+    return Prediction(parts["labels"], parts["confidences"], **further)

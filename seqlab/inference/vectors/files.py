@@ -9,7 +9,6 @@ of the input.
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -33,9 +32,7 @@ N_DECIMALS = 6
 """Digits of vectors in JSON."""
 
 
-@final
-@dataclass(frozen=True)
-class VectorKind:
+class VectorKind(NamedTuple):
     """The kind of vectors in a file."""
 
     model: str
@@ -52,7 +49,7 @@ class VectorKind:
         of_steps = [*bounds, *labels] if self.vectors == STEPS else []
         vector = pa.list_(pa.float32(), self.width)
         fields = [("row", pa.int64()), ("id", pa.string()), *of_steps, ("text", pa.string()), ("vector", vector)]
-        return pa.schema(fields, metadata={KEY: json.dumps({"seqlab_version": __version__, **asdict(self)}).encode()})
+        return pa.schema(fields, metadata={KEY: json.dumps({"seqlab_version": __version__, **self._asdict()}).encode()})
 
 
 class Part(NamedTuple):
@@ -170,17 +167,15 @@ class NpyVectors(VectorFile):
             self._stream.write(np.ascontiguousarray(part.vectors, dtype="<f4").tobytes())
 
     def close(self) -> None:
-        """Write the header again with the number of rows; NumPy pads it so that the count fits."""
-        start = self._start
+        """Write the header again with the number of rows."""
         self._stream.seek(0)
         self._write_header()
-        assert self._start == start, f"a header of {self._start} bytes over one of {start}"
         self._stream.close()
 
     def _write_header(self) -> None:
+        # NumPy pads the header for a growing number of rows, so its size stays the same.
         shape = (self._n_rows, self.kind.width)
         npy.write_array_header_1_0(self._stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        self._start = self._stream.tell()
 
 
 _FILES: dict[str, type[VectorFile]] = {".parquet": ParquetVectors, ".jsonl": JsonlVectors, ".npy": NpyVectors}

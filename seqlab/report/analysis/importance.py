@@ -1,4 +1,4 @@
-"""How much of a score's variance a setting explains by itself, and whether that could be chance."""
+"""How much of a score's variance a setting explains on its own, and whether that could be chance."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seqlab.report.analysis.answers import SpanAnswer
+from seqlab.heads.parts.answers import SpanAnswer
 from seqlab.types import Span
 
 CORRECT = "correct"

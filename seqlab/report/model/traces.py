@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, cast, final
+from typing import Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -15,16 +14,13 @@ from seqlab.encoders.cells import State
 from seqlab.encoders.cells.base import draw_noise
 from seqlab.encoders.layer import RecurrentLayer
 from seqlab.functional.recurrence.noise import Noise
-from seqlab.model.labeler import Labeler
 from seqlab.steps import Steps
 
 MAX_MATRIX_STEPS = 64
 """For longer records only the influence of the first step is computed: the full matrix takes quadratic time."""
 
 
-@final
-@dataclass(frozen=True)
-class CellTrace:
+class CellTrace(NamedTuple):
     """One direction of one layer over one record, in reading order."""
 
     layer: str
@@ -54,14 +50,6 @@ class CellTrace:
     def in_text_order(self, values: Float[Tensor, "time unit"]) -> Float[Tensor, "time unit"]:
         """Return values in record order."""
         return values.flip(0) if self.is_backward else values
-
-
-def trace(labeler: Labeler, batch: Batch) -> list[CellTrace]:
-    """Trace every direction of every recurrent layer of the encoder on the one record in `batch`."""
-    labeler.eval()
-    with torch.no_grad():
-        steps = labeler.embedding(batch)
-    return trace_encoder(labeler.encoder, steps, batch=batch)
 
 
 def trace_encoder(encoder: Encoder, steps: Steps, *, batch: Batch | None = None) -> list[CellTrace]:

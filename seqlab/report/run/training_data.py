@@ -13,7 +13,6 @@ from seqlab.data.splits import read_splits
 from seqlab.errors import SeqlabError
 from seqlab.heads import Head
 from seqlab.heads.parts.span_views import GoldSpans
-from seqlab.model.bundle import Bundle
 from seqlab.report.analysis.familiarity import Training
 from seqlab.runs.run import FinishedRun
 
@@ -32,25 +31,24 @@ def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -
         return " ".join(str(error).split())
 
 
-def training_of(head: Head, records: Dataset, *, bundle: Bundle) -> Training | None:
-    """Return the words and labelled spans of the training records; None if the records have no words."""
+def training_of(head: Head, records: Dataset | str, *, is_of_nodes: bool) -> Training | str:
+    """Return the words and labelled spans of the training records, or a message if there are none."""
+    if isinstance(records, str):
+        return f"The training records could not be read again: {records}"
     columns = Columns(records)
     if "tokens" not in columns:
-        return None
+        return "The records have no words."
     training = Training()
-    rows = _labelled(head, columns, keeps_steps=bundle.labeler.encoder.keeps_steps)
-    for tokens, spans in zip(columns.lists("tokens"), rows, strict=True):
-        training.add(tokens, spans)
+    spans = [[]] * len(columns) if is_of_nodes else _labelled(head, columns)
+    for tokens, of_record in zip(columns.lists("tokens"), spans, strict=True):
+        training.add(tokens, of_record)
     return training
 
 
-def _labelled(head: Head, columns: Columns, *, keeps_steps: bool) -> list[GoldSpans]:
-    """Return the labelled spans of each record; empty for heads without spans, and for trees."""
-    empty: list[GoldSpans] = [[]] * len(columns)
-    if head.target.column not in columns or not keeps_steps:
-        return empty
-    if head.spans is not None:
+def _labelled(head: Head, columns: Columns) -> Sequence[GoldSpans]:
+    """Return the labelled spans of each record; empty for heads without spans."""
+    if head.target.column in columns and head.spans is not None:
         return [spans or [] for spans in head.spans.gold(columns)]
-    if head.is_per_step:
+    if head.target.column in columns and head.is_per_step:
         return [[((i, i + 1), tag) for i, tag in enumerate(tags)] for tags in head.gold(columns)]
-    return empty
+    return [[]] * len(columns)
