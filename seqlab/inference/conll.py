@@ -48,6 +48,7 @@ class ConllFormat(InputFormat):
         separator = _SEPARATORS.get(self.separator, self.separator)
         waiting: list[Line] = []
         for chunk in lines:
+            # Until a line with columns has come, the separator stays open.
             if separator == "auto":
                 separator = self._sniffed([*waiting, *chunk])
             # All lines up to the last one that ends a sentence.
@@ -77,6 +78,7 @@ class ConllFormat(InputFormat):
             text = without_mark(line)
             has_columns = not _ends_sentence(text) and not self._is_comment(text)
             cells = _cells(text, separator) if has_columns else []
+            # CoNLL-U has ranges (8-9) and empty nodes (8.1) among the words.
             is_token = has_columns and not (self.has_ids and not cells[0].isdecimal())
             seen.append(ConllLine(line.text, line.end, is_token, has_columns))
             if is_token:

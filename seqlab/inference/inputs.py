@@ -85,6 +85,7 @@ class JsonlFormat(InputFormat):
     def chunks(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Chunk]:
         """Yield a record for each object."""
         for chunk in lines:
+            # Blank lines carry no record but count in messages.
             texts = {line.number: text for line in chunk if (text := without_mark(line)).strip()}
             records = [self._record(text, where=f"{name}:{number}") for number, text in texts.items()]
             yield Chunk(records, numbers=list(texts))
@@ -130,6 +131,7 @@ def _check_encodable(record: Record, *, where: str) -> None:
 def _with_sound_offsets(record: dict[str, Any]) -> Record:
     """Drop offsets that do not give the tokens, since they come from another tool."""
     try:
+        # Other tools count bytes or UTF-16 units, or tokenise differently.
         is_sound = [record["text"][start:end] for start, end in record["offsets"]] == record["tokens"]
     except (KeyError, TypeError, ValueError):
         is_sound = False

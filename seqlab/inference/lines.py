@@ -52,6 +52,7 @@ def _whole_lines(stream: BufferedIOBase) -> Iterator[bytes]:
         if newline:
             yield b"".join([*unfinished, lines, newline])
             unfinished = []
+        # Collected and joined once: a huge line would be copied again with each read.
         unfinished.append(rest)
     if last := b"".join(unfinished):
         yield last

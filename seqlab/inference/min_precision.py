@@ -40,6 +40,7 @@ class MinPrecision:
         self.views = {name: view for name, head in bundle.labeler.heads.items() if (view := head.spans) is not None}
         self.curves = _curves(bundle, self.views)
         self.thresholds = {
+            # Types without a curve have a threshold of None, so nothing of them is kept.
             name: dict.fromkeys(view.labels)
             | {label: _threshold(curve.at(value)) for label, curve in self.curves[name].items()}
             for name, view in self.views.items()
@@ -70,6 +71,7 @@ class MinPrecision:
             (span.label, is_right)
             for own, spans in known
             for (span, _), is_right, is_kept in zip(spans, view.judge(own, spans), self._is_kept(name, spans), strict=True)
+            # Spans where gold is unknown are neither right nor wrong.
             if is_kept and is_right is not None
         ]
         kept = Counter(label for label, _ in judged)

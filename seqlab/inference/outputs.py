@@ -122,6 +122,7 @@ class ConllOutput(OutputFormat):
     def _token_lines(self, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
         for record in tagged:
             for token, row in zip(record.tokens, self._rows(record), strict=True):
+                # Such a token would end the column or the line.
                 if not token or "\t" in token or "\n" in token:
                     raise DataError(f"token {token!r:.80} does not fit in a CoNLL column; use --format jsonl")
                 yield "\t".join([token, *row]) + "\n"

@@ -66,5 +66,6 @@ class TaggedRecord:
     def _span(self, start: int, end: int, label: str, *, confidence: float) -> LabelledSpan:
         if self.text is None or self.offsets is None:
             return LabelledSpan(start, end, label, confidence, " ".join(self.tokens[start:end]), None, None)
+        # From the text itself, so that whitespace between tokens stays as it was.
         text_start, text_end = self.offsets[start][0], self.offsets[end - 1][1]
         return LabelledSpan(start, end, label, confidence, self.text[text_start:text_end], text_start, text_end)

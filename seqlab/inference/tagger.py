@@ -47,6 +47,7 @@ class Tagger:
 
     def __init__(self, bundle: Bundle) -> None:
         heads = bundle.labeler.heads
+        # Labels are read in training only, unless the encoder reads them, too.
         targets = {head.target.key for head in heads.values()}
         self.bundle = bundle
         self.heads = list(heads)
@@ -174,6 +175,7 @@ class Tagger:
         asked = {n: h for n, h in self.bundle.labeler.heads.items() if heads is None or n in heads}
         self._check_columns(records)
         targets = {head.target.key for head in self.bundle.labeler.heads.values()}
+        # Targets of heads that are not scored may be missing from the records.
         encoded = self.bundle.fields.encode(records, without=frozenset(targets - {h.target.key for h in asked.values()}))
         scored = {n: h for n, h in asked.items() if h.target.column in encoded.columns}
         if not scored:
@@ -199,6 +201,7 @@ class Tagger:
         self, records: Sequence[Mapping[str, Any]], *, columns: Sequence[str], lines: Sequence[int] | None = None
     ) -> datasets.Dataset:
         place: dict[str, list[Any]] = {}
+        # Only if every record has one: a column needs a value in each row.
         if all(isinstance(record.get("id"), str | int) for record in records):
             place["id"] = [str(record["id"]) for record in records]
         if lines is not None:
@@ -211,6 +214,7 @@ def _columns(fields: Iterable[Field]) -> list[str]:
 
 
 def _read(inputs: Sequence[Input]) -> list[Mapping[str, Any]]:
+    # A string is a sequence of strings: its characters would be tagged as texts.
     if isinstance(inputs, str):
         raise DataError(f"inputs is {inputs!r}; expected a list of texts: [{inputs!r}]")
     return [read_input(item) for item in inputs]
@@ -274,6 +278,7 @@ def predict(
     batches = sorted_batches(records.sizes, max_tokens=max_tokens)
     ask = partial(labeler.predict, use_confidences=use_confidences, n_best=n_best, use_entropy=use_entropy, heads=heads)
     outputs = [ask(records.batch(rows).to(device)) for rows in batches]
+    # Batches are sorted by length; this restores the order of the input.
     back = np.argsort(np.concatenate(batches), kind="stable").tolist() if batches else []
     flat = {name: [p for output in outputs for p in output[name]] for name in (labeler.heads if heads is None else heads)}
     return {name: [items[i] for i in back] for name, items in flat.items()}

@@ -82,6 +82,7 @@ class TerminalOutput(OutputFormat):
         return line.append(_shown(text[places[-1][1] if places else 0 :]))
 
     def _span(self, text: str, label: str) -> Text:
+        # Brackets where there is no colour, such as in a file.
         if not self.uses_colour:
             return Text(f"[{_shown(text)} | {_shown(label)}]")
         return self._chip(f" {_shown(text)} ", label).append_text(self._chip(f"{_shown(label)} ", label, "bold italic"))

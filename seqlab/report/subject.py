@@ -21,6 +21,7 @@ def report_of(path: Path, *, n_examples: int, allow: Sequence[str] = ()) -> Docu
     """
     if path.is_file():
         return study_report(read_study(path))
+    # A repeated run also has a config.yaml: the settings that its repetitions share.
     if (path / CONFIG).is_file() and not FinishedRepeat.is_at(path):
         return run_report(FinishedRun(path), n_examples=n_examples, allow=allow)
     if not path.is_dir():

@@ -16,6 +16,7 @@ def find_bundle(path: Path) -> Path:
     Raises: BundleError if there is none.
     """
     path = _best_repetition(path) if FinishedRepeat.is_at(path) else path
+    # Users name either the run or the bundle in it.
     for folder in (path, path / "model"):
         if (folder / BUNDLE_FILE).is_file():
             return folder

@@ -18,6 +18,7 @@ def read_object(path: Path, *, expected: str, version: int | str | None = None) 
         raise DataError(f"{path} does not exist; expected {expected}") from error
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
+    # A ValueError like a JSON error, but without a line.
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 at byte {error.start}; expected {expected}") from error
     if not isinstance(content, dict):

@@ -57,6 +57,7 @@ class Lock:
             _records(found, name=f"{name or 'data'}, {split}")
             for name, splits in sets.items()
             for split, found in splits.items()
+            # Records that come from files need no hash of their own.
             if not any(_paths(configs[name]))
         ]
         return cls(str(Path.cwd()), [*files, *records], list(allow))
@@ -107,6 +108,7 @@ def _paths(config: Mapping[str, Any], *, without: str | None = None) -> Iterator
     """Yield the files of a data set's splits; for a split that is a folder, all files in it."""
     folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
     named = [folder / name for split, name in config["splits"].items() if name and split != without]
+    # Readers of one file for all splits name it themselves.
     file = config["reader"].get("file")
     for path in [*named, *([folder / file] if isinstance(file, str) else [])]:
         if path.is_file():

@@ -71,6 +71,7 @@ class FinishedRun:
     def history(self) -> dict[str, list[tuple[int, float]]]:
         """Return the logged values by name, as (epoch from 0, value); empty without a CSV logger."""
         found: dict[str, list[tuple[int, float]]] = {}
+        # A resumed run has a folder of metrics for each start.
         for path in sorted((self.path / "csv").rglob("metrics.csv")):
             with path.open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
@@ -105,6 +106,7 @@ def _answered(line: str, *, place: str) -> AnsweredRecord:
         return AnsweredRecord(content["id"], content["tokens"], content["gold"], predictions)
     except json.JSONDecodeError as error:
         raise DataError(f"{place}: not JSON ({error.msg})") from error
+    # Older runs lack some keys, and only training can add them.
     except KeyError as error:
         raise DataError(f"{place}: {error} is missing; the run was made by an older seqlab; train it again") from error
 

@@ -34,6 +34,7 @@ class StepVectors:
         Zeros if there are no steps.
         """
         n_steps = max((end for _, end in self.bounds), default=0)
+        # In post-order, the root of a tree is the last node.
         if n_steps and self.bounds[-1] == (0, n_steps):
             return np.asarray(self.values[-1])
         return np.asarray(self.values.mean(0) if len(self.values) else np.zeros(self.values.shape[1], dtype=np.float32))

@@ -105,7 +105,12 @@ class VectorFile(ABC):
 
 @final
 class ParquetVectors(VectorFile):
-    """Parquet, with a row group per chunk."""
+    """Parquet, with a row group per chunk.
+
+    Args:
+        path: The file to write.
+        kind: The kind of vectors, as `kind_of` returns it.
+    """
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         super().__init__(path, kind=kind)
@@ -120,6 +125,7 @@ class ParquetVectors(VectorFile):
         rows = {"row": np.repeat([part.row for part in parts], sizes)}
         ids = {"id": [part.id for part, size in zip(parts, sizes, strict=True) for _ in range(size)]}
         others = {name: list(chain.from_iterable(part.columns[name] for part in parts)) for name in parts[0].columns}
+        # Arrow takes the flat array without copying each row.
         numbers = np.concatenate([part.vectors for part in parts]).astype(np.float32).reshape(-1)
         vectors = {"vector": pa.FixedSizeListArray.from_arrays(pa.array(numbers), self.kind.width)}
         self._writer.write_table(pa.table({**rows, **ids, **others, **vectors}, schema=self._schema))
@@ -131,7 +137,12 @@ class ParquetVectors(VectorFile):
 
 @final
 class JsonlVectors(VectorFile):
-    """A JSON object per record; for steps, with a list under `steps`."""
+    """A JSON object per record; for steps, with a list under `steps`.
+
+    Args:
+        path: The file to write.
+        kind: The kind of vectors, as `kind_of` returns it.
+    """
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         super().__init__(path, kind=kind)
@@ -140,6 +151,7 @@ class JsonlVectors(VectorFile):
     def add(self, parts: Sequence[Part]) -> None:
         """Write a line for each record."""
         for part in parts:
+            # Rounded as doubles: rounding float32 gives digits such as 0.30000001.
             columns = {**part.columns, "vector": np.round(part.vectors.astype(np.float64), N_DECIMALS).tolist()}
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
             content = rows[0] if self.kind.vectors == RECORDS else {"steps": rows}
@@ -152,7 +164,12 @@ class JsonlVectors(VectorFile):
 
 @final
 class NpyVectors(VectorFile):
-    """Only the vectors, as float32 rows in input order."""
+    """Only the vectors, as float32 rows in input order.
+
+    Args:
+        path: The file to write.
+        kind: The kind of vectors, as `kind_of` returns it.
+    """
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         super().__init__(path, kind=kind)

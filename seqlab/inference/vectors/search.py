@@ -106,6 +106,7 @@ class VectorSearch:
                 places = np.argsort(-cosines[:, i], kind="stable")[:k]
                 rows = table.take(places).to_pylist()
                 new = [Neighbour(float(cosines[p, i]), start + p, row) for p, row in zip(places.tolist(), rows, strict=True)]
+                # Only k rows of each query stay in memory, whatever the size of the file.
                 best[i] = sorted([*found, *new], key=lambda one: -one.cosine)[:k]
         return best
 

@@ -66,6 +66,7 @@ class Study:
 def varying(trials: Sequence[Trial]) -> list[str]:
     """Return the settings that differ between trials, except the seed."""
     names = dict.fromkeys(name for trial in trials for name in trial.settings)
+    # repr keeps 1, 1.0 and True apart, which are equal as dictionary keys.
     return [name for name in names if name != SEED and len({repr(trial.settings.get(name)) for trial in trials}) > 1]
 
 

@@ -51,6 +51,7 @@ class Curves(NamedTuple):
 
     def svg(self) -> str:
         """Draw the lines with a legend; strong ones on top."""
+        # A diverged run logs nan and inf, which would stretch the axes without limit.
         points = [point for series in self.series for point in series.points if math.isfinite(point[1])]
         xs, ys = [x for x, _ in points], [y for _, y in points]
         x, y = Scale.of(xs, start=LEFT, end=RIGHT), Scale.of(ys, start=BOTTOM, end=TOP, is_log=self.is_log)
@@ -60,6 +61,7 @@ class Curves(NamedTuple):
             parts.append(line(at, TOP, at, BOTTOM, classes="marked"))
             parts.append(text(at, TOP - 4, name, anchor="end" if at > WIDTH / 2 else "start", classes="tick"))
         looks = [(series, series.classes(i)) for i, series in enumerate(self.series)]
+        # SVG draws in order, so the last line is on top.
         for series, classes in sorted(looks, key=lambda pair: pair[0].style == "strong"):
             parts += series.drawn(classes, x, y)
         height = float(HEIGHT)

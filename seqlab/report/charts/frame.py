@@ -37,6 +37,7 @@ def legend(names: Sequence[tuple[str, str]], *, top: float) -> tuple[list[str], 
     for name, classes in names:
         short = cut(name, _NAME)
         width = 30 + CHARACTER * len(short)
+        # A name wider than a row still gets a row of its own.
         if x > LEFT and x + width > RIGHT:
             x, y = float(LEFT), y + 18
         parts.append(line(x, y - 4, x + 18, y - 4, classes=classes))

@@ -45,6 +45,7 @@ class Matrix(NamedTuple):
         title = f"{self.labels[i]} predicted as {self.labels[j]}: {count:,} of {total:,}"
         look = "heat" if i == j else "heat error"
         box = rect(x + 0.5, y + 0.5, size - 1, size - 1, classes=look, opacity=0.12 + 0.88 * count / total, title=title)
+        # The tooltip still has the number.
         if len(self.labels) > _NUMBERED:
             return box
         number = f"{count / 1000:.0f}k" if count >= 10_000 else str(count)

@@ -37,6 +37,7 @@ class Parallel(NamedTuple):
         gap = max([110.0, *(CHARACTER * min(len(axis.name), _NAME) + 14 for axis in self.axes)])
         xs = [_LEFT + i * gap for i in range(len(self.axes))]
         parts = []
+        # SVG draws in order, so the best trials come last.
         for trial in sorted(self.paths, key=lambda path: path.score):
             points = zip(xs, map(_y, trial.places), strict=True)
             parts.append(path(list(points), classes="trial", title=trial.name, shade=trial.score))

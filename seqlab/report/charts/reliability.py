@@ -23,6 +23,7 @@ class Reliability(NamedTuple):
         x, y = Scale(0, 1, LEFT, RIGHT), Scale(0, 1, BOTTOM, TOP)
         parts = axes(x, y, x_name="confidence", y_name="accuracy")
         most = max((each.n for each in self.bins), default=0) or 1
+        # Dots lie above all bars, and so are drawn after them.
         dots, counts = [], []
         for each in self.bins:
             left, right = x.place(each.low), x.place(each.high)

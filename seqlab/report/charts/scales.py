@@ -25,6 +25,7 @@ class Scale(NamedTuple):
         low, high = min(finite), max(finite)
         if is_log:
             return cls(low / 1.2, high * 1.2, start, end, is_log=True)
+        # Equal values would make a scale of width 0; a single 0 gets half a unit on each side.
         margin = (high - low) * 0.04 or abs(high) * 0.05 or 0.5
         return cls(low - margin, high + margin, start, end)
 
@@ -49,6 +50,7 @@ class Scale(NamedTuple):
 
     def _powers(self, n: int) -> list[float]:
         low, high = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
+        # Within one power of ten there are no round powers, so the ticks divide the scale evenly.
         if high - low < 1:
             return [self.low * (self.high / self.low) ** (i / 3) for i in range(4)]
         return [10.0**power for power in range(low, high + 1, math.ceil((high - low + 1) / n))]

@@ -40,6 +40,7 @@ class Strip(NamedTuple):
         base = _PAD + _ROW * (2 if is_narrow else 1) + 2
         for i, name in enumerate(self.steps):
             parts.append(text(_PAD + (i + 0.5) * step, base + 14, name, anchor="middle", classes="tick"))
+        # Frames have no tokens to name them by; a ruler counts them.
         if not has_names:
             parts += _ruler(n_steps, step=step, top=base)
         return svg(parts, width=n_steps * step + 2 * _PAD, height=base + 24, label="predicted labels by step")

@@ -93,6 +93,7 @@ def _parents_and_depths(places: Sequence[tuple[int, int]]) -> tuple[list[int | N
     parents: list[int | None] = [None] * len(places)
     waiting: list[int] = []
     for node, (start, end) in enumerate(places):
+        # In post-order, the children of a node are the latest nodes without a parent that lie within it.
         while waiting and start <= places[waiting[-1]][0] and places[waiting[-1]][1] <= end:
             parents[waiting.pop()] = node
         waiting.append(node)

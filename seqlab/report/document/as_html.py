@@ -13,6 +13,7 @@ from seqlab.report.document.text import escaped, shown
 
 def _finished(value: object) -> Markup:
     """Escape a value, and make its invisible characters visible."""
+    # Markup comes from macros and from drawings, which are escaped already.
     return value if isinstance(value, Markup) else Markup(escaped(str(value)))
 
 

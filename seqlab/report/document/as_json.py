@@ -21,4 +21,5 @@ def _plain(value: Any) -> Any:
         return {"kind": type(value).__name__.lower()} | {name: _plain(item) for name, item in value._asdict().items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    # JSON has no nan, and most readers refuse Python's.
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -46,6 +46,7 @@ def _table(table: Table) -> Iterator[str]:
     rows = []
     for i, row in enumerate(table.rows):
         cells = [_escaped(shown(value, column.kind)) for value, column in zip(row, table.columns, strict=True)]
+        # Asterisks around nothing would be shown as asterisks.
         rows.append([f"**{cell}**" if cell else "" for cell in cells] if i in table.highlighted else cells)
     yield "\n".join(f"| {' | '.join(row)} |" for row in (heading, rule, *rows))
 
@@ -71,4 +72,5 @@ def _marked(line: Line) -> str:
 
 
 def _escaped(text: str) -> str:
+    # Some renderers take HTML even where a backslash precedes it.
     return _SPECIAL.sub(r"\\\1", visible(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")

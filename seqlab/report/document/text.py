@@ -12,6 +12,7 @@ def visible(text: str) -> str:
 
     Newlines and tabs become symbols too, because the text is a token, a label or a name.
     """
+    # Almost all tokens are printable, and this check is fast.
     if text.isprintable():
         return text
     return "".join(map(_visible, text.translate(_SYMBOLS)))
@@ -35,6 +36,7 @@ def shown(value: str | int | float | bool | None, kind: str = "text") -> str:
     """Return a value as a table shows it; empty for None."""
     if value is None:
         return ""
+    # Before int, whose subclass bool is.
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int) and kind != "share":

@@ -77,6 +77,7 @@ def png(figure: "Figure") -> bytes:
 
 def svg(figure: "Figure") -> str:
     """Return the figure as an SVG element. Text stays text, so the page's fonts draw it."""
+    # The date would change the bytes of the file each time.
     text = _saved(figure, "svg", metadata={"Date": None}).decode("utf-8")
     return text[text.index("<svg") :]
 
@@ -98,11 +99,13 @@ def _figure(*, n_steps: int, height: float) -> "Figure":
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError("drawing needs matplotlib; install it with `pip install 'seqlab[plots]'`") from error
+    # Matplotlib draws at most 65,536 pixels in each direction.
     width = min(max(_MIN_INCHES, _MARGIN_INCHES + _STEP_INCHES * n_steps), _MAX_INCHES)
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def _heat(figure: "Figure", axis: "Axes", values: Tensor, *, is_gate: bool, is_log: bool = False) -> None:
+    # Imported late, because matplotlib is optional.
     from matplotlib.colors import LogNorm
 
     numbers = values.detach().cpu().float()
@@ -114,6 +117,7 @@ def _heat(figure: "Figure", axis: "Axes", values: Tensor, *, is_gate: bool, is_l
     elif is_gate:
         options = {"cmap": "viridis", "vmin": 0.0, "vmax": 1.0}
     else:
+        # Symmetric limits put 0 at the neutral colour.
         largest = float(numbers.abs().max()) if numbers.numel() else 1.0
         options = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}
     image = axis.imshow(numbers.numpy(), aspect="auto", interpolation="nearest", **options)

@@ -41,6 +41,7 @@ def inspect(tagger: Tagger, item: Any, *, name: str, beside: Mapping[str, Tagger
     """
     (record,) = tagger.predict([item])
     traces = _traces(tagger, item, name=name, is_needed=not _trees(record))
+    # A model of trees alone has no recurrent layer, but its tree can be drawn.
     if not traces and record.tokens:
         return Inspection(record, record.tokens, [], {})
     if not traces or not len((first := _first_forward(traces)).inputs):
@@ -73,6 +74,7 @@ def _drawings(inspection: Inspection) -> dict[str, Any]:
     if not inspection.traces:
         return {}
     first = inspection.traces[0]
+    # The axes of the matrix run forwards, and so cannot show a backward layer.
     influence = influence_figure(inspection.curves, None if first.is_backward else first, steps=inspection.steps)
     gates = {_slug(traced): gate_figure(traced, steps=inspection.steps) for traced in inspection.traces}
     return {"influence": influence, **gates}

@@ -60,6 +60,7 @@ def trace_encoder(encoder: Encoder, steps: Steps, *, batch: Batch | None = None)
     encoder.eval()
     with torch.no_grad(), _inputs_of(encoder) as seen:
         encoder(steps) if batch is None else encoder.encode(steps, batch)
+    # Hooks see only the module, not its name.
     names = {id(part): f"encoder.{name}" for name, part in encoder.named_modules()}
     length = int(steps.lengths[0])
     return [
@@ -78,6 +79,7 @@ def trace_cell(
     state: State | None = None,
 ) -> CellTrace:
     """Run `cell` over `inputs` in evaluation mode; the initial `state` (a batch of one) defaults to zero."""
+    # In evaluation mode nothing is dropped; the cell's interface asks for the noise all the same.
     noise = draw_noise([cell.eval()], inputs[None, :, None]).at(0, 0)
     before = cell.zero_state(inputs[:1]) if state is None else tuple(part.detach() for part in state)
     states, gates = [before], list[dict[str, Tensor]]()

@@ -17,6 +17,7 @@ def worst_section(
     wrong = [i for i, n in enumerate(n_errors) if n]
     if not wrong:
         return Section("Worst records", [Examples([], f"All {len(answers):,} records are right.")])
+    # The same number of errors is worse in a shorter record.
     ranked = sorted(wrong, key=lambda i: (-n_errors[i], len(answers[i].tokens)))
     shown = [example(i) for i in ranked[: context.n_examples]]
     left_out = len(wrong) - len(shown)

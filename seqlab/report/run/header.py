@@ -31,6 +31,7 @@ def _model(config: Mapping[str, Any], bundle: Bundle) -> dict[str, str]:
     encoder, optimizer, labeler = config["encoder"], config["optimizer"], bundle.labeler
     sizes = [f"{name} {encoder[name]}" for name in ("width", "depth", "is_bidirectional") if encoder.get(name) is not None]
     cell = encoder.get("cell")
+    # Encoders that are not recurrent, such as chains, have no cell of their own.
     inner = f" of {_class(cell)}" if isinstance(cell, Mapping) and "_target_" in cell else ""
     return {
         "embedding": ", ".join(config["embedding"].get("parts", {})),

@@ -44,6 +44,7 @@ def learning(run: FinishedRun) -> Section:
     scores = by_epoch(history, monitor)
     if not losses and not scores:
         return Section(title, [Paragraph("No values by epoch: the run had no CSV logger (logger=[csv]).")])
+    # A diverged epoch cannot be the best one.
     finite = [point for point in scores if math.isfinite(point[1])]
     choose = max if run.config.get("monitor_mode", "max") == "max" else min
     best = choose(finite, key=lambda point: point[1])[0] if finite else None

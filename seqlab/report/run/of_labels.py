@@ -59,6 +59,7 @@ def _familiarity(answers: Sequence[LabelAnswer], judged: Sequence[Judgement], co
 
 
 def _of_place(training: Training, answer: LabelAnswer, place: Judgement) -> str:
+    # Judgements of this section have gold labels; `or` is for the type checker.
     return training.familiarity(answer.tokens[place.start : place.end], place.gold or "")
 
 

@@ -60,6 +60,7 @@ def _head_sections(run: FinishedRun, bundle: Bundle, *, n_examples: int, allow: 
                 continue
             name = names[data_set].get(key, key)
             answered = [Answered(str(r.id), r.tokens, r.gold[key], r.predictions[key]) for r in known]
+            # An encoder that turns words into nodes does not keep the steps.
             is_of_nodes = head.is_per_step and not bundle.labeler.encoder.keeps_steps
             of = "nodes" if is_of_nodes else _UNITS.get(head.kind, "records")
             context = Context(of, training_of(head, training, is_of_nodes=is_of_nodes), n_examples, where)

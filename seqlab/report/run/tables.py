@@ -23,6 +23,7 @@ _AROUND = 4
 
 def scores_section(scores: Mapping[str, Any]) -> Section:
     """Return the scores of a head that are single numbers; span scores by matching mode."""
+    # Span scores have a table of their own, with a row for each way of matching.
     rest = flat_scores({name: value for name, value in scores.items() if name not in (*_OF_SPANS.values(), "matches")})
     blocks: list[Block] = []
     if "span_f1" in scores:
@@ -129,6 +130,7 @@ def _context(tokens: Sequence[str], judgement: Judgement) -> str:
     start, end = judgement.start, judgement.end
     if not tokens:
         return f"steps {start + 1} to {end}" if end else ""
+    # Brackets around the whole record would say nothing.
     if (start, end) == (0, len(tokens)):
         return " ".join(tokens[:_MAX_WORDS]) + (" …" if len(tokens) > _MAX_WORDS else "")
     before, after = tokens[max(0, start - _AROUND) : start], tokens[end : end + _AROUND]

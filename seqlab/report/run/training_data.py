@@ -20,6 +20,7 @@ from seqlab.runs.run import FinishedRun
 def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -> Dataset | str:
     """Return the current training records of a data set, or a message if they cannot be read."""
     config = set_configs(run.config["data"])[data_set]
+    # Test records are not needed, and may be kept elsewhere.
     wanted = {split: file for split, file in config["splits"].items() if split != "test"}
     targets = known_targets(("data",)) | allowed(allow)
     path = set_path(data_set)
@@ -27,6 +28,7 @@ def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -
         fold, seed = Fold.from_settings(run.config.get("fold")), run.config["seed"]
         splits = read_splits({**config, "splits": wanted}, targets=targets, seed=seed, path=path, fold=fold)
         return renamed(splits["train"], config.get("columns") or {}, path=path)
+    # A report on a moved or older run is still useful without this section.
     except (SeqlabError, OSError, KeyError, ValueError) as error:
         return " ".join(str(error).split())
 

@@ -35,6 +35,7 @@ def read_folder(path: Path) -> Study:
     if not runs:
         raise DataError(f"{path}: no runs here or below; expected folders with {CONFIG}, as training writes them")
     monitors = [str(run.config.get("monitor")) for run in runs.values()]
+    # The first of equally frequent ones, in the order of the runs.
     monitor = max(dict.fromkeys(monitors), key=monitors.count)
     others = {name for name, of_run in zip(runs, monitors, strict=True) if of_run != monitor}
     first = next(iter(runs.values()))
@@ -73,6 +74,7 @@ def _trial(name: str, run: FinishedRun, *, monitor: str, is_other: bool) -> Tria
     best = run.metrics.get("training", {}).get("best")
     if best is not None and not is_other and math.isfinite(best):
         values[monitor] = float(best)
+    # Summed over epochs, without the time for loading and testing.
     if seconds := history.get("train/seconds"):
         values["seconds"] = sum(value for _, value in seconds)
     if (n_parameters := _n_parameters(run.model / WEIGHTS_FILE)) is not None:

@@ -88,6 +88,7 @@ def _axis(name: str, values: Sequence[Setting]) -> tuple[Axis, list[float]]:
     """Return an axis and the position of each value on it: numbers by size, names evenly spaced."""
     numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)]
     if len(numbers) == len(values) and len(set(numbers)) > 1:
+        # Learning rates and widths are usually searched by factors.
         is_log = min(numbers) > 0 and max(numbers) / min(numbers) > _LOG_RATIO
         scaled = [math.log(v) for v in numbers] if is_log else numbers
         low, high = min(scaled), max(scaled)

@@ -54,6 +54,7 @@ def _trial(content: Mapping[str, Any], objectives: list[Objective]) -> Trial:
     values = {name: float(value) for name, value in content["measures"].items() if value is not None}
     if content["seconds"] is not None:
         values["seconds"] = float(content["seconds"])
+    # A running trial may have a value that is not final.
     if content["values"] is not None and content["state"] in (COMPLETE, PRUNED):
         values |= dict(zip(names, map(float, content["values"]), strict=True))
     return Trial(

@@ -63,6 +63,7 @@ class System(NamedTuple):
             raise DataError(f"{path}: none of its repetitions has finished; run it again in the same folder")
         if repeat.n_folds is None:
             return cls(str(path), [Answers(f"{path}/{name}", run, SPLIT, run) for name, run in runs.items()])
+        # Answers on all folds together are beside the repetitions, but metrics only within them.
         whole, example = FinishedRun(path), next(iter(runs.values()))
         seeds = list(repeat.content["out_of_fold"])
         if not seeds:
@@ -100,6 +101,7 @@ def check_same_records(reference: Sequence[AnsweredRecord], records: Sequence[An
 
     Raises: DataError naming the first difference.
     """
+    # Records come first, so that a missing record is reported at its place rather than as a count.
     for number, (expected, found) in enumerate(zip(reference, records, strict=False), start=1):
         for what, one, other in _aspects(expected, found):
             if one != other:

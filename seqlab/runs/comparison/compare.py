@@ -105,6 +105,7 @@ def compare(paths: Sequence[Path], *, n_resamples: int, seed: int) -> Comparison
 
 
 def _common_heads(counts: Sequence[Sequence[Mapping[str, RecordCounts]]], systems: Sequence[System]) -> list[str]:
+    # All seeds of a run have the same heads, unless a run was changed by hand.
     common = set.intersection(*(set(one) for several in counts for one in several))
     if not common:
         heads = [(system.name, ", ".join(sorted(of[0]))) for system, of in zip(systems, counts, strict=True)]
@@ -139,6 +140,7 @@ def _finding(a: _Side, b: _Side, score: Score, *, data_set: str, head: str, n_re
     # Averaging over seeds leaves one row per record, so that records stay the unit of the test.
     pooled = [np.mean(side.counts, axis=0) for side in (a, b)]
     test = paired_test(*pooled, score=score, n_resamples=n_resamples, seed=seed)
+    # Scores that are better when low are error rates themselves.
     errors = [1 - value if score.is_better_high else value for value in (test.value_a, test.value_b)]
     repetitions, by = _over_repetitions(a, b, score)
     return Finding(

@@ -32,6 +32,7 @@ def counted_of(run: FinishedRun, head: str, *, scores: Mapping[str, Any]) -> lis
     node = run.config.get("heads", {}).get(head.partition("@")[0]) or {}
     targets = known_targets()
     try:
+        # The counts need the field's scheme and its partial annotations.
         target = build(node.get("target"), targets=targets, path=f"heads.{head}.target")
     except ConfigError:
         target = None
