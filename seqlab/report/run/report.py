@@ -48,6 +48,8 @@ def run_report(run: FinishedRun, *, n_examples: int, allow: Sequence[str] = ()) 
 def _head_sections(run: FinishedRun, bundle: Bundle, *, n_examples: int, allow: Sequence[str]) -> Iterator[Section]:
     """Yield a section for every head on every data set."""
     heads = bundle.labeler.heads
+    # An encoder that turns words into the nodes of a tree does not keep the steps.
+    keeps_steps = bundle.labeler.encoder.keeps_steps
     configs = set_configs(run.config["data"])
     names = score_names({name: config.get("heads", list(heads)) for name, config in configs.items()})
     for data_set in run.data_sets(SPLIT):
@@ -60,10 +62,8 @@ def _head_sections(run: FinishedRun, bundle: Bundle, *, n_examples: int, allow: 
                 continue
             name = names[data_set].get(key, key)
             answered = [Answered(str(r.id), r.tokens, r.gold[key], r.predictions[key]) for r in known]
-            # An encoder that turns words into nodes does not keep the steps.
-            is_of_nodes = head.is_per_step and not bundle.labeler.encoder.keeps_steps
-            of = "nodes" if is_of_nodes else _UNITS.get(head.kind, "records")
-            context = Context(of, training_of(head, training, is_of_nodes=is_of_nodes), n_examples, where)
+            of = "nodes" if head.is_per_step and not keeps_steps else _UNITS.get(head.kind, "records")
+            context = Context(of, training_of(head, training, keeps_steps=keeps_steps), n_examples, where)
             yield Section(f"Head {name}", *_contents(head, answered, _scores(run, name), context))
 
 

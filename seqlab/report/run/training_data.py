@@ -33,7 +33,7 @@ def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -
         return " ".join(str(error).split())
 
 
-def training_of(head: Head, records: Dataset | str, *, is_of_nodes: bool) -> Training | str:
+def training_of(head: Head, records: Dataset | str, *, keeps_steps: bool) -> Training | str:
     """Return the words and labelled spans of the training records, or a message if there are none."""
     if isinstance(records, str):
         return f"The training records could not be read again: {records}"
@@ -41,7 +41,8 @@ def training_of(head: Head, records: Dataset | str, *, is_of_nodes: bool) -> Tra
     if "tokens" not in columns:
         return "The records have no words."
     training = Training()
-    spans = [[]] * len(columns) if is_of_nodes else _labelled(head, columns)
+    # The labels of trees belong to their nodes, which the tokens do not show.
+    spans = _labelled(head, columns) if keeps_steps else [[]] * len(columns)
     for tokens, of_record in zip(columns.lists("tokens"), spans, strict=True):
         training.add(tokens, of_record)
     return training
