@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from seqlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from seqlab.inference.inputs import InputFormat, Stretch
+    from seqlab.inference.inputs import Chunk, InputFormat
     from seqlab.inference.tagger import Tagger
 
 STDIN = "-"
@@ -92,14 +92,14 @@ def input_format(options: argparse.Namespace, tagger: "Tagger", *, needed: Seque
 
 def read_chunks(
     options: argparse.Namespace, tagger: "Tagger", stream: BufferedIOBase, *, needed: Sequence[str]
-) -> "Iterator[Stretch]":
+) -> "Iterator[Chunk]":
     """Return the records of the input in chunks, after checking that its format has the columns `needed`."""
-    from seqlab.inference.lines import line_stretches
+    from seqlab.inference.lines import line_chunks
 
     source = input_format(options, tagger, needed=needed)
     source.check_columns(needed)
     name = "<stdin>" if options.file == STDIN else options.file
-    return source.stretches(line_stretches(stream, name=name), name=name)
+    return source.chunks(line_chunks(stream, name=name), name=name)
 
 
 def add_allow(parser: argparse.ArgumentParser) -> None:

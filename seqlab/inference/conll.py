@@ -9,7 +9,7 @@ from typing import Any, final
 from seqlab.data.readers.conllu import WORD_COLUMNS, head_numbers
 from seqlab.data.readers.source import is_blank
 from seqlab.errors import ConfigError, DataError
-from seqlab.inference.inputs import ConllLine, InputFormat, Record, Stretch
+from seqlab.inference.inputs import Chunk, ConllLine, InputFormat, Record
 from seqlab.inference.lines import Line, without_mark
 
 CONLLU_COLUMNS = {name: i for i, name in enumerate(WORD_COLUMNS, 1)}
@@ -43,27 +43,22 @@ class ConllFormat(InputFormat):
         has_heads = "heads" in needed
         return cls(columns=CONLLU_COLUMNS, separator="tab", comment_prefix="#", has_ids=True, has_heads=has_heads)
 
-    def stretches(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Stretch]:
+    def chunks(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Chunk]:
         """Yield the sentences that each chunk completes, and the last one at the end of the stream."""
         separator = _SEPARATORS.get(self.separator, self.separator)
         waiting: list[Line] = []
         for chunk in lines:
+            # Until a line with columns has come, the separator stays open.
             if separator == "auto":
                 separator = self._sniffed([*waiting, *chunk])
-            n_complete = self._n_complete(chunk)
+            # All lines up to the last one that ends a sentence.
+            n_complete = next((i for i in range(len(chunk), 0, -1) if _ends_sentence(without_mark(chunk[i - 1]))), 0)
             if n_complete:
-                yield self._stretch([*waiting, *chunk[:n_complete]], separator=separator, name=name)
+                yield self._chunk([*waiting, *chunk[:n_complete]], separator=separator, name=name)
                 waiting = []
             waiting += chunk[n_complete:]
         if waiting:
-            yield self._stretch(waiting, separator=separator, name=name)
-
-    def _n_complete(self, lines: list[Line]) -> int:
-        """Return the number of lines up to the last one that ends a sentence."""
-        return next((i for i in range(len(lines), 0, -1) if self._ends_sentence(without_mark(lines[i - 1]))), 0)
-
-    def _ends_sentence(self, text: str) -> bool:
-        return is_blank(text) or text.startswith("-DOCSTART-")
+            yield self._chunk(waiting, separator=separator, name=name)
 
     def _is_comment(self, text: str) -> bool:
         return self.comment_prefix is not None and text.startswith(self.comment_prefix)
@@ -71,18 +66,19 @@ class ConllFormat(InputFormat):
     def _sniffed(self, lines: list[Line]) -> str:
         texts = (without_mark(line) for line in lines)
         # Blank lines and comments say nothing about the separator.
-        has_tab = ["\t" in text for text in texts if not self._ends_sentence(text) and not self._is_comment(text)]
+        has_tab = ["\t" in text for text in texts if not _ends_sentence(text) and not self._is_comment(text)]
         return ("\t" if mode(has_tab) else " ") if has_tab else "auto"
 
-    def _stretch(self, lines: list[Line], *, separator: str, name: str) -> Stretch:
+    def _chunk(self, lines: list[Line], *, separator: str, name: str) -> Chunk:
         records: list[Record] = []
         seen: list[ConllLine] = []
-        rows: list[list[str]] = []
+        rows: list[dict[str, str]] = []
         start = 0
         for line in lines:
             text = without_mark(line)
-            has_columns = not self._ends_sentence(text) and not self._is_comment(text)
+            has_columns = not _ends_sentence(text) and not self._is_comment(text)
             cells = _cells(text, separator) if has_columns else []
+            # CoNLL-U has ranges (8-9) and empty nodes (8.1) among the words.
             is_token = has_columns and not (self.has_ids and not cells[0].isdecimal())
             seen.append(ConllLine(line.text, line.end, is_token, has_columns))
             if is_token:
@@ -93,30 +89,24 @@ class ConllFormat(InputFormat):
                 rows = []
         if rows:
             records.append(self._record(rows, line=start))
-        return Stretch(records, seen, separator)
+        return Chunk(records, seen, separator)
 
-    def _row(self, cells: list[str], *, where: str) -> list[str]:
-        values = []
+    def _row(self, cells: list[str], *, where: str) -> dict[str, str]:
+        row = {}
         for column, index in self.columns.items():
             if not -len(cells) <= index < len(cells):
                 has = f"the line has only {len(cells)}: {cells}"
                 raise DataError(f"{where}: {column} is column {index}, but {has}; set --columns")
-            values.append(cells[index])
-        # An empty cell is a sign of a wrong separator.
-        if "" in values:
-            column = list(self.columns)[values.index("")]
-            empty = f"{column} (column {self.columns[column]}) is empty"
-            raise DataError(f"{where}: {empty}; expected a value in each column that is read")
-        if self.has_heads:
-            head = values[list(self.columns).index("heads")]
-            if not (head == "_" or head.isdecimal()):
-                raise DataError(f"{where}: heads is {head!r}; expected the number of a word, 0 for the root")
-        return values
+            row[column] = cells[index]
+            # An empty cell is a sign of a wrong separator.
+            if not row[column]:
+                raise DataError(f"{where}: {column} (column {index}) is empty; expected a value in each column that is read")
+        if self.has_heads and not (row["heads"] == "_" or row["heads"].isdecimal()):
+            raise DataError(f"{where}: heads is {row['heads']!r}; expected the number of a word, 0 for the root")
+        return row
 
-    def _record(self, rows: list[list[str]], *, line: int) -> Record:
-        values: dict[str, list[Any]] = {
-            name: list(column) for name, column in zip(self.columns, zip(*rows, strict=True), strict=True)
-        }
+    def _record(self, rows: list[dict[str, str]], *, line: int) -> Record:
+        values: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in self.columns}
         if self.has_heads:
             values["heads"] = head_numbers(values["heads"])
         return {"line": line, **values}
@@ -146,6 +136,10 @@ def parse_columns(text: str) -> dict[str, int]:
     if not re.fullmatch(r"\w+=-?\d+(,\w+=-?\d+)*", text) or "tokens=" not in text:
         raise ConfigError(f"--columns is {text!r}; expected column numbers from 0, such as tokens=0 or tokens=1,upos=3")
     return {name: int(index) for name, _, index in (pair.partition("=") for pair in text.split(","))}
+
+
+def _ends_sentence(text: str) -> bool:
+    return is_blank(text) or text.startswith("-DOCSTART-")
 
 
 def _cells(text: str, separator: str) -> list[str]:

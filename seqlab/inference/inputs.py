@@ -3,8 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 from seqlab.data.pairs import SECOND
 from seqlab.errors import ConfigError, DataError
@@ -14,9 +13,7 @@ Record: TypeAlias = Mapping[str, Any]
 """An input of `Tagger.predict`, with any other keys it came with."""
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class ConllLine:
+class ConllLine(NamedTuple):
     """A line of a CoNLL file, kept for the output."""
 
     text: str
@@ -26,9 +23,7 @@ class ConllLine:
     """False for blank lines, comments and document starts. Lines with columns that are no token stand for several words."""
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Chunk(NamedTuple):
     """The records in a chunk of the stream; for CoNLL also all lines, whose tokens are those of the records in order."""
 
     records: Sequence[Record]
@@ -46,7 +41,7 @@ class InputFormat(ABC):
     """Columns of the records; None if there may be any."""
 
     @abstractmethod
-    def stretches(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Stretch]:
+    def chunks(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Chunk]:
         """Yield the records, chunk by chunk; `name` names the stream in messages.
 
         Raises: DataError starting with `name:line` for lines that are not in the format.
@@ -68,38 +63,46 @@ class TextFormat(InputFormat):
 
     columns = ("tokens",)
 
-    def stretches(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Stretch]:
+    def chunks(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Chunk]:
         """Yield a record for each line."""
         for chunk in lines:
-            yield Stretch([{"text": without_mark(line)} for line in chunk])
+            yield Chunk([{"text": without_mark(line)} for line in chunk])
 
 
 @final
-@dataclass
 class JsonlFormat(InputFormat):
-    """One JSON object per line, with `text` or `tokens` and other columns that the model reads; blank lines are skipped."""
+    """One JSON object per line, with `text` or `tokens` and other columns that the model reads; blank lines are skipped.
 
-    needed: Sequence[str]
-    """Columns that the model reads."""
-    columns: Sequence[str] | None = field(default=None, init=False)
+    Args:
+        needed: Columns that the model reads.
+    """
 
-    def stretches(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Stretch]:
+    columns = None
+
+    def __init__(self, *, needed: Sequence[str]) -> None:
+        self.needed = needed
+
+    def chunks(self, lines: Iterable[list[Line]], *, name: str) -> Iterator[Chunk]:
         """Yield a record for each object."""
         for chunk in lines:
+            # Blank lines carry no record but count in messages.
             texts = {line.number: text for line in chunk if (text := without_mark(line)).strip()}
             records = [self._record(text, where=f"{name}:{number}") for number, text in texts.items()]
-            yield Stretch(records, numbers=list(texts))
+            yield Chunk(records, numbers=list(texts))
 
     def _record(self, text: str, *, where: str) -> Record:
         record = _json_object(text, where=where)
-        for name in (name for name in {"tokens", *self.needed} & {"tokens", f"tokens{SECOND}"} if name in record):
-            _check_tokens(record[name], name=name, where=where)
-        if "tokens" not in record and not isinstance(record.get("text"), str) and "tokens" in self.needed:
-            raise DataError(f"{where}: neither text nor tokens; expected one of them; the record has {_keys(record)}")
+        for name in record.keys() & {"tokens", *self.needed} & {"tokens", f"tokens{SECOND}"}:
+            tokens = record[name]
+            if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+                raise DataError(f"{where}: {name} is {tokens!r:.80}; expected a list of strings")
+        # Texts are tokenised later.
         texts = {f"tokens{side}" for side in ("", SECOND) if isinstance(record.get(f"text{side}"), str)}
         for name in self.needed:
-            if name not in record and name not in texts and name != "tokens":
-                raise DataError(f"{where}: no {name!r}, which the model reads; the record has {_keys(record)}")
+            if name not in record and name not in texts:
+                problem = "neither text nor tokens" if name == "tokens" else f"no {name!r}, which the model reads"
+                has = ", ".join(map(repr, record)) or "no keys"
+                raise DataError(f"{where}: {problem}; the record has {has}")
         _check_encodable(record, where=where)
         return _with_sound_offsets(record)
 
@@ -107,23 +110,12 @@ class JsonlFormat(InputFormat):
 def _json_object(text: str, *, where: str) -> dict[str, Any]:
     try:
         record = json.loads(text)
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg} at character {error.pos + 1}"
+    except (ValueError, RecursionError) as error:  # not JSON, or huge numbers and deep nesting
+        reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else error
         raise DataError(f"{where}: not JSON: {reason}; expected one object per line") from None
-    except (ValueError, RecursionError) as error:  # huge numbers, deep nesting
-        raise DataError(f"{where}: not readable JSON: {error}; expected one object per line") from None
     if not isinstance(record, dict):
         raise DataError(f"{where}: the line is {text.strip():.40}; expected an object with `text` or `tokens`")
     return record
-
-
-def _keys(record: Record) -> str:
-    return ", ".join(map(repr, record)) or "no keys"
-
-
-def _check_tokens(tokens: object, *, name: str, where: str) -> None:
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        raise DataError(f"{where}: {name} is {tokens!r:.80}; expected a list of strings")
 
 
 def _check_encodable(record: Record, *, where: str) -> None:
@@ -138,13 +130,9 @@ def _check_encodable(record: Record, *, where: str) -> None:
 
 def _with_sound_offsets(record: dict[str, Any]) -> Record:
     """Drop offsets that do not give the tokens, since they come from another tool."""
-    if "offsets" in record and not _are_offsets(record.get("offsets"), record.get("tokens"), record.get("text")):
-        return {key: value for key, value in record.items() if key != "offsets"}
-    return record
-
-
-def _are_offsets(offsets: Any, tokens: Any, text: Any) -> bool:
     try:
-        return bool([text[start:end] for start, end in offsets] == tokens)
-    except (TypeError, ValueError):
-        return False
+        # Other tools count bytes or UTF-16 units, or tokenise differently.
+        is_sound = [record["text"][start:end] for start, end in record["offsets"]] == record["tokens"]
+    except (KeyError, TypeError, ValueError):
+        is_sound = False
+    return record if is_sound else {key: value for key, value in record.items() if key != "offsets"}

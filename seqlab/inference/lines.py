@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from seqlab.errors import DataError
 
-STRETCH_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 18
 """Maximum size of a read: about 50,000 tokens, enough to fill batches of similar lengths."""
 
 
@@ -19,7 +19,7 @@ class Line(NamedTuple):
     end: str
 
 
-def line_stretches(stream: BufferedIOBase, *, name: str) -> Iterator[list[Line]]:
+def line_chunks(stream: BufferedIOBase, *, name: str) -> Iterator[list[Line]]:
     r"""Yield the lines in chunks of whatever the stream has ready, without splitting a line.
 
     A byte order mark stays at the start of the first line. `name` names the stream in messages.
@@ -28,9 +28,15 @@ def line_stretches(stream: BufferedIOBase, *, name: str) -> Iterator[list[Line]]
     """
     number = 1
     for data in _whole_lines(stream):
-        lines = _decoded(data, first=number, name=name)
+        try:
+            *texts, last = data.decode("utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            raise _not_utf8(data, error.start, first=number, name=name) from None
+        lines = [
+            Line(i, text[:-1], "\r\n") if text.endswith("\r") else Line(i, text, "\n") for i, text in enumerate(texts, number)
+        ]
         number += len(lines)
-        yield lines
+        yield [*lines, Line(number, last, "")] if last else lines
 
 
 def without_mark(line: Line) -> str:
@@ -41,26 +47,15 @@ def without_mark(line: Line) -> str:
 def _whole_lines(stream: BufferedIOBase) -> Iterator[bytes]:
     unfinished: list[bytes] = []
     # read1 returns what is ready, so that a slow pipe is labelled line by line.
-    while data := stream.read1(STRETCH_BYTES):
+    while data := stream.read1(CHUNK_BYTES):
         lines, newline, rest = data.rpartition(b"\n")
         if newline:
             yield b"".join([*unfinished, lines, newline])
             unfinished = []
+        # Collected and joined once: a huge line would be copied again with each read.
         unfinished.append(rest)
     if last := b"".join(unfinished):
         yield last
-
-
-def _decoded(data: bytes, *, first: int, name: str) -> list[Line]:
-    try:
-        *texts, last = data.decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise _not_utf8(data, error.start, first=first, name=name) from None
-    lines = [
-        Line(number, text[:-1], "\r\n") if text.endswith("\r") else Line(number, text, "\n")
-        for number, text in enumerate(texts, first)
-    ]
-    return [*lines, Line(first + len(lines), last, "")] if last else lines
 
 
 def _not_utf8(data: bytes, position: int, *, first: int, name: str) -> DataError:

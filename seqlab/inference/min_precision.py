@@ -4,6 +4,7 @@ The threshold of a type is the lowest span confidence that reached the precision
 validation records have no prediction of the type, there is no evidence for it, and none of its spans are kept.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, final
 
@@ -11,6 +12,7 @@ from seqlab.data.columns import Columns
 from seqlab.errors import BundleError, ConfigError
 from seqlab.heads.parts.span_views import FoundSpans, count_labels
 from seqlab.metrics import CurvePoint, PrecisionCurve, precision_recall_f1
+from seqlab.metrics.precision_recall import per_label_scores
 from seqlab.model.bundle import Bundle
 from seqlab.types import Prediction
 
@@ -38,6 +40,7 @@ class MinPrecision:
         self.views = {name: view for name, head in bundle.labeler.heads.items() if (view := head.spans) is not None}
         self.curves = _curves(bundle, self.views)
         self.thresholds = {
+            # Types without a curve have a threshold of None, so nothing of them is kept.
             name: dict.fromkeys(view.labels)
             | {label: _threshold(curve.at(value)) for label, curve in self.curves[name].items()}
             for name, view in self.views.items()
@@ -61,20 +64,21 @@ class MinPrecision:
         view = self.views[name]
         pairs = zip(view.gold(columns), map(view.found, predictions), strict=True)
         known = [(own, spans) for own, spans in pairs if own is not None]
-        n_gold = count_labels(own for own, _ in known)
+        gold = count_labels(own for own, _ in known)
+        # Types without gold spans are listed, too.
+        gold.update(dict.fromkeys(self.curves[name], 0))
         judged = [
             (span.label, is_right)
             for own, spans in known
             for (span, _), is_right, is_kept in zip(spans, view.judge(own, spans), self._is_kept(name, spans), strict=True)
+            # Spans where gold is unknown are neither right nor wrong.
             if is_kept and is_right is not None
         ]
-        per_type = {}
-        for label in sorted(self.curves[name].keys() | n_gold.keys()):
-            rights = [right for predicted, right in judged if predicted == label]
-            scores = precision_recall_f1(n_correct=sum(rights), n_predicted=len(rights), n_gold=n_gold.get(label, 0))
-            per_type[label] = self._on_validation(name, label) | scores | {"support": n_gold.get(label, 0)}
-        n_correct = sum(right for _, right in judged)
-        total = precision_recall_f1(n_correct=n_correct, n_predicted=len(judged), n_gold=sum(n_gold.values()))
+        kept = Counter(label for label, _ in judged)
+        right = Counter(label for label, is_right in judged if is_right)
+        scores = per_label_scores(correct=right, predicted=kept, gold=gold)
+        per_type = {label: self._on_validation(name, label) | found for label, found in scores.items()}
+        total = precision_recall_f1(n_correct=right.total(), n_predicted=kept.total(), n_gold=gold.total())
         return {"asked": self.value, **total, "per_type": per_type}
 
     def unreachable(self) -> Iterator[str]:

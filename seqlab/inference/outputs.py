@@ -3,11 +3,12 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, final, runtime_checkable
+from io import TextIOBase
+from typing import Any, final
 
 from seqlab.errors import ConfigError, DataError
 from seqlab.heads.parts.layer import Layer
-from seqlab.inference.inputs import Record, Stretch
+from seqlab.inference.inputs import Chunk, Record
 from seqlab.inference.records import LabelledSpan, TaggedRecord
 from seqlab.types import Prediction
 
@@ -16,20 +17,11 @@ N_DECIMALS = 6
 NO_LABEL = "_"
 
 
-@runtime_checkable
-class Sink(Protocol):
-    """A destination for text: a file, standard output, a `StringIO`."""
-
-    def write(self, text: str, /) -> object:
-        """Write `text`."""
-        ...
-
-
 class OutputFormat(ABC):
     """Writes labelled records."""
 
     @abstractmethod
-    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+    def write(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> None:
         """Write the records of one chunk with their labels."""
 
 
@@ -41,10 +33,10 @@ class JsonlOutput(OutputFormat):
         stream: Where to write.
     """
 
-    def __init__(self, stream: Sink) -> None:
+    def __init__(self, stream: TextIOBase) -> None:
         self.stream = stream
 
-    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+    def write(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> None:
         """Write a line for each record."""
         pairs = zip(chunk.records, tagged, strict=True)
         self.stream.write("".join(f"{_dumped(json_record(source, record))}\n" for source, record in pairs))
@@ -64,14 +56,14 @@ def json_record(source: Record, record: TaggedRecord) -> dict[str, Any]:
 
 
 def _prediction(prediction: Prediction, spans: Sequence[LabelledSpan] | None) -> dict[str, Any]:
-    confidences = [round(confidence, N_DECIMALS) for confidence in prediction.confidences]
-    content: dict[str, Any] = {"labels": prediction.labels, "confidences": confidences}
-    if prediction.value is not None:
-        content["value"] = round(prediction.value, N_DECIMALS)
-    if spans is not None:
-        content["spans"] = [_span(span) for span in spans]
-    if prediction.entropy is not None:
-        content["entropy"] = round(prediction.entropy, N_DECIMALS)
+    known = {
+        "labels": prediction.labels,
+        "confidences": [round(confidence, N_DECIMALS) for confidence in prediction.confidences],
+        "value": None if prediction.value is None else round(prediction.value, N_DECIMALS),
+        "spans": None if spans is None else [_span(span) for span in spans],
+        "entropy": None if prediction.entropy is None else round(prediction.entropy, N_DECIMALS),
+    }
+    content = {name: value for name, value in known.items() if value is not None}
     if prediction.alternatives is not None:
         ranked = prediction.alternatives
         content["n_best"] = [{"labels": one.labels, "probability": round(one.probability, N_DECIMALS)} for one in ranked]
@@ -105,7 +97,7 @@ class ConllOutput(OutputFormat):
     Raises: ConfigError if no head labels tokens.
     """
 
-    def __init__(self, stream: Sink, *, layers: Mapping[str, Layer]) -> None:
+    def __init__(self, stream: TextIOBase, *, layers: Mapping[str, Layer]) -> None:
         self.stream = stream
         self.heads = [name for name, layer in layers.items() if layer.is_per_step]
         if not self.heads:
@@ -114,12 +106,12 @@ class ConllOutput(OutputFormat):
                 f"--format conll needs a head that labels tokens, but {names} labels records or segments; use jsonl"
             )
 
-    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+    def write(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> None:
         """Write each line of the input, or a line for each token."""
         lines = self._given_lines(chunk, tagged) if chunk.lines else self._token_lines(tagged)
         self.stream.write("".join(lines))
 
-    def _given_lines(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
+    def _given_lines(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
         rows = (row for record in tagged for row in self._rows(record))
         # Lines that stand for several words or none, such as ranges in CoNLL-U.
         others = [NO_LABEL] * len(self.heads)
@@ -130,6 +122,7 @@ class ConllOutput(OutputFormat):
     def _token_lines(self, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
         for record in tagged:
             for token, row in zip(record.tokens, self._rows(record), strict=True):
+                # Such a token would end the column or the line.
                 if not token or "\t" in token or "\n" in token:
                     raise DataError(f"token {token!r:.80} does not fit in a CoNLL column; use --format jsonl")
                 yield "\t".join([token, *row]) + "\n"

@@ -59,8 +59,6 @@ class TaggedRecord:
         return found
 
     def _spans(self, prediction: Prediction, *, scheme: str) -> list[LabelledSpan]:
-        if all(label == "O" for label in prediction.labels):
-            return []
         found = get_scheme(scheme).spans(prediction.labels)
         confident = zip(found, prediction.sureness(found), strict=True)
         return [self._span(start, end, label, confidence=p) for (start, end, label), p in confident]
@@ -68,5 +66,6 @@ class TaggedRecord:
     def _span(self, start: int, end: int, label: str, *, confidence: float) -> LabelledSpan:
         if self.text is None or self.offsets is None:
             return LabelledSpan(start, end, label, confidence, " ".join(self.tokens[start:end]), None, None)
+        # From the text itself, so that whitespace between tokens stays as it was.
         text_start, text_end = self.offsets[start][0], self.offsets[end - 1][1]
         return LabelledSpan(start, end, label, confidence, self.text[text_start:text_end], text_start, text_end)

@@ -47,6 +47,7 @@ class Tagger:
 
     def __init__(self, bundle: Bundle) -> None:
         heads = bundle.labeler.heads
+        # Labels are read in training only, unless the encoder reads them, too.
         targets = {head.target.key for head in heads.values()}
         self.bundle = bundle
         self.heads = list(heads)
@@ -94,20 +95,14 @@ class Tagger:
             DataError: an input of another type, or a record without a column that the model reads.
             ConfigError, BundleError: as `MinPrecision`.
         """
-        records = [read_input(item) for item in _listed(inputs)]
+        records = _read(inputs)
         if not records:
             return []
         asked = self._records(records, columns=self.columns, lines=lines)
         predictions = self.predict_records(asked, n_best=n_best, use_entropy=use_entropy, min_precision=min_precision)
-        rows = zip(*predictions.values(), strict=True)
+        rows = [dict(zip(predictions, row, strict=True)) for row in zip(*predictions.values(), strict=True)]
         return [
-            TaggedRecord(
-                record.get("tokens", []),
-                dict(zip(predictions, row, strict=True)),
-                self.layers,
-                record.get("text"),
-                record.get("offsets"),
-            )
+            TaggedRecord(record.get("tokens", []), row, self.layers, record.get("text"), record.get("offsets"))
             for record, row in zip(records, rows, strict=True)
         ]
 
@@ -119,7 +114,7 @@ class Tagger:
 
         Raises: DataError as `predict` does; ConfigError without `use_steps` where the encoder gives no summary.
         """
-        records = [read_input(item) for item in _listed(inputs)]
+        records = _read(inputs)
         if not records:
             return []
         encoded = self.bundle.fields.encode(self._records(records, columns=self.encoder_columns))
@@ -131,7 +126,7 @@ class Tagger:
 
         Raises: DataError as `predict` does.
         """
-        encoded = self.bundle.fields.encode(self._records([read_input(item) for item in inputs], columns=self.columns))
+        encoded = self.bundle.fields.encode(self._records(_read(inputs), columns=self.columns))
         return encoded.batch(np.arange(len(encoded)))
 
     def predict_records(
@@ -180,6 +175,7 @@ class Tagger:
         asked = {n: h for n, h in self.bundle.labeler.heads.items() if heads is None or n in heads}
         self._check_columns(records)
         targets = {head.target.key for head in self.bundle.labeler.heads.values()}
+        # Targets of heads that are not scored may be missing from the records.
         encoded = self.bundle.fields.encode(records, without=frozenset(targets - {h.target.key for h in asked.values()}))
         scored = {n: h for n, h in asked.items() if h.target.column in encoded.columns}
         if not scored:
@@ -197,15 +193,15 @@ class Tagger:
         return next(iter(scores.values())) if len(self.heads) == 1 else scores
 
     def _check_columns(self, records: datasets.Dataset) -> None:
-        for name in self.columns:
-            if name not in records.column_names:
-                has = ", ".join(records.column_names)
-                raise DataError(f"the records have no column {name!r}, which the model reads; they have {has}")
+        has = records.column_names
+        if missing := [name for name in self.columns if name not in has]:
+            raise DataError(f"the records have no column {missing[0]!r}, which the model reads; they have {', '.join(has)}")
 
     def _records(
         self, records: Sequence[Mapping[str, Any]], *, columns: Sequence[str], lines: Sequence[int] | None = None
     ) -> datasets.Dataset:
         place: dict[str, list[Any]] = {}
+        # Only if every record has one: a column needs a value in each row.
         if all(isinstance(record.get("id"), str | int) for record in records):
             place["id"] = [str(record["id"]) for record in records]
         if lines is not None:
@@ -217,10 +213,11 @@ def _columns(fields: Iterable[Field]) -> list[str]:
     return sorted({column for field in fields for column in field.columns})
 
 
-def _listed(inputs: Sequence[Input]) -> Sequence[Input]:
+def _read(inputs: Sequence[Input]) -> list[Mapping[str, Any]]:
+    # A string is a sequence of strings: its characters would be tagged as texts.
     if isinstance(inputs, str):
         raise DataError(f"inputs is {inputs!r}; expected a list of texts: [{inputs!r}]")
-    return inputs
+    return [read_input(item) for item in inputs]
 
 
 def _column(name: str, records: Sequence[Mapping[str, Any]], *, needed: Sequence[str]) -> list[Any]:
@@ -279,9 +276,9 @@ def predict(
     labeler.eval()
     device = next(chain(labeler.parameters(), labeler.buffers())).device  # what is counted has buffers alone
     batches = sorted_batches(records.sizes, max_tokens=max_tokens)
-    cut = (records.batch(rows).to(device) for rows in batches)
     ask = partial(labeler.predict, use_confidences=use_confidences, n_best=n_best, use_entropy=use_entropy, heads=heads)
-    outputs = [ask(batch) for batch in cut]
+    outputs = [ask(records.batch(rows).to(device)) for rows in batches]
+    # Batches are sorted by length; this restores the order of the input.
     back = np.argsort(np.concatenate(batches), kind="stable").tolist() if batches else []
     flat = {name: [p for output in outputs for p in output[name]] for name in (labeler.heads if heads is None else heads)}
     return {name: [items[i] for i in back] for name, items in flat.items()}

@@ -1,14 +1,14 @@
 """Show labelled records on a terminal: spans on colour, tags next to words, record labels with their confidence."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import final
 
 from rich.console import Console
 from rich.text import Text
 
 from seqlab.heads.parts.layer import Layer
-from seqlab.inference.inputs import Stretch
+from seqlab.inference.inputs import Chunk
 from seqlab.inference.outputs import OutputFormat
 from seqlab.inference.records import TaggedRecord
 from seqlab.types import Prediction
@@ -41,7 +41,7 @@ class TerminalOutput(OutputFormat):
         self._in_legend = [label for layer in layers.values() if layer.scheme for label in layer.labels]
         self._needs_legend = self.uses_colour and 0 < len(self._in_legend) <= N_LEGEND
 
-    def write(self, chunk: Stretch, tagged: Sequence[TaggedRecord]) -> None:
+    def write(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> None:
         """Print each record, with the legend before the first."""
         if self._needs_legend and tagged:
             self.console.print(self.legend(), soft_wrap=True)
@@ -82,6 +82,7 @@ class TerminalOutput(OutputFormat):
         return line.append(_shown(text[places[-1][1] if places else 0 :]))
 
     def _span(self, text: str, label: str) -> Text:
+        # Brackets where there is no colour, such as in a file.
         if not self.uses_colour:
             return Text(f"[{_shown(text)} | {_shown(label)}]")
         return self._chip(f" {_shown(text)} ", label).append_text(self._chip(f"{_shown(label)} ", label, "bold italic"))
@@ -114,10 +115,8 @@ def _laid_out(record: TaggedRecord) -> tuple[str, Sequence[Sequence[int]]]:
     """Return the record's text and token offsets; records without text get their tokens joined by spaces."""
     if record.text is not None and record.offsets is not None:
         return record.text, record.offsets
-    starts = [0]
-    for token in record.tokens:
-        starts.append(starts[-1] + len(token) + 1)
-    return " ".join(record.tokens), [(start, start + len(t)) for start, t in zip(starts, record.tokens, strict=False)]
+    starts = accumulate((len(token) + 1 for token in record.tokens), initial=0)
+    return " ".join(record.tokens), [(start, start + len(token)) for token, start in zip(record.tokens, starts, strict=False)]
 
 
 def _shown(text: str) -> str:

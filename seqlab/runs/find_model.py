@@ -15,7 +15,8 @@ def find_bundle(path: Path) -> Path:
 
     Raises: BundleError if there is none.
     """
-    path = _best_repetition(path)
+    path = _best_repetition(path) if FinishedRepeat.is_at(path) else path
+    # Users name either the run or the bundle in it.
     for folder in (path, path / "model"):
         if (folder / BUNDLE_FILE).is_file():
             return folder
@@ -23,9 +24,7 @@ def find_bundle(path: Path) -> Path:
 
 
 def _best_repetition(path: Path) -> Path:
-    """Return the folder of a repeated run's best repetition; for other paths, `path` itself."""
-    if not FinishedRepeat.is_at(path):
-        return path
+    """Return the folder of a repeated run's best repetition."""
     try:
         best = FinishedRepeat(path).best
     except DataError as error:

@@ -7,8 +7,8 @@ from typing import Any
 from seqlab.errors import DataError
 
 
-def read_object(path: Path, *, expected: str) -> dict[str, Any]:
-    """Return the JSON object in a file; `expected` describes it in messages.
+def read_object(path: Path, *, expected: str, version: int | str | None = None) -> dict[str, Any]:
+    """Return the JSON object in a file; `expected` describes it in messages, and `version` is its `format`, if it has one.
 
     Raises: DataError if the file is missing or damaged, or holds something else.
     """
@@ -18,8 +18,12 @@ def read_object(path: Path, *, expected: str) -> dict[str, Any]:
         raise DataError(f"{path} does not exist; expected {expected}") from error
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
+    # A ValueError like a JSON error, but without a line.
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 at byte {error.start}; expected {expected}") from error
     if not isinstance(content, dict):
         raise DataError(f"{path} holds a {type(content).__name__}; expected {expected}")
+    if version is not None and (found := content.get("format")) != version:
+        hint = f"update seqlab, or choose {expected}"
+        raise DataError(f"{path}: format is {found!r}; this seqlab reads format {version!r}; {hint}")
     return content

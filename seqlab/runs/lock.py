@@ -14,12 +14,13 @@ from typing import Any, final
 import datasets
 
 from seqlab.config.tree import walk
+from seqlab.data.atomic_write import write_json
 from seqlab.data.multitask.data_sets import set_configs
 from seqlab.errors import DataError
+from seqlab.runs.json_files import read_object
 
 LOCK = "lock.json"
 FORMAT = 1
-_CHUNK = 1 << 20
 
 
 @final
@@ -49,20 +50,21 @@ class Lock:
         cls, settings: Mapping[str, Any], sets: Mapping[str, Mapping[str, datasets.Dataset]], *, allow: Sequence[str]
     ) -> "Lock":
         """Return the lock of a run, from its resolved config and its records by data set and split."""
-        files = [_file(path) for path in dict.fromkeys(_files(settings))]
+        paths = dict.fromkeys(_files(settings))
+        files = [Source(str(path), _sha256(path), path.stat().st_size, is_file=True) for path in paths]
         configs = set_configs(settings["data"])
         records = [
             _records(found, name=f"{name or 'data'}, {split}")
             for name, splits in sets.items()
             for split, found in splits.items()
+            # Records that come from files need no hash of their own.
             if not any(_paths(configs[name]))
         ]
         return cls(str(Path.cwd()), [*files, *records], list(allow))
 
     def write(self, folder: Path) -> None:
         """Write `lock.json` into a run folder."""
-        content = json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False, indent=2)
-        (folder / LOCK).write_text(f"{content}\n", encoding="utf-8")
+        write_json(folder / LOCK, {"format": FORMAT, **asdict(self)})
 
     @classmethod
     def read(cls, folder: Path) -> "Lock":
@@ -71,16 +73,10 @@ class Lock:
         Raises: DataError if it is missing, damaged, or has a different format.
         """
         path = folder / LOCK
+        content = read_object(path, expected="the lock of a run made by this seqlab or a newer one", version=FORMAT)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] != FORMAT:
-                raise DataError(f"{path}: format is {content['format']!r}; this seqlab reads format {FORMAT}; update seqlab")
             return cls(content["working_dir"], [Source(**one) for one in content["sources"]], content["allow"])
-        except OSError as error:
-            raise DataError(
-                f"{path} does not exist; expected the folder of a run, made by this seqlab or a newer one"
-            ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise DataError(f"{path}: not the lock of a run ({' '.join(str(error).split()):.100})") from error
 
     def changed_files(self) -> dict[str, str]:
@@ -102,9 +98,9 @@ def _files(settings: Mapping[str, Any]) -> Iterator[Path]:
     for config in set_configs(settings["data"]).values():
         yield from _paths(config, without=unread)
     for place in ("data", "embedding", "vectors", "ckpt_path"):
-        for text in _strings(settings[place]):
+        for _, text in walk(settings[place], with_lists=True):
             # Long or multi-line texts are not paths, and asking the file system about them may fail.
-            if "\n" not in text and len(text) < 1024 and Path(text).expanduser().is_file():
+            if isinstance(text, str) and "\n" not in text and len(text) < 1024 and Path(text).expanduser().is_file():
                 yield Path(text).expanduser()
 
 
@@ -112,6 +108,7 @@ def _paths(config: Mapping[str, Any], *, without: str | None = None) -> Iterator
     """Yield the files of a data set's splits; for a split that is a folder, all files in it."""
     folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
     named = [folder / name for split, name in config["splits"].items() if name and split != without]
+    # Readers of one file for all splits name it themselves.
     file = config["reader"].get("file")
     for path in [*named, *([folder / file] if isinstance(file, str) else [])]:
         if path.is_file():
@@ -120,20 +117,9 @@ def _paths(config: Mapping[str, Any], *, without: str | None = None) -> Iterator
             yield from sorted(child for child in path.rglob("*") if child.is_file())
 
 
-def _strings(node: object) -> Iterator[str]:
-    return (value for _, value in walk(node, with_lists=True) if isinstance(value, str))
-
-
-def _file(path: Path) -> Source:
-    return Source(str(path), _sha256(path), path.stat().st_size, is_file=True)
-
-
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _records(records: datasets.Dataset, *, name: str) -> Source:

@@ -36,9 +36,7 @@ class FinishedRepeat:
     def content(self) -> Mapping[str, Any]:
         """The content of `repeats.json`."""
         path = self.path / REPEATS
-        content = read_object(path, expected="the summary of a run with repeat.seeds or repeat.folds")
-        if (found := content.get("format")) != FORMAT:
-            raise DataError(f"{path}: format is {found!r}; this seqlab reads format {FORMAT}; update seqlab")
+        content = read_object(path, expected="the summary of a run with repeat.seeds or repeat.folds", version=FORMAT)
         repetitions = content.get("repetitions")
         if not isinstance(repetitions, list) or not all(isinstance(one, dict) and one.keys() >= _NAMED for one in repetitions):
             raise DataError(f"{path}: no valid repetitions; run it again in the same folder")

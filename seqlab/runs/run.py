@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import yaml
 
@@ -20,9 +20,7 @@ CONFIG = "config.yaml"
 _FOLDER = "the folder of a finished run, such as runs/<date>_<time>"
 
 
-@final
-@dataclass(frozen=True)
-class AnsweredRecord:
+class AnsweredRecord(NamedTuple):
     """A record of a scored split, with gold and predictions by head."""
 
     id: str | int
@@ -73,6 +71,7 @@ class FinishedRun:
     def history(self) -> dict[str, list[tuple[int, float]]]:
         """Return the logged values by name, as (epoch from 0, value); empty without a CSV logger."""
         found: dict[str, list[tuple[int, float]]] = {}
+        # A resumed run has a folder of metrics for each start.
         for path in sorted((self.path / "csv").rglob("metrics.csv")):
             with path.open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
@@ -107,16 +106,13 @@ def _answered(line: str, *, place: str) -> AnsweredRecord:
         return AnsweredRecord(content["id"], content["tokens"], content["gold"], predictions)
     except json.JSONDecodeError as error:
         raise DataError(f"{place}: not JSON ({error.msg})") from error
+    # Older runs lack some keys, and only training can add them.
     except KeyError as error:
         raise DataError(f"{place}: {error} is missing; the run was made by an older seqlab; train it again") from error
 
 
 def _prediction(parts: Mapping[str, Any]) -> Prediction:
-    bounds = parts.get("bounds")
-    return Prediction(
-        parts["labels"],
-        parts["confidences"],
-        bounds=None if bounds is None else [(start, end) for start, end in bounds],
-        span_confidences=parts.get("span_confidences"),
-        value=parts.get("value"),
-    )
+    further = {name: parts[name] for name in ("span_confidences", "value") if name in parts}
+    if "bounds" in parts:
+        further["bounds"] = [(start, end) for start, end in parts["bounds"]]
+    return Prediction(parts["labels"], parts["confidences"], **further)

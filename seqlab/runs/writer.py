@@ -66,6 +66,7 @@ class RunFolder:
         is known only now, so `environment.json` gets them here.
         """
         write_json(self.path / "environment.json", {**self._environment, "kernels": describe_kernels()})
+        # Without checkpoints there is no best model.
         best = getattr(trainer.checkpoint_callback, "best_model_score", None)
         training = {
             "monitor": monitor,
@@ -151,6 +152,7 @@ def _git_state() -> dict[str, Any] | None:
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
         changes = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    # No git, no repository, or a repository without commits.
     except (OSError, subprocess.CalledProcessError):
         return None
     return {"commit": commit, "is_clean": not changes.strip()}

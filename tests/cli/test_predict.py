@@ -104,7 +104,7 @@ def test_output_does_not_depend_on_how_the_input_is_read(
     data = "".join(NASTY[:10]).encode()
     words = ("--input-format", "conll", "--format", "conll")
     whole = predict(*words, data=data)
-    monkeypatch.setattr("seqlab.inference.lines.STRETCH_BYTES", n_bytes)
+    monkeypatch.setattr("seqlab.inference.lines.CHUNK_BYTES", n_bytes)
     assert predict(*words, data=data) == whole
 
 

@@ -5,18 +5,18 @@ import pytest
 
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
-from seqlab.inference.inputs import InputFormat, JsonlFormat, Record, Stretch, TextFormat
-from seqlab.inference.lines import line_stretches
+from seqlab.inference.inputs import Chunk, InputFormat, JsonlFormat, Record, TextFormat
+from seqlab.inference.lines import line_chunks
 
 CONLL = ConllFormat(columns={"tokens": 0}, separator="auto", comment_prefix=None, has_ids=False, has_heads=False)
 
 
-def stretches_of(source: InputFormat, text: str) -> list[Stretch]:
-    return list(source.stretches(line_stretches(io.BytesIO(text.encode()), name="f"), name="f"))
+def chunks_of(source: InputFormat, text: str) -> list[Chunk]:
+    return list(source.chunks(line_chunks(io.BytesIO(text.encode()), name="f"), name="f"))
 
 
 def records_of(source: InputFormat, text: str) -> list[Record]:
-    return [record for stretch in stretches_of(source, text) for record in stretch.records]
+    return [record for chunk in chunks_of(source, text) for record in chunk.records]
 
 
 def test_text_has_a_record_a_line() -> None:
@@ -45,8 +45,8 @@ def test_jsonl_keeps_only_offsets_of_its_tokens(offsets: object, is_kept: bool) 
     [
         ('{"text": ', r"f:2: not JSON: Expecting value at character 10; expected one object per line"),
         ("[1]", r"f:2: the line is \[1\]; expected an object"),
-        ("[" * 100_000, r"f:2: not readable JSON"),
-        ('{"words": 1}', r"f:2: neither text nor tokens; expected one of them; the record has 'words'"),
+        ("[" * 100_000, r"f:2: not JSON: maximum recursion depth"),
+        ('{"words": 1}', r"f:2: neither text nor tokens; the record has 'words'"),
         ('{"text": null}', r"f:2: neither text nor tokens"),
         ('{"tokens": "a b"}', r"f:2: tokens is 'a b'; expected a list of strings"),
         ('{"tokens": ["a", 1]}', r"f:2: tokens is \['a', 1\]"),
@@ -82,14 +82,14 @@ def test_conll_has_a_record_a_sentence() -> None:
     ],
 )
 def test_conll_finds_what_parts_its_columns(first: str, separator: str, tokens: list[str]) -> None:
-    stretch = stretches_of(CONLL, f"\n\n{first}\n")[-1]
-    assert stretch.separator == separator
-    assert stretch.records[0]["tokens"] == tokens
+    chunk = chunks_of(CONLL, f"\n\n{first}\n")[-1]
+    assert chunk.separator == separator
+    assert chunk.records[0]["tokens"] == tokens
 
 
 def test_conll_lines_are_those_of_the_file() -> None:
     text = "\ufeffa\tO\r\n\t\r\n-DOCSTART-\r\nb\tO"
-    lines = [line for stretch in stretches_of(CONLL, text) for line in stretch.lines]
+    lines = [line for chunk in chunks_of(CONLL, text) for line in chunk.lines]
     assert "".join(line.text + line.end for line in lines) == text
     assert [line.is_token for line in lines] == [True, False, False, True]
     assert [record["tokens"] for record in records_of(CONLL, text)] == [["a"], ["b"]]
@@ -104,9 +104,9 @@ def test_conllu_passes_ranges_and_comments_by() -> None:
         row.format(2, "n't"),
         row.format("2.1", "e"),
     ]
-    (stretch,) = stretches_of(ConllFormat.conllu(needed=["tokens"]), "\n".join(lines))
-    assert stretch.records[0]["tokens"] == ["do", "n't"]
-    assert [(line.is_token, line.has_columns) for line in stretch.lines] == [
+    (chunk,) = chunks_of(ConllFormat.conllu(needed=["tokens"]), "\n".join(lines))
+    assert chunk.records[0]["tokens"] == ["do", "n't"]
+    assert [(line.is_token, line.has_columns) for line in chunk.lines] == [
         (False, False),
         (False, True),
         (True, True),
@@ -165,6 +165,6 @@ def test_a_format_without_a_column_of_the_model_is_refused() -> None:
 
 
 def test_conll_goes_by_what_most_lines_have() -> None:
-    (stretch,) = stretches_of(CONLL, "# sent 1\nMaria\tO\nOslo city\tO\n\n")
-    assert stretch.separator == "\t"
-    assert stretch.records[0]["tokens"][1:] == ["Maria", "Oslo city"]
+    (chunk,) = chunks_of(CONLL, "# sent 1\nMaria\tO\nOslo city\tO\n\n")
+    assert chunk.separator == "\t"
+    assert chunk.records[0]["tokens"][1:] == ["Maria", "Oslo city"]

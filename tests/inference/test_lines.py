@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqlab.errors import DataError
-from seqlab.inference.lines import Line, line_stretches, without_mark
+from seqlab.inference.lines import Line, line_chunks, without_mark
 
 
 class Dribble(io.BytesIO):
@@ -20,7 +20,7 @@ class Dribble(io.BytesIO):
 
 
 def lines_of(data: bytes, *, n_bytes: int = 1 << 20) -> list[Line]:
-    return [line for stretch in line_stretches(Dribble(data, n_bytes), name="f") for line in stretch]
+    return [line for chunk in line_chunks(Dribble(data, n_bytes), name="f") for line in chunk]
 
 
 def test_lines_end_at_line_feeds_only() -> None:
@@ -47,8 +47,8 @@ def test_lines_come_before_the_stream_ends() -> None:
         def read1(self, size: int = -1, /) -> bytes:
             return b"y\n"
 
-    stretches = line_stretches(Endless(), name="f")
-    assert [next(stretches), next(stretches)] == [[Line(1, "y", "\n")], [Line(2, "y", "\n")]]
+    chunks = line_chunks(Endless(), name="f")
+    assert [next(chunks), next(chunks)] == [[Line(1, "y", "\n")], [Line(2, "y", "\n")]]
 
 
 def test_byte_order_mark_is_kept_and_known() -> None:

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference import Layer, TaggedRecord
-from seqlab.inference.inputs import ConllLine, Stretch
+from seqlab.inference.inputs import Chunk, ConllLine
 from seqlab.inference.outputs import ConllOutput, JsonlOutput
 from seqlab.inference.terminal import TerminalOutput
 from seqlab.types import Prediction
@@ -30,14 +30,14 @@ def both_record() -> TaggedRecord:
 def shown(record: TaggedRecord, *, colour: bool = False) -> str:
     out = io.StringIO()
     console = Console(file=out, force_terminal=colour, color_system="truecolor" if colour else None, width=20)
-    TerminalOutput(console, layers=record.layers).write(Stretch([{}]), [record])
+    TerminalOutput(console, layers=record.layers).write(Chunk([{}]), [record])
     return out.getvalue()
 
 
 def test_jsonl_has_offsets_confidences_and_spans() -> None:
     out = io.StringIO()
     text = "Ada  Turing sang"
-    JsonlOutput(out).write(Stretch([{"id": 7, "text": text}]), [spans_record(text=text)])
+    JsonlOutput(out).write(Chunk([{"id": 7, "text": text}]), [spans_record(text=text)])
     span = {
         "start": 0,
         "end": 2,
@@ -60,7 +60,7 @@ def test_jsonl_has_offsets_confidences_and_spans() -> None:
 
 def test_jsonl_of_tokens_has_no_characters_to_count() -> None:
     out = io.StringIO()
-    JsonlOutput(out).write(Stretch([{"tokens": []}]), [spans_record()])
+    JsonlOutput(out).write(Chunk([{"tokens": []}]), [spans_record()])
     record = json.loads(out.getvalue())
     assert list(record) == ["tokens", "predictions"]
     assert record["predictions"]["tags"]["spans"] == [
@@ -70,7 +70,7 @@ def test_jsonl_of_tokens_has_no_characters_to_count() -> None:
 
 def test_jsonl_escapes_what_utf8_cannot_hold() -> None:
     out = io.StringIO()
-    JsonlOutput(out).write(Stretch([{"tokens": [], "note": "\ud800"}, {"tokens": [], "note": "é"}]), [both_record()] * 2)
+    JsonlOutput(out).write(Chunk([{"tokens": [], "note": "\ud800"}, {"tokens": [], "note": "é"}]), [both_record()] * 2)
     first, second = out.getvalue().splitlines()
     assert r'"note": "\ud800"' in first
     assert '"note": "é"' in second
@@ -88,7 +88,7 @@ def test_conll_puts_a_label_of_each_token_head_behind_its_token() -> None:
     layers = {**record.layers, "case": TAGS}
     record = TaggedRecord(record.tokens, {**record.predictions, "case": Prediction(["a", "b"], [1.0, 1.0])}, layers)
     out = io.StringIO()
-    ConllOutput(out, layers=layers).write(Stretch([{}], lines, " "), [record])
+    ConllOutput(out, layers=layers).write(Chunk([{}], lines, " "), [record])
     assert out.getvalue() == "# c\r\n1-2 x _ _\r\ndogs  N NOUN a\r\n\t\nrun VERB b"
 
 
@@ -96,10 +96,10 @@ def test_conll_of_other_inputs_has_a_line_a_token() -> None:
     out = io.StringIO()
     output = ConllOutput(out, layers={"tags": SPANS})
     empty = TaggedRecord([], {"tags": Prediction([], [])}, {"tags": SPANS})
-    output.write(Stretch([{}, {}]), [empty, spans_record()])
+    output.write(Chunk([{}, {}]), [empty, spans_record()])
     assert out.getvalue() == "\nAda\tB-PER\nTuring\tI-PER\nsang\tO\n\n"
     with pytest.raises(DataError, match=r"token 'a\\tb' does not fit in a CoNLL column; use --format jsonl"):
-        output.write(Stretch([{}]), [TaggedRecord(["a\tb"], {"tags": Prediction(["O"], [1.0])}, {"tags": SPANS})])
+        output.write(Chunk([{}]), [TaggedRecord(["a\tb"], {"tags": Prediction(["O"], [1.0])}, {"tags": SPANS})])
 
 
 def test_conll_needs_a_label_for_each_token() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqlab.errors import DataError
-from seqlab.report.document.charts import Curves, Matrix, Reliability, Strip
+from seqlab.report.charts import Curves, Matrix, Reliability, Strip
 from seqlab.report.document.model import Document, Examples, Figure, Paragraph, Section, Table
 from seqlab.report.document.writing import written
 from seqlab.report.run import run_report

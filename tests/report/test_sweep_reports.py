@@ -11,7 +11,7 @@ import yaml
 
 from seqlab.errors import DataError
 from seqlab.report.analysis.noise import BEST, WORSE
-from seqlab.report.document.charts import Curves, Parallel, Scatter
+from seqlab.report.charts import Curves, Parallel, Scatter
 from seqlab.report.document.model import Document, Figure, Paragraph, Section, Table
 from seqlab.report.document.writing import written
 from seqlab.report.subject import report_of
@@ -198,8 +198,12 @@ def test_a_study_of_nothing_yet_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"trials\.json: not a readable study"),
-        ("[]", r"trials\.json: format is None; expected 'seqlab-sweep/1'; export it again: seqlab sweep export"),
+        ("{", r"trials\.json:1: not JSON"),
+        ("[]", r"trials\.json holds a list; expected a study from `seqlab sweep export STUDY -o trials\.json`"),
+        (
+            "{}",
+            r"trials\.json: format is None; this seqlab reads format 'seqlab-sweep/1'; update seqlab, or choose a study from",
+        ),
         (json.dumps(study(format="seqlab-sweep/2")), "format is 'seqlab-sweep/2'"),
         (json.dumps({"format": "seqlab-sweep/1"}), r"damaged \(KeyError: 'objectives'\)"),
         (json.dumps(study(trials=[{}])), r"damaged \(KeyError: 'measures'\)"),

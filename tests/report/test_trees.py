@@ -5,29 +5,30 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seqlab.report.model.trees import tree_svg
-from seqlab.types import Prediction
+from seqlab.report.charts import Tree
 
 SVG = "{http://www.w3.org/2000/svg}"
 WORDS = ["<b>", "&", "sat down again"]
-NODES = Prediction(
-    labels=["D", "N", "NP", "V", "S"],
-    confidences=[1.0, 0.5, 0.25, 1.0, 0.75],
-    bounds=[(0, 1), (1, 2), (0, 2), (2, 3), (0, 3)],
+NODES = Tree(
+    WORDS,
+    [(0, 1), (1, 2), (0, 2), (2, 3), (0, 3)],
+    ["D", "N", "NP", "V", "S"],
+    [1.0, 0.5, 0.25, 1.0, 0.75],
+    gold=[None] * 5,
 )
 
 
-def drawn(words: list[str], prediction: Prediction) -> ElementTree.Element:
-    return ElementTree.fromstring(tree_svg(words, prediction))
+def drawn(tree: Tree) -> ElementTree.Element:
+    return ElementTree.fromstring(tree.svg())
 
 
 def test_every_node_and_word_is_drawn() -> None:
-    texts = [element.text for element in drawn(WORDS, NODES).iter(f"{SVG}text")]
+    texts = [element.text for element in drawn(NODES).iter(f"{SVG}text")]
     assert texts == ["D", "1.00", "N", "0.50", "NP", "0.25", "V", "1.00", "S", "0.75", *WORDS]
 
 
 def test_lines_join_children_to_parents_and_leaves_to_words() -> None:
-    picture = drawn(WORDS, NODES)
+    picture = drawn(NODES)
     lines = [[float(line.attrib[name]) for name in ("x1", "y1", "x2", "y2")] for line in picture.iter(f"{SVG}line")]
     boxes = [(float(b.attrib["x"]) + float(b.attrib["width"]) / 2, float(b.attrib["y"])) for b in picture.iter(f"{SVG}rect")]
     up = {(x1, y1): x2 for x1, y1, x2, y2 in lines if y2 < y1}
@@ -38,19 +39,18 @@ def test_lines_join_children_to_parents_and_leaves_to_words() -> None:
 
 
 def test_lower_nodes_stand_lower() -> None:
-    ys = [float(box.attrib["y"]) for box in drawn(WORDS, NODES).iter(f"{SVG}rect")]
+    ys = [float(box.attrib["y"]) for box in drawn(NODES).iter(f"{SVG}rect")]
     assert ys[0] == ys[1] > ys[2] == ys[3] > ys[4]
 
 
 def test_only_crossing_branches_have_a_note() -> None:
     """The first word hangs from the last, across the root: (R (C A (head C)) (head R)), with R the word between."""
     bounds = [(0, 1), (2, 3), (0, 3), (1, 2), (0, 3)]
-    crossing = Prediction(["A", "head", "C", "head", "R"], [1.0] * 5, bounds=bounds)
-    picture = drawn(["a", "r", "c"], crossing)
+    picture = drawn(Tree(["a", "r", "c"], bounds, ["A", "head", "C", "head", "R"], [1.0] * 5, gold=[None] * 5))
     (note,) = [text for text in picture.iter(f"{SVG}text") if text.get("class") == "note"]
     assert note.text == "Some branches cross: lines follow the spans, so a few true parents differ."
     assert float(note.attrib["y"]) < float(picture.attrib["height"])
-    assert not [text for text in drawn(WORDS, NODES).iter(f"{SVG}text") if text.get("class") == "note"]
+    assert not [text for text in drawn(NODES).iter(f"{SVG}text") if text.get("class") == "note"]
 
 
 @pytest.mark.parametrize("n_words", [0, 1, 500])
@@ -58,8 +58,8 @@ def test_chains_of_any_length_fit(n_words: int) -> None:
     bounds = [(0, 1)] * min(n_words, 1)
     for end in range(2, n_words + 1):
         bounds += [(end - 1, end), (0, end)]
-    prediction = Prediction(["X"] * len(bounds), [0.5] * len(bounds), bounds=bounds)
-    picture = drawn([f"w{i}" for i in range(n_words)], prediction)
+    n = len(bounds)
+    picture = drawn(Tree([f"w{i}" for i in range(n_words)], bounds, ["X"] * n, [0.5] * n, gold=[None] * n))
     height = float(picture.attrib["height"])
     assert all(float(box.attrib["y"]) < height for box in picture.iter(f"{SVG}rect"))
     assert len(list(picture.iter(f"{SVG}rect"))) == max(0, 2 * n_words - 1)

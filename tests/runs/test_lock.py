@@ -80,9 +80,13 @@ def test_the_first_of_several_processes_alone_reads_the_data_for_it(
     ("content", "message"),
     [
         (None, r"lock\.json does not exist"),
-        ("{", r"lock\.json: not the lock"),
+        ("{", r"lock\.json:1: not JSON"),
         (json.dumps({"format": 1, "sources": []}), r"lock\.json: not the lock"),
-        (json.dumps({"working_dir": "", "sources": [], "allow": []}), r"lock\.json: not the lock"),
+        (
+            json.dumps({"working_dir": "", "sources": [], "allow": []}),
+            r"lock\.json: format is None; this seqlab reads format 1",
+        ),
+        (json.dumps({"format": 1, "working_dir": "", "sources": [{}], "allow": []}), r"lock\.json: not the lock"),
         (
             json.dumps({"format": 2, "working_dir": "", "sources": [], "allow": []}),
             r"lock\.json: format is 2; this seqlab reads format 1; update seqlab",

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _write(options: argparse.Namespace) -> None:
     from seqlab.inference import Tagger
-    from seqlab.inference.lines import line_stretches
+    from seqlab.inference.lines import line_chunks
     from seqlab_transformers.teaching import Teacher
 
     path: Path = options.output
@@ -68,7 +68,7 @@ def _write(options: argparse.Namespace) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8") as out:
             n_records = 0
-            for chunk in source.stretches(line_stretches(stream, name=name), name=name):
+            for chunk in source.chunks(line_chunks(stream, name=name), name=name):
                 taught = teacher.taught(chunk.records, first=n_records)
                 out.writelines(f"{json.dumps(record, ensure_ascii=False)}\n" for record in taught)
                 n_records += len(chunk.records)

@@ -8,7 +8,6 @@ from typing import final
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.batching import sorted_batches
@@ -35,6 +34,7 @@ class StepVectors:
         Zeros if there are no steps.
         """
         n_steps = max((end for _, end in self.bounds), default=0)
+        # In post-order, the root of a tree is the last node.
         if n_steps and self.bounds[-1] == (0, n_steps):
             return np.asarray(self.values[-1])
         return np.asarray(self.values.mean(0) if len(self.values) else np.zeros(self.values.shape[1], dtype=np.float32))
@@ -76,7 +76,7 @@ def encode(
         encoded = labeler(batch)
         if encoded.summary is None and not use_steps:
             raise ConfigError("the encoder has no summary of records; encode steps instead: --steps, or use_steps=True")
-        summaries = [None] * len(rows) if encoded.summary is None else _numbers(encoded.summary)
+        summaries = [None] * len(rows) if encoded.summary is None else encoded.summary.float().cpu().numpy()
         parts = _step_vectors(labeler, encoded, batch) if use_steps else [None] * len(rows)
         for row, summary, steps in zip(rows.tolist(), summaries, parts, strict=True):
             found[row] = EncodedRecord(tokens[row], summary, steps)
@@ -87,14 +87,9 @@ def _step_vectors(labeler: Labeler, steps: Steps, batch: Batch) -> list[StepVect
     heads = {name: head for name, head in labeler.heads.items() if head.is_per_step}
     predicted = {name: head.predict(steps, batch, use_confidences=False) for name, head in heads.items()}
     covers = None if steps.covers is None else steps.covers.tolist()
-    values = _numbers(steps.values)
+    values = steps.values.float().cpu().numpy()
     found = []
     for i, length in enumerate(steps.lengths.tolist()):
         bounds = [(step, step + 1) for step in range(length)] if covers is None else [(a, b) for a, b in covers[i][:length]]
         found.append(StepVectors(values[i, :length], bounds, {name: predicted[name][i].labels for name in heads}))
     return found
-
-
-def _numbers(values: Tensor) -> np.ndarray:
-    numbers: np.ndarray = values.float().cpu().numpy()
-    return numbers

@@ -9,7 +9,6 @@ of the input.
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -33,9 +32,7 @@ N_DECIMALS = 6
 """Digits of vectors in JSON."""
 
 
-@final
-@dataclass(frozen=True)
-class VectorKind:
+class VectorKind(NamedTuple):
     """The kind of vectors in a file."""
 
     model: str
@@ -52,7 +49,7 @@ class VectorKind:
         of_steps = [*bounds, *labels] if self.vectors == STEPS else []
         vector = pa.list_(pa.float32(), self.width)
         fields = [("row", pa.int64()), ("id", pa.string()), *of_steps, ("text", pa.string()), ("vector", vector)]
-        return pa.schema(fields, metadata={KEY: json.dumps({"seqlab_version": __version__, **asdict(self)}).encode()})
+        return pa.schema(fields, metadata={KEY: json.dumps({"seqlab_version": __version__, **self._asdict()}).encode()})
 
 
 class Part(NamedTuple):
@@ -108,7 +105,12 @@ class VectorFile(ABC):
 
 @final
 class ParquetVectors(VectorFile):
-    """Parquet, with a row group per chunk."""
+    """Parquet, with a row group per chunk.
+
+    Args:
+        path: The file to write.
+        kind: The kind of vectors, as `kind_of` returns it.
+    """
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         super().__init__(path, kind=kind)
@@ -123,6 +125,7 @@ class ParquetVectors(VectorFile):
         rows = {"row": np.repeat([part.row for part in parts], sizes)}
         ids = {"id": [part.id for part, size in zip(parts, sizes, strict=True) for _ in range(size)]}
         others = {name: list(chain.from_iterable(part.columns[name] for part in parts)) for name in parts[0].columns}
+        # Arrow takes the flat array without copying each row.
         numbers = np.concatenate([part.vectors for part in parts]).astype(np.float32).reshape(-1)
         vectors = {"vector": pa.FixedSizeListArray.from_arrays(pa.array(numbers), self.kind.width)}
         self._writer.write_table(pa.table({**rows, **ids, **others, **vectors}, schema=self._schema))
@@ -134,7 +137,12 @@ class ParquetVectors(VectorFile):
 
 @final
 class JsonlVectors(VectorFile):
-    """A JSON object per record; for steps, with a list under `steps`."""
+    """A JSON object per record; for steps, with a list under `steps`.
+
+    Args:
+        path: The file to write.
+        kind: The kind of vectors, as `kind_of` returns it.
+    """
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         super().__init__(path, kind=kind)
@@ -143,6 +151,7 @@ class JsonlVectors(VectorFile):
     def add(self, parts: Sequence[Part]) -> None:
         """Write a line for each record."""
         for part in parts:
+            # Rounded as doubles: rounding float32 gives digits such as 0.30000001.
             columns = {**part.columns, "vector": np.round(part.vectors.astype(np.float64), N_DECIMALS).tolist()}
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
             content = rows[0] if self.kind.vectors == RECORDS else {"steps": rows}
@@ -155,7 +164,12 @@ class JsonlVectors(VectorFile):
 
 @final
 class NpyVectors(VectorFile):
-    """Only the vectors, as float32 rows in input order."""
+    """Only the vectors, as float32 rows in input order.
+
+    Args:
+        path: The file to write.
+        kind: The kind of vectors, as `kind_of` returns it.
+    """
 
     def __init__(self, path: Path, *, kind: VectorKind) -> None:
         super().__init__(path, kind=kind)
@@ -170,17 +184,15 @@ class NpyVectors(VectorFile):
             self._stream.write(np.ascontiguousarray(part.vectors, dtype="<f4").tobytes())
 
     def close(self) -> None:
-        """Write the header again with the number of rows; NumPy pads it so that the count fits."""
-        start = self._start
+        """Write the header again with the number of rows."""
         self._stream.seek(0)
         self._write_header()
-        assert self._start == start, f"a header of {self._start} bytes over one of {start}"
         self._stream.close()
 
     def _write_header(self) -> None:
+        # NumPy pads the header for a growing number of rows, so its size stays the same.
         shape = (self._n_rows, self.kind.width)
         npy.write_array_header_1_0(self._stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        self._start = self._stream.tell()
 
 
 _FILES: dict[str, type[VectorFile]] = {".parquet": ParquetVectors, ".jsonl": JsonlVectors, ".npy": NpyVectors}

@@ -2,23 +2,20 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference.tagger import Input, Tagger
 from seqlab.inference.vectors.files import KEY, STEPS
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """A row of the file, with its similarity to the query."""
 
     cosine: float
@@ -105,9 +102,11 @@ class VectorSearch:
         for start, vectors, table in self._groups(columns=None):
             cosines = _unit(vectors) @ wanted.T
             for i, found in enumerate(best):
-                places = _top(cosines[:, i], k=k)
+                # A stable sort, so that ties go to the earlier row.
+                places = np.argsort(-cosines[:, i], kind="stable")[:k]
                 rows = table.take(places).to_pylist()
                 new = [Neighbour(float(cosines[p, i]), start + p, row) for p, row in zip(places.tolist(), rows, strict=True)]
+                # Only k rows of each query stay in memory, whatever the size of the file.
                 best[i] = sorted([*found, *new], key=lambda one: -one.cosine)[:k]
         return best
 
@@ -128,14 +127,3 @@ def _unit(vectors: Float[np.ndarray, "row feature"]) -> Float[np.ndarray, "row f
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: np.ndarray = vectors / np.where(norms > 0, norms, 1.0)
     return scaled
-
-
-def _top(cosines: Float[np.ndarray, " row"], *, k: int) -> Int[np.ndarray, " place"]:
-    """Return the indices of the `k` highest cosines; ties go to the first."""
-    if len(cosines) > k:
-        # Keep everything at least as near as the k-th, so that the stable sort breaks ties by place.
-        least = np.partition(cosines, len(cosines) - k)[len(cosines) - k]
-        near = np.flatnonzero(cosines >= least)
-    else:
-        near = np.arange(len(cosines))
-    return near[np.argsort(-cosines[near], kind="stable")][:k]

@@ -2,27 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import NamedTuple
 
 NONE = "(none)"
 """Stands for the missing side of a missed or spurious label."""
 OTHERS = "(others)"
 
 
-class Confused(NamedTuple):
-    """How often `gold` was predicted as `predicted`."""
-
-    gold: str
-    predicted: str
-    n: int
-    share: float
-    """Share of all gold items with label `gold`."""
-
-
-@final
-@dataclass(frozen=True)
-class Confusion:
+class Confusion(NamedTuple):
     """Counts of gold labels (rows) by predicted label (columns)."""
 
     labels: Sequence[str]
@@ -36,38 +23,28 @@ class Confusion:
         If there are more than `max_labels`, keep those with most errors and count the rest as `OTHERS`.
         """
         counts = Counter((gold or NONE, predicted or NONE) for gold, predicted in pairs)
-        labels = _kept(counts, max_labels=max_labels)
-        merged: Counter[tuple[str, str]] = Counter()
+        n_errors: Counter[str] = Counter()
         for (gold, predicted), n in counts.items():
-            merged[gold if gold in labels else OTHERS, predicted if predicted in labels else OTHERS] += n
-        seen = _ordered(merged)
-        return cls(seen, [[merged[gold, predicted] for predicted in seen] for gold in seen])
+            n_errors.update(dict.fromkeys((gold, predicted), n * (gold != predicted)))
+        # NONE always stays: it holds the missed and spurious labels.
+        ranked = sorted(n_errors, key=lambda label: (label != NONE, -n_errors[label], label))
+        kept = ranked if len(ranked) <= max_labels else ranked[: max_labels - 1]
+        names = dict.fromkeys(ranked, OTHERS) | {label: label for label in kept}
+        merged: Counter[tuple[str, str]] = Counter()
+        # Labels that gold never has get a row, too.
+        supports = Counter(dict.fromkeys(names.values(), 0))
+        for (gold, predicted), n in counts.items():
+            merged[names[gold], names[predicted]] += n
+            supports[names[gold]] += n
+        labels = sorted(supports, key=lambda label: (label == NONE, label == OTHERS, -supports[label], label))
+        return cls(labels, [[merged[gold, predicted] for predicted in labels] for gold in labels])
 
-    def most_confused(self, n: int) -> list[Confused]:
-        """Return the `n` most frequent confusions."""
-        totals = [max(1, sum(row)) for row in self.counts]
+    def most_confused(self, n: int) -> list[tuple[str, str, int, float]]:
+        """Return the `n` most frequent confusions: gold, predicted, their number, and its share of the items with that gold."""
         found = [
-            Confused(gold, predicted, count, count / totals[i])
-            for i, gold in enumerate(self.labels)
-            for predicted, count in zip(self.labels, self.counts[i], strict=True)
+            (gold, predicted, count, count / sum(row))
+            for gold, row in zip(self.labels, self.counts, strict=True)
+            for predicted, count in zip(self.labels, row, strict=True)
             if count and gold != predicted
         ]
-        return sorted(found, key=lambda pair: (-pair.n, pair.gold, pair.predicted))[:n]
-
-
-def _kept(counts: Counter[tuple[str, str]], *, max_labels: int) -> set[str]:
-    n_errors: Counter[str] = Counter()
-    for (gold, predicted), n in counts.items():
-        n_errors[gold] += n * (gold != predicted)
-        n_errors[predicted] += n * (gold != predicted)
-    # NONE always stays: it holds the missed and spurious labels.
-    ranked = sorted(n_errors, key=lambda label: (label != NONE, -n_errors[label], label))
-    return set(ranked if len(ranked) <= max_labels else ranked[: max_labels - 1])
-
-
-def _ordered(counts: Counter[tuple[str, str]]) -> list[str]:
-    supports: Counter[str] = Counter()
-    for (gold, predicted), n in counts.items():
-        supports[gold] += n
-        supports[predicted] += 0  # labels that gold never has get a row, too
-    return sorted(supports, key=lambda label: (label == NONE, label == OTHERS, -supports[label], label))
+        return sorted(found, key=lambda each: (-each[2], *each[:2]))[:n]

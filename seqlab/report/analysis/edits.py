@@ -12,6 +12,7 @@ def aligned(gold: Sequence[str], predicted: Sequence[str]) -> list[Pair]:
     costs = _costs(gold, predicted)
     i, j = len(gold), len(predicted)
     pairs = list[Pair]()
+    # Walk back from the end along the cheapest cells; a substitution or match is preferred to a deletion and an insertion.
     while i or j:
         if i and j and costs[i][j] == costs[i - 1][j - 1] + (gold[i - 1] != predicted[j - 1]):
             i, j = i - 1, j - 1

@@ -31,6 +31,7 @@ class Training:
         labels = self.forms.get(tuple(form))
         if labels is not None:
             return SAME_LABEL if label in labels else OTHER_LABEL
+        # A new combination of known words is easier than a word that the embedding has never seen.
         return NEW_FORM if self.words.issuperset(form) else NEW_WORDS
 
     def share_of_new_words(self, tokens: Iterable[str]) -> float:

@@ -1,4 +1,4 @@
-"""How much of a score's variance a setting explains by itself, and whether that could be chance."""
+"""How much of a score's variance a setting explains on its own, and whether that could be chance."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -39,16 +39,19 @@ def explained(settings: Sequence[Setting], scores: Sequence[float]) -> Explained
     shuffled = [_within(generator.permutation(values), codes) for _ in range(N_SHUFFLES)]
     # Equal partitions can differ in the last bits, depending on the order of the sums.
     n_as_good = sum(other <= within * (1 + 1e-12) for other in shuffled)
+    # Means of squares rather than sums: many levels explain some variance by chance.
     share = 1 - (within / (n - k)) / (total / (n - 1))
     return Explained(max(0.0, share), (1 + n_as_good) / (1 + N_SHUFFLES), k)
 
 
 def levels_of(settings: Sequence[Setting]) -> list[Setting]:
     """Return the settings as levels; numbers with many values become classes named `low to high`."""
+    # bool is a subclass of int, but True and False are names, not sizes.
     numbers = [value for value in settings if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) < len(settings) or len(set(numbers)) <= MAX_LEVELS:
         return list(settings)
     ordered = np.sort(np.asarray(numbers, dtype=np.float64))
+    # Quantiles, so that values on a log scale spread over the classes, too.
     edges = [ordered[len(ordered) * i // N_CLASSES] for i in range(1, N_CLASSES)]
     classes = np.searchsorted(edges, numbers, side="right")
     names = []

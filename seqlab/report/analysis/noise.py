@@ -31,6 +31,7 @@ def standings(groups: Sequence[Sequence[Trial]], objective: Objective) -> list[S
         p_value = welch_test(scores[first], scores[i]).p_value if min(len(scores[first]), len(scores[i])) > 1 else None
         if p_value is not None:
             tests[i] = p_value
+    # Holm's correction covers all comparisons with the best, because the best was chosen by its score.
     corrected = dict(zip(tests, holm(list(tests.values())), strict=True)) if tests else {}
     return [Standing(groups[i], summarise(scores[i]), _mark(i, first, corrected), corrected.get(i)) for i in order]
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seqlab.report.analysis.answers import SpanAnswer
+from seqlab.heads.parts.answers import SpanAnswer
 from seqlab.types import Span
 
 CORRECT = "correct"
@@ -39,6 +39,7 @@ class SpanCase(NamedTuple):
 def span_cases(answer: SpanAnswer) -> list[SpanCase]:
     """Return a case for every span of a record, from left to right."""
     confidences = dict(zip(answer.found, answer.confidences, strict=False))
+    # Counters instead of sets: nested annotations may hold the same span twice.
     same = Counter(answer.gold) & Counter(answer.found)
     cases = [SpanCase(CORRECT, span, span, confidences.get(span)) for span in same.elements()]
     gold = list((Counter(answer.gold) - same).elements())
@@ -55,6 +56,7 @@ def span_cases(answer: SpanAnswer) -> list[SpanCase]:
 def _pairs(gold: Sequence[Span], found: Sequence[Span]) -> list[tuple[Span, Span]]:
     near = [(i, j) for i, one in enumerate(gold) for j, other in enumerate(found) if _overlap(one, other) > 0]
     near.sort(key=lambda pair: (*_distance(gold[pair[0]], found[pair[1]]), pair))
+    # Greedy from the closest pair on, so that the same record is always paired alike.
     paired: dict[int, int] = {}
     for i, j in near:
         if i not in paired and j not in paired.values():

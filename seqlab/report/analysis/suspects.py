@@ -7,7 +7,7 @@ it finds fewer suspects.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -23,33 +23,16 @@ class Judgement(NamedTuple):
     end: int
 
 
-class Suspect(NamedTuple):
-    """A judgement whose confidence reaches the threshold of its label."""
-
-    judgement: Judgement
-    threshold: float
-
-
-def thresholds(judgements: Iterable[Judgement]) -> dict[str | None, float]:
-    """Return the mean confidence of each label where gold agrees with it."""
-    confidences = defaultdict[str | None, list[float]](list)
-    for judgement in judgements:
-        if judgement.gold == judgement.predicted:
-            confidences[judgement.predicted].append(judgement.confidence)
-    return {label: sum(values) / len(values) for label, values in confidences.items()}
-
-
-def suspects(judgements: Sequence[Judgement]) -> list[Suspect]:
-    """Return the disagreements at least as confident as the average agreement, most confident first.
+def suspects(judgements: Sequence[Judgement]) -> list[tuple[Judgement, float]]:
+    """Return the disagreements at least as confident as the average agreement, with that threshold, most confident first.
 
     A label that never agrees with gold has no threshold and yields no suspects.
     """
-    limits = thresholds(judgements)
-    found = [
-        Suspect(judgement, limits[judgement.predicted])
-        for judgement in judgements
-        if judgement.gold != judgement.predicted
-        and judgement.predicted in limits
-        and judgement.confidence >= limits[judgement.predicted]
-    ]
-    return sorted(found, key=lambda suspect: (-suspect.judgement.confidence, suspect.judgement.record, suspect.judgement.start))
+    agreed = defaultdict[str | None, list[float]](list)
+    for each in judgements:
+        if each.gold == each.predicted:
+            agreed[each.predicted].append(each.confidence)
+    limits = {label: sum(confidences) / len(confidences) for label, confidences in agreed.items()}
+    wrong = [each for each in judgements if each.gold != each.predicted and each.predicted in limits]
+    found = sorted(wrong, key=lambda each: (-each.confidence, each.record, each.start))
+    return [(each, limits[each.predicted]) for each in found if each.confidence >= limits[each.predicted]]

@@ -1,6 +1,5 @@
 """Write a report as JSON, with every value unrounded."""
 
-import dataclasses
 import json
 import math
 from typing import Any
@@ -17,11 +16,10 @@ def as_json(document: Document) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        content = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"kind": type(value).__name__.lower(), **content} if "kind" not in content else content
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _plain(item) for name, item in value._asdict().items()}
+    if hasattr(value, "_asdict"):
+        # A field `kind`, as columns have, takes the place of the name of the class.
+        return {"kind": type(value).__name__.lower()} | {name: _plain(item) for name, item in value._asdict().items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    # JSON has no nan, and most readers refuse Python's.
     return None if isinstance(value, float) and not math.isfinite(value) else value

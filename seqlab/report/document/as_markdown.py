@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from seqlab.report.document.as_tables import as_table
 from seqlab.report.document.model import Block, Document, Example, Examples, Figure, Line, Paragraph, Picture, Table
 from seqlab.report.document.text import shown, visible
 
@@ -29,7 +28,7 @@ def _block(block: Block) -> Iterator[str]:
             yield from _table(block)
         case Figure(chart, caption):
             yield f"*{_escaped(caption)}*"
-            yield from _table(as_table(chart))
+            yield from _table(chart.table())
         case Picture(_, caption):
             yield f"*{_escaped(caption)}*"
         case Examples(items, left_out):
@@ -47,6 +46,7 @@ def _table(table: Table) -> Iterator[str]:
     rows = []
     for i, row in enumerate(table.rows):
         cells = [_escaped(shown(value, column.kind)) for value, column in zip(row, table.columns, strict=True)]
+        # Asterisks around nothing would be shown as asterisks.
         rows.append([f"**{cell}**" if cell else "" for cell in cells] if i in table.highlighted else cells)
     yield "\n".join(f"| {' | '.join(row)} |" for row in (heading, rule, *rows))
 
@@ -57,7 +57,7 @@ def _example(example: Example) -> Iterator[str]:
     lines += [f"  - {_escaped(line.name)}: {_marked(line)}" for line in example.lines]
     yield "\n".join(lines)
     if example.chart is not None:
-        yield from _table(as_table(example.chart))
+        yield from _table(example.chart.table())
 
 
 def _marked(line: Line) -> str:
@@ -72,4 +72,5 @@ def _marked(line: Line) -> str:
 
 
 def _escaped(text: str) -> str:
+    # Some renderers take HTML even where a backslash precedes it.
     return _SPECIAL.sub(r"\\\1", visible(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")

@@ -29,6 +29,7 @@ def marked_line(line: Line) -> str:
 def _nested(marks: Sequence[Mark]) -> tuple[list[Mark], list[Mark]]:
     nested, crossing, still_open = list[Mark](), list[Mark](), list[Mark]()
     for mark in sorted(marks, key=lambda mark: (mark.start, -mark.end)):
+        # Marks that end before this one cannot enclose it.
         while still_open and still_open[-1].end <= mark.start:
             still_open.pop()
         # Marks are sorted by start, so one that ends after its enclosing mark crosses it.

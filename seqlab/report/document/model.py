@@ -1,10 +1,7 @@
 """The structure of a report: sections of blocks."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, final
-
-from seqlab.report.document.charts import Chart
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 Value: TypeAlias = str | int | float | bool | None
 """None leaves the cell empty."""
@@ -13,27 +10,21 @@ Kind: TypeAlias = Literal["text", "count", "number", "share"]
 Status: TypeAlias = Literal["right", "wrong", "missed", "spurious", "plain"]
 
 
-@final
-@dataclass(frozen=True)
-class Paragraph:
+class Paragraph(NamedTuple):
     """A few sentences; `is_note` marks those that explain how to read the rest."""
 
     text: str
     is_note: bool = False
 
 
-@final
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """The heading of a table column, and the format of its values."""
 
     name: str
     kind: Kind = "text"
 
 
-@final
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Rows of values, sortable in HTML."""
 
     columns: Sequence[Column]
@@ -43,9 +34,19 @@ class Table:
     """Indices of rows to emphasise."""
 
 
-@final
-@dataclass(frozen=True)
-class Mark:
+class Chart(Protocol):
+    """A picture of numbers; `seqlab.report.charts` has them."""
+
+    def svg(self) -> str:
+        """Draw the chart as an SVG element."""
+        ...
+
+    def table(self) -> Table:
+        """Return the numbers of the chart."""
+        ...
+
+
+class Mark(NamedTuple):
     """A labelled span of a line, from `start` to `end` (exclusive)."""
 
     start: int
@@ -54,19 +55,15 @@ class Mark:
     status: Status
 
 
-@final
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """The tokens of a record with marks, such as gold spans. Marks may be nested."""
 
     name: str
     tokens: Sequence[str]
-    marks: Sequence[Mark]
+    marks: Sequence[Mark] = ()
 
 
-@final
-@dataclass(frozen=True)
-class Example:
+class Example(NamedTuple):
     """One record."""
 
     id: str
@@ -75,27 +72,21 @@ class Example:
     chart: Chart | None = None
 
 
-@final
-@dataclass(frozen=True)
-class Examples:
+class Examples(NamedTuple):
     """Records one below the other; `left_out` describes those not shown."""
 
     items: Sequence[Example]
     left_out: str = ""
 
 
-@final
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """A chart with a caption."""
 
     chart: Chart
     caption: str
 
 
-@final
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """An SVG drawn elsewhere, with a caption; Markdown has only the caption."""
 
     svg: str
@@ -105,19 +96,21 @@ class Picture:
 Block: TypeAlias = Paragraph | Table | Examples | Figure | Picture
 
 
-@final
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A title, blocks and subsections."""
 
     title: str
     blocks: Sequence[Block] = ()
     sections: "Sequence[Section]" = ()
 
+    def walk(self, depth: int) -> "Iterator[tuple[int, Section]]":
+        """Yield this section, at `depth`, and those below it in order, each with its depth."""
+        yield depth, self
+        for section in self.sections:
+            yield from section.walk(depth + 1)
 
-@final
-@dataclass(frozen=True)
-class Document:
+
+class Document(NamedTuple):
     """A report."""
 
     title: str
@@ -125,10 +118,5 @@ class Document:
 
     def walk(self) -> Iterator[tuple[int, Section]]:
         """Yield every section in order with its depth, starting at 1."""
-        yield from _walk(self.sections, depth=1)
-
-
-def _walk(sections: Sequence[Section], *, depth: int) -> Iterator[tuple[int, Section]]:
-    for section in sections:
-        yield depth, section
-        yield from _walk(section.sections, depth=depth + 1)
+        for section in self.sections:
+            yield from section.walk(1)

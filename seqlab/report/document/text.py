@@ -3,10 +3,8 @@
 import html
 import unicodedata
 
-_PICTURES = 0x2400
-_DELETE = 0x7F
-_TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-"""Bidirectional classes of characters that change the direction of the text after them."""
+_SYMBOLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+"""Pictures of control characters."""
 
 
 def visible(text: str) -> str:
@@ -14,9 +12,10 @@ def visible(text: str) -> str:
 
     Newlines and tabs become symbols too, because the text is a token, a label or a name.
     """
+    # Almost all tokens are printable, and this check is fast.
     if text.isprintable():
         return text
-    return "".join(map(_visible, text))
+    return "".join(map(_visible, text.translate(_SYMBOLS)))
 
 
 def escaped(text: str) -> str:
@@ -25,22 +24,19 @@ def escaped(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    code = ord(character)
-    if code < ord(" "):
-        return chr(_PICTURES + code)
-    if code == _DELETE:
-        return "\u2421"
     # Joiners are invisible, but Persian and Indic scripts and emoji need them.
     if character in "\u200c\u200d":
         return character
-    is_hidden = unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
-    return f"[U+{code:04X}]" if is_hidden or unicodedata.bidirectional(character) in _TURNING else character
+    # Marks of direction are in category Cf.
+    category = unicodedata.category(character)
+    return f"[U+{ord(character):04X}]" if category.startswith("C") or category in ("Zl", "Zp") else character
 
 
 def shown(value: str | int | float | bool | None, kind: str = "text") -> str:
     """Return a value as a table shows it; empty for None."""
     if value is None:
         return ""
+    # Before int, whose subclass bool is.
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int) and kind != "share":

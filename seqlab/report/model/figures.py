@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from seqlab.errors import ConfigError
+from seqlab.report.charts.canvas import cut
 from seqlab.report.model.traces import CellTrace
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _NAME_CHARS = 50
 _CURVE_STEPS = 20
 """Width of the curves when drawn alone, as a number of named steps."""
 _LABEL_CHARS = 24
-"""Longer step names are cut and end in …"""
+"""Longer step names are cut."""
 
 
 def gate_figure(trace: CellTrace, *, steps: Sequence[str]) -> "Figure":
@@ -49,7 +50,9 @@ def influence_figure(curves: Mapping[str, Tensor], matrix: CellTrace | None, *, 
     for name, values in curves.items():
         is_bare = name.startswith("untrained")
         label = name if len(name) <= _NAME_CHARS else f"…{name[1 - _NAME_CHARS :]}"
-        left.semilogy(range(1, len(values) + 1), _positive(values), label=label, linestyle="--" if is_bare else "-", marker=".")
+        # A log scale cannot show zeros, which become gaps.
+        shown = values.where(values > 0, float("nan")).tolist()
+        left.semilogy(range(1, len(values) + 1), shown, label=label, linestyle="--" if is_bare else "-", marker=".")
     left.xaxis.get_major_locator().set_params(integer=True)
     left.set_xlabel("step t")
     left.set_ylabel("‖∂h(t) / ∂x(1)‖")
@@ -74,6 +77,7 @@ def png(figure: "Figure") -> bytes:
 
 def svg(figure: "Figure") -> str:
     """Return the figure as an SVG element. Text stays text, so the page's fonts draw it."""
+    # The date would change the bytes of the file each time.
     text = _saved(figure, "svg", metadata={"Date": None}).decode("utf-8")
     return text[text.index("<svg") :]
 
@@ -95,11 +99,13 @@ def _figure(*, n_steps: int, height: float) -> "Figure":
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError("drawing needs matplotlib; install it with `pip install 'seqlab[plots]'`") from error
+    # Matplotlib draws at most 65,536 pixels in each direction.
     width = min(max(_MIN_INCHES, _MARGIN_INCHES + _STEP_INCHES * n_steps), _MAX_INCHES)
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def _heat(figure: "Figure", axis: "Axes", values: Tensor, *, is_gate: bool, is_log: bool = False) -> None:
+    # Imported late, because matplotlib is optional.
     from matplotlib.colors import LogNorm
 
     numbers = values.detach().cpu().float()
@@ -111,6 +117,7 @@ def _heat(figure: "Figure", axis: "Axes", values: Tensor, *, is_gate: bool, is_l
     elif is_gate:
         options = {"cmap": "viridis", "vmin": 0.0, "vmax": 1.0}
     else:
+        # Symmetric limits put 0 at the neutral colour.
         largest = float(numbers.abs().max()) if numbers.numel() else 1.0
         options = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}
     image = axis.imshow(numbers.numpy(), aspect="auto", interpolation="nearest", **options)
@@ -123,13 +130,8 @@ def _name_steps(axis: "Axes", steps: Sequence[str]) -> None:
 
 
 def _short(steps: Sequence[str]) -> list[str]:
-    return [step if len(step) <= _LABEL_CHARS else f"{step[: _LABEL_CHARS - 1]}…" for step in steps]
+    return [cut(step, _LABEL_CHARS) for step in steps]
 
 
 def _title(axis: "Axes", text: str) -> None:
     axis.set_title(text, fontsize=10, loc="left", parse_math=False)
-
-
-def _positive(values: Tensor) -> list[float]:
-    """Replace values that a log scale cannot show by gaps."""
-    return [value if value > 0 else float("nan") for value in values.tolist()]

@@ -1,9 +1,8 @@
 """Inspect how a model reads one record: traces, pictures and a self-contained page."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save
@@ -13,21 +12,18 @@ from seqlab.config.build import build, known_targets
 from seqlab.config.compose import compose, plain
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference import TaggedRecord, Tagger
+from seqlab.report.charts import Tree
 from seqlab.report.document.as_html import as_html
-from seqlab.report.document.model import Block, Column, Document, Paragraph, Picture, Section, Table, Value
+from seqlab.report.document.model import Block, Column, Document, Figure, Paragraph, Picture, Section, Table
 from seqlab.report.model.figures import gate_figure, influence_figure, png, svg
-from seqlab.report.model.traces import MAX_MATRIX_STEPS, CellTrace, trace, trace_cell
-from seqlab.report.model.trees import tree_svg
-from seqlab.types import Prediction
+from seqlab.report.model.traces import MAX_MATRIX_STEPS, CellTrace, trace_cell, trace_encoder
 
 PAGE_FILE = "index.html"
 TRACES_FILE = "traces.safetensors"
 BARE_ENCODERS = ("rnn", "lstm", "gru")
 
 
-@final
-@dataclass(frozen=True)
-class Inspection:
+class Inspection(NamedTuple):
     """How a model reads one record."""
 
     record: TaggedRecord
@@ -45,6 +41,7 @@ def inspect(tagger: Tagger, item: Any, *, name: str, beside: Mapping[str, Tagger
     """
     (record,) = tagger.predict([item])
     traces = _traces(tagger, item, name=name, is_needed=not _trees(record))
+    # A model of trees alone has no recurrent layer, but its tree can be drawn.
     if not traces and record.tokens:
         return Inspection(record, record.tokens, [], {})
     if not traces or not len((first := _first_forward(traces)).inputs):
@@ -61,12 +58,11 @@ def inspect(tagger: Tagger, item: Any, *, name: str, beside: Mapping[str, Tagger
 def write_inspection(inspection: Inspection, folder: Path, *, name: str) -> list[Path]:
     """Write the page, the pictures as PNG and the traces to `folder`; return their paths, page first."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures = _figures(inspection)
-    trees = {f"tree-{head}": tree_svg(inspection.record.tokens, p) for head, p in _trees(inspection.record).items()}
-    pictures = {**trees, **{key: svg(figure) for key, figure in figures.items()}}
-    contents: dict[str, bytes] = {PAGE_FILE: as_html(_document(inspection, pictures, name=name)).encode()}
-    contents |= {f"{key}.svg": picture.encode() for key, picture in trees.items()}
-    contents |= {f"{key}.png": png(figure) for key, figure in figures.items()}
+    trees, drawings = _trees(inspection.record), _drawings(inspection)
+    document = _document(inspection, trees, {key: svg(drawing) for key, drawing in drawings.items()}, name=name)
+    contents: dict[str, bytes] = {PAGE_FILE: as_html(document).encode()}
+    contents |= {f"tree-{head}.svg": tree.svg().encode() for head, tree in trees.items()}
+    contents |= {f"{key}.png": png(drawing) for key, drawing in drawings.items()}
     if inspection.traces:
         contents[TRACES_FILE] = save(_tensors(inspection.traces))
     for file, content in contents.items():
@@ -74,19 +70,23 @@ def write_inspection(inspection: Inspection, folder: Path, *, name: str) -> list
     return [folder / file for file in contents]
 
 
-def _figures(inspection: Inspection) -> dict[str, Any]:
+def _drawings(inspection: Inspection) -> dict[str, Any]:
     if not inspection.traces:
         return {}
     first = inspection.traces[0]
-    matrix = first if not first.is_backward else None
-    figures = {"influence": influence_figure(inspection.curves, matrix, steps=inspection.steps)}
-    return figures | {_slug(traced): gate_figure(traced, steps=inspection.steps) for traced in inspection.traces}
+    # The axes of the matrix run forwards, and so cannot show a backward layer.
+    influence = influence_figure(inspection.curves, None if first.is_backward else first, steps=inspection.steps)
+    gates = {_slug(traced): gate_figure(traced, steps=inspection.steps) for traced in inspection.traces}
+    return {"influence": influence, **gates}
 
 
-def _trees(record: TaggedRecord) -> dict[str, Prediction]:
-    """Return the predictions for the nodes of a tree, by head."""
-    by_head = record.predictions.items()
-    return {head: p for head, p in by_head if record.layers[head].is_of_nodes and p.bounds is not None}
+def _trees(record: TaggedRecord) -> dict[str, Tree]:
+    """Return the trees whose nodes are labelled, by head."""
+    return {
+        head: Tree(record.tokens, found.bounds, found.labels, found.confidences, [None] * len(found.labels))
+        for head, found in record.predictions.items()
+        if record.layers[head].is_of_nodes and found.bounds is not None
+    }
 
 
 def mean_gates(traced: CellTrace) -> dict[str, list[float]]:
@@ -95,9 +95,12 @@ def mean_gates(traced: CellTrace) -> dict[str, list[float]]:
 
 
 def _traces(tagger: Tagger, item: Any, *, name: str, is_needed: bool = True) -> list[CellTrace]:
-    traces = trace(tagger.bundle.labeler, tagger.batch([item]))
+    labeler, batch = tagger.bundle.labeler.eval(), tagger.batch([item])
+    with torch.no_grad():
+        steps = labeler.embedding(batch)
+    traces = trace_encoder(labeler.encoder, steps, batch=batch)
     if not traces and is_needed:
-        kind = type(tagger.bundle.labeler.encoder).__name__
+        kind = type(labeler.encoder).__name__
         raise ConfigError(f"{name}: its encoder, {kind}, has no recurrent layer to inspect; choose a model that has one")
     return traces
 
@@ -126,19 +129,15 @@ def _tensors(traces: Sequence[CellTrace]) -> dict[str, Tensor]:
     """Return the traced values as `layer.direction.name`, in record order (`influence` in reading order)."""
     found: dict[str, Tensor] = {}
     for traced in traces:
-        place = f"{traced.layer}.{traced.reading}"
         values = {**traced.gates, **{f"{name}_state": states for name, states in traced.states.items()}}
-        found |= {f"{place}.{name}": traced.in_text_order(each).contiguous() for name, each in values.items()}
-        found[f"{place}.influence"] = traced.influence.contiguous()
+        ordered = {name: traced.in_text_order(each) for name, each in values.items()} | {"influence": traced.influence}
+        found |= {f"{traced.layer}.{traced.reading}.{name}": each.contiguous() for name, each in ordered.items()}
     return found
 
 
-def _document(inspection: Inspection, pictures: Mapping[str, str], *, name: str) -> Document:
-    trees = [
-        Picture(pictures[f"tree-{head}"], f"{head}: the label of each node, and its confidence.")
-        for head in _trees(inspection.record)
-    ]
-    sections = [Section("Predictions", [*_labels(inspection), *trees])]
+def _document(inspection: Inspection, trees: Mapping[str, Tree], pictures: Mapping[str, str], *, name: str) -> Document:
+    drawn = [Figure(tree, f"{head}: the label of each node, and its confidence.") for head, tree in trees.items()]
+    sections = [Section("Predictions", [*_labels(inspection, trees), *drawn])]
     if inspection.traces:
         caption = (
             "The norm of the derivative of each hidden state with respect to the first input of its layer. Where it vanishes, "
@@ -153,26 +152,21 @@ def _document(inspection: Inspection, pictures: Mapping[str, str], *, name: str)
     return Document(f"Inside {name}", sections)
 
 
-def _labels(inspection: Inspection) -> list[Block]:
-    record, trees = inspection.record, _trees(inspection.record)
+def _labels(inspection: Inspection, trees: Mapping[str, Tree]) -> Iterator[Block]:
+    record = inspection.record
     per_step = {head: p for head, p in record.predictions.items() if record.layers[head].is_per_step}
-    blocks: list[Block] = []
     for head, p in record.predictions.items():
         if head not in per_step and head not in trees:
             labels = (f"{label} ({confidence:.2f})" for label, confidence in zip(p.labels, p.confidences, strict=True))
-            blocks.append(Paragraph(f"{head}: {', '.join(labels)}"))
+            yield Paragraph(f"{head}: {', '.join(labels)}")
     if per_step:
         columns = [Column("step"), *(c for head in per_step for c in (Column(head), Column("confidence", "number")))]
-        rows: list[list[Value]] = [
-            [step, *(cell for p in per_step.values() for cell in (p.labels[i], p.confidences[i]))]
-            for i, step in enumerate(inspection.steps)
-        ]
-        blocks.append(Table(columns, rows))
-    return blocks
+        cells = [cells for p in per_step.values() for cells in (p.labels, p.confidences)]
+        yield Table(columns, list(zip(inspection.steps, *cells, strict=True)))
 
 
 def _gates_table(traced: CellTrace, steps: Sequence[str]) -> Table:
     means = mean_gates(traced)
-    rows: list[list[Value]] = [[step, *(values[i] for values in means.values())] for i, step in enumerate(steps)]
     columns = [Column("step"), *(Column(name, "number") for name in means)]
+    rows = list(zip(steps, *means.values(), strict=True))
     return Table(columns, rows, caption=f"{traced.layer}, {traced.reading}: mean over the units")

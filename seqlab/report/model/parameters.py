@@ -1,22 +1,17 @@
 """Count the parameters of a model."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple
 
 from torch import nn
 
 from seqlab.encoders import Cell
 
-_RECURRENT = ("weight_hh", "peepholes")
-_INPUT = ("weight_ih",)
 _VECTORS = "matrix"
 """Name of the buffer with pretrained vectors: read rather than trained, and stored apart from the weights."""
 
 
-@final
-@dataclass(frozen=True)
-class ParameterRow:
+class ParameterRow(NamedTuple):
     """Parameters of one module, without those of its submodules (a cell counts as a whole)."""
 
     name: str
@@ -46,7 +41,8 @@ def parameter_rows(model: nn.Module) -> list[ParameterRow]:
 def _rows(module: nn.Module, name: str) -> Iterator[ParameterRow]:
     own = dict(module.named_parameters(recurse=isinstance(module, Cell)))
     counts = {key: parameter.numel() for key, parameter in own.items() if parameter.requires_grad}
-    n_input, n_recurrent = (sum(counts.get(key, 0) for key in keys) for keys in (_INPUT, _RECURRENT))
+    n_input, n_recurrent = counts.get("weight_ih", 0), counts.get("weight_hh", 0) + counts.get("peepholes", 0)
+    # Buffers outside the state dict are caches, not part of the model.
     stored = module.state_dict()
     buffers = sum(b.numel() for key, b in module.named_buffers(recurse=False) if key in stored or key == _VECTORS)
     yield ParameterRow(

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, cast, final
+from typing import Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -15,16 +14,13 @@ from seqlab.encoders.cells import State
 from seqlab.encoders.cells.base import draw_noise
 from seqlab.encoders.layer import RecurrentLayer
 from seqlab.functional.recurrence.noise import Noise
-from seqlab.model.labeler import Labeler
 from seqlab.steps import Steps
 
 MAX_MATRIX_STEPS = 64
 """For longer records only the influence of the first step is computed: the full matrix takes quadratic time."""
 
 
-@final
-@dataclass(frozen=True)
-class CellTrace:
+class CellTrace(NamedTuple):
     """One direction of one layer over one record, in reading order."""
 
     layer: str
@@ -56,14 +52,6 @@ class CellTrace:
         return values.flip(0) if self.is_backward else values
 
 
-def trace(labeler: Labeler, batch: Batch) -> list[CellTrace]:
-    """Trace every direction of every recurrent layer of the encoder on the one record in `batch`."""
-    labeler.eval()
-    with torch.no_grad():
-        steps = labeler.embedding(batch)
-    return trace_encoder(labeler.encoder, steps, batch=batch)
-
-
 def trace_encoder(encoder: Encoder, steps: Steps, *, batch: Batch | None = None) -> list[CellTrace]:
     """Trace every direction of every recurrent layer of `encoder` on the one record in `steps`.
 
@@ -72,6 +60,7 @@ def trace_encoder(encoder: Encoder, steps: Steps, *, batch: Batch | None = None)
     encoder.eval()
     with torch.no_grad(), _inputs_of(encoder) as seen:
         encoder(steps) if batch is None else encoder.encode(steps, batch)
+    # Hooks see only the module, not its name.
     names = {id(part): f"encoder.{name}" for name, part in encoder.named_modules()}
     length = int(steps.lengths[0])
     return [
@@ -90,6 +79,7 @@ def trace_cell(
     state: State | None = None,
 ) -> CellTrace:
     """Run `cell` over `inputs` in evaluation mode; the initial `state` (a batch of one) defaults to zero."""
+    # In evaluation mode nothing is dropped; the cell's interface asks for the noise all the same.
     noise = draw_noise([cell.eval()], inputs[None, :, None]).at(0, 0)
     before = cell.zero_state(inputs[:1]) if state is None else tuple(part.detach() for part in state)
     states, gates = [before], list[dict[str, Tensor]]()

@@ -1,7 +1,7 @@
 """The facts of a run: task, data, model, seed, command, versions."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from seqlab.data.multitask.data_sets import set_configs
@@ -10,23 +10,15 @@ from seqlab.report.document.model import Column, Section, Table, Value
 from seqlab.report.run.examples import counted
 from seqlab.runs.run import FinishedRun
 
-_SIZES = ("width", "depth", "is_bidirectional")
-
 
 def header(run: FinishedRun, bundle: Bundle) -> Section:
     """Return a table of the facts."""
-    facts = [*_task(run), *_model(run, bundle), *_circumstances(run)]
-    return Section("Summary", [Table([Column("fact"), Column("value")], facts)])
-
-
-def _task(run: FinishedRun) -> Iterator[tuple[str, Value]]:
-    yield "task", run.config["task_name"]
-    for name, config in set_configs(run.config["data"]).items():
-        yield f"data {name}".strip(), _data(config)
     training = run.metrics.get("training", {})
-    yield "monitored", training.get("monitor")
-    yield "best value", training.get("best")
-    yield "epochs", training.get("epochs")
+    facts: dict[str, Value] = {"task": run.config["task_name"]}
+    facts |= {f"data {name}".strip(): _data(config) for name, config in set_configs(run.config["data"]).items()}
+    facts |= {"monitored": training.get("monitor"), "best value": training.get("best"), "epochs": training.get("epochs")}
+    facts |= {**_model(run.config, bundle), **_circumstances(run)}
+    return Section("Summary", [Table([Column("fact"), Column("value")], list(facts.items()))])
 
 
 def _data(config: Mapping[str, Any]) -> str:
@@ -35,29 +27,34 @@ def _data(config: Mapping[str, Any]) -> str:
     return f"{_class(config['reader'])}{where} ({splits})"
 
 
-def _model(run: FinishedRun, bundle: Bundle) -> Iterator[tuple[str, Value]]:
-    config = run.config
-    yield "embedding", ", ".join(config["embedding"].get("parts", {}))
-    sizes = [f"{name} {value}" for name in _SIZES if (value := config["encoder"].get(name)) is not None]
-    cell = config["encoder"].get("cell")
+def _model(config: Mapping[str, Any], bundle: Bundle) -> dict[str, str]:
+    encoder, optimizer, labeler = config["encoder"], config["optimizer"], bundle.labeler
+    sizes = [f"{name} {encoder[name]}" for name in ("width", "depth", "is_bidirectional") if encoder.get(name) is not None]
+    cell = encoder.get("cell")
+    # Encoders that are not recurrent, such as chains, have no cell of their own.
     inner = f" of {_class(cell)}" if isinstance(cell, Mapping) and "_target_" in cell else ""
-    yield "encoder", ", ".join([f"{_class(config['encoder'])}{inner}", *sizes])
-    yield "heads", ", ".join(f"{name} ({type(head).__name__})" for name, head in bundle.labeler.heads.items())
-    yield "parameters", f"{sum(p.numel() for p in bundle.labeler.parameters()):,}"
-    yield "optimiser", f"{_class(config['optimizer'])}, lr {config['optimizer'].get('lr')}"
+    return {
+        "embedding": ", ".join(config["embedding"].get("parts", {})),
+        "encoder": ", ".join([f"{_class(encoder)}{inner}", *sizes]),
+        "heads": ", ".join(f"{name} ({type(head).__name__})" for name, head in labeler.heads.items()),
+        "parameters": f"{sum(p.numel() for p in labeler.parameters()):,}",
+        "optimiser": f"{_class(optimizer)}, lr {optimizer.get('lr')}",
+    }
 
 
-def _circumstances(run: FinishedRun) -> Iterator[tuple[str, Value]]:
+def _circumstances(run: FinishedRun) -> dict[str, Value]:
     environment = run.environment
-    yield "seed", run.config["seed"]
-    yield "command", command_line(run)
     packages = {"seqlab": environment.get("seqlab"), "python": environment.get("python"), **environment.get("packages", {})}
-    yield "versions", ", ".join(f"{name} {version}" for name, version in packages.items())
     threads = counted(environment.get("n_threads"), "thread")
-    yield "machine", f"{environment.get('platform')}, {environment.get('accelerator')}, {threads}"
+    facts = {
+        "seed": run.config["seed"],
+        "command": command_line(run),
+        "versions": ", ".join(f"{name} {version}" for name, version in packages.items()),
+        "machine": f"{environment.get('platform')}, {environment.get('accelerator')}, {threads}",
+    }
     if git := environment.get("git"):
-        yield "git", f"{git['commit']}{'' if git['is_clean'] else ', with uncommitted changes'}"
-    yield "folder", str(run.path)
+        facts["git"] = f"{git['commit']}{'' if git['is_clean'] else ', with uncommitted changes'}"
+    return facts | {"folder": str(run.path)}
 
 
 def command_line(run: FinishedRun) -> str:

@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import TypeAlias
 
 from seqlab.errors import DataError
-from seqlab.report.document.charts import Curves, Series
+from seqlab.report.charts import Curves, Series
 from seqlab.report.document.model import Block, Column, Figure, Paragraph, Section, Table
 from seqlab.report.run.examples import counted
 from seqlab.runs.run import FinishedRun
 from seqlab.training.callbacks.gradient_flow import PARAMETERS_FILE, STEPS_FILE
 
 History: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
-_SECONDS, _SPEED, _VAL_SECONDS = "train/seconds", "train/tokens_per_second", "val/seconds"
+Norms: TypeAlias = defaultdict[tuple[str, int], list[float]]
+"""Gradient norms by the name of a line and their x."""
 _PART_LEVELS = 3
 """Parameters are grouped by this many parts of their names."""
+_OF_PARTS = "Gradient norm of the loss with respect to each group of parameters, before clipping, on a log scale."
+_OF_STEPS = (
+    "Gradient norm of the loss with respect to the input of each layer at each step, in reading order, averaged over the "
+    "recorded training steps. It shows how far back the loss reaches."
+)
 
 
 def by_epoch(history: History, name: str) -> list[tuple[int, float]]:
@@ -33,13 +39,15 @@ def by_epoch(history: History, name: str) -> list[tuple[int, float]]:
 
 def learning(run: FinishedRun) -> Section:
     """Return curves of the losses and the monitored metric."""
-    history, monitor = run.history(), str(run.config["monitor"])
-    losses = [Series(name, by_epoch(history, name)) for name in ("train/loss", "val/loss") if by_epoch(history, name)]
+    title, history, monitor = "Learning curves", run.history(), str(run.config["monitor"])
+    losses = [Series(name, values) for name in ("train/loss", "val/loss") if (values := by_epoch(history, name))]
     scores = by_epoch(history, monitor)
     if not losses and not scores:
-        note = "No values by epoch: the run had no CSV logger (logger=[csv])."
-        return Section("Learning curves", [Paragraph(note)])
-    best = _best(scores, mode=str(run.config.get("monitor_mode", "max")))
+        return Section(title, [Paragraph("No values by epoch: the run had no CSV logger (logger=[csv]).")])
+    # A diverged epoch cannot be the best one.
+    finite = [point for point in scores if math.isfinite(point[1])]
+    choose = max if run.config.get("monitor_mode", "max") == "max" else min
+    best = choose(finite, key=lambda point: point[1])[0] if finite else None
     marked = None if best is None else (float(best), f"best epoch: {best}")
     blocks: list[Block] = []
     if losses:
@@ -48,23 +56,17 @@ def learning(run: FinishedRun) -> Section:
     if scores:
         strong = [Series(monitor, scores, "strong")]
         blocks.append(Figure(Curves("epoch", monitor, strong, marked), f"{monitor}, which selects the best epoch."))
-    return Section("Learning curves", blocks)
-
-
-def _best(scores: Sequence[tuple[int, float]], *, mode: str) -> int | None:
-    finite = [(value, epoch) for epoch, value in scores if math.isfinite(value)]
-    choose = max if mode == "max" else min
-    return choose(finite, key=lambda pair: pair[0])[1] if finite else None
+    return Section(title, blocks)
 
 
 def speed(run: FinishedRun) -> Section:
     """Return the duration and speed of each epoch."""
     history = run.history()
-    seconds, tokens, validation = (by_epoch(history, name) for name in (_SECONDS, _SPEED, _VAL_SECONDS))
+    seconds = by_epoch(history, "train/seconds")
     if not seconds:
         note = "No times were logged; that needs the callback `progress` and a CSV logger, both on by default."
         return Section("Speed", [Paragraph(note)])
-    speeds, waits = dict(tokens), dict(validation)
+    speeds, waits = (dict(by_epoch(history, name)) for name in ("train/tokens_per_second", "val/seconds"))
     rows = [[epoch, spent, round(speeds.get(epoch, 0)), waits.get(epoch)] for epoch, spent in seconds]
     total = sum(spent for _, spent in seconds) + sum(waits.values())
     threads = counted(run.environment.get("n_threads"), "thread")
@@ -74,41 +76,29 @@ def speed(run: FinishedRun) -> Section:
     return Section("Speed", [Paragraph(note), Table(columns, rows)])
 
 
-def gradients(run: FinishedRun) -> Section | None:
-    """Return gradient norms, if the callback gradient_flow recorded them."""
-    blocks = [*_by_part(run.path / PARAMETERS_FILE), *_by_step(run.path / STEPS_FILE)]
-    return Section("Gradient flow", blocks) if blocks else None
-
-
-def _by_part(path: Path) -> Iterator[Figure]:
-    squares: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for row in _rows(path, ("training_step", "parameter", "gradient_norm")):
+def gradients(run: FinishedRun) -> list[Section]:
+    """Return a section with gradient norms, if the callback gradient_flow recorded them."""
+    of_parts, of_steps = Norms(list), Norms(list)
+    for row in _rows(run.path / PARAMETERS_FILE, ("training_step", "parameter", "gradient_norm")):
         part = ".".join(row["parameter"].split(".")[:_PART_LEVELS])
-        squares[part][int(row["training_step"])] += float(row["gradient_norm"]) ** 2
-    by_part = {part: {step: math.sqrt(square) for step, square in of.items()} for part, of in squares.items()}
-    caption = "Gradient norm of the loss with respect to each group of parameters, before clipping, on a log scale."
-    yield from _norms("training step", by_part, caption)
-
-
-def _by_step(path: Path) -> Iterator[Figure]:
-    norms: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in _rows(path, ("training_step", "layer", "direction", "step", "gradient_norm")):
+        of_parts[part, int(row["training_step"])].append(float(row["gradient_norm"]))
+    for row in _rows(run.path / STEPS_FILE, ("training_step", "layer", "direction", "step", "gradient_norm")):
         name = f"{row['layer']}, {'backwards' if row['direction'] == '1' else 'forwards'}"
-        norms[name][int(row["step"])].append(float(row["gradient_norm"]))
-    means = {name: {step + 1: sum(v) / len(v) for step, v in of.items()} for name, of in norms.items()}
-    caption = (
-        "Gradient norm of the loss with respect to the input of each layer at each step, in reading order, averaged over the "
-        "recorded training steps. It shows how far back the loss reaches."
-    )
-    yield from _norms("step of the record", means, caption)
+        of_steps[name, int(row["step"]) + 1].append(float(row["gradient_norm"]))
+    whole = {place: math.sqrt(sum(norm**2 for norm in norms)) for place, norms in of_parts.items()}
+    means = {place: sum(norms) / len(norms) for place, norms in of_steps.items()}
+    blocks = [*_by_name("training step", whole, _OF_PARTS), *_by_name("step of the record", means, _OF_STEPS)]
+    return [Section("Gradient flow", blocks)] if blocks else []
 
 
-def _norms(x: str, norms: Mapping[str, Mapping[int, float]], caption: str) -> Iterator[Figure]:
-    # A log scale has no place for norms of 0.
-    points = {name: [(step, norm) for step, norm in sorted(of.items()) if norm > 0] for name, of in norms.items()}
-    series = [Series(name, drawn) for name, drawn in points.items() if drawn]
-    if series:
-        yield Figure(Curves(x, "gradient norm", series, is_log=True), caption)
+def _by_name(x: str, norms: Mapping[tuple[str, int], float], caption: str) -> list[Figure]:
+    points: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for (name, step), norm in norms.items():
+        # A log scale has no place for norms of 0.
+        if norm > 0:
+            points[name].append((step, norm))
+    series = [Series(name, sorted(of)) for name, of in points.items()]
+    return [Figure(Curves(x, "gradient norm", series, is_log=True), caption)] if series else []
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:

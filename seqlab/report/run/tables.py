@@ -1,27 +1,29 @@
 """Tables and sections that several kinds of heads share."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqlab.heads.parts.answers import Answer
 from seqlab.metrics.calibration import N_BINS, expected_calibration_error, reliability_bins
 from seqlab.metrics.flat_scores import flat_scores
-from seqlab.report.analysis.answers import Answer
 from seqlab.report.analysis.confusion import NONE, Confusion
-from seqlab.report.analysis.counting import Tally
+from seqlab.report.analysis.counting import in_order
 from seqlab.report.analysis.suspects import Judgement, suspects
-from seqlab.report.document.charts import Matrix, Reliability
+from seqlab.report.charts import Matrix, Reliability
 from seqlab.report.document.model import Block, Column, Figure, Paragraph, Section, Table, Value
 
 MAX_LABELS = 80
 _MAX_CONFUSED, _MAX_SUSPECTS, _MAX_WORDS = 20, 20, 30
 _OF_SPANS = {"F1": "span_f1", "precision": "precision", "recall": "recall"}
+_PRECISION_RECALL = [Column("precision", "share"), Column("recall", "share")]
 _AROUND = 4
 """Words shown before and after a suspect."""
 
 
 def scores_section(scores: Mapping[str, Any]) -> Section:
     """Return the scores of a head that are single numbers; span scores by matching mode."""
+    # Span scores have a table of their own, with a row for each way of matching.
     rest = flat_scores({name: value for name, value in scores.items() if name not in (*_OF_SPANS.values(), "matches")})
     blocks: list[Block] = []
     if "span_f1" in scores:
@@ -29,20 +31,16 @@ def scores_section(scores: Mapping[str, Any]) -> Section:
         rows = [[mode, *(scores[key].get(mode) for key in _OF_SPANS.values())] for mode in scores["span_f1"]]
         blocks.append(Table(columns, rows))
     if rest:
-        blocks.append(Table([Column("score"), Column("value", "number")], [list(pair) for pair in rest.items()]))
+        blocks.append(Table([Column("score"), Column("value", "number")], list(rest.items())))
     return Section("Scores", blocks)
 
 
-def per_label_section(scores: Mapping[str, Any], *, key: str, what: str) -> Section:
+def per_label_section(per_label: Mapping[str, Mapping[str, Any]], *, what: str) -> Section:
     """Return precision, recall and F1 of each label, most frequent first."""
-    title, per_label = f"Scores by {what}", scores.get(key)
-    if not per_label:
-        return Section(title, [Paragraph(f"The run kept no scores by {what}.")])
-    columns = [Column(what), *(Column(name, "share") for name in ("F1", "precision", "recall")), Column("support", "count")]
+    columns = [Column(what), Column("F1", "share"), *_PRECISION_RECALL, Column("support", "count")]
     ranked = sorted(per_label.items(), key=lambda item: (-item[1]["support"], item[0]))
-    return Section(
-        title, [Table(columns, [[label, s["f1"], s["precision"], s["recall"], s["support"]] for label, s in ranked])]
-    )
+    rows = [[label, *(scores[key] for key in ("f1", "precision", "recall", "support"))] for label, scores in ranked]
+    return Section(f"Scores by {what}", [Table(columns, rows)])
 
 
 def confusion_section(pairs: Sequence[tuple[str | None, str | None]], *, note: str) -> Section:
@@ -54,74 +52,77 @@ def confusion_section(pairs: Sequence[tuple[str | None, str | None]], *, note: s
     if most := confusion.most_confused(_MAX_CONFUSED):
         columns = [Column("gold"), Column("predicted"), Column("times", "count"), Column("of the row", "share")]
         caption = f"The most frequent confusions, at most {_MAX_CONFUSED}."
-        blocks.append(Table(columns, [list(pair) for pair in most], caption=caption))
+        blocks.append(Table(columns, most, caption))
     return Section("Confusion", blocks)
 
 
-def kinds_table(counts: Counter[str], meanings: Mapping[str, str], *, of: str) -> Table:
+def kinds_section(counts: Counter[str], meanings: Mapping[str, str], *, of: str, note: str) -> Section:
     """Return the number and share of each kind of error, with its meaning."""
-    total = counts.total()
     columns = [Column("kind"), Column(of, "count"), Column("of all errors", "share"), Column("meaning")]
-    rows = [[kind, counts[kind], counts[kind] / total if total else None, meaning] for kind, meaning in meanings.items()]
-    return Table(columns, rows)
+    rows = [[kind, counts[kind], _share(counts[kind], counts.total()), meaning] for kind, meaning in meanings.items()]
+    return Section("Errors by kind", [Paragraph(note), Table(columns, rows)])
 
 
-def tallies_table(tallies: Mapping[str, Tally], *, order: Iterable[str], what: str) -> Table:
-    """Return precision, recall and F1 of each class, without empty classes."""
+def pairs_table(pairs: Mapping[str, Sequence[tuple[object, object]]], *, what: str) -> Table:
+    """Return precision, recall and F1 of each class of lengths, from its pairs of gold and predicted items or None."""
     columns = [Column(what), Column("gold", "count"), Column("predicted", "count"), Column("right", "count")]
-    columns += [Column("precision", "share"), Column("recall", "share"), Column("F1", "share")]
-    rows = [
-        [name, t.n_gold, t.n_predicted, t.n_correct, t.precision, t.recall, t.f1]
-        for name in order
-        if (t := tallies.get(name)) is not None
-    ]
-    return Table(columns, rows)
+    rows: list[list[Value]] = []
+    for name in in_order(pairs):
+        n_gold = sum(gold is not None for gold, _ in pairs[name])
+        n_found = sum(found is not None for _, found in pairs[name])
+        n_right = sum(gold == found for gold, found in pairs[name])
+        scores = _share(n_right, n_found), _share(n_right, n_gold), _share(2 * n_right, n_gold + n_found)
+        rows.append([name, n_gold, n_found, n_right, *scores])
+    return Table([*columns, *_PRECISION_RECALL, Column("F1", "share")], rows)
 
 
-def shares_table(counts: Mapping[str, Sequence[bool]], *, order: Iterable[str], what: str, of: str) -> Table:
-    """Return the share of right items in each class, without empty classes."""
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def shares_table(counts: Mapping[str, Sequence[bool]], *, order: Sequence[str] = (), what: str, of: str) -> Table:
+    """Return the share of right items in each class without empty ones; classes of lengths need no `order`."""
     columns = [Column(what), Column(of, "count"), Column("right", "count"), Column("share", "share")]
-    rows: list[list[Value]] = [[name, len(c), sum(c), sum(c) / len(c)] for name in order if (c := counts.get(name))]
-    return Table(columns, rows)
+    named = [(name, counts[name]) for name in order or in_order(counts) if name in counts]
+    return Table(columns, [[name, len(found), sum(found), sum(found) / len(found)] for name, found in named])
 
 
-def calibration_section(confidences: Sequence[float], is_right: Sequence[bool], *, what: str) -> Section:
-    """Return the reliability diagram of answers and their expected calibration error."""
-    if not confidences:
+def calibration_section(answers: Sequence[tuple[float, bool]], *, what: str) -> Section:
+    """Return the reliability diagram of answers, as (confidence, is right), and their expected calibration error."""
+    if not answers:
         return Section("Calibration", [Paragraph("There are no confidences: nothing was predicted, or the run kept none.")])
-    within = [min(1.0, max(0.0, value)) for value in confidences]
-    error = expected_calibration_error(within, is_right, n_bins=N_BINS)
+    # Sums of probabilities may exceed 1 by a rounding error.
+    confidences = [min(1.0, max(0.0, confidence)) for confidence, _ in answers]
+    is_right = [right for _, right in answers]
+    error = expected_calibration_error(confidences, is_right, n_bins=N_BINS)
     note = (
-        f"Accuracy of the {len(confidences):,} {what} by confidence (bars; dots at the mean confidence). For a calibrated "
+        f"Accuracy of the {len(answers):,} {what} by confidence (bars; dots at the mean confidence). For a calibrated "
         f"model, the dots lie on the dashed line. Expected calibration error: {error:.4f} (weighted mean distance over "
         f"{N_BINS} bins of equal width)."
     )
-    return Section("Calibration", [Figure(Reliability(reliability_bins(within, is_right, n_bins=N_BINS)), note)])
+    return Section("Calibration", [Figure(Reliability(reliability_bins(confidences, is_right, n_bins=N_BINS)), note)])
 
 
 def suspects_section(judgements: Sequence[Judgement], answers: Sequence[Answer]) -> Section:
     """Return the gold labels that may be wrong."""
-    found = suspects(judgements)
+    title, found = "Labels that may be wrong", suspects(judgements)
     n_wrong = sum(judgement.gold != judgement.predicted for judgement in judgements)
-    note = (
+    note = Paragraph(
         "Disagreements in which the model is at least as confident as it is on average where gold agrees with that label. This "
         "follows confident learning (Northcutt, Jiang and Chuang 2021), but with thresholds from predicted labels alone, which "
-        "finds fewer suspects. A suspect need not be an error in gold: a confident but wrong model looks the same."
+        "finds fewer suspects. A suspect need not be an error in gold: a confident but wrong model looks the same.",
+        is_note=True,
     )
-    blocks: list[Block] = [Paragraph(note, is_note=True)]
-    shown = found[:_MAX_SUSPECTS]
+    if not found:
+        return Section(title, [note, Paragraph(f"None of {n_wrong:,} disagreements.")])
     columns = [Column("record"), Column("context"), Column("gold"), Column("predicted"), Column("confidence", "number")]
     columns.append(Column("mean where both agree", "number"))
     rows: list[list[Value]] = [
         [answers[j.record].id, _context(answers[j.record].tokens, j), j.gold or NONE, j.predicted or NONE, j.confidence, limit]
-        for j, limit in shown
+        for j, limit in found[:_MAX_SUSPECTS]
     ]
-    if found:
-        blocks.append(Paragraph(f"{len(found):,} of {n_wrong:,} disagreements; the {len(shown)} most confident are shown."))
-        blocks.append(Table(columns, rows))
-    else:
-        blocks.append(Paragraph(f"None of {n_wrong:,} disagreements."))
-    return Section("Labels that may be wrong", blocks)
+    count = f"{len(found):,} of {n_wrong:,} disagreements; the {len(rows)} most confident are shown."
+    return Section(title, [note, Paragraph(count), Table(columns, rows)])
 
 
 def _context(tokens: Sequence[str], judgement: Judgement) -> str:
@@ -129,6 +130,7 @@ def _context(tokens: Sequence[str], judgement: Judgement) -> str:
     start, end = judgement.start, judgement.end
     if not tokens:
         return f"steps {start + 1} to {end}" if end else ""
+    # Brackets around the whole record would say nothing.
     if (start, end) == (0, len(tokens)):
         return " ".join(tokens[:_MAX_WORDS]) + (" …" if len(tokens) > _MAX_WORDS else "")
     before, after = tokens[max(0, start - _AROUND) : start], tokens[end : end + _AROUND]

@@ -13,7 +13,6 @@ from seqlab.data.splits import read_splits
 from seqlab.errors import SeqlabError
 from seqlab.heads import Head
 from seqlab.heads.parts.span_views import GoldSpans
-from seqlab.model.bundle import Bundle
 from seqlab.report.analysis.familiarity import Training
 from seqlab.runs.run import FinishedRun
 
@@ -21,6 +20,7 @@ from seqlab.runs.run import FinishedRun
 def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -> Dataset | str:
     """Return the current training records of a data set, or a message if they cannot be read."""
     config = set_configs(run.config["data"])[data_set]
+    # Test records are not needed, and may be kept elsewhere.
     wanted = {split: file for split, file in config["splits"].items() if split != "test"}
     targets = known_targets(("data",)) | allowed(allow)
     path = set_path(data_set)
@@ -28,29 +28,30 @@ def training_records(run: FinishedRun, data_set: str, *, allow: Sequence[str]) -
         fold, seed = Fold.from_settings(run.config.get("fold")), run.config["seed"]
         splits = read_splits({**config, "splits": wanted}, targets=targets, seed=seed, path=path, fold=fold)
         return renamed(splits["train"], config.get("columns") or {}, path=path)
+    # A report on a moved or older run is still useful without this section.
     except (SeqlabError, OSError, KeyError, ValueError) as error:
         return " ".join(str(error).split())
 
 
-def training_of(head: Head, records: Dataset, *, bundle: Bundle) -> Training | None:
-    """Return the words and labelled spans of the training records; None if the records have no words."""
+def training_of(head: Head, records: Dataset | str, *, keeps_steps: bool) -> Training | str:
+    """Return the words and labelled spans of the training records, or a message if there are none."""
+    if isinstance(records, str):
+        return f"The training records could not be read again: {records}"
     columns = Columns(records)
     if "tokens" not in columns:
-        return None
+        return "The records have no words."
     training = Training()
-    rows = _labelled(head, columns, keeps_steps=bundle.labeler.encoder.keeps_steps)
-    for tokens, spans in zip(columns.lists("tokens"), rows, strict=True):
-        training.add(tokens, spans)
+    # The labels of trees belong to their nodes, which the tokens do not show.
+    spans = _labelled(head, columns) if keeps_steps else [[]] * len(columns)
+    for tokens, of_record in zip(columns.lists("tokens"), spans, strict=True):
+        training.add(tokens, of_record)
     return training
 
 
-def _labelled(head: Head, columns: Columns, *, keeps_steps: bool) -> list[GoldSpans]:
-    """Return the labelled spans of each record; empty for heads without spans, and for trees."""
-    empty: list[GoldSpans] = [[]] * len(columns)
-    if head.target.column not in columns or not keeps_steps:
-        return empty
-    if head.spans is not None:
+def _labelled(head: Head, columns: Columns) -> Sequence[GoldSpans]:
+    """Return the labelled spans of each record; empty for heads without spans."""
+    if head.target.column in columns and head.spans is not None:
         return [spans or [] for spans in head.spans.gold(columns)]
-    if head.is_per_step:
+    if head.target.column in columns and head.is_per_step:
         return [[((i, i + 1), tag) for i, tag in enumerate(tags)] for tags in head.gold(columns)]
-    return empty
+    return [[]] * len(columns)

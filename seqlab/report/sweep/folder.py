@@ -4,9 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 from safetensors import SafetensorError, safe_open
@@ -24,7 +22,7 @@ from seqlab.runs.run import CONFIG, FinishedRun
 _OVERRIDES = Path(".hydra", "overrides.yaml")
 _PLACES = ("paths.", "hydra.", "ckpt_path")
 """Settings that locate a run rather than describe it."""
-PARAMETERS = "n_parameters"
+_SCALAR = (str, int, float, bool)
 
 
 def read_folder(path: Path) -> Study:
@@ -37,17 +35,18 @@ def read_folder(path: Path) -> Study:
     if not runs:
         raise DataError(f"{path}: no runs here or below; expected folders with {CONFIG}, as training writes them")
     monitors = [str(run.config.get("monitor")) for run in runs.values()]
+    # The first of equally frequent ones, in the order of the runs.
     monitor = max(dict.fromkeys(monitors), key=monitors.count)
     others = {name for name, of_run in zip(runs, monitors, strict=True) if of_run != monitor}
-    mode = str(next(iter(runs.values())).config.get("monitor_mode", "max"))
+    first = next(iter(runs.values()))
     trials = [_trial(name, run, monitor=monitor, is_other=name in others) for name, run in runs.items()]
     facts: list[tuple[str, Setting]] = [("folder", str(path)), ("runs", len(trials)), ("monitored", monitor)]
-    first = next(iter(runs.values()))
     if (first.path / "environment.json").is_file() and (command := command_line(first)):
         facts.append(("first command", command))
     if others:
         facts.append(("not ranked", f"{', '.join(sorted(others))}: they monitor a different metric"))
-    return Study(path.resolve().name, [Objective(monitor, mode == "max")], monitor, _distinct(trials), facts)
+    objective = Objective(monitor, is_high=first.config.get("monitor_mode", "max") == "max")
+    return Study(path.resolve().name, [objective], monitor, _distinct(trials), facts)
 
 
 def _run_folders(path: Path) -> Iterator[Path]:
@@ -75,34 +74,32 @@ def _trial(name: str, run: FinishedRun, *, monitor: str, is_other: bool) -> Tria
     best = run.metrics.get("training", {}).get("best")
     if best is not None and not is_other and math.isfinite(best):
         values[monitor] = float(best)
+    # Summed over epochs, without the time for loading and testing.
     if seconds := history.get("train/seconds"):
         values["seconds"] = sum(value for _, value in seconds)
     if (n_parameters := _n_parameters(run.model / WEIGHTS_FILE)) is not None:
-        values[PARAMETERS] = float(n_parameters)
+        values["n_parameters"] = float(n_parameters)
     return Trial(name, COMPLETE, settings, values, curve, folder=str(run.path))
 
 
 def _settings(run: FinishedRun) -> dict[str, Setting]:
     """Return the overrides of a run; for runs started from Python, the whole config."""
     path = run.path / _OVERRIDES
-    if not path.is_file():
-        found = ((name, value) for name, value in leaves(run.config) if not isinstance(value, Mapping))
-        return {name: _setting(value) for name, value in found if not name.startswith(_PLACES)}
-    typed = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-    pairs = (word.lstrip("+~").partition("=") for word in typed)
-    return {name: _value(value) for name, _, value in pairs if not name.startswith(_PLACES)}
+    if path.is_file():
+        words = (word.lstrip("+~").partition("=") for word in yaml.safe_load(path.read_text(encoding="utf-8")) or [])
+        found = {name: _parsed(value) for name, _, value in words}
+    else:
+        values = {name: value for name, value in leaves(run.config) if not isinstance(value, Mapping)}
+        found = {name: value if isinstance(value, _SCALAR) else json.dumps(value) for name, value in values.items()}
+    return {name: value for name, value in found.items() if not name.startswith(_PLACES)}
 
 
-def _value(text: str) -> Setting:
+def _parsed(text: str) -> Setting:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
-        return text
-    return value if isinstance(value, str | int | float | bool) else text
-
-
-def _setting(value: Any) -> Setting:
-    return value if isinstance(value, str | int | float | bool) else json.dumps(value)
+        value = None
+    return value if isinstance(value, _SCALAR) else text
 
 
 def _distinct(trials: Sequence[Trial]) -> list[Trial]:
@@ -116,7 +113,7 @@ def _distinct(trials: Sequence[Trial]) -> list[Trial]:
             first = {value: str(i) for i, value in reversed(list(enumerate(values)))}
             patterns.setdefault(tuple(first[value] for value in values), name)
     kept = (*patterns.values(), SEED)
-    return [replace(trial, settings={name: trial.settings.get(name) for name in kept}) for trial in trials]
+    return [trial._replace(settings={name: trial.settings.get(name) for name in kept}) for trial in trials]
 
 
 def _n_parameters(path: Path) -> int | None:

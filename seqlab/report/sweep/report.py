@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from seqlab.report.analysis.trials import Study
 from seqlab.report.document.model import Column, Document, Section, Table
-from seqlab.report.sweep.pictures import curves_section, fronts_section, importance_section, parallel_section
+from seqlab.report.sweep.pictures import curves_section, fronts_section, importance_rows, importance_section, parallel_section
 from seqlab.report.sweep.results import failed_section, groups_section, pruned_section, trials_section
 
 
@@ -13,14 +13,14 @@ def study_report(study: Study, *, first: Sequence[Section] = ()) -> Document:
 
     Sections without content (fronts, pruned or failed trials) are omitted.
     """
-    facts = Section("Summary", [Table([Column("fact"), Column("value")], [list(fact) for fact in study.facts])])
+    importance = importance_rows(study)
     sections = [
-        facts,
+        Section("Summary", [Table([Column("fact"), Column("value")], study.facts)]),
         *first,
         groups_section(study),
         trials_section(study),
-        importance_section(study),
-        parallel_section(study),
+        importance_section(study, importance),
+        parallel_section(study, importance),
         fronts_section(study),
         curves_section(study),
         pruned_section(study),

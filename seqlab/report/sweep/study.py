@@ -1,16 +1,16 @@
 """Read a study exported by `seqlab sweep export`."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from seqlab.errors import DataError
 from seqlab.report.analysis.trials import COMPLETE, PRUNED, Objective, Study, Trial
+from seqlab.runs.json_files import read_object
 
 FORMAT = "seqlab-sweep/1"
 MONITOR = "monitor"
-_HOW = "export it again: seqlab sweep export STUDY -o trials.json"
+_EXPORT = "`seqlab sweep export STUDY -o trials.json`"
 
 
 def read_study(path: Path) -> Study:
@@ -18,17 +18,11 @@ def read_study(path: Path) -> Study:
 
     Raises: DataError for a file that is not a study, or has a different format.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable study ({error}); {_HOW}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else None
-        raise DataError(f"{path}: format is {found!r}; expected {FORMAT!r}; {_HOW}")
+    content = read_object(path, expected=f"a study from {_EXPORT}", version=FORMAT)
     try:
         return _study(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{path}: damaged ({type(error).__name__}: {error}); {_HOW}") from error
+        raise DataError(f"{path}: damaged ({type(error).__name__}: {error}); export it again: {_EXPORT}") from error
 
 
 def _study(content: Mapping[str, Any]) -> Study:
@@ -60,6 +54,7 @@ def _trial(content: Mapping[str, Any], objectives: list[Objective]) -> Trial:
     values = {name: float(value) for name, value in content["measures"].items() if value is not None}
     if content["seconds"] is not None:
         values["seconds"] = float(content["seconds"])
+    # A running trial may have a value that is not final.
     if content["values"] is not None and content["state"] in (COMPLETE, PRUNED):
         values |= dict(zip(names, map(float, content["values"]), strict=True))
     return Trial(

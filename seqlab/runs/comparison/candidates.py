@@ -1,23 +1,20 @@
 """The systems to compare: single runs or repeated ones, with their answers to the same records."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple
 
 from seqlab.errors import DataError
-from seqlab.metrics.significance import Score
 from seqlab.runs.comparison.record_counts import RecordCounts, counted_of, record_counts
 from seqlab.runs.repeated_run import OUT_OF_FOLD, FinishedRepeat
 from seqlab.runs.run import AnsweredRecord, FinishedRun
 
 SPLIT = "test"
 """The split whose predictions runs keep."""
+_SAME = "runs can only be compared on the same records"
 
 
-@final
-@dataclass(frozen=True)
-class Answers:
+class Answers(NamedTuple):
     """Predictions on all records, from one run or from all folds of a cross-validation."""
 
     name: str
@@ -27,15 +24,29 @@ class Answers:
     example: FinishedRun
     """A run whose scores show the kind of each head."""
 
+    def records(self, data_set: str) -> list[AnsweredRecord]:
+        """Return the records of a data set with their predictions."""
+        return list(self.run.answers(self.split, data_set=data_set))
 
-@final
-@dataclass(frozen=True)
-class System:
+    def counts(self, data_set: str, *, reference: Sequence[AnsweredRecord]) -> dict[str, RecordCounts]:
+        """Return the counts of each head's scores, after checking that the records are those of `reference`."""
+        records = self.records(data_set)
+        check_same_records(reference, records, name=self.name)
+        heads = [head for head in records[0].predictions if head in records[0].gold]
+        scores = _scores(self.example.metrics.get(SPLIT, {}), heads=heads, data_set=data_set)
+        counted = {head: counted_of(self.example, head, scores=scores[head]) for head in heads}
+        return {head: record_counts(records, head=head, counted=counted[head]) for head in heads}
+
+
+class System(NamedTuple):
     """A run folder, with one item in `answers` for each seed."""
 
     name: str
     answers: Sequence[Answers]
-    repeat: FinishedRepeat | None
+    n_folds: int | None = None
+    """Folds of a cross-validation."""
+    seeds: Sequence[int] = ()
+    """The seeds with all their folds; empty without folds."""
 
     @classmethod
     def read(cls, path: Path) -> "System":
@@ -45,18 +56,20 @@ class System:
         """
         if not FinishedRepeat.is_at(path):
             run = FinishedRun(path)
-            return cls(str(path), [Answers(str(path), run, SPLIT, run)], None)
+            return cls(str(path), [Answers(str(path), run, SPLIT, run)])
         repeat = FinishedRepeat(path)
         runs = repeat.runs
         if not runs:
             raise DataError(f"{path}: none of its repetitions has finished; run it again in the same folder")
         if repeat.n_folds is None:
-            return cls(str(path), [Answers(f"{path}/{name}", run, SPLIT, run) for name, run in runs.items()], repeat)
+            return cls(str(path), [Answers(f"{path}/{name}", run, SPLIT, run) for name, run in runs.items()])
+        # Answers on all folds together are beside the repetitions, but metrics only within them.
         whole, example = FinishedRun(path), next(iter(runs.values()))
         seeds = list(repeat.content["out_of_fold"])
         if not seeds:
             raise DataError(f"{path}: no seed has all its folds; run it again in the same folder")
-        return cls(str(path), [Answers(f"{path}, seed {s}", whole, OUT_OF_FOLD.format(s), example) for s in seeds], repeat)
+        answers = [Answers(f"{path}, seed {seed}", whole, OUT_OF_FOLD.format(seed), example) for seed in seeds]
+        return cls(str(path), answers, repeat.n_folds, list(map(int, seeds)))
 
 
 def data_sets_of(system: System) -> list[str]:
@@ -72,28 +85,15 @@ def data_sets_of(system: System) -> list[str]:
     return found
 
 
-def counts_of(answers: Answers, *, data_set: str, reference: Sequence[AnsweredRecord] | None) -> "Counted":
-    """Return the counts of each head's scores, after checking that the records are those of `reference`."""
-    records = list(answers.run.answers(answers.split, data_set=data_set))
-    if reference is not None:
-        check_same_records(reference, records, name=answers.name)
-    heads = [head for head in records[0].predictions if head in records[0].gold] if records else []
-    scores = _scores(answers.example.metrics.get(SPLIT, {}), heads=heads, data_set=data_set)
-    counted = {head: counted_of(answers.example, head, scores=scores[head]) for head in heads}
-    return Counted(records, {head: record_counts(records, head=head, counted=counted[head]) for head in heads})
+def counts_of(systems: Sequence[System], *, data_set: str) -> list[list[dict[str, RecordCounts]]]:
+    """Return the counts of each head's scores in each system, for each of its seeds.
 
-
-@final
-@dataclass(frozen=True)
-class Counted:
-    """The records of a set of answers, with the counts of each head's scores."""
-
-    records: Sequence[AnsweredRecord]
-    by_head: Mapping[str, Sequence[RecordCounts]]
-
-    def find(self, head: str, score: Score) -> RecordCounts | None:
-        """Return the counts for one score of a head, or None."""
-        return next((found for found in self.by_head.get(head, ()) if found.score == score), None)
+    Raises: DataError if there are no records, or the systems have different ones.
+    """
+    reference = systems[0].answers[0].records(data_set)
+    if not reference:
+        raise DataError(f"{systems[0].name}: no records to compare")
+    return [[answers.counts(data_set, reference=reference) for answers in system.answers] for system in systems]
 
 
 def check_same_records(reference: Sequence[AnsweredRecord], records: Sequence[AnsweredRecord], *, name: str) -> None:
@@ -101,6 +101,7 @@ def check_same_records(reference: Sequence[AnsweredRecord], records: Sequence[An
 
     Raises: DataError naming the first difference.
     """
+    # Records come first, so that a missing record is reported at its place rather than as a count.
     for number, (expected, found) in enumerate(zip(reference, records, strict=False), start=1):
         for what, one, other in _aspects(expected, found):
             if one != other:
@@ -108,9 +109,6 @@ def check_same_records(reference: Sequence[AnsweredRecord], records: Sequence[An
                 raise DataError(f"{name}: {where} has {_short(other)} as {what}, but {_short(one)} in the first run; {_SAME}")
     if len(reference) != len(records):
         raise DataError(f"{name} has {len(records):,} records, but the first run {len(reference):,}; {_SAME}")
-
-
-_SAME = "runs can only be compared on the same records"
 
 
 def _aspects(expected: AnsweredRecord, found: AnsweredRecord) -> Iterator[tuple[str, Any, Any]]:

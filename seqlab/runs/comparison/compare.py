@@ -6,10 +6,10 @@ enter with their mean counts for each record. Whether it would hold with other s
 (Yeh 2000, Koehn 2004, Søgaard et al. 2014, Dror et al. 2018).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from jaxtyping import Float
@@ -28,7 +28,8 @@ from seqlab.metrics.significance import (
     paired_test,
     welch_test,
 )
-from seqlab.runs.comparison.candidates import Counted, System, counts_of, data_sets_of
+from seqlab.runs.comparison.candidates import System, counts_of, data_sets_of
+from seqlab.runs.comparison.record_counts import RecordCounts
 
 LEVEL = 0.05
 """Significance level of the p-values."""
@@ -87,118 +88,89 @@ def compare(paths: Sequence[Path], *, n_resamples: int, seed: int) -> Comparison
     findings: list[Finding] = []
     left_out: list[str] = []
     for data_set in data_sets_of(systems[0]):
-        counted = _counted(systems, data_set=data_set)
-        for head in _common_heads(counted, systems):
-            scores = [found.score for found in counted[0][0].by_head[head]]
+        counts = counts_of(systems, data_set=data_set)
+        for head in _common_heads(counts, systems):
+            scores = counts[0][0][head]
             if not scores:
                 left_out.append(head)
             for score in scores:
-                group = _Group(systems, counted, head=head, data_set=data_set, score=score)
-                findings += _adjusted(list(group.findings(n_resamples=n_resamples, seed=seed)))
+                sides = [_Side.of(*pair, head=head, score=score) for pair in zip(systems, counts, strict=True)]
+                found = [
+                    _finding(sides[0], other, score, data_set=data_set, head=head, n_resamples=n_resamples, seed=seed)
+                    for other in sides[1:]
+                ]
+                adjusted = holm([finding.p_adjusted for finding in found])
+                findings += [replace(finding, p_adjusted=p) for finding, p in zip(found, adjusted, strict=True)]
     return Comparison(findings, left_out, n_resamples, seed)
 
 
-def _counted(systems: Sequence[System], *, data_set: str) -> list[list[Counted]]:
-    """Return the counts of each system, for each of its seeds."""
-    reference = counts_of(systems[0].answers[0], data_set=data_set, reference=None)
-    if not reference.records:
-        raise DataError(f"{systems[0].name}: no records to compare")
-    return [
-        [
-            reference if (i, j) == (0, 0) else counts_of(answers, data_set=data_set, reference=reference.records)
-            for j, answers in enumerate(system.answers)
-        ]
-        for i, system in enumerate(systems)
-    ]
-
-
-def _common_heads(counted: Sequence[Sequence[Counted]], systems: Sequence[System]) -> list[str]:
-    heads = [[set(one.by_head) for one in several] for several in counted]
-    common = set.intersection(*(found for several in heads for found in several))
+def _common_heads(counts: Sequence[Sequence[Mapping[str, RecordCounts]]], systems: Sequence[System]) -> list[str]:
+    # All seeds of a run have the same heads, unless a run was changed by hand.
+    common = set.intersection(*(set(one) for several in counts for one in several))
     if not common:
-        names = "; ".join(f"{system.name} has {', '.join(sorted(of[0]))}" for system, of in zip(systems, heads, strict=True))
+        heads = [(system.name, ", ".join(sorted(of[0]))) for system, of in zip(systems, counts, strict=True)]
+        names = "; ".join(f"{name} has {own}" for name, own in heads)
         raise DataError(f"the runs have no head in common: {names}; give the heads to compare the same name")
-    return [head for head in counted[0][0].by_head if head in common]
+    return [head for head in counts[0][0] if head in common]
 
 
-@final
-class _Group:
-    """One score of one head in all systems."""
+class _Side(NamedTuple):
+    """A system with the counts of one score, for each of its seeds."""
 
-    def __init__(
-        self, systems: Sequence[System], counted: Sequence[Sequence[Counted]], *, head: str, data_set: str, score: Score
-    ) -> None:
-        self.systems, self.head, self.data_set, self.score = systems, head, data_set, score
-        self.counts = [[self._of(one, system) for one in several] for system, several in zip(systems, counted, strict=True)]
+    system: System
+    counts: Sequence[Float[np.ndarray, "record count"]]
 
-    def _of(self, counted: Counted, system: System) -> Float[np.ndarray, "record count"]:
-        found = counted.find(self.head, self.score)
-        if found is None:
-            raise DataError(f"{system.name}: head {self.head} is of a different kind, without {self.score.name}")
-        return found.counts
+    @classmethod
+    def of(cls, system: System, counts: Sequence[Mapping[str, RecordCounts]], *, head: str, score: Score) -> "_Side":
+        if any(score not in one[head] for one in counts):
+            raise DataError(f"{system.name}: head {head} is of a different kind, without {score.name}")
+        return cls(system, [one[head][score] for one in counts])
 
-    def findings(self, *, n_resamples: int, seed: int) -> Iterator[Finding]:
-        """Yield a finding for each other system, without correction of the p-values."""
-        for other in range(1, len(self.systems)):
-            # Averaging over seeds leaves one row per record, so that records stay the unit of the test.
-            pooled = [np.mean(self.counts[i], axis=0) for i in (0, other)]
-            test = paired_test(pooled[0], pooled[1], score=self.score, n_resamples=n_resamples, seed=seed)
-            repetitions, by = self._over_repetitions(other)
-            yield Finding(
-                a=self.systems[0].name,
-                b=self.systems[other].name,
-                data_set=self.data_set,
-                head=self.head,
-                score=self.score.name,
-                is_better_high=self.score.is_better_high,
-                records=test,
-                relative_error_reduction=_error_reduction(test, is_better_high=self.score.is_better_high),
-                decisions=self._decisions(other),
-                repetitions=repetitions,
-                repetitions_by=by,
-                n_repetitions=(len(self.counts[0]), len(self.counts[other])),
-                p_adjusted=test.p_value,
-            )
-
-    def _decisions(self, other: int) -> McNemar | None:
-        is_single = len(self.counts[0]) == len(self.counts[other]) == 1
-        if self.score != ACCURACY or not is_single:
-            return None
-        a, b = (self.counts[i][0] for i in (0, other))
-        return mcnemar(a[:, 0] == a[:, 1], b[:, 0] == b[:, 1])
-
-    def _over_repetitions(self, other: int) -> tuple[MeanTest | None, str | None]:
-        a, b = self.systems[0], self.systems[other]
-        folds = [system.repeat.n_folds if system.repeat else None for system in (a, b)]
-        if folds[0] is not None and folds[0] == folds[1] and _seeds(a) == _seeds(b):
-            values = [self._of_folds(i, n_folds=folds[0]) for i in (0, other)]
-            return corrected_paired_test(values[0], values[1], n_folds=folds[0]), "the corrected paired t-test over folds"
-        # Scores of folds are not independent, so Welch's test is only for seeds.
-        if folds != [None, None] or len(self.counts[0]) < 2 or len(self.counts[other]) < 2:
-            return None, None
-        values = [[self.score.of(counts) for counts in self.counts[i]] for i in (0, other)]
-        return welch_test(values[0], values[1]), "Welch's t-test over seeds"
-
-    def _of_folds(self, index: int, *, n_folds: int) -> list[float]:
+    def of_folds(self, score: Score, *, n_folds: int) -> list[float]:
         """Return the score of each fold of each seed."""
         return [
-            self.score.of(counts[Fold(fold, n_folds).rows(len(counts), seed=seed)])
-            for seed, counts in zip(_seeds(self.systems[index]), self.counts[index], strict=True)
+            score.of(counts[Fold(fold, n_folds).rows(len(counts), seed=seed)])
+            for seed, counts in zip(self.system.seeds, self.counts, strict=True)
             for fold in range(1, n_folds + 1)
         ]
 
 
-def _seeds(system: System) -> list[int]:
-    """Return the seeds with all their folds."""
-    assert system.repeat is not None
-    return list(map(int, system.repeat.content["out_of_fold"]))
+def _finding(a: _Side, b: _Side, score: Score, *, data_set: str, head: str, n_resamples: int, seed: int) -> Finding:
+    """Return the test results without correction of the p-values."""
+    # Averaging over seeds leaves one row per record, so that records stay the unit of the test.
+    pooled = [np.mean(side.counts, axis=0) for side in (a, b)]
+    test = paired_test(*pooled, score=score, n_resamples=n_resamples, seed=seed)
+    # Scores that are better when low are error rates themselves.
+    errors = [1 - value if score.is_better_high else value for value in (test.value_a, test.value_b)]
+    repetitions, by = _over_repetitions(a, b, score)
+    return Finding(
+        a=a.system.name,
+        b=b.system.name,
+        data_set=data_set,
+        head=head,
+        score=score.name,
+        is_better_high=score.is_better_high,
+        records=test,
+        relative_error_reduction=(errors[1] - errors[0]) / errors[1] if errors[1] else None,
+        decisions=_decisions(a.counts[0], b.counts[0]) if score == ACCURACY and len(a.counts) == len(b.counts) == 1 else None,
+        repetitions=repetitions,
+        repetitions_by=by,
+        n_repetitions=(len(a.counts), len(b.counts)),
+        p_adjusted=test.p_value,
+    )
 
 
-def _error_reduction(test: PairedTest, *, is_better_high: bool) -> float | None:
-    errors = [1 - value if is_better_high else value for value in (test.value_a, test.value_b)]
-    return (errors[1] - errors[0]) / errors[1] if errors[1] else None
+def _decisions(a: Float[np.ndarray, "record 2"], b: Float[np.ndarray, "record 2"]) -> McNemar:
+    return mcnemar(a[:, 0] == a[:, 1], b[:, 0] == b[:, 1])
 
 
-def _adjusted(findings: Sequence[Finding]) -> list[Finding]:
-    adjusted = holm([finding.records.p_value for finding in findings])
-    return [replace(finding, p_adjusted=p_value) for finding, p_value in zip(findings, adjusted, strict=True)]
+def _over_repetitions(a: _Side, b: _Side, score: Score) -> tuple[MeanTest | None, str | None]:
+    n_folds = a.system.n_folds
+    if n_folds is not None and n_folds == b.system.n_folds and a.system.seeds == b.system.seeds:
+        values = [side.of_folds(score, n_folds=n_folds) for side in (a, b)]
+        return corrected_paired_test(*values, n_folds=n_folds), "the corrected paired t-test over folds"
+    # Scores of folds are not independent, so Welch's test is only for seeds.
+    if n_folds or b.system.n_folds or min(len(a.counts), len(b.counts)) < 2:
+        return None, None
+    values = [[score.of(counts) for counts in side.counts] for side in (a, b)]
+    return welch_test(*values), "Welch's t-test over seeds"

@@ -1,8 +1,7 @@
 """What each record of a run adds to the scores of a head: all that tests over records need."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -14,25 +13,15 @@ from seqlab.heads.parts.counts import Counted
 from seqlab.metrics.significance import Score
 from seqlab.runs.run import AnsweredRecord, FinishedRun
 
+RecordCounts: TypeAlias = dict[Score, Float[np.ndarray, "record count"]]
+"""Counts of each score of a head, a row for each record."""
 _KNOWN: tuple[type[Head], ...] = (TokenHead, TemporalHead, MultiLabelHead, BiaffineSpanHead, LabelHead)
 
 
-@final
-@dataclass(frozen=True)
-class RecordCounts:
-    """Counts of one score, a row for each record."""
-
-    score: Score
-    counts: Float[np.ndarray, "record count"]
-
-
-def record_counts(answers: Sequence[AnsweredRecord], *, head: str, counted: Sequence[Counted]) -> list[RecordCounts]:
+def record_counts(answers: Sequence[AnsweredRecord], *, head: str, counted: Sequence[Counted]) -> RecordCounts:
     """Return the counts of each score that a head declares (`Head.counted`)."""
     rows = [(record.gold[head], record.predictions[head]) for record in answers]
-    return [
-        RecordCounts(score, np.array([count(*row) for row in rows], dtype=np.float64).reshape(len(rows), -1))
-        for score, count in counted
-    ]
+    return {score: np.array([count(*row) for row in rows], dtype=np.float64).reshape(len(rows), -1) for score, count in counted}
 
 
 def counted_of(run: FinishedRun, head: str, *, scores: Mapping[str, Any]) -> list[Counted]:
@@ -43,15 +32,13 @@ def counted_of(run: FinishedRun, head: str, *, scores: Mapping[str, Any]) -> lis
     node = run.config.get("heads", {}).get(head.partition("@")[0]) or {}
     targets = known_targets()
     try:
+        # The counts need the field's scheme and its partial annotations.
         target = build(node.get("target"), targets=targets, path=f"heads.{head}.target")
     except ConfigError:
         target = None
-    return _class_of(node, targets=targets, scores=scores).counted(target)
-
-
-def _class_of(node: Mapping[str, Any], *, targets: frozenset[str], scores: Mapping[str, Any]) -> type[Head]:
     try:
         found = locate(node.get("_target_"), targets=targets, path="heads")
     except ConfigError:
         found = next((known for known in _KNOWN if known.own_score in scores), Head)
-    return found if isinstance(found, type) and issubclass(found, Head) else Head
+    kind = found if isinstance(found, type) and issubclass(found, Head) else Head
+    return kind.counted(target)

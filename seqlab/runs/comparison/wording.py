@@ -14,6 +14,7 @@ def sentence(finding: Finding, *, comparison: Comparison) -> str:
         return f"{finding.a} and {finding.b} have the same {what}: {100 * test.value_a:.2f} % on {test.n_records:,} records."
     is_a_better = (test.difference > 0) == finding.is_better_high
     better, worse = (finding.a, finding.b) if is_a_better else (finding.b, finding.a)
+    # The interval is of A - B; the sentence speaks of the better one.
     low, high = sorted(100 * end if test.difference > 0 else -100 * end for end in test.interval)
     method = "exact randomisation" if test.is_exact else "approximate randomisation"
     corrected = f" ({_p(finding.p_adjusted)} by Holm's correction)" if is_corrected else ""

@@ -16,7 +16,7 @@ from seqlab.errors import ConfigError, DataError
 from seqlab.inference import EncodedRecord, StepVectors
 from seqlab.inference.inputs import Record
 from seqlab.inference.vectors.files import JsonlVectors, NpyVectors, ParquetVectors, VectorFile, VectorKind, file_type, kind_of
-from seqlab.inference.vectors.search import VectorSearch, _top
+from seqlab.inference.vectors.search import VectorSearch
 from seqlab.model.labeler import Labeler
 
 TEXTS = ["Ada visited Paris .", "", "Kurt", "Emmy Noether visited Rio de Janeiro . And New York , and Oslo , and Paris ."]
@@ -161,7 +161,6 @@ def test_of_equals_the_earlier_comes_first(tmp_path: Path) -> None:
     search = search_of(tmp_path / "v.parquet", vectors, n_first=3)
     (found,) = search.nearest(np.asarray([[3.0, 0.0]], dtype=np.float32), k=3)
     assert [one.place for one in found] == [0, 2, 4]
-    assert _top(np.asarray([0.1, 0.9, 0.9, 0.9]), k=2).tolist() == [1, 2]
 
 
 def test_rows_of_the_file_are_queries(tmp_path: Path) -> None:

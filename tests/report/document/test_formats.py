@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from seqlab.metrics.calibration import Bin
-from seqlab.report.document.charts import Axis, Curves, Matrix, Parallel, Path, Point, Reliability, Scatter, Series, Strip, Tree
+from seqlab.report.charts import Axis, Curves, Matrix, Parallel, Path, Point, Reliability, Scatter, Series, Strip, Tree
 from seqlab.report.document.model import (
     Column,
     Document,
@@ -49,7 +49,7 @@ CHARTS = [
     Matrix([f"label{i}" for i in range(80)], [[int(i == j) for j in range(80)] for i in range(80)]),
     Reliability([Bin(0.0, 0.5, 4, 0.3, 0.25), Bin(0.5, 1.0, 0, 0.75, 0.0)]),
     Scatter("size", "f1", [Point(HOSTILE[0], 1.0, 2.0, is_front=True), Point("b", 1.0, 2.0, is_front=False)]),
-    Parallel([Axis(HOSTILE[1], [(0.0, "0"), (1.0, HOSTILE[0])]), Axis("f1", [])], [Path(HOSTILE[0], [0.0, None], 1.0)]),
+    Parallel([Axis(HOSTILE[1], [(0.0, "0"), (1.0, HOSTILE[0])]), Axis("f1", [])], [Path(HOSTILE[0], [0.0, 1.0], 1.0)]),
     Strip(["", ""], HOSTILE[:2], [(0, 1), (1, 2)], [0.5, 1.0], [True, False]),
     Strip(HOSTILE, [], [], [], []),
     Tree(HOSTILE[:2], [(0, 1), (1, 2), (0, 2)], HOSTILE[:3], [1.0, 0.5, 0.1], [None, HOSTILE[1], "x"]),

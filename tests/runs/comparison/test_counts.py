@@ -43,7 +43,7 @@ def answered(gold: Sequence[Any], said: Sequence[Prediction]) -> list[AnsweredRe
 
 def values(gold: Sequence[Any], said: Sequence[Prediction], kind: type[Head], target: Any = None) -> dict[str, float]:
     found = record_counts(answered(gold, said), head="head", counted=kind.counted(target))
-    return {one.score.name: one.score.of(one.counts) for one in found}
+    return {score.name: score.of(counts) for score, counts in found.items()}
 
 
 def labelled(rows: Sequence[list[str]]) -> list[Prediction]:
@@ -105,13 +105,14 @@ def test_what_is_annotated_in_part_counts_where_it_is_annotated() -> None:
     field = PartialTagField(column="tags", scheme="BIO", unannotated="_", separator="|")
     gold = [["B-PER|B-ORG", "_", "O"], ["B-LOC", "O"]]
     said = labelled([["B-ORG", "O", "B-LOC"], ["B-LOC", "B-PER"]])
-    spans, steps = record_counts(answered(gold, said), head="head", counted=CrfTokenHead.counted(field))
-    assert spans.counts.tolist() == [[0, 0, 0], [1, 2, 1]]
-    assert steps.counts.tolist() == [[1, 2], [1, 2]]
+    found = record_counts(answered(gold, said), head="head", counted=CrfTokenHead.counted(field))
+    spans, steps = found.values()
+    assert spans.tolist() == [[0, 0, 0], [1, 2, 1]]
+    assert steps.tolist() == [[1, 2], [1, 2]]
 
 
 def test_a_head_that_declares_nothing_is_left_out() -> None:
-    assert record_counts(answered(TAGS, labelled(SAID)), head="head", counted=PairScoreHead.counted(None)) == []
+    assert record_counts(answered(TAGS, labelled(SAID)), head="head", counted=PairScoreHead.counted(None)) == {}
 
 
 @pytest.fixture

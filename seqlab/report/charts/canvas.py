@@ -8,7 +8,7 @@ CHARACTER = 7.0
 """Approximate width of a character at 12 pixels."""
 
 
-def svg(parts: Iterable[str], *, width: float, height: float, label: str, is_fluid: bool) -> str:
+def svg(parts: Iterable[str], *, width: float, height: float, label: str, is_fluid: bool = False) -> str:
     """Return a picture with a label for screen readers; fluid: as wide as the page allows, otherwise in its own size."""
     size = "" if is_fluid else f' width="{width:.0f}" height="{height:.0f}"'
     kind = "fluid" if is_fluid else "fixed"
@@ -16,7 +16,7 @@ def svg(parts: Iterable[str], *, width: float, height: float, label: str, is_flu
     return f'{head} viewBox="0 0 {width:.0f} {height:.0f}"{size}>{"".join(parts)}</svg>'
 
 
-def text(x: float, y: float, content: str, *, anchor: str = "start", classes: str = "", turned: float | None = None) -> str:
+def text(x: float, y: float, content: str, *, anchor: str = "start", classes: str, turned: float | None = None) -> str:
     """Return text with its baseline at `y`, rotated about its start by `turned` degrees."""
     turn = "" if turned is None else f' transform="rotate({turned:.0f} {x:.1f} {y:.1f})"'
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{classes}"{turn}>{escaped(content)}</text>'
@@ -32,10 +32,9 @@ def rect(
 ) -> str:
     """Return a box; `title` is its tooltip."""
     shade = "" if opacity is None else f' fill-opacity="{opacity:.2f}"'
-    box = (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(0.0, width):.1f}" height="{max(0.0, height):.1f}" class="{classes}"{shade}'
-    )
-    return f"{box}><title>{escaped(title)}</title></rect>" if title else f"{box}/>"
+    end = f"><title>{escaped(title)}</title></rect>" if title else "/>"
+    place = f'x="{x:.1f}" y="{y:.1f}" width="{max(0.0, width):.1f}" height="{max(0.0, height):.1f}"'
+    return f'<rect {place} class="{classes}"{shade}{end}'
 
 
 def dot(x: float, y: float, *, classes: str, title: str = "", radius: float = 3.5) -> str:
@@ -43,7 +42,7 @@ def dot(x: float, y: float, *, classes: str, title: str = "", radius: float = 3.
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" class="{classes}"><title>{escaped(title)}</title></circle>'
 
 
-def path(points: Sequence[tuple[float, float]], *, classes: str, title: str = "", shade: float | None = None) -> str:
+def path(points: Sequence[tuple[float, float]], *, classes: str, title: str, shade: float | None = None) -> str:
     """Return a line through points; `shade` from 0 to 1 mixes the colours for worst and best."""
     places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     colour = "" if shade is None else f' style="--shade:{100 * shade:.0f}%"'

@@ -2,17 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple
 
 _STEPS = (1, 2, 2.5, 5, 10)
 _TINY = 0.001
 """Smaller numbers are shown with an exponent."""
 
 
-@final
-@dataclass(frozen=True)
-class Scale:
+class Scale(NamedTuple):
     """Maps `low` to `start` and `high` to `end`, linearly or by logarithm."""
 
     low: float
@@ -22,18 +19,19 @@ class Scale:
     is_log: bool = False
 
     @classmethod
-    def of(cls, values: Sequence[float], *, start: float, end: float, is_log: bool = False, room: float = 0.04) -> "Scale":
+    def of(cls, values: Sequence[float], *, start: float, end: float, is_log: bool = False) -> "Scale":
         """Return a scale that holds all finite `values` with a margin; a log scale ignores values of 0 and below."""
         finite = [v for v in values if math.isfinite(v) and (v > 0 or not is_log)] or [1.0]
         low, high = min(finite), max(finite)
         if is_log:
             return cls(low / 1.2, high * 1.2, start, end, is_log=True)
-        around = (high - low) * room or abs(high) * 0.05 or 0.5
-        return cls(low - around, high + around, start, end)
+        # Equal values would make a scale of width 0; a single 0 gets half a unit on each side.
+        margin = (high - low) * 0.04 or abs(high) * 0.05 or 0.5
+        return cls(low - margin, high + margin, start, end)
 
     def place(self, value: float) -> float:
         """Return the position of a value."""
-        low, high, at = (self.low, self.high, value)
+        low, high, at = self.low, self.high, value
         if self.is_log:
             # Zeros have no logarithm; a tiny value puts them far below the frame.
             low, high, at = math.log(low), math.log(high), math.log(max(value, 1e-300))
@@ -43,7 +41,7 @@ class Scale:
         """Return about `n` round values within the scale."""
         if self.is_log:
             return self._powers(n)
-        raw = (self.high - self.low) / max(1, n)
+        raw = (self.high - self.low) / n
         unit = 10.0 ** math.floor(math.log10(raw))
         step = next(unit * factor for factor in _STEPS if unit * factor >= raw)
         first = math.ceil(self.low / step)
@@ -52,10 +50,10 @@ class Scale:
 
     def _powers(self, n: int) -> list[float]:
         low, high = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
+        # Within one power of ten there are no round powers, so the ticks divide the scale evenly.
         if high - low < 1:
             return [self.low * (self.high / self.low) ** (i / 3) for i in range(4)]
-        stride = max(1, -(-(high - low + 1) // n))
-        return [10.0**power for power in range(low, high + 1, stride)]
+        return [10.0**power for power in range(low, high + 1, math.ceil((high - low + 1) / n))]
 
 
 def tick_name(value: float) -> str:
