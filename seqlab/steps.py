@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -33,14 +34,26 @@ class Steps:
     second: "Steps | None" = None
     """The steps of the second sides of pairs, else None."""
 
-    @cached_property
+    @property
     def mask(self) -> Bool[Tensor, "batch time"]:
         """True for real steps."""
+        # A program that is being captured cannot look into a cached property.
+        return step_mask(self.lengths, self.values.shape[1]) if torch.compiler.is_compiling() else self._cached_mask
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is known that no step is padding.
+
+        False on accelerators, where the answer would make the CPU wait, and in captured programs, which hold for any lengths.
+        """
+        return not torch.compiler.is_compiling() and self._cached_is_full
+
+    @cached_property
+    def _cached_mask(self) -> Tensor:
         return step_mask(self.lengths, self.values.shape[1])
 
     @cached_property
-    def is_full(self) -> bool:
-        """Whether it is known that no step is padding; False on accelerators, where the answer would make the CPU wait."""
+    def _cached_is_full(self) -> bool:
         is_known = self.lengths.device.type == "cpu" and len(self.lengths) > 0
         return is_known and int(self.lengths.min()) == self.values.shape[1]
 

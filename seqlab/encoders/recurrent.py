@@ -4,14 +4,14 @@ Packed sequences lose the CPU's LSTM kernel and block export; here the backward 
 within its own length, so that padding comes last in both directions and cannot reach a real step.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from seqlab.encoders.base import Encoder
-from seqlab.encoders.cells import Cell, LstmCell, State
+from seqlab.encoders.cells import Cell, LstmCell
 from seqlab.encoders.connections import CONNECTIONS, Connection
 from seqlab.encoders.layer import RecurrentLayer, last_states
 from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
@@ -70,13 +70,11 @@ class RecurrentEncoder(Encoder):
         bptt_steps: int | None = None,
     ) -> None:
         super().__init__()
-        _check(
-            connection=connection,
-            stacking=stacking,
-            initial_state=initial_state,
-            is_stateful=is_stateful,
-            is_bidirectional=is_bidirectional,
-        )
+        _check(connection=connection, stacking=stacking, initial_state=initial_state)
+        if is_stateful and is_bidirectional:
+            raise ConfigError(
+                "encoder.is_stateful is true, but the backward direction starts at the end; set encoder.is_bidirectional=false"
+            )
         self.n_directions = 2 if is_bidirectional else 1
         self.merge, self.merge_name = get_merge(merge), merge
         self.n_stacks = 1 if stacking == "interleaved" else self.n_directions
@@ -105,15 +103,14 @@ class RecurrentEncoder(Encoder):
         """Return the top layer's hidden states."""
         values = steps.zero_padded().values
         order = ReadingOrder(steps.lengths, values.shape[1], self.n_directions, steps.is_full)
-        stacks, state = [values] * self.n_stacks, dict[str, Tensor]()
+        stacks = [values] * self.n_stacks
+        state: dict[str, Tensor] = {}
         for i, (layer, around, dropout) in enumerate(self._stages()):
-            hidden, last = layer(
-                order.read(stacks),
-                lengths=steps.lengths,
-                state=self._given_state(layer, i, steps.state),
-                keeps_states=self.is_stateful,
-            )
-            state |= _named_state(last, layer, i)
+            names = [f"{i}.{name}" for name in layer.cell_of_each[0].state_widths]
+            given = steps.state if self.is_stateful else None
+            first = None if given is None else tuple(given[name].unsqueeze(0) for name in names)
+            hidden, last = layer(order.read(stacks), lengths=steps.lengths, state=first, keeps_states=self.is_stateful)
+            state |= zip(names, (part.squeeze(0) for part in last), strict=self.is_stateful)
             read = order.write(hidden)
             made = [self.merge(read)] if self.n_stacks == 1 else list(read.unbind(2))
             stacks = [dropout(around_one(x, y)) for around_one, x, y in zip(around, stacks, made, strict=True)]
@@ -138,20 +135,6 @@ class RecurrentEncoder(Encoder):
     def _merged_width(self, width: int) -> int:
         return width * self.n_directions if self.merge_name in SIDE_BY_SIDE else width
 
-    def _given_state(self, layer: RecurrentLayer, i: int, state: Mapping[str, Tensor] | None) -> State | None:
-        if not self.is_stateful or state is None:
-            return None
-        return tuple(state[name].unsqueeze(0) for name in _state_names(layer, i))
-
-
-def _state_names(layer: RecurrentLayer, i: int) -> list[str]:
-    """Return the names of the states of layer `i`, such as `0.hidden`."""
-    return [f"{i}.{name}" for name in layer.cell_of_each[0].state_widths]
-
-
-def _named_state(last: State, layer: RecurrentLayer, i: int) -> dict[str, Tensor]:
-    return {name: part.squeeze(0) for name, part in zip(_state_names(layer, i), last, strict=True)} if last else {}
-
 
 def _widths(width: int | Sequence[int], depth: int | None) -> list[int]:
     given = [width] if isinstance(width, int) else list(width)
@@ -165,21 +148,9 @@ def _widths(width: int | Sequence[int], depth: int | None) -> list[int]:
     return widths
 
 
-def _check(
-    *,
-    connection: str,
-    stacking: str,
-    initial_state: str,
-    is_stateful: bool,
-    is_bidirectional: bool,
-) -> None:
-    if connection not in CONNECTIONS:
-        raise ConfigError(f"encoder.connection is {connection!r}; expected one of {', '.join(CONNECTIONS)}")
-    if stacking not in ("interleaved", "independent"):
-        raise ConfigError(f"encoder.stacking is {stacking!r}; expected interleaved or independent")
-    if initial_state not in ("zero", "learned"):
-        raise ConfigError(f"encoder.initial_state is {initial_state!r}; expected zero or learned")
-    if is_stateful and is_bidirectional:
-        raise ConfigError(
-            "encoder.is_stateful is true, but the backward direction starts at the end; set encoder.is_bidirectional=false"
-        )
+def _check(**choices: str) -> None:
+    """Raise ConfigError for a value that its setting does not have."""
+    known = {"connection": list(CONNECTIONS), "stacking": ["interleaved", "independent"], "initial_state": ["zero", "learned"]}
+    for name, value in choices.items():
+        if value not in known[name]:
+            raise ConfigError(f"encoder.{name} is {value!r}; expected one of {', '.join(known[name])}")

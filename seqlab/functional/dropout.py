@@ -1,5 +1,6 @@
 """Dropout layers that cost little on a CPU: masks are cut from random integers instead of drawn one float each."""
 
+from abc import abstractmethod
 from typing import final
 
 import torch
@@ -33,9 +34,16 @@ class _Dropout(nn.Module):
             raise ConfigError(f"dropout is {drop_prob}; expected a probability at least 0 and below 1")
         self.drop_prob = drop_prob
 
-    def _drop(self, values: Tensor, mask_shape: tuple[int, ...]) -> Tensor:
+    @abstractmethod
+    def mask_shape(self, shape: torch.Size) -> tuple[int, ...]:
+        """Return the shape of the mask for values of `shape`; along an axis of size 1, values are dropped together."""
+
+    def forward(self, values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Return `values` with some set to 0 while training, the others scaled by 1 / keep probability."""
+        if not (self.training and self.drop_prob):
+            return values
         keep_prob = 1 - self.drop_prob
-        mask = bernoulli_mask(mask_shape, keep_prob=keep_prob, like=values)
+        mask = bernoulli_mask(self.mask_shape(values.shape), keep_prob=keep_prob, like=values)
         return values * (mask.to(values.dtype) * (1 / keep_prob))
 
     def extra_repr(self) -> str:
@@ -45,33 +53,38 @@ class _Dropout(nn.Module):
 
 @final
 class NaiveDropout(_Dropout):
-    """Drops each value on its own; kept values are scaled by 1 / keep probability, so evaluation needs no change."""
+    """Drops each value on its own; kept values are scaled by 1 / keep probability, so evaluation needs no change.
 
-    def forward(self, values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return `values` with some set to 0 while training."""
-        return self._drop(values, tuple(values.shape)) if self.training and self.drop_prob else values
+    Args:
+        drop_prob: Probability to drop a value, at least 0 and below 1.
+    """
+
+    def mask_shape(self, shape: torch.Size) -> tuple[int, ...]:
+        return shape
 
 
 @final
 class VariationalDropout(_Dropout):
-    """Drops whole features of a sequence: one mask for all its steps (Gal and Ghahramani 2016, "locked" dropout)."""
+    """Drops whole features of a sequence: one mask for all its steps (Gal and Ghahramani 2016, "locked" dropout).
 
-    def forward(self, values: Float[Tensor, "batch time feature"]) -> Float[Tensor, "batch time feature"]:
-        """Return `values` with some features set to 0 in every step while training."""
-        if not (self.training and self.drop_prob):
-            return values
-        return self._drop(values, (values.shape[0], 1, values.shape[2]))
+    Args:
+        drop_prob: Probability to drop a feature, at least 0 and below 1.
+    """
+
+    def mask_shape(self, shape: torch.Size) -> tuple[int, ...]:
+        return shape[0], 1, shape[2]
 
 
 @final
 class StepDropout(_Dropout):
-    """Drops whole steps (all features of a word), so that a model does not rely on single words."""
+    """Drops whole steps (all features of a word), so that a model does not rely on single words.
 
-    def forward(self, values: Float[Tensor, "batch time feature"]) -> Float[Tensor, "batch time feature"]:
-        """Return `values` with some steps set to 0 while training."""
-        if not (self.training and self.drop_prob):
-            return values
-        return self._drop(values, (values.shape[0], values.shape[1], 1))
+    Args:
+        drop_prob: Probability to drop a step, at least 0 and below 1.
+    """
+
+    def mask_shape(self, shape: torch.Size) -> tuple[int, ...]:
+        return shape[0], shape[1], 1
 
 
 DROPOUTS: dict[str, type[_Dropout]] = {"naive": NaiveDropout, "variational": VariationalDropout, "step": StepDropout}

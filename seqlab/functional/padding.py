@@ -1,8 +1,6 @@
 """Read padded sequences forwards and backwards: each is reversed within its own length, so that padding comes last."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, final
 
 import torch
@@ -13,42 +11,31 @@ from seqlab.functional.autograd import apply
 
 
 @final
-@dataclass(frozen=True)
 class ReadingOrder:
-    """Reading order of padded sequences in one direction, or in two: forwards, and from the last real step of each back."""
+    """Reading order of padded sequences in one direction, or in two: forwards, and from the last real step of each back.
 
-    lengths: Int[Tensor, " batch"]
-    n_steps: int
-    n_directions: int
-    is_full: bool = False
-    """Whether there is no padding: then reading backwards is a flip."""
+    Args:
+        lengths: Steps of each record.
+        n_steps: Steps that they are padded to.
+        n_directions: 1 or 2.
+        is_full: Whether there is no padding: then reading backwards is a flip.
+    """
 
-    @property
-    def n_records(self) -> int:
-        """Number of records."""
-        return len(self.lengths)
+    steps: Int[Tensor, "direction time batch"]
+    """Place in the batch of each step that is read: record * n_steps + its time. Where there is padding to skip."""
+    back: Int[Tensor, "batch time direction"]
+    """Place among the steps read of each step of the batch: (direction * n_steps + time) * n_records + record."""
 
-    @cached_property
-    def steps(self) -> Int[Tensor, "direction time batch"]:
-        """Place in the batch of each step that is read: record * n_steps + its time."""
-        return torch.stack([(time + self._records * self.n_steps).t() for time in self._times])
-
-    @cached_property
-    def back(self) -> Int[Tensor, "batch time direction"]:
-        """Place among the steps read of each step of the batch: (direction * n_steps + time) * n_records + record."""
-        places = [(i * self.n_steps + time) * self.n_records + self._records for i, time in enumerate(self._times)]
-        return torch.stack(places, dim=2)
-
-    @cached_property
-    def _records(self) -> Int[Tensor, "batch 1"]:
-        return torch.arange(self.n_records, device=self.lengths.device)[:, None]
-
-    @cached_property
-    def _times(self) -> list[Int[Tensor, "batch time"]]:
-        """The time of each step that a direction reads. Reversal is its own inverse, so the same table leads back."""
-        step = torch.arange(self.n_steps, device=self.lengths.device)
-        last = self.lengths[:, None] - 1
-        return [step.expand(self.n_records, -1), torch.where(step <= last, last - step, step)][: self.n_directions]
+    def __init__(self, lengths: Int[Tensor, " batch"], n_steps: int, n_directions: int, is_full: bool = False) -> None:
+        self.n_records, self.n_steps, self.n_directions, self.is_full = len(lengths), n_steps, n_directions, is_full
+        if n_directions == 1 or is_full:
+            return
+        records = torch.arange(self.n_records, device=lengths.device)[:, None]
+        step, last = torch.arange(n_steps, device=lengths.device), lengths[:, None] - 1
+        # The time of each step that a direction reads. Reversal is its own inverse, so the same table leads back.
+        times = [step.expand(self.n_records, -1), torch.where(step <= last, last - step, step)]
+        self.steps = torch.stack([(time + records * n_steps).t() for time in times])
+        self.back = torch.stack([(i * n_steps + time) * self.n_records + records for i, time in enumerate(times)], dim=2)
 
     def read(self, values: Sequence[Float[Tensor, "batch time feature"]]) -> Float[Tensor, "direction time batch feature"]:
         """Return the steps in the order of reading; `values` are the same for both directions, or one each."""

@@ -8,23 +8,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
-from seqlab.functional.native import NUMBER, POINTER, POINTER_OR_REAL, REAL, Library, Structure, fields_of
+from seqlab.functional.native import Library
 from seqlab.functional.recurrence.buffers import buffer_from
 from seqlab_scan.form import ACTIVATIONS, MIXES, OUTPUTS, GatedForm
 
 _FUNCTIONS = list(ACTIVATIONS)
-_GATED = Structure(
-    "Gated",
-    ("n_directions", "n_steps", "n_records", "n_threads"),
-    [
-        *fields_of(NUMBER, "width", "n_columns", "mix", "candidate", "output", "output_activation"),
-        *fields_of(REAL, "skip_scale"),
-        *fields_of(POINTER, "gates", "states", "hidden", "bias", "skip", "peepholes"),
-        *fields_of(POINTER_OR_REAL, "zone"),
-        *fields_of(POINTER, "d_hidden", "d_states", "d_gates", "d_first", "d_skip", "d_bias", "d_peepholes"),
-    ],
-)
-LIBRARY = Library(Path(__file__).with_name("gated.c"), work="gated recurrences", structures=[_GATED])
+LIBRARY = Library(Path(__file__).with_name("gated.c"), work="gated recurrences", structures=["Gated"])
 
 
 def is_usable(values: Tensor) -> bool:
@@ -121,4 +110,4 @@ def _run(function: str, form: GatedForm, gates: Tensor, **values: Tensor | float
         "skip_scale": form.skip_scale,
     }
     sizes = [*gates.shape[:3], torch.get_num_threads()]
-    LIBRARY.run(f"seqlab_{function}", _GATED, sizes, {**described, "gates": gates, **values})
+    LIBRARY.run(f"seqlab_{function}", "Gated", sizes, {**described, "gates": gates, **values})

@@ -28,7 +28,7 @@ class Cell(nn.Module, ABC):
     width: int
     """Features of the hidden state, which is the output."""
     state_widths: Mapping[str, int]
-    """Name and features of each state, `hidden` first."""
+    """Name and features of each state, `hidden` first; by default that alone."""
     unread_states: Collection[str] = ()
     """Names of states that no step reads: their initial values cannot be learned."""
     weight_ih: nn.Parameter
@@ -38,12 +38,13 @@ class Cell(nn.Module, ABC):
     """Those with `hh` belong to cells whose gates read the hidden state."""
 
     def __init__(
-        self, *, input_width: int, width: int, recurrent_drop_prob: float, hidden_zone_prob: float, cell_zone_prob: float
+        self, input_width: int, width: int, *, recurrent_drop_prob: float, hidden_zone_prob: float, cell_zone_prob: float = 0.0
     ) -> None:
         super().__init__()
         if width < 1:
             raise ConfigError(f"encoder.width is {width}; expected at least 1 unit")
         self.input_width, self.width = input_width, width
+        self.state_widths = {"hidden": width}
         self.recurrent_drop_prob = _probability("recurrent_drop_prob", recurrent_drop_prob)
         self.hidden_zone_prob = _probability("hidden_zone_prob", hidden_zone_prob)
         self.cell_zone_prob = _probability("cell_zone_prob", cell_zone_prob)

@@ -53,16 +53,9 @@ class GruCell(Cell):
         recurrent_drop_prob: float = 0.0,
         hidden_zone_prob: float = 0.0,
     ) -> None:
-        super().__init__(
-            input_width=input_width,
-            width=width,
-            recurrent_drop_prob=recurrent_drop_prob,
-            hidden_zone_prob=hidden_zone_prob,
-            cell_zone_prob=0.0,
-        )
+        super().__init__(input_width, width, recurrent_drop_prob=recurrent_drop_prob, hidden_zone_prob=hidden_zone_prob)
         if reset_placement not in ("after", "before"):
             raise ConfigError(f"encoder.cell.reset_placement is {reset_placement!r}; expected after or before")
-        self.state_widths = {"hidden": width}
         self.form = GruForm(
             resets_after=reset_placement == "after",
             gate=get_activation(gate_activation),

@@ -14,6 +14,13 @@ from seqlab.functional.recurrence.lstm_variant import LstmForm, LstmWeights
 from seqlab.functional.recurrence.noise import Noise
 
 _EPSILON = 1e-5
+_WEIGHTS = {
+    "recurrent": "weight_hh",
+    "projection": "weight_hr",
+    "gain": "recurrent_gain",
+    **{name: name for name in ("peepholes", "input_gain", "cell_gain", "cell_bias")},
+}
+"""Names of a cell's parameters by those of `LstmWeights`."""
 
 
 @final
@@ -69,22 +76,19 @@ class LstmCell(Cell):
         cell_zone_prob: float = 0.0,
     ) -> None:
         super().__init__(
-            input_width=input_width,
-            width=_hidden_width(width, projection_width=projection_width),
+            input_width,
+            _hidden_width(width, projection_width=projection_width),
             recurrent_drop_prob=recurrent_drop_prob,
             hidden_zone_prob=hidden_zone_prob,
             cell_zone_prob=cell_zone_prob,
         )
-        self.form = _form(
-            width,
-            forget_gate=forget_gate,
-            cells_per_block=cells_per_block,
-            activations=(gate_activation, candidate_activation, output_activation),
-        )
+        activations = gate_activation, candidate_activation, output_activation
+        self.form = _form(width, forget_gate=forget_gate, cells_per_block=cells_per_block, activations=activations)
         self.state_widths = {"hidden": self.width, "cell": width}
         self._make_parameters(has_peepholes=has_peepholes, has_projection=bool(projection_width), is_normalised=is_normalised)
         self.initialise_(input_init=input_init, recurrent_init=recurrent_init)
-        self._open_forget_gate_(forget_bias)
+        if self.form.has_forget_weights:
+            nn.init.constant_(self.bias_ih.detach()[self.form.n_blocks : 2 * self.form.n_blocks], forget_bias)
 
     def _make_parameters(self, *, has_peepholes: bool, has_projection: bool, is_normalised: bool) -> None:
         cells, gates = self.form.width, self.form.gate_width
@@ -99,12 +103,6 @@ class LstmCell(Cell):
         self.recurrent_gain = parameter(is_normalised, gates)
         self.cell_gain = parameter(is_normalised, cells)
         self.cell_bias = parameter(is_normalised, cells)
-
-    def _open_forget_gate_(self, bias: float) -> None:
-        """Fill the bias of the forget gate, where it has one."""
-        if self.form.has_forget_weights:
-            n = self.form.n_blocks
-            nn.init.constant_(self.bias_ih.detach()[n : 2 * n], bias)
 
     def blocks(self, parameter: Tensor) -> Sequence[Tensor]:
         """Return the gates' parts of what has any."""
@@ -136,22 +134,10 @@ class LstmCell(Cell):
     @classmethod
     def scan(cls, cells: Sequence["LstmCell"], inputs: Tensor, state: State) -> list[Tensor]:
         """Return the hidden states and the cell states."""
-
-        def weights(name: str) -> Tensor | None:
-            return None if getattr(cells[0], name) is None else stacked(cells, name)
-
         is_normalised = cells[0].input_gain is not None
         bias = torch.stack([cell.input_bias() for cell in cells])
-        recurrence = LstmWeights(
-            recurrent=stacked(cells, "weight_hh"),
-            peepholes=weights("peepholes"),
-            projection=weights("weight_hr"),
-            gain=weights("recurrent_gain"),
-            input_gain=weights("input_gain"),
-            bias=bias if is_normalised else None,
-            cell_gain=weights("cell_gain"),
-            cell_bias=weights("cell_bias"),
-        )
+        weights = {field: stacked(cells, name) for field, name in _WEIGHTS.items() if getattr(cells[0], name) is not None}
+        recurrence = LstmWeights(**weights, bias=bias if is_normalised else None)
         hidden, cell = state
         products = projected(inputs, stacked(cells, "weight_ih"), None if is_normalised else bias)
         return list(scan_lstm(products, hidden, cell, recurrence, form=cells[0].form, noise=draw_noise(cells, inputs)))
@@ -169,13 +155,8 @@ class LstmCell(Cell):
         names = (self.form.gate.name, self.form.candidate.name, self.form.output.name)
         has_extras = self.peepholes is not None or self.weight_hr is not None or self.input_gain is not None
         has_noise = self.hidden_zone_prob or self.cell_zone_prob or (self.training and self.recurrent_drop_prob)
-        return (
-            self.form.has_forget_weights
-            and self.form.cells_per_block == 1
-            and names == ("sigmoid", "tanh", "tanh")
-            and not has_extras
-            and not has_noise
-        )
+        is_standard = self.form.has_forget_weights and self.form.cells_per_block == 1 and names == ("sigmoid", "tanh", "tanh")
+        return is_standard and not has_extras and not has_noise
 
     def _seeing(self, gate: Tensor, cell: Tensor, *, row: int) -> Tensor:
         if self.peepholes is None:
@@ -205,14 +186,6 @@ def _form(width: int, *, forget_gate: str, cells_per_block: int, activations: tu
         raise ConfigError(f"encoder.cell.forget_gate is {forget_gate!r}; expected own, none or coupled")
     if cells_per_block < 1 or width % cells_per_block:
         raise ConfigError(f"encoder.cell.cells_per_block is {cells_per_block}; expected a divisor of encoder.width, {width}")
+    has_forget_gate, is_coupled, n_blocks = forget_gate != "none", forget_gate == "coupled", width // cells_per_block
     gate, candidate, output = map(get_activation, activations)
-    return LstmForm(
-        n_blocks=width // cells_per_block,
-        cells_per_block=cells_per_block,
-        has_forget_gate=forget_gate != "none",
-        is_coupled=forget_gate == "coupled",
-        gate=gate,
-        candidate=candidate,
-        output=output,
-        epsilon=_EPSILON,
-    )
+    return LstmForm(n_blocks, cells_per_block, has_forget_gate, is_coupled, gate, candidate, output, _EPSILON)

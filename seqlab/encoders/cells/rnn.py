@@ -44,14 +44,7 @@ class RnnCell(Cell):
         recurrent_drop_prob: float = 0.0,
         hidden_zone_prob: float = 0.0,
     ) -> None:
-        super().__init__(
-            input_width=input_width,
-            width=width,
-            recurrent_drop_prob=recurrent_drop_prob,
-            hidden_zone_prob=hidden_zone_prob,
-            cell_zone_prob=0.0,
-        )
-        self.state_widths = {"hidden": width}
+        super().__init__(input_width, width, recurrent_drop_prob=recurrent_drop_prob, hidden_zone_prob=hidden_zone_prob)
         self.activation = get_activation(activation)
         self.make_gates(width)
         self.initialise_(input_init=input_init, recurrent_init=recurrent_init)

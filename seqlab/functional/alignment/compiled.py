@@ -8,19 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqlab.functional.alignment.topology import Topology
-from seqlab.functional.native import NUMBER, POINTER, Library, Structure, fields_of
+from seqlab.functional.native import Library
 
-_PROBLEM = Structure(
-    "Problem",
-    ("n_records", "n_steps", "n_units", "n_threads"),
-    [
-        *fields_of(NUMBER, "n_columns", "is_single"),
-        *fields_of(POINTER, "scores", "lengths", "n_states", "units"),
-        *fields_of(POINTER, "starts", "ends", "enters_by_skip", "is_unlabelled"),
-        *fields_of(POINTER, "log_sum", "posteriors", "unit_posteriors"),
-    ],
-)
-LIBRARY = Library(Path(__file__).with_name("alignments.c"), work="CTC and HMM alignments", structures=[_PROBLEM])
+LIBRARY = Library(Path(__file__).with_name("alignments.c"), work="CTC and HMM alignments", structures=["Problem"])
 
 
 class Sums(NamedTuple):
@@ -61,7 +51,7 @@ def sums(
     )
     LIBRARY.run(
         "seqlab_alignment_sums",
-        _PROBLEM,
+        "Problem",
         [*given.shape, torch.get_num_threads()],
         {
             "n_columns": n_columns,

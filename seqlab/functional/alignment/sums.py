@@ -5,18 +5,18 @@ and steps (Graves et al. 2006, eq. 14; Rabiner 1989, eq. 27).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from seqlab.functional.alignment import compiled as alignment_compiled
 from seqlab.functional.alignment.scan import StepScores, at_end, log_of, scan, score_dtype, steps_of
 from seqlab.functional.alignment.topology import Topology
-from seqlab.functional.autograd import apply
+from seqlab.functional.autograd import differentiate
 from seqlab.functional.native import Operator
 from seqlab.functional.padding import step_mask
 
@@ -30,15 +30,27 @@ def log_sum(
     length 0 has 0 without labels, else -inf. Sums run in float64. Differentiable once; the gradient is
     `unit_posteriors`, 0 where no alignment is allowed.
     """
-    if torch.compiler.is_compiling():
-        parts = [getattr(topology, name) for name in _TOPOLOGY]
-        return cast(Tensor, _OPERATOR.forward(scores, lengths, *parts))
-    if torch.is_grad_enabled() and scores.requires_grad:
-        return cast(Tensor, apply(_LogSum, scores, lengths, topology))
-    if alignment_compiled.is_usable(scores):
-        return alignment_compiled.sums(scores, lengths, topology).log_sum.to(score_dtype(scores))
-    steps = steps_of(scores, lengths, topology)
-    return _total(scan(steps, torch.logaddexp)[1], steps.peaks, lengths, topology).to(score_dtype(scores))
+    return cast(Tensor, _OPERATOR(scores, lengths, *(getattr(topology, name) for name in _TOPOLOGY)))
+
+
+def _log_sum(scores: Tensor, lengths: Tensor, *parts: Tensor) -> Tensor:
+    topology, dtype = Topology(*parts), score_dtype(scores)
+    if not (torch.is_grad_enabled() and scores.requires_grad):
+        if alignment_compiled.is_usable(scores):
+            return alignment_compiled.sums(scores, lengths, topology).log_sum.to(dtype)
+        steps = steps_of(scores, lengths, topology)
+        return _total(scan(steps, torch.logaddexp)[1], steps.peaks, lengths, topology).to(dtype)
+
+    def forward(_: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        total, units = _unit_sums(scores, lengths, topology)
+        return total.to(dtype), (total, units)
+
+    def backward(saved: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor]:
+        total, units = saved
+        weights = grad.to(units.dtype).masked_fill(total == -math.inf, 0.0)
+        return [units * weights[:, None, None]]
+
+    return cast(Tensor, differentiate(forward, backward, scores))
 
 
 def posteriors(
@@ -49,7 +61,7 @@ def posteriors(
         found = alignment_compiled.sums(scores, lengths, topology, of_states=True).posteriors
         assert found is not None
         return found.to(score_dtype(scores))
-    return _sums(scores, lengths, topology).posteriors.to(score_dtype(scores))
+    return _sums(scores, lengths, topology)[1].to(score_dtype(scores))
 
 
 def unit_posteriors(
@@ -69,25 +81,15 @@ def _unit_sums(scores: Tensor, lengths: Tensor, topology: Topology) -> tuple[Ten
     return log_sum, _by_unit(states, topology.units, scores.shape[2])
 
 
-class _Sums(NamedTuple):
-    """Both in float64."""
-
-    log_sum: Float[Tensor, " batch"]
-    posteriors: Float[Tensor, "batch time state"]
-
-
-def _sums(scores: Tensor, lengths: Tensor, topology: Topology) -> _Sums:
-    """Return the sums from both ends, side by side in one scan."""
+def _sums(scores: Tensor, lengths: Tensor, topology: Topology) -> tuple[Tensor, Tensor]:
+    """Return the log sums and the posteriors of states (float64), by scans from both ends, side by side."""
     n_records, n_steps, _ = scores.shape
     steps = steps_of(scores, lengths, topology)
     order = torch.arange(n_steps, device=lengths.device)[:, None]
     order = torch.where(order < lengths, lengths - 1 - order, order)[:, None].expand_as(steps.emissions)
     mirror = topology.reversed()
     backward = StepScores(
-        steps.emissions.flip(1).gather(0, order),
-        log_of(mirror.starts),
-        log_of(mirror.enters_by_skip),
-        steps.peaks,
+        steps.emissions.flip(1).gather(0, order), log_of(mirror.starts), log_of(mirror.enters_by_skip), steps.peaks
     )
     both = StepScores(*(torch.cat(pair, -1) for pair in zip(steps, backward, strict=True)))
     incoming, outgoing = scan(both, torch.logaddexp)
@@ -95,7 +97,7 @@ def _sums(scores: Tensor, lengths: Tensor, topology: Topology) -> _Sums:
     total = _total(outgoing[..., :n_records], steps.peaks, lengths, topology)
     is_defined = (step_mask(lengths, n_steps) & (total > -math.inf)[:, None]).T
     scale = joint.logsumexp(1, keepdim=True).masked_fill_(~is_defined[:, None], math.inf)
-    return _Sums(total, (joint - scale).exp_().permute(2, 0, 1))
+    return total, (joint - scale).exp_().permute(2, 0, 1)
 
 
 def _total(outgoing: Tensor, peaks: Tensor, lengths: Tensor, topology: Topology) -> Float[Tensor, " batch"]:
@@ -112,26 +114,10 @@ def _by_unit(states: Tensor, units: Tensor, n_units: int) -> Float[Tensor, "batc
     return states.new_zeros(*states.shape[:2], n_units).scatter_add_(2, columns, states)
 
 
-class _LogSum(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, scores: Tensor, lengths: Tensor, topology: Topology) -> Tensor:
-        log_sum, units = _unit_sums(scores, lengths, topology)
-        ctx.save_for_backward(log_sum, units)
-        ctx.dtype = scores.dtype
-        return log_sum.to(score_dtype(scores))
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        log_sum, units = ctx.saved_tensors
-        weights = grad.to(units.dtype).masked_fill(log_sum == -math.inf, 0.0)
-        return (units * weights[:, None, None]).to(ctx.dtype), None, None
-
-
 _TOPOLOGY = [field.name for field in fields(Topology)]
 _OPERATOR = Operator(
     "alignment_log_sum",
     f"Tensor scores, Tensor lengths, {', '.join(f'Tensor {name}' for name in _TOPOLOGY)}",
-    lambda scores, lengths, *parts: log_sum(scores, lengths, Topology(*parts)),
+    _log_sum,
     shapes=lambda scores, lengths, *_: scores.new_empty(len(lengths), dtype=score_dtype(scores)),
 )

@@ -5,7 +5,7 @@ included. Padding and batch-mates change nothing.
 """
 
 from seqlab.functional.linear_chain.chain import Chain
-from seqlab.functional.linear_chain.log_marginals import log_marginals
+from seqlab.functional.linear_chain.log_space import log_marginals
 from seqlab.functional.linear_chain.loss import (
     log_partition,
     negative_log_likelihood,

@@ -1,11 +1,14 @@
 """The scores of a linear chain: what every function of `seqlab.functional.linear_chain` is given."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from seqlab.functional.padding import step_mask
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,16 @@ class Chain:
     start: Float[Tensor, " tag"]
     end: Float[Tensor, " tag"]
 
+    @classmethod
+    def of(cls, scores: Sequence[Tensor], lengths: Int[Tensor, " batch"]) -> "Chain":
+        """Return the chain of emissions, transitions, start and end."""
+        emissions, *others = scores
+        return cls(emissions, lengths, *others)
+
     @cached_property
     def mask(self) -> Bool[Tensor, "batch time"]:
         """True = real step."""
-        steps = torch.arange(self.emissions.shape[1], device=self.lengths.device)
-        return steps < self.lengths[:, None]
+        return step_mask(self.lengths, self.emissions.shape[1])
 
     @property
     def score_dtype(self) -> torch.dtype:
@@ -53,21 +61,8 @@ class Chain:
 
     def double(self) -> "Chain":
         """Return the same chain in float64."""
-        return Chain(
-            emissions=self.emissions.double(),
-            lengths=self.lengths.long(),
-            transitions=self.transitions.double(),
-            start=self.start.double(),
-            end=self.end.double(),
-        )
+        return Chain.of([scores.double() for scores in self.scores], self.lengths.long())
 
     def detached(self) -> "Chain":
         """Return the same chain in float64 without gradients: what the recursions work on."""
-        exact = self.double()
-        return Chain(
-            emissions=exact.emissions.detach(),
-            lengths=exact.lengths,
-            transitions=exact.transitions.detach(),
-            start=exact.start.detach(),
-            end=exact.end.detach(),
-        )
+        return Chain.of([scores.detach().double() for scores in self.scores], self.lengths.long())

@@ -9,31 +9,9 @@ from torch import Tensor
 
 from seqlab.functional.linear_chain.chain import Chain
 from seqlab.functional.linear_chain.scaled import DROPPED, NEGLIGIBLE, SCALING_PERIOD
-from seqlab.functional.native import NUMBER, POINTER, REAL, Library, Structure, fields_of
+from seqlab.functional.native import Library
 
-_SIZES = ("n_records", "n_steps", "n_tags", "n_threads")
-_SCORES = fields_of(POINTER, "emissions", "lengths", "transitions", "start", "end")
-_SUMS = Structure(
-    "Sums",
-    _SIZES,
-    [
-        *fields_of(NUMBER, "scaling_period"),
-        *fields_of(REAL, "dropped", "negligible"),
-        *_SCORES,
-        *fields_of(POINTER, "log_partition", "is_exact", "marginals", "sources", "targets"),
-        *fields_of(POINTER, "tags", "path_score", "factors"),
-    ],
-)
-_COUNTS = Structure(
-    "Counts",
-    _SIZES,
-    [
-        *fields_of(POINTER, "lengths", "tags", "weights", "marginals", "sources", "targets", "factors"),
-        *fields_of(POINTER, "emissions", "transitions", "start", "end"),
-    ],
-)
-_BEST = Structure("Best", _SIZES, [*_SCORES, *fields_of(POINTER, "tags", "score")])
-LIBRARY = Library(Path(__file__).with_name("chains.c"), work="CRFs", structures=[_SUMS, _COUNTS, _BEST])
+LIBRARY = Library(Path(__file__).with_name("chains.c"), work="CRFs", structures=["Sums", "Counts", "Best"])
 _RULES = {"scaling_period": SCALING_PERIOD, "dropped": DROPPED, "negligible": NEGLIGIBLE}
 
 
@@ -57,7 +35,7 @@ def is_usable(chain: Chain) -> bool:
 def partition(chain: Chain) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
     """Return the log partition of `chain` (float64, at least one step), and for which records it is exact."""
     log_partition, is_exact = chain.start.new_empty(len(chain.lengths)), chain.start.new_empty(len(chain.lengths))
-    _call("seqlab_chain_sums", _SUMS, chain, **_RULES, log_partition=log_partition, is_exact=is_exact)
+    _call("seqlab_chain_sums", "Sums", chain, **_RULES, log_partition=log_partition, is_exact=is_exact)
     return log_partition, is_exact.bool()
 
 
@@ -78,7 +56,7 @@ def sums(chain: Chain, tags: Int[Tensor, "batch time"] | None = None) -> Sums:
         factors=empty(n_tags, n_tags),
         path_score=empty(n_records) if tags is not None else chain.start.new_zeros(n_records),
     )
-    _call("seqlab_chain_sums", _SUMS, chain, **_RULES, **found._asdict(), tags=tags)
+    _call("seqlab_chain_sums", "Sums", chain, **_RULES, **found._asdict(), tags=tags)
     return found._replace(is_exact=found.is_exact.bool())
 
 
@@ -94,24 +72,25 @@ def counts(
     given = {"lengths": lengths, "tags": tags, "weights": weights}
     read = {name: getattr(sums, name) for name in ("marginals", "sources", "targets", "factors")}
     written = dict(zip(("emissions", "transitions", "start", "end"), found, strict=True))
-    _run("seqlab_chain_counts", _COUNTS, sums.marginals, **given, **read, **written)
+    _run("seqlab_chain_counts", "Counts", sums.marginals, **given, **read, **written)
     return found
 
 
 def best_path(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " batch"]]:
     """Return the best tags of `chain` (float64, at least one step), and their scores."""
     tags, score = chain.lengths.new_empty(chain.emissions.shape[:2]), chain.start.new_empty(len(chain.lengths))
-    _call("seqlab_chain_best", _BEST, chain, tags=tags, score=score)
+    _call("seqlab_chain_best", "Best", chain, tags=tags, score=score)
     return tags, score
 
 
-def _call(function: str, structure: Structure, chain: Chain, **values: Tensor | float | None) -> None:
+def _call(function: str, structure: str, chain: Chain, **values: Tensor | float | None) -> None:
     _check_shapes(chain, values.get("tags"))
     if len(chain.lengths):
         least, most = chain.lengths.aminmax()
         if least < 0 or most > chain.emissions.shape[1]:
             raise ValueError(f"lengths from {least} to {most} of {chain.emissions.shape[1]} steps: must lie between")
-    _run(function, structure, chain.emissions, **{field: getattr(chain, field) for field, _ in _SCORES}, **values)
+    scores = dict(zip(("emissions", "transitions", "start", "end"), chain.scores, strict=True))
+    _run(function, structure, chain.emissions, lengths=chain.lengths, **scores, **values)
 
 
 def _check_shapes(chain: Chain, tags: Tensor | float | None) -> None:
@@ -126,5 +105,5 @@ def _check_shapes(chain: Chain, tags: Tensor | float | None) -> None:
             raise ValueError(f"{name} has the shape {shape}; expected {expected[name]}, by the emissions")
 
 
-def _run(function: str, structure: Structure, like: Tensor, **values: Tensor | float | None) -> None:
+def _run(function: str, structure: str, like: Tensor, **values: Tensor | float | None) -> None:
     LIBRARY.run(function, structure, [*like.shape, torch.get_num_threads()], values)

@@ -1,4 +1,4 @@
-"""The sums over all paths in log space: slower, and exact for any scores. Recursions and names as in `chain_scaled`."""
+"""The sums over all paths in log space: slower, and exact for any scores. Recursions and names as in `scaled`."""
 
 import math
 from dataclasses import dataclass
@@ -8,6 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqlab.functional.linear_chain.chain import Chain
+
+_FORBIDDEN = -1e12
+"""Stands for -inf where gradients go through: far below any score, and differences of two are 0, not NaN."""
 
 
 @dataclass(frozen=True)
@@ -21,31 +24,49 @@ class LogSums:
 
 def log_space_sums(chain: Chain) -> LogSums:
     """Return the sums of `chain` (float64, every length at least 1)."""
-    n_steps = chain.emissions.shape[1]
-    emissions = chain.emissions.masked_fill(~chain.mask[..., None], 0.0).transpose(0, 1)
-    steps = torch.arange(n_steps, device=chain.lengths.device)[:, None]
-    reverse = torch.where(steps < chain.lengths, chain.lengths - 1 - steps, steps)[..., None].expand_as(emissions)
-    incoming, forward = _scan(emissions, chain.transitions, chain.start)
-    backward = _scan(emissions.gather(0, reverse), chain.transitions.T, chain.end)[1].gather(0, reverse)
-
+    incoming, forward, backward, _ = _two_scans(chain)
     joint = incoming + backward
     totals = joint.logsumexp(-1, keepdim=True).masked_fill(~chain.mask.T[..., None], math.inf)
     log_partition = totals[0, :, 0]
     is_possible = log_partition != -math.inf
     totals = totals.masked_fill(~is_possible[:, None], math.inf)
     edges = torch.zeros_like(chain.transitions).expand(len(is_possible), -1, -1).clone()
-    for t in range(1, n_steps):
+    for t in range(1, len(forward)):
         into = (backward[t] - totals[t])[:, None, :]
         edges += (forward[t - 1][:, :, None] + chain.transitions + into).exp_()
     return LogSums(log_partition, (joint - totals).exp_(), edges)
 
 
+def log_marginals(chain: Chain) -> Float[Tensor, "batch time tag"]:
+    """Return log P(tag at step), in float64: -inf for tags that no allowed path has there; 0 at padding.
+
+    Differentiable, for losses that are made of them: gradients go through the recursions themselves. `marginals` is faster, and
+    has no gradient: that of a marginal is made of covariances, which no single pass of the recursions gives.
+    """
+    exact = chain.double()
+    if not exact.emissions.shape[1]:
+        return exact.emissions
+    bounded = Chain.of([scores.clamp(min=_FORBIDDEN) for scores in exact.scores], exact.lengths)
+    _, forward, backward, emissions = _two_scans(bounded)
+    joint = (forward + backward - emissions).transpose(0, 1)
+    logs = joint.log_softmax(2).masked_fill(joint < _FORBIDDEN / 2, -math.inf)
+    return logs.masked_fill(~chain.mask[..., None], 0.0)
+
+
+def _two_scans(chain: Chain) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return log u, log a, log b and the emissions, time first, 0 at padding."""
+    emissions = chain.emissions.masked_fill(~chain.mask[..., None], 0.0).transpose(0, 1)
+    steps = torch.arange(len(emissions), device=chain.lengths.device)[:, None]
+    reverse = torch.where(steps < chain.lengths, chain.lengths - 1 - steps, steps)[..., None].expand_as(emissions)
+    incoming, forward = _scan(emissions, chain.transitions, chain.start)
+    backward = _scan(emissions.gather(0, reverse), chain.transitions.T, chain.end)[1].gather(0, reverse)
+    return incoming, forward, backward, emissions
+
+
 def _scan(emissions: Tensor, transitions: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
-    """Return log u and log a, time first."""
-    incoming, outgoing = torch.empty_like(emissions), torch.empty_like(emissions)
-    incoming[0] = first
-    for t in range(emissions.shape[0]):
-        if t:
-            incoming[t] = (outgoing[t - 1][:, :, None] + transitions).logsumexp(1)
-        torch.add(incoming[t], emissions[t], out=outgoing[t])
-    return incoming, outgoing
+    """Return log u and log a, time first. Lists, not buffers, so that gradients can go through."""
+    incoming, outgoing = [first.expand_as(emissions[0])], [first + emissions[0]]
+    for of_step in emissions[1:]:
+        incoming.append((outgoing[-1][:, :, None] + transitions).logsumexp(1))
+        outgoing.append(incoming[-1] + of_step)
+    return torch.stack(incoming), torch.stack(outgoing)

@@ -6,16 +6,16 @@ The gradient of the log sum is the expected count of each score, which the forwa
 recursion of `scaled`, or of `log_space` for records that float64 cannot scale (Lafferty et al. 2001; Rabiner 1989).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from seqlab.functional.autograd import apply
+from seqlab.functional.autograd import differentiate
 from seqlab.functional.linear_chain import compiled as chain_compiled
 from seqlab.functional.linear_chain.chain import Chain
 from seqlab.functional.linear_chain.compiled import Sums
@@ -28,11 +28,7 @@ def log_partition(chain: Chain) -> Float[Tensor, " batch"]:
 
     Differentiable once; the gradient is the expected counts (marginals), 0 where no path is allowed.
     """
-    if torch.compiler.is_compiling():
-        return cast(Tensor, _PARTITION.forward(*chain.scores, chain.lengths))
-    if not chain.learns:
-        return log_partition_only(chain.detached()).to(chain.score_dtype)
-    return cast(Tensor, apply(_LogPartition, *chain.scores, chain.lengths))
+    return cast(Tensor, _PARTITION(*chain.scores, chain.lengths))
 
 
 def negative_log_likelihood(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
@@ -40,13 +36,10 @@ def negative_log_likelihood(chain: Chain, tags: Int[Tensor, "batch time"]) -> Fl
 
     Tags at padding are not read. Differentiable once; the gradient is the expected counts less those of `tags`.
     """
-    if torch.compiler.is_compiling():
-        return cast(Tensor, _LOSS.forward(*chain.scores, chain.lengths, tags))
-    if not chain.learns:
-        exact = chain.detached()
-        loss = _loss(log_partition_only(exact), path_score(exact, tags))
-        return loss.to(chain.score_dtype)
-    return _learned_loss(chain, tags)
+    if torch.compiler.is_compiling() or chain.learns:
+        return cast(Tensor, _LOSS(*chain.scores, chain.lengths, tags))
+    exact = chain.detached()
+    return _loss(log_partition_only(exact), path_score(exact, tags)).to(chain.score_dtype)
 
 
 def partial_negative_log_likelihood(chain: Chain, allowed: Bool[Tensor, "batch time tag"]) -> Float[Tensor, " batch"]:
@@ -73,48 +66,60 @@ def _loss(log_total: Tensor, log_kept: Tensor) -> Tensor:
     return (log_total - log_kept).masked_fill(log_kept == -torch.inf, torch.inf)
 
 
-class _LogPartition(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
-        chain = Chain(emissions, lengths, transitions, start, end)
-        exact = chain.detached()
-        all_paths = posterior(exact)
-        ctx.save_for_backward(exact.lengths, *all_paths)
-        ctx.dtypes = [scores.dtype for scores in chain.scores]
-        return all_paths.log_partition.to(chain.score_dtype)
+def _log_partition(*arguments: Tensor) -> Tensor:
+    *scores, lengths = arguments
+    chain = Chain.of(scores, lengths)
+    exact = chain.detached()
+    if not chain.learns:
+        return log_partition_only(exact).to(chain.score_dtype)
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        lengths, *all_paths = ctx.saved_tensors
-        counts = _Counts.of(Posterior(*all_paths), lengths, grad.double())
-        return *counts.cast(ctx.dtypes), None
+    def forward(*_: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        paths = posterior(exact)
+        return paths.log_partition.to(chain.score_dtype), (exact.lengths, *paths)
+
+    def backward(saved: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor]:
+        lengths, *paths = saved
+        return _counts(paths, lengths, grad.double())
+
+    return cast(Tensor, differentiate(forward, backward, *scores))
 
 
-class _NegativeLogLikelihood(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor, tags: Tensor
-    ) -> Tensor:
-        chain = Chain(emissions, lengths, transitions, start, end)
-        exact = chain.detached()
-        all_paths, observed = posterior(exact), _Paths.of(tags, exact)
+def _learned_loss(*arguments: Tensor) -> Tensor:
+    """Return the loss by the compiled sums, where they are there and exact for all records, else by the `posterior`."""
+    *scores, lengths, tags = arguments
+    chain, tags = Chain.of(scores, lengths), tags.long().contiguous()
+    exact = chain.detached()
+    if chain_compiled.is_usable(exact) and exact.emissions.shape[1]:
+        sums = chain_compiled.sums(exact, tags)
+        if sums.is_exact.all():
+            loss = _loss(sums.log_partition, sums.path_score).to(chain.score_dtype)
+            saved = exact.lengths, tags, *sums
+            return cast(Tensor, differentiate(lambda *_: (loss, saved), _compiled_counts, *scores))
+
+    def forward(*_: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        paths, observed = posterior(exact), _Paths.of(tags, exact)
         observed_steps = exact.mask.T[..., None].double().neg_()
-        all_paths.step_marginals.scatter_add_(2, observed.tags.T[..., None], observed_steps)
-        ctx.save_for_backward(exact.lengths, observed.moves, *all_paths)
-        ctx.dtypes = [scores.dtype for scores in chain.scores]
-        return _loss(all_paths.log_partition, observed.score(exact)).to(chain.score_dtype)
+        paths.step_marginals.scatter_add_(2, observed.tags.T[..., None], observed_steps)
+        loss = _loss(paths.log_partition, observed.score(exact))
+        return loss.to(chain.score_dtype), (exact.lengths, observed.moves, *paths)
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        lengths, moves, *all_paths = ctx.saved_tensors
-        weights = grad.double()
-        counts = _Counts.of(Posterior(*all_paths), lengths, weights)
-        observed = weights.new_zeros((len(counts.start) + 1) ** 2)
-        observed.index_add_(0, moves.flatten(), weights.repeat_interleave(moves.shape[1]))
-        counts.transitions.sub_(observed.view(len(counts.start) + 1, -1)[:-1, :-1])
-        return *counts.cast(ctx.dtypes), None, None
+    return cast(Tensor, differentiate(forward, _learned_counts, *scores))
+
+
+def _compiled_counts(saved: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor]:
+    lengths, tags, *sums = saved
+    return chain_compiled.counts(Sums(*sums), lengths, tags, grad.double())
+
+
+def _learned_counts(saved: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor]:
+    lengths, moves, *paths = saved
+    weights = grad.double()
+    counts = _counts(paths, lengths, weights)
+    n_tags = len(counts[1])
+    observed = weights.new_zeros((n_tags + 1) ** 2)
+    observed.index_add_(0, moves.flatten(), weights.repeat_interleave(moves.shape[1]))
+    counts[1].sub_(observed.view(n_tags + 1, -1)[:-1, :-1])
+    return counts
 
 
 class _Paths(NamedTuple):
@@ -143,74 +148,19 @@ class _Paths(NamedTuple):
         return steps.sum(1) + edges.take(self.moves).sum(1)
 
 
-class _Counts(NamedTuple):
-    """How often each score is used, times each record's weight: the gradient of the weighted sum of scores."""
-
-    emissions: Float[Tensor, "time batch tag"]
-    transitions: Float[Tensor, "prev_tag tag"]
-    start: Float[Tensor, " tag"]
-    end: Float[Tensor, " tag"]
-
-    @classmethod
-    def of(cls, paths: Posterior, lengths: Tensor, weights: Tensor) -> "_Counts":
-        """Return the counts that `paths` expect. Those of start and end are those of the first and last steps."""
-        emissions = paths.step_marginals * weights[:, None]
-        is_last = torch.arange(len(emissions), device=lengths.device)[:, None] == lengths - 1
-        return cls(emissions, paths.edge_counts(weights), emissions[:1].sum((0, 1)), emissions[is_last].sum(0))
-
-    def cast(self, dtypes: list[torch.dtype]) -> list[Tensor]:
-        """Return the counts batch first, in the types of the scores that they are gradients of."""
-        counts = (self.emissions.transpose(0, 1), *self[1:])
-        return [each.to(dtype) for each, dtype in zip(counts, dtypes, strict=True)]
+def _counts(paths: Sequence[Tensor], lengths: Tensor, weights: Tensor) -> list[Tensor]:
+    """Return how often `paths` (a `Posterior`) use each score, times each record's weight: the gradient of the weighted sum."""
+    sums = Posterior(*paths)
+    emissions = sums.step_marginals * weights[:, None]
+    is_last = torch.arange(len(emissions), device=lengths.device)[:, None] == lengths - 1
+    of_start, of_end = emissions[:1].sum((0, 1)), emissions[is_last].sum(0)
+    return [emissions.transpose(0, 1), sums.edge_counts(weights), of_start, of_end]
 
 
-def compiled_loss(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, " batch"] | None:
-    """Return -log P(tags) by the compiled sums, differentiable; None where a record needs more than these."""
-    if not (chain_compiled.is_usable(chain) and chain.emissions.shape[1]):
-        return None
-    exact, tags = chain.detached(), tags.long().contiguous()
-    sums = chain_compiled.sums(exact, tags)
-    if not sums.is_exact.all():
-        return None
-    return cast(Tensor, apply(_CompiledLoss, *chain.scores, exact.lengths, tags, sums))
-
-
-class _CompiledLoss(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor, tags: Tensor, sums: Sums
-    ) -> Tensor:
-        chain = Chain(emissions, lengths, transitions, start, end)
-        ctx.save_for_backward(lengths, tags, *sums)
-        ctx.dtypes = [scores.dtype for scores in chain.scores]
-        loss = sums.log_partition - sums.path_score
-        return loss.masked_fill_(sums.path_score == -torch.inf, torch.inf).to(chain.score_dtype)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        lengths, tags, *sums = ctx.saved_tensors
-        counts = chain_compiled.counts(Sums(*sums), lengths, tags, grad.double())
-        return *(each.to(dtype) for each, dtype in zip(counts, ctx.dtypes, strict=True)), None, None, None
-
-
-def _learned_loss(chain: Chain, tags: Tensor) -> Tensor:
-    compiled = compiled_loss(chain, tags)
-    return compiled if compiled is not None else cast(Tensor, apply(_NegativeLogLikelihood, *chain.scores, chain.lengths, tags))
-
-
-def _loss_of(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor, tags: Tensor) -> Tensor:
-    return _learned_loss(Chain(emissions, lengths, transitions, start, end), tags)
-
-
-def _partition_of(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
-    return log_partition(Chain(emissions, lengths, transitions, start, end))
-
-
-def _shapes(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor, *_: Tensor) -> Tensor:
-    return emissions.new_empty(len(lengths), dtype=torch.promote_types(emissions.dtype, torch.float32))
+def _shapes(emissions: Tensor, *_: Tensor) -> Tensor:
+    return emissions.new_empty(len(emissions), dtype=torch.promote_types(emissions.dtype, torch.float32))
 
 
 _SCORES = "Tensor emissions, Tensor transitions, Tensor start, Tensor end, Tensor lengths"
-_PARTITION = Operator("chain_log_partition", _SCORES, _partition_of, shapes=_shapes)
-_LOSS = Operator("chain_negative_log_likelihood", f"{_SCORES}, Tensor tags", _loss_of, shapes=_shapes)
+_PARTITION = Operator("chain_log_partition", _SCORES, _log_partition, shapes=_shapes)
+_LOSS = Operator("chain_negative_log_likelihood", f"{_SCORES}, Tensor tags", _learned_loss, shapes=_shapes)

@@ -52,10 +52,7 @@ def best_of(scores: Float[Tensor, "*lead candidate"], n: int) -> tuple[Tensor, T
     """Return the `n` best of the candidates, filled up with -inf, and their places."""
     found, places = scores.topk(min(n, scores.shape[-1]), dim=-1)
     missing = n - found.shape[-1]
-    return (
-        pad(found, (0, missing), value=-torch.inf),
-        pad(places, (0, missing)),
-    )
+    return pad(found, (0, missing), value=-torch.inf), pad(places, (0, missing))
 
 
 def _traced(chain: Chain, sources: list[Tensor], places: Tensor, n: int) -> Int[Tensor, "batch path time"]:

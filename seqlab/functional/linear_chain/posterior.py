@@ -67,8 +67,7 @@ def _compiled(chain: Chain) -> tuple[Posterior, Bool[Tensor, " batch"]]:
         edge_sources=sums.sources.transpose(0, 1),
         edge_targets=sums.targets.transpose(0, 1),
         edge_factors=sums.factors,
-        rest=chain.lengths[:0],
-        rest_edges=chain.transitions[None][:0],
+        **_no_rest(chain),
     )
     return found, sums.is_exact
 
@@ -85,10 +84,13 @@ def _scaled(chain: Chain) -> tuple[Posterior, Bool[Tensor, " batch"]]:
         edge_sources=sums.forward[:-1],
         edge_targets=sums.backward[1:] * scale[1:],
         edge_factors=sums.kernel,
-        rest=chain.lengths[:0],
-        rest_edges=sums.kernel[None][:0],
+        **_no_rest(chain),
     )
     return found, sums.is_exact
+
+
+def _no_rest(chain: Chain) -> dict[str, Tensor]:
+    return {"rest": chain.lengths[:0], "rest_edges": chain.transitions[None][:0]}
 
 
 def _with_log_space(chain: Chain, is_rest: Bool[Tensor, " batch"], scaled: Posterior) -> Posterior:
@@ -114,8 +116,7 @@ def _empty_posterior(chain: Chain) -> Posterior:
         edge_sources=no_edges,
         edge_targets=no_edges,
         edge_factors=torch.zeros_like(chain.transitions),
-        rest=chain.lengths[:0],
-        rest_edges=chain.transitions[None][:0],
+        **_no_rest(chain),
     )
 
 

@@ -56,7 +56,7 @@ def _conditionals(chain: Chain) -> Iterator[Float[Tensor, "batch prev_tag tag"]]
     for t, (step, after) in enumerate(zip(emissions, following, strict=True)):
         into = (step + after)[:, None]
         scores = into + (chain.transitions if t else chain.start)
-        yield _probabilities(scores)
+        yield probabilities(scores)
 
 
 def _following(chain: Chain, emissions: Float[Tensor, "time batch tag"]) -> Float[Tensor, "time batch tag"]:
@@ -68,6 +68,6 @@ def _following(chain: Chain, emissions: Float[Tensor, "time batch tag"]) -> Floa
     return sums
 
 
-def _probabilities(scores: Float[Tensor, "*lead tag"]) -> Float[Tensor, "*lead tag"]:
+def probabilities(scores: Float[Tensor, "*lead tag"]) -> Float[Tensor, "*lead tag"]:
     """Return the softmax over the tags, 0 where all are -inf."""
     return scores.softmax(-1).nan_to_num(nan=0.0)

@@ -5,18 +5,5 @@ Packages that bring a source (`recurrence`, `linear_chain`, `alignment`, plugins
 
 from seqlab.functional.native.library import Library, describe_compiler, describe_kernels, without_libraries
 from seqlab.functional.native.operator import Operator
-from seqlab.functional.native.structures import NUMBER, POINTER, POINTER_OR_REAL, REAL, Structure, fields_of
 
-__all__ = [
-    "NUMBER",
-    "POINTER",
-    "POINTER_OR_REAL",
-    "REAL",
-    "Library",
-    "Operator",
-    "Structure",
-    "describe_compiler",
-    "describe_kernels",
-    "fields_of",
-    "without_libraries",
-]
+__all__ = ["Library", "Operator", "describe_compiler", "describe_kernels", "without_libraries"]

@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from seqlab.functional.native.structures import KernelError
 
@@ -28,13 +27,6 @@ NO_COMPILER = "no C compiler found"
 _SECONDS = 120
 
 
-class Built(NamedTuple):
-    """A loaded library and the flags it was compiled with."""
-
-    library: ctypes.CDLL
-    flags: tuple[str, ...]
-
-
 def find_compiler() -> str | None:
     """Return the path of the first C compiler on PATH, None where there is none."""
     return next(filter(None, map(shutil.which, COMPILERS)), None) if os.name == "posix" else None
@@ -49,8 +41,8 @@ def compiler_version(compiler: str) -> str:
     return _run(compiler, "--version").partition("\n")[0]
 
 
-def build(source: Path) -> Built:
-    """Return the library of `source`, from the cache or compiled now.
+def build(source: Path) -> tuple[ctypes.CDLL, tuple[str, ...]]:
+    """Return the library of `source`, from the cache or compiled now, and the flags that it was compiled with.
 
     Raises: KernelError where there is no compiler, or it fails with every set of flags.
     """
@@ -62,7 +54,7 @@ def build(source: Path) -> Built:
     for extras in EXTRAS:
         flags = (*FLAGS, *extras)
         try:
-            return Built(ctypes.CDLL(str(_cached(source, compiler, flags))), flags)
+            return ctypes.CDLL(str(_cached(source, compiler, flags))), flags
         except (OSError, KernelError) as error:
             failure = error
     raise KernelError(f"{source.name}: {failure}") from failure

@@ -1,4 +1,4 @@
-/* Layouts of structures, reported by the library itself: Python compares them with what it packs when the library loads. */
+/* Layouts of structures, reported by the library itself: Python packs them as listed here. */
 #ifndef SEQLAB_LAYOUT_H
 #define SEQLAB_LAYOUT_H
 

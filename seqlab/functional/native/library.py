@@ -35,10 +35,10 @@ class Library:
     Args:
         source: The C file.
         work: What its functions compute, for messages and the run folder, such as `recurrences`.
-        structures: Those that its functions read; a library that lays one out differently is refused.
+        structures: Names of those that its functions read; a library that does not report their layouts is refused.
     """
 
-    def __init__(self, source: Path, *, work: str, structures: Sequence[Structure] = ()) -> None:
+    def __init__(self, source: Path, *, work: str, structures: Sequence[str]) -> None:
         self.source, self.work, self.structures = source, work, structures
         self.flags: tuple[str, ...] = ()
         self.failure: str | None = None
@@ -51,28 +51,27 @@ class Library:
         return not _is_switched_off and self.loaded is not None
 
     @cached_property
-    def loaded(self) -> ctypes.CDLL | None:
-        """The functions; None, which is logged, where they cannot be compiled or read other structures."""
+    def loaded(self) -> tuple[ctypes.CDLL, dict[str, Structure]] | None:
+        """The functions and their structures; None, which is logged, where they cannot be compiled."""
         try:
             library, self.flags = build(self.source)
-            for structure in self.structures:
-                structure.check(library)
+            return library, {name: Structure(library, name) for name in self.structures}
         except KernelError as error:
             self.failure = str(error)
             self._report()
             return None
-        return library
 
-    def run(self, function: str, structure: Structure, sizes: list[int], values: Mapping[str, Value]) -> None:
-        """Call a function with one structure; tensors that it writes to must be contiguous.
+    def run(self, function: str, structure: str, sizes: list[int], values: Mapping[str, Value]) -> None:
+        """Call `function` with one `structure`, both by name; tensors that it writes to must be contiguous.
 
         Raises: MemoryError where it lacks memory.
         """
         assert self.loaded is not None
-        assert structure in self.structures, structure.name
-        packed, _kept = structure.pack(sizes, values)
+        library, structures = self.loaded
+        # The tensors are held until the call returns: the structure has only their addresses.
+        packed, _kept = structures[structure].pack(sizes, values)
         self.has_run = True
-        if not getattr(self.loaded, function)(packed):
+        if not getattr(library, function)(packed):
             raise MemoryError(f"{function}: no memory for this batch; use smaller batches (max_tokens)")
 
     def _report(self) -> None:

@@ -31,13 +31,7 @@ class Operator:
     """
 
     def __init__(
-        self,
-        name: str,
-        arguments: str,
-        function: Callable[..., Any],
-        *,
-        shapes: Callable[..., Any],
-        n_outputs: int = 1,
+        self, name: str, arguments: str, function: Callable[..., Any], *, shapes: Callable[..., Any], n_outputs: int = 1
     ) -> None:
         self._function = function
         outputs = "Tensor" if n_outputs == 1 else f"({', '.join(['Tensor'] * n_outputs)})"
@@ -51,6 +45,10 @@ class Operator:
         torch.library.register_autograd(qualified, self._backward, setup_context=_save, lib=_LIBRARY)
         self.forward = getattr(torch.ops.seqlab, name).default
         self.backward = getattr(torch.ops.seqlab, f"{name}_backward").default
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the operator in a program that is being captured, else the function."""
+        return self.forward(*arguments) if torch.compiler.is_compiling() else self._function(*arguments)
 
     def _run(self, *arguments: Any) -> Any:
         with torch.no_grad():

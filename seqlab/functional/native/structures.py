@@ -3,25 +3,16 @@
 import ctypes
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from itertools import accumulate, count, takewhile
 from typing import final
 
 from torch import Tensor
-
-NUMBER, REAL, POINTER, POINTER_OR_REAL = "q", "d", "P", "Pd"
-"""Formats of an int64_t, a double, a pointer, and a pointer followed by the number used where it is null."""
 
 Value = Tensor | float | None
 
 
 class KernelError(Exception):
     """A library cannot be used; its work is done in PyTorch."""
-
-
-def fields_of(code: str, *names: str) -> list[tuple[str, str]]:
-    """Return fields of one format."""
-    return [(name, code) for name in names]
 
 
 class _Field(ctypes.Structure):
@@ -31,68 +22,51 @@ class _Field(ctypes.Structure):
 
 
 @final
-@dataclass(frozen=True)
 class Structure:
-    """A C structure: its name, the sizes (int64_t) at its beginning, then other fields, each with its format."""
+    """A C structure, packed in the layout that the library reports, so that Python has no list of fields of its own.
 
-    name: str
-    sizes: tuple[str, ...]
-    fields: list[tuple[str, str]]
+    Args:
+        library: The loaded library.
+        name: Name of the structure in C.
 
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """Names of the fields after the sizes."""
-        return frozenset(name for name, _ in self.fields)
+    Raises: KernelError where the library reports no such layout, or one that does not list all fields in their order.
+    """
 
-    @cached_property
-    def layout(self) -> struct.Struct:
-        """The format of the whole structure."""
-        return struct.Struct("@" + "q" * len(self.sizes) + "".join(code for _, code in self.fields))
+    def __init__(self, library: ctypes.CDLL, name: str) -> None:
+        try:
+            table = ctypes.pointer(_Field.in_dll(library, f"seqlab_layout_{name}"))
+        except ValueError as error:
+            raise KernelError(f"the library reports no layout of {name}") from error
+        entries = list(takewhile(lambda entry: entry.name, (table[place] for place in count(1))))
+        kinds = [chr(entry.kind) for entry in entries]
+        offsets = list(accumulate(map(struct.calcsize, kinds), initial=0))
+        if [*(entry.offset for entry in entries), table[0].size] != offsets:
+            raise KernelError(f"the layout of {name} does not list all fields of the structure in their order")
+        self.fields = [(_key(entry.name.decode()), kind == "P") for entry, kind in zip(entries, kinds, strict=True)]
+        self.names = frozenset(key for key, _ in self.fields)
+        self._format = struct.Struct("@" + "".join(kinds))
 
     def pack(self, sizes: list[int], values: Mapping[str, Value]) -> tuple[bytes, list[Tensor]]:
         """Return the packed structure and the tensors that it points to, which must outlive the call.
 
-        A field without a value is null or 0. Tensors that are written to must be contiguous; others are copied if need be.
+        `sizes` are its first fields, `values` others by name; a field without a value is null or 0. A zone, a pointer and a
+        number of one name, takes a tensor or a number. Tensors that are written to must be contiguous; others may be copied.
         """
         assert values.keys() <= self.names, values.keys() - self.names
         packed: list[float] = [*sizes]
         kept = []
-        for name, code in self.fields:
+        for name, is_pointer in self.fields[len(sizes) :]:
             value = values.get(name)
-            if isinstance(value, Tensor):
+            if is_pointer and isinstance(value, Tensor):
                 kept.append(value.contiguous())
                 packed.append(kept[-1].data_ptr())
-                if code == POINTER_OR_REAL:
-                    packed.append(0.0)
-            elif code == POINTER_OR_REAL:
-                packed += (0, value or 0.0)
+            elif is_pointer or isinstance(value, Tensor):
+                packed.append(0)
             else:
                 packed.append(value or 0)
-        return self.layout.pack(*packed), kept
+        return self._format.pack(*packed), kept
 
-    def check(self, library: ctypes.CDLL) -> None:
-        """Raise KernelError where the library reads this structure differently from how `pack` writes it."""
-        try:
-            table = ctypes.pointer(_Field.in_dll(library, f"seqlab_layout_{self.name}"))
-        except ValueError as error:
-            raise KernelError(f"the library reports no layout of {self.name}") from error
-        if table[0].size != self.layout.size:
-            raise KernelError(f"{self.name} has {table[0].size} bytes in C, {self.layout.size} in Python")
-        offset = 0
-        for place, (name, kind) in enumerate(self._flat_fields(), start=1):
-            size = struct.calcsize(kind)
-            entry = table[place]
-            found = (entry.name or b"").decode()
-            in_c, in_python = (entry.offset, entry.size, chr(entry.kind)), (offset, size, kind)
-            # C names the fields of nested structures by their path: `size.n_steps` is `n_steps` here.
-            if not f".{found}".endswith(f".{name}") or in_c != in_python:
-                raise KernelError(f"{self.name}.{name} is {in_python} in Python, but C has {found} {in_c}")
-            offset += size
 
-    def _flat_fields(self) -> list[tuple[str, str]]:
-        """Return every field as C has it: a pointer or number is a nested structure of two."""
-        flat = fields_of(NUMBER, *self.sizes)
-        for name, code in self.fields:
-            both = [(f"{name}.values", POINTER), (f"{name}.everywhere", REAL)]
-            flat += both if code == POINTER_OR_REAL else [(name, code)]
-        return flat
+def _key(path: str) -> str:
+    """Return the name of a field in Python: `size.n_steps` is `n_steps`, both parts of a `Zone` have the name of the whole."""
+    return path.removesuffix(".values").removesuffix(".everywhere").rpartition(".")[2]

@@ -17,21 +17,14 @@ class Activation:
     """An elementwise function, and its derivative as a function of its value."""
 
     name: str
+    function: Callable[[Tensor], Tensor]
     write: Callable[[Tensor, Tensor], object]
     """Writes the function of the first tensor into the second, which may be the same."""
     slope: Callable[[Tensor], Tensor]
 
     def __call__(self, values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Return the function of `values`, differentiable by autograd."""
-        return _PLAIN[self.name](values)
-
-
-_PLAIN: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "relu": torch.relu,
-    "identity": lambda values: values,
-}
+        return self.function(values)
 
 
 def _copy(values: Tensor, out: Tensor) -> None:
@@ -40,10 +33,10 @@ def _copy(values: Tensor, out: Tensor) -> None:
 
 
 ACTIVATIONS = {
-    "tanh": Activation("tanh", lambda values, out: torch.tanh(values, out=out), lambda y: 1 - y * y),
-    "sigmoid": Activation("sigmoid", lambda values, out: torch.sigmoid(values, out=out), lambda y: y - y * y),
-    "relu": Activation("relu", lambda values, out: torch.clamp_min(values, 0, out=out), lambda y: (y > 0).to(y.dtype)),
-    "identity": Activation("identity", _copy, torch.ones_like),
+    "tanh": Activation("tanh", torch.tanh, lambda x, out: torch.tanh(x, out=out), lambda y: 1 - y * y),
+    "sigmoid": Activation("sigmoid", torch.sigmoid, lambda x, out: torch.sigmoid(x, out=out), lambda y: y - y * y),
+    "relu": Activation("relu", torch.relu, lambda x, out: torch.clamp_min(x, 0, out=out), lambda y: (y > 0).to(y.dtype)),
+    "identity": Activation("identity", lambda x: x, _copy, torch.ones_like),
 }
 """Activations by name."""
 

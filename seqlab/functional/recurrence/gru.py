@@ -8,19 +8,20 @@
 where x_t are the projected inputs, biases added. In Cho's paper z is 1 - z.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from seqlab.functional.autograd import apply
+from seqlab.functional.autograd import differentiate
 from seqlab.functional.native import Operator
 from seqlab.functional.recurrence import compiled
-from seqlab.functional.recurrence.activations import ACTIVATIONS, Activation
+from seqlab.functional.recurrence.activations import ACTIVATIONS
 from seqlab.functional.recurrence.buffers import buffer_from, summed_products
-from seqlab.functional.recurrence.gru_steps import GruForm, GruTape, fill_tape, unroll_after, unroll_before
+from seqlab.functional.recurrence.gru_steps import GruForm, GruTape, fill_tape, unroll_tape
 from seqlab.functional.recurrence.noise import ARGUMENTS, Noise
 
 
@@ -37,13 +38,12 @@ def scan_gru(
 
     `candidate_bias` is the b that r multiplies; None where r does not.
     """
-    found: Tensor
+    tensors = inputs, hidden, recurrent, candidate_bias
     if torch.compiler.is_compiling():
         kind = form.resets_after, form.gate.name, form.candidate.name
-        found = _OPERATOR.forward(inputs, hidden, recurrent, candidate_bias, *noise.parts, *kind)
-    else:
-        found = apply(_GruScan, form, noise, inputs, hidden, recurrent, candidate_bias)
-    return found
+        return cast(Tensor, _OPERATOR.forward(*tensors, *noise.parts, *kind))
+    fixed: dict[str, Any] = {"form": form, "noise": noise}
+    return cast(Tensor, differentiate(partial(_forward, **fixed), partial(_backward, **fixed), *tensors))
 
 
 def _scan(inputs: Tensor, hidden: Tensor, recurrent: Tensor, candidate_bias: Tensor | None, *others: Any) -> Tensor:
@@ -61,90 +61,41 @@ _OPERATOR = Operator(
 )
 
 
-class _GruScan(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        form: GruForm,
-        noise: Noise,
-        inputs: Tensor,
-        hidden: Tensor,
-        recurrent: Tensor,
-        candidate_bias: Tensor | None,
-    ) -> Tensor:
-        tape = _forward(inputs, hidden, recurrent, candidate_bias, form=form, noise=noise)
-        ctx.form, ctx.noise, ctx.has_bias = form, noise, candidate_bias is not None
-        ctx.save_for_backward(*tape, recurrent)
-        return tape[1][:, 1:]
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        *tape, recurrent = ctx.saved_tensors
-        found = _backward(tuple(tape), recurrent, gradient, form=ctx.form, noise=ctx.noise)
-        return None, None, *found[:3], found[3] if ctx.has_bias else None
-
-
 def _forward(
-    inputs: Tensor,
-    hidden: Tensor,
-    recurrent: Tensor,
-    candidate_bias: Tensor | None,
-    *,
-    form: GruForm,
-    noise: Noise,
-) -> GruTape:
-    """Return gates, states (the initial one first), what W reads of them, and what r multiplies, or its result."""
-    n_steps, width = inputs.shape[1], hidden.shape[2]
-    states = buffer_from(hidden, n_steps)
-    read = noise.read_states(states)
-    inner = inputs.new_empty(*inputs.shape[:3], width)
-    tape = inputs, states, read, inner
+    inputs: Tensor, hidden: Tensor, recurrent: Tensor, bias: Tensor | None, *, form: GruForm, noise: Noise
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    states = buffer_from(hidden, inputs.shape[1])
+    tape = GruTape(inputs, states, noise.read_states(states), inputs.new_empty(*inputs.shape[:3], hidden.shape[2]))
     if compiled.is_usable(inputs):
-        compiled.run("gru_forward", inputs, **_compiled_fields(tape, recurrent, form=form, noise=noise), bias=candidate_bias)
+        compiled.run("gru_forward", inputs, **_fields(tape, recurrent, form=form, noise=noise), bias=bias)
     else:
-        fill_tape(tape, recurrent, candidate_bias, form=form, noise=noise)
-    return tape
+        fill_tape(tape, recurrent, bias, form=form, noise=noise)
+    return states[:, 1:], (*tape, recurrent)
 
 
-def _backward(tape: GruTape, recurrent: Tensor, gradient: Tensor, *, form: GruForm, noise: Noise) -> GruTape:
-    """Return the gradients of inputs, initial state, W and b."""
-    gates, states, read, inner = tape
-    width = states.shape[-1]
+def _backward(saved: Sequence[Tensor], gradient: Tensor, *, form: GruForm, noise: Noise) -> tuple[Tensor, ...]:
+    *parts, recurrent = saved
+    tape = GruTape(*parts)
+    width = tape.hidden.shape[-1]
     # Gradients of r, z, the candidate's product and its input; where r resets before the product, of r, z and its input.
-    d_all = gates.new_empty(*gates.shape[:3], (4 if form.resets_after else 3) * width)
-    if compiled.is_usable(gates):
-        d_first = torch.empty_like(states[:, 0])
-        fields = _compiled_fields(tape, recurrent, form=form, noise=noise)
-        compiled.run("gru_backward", gates, **fields, d_hidden=gradient, d_all=d_all, d_first=d_first)
-    elif form.resets_after:
-        d_first = unroll_after(tape, recurrent, gradient, d_all, form=form, noise=noise)
+    d_all = tape.gates.new_empty(*tape.gates.shape[:3], (4 if form.resets_after else 3) * width)
+    if compiled.is_usable(tape.gates):
+        d_first = torch.empty_like(tape.hidden[:, 0])
+        fields = _fields(tape, recurrent, form=form, noise=noise)
+        compiled.run("gru_backward", tape.gates, **fields, d_hidden=gradient, d_all=d_all, d_first=d_first)
     else:
-        d_first = unroll_before(tape, recurrent, gradient, d_all, form=form, noise=noise)
+        d_first = unroll_tape(tape, recurrent, gradient, d_all, form=form, noise=noise)
     if form.resets_after:
         d_products = d_all[..., : 3 * width]
         d_inputs = torch.cat([d_all[..., : 2 * width], d_all[..., 3 * width :]], -1)
-        return d_inputs, d_first, summed_products(d_products, read[:, :-1]), d_products[..., 2 * width :].sum((1, 2))
-    for_gates = summed_products(d_all[..., : 2 * width], read[:, :-1])
-    for_candidate = summed_products(d_all[..., 2 * width :], inner)
+        d_bias = d_products[..., 2 * width :].sum((1, 2))
+        return d_inputs, d_first, summed_products(d_products, tape.read[:, :-1]), d_bias
+    for_gates = summed_products(d_all[..., : 2 * width], tape.read[:, :-1])
+    for_candidate = summed_products(d_all[..., 2 * width :], tape.inner)
     return d_all, d_first, torch.cat([for_gates, for_candidate], dim=1), d_all.new_zeros(len(d_all), width)
 
 
-def _compiled_fields(
-    tape: GruTape, recurrent: Tensor, *, form: GruForm, noise: Noise
-) -> dict[str, Tensor | Activation | float | None]:
+def _fields(tape: GruTape, recurrent: Tensor, *, form: GruForm, noise: Noise) -> dict[str, Any]:
     """Return the fields of the C structure that both passes read."""
-    gates, states, read, inner = tape
-    return {
-        "width": states.shape[-1],
-        "resets_after": form.resets_after,
-        "gate": form.gate,
-        "candidate": form.candidate,
-        "gates": gates,
-        "hidden": states,
-        "read": read,
-        "inner": inner,
-        "recurrent": recurrent,
-        "mask": noise.recurrent,
-        "zone": noise.hidden_zone,
-    }
+    of_noise = {"mask": noise.recurrent, "hidden_zone": noise.hidden_zone}
+    return {**vars(form), **tape._asdict(), "width": tape.hidden.shape[-1], "recurrent": recurrent, **of_noise}

@@ -2,17 +2,26 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias, final
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor
 
 from seqlab.functional.recurrence.activations import Activation
 from seqlab.functional.recurrence.buffers import BackwardBlocks, add_product_, product_plus, steps_of
-from seqlab.functional.recurrence.noise import Noise
+from seqlab.functional.recurrence.noise import Noise, split_kept
 
-GruTape: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Gates; states, the initial one first; the states as W reads them; W h + b (reset after the product) or r h (before it)."""
+
+class GruTape(NamedTuple):
+    """What the forward pass keeps for the backward pass."""
+
+    gates: Tensor
+    hidden: Tensor
+    """The initial state first."""
+    read: Tensor
+    """h as W reads it."""
+    inner: Tensor
+    """W h + b (reset after the product) or r h (before it)."""
 
 
 @final
@@ -26,120 +35,68 @@ class GruForm:
     candidate: Activation
 
 
-def fill_tape(
-    tape: GruTape,
-    recurrent: Tensor,
-    candidate_bias: Tensor | None,
-    *,
-    form: GruForm,
-    noise: Noise,
-) -> None:
+def fill_tape(tape: GruTape, recurrent: Tensor, bias: Tensor | None, *, form: GruForm, noise: Noise) -> None:
     """Run through the steps. Every operation writes into a view of a buffer."""
-    inputs, states, read, inner = tape
-    n_steps, width = inputs.shape[1], states.shape[-1]
-    transposed = recurrent.transpose(1, 2)
-    for_gates = transposed[..., : 2 * width].contiguous()
-    for_candidate = transposed[..., 2 * width :].contiguous()
-    everything = transposed.contiguous()
-    state_steps, read_steps, inner_steps = steps_of(states), steps_of(read), steps_of(inner)
-    gate_steps, reset_steps, update_steps, candidate_steps = (
-        steps_of(inputs[..., part])
-        for part in (slice(2 * width), slice(width), slice(width, 2 * width), slice(2 * width, None))
-    )
-    zones = noise.hidden_zones(states)
-    for t in range(n_steps):
-        gates, reset, candidate, held = gate_steps[t], reset_steps[t], candidate_steps[t], inner_steps[t]
+    width = tape.hidden.shape[-1]
+    everything = recurrent.transpose(1, 2).contiguous()
+    for_gates, for_candidate = everything[..., : 2 * width].contiguous(), everything[..., 2 * width :].contiguous()
+    # Views are taken once, not once a step: at this size a view costs as much as the arithmetic.
+    states, read, zones = steps_of(tape.hidden), steps_of(tape.read), noise.hidden_zones(tape.hidden)
+    parts = slice(2 * width), slice(width), slice(width, 2 * width), slice(2 * width, None)
+    steps = zip(*(steps_of(tape.gates[..., part]) for part in parts), steps_of(tape.inner), strict=True)
+    for t, (gates, reset, update, candidate, inner) in enumerate(steps):
         if form.resets_after:
-            product = torch.bmm(read_steps[t], everything)
+            product = torch.bmm(read[t], everything)
             gates += product[..., : 2 * width]
             form.gate.write(gates, gates)
-            _write_held(product[..., 2 * width :], candidate_bias, out=held)
-            candidate.addcmul_(reset, held)
+            if bias is None:
+                inner.copy_(product[..., 2 * width :])
+            else:
+                torch.add(product[..., 2 * width :], bias.unsqueeze(1), out=inner)
+            candidate.addcmul_(reset, inner)
         else:
-            add_product_(gates, read_steps[t], for_gates)
+            add_product_(gates, read[t], for_gates)
             form.gate.write(gates, gates)
-            torch.mul(reset, read_steps[t], out=held)
-            add_product_(candidate, held, for_candidate)
+            torch.mul(reset, read[t], out=inner)
+            add_product_(candidate, inner, for_candidate)
         form.candidate.write(candidate, candidate)
-        new = state_steps[t + 1]
-        torch.lerp(candidate, state_steps[t], update_steps[t], out=new)
-        if zones is not None:
-            torch.lerp(new, state_steps[t], zones[t], out=new)
+        new = torch.lerp(candidate, states[t], update, out=states[t + 1])
+        if (zone := zones[t]) is not None:
+            torch.lerp(new, states[t], zone, out=new)
         if noise.recurrent is not None:
-            torch.mul(new, noise.recurrent, out=read_steps[t + 1])
+            torch.mul(new, noise.recurrent, out=read[t + 1])
 
 
-def _write_held(product: Tensor, bias: Tensor | None, *, out: Tensor) -> None:
-    """Write W h + b of the candidate."""
-    if bias is None:
-        out.copy_(product)
-    else:
-        torch.add(product, bias.unsqueeze(1), out=out)
+def unroll_tape(tape: GruTape, recurrent: Tensor, gradient: Tensor, d_all: Tensor, *, form: GruForm, noise: Noise) -> Tensor:
+    """Run back through the steps; return the gradient of the initial state.
 
-
-def unroll_after(
-    tape: GruTape,
-    recurrent: Tensor,
-    gradient: Tensor,
-    d_all: Tensor,
-    *,
-    form: GruForm,
-    noise: Noise,
-) -> Tensor:
-    """Run back through the steps of a GRU that resets after the product.
-
-    Writes the gradients of r, z, the candidate's product and its input into `d_all`; returns that of the initial state.
+    Writes into `d_all` the gradients of r, z, the candidate's product (only where r resets after it) and the candidate's input.
     """
-    gates, states, _, _ = tape
-    width = states.shape[-1]
-    d_all_steps = steps_of(torch.unflatten(d_all, -1, (4, width)))
-    d_product_steps = steps_of(d_all[..., : 3 * width])
-    update_steps, outer, zones = steps_of(gates[..., width : 2 * width]), steps_of(gradient), noise.hidden_zones(states)
-    slopes = BackwardBlocks(partial(_slopes, tape, form=form), like=tape[0])
-    d_hidden = gradient[:, -1]
-    for t in reversed(range(gates.shape[1])):
-        kept = None if zones is None else d_hidden * zones[t]
-        d_fresh = d_hidden if kept is None else d_hidden - kept
-        before = outer[t - 1] if t else None
-        torch.mul(d_fresh.unsqueeze(2), slopes.at(t), out=d_all_steps[t])
-        if noise.recurrent is None and kept is None:
-            base = d_fresh * update_steps[t] if before is None else torch.addcmul(before, d_fresh, update_steps[t])
-            d_hidden = product_plus(base, d_product_steps[t], recurrent)
-        else:
-            d_read = torch.bmm(d_product_steps[t], recurrent)
-            d_hidden = noise.read_backward(d_read, d_fresh * update_steps[t], kept, before)
-    return d_hidden
-
-
-def unroll_before(
-    tape: GruTape,
-    recurrent: Tensor,
-    gradient: Tensor,
-    d_all: Tensor,
-    *,
-    form: GruForm,
-    noise: Noise,
-) -> Tensor:
-    """Run back through the steps of a GRU that resets before the product.
-
-    Writes the gradients of r, z and the candidate's input into `d_all`; returns that of the initial state.
-    """
-    gates, states, _, _ = tape
-    width = states.shape[-1]
-    d_gate_steps, outer, zones = steps_of(d_all), steps_of(gradient), noise.hidden_zones(states)
+    width = tape.hidden.shape[-1]
     for_gates, for_candidate = recurrent[:, : 2 * width], recurrent[:, 2 * width :]
-    slopes = BackwardBlocks(partial(_slopes, tape, form=form), like=tape[0])
-    d_hidden = gradient[:, -1]
-    for t in reversed(range(gates.shape[1])):
-        reset, update = gates[:, t, :, :width], gates[:, t, :, width : 2 * width]
-        kept = None if zones is None else d_hidden * zones[t]
-        d_fresh = d_hidden if kept is None else d_hidden - kept
-        slope, d_gate = slopes.at(t), d_gate_steps[t]
-        torch.mul(d_fresh.unsqueeze(2), slope[:, :, 1:], out=torch.unflatten(d_gate[..., width:], -1, (2, width)))
-        d_reset_read = torch.bmm(d_gate[..., 2 * width :], for_candidate)
-        torch.mul(d_reset_read, slope[:, :, 0], out=d_gate[..., :width])
-        d_read = product_plus(d_reset_read * reset, d_gate[..., : 2 * width], for_gates)
-        d_hidden = noise.read_backward(d_read, d_fresh * update, kept, outer[t - 1] if t else None)
+    resets, updates = steps_of(tape.gates[..., :width]), steps_of(tape.gates[..., width : 2 * width])
+    d_parts, d_products = (
+        steps_of(torch.unflatten(d_all, -1, (-1, width))),
+        steps_of(d_all[..., : (3 if form.resets_after else 2) * width]),
+    )
+    outer, zones, d_hidden = steps_of(gradient), noise.hidden_zones(tape.hidden), gradient[:, -1]
+    slopes = BackwardBlocks(partial(_slopes, tape, form=form), like=tape.gates)
+    for t in reversed(range(len(outer))):
+        d_fresh, kept = split_kept(d_hidden, zones[t])
+        before, slope = outer[t - 1] if t else None, slopes.at(t)
+        if not form.resets_after:
+            torch.mul(d_fresh.unsqueeze(2), slope[:, :, 1:], out=d_parts[t][:, :, 1:])
+            d_reset_read = torch.bmm(d_parts[t][:, :, 2], for_candidate)
+            torch.mul(d_reset_read, slope[:, :, 0], out=d_parts[t][:, :, 0])
+            d_read = product_plus(d_reset_read * resets[t], d_products[t], for_gates)
+            d_hidden = noise.read_backward(d_read, d_fresh * updates[t], kept, before)
+            continue
+        torch.mul(d_fresh.unsqueeze(2), slope, out=d_parts[t])
+        if noise.recurrent is None and kept is None:  # one product, with the sum of the others as its base
+            base = d_fresh * updates[t] if before is None else torch.addcmul(before, d_fresh, updates[t])
+            d_hidden = product_plus(base, d_products[t], recurrent)
+        else:
+            d_hidden = noise.read_backward(torch.bmm(d_products[t], recurrent), d_fresh * updates[t], kept, before)
     return d_hidden
 
 

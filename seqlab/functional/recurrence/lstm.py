@@ -13,18 +13,19 @@ Both directions of a layer run side by side, on a leading axis. The steps run in
 as tensor operations (`lstm_forward`, `lstm_backward`).
 """
 
-from dataclasses import fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import partial
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from seqlab.functional.autograd import apply
+from seqlab.functional.autograd import differentiate
 from seqlab.functional.native import Operator
 from seqlab.functional.recurrence import compiled
-from seqlab.functional.recurrence.activations import ACTIVATIONS, Activation
+from seqlab.functional.recurrence.activations import ACTIVATIONS
 from seqlab.functional.recurrence.buffers import buffer_from, summed_products
 from seqlab.functional.recurrence.lstm_backward import unroll_tape
 from seqlab.functional.recurrence.lstm_forward import fill_tape
@@ -42,15 +43,13 @@ def scan_lstm(
     noise: Noise,
 ) -> tuple[Float[Tensor, "direction time batch hidden"], Float[Tensor, "direction time batch cell"]]:
     """Return h and c of every step, from the initial `hidden` and `cell`; `inputs` are overwritten (by the gates)."""
-    tensors = [getattr(weights, name) for name in _WEIGHTS]
-    found: tuple[Tensor, Tensor]
+    tensors = inputs, hidden, cell, *vars(weights).values()
     if torch.compiler.is_compiling():
         sizes = form.n_blocks, form.cells_per_block, form.has_forget_gate, form.is_coupled
         functions = form.gate.name, form.candidate.name, form.output.name
-        found = _OPERATOR.forward(inputs, hidden, cell, *tensors, *noise.parts, *sizes, *functions, form.epsilon)
-    else:
-        found = apply(_LstmScan, form, noise, inputs, hidden, cell, *tensors)
-    return found
+        return cast(tuple[Tensor, Tensor], _OPERATOR.forward(*tensors, *noise.parts, *sizes, *functions, form.epsilon))
+    fixed: dict[str, Any] = {"form": form, "noise": noise}
+    return cast(tuple[Tensor, Tensor], differentiate(partial(_forward, **fixed), partial(_backward, **fixed), *tensors))
 
 
 _WEIGHTS = [field.name for field in fields(LstmWeights)]
@@ -81,30 +80,15 @@ _OPERATOR = Operator(
 )
 
 
-class _LstmScan(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, form: LstmForm, noise: Noise, inputs: Tensor, hidden: Tensor, cell: Tensor, *tensors: Any
-    ) -> tuple[Tensor, Tensor]:
-        ctx.set_materialize_grads(False)
-        weights = LstmWeights(*tensors)
-        tape = _forward(inputs, hidden, cell, weights, form=form, noise=noise)
-        ctx.form, ctx.noise = form, noise
-        ctx.n_weights = len(tensors)
-        ctx.save_for_backward(*tensors, *(getattr(tape, field.name) for field in fields(tape)))
-        return tape.hidden[:, 1:], tape.cell[:, 1:]
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
-        weights, tape = LstmWeights(*saved[: ctx.n_weights]), LstmTape(*saved[ctx.n_weights :])
-        return None, None, *_backward(tape, weights, *gradients, form=ctx.form, noise=ctx.noise)
-
-
-def _forward(inputs: Tensor, hidden: Tensor, cell: Tensor, w: LstmWeights, *, form: LstmForm, noise: Noise) -> LstmTape:
-    lead, n_steps = inputs.shape[:3], inputs.shape[1]
+def _forward(
+    inputs: Tensor, hidden: Tensor, cell: Tensor, *tensors: Any, form: LstmForm, noise: Noise
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor | None, ...]]:
+    lead, n_steps, n_gates, w = inputs.shape[:3], inputs.shape[1], inputs.shape[3], LstmWeights(*tensors)
     hiddens, cells = buffer_from(hidden, n_steps), buffer_from(cell, n_steps)
+    normal: dict[str, tuple[int, ...]] = {}
+    if w.gain is not None:
+        normal = {"normal": (n_gates,), "normal_input": (n_gates,), "normal_cell": (form.width,)}
+        normal |= {"scale": (), "input_scale": (), "cell_scale": ()}
     tape = LstmTape(
         gates=inputs,
         hidden=hiddens,
@@ -112,31 +96,24 @@ def _forward(inputs: Tensor, hidden: Tensor, cell: Tensor, w: LstmWeights, *, fo
         cell=cells,
         fresh=cells[:, 1:] if noise.cell_zone is None else inputs.new_empty(*lead, form.width),
         squashed=inputs.new_empty(*lead, form.width),
-        normal=None if w.gain is None else torch.empty_like(inputs),
-        scale=None if w.gain is None else inputs.new_empty(lead),
-        normal_input=None if w.gain is None else torch.empty_like(inputs),
-        input_scale=None if w.gain is None else inputs.new_empty(lead),
-        normal_cell=None if w.cell_gain is None else inputs.new_empty(*lead, form.width),
-        cell_scale=None if w.cell_gain is None else inputs.new_empty(lead),
+        **{name: inputs.new_empty(*lead, *width) for name, width in normal.items()},
     )
     if compiled.is_usable(inputs):
-        compiled.run("lstm_forward", inputs, **_compiled_fields(tape, w, form=form, noise=noise))
+        compiled.run("lstm_forward", inputs, **_fields(tape, w, form=form, noise=noise))
     else:
         fill_tape(tape, w, form=form, noise=noise)
-    return tape
+    return (hiddens[:, 1:], cells[:, 1:]), (*tensors, *vars(tape).values())
 
 
-def _compiled_fields(
-    tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise
-) -> dict[str, Tensor | Activation | float | None]:
+def _fields(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -> dict[str, Any]:
     """Return the fields of the C structure that both passes read."""
-    sizes = ("n_blocks", "cells_per_block", "n_input_gates", "has_forget_gate", "is_coupled")
     return {
-        **{name: getattr(form, name) for name in (*sizes, "gate", "candidate", "output", "epsilon")},
+        **vars(form),
+        **vars(tape),
+        **vars(w),
+        "n_input_gates": form.n_input_gates,
         "hidden_width": tape.hidden.shape[-1],
-        **{field.name: getattr(tape, field.name) for field in fields(tape)},
         "fresh": None if noise.cell_zone is None else tape.fresh,  # else a view of `cell`, which C finds itself
-        **{field.name: getattr(w, field.name) for field in fields(w)},
         "mask": noise.recurrent,
         "hidden_zone": noise.hidden_zone,
         "cell_zone": noise.cell_zone,
@@ -144,67 +121,46 @@ def _compiled_fields(
 
 
 def _backward(
-    tape: LstmTape, w: LstmWeights, d_hidden: Tensor | None, d_cell: Tensor | None, *, form: LstmForm, noise: Noise
+    saved: Sequence[Any], d_hidden: Tensor | None, d_cell: Tensor | None, *, form: LstmForm, noise: Noise
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients of inputs, initial states and weights; `d_…` are those of the outputs, None = zero."""
+    w, tape = LstmWeights(*saved[: len(_WEIGHTS)]), LstmTape(*saved[len(_WEIGHTS) :])
     d_gates = torch.empty_like(tape.gates)
+    # The peepholes' gradient needs that of the gates: only without them may the gradient of the inputs overwrite it.
+    is_shared = w.gain is None or w.peepholes is None
     made = LstmGradients(
         gates=d_gates,
         products=d_gates if w.gain is None else torch.empty_like(d_gates),
-        inputs=d_gates
-        if w.gain is None or w.peepholes is None
-        else torch.empty_like(d_gates),  # the peepholes' gradient needs `gates`
+        inputs=d_gates if is_shared else torch.empty_like(d_gates),
         emitted=None if w.projection is None else torch.empty_like(tape.hidden[:, 1:]).contiguous(),
     )
-    if compiled.is_usable(tape.gates):
-        d_first, d_first_cell, d_gains = _compiled_backward(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
-    else:
-        d_first, d_first_cell, d_gains = unroll_tape(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
-    d_projection = None
+    run = _unroll_compiled if compiled.is_usable(tape.gates) else unroll_tape
+    d_first, d_first_cell, d_gains = run(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
+    d_weights = LstmWeights(recurrent=summed_products(made.products, tape.read[:, :-1]), **d_gains)
+    d_projection = d_peepholes = None
     if made.emitted is not None:
         emitted = form.parts(tape.gates)[2] * form.cells(tape.squashed)
         d_projection = summed_products(made.emitted, emitted.flatten(3))
-    d_weights = LstmWeights(
-        recurrent=summed_products(made.products, tape.read[:, :-1]),
-        peepholes=None if w.peepholes is None else _peephole_gradients(tape, made.gates, form=form),
-        projection=d_projection,
-        **d_gains,
-    )
-    return made.inputs, d_first, d_first_cell, *(getattr(d_weights, field.name) for field in fields(d_weights))
+    if w.peepholes is not None:
+        d_peepholes = _peephole_gradients(tape, made.gates, form=form)
+    d_weights = replace(d_weights, projection=d_projection, peepholes=d_peepholes)
+    return made.inputs, d_first, d_first_cell, *vars(d_weights).values()
 
 
-def _compiled_backward(
-    tape: LstmTape,
-    w: LstmWeights,
-    made: LstmGradients,
-    d_hidden: Tensor | None,
-    d_cell: Tensor | None,
-    *,
-    form: LstmForm,
-    noise: Noise,
+def _unroll_compiled(
+    tape: LstmTape, w: LstmWeights, made: LstmGradients, *d_outputs: Tensor | None, form: LstmForm, noise: Noise
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Fill `made`; return the gradients of the initial states, and those of gains and biases, summed over the records."""
-    first = torch.empty_like(tape.hidden[:, 0]), torch.empty_like(tape.cell[:, 0])
+    first = {"d_first": torch.empty_like(tape.hidden[:, 0]), "d_first_cell": torch.empty_like(tape.cell[:, 0])}
     by_record = {}
     if w.gain is not None:
         n_directions, _, n_records, n_gates = tape.gates.shape
         widths = {"gain": n_gates, "input_gain": n_gates, "bias": n_gates, "cell_gain": form.width, "cell_bias": form.width}
         by_record = {name: tape.gates.new_zeros(n_directions, n_records, width) for name, width in widths.items()}
-    compiled.run(
-        "lstm_backward",
-        tape.gates,
-        **_compiled_fields(tape, w, form=form, noise=noise),
-        **{f"d_{name}": values for name, values in by_record.items()},
-        d_hidden=d_hidden,
-        d_cell=d_cell,
-        d_gates=made.gates,
-        d_products=made.products,
-        d_inputs=made.inputs,
-        d_emitted=made.emitted,
-        d_first=first[0],
-        d_first_cell=first[1],
-    )
-    return *first, {name: values.sum(1) for name, values in by_record.items()}
+    buffers = {f"d_{name}": values for name, values in {**vars(made), **by_record}.items()}
+    given = dict(zip(("d_hidden", "d_cell"), d_outputs, strict=True))
+    compiled.run("lstm_backward", tape.gates, **_fields(tape, w, form=form, noise=noise), **buffers, **given, **first)
+    return first["d_first"], first["d_first_cell"], {name: values.sum(1) for name, values in by_record.items()}
 
 
 def _peephole_gradients(tape: LstmTape, d_gates: Tensor, *, form: LstmForm) -> Tensor:

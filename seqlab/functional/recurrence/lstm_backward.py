@@ -6,42 +6,29 @@ handful of products is left in the loop.
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from seqlab.functional.recurrence.buffers import (
-    BackwardBlocks,
-    normalised_backward,
-    over_batch,
-    over_steps,
-    product_plus,
-    steps_of,
-)
+from seqlab.functional.recurrence.buffers import BackwardBlocks, normalised_backward, over_batch, over_steps, steps_of
 from seqlab.functional.recurrence.lstm_variant import LstmForm, LstmGradients, LstmTape, LstmWeights
-from seqlab.functional.recurrence.noise import Noise
+from seqlab.functional.recurrence.noise import Noise, split_kept
 
 
 def unroll_tape(
-    tape: LstmTape,
-    w: LstmWeights,
-    made: LstmGradients,
-    d_hidden: Tensor | None,
-    d_cell: Tensor | None,
-    *,
-    form: LstmForm,
-    noise: Noise,
+    tape: LstmTape, w: LstmWeights, made: LstmGradients, *d_outputs: Tensor | None, form: LstmForm, noise: Noise
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Run back through the steps; return the gradients of the initial states, and those of gains and biases by name."""
+    d_hidden, d_cell = d_outputs
     n_steps = tape.gates.shape[1]
     d_scaled = None if tape.normal_cell is None else torch.empty_like(tape.normal_cell)
     peepholes = form.peepholes(w.peepholes)
     d_gates = list(zip(*map(steps_of, form.parts(made.gates)), strict=True))
     in_gates = steps_of(form.parts(tape.gates)[0])
     d_gate_rows, d_product_rows = steps_of(made.gates), steps_of(made.products)
-    hidden_zones: Sequence[Tensor | None] = noise.hidden_zones(tape.hidden) or [None] * n_steps
-    cell_zones: Sequence[Tensor | None] = noise.cell_zones(tape.hidden) or [None] * n_steps
-    d_outputs = [None] * n_steps if d_hidden is None else steps_of(d_hidden)
+    hidden_zones, cell_zones = noise.hidden_zones(tape.hidden), noise.cell_zones(tape.hidden)
+    d_befores = [None] * n_steps if d_hidden is None else steps_of(d_hidden)
     d_h = torch.zeros_like(tape.hidden[:, 0]) if d_hidden is None else d_hidden[:, -1]
     d_c = torch.zeros_like(tape.cell[:, 0])
     d_cells = form.cells(d_c)
@@ -50,43 +37,23 @@ def unroll_tape(
         in_slope, candidate_slope, out_slope, squash_slope = slopes.at(t)
         if d_cell is not None:
             d_c += d_cell[:, t]
-        d_h, d_h_kept = _apart(d_h, hidden_zones[t])
-        d_c_kept = _take_kept_(d_c, cell_zones[t])
-        d_h = _unproject(d_h, w, out=None if made.emitted is None else made.emitted[:, t])
+        d_h, d_h_kept = split_kept(d_h, hidden_zones[t])
+        d_c_kept = None if (zone := cell_zones[t]) is None else d_c * zone
+        if d_c_kept is not None:
+            d_c -= d_c_kept
+        if made.emitted is not None and w.projection is not None:
+            made.emitted[:, t] = d_h
+            d_h = torch.bmm(d_h, w.projection)
         _gather(form.cells(d_h), out_slope, out=d_gates[t][2])
         _unsquash(t, tape, w, d_h, squash_slope, d_scaled, d_c=d_c)
         _unwrite_(d_cells, d_gates[t], (in_slope, candidate_slope), in_gates[t], peepholes, form=form)
         if d_c_kept is not None:
             d_c += d_c_kept
-        _products_backward(t, tape, w, d_gate_rows[t], out=d_product_rows[t])
-        d_h = _unread(d_product_rows[t], w, d_h_kept, d_outputs[t - 1] if t else None, noise=noise)
+        if tape.normal is not None and tape.scale is not None:
+            d_normal = d_gate_rows[t] * over_batch(w.gain)
+            d_product_rows[t].copy_(normalised_backward(d_normal, tape.normal[:, t], tape.scale[:, t]))
+        d_h = noise.state_backward(d_product_rows[t], w.recurrent, d_h_kept, d_befores[t - 1] if t else None)
     return d_h, d_c, _gain_gradients(tape, w, made, d_scaled)
-
-
-def _apart(d_h: Tensor, zone: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Return the gradient of what was emitted, and that of the state that was kept in place of it."""
-    if zone is None:
-        return d_h, None
-    kept = d_h * zone
-    return d_h - kept, kept
-
-
-def _take_kept_(d_c: Tensor, zone: Tensor | None) -> Tensor | None:
-    """Leave the gradient of the new cells, and return that of the old ones that were kept in place of them."""
-    if zone is None:
-        return None
-    kept = d_c * zone
-    d_c -= kept
-    return kept
-
-
-def _unproject(d_h: Tensor, w: LstmWeights, *, out: Tensor | None) -> Tensor:
-    """Return the gradient of what was projected to h, and write that of h."""
-    if out is None:
-        return d_h
-    assert w.projection is not None
-    out.copy_(d_h)
-    return torch.bmm(d_h, w.projection)
 
 
 def _unsquash(
@@ -102,45 +69,21 @@ def _unsquash(
 
 
 def _unwrite_(
-    d_cells: Tensor,
-    d_gates: tuple[Tensor, ...],
-    slopes: tuple[Tensor, Tensor],
-    in_gate: Tensor,
-    peepholes: tuple[Tensor | None, Tensor | None],
-    *,
-    form: LstmForm,
+    d_cells: Tensor, d_gates: tuple[Tensor, ...], slopes: Sequence[Tensor], in_gate: Tensor, peepholes: Any, *, form: LstmForm
 ) -> None:
     """Take the gradient of the cells from c_t to c_{t-1}; write those of the input gates and the candidate."""
-    d_in, d_candidate, d_out = d_gates
-    in_slope, candidate_slope = slopes
-    peep_in, peep_out = peepholes
+    (d_in, d_candidate, d_out), (in_slope, candidate_slope), (peep_in, peep_out) = d_gates, slopes, peepholes
     if peep_out is not None:
         d_cells.addcmul_(d_out, peep_out)
     torch.mul(d_cells, candidate_slope, out=d_candidate)
     _gather(d_cells.unsqueeze(2), in_slope, out=d_in)
-    _forget_(d_cells, in_gate, form=form)
+    if form.is_coupled:
+        d_cells.addcmul_(d_cells, in_gate[:, :, 0], value=-1)
+    elif form.has_forget_gate:
+        d_cells.mul_(in_gate[:, :, 1])
     if peep_in is not None:
-        _look_back(d_cells, d_in, peep_in)
-
-
-def _look_back(d_cells: Tensor, d_gates: Tensor, peepholes: Tensor) -> None:
-    """Add to the gradient of the cells that of the gates that saw them."""
-    for gate in range(d_gates.shape[2]):
-        d_cells.addcmul_(d_gates[:, :, gate], peepholes[:, :, gate])
-
-
-def _products_backward(t: int, tape: LstmTape, w: LstmWeights, d_gates: Tensor, *, out: Tensor) -> None:
-    """Write the gradient of the products where they were normalised; elsewhere it is that of the gates."""
-    if tape.normal is not None and tape.scale is not None:
-        d_normal = d_gates * over_batch(w.gain)
-        out.copy_(normalised_backward(d_normal, tape.normal[:, t], tape.scale[:, t]))
-
-
-def _unread(d_products: Tensor, w: LstmWeights, d_kept: Tensor | None, d_output: Tensor | None, *, noise: Noise) -> Tensor:
-    """Return the gradient of h_{t-1}: by way of what W reads, of zoneout, and as an output."""
-    if noise.recurrent is None and d_kept is None:
-        return product_plus(d_output, d_products, w.recurrent)
-    return noise.read_backward(torch.bmm(d_products, w.recurrent), d_kept, d_output)
+        for gate in range(form.n_input_gates):
+            d_cells.addcmul_(d_in[:, :, gate], peep_in[:, :, gate])
 
 
 def _gain_gradients(tape: LstmTape, w: LstmWeights, made: LstmGradients, d_scaled: Tensor | None) -> dict[str, Tensor]:
@@ -159,14 +102,6 @@ def _gain_gradients(tape: LstmTape, w: LstmWeights, made: LstmGradients, d_scale
     d_normal = made.gates * over_steps(w.input_gain)
     made.inputs.copy_(normalised_backward(d_normal, tape.normal_input, tape.input_scale))  # these may be the gates' own
     return found
-
-
-def _forget_(d_cells: Tensor, in_gate: Tensor, *, form: LstmForm) -> None:
-    """Scale the gradient of c_t by what of c_{t-1} was kept in it."""
-    if form.is_coupled:
-        d_cells.addcmul_(d_cells, in_gate[:, :, 0], value=-1)
-    elif form.has_forget_gate:
-        d_cells.mul_(in_gate[:, :, 1])
 
 
 def _gather(d_cells: Tensor, slope: Tensor, *, out: Tensor) -> None:

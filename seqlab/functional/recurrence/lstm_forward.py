@@ -23,8 +23,7 @@ def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -
     cells, fresh, squashed = (steps_of(form.cells(x)) for x in (tape.cell, tape.fresh, tape.squashed))
     squashed_rows = steps_of(tape.squashed)
     emitted = steps_of(form.cells(tape.hidden)) if projection is None else None
-    hidden_zones = noise.hidden_zones(tape.hidden)
-    cell_zones = noise.cell_zones(tape.hidden)
+    hidden_zones, cell_zones = noise.hidden_zones(tape.hidden), noise.cell_zones(tape.hidden)
     for t in range(n_steps):
         in_gate, candidate, out_gate, old, new = in_gates[t], candidates[t], out_gates[t], cells[t], fresh[t]
         _add_recurrent(t, tape, w, gates[t], factors=(read[t], recurrent), form=form)
@@ -42,10 +41,10 @@ def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -
         else:
             assert projection is not None
             torch.bmm((out_gate * squashed[t]).flatten(2), projection, out=hidden[t + 1])
-        if hidden_zones is not None:
-            torch.lerp(hidden[t + 1], hidden[t], hidden_zones[t], out=hidden[t + 1])
-        if cell_zones is not None:
-            torch.lerp(fresh_rows[t], tape.cell[:, t], cell_zones[t], out=tape.cell[:, t + 1])
+        if (zone := hidden_zones[t]) is not None:
+            torch.lerp(hidden[t + 1], hidden[t], zone, out=hidden[t + 1])
+        if (zone := cell_zones[t]) is not None:
+            torch.lerp(fresh_rows[t], tape.cell[:, t], zone, out=tape.cell[:, t + 1])
         if noise.recurrent is not None:
             torch.mul(hidden[t + 1], noise.recurrent, out=read[t + 1])
 

@@ -102,15 +102,15 @@ class LstmTape:
     """c before zoneout."""
     squashed: Tensor
     """b(c)"""
-    normal: Tensor | None
+    normal: Tensor | None = None
     """W h, normalised; `scale` is the factor, (direction time batch)."""
-    scale: Tensor | None
-    normal_input: Tensor | None
+    scale: Tensor | None = None
+    normal_input: Tensor | None = None
     """The inputs, normalised."""
-    input_scale: Tensor | None
-    normal_cell: Tensor | None
+    input_scale: Tensor | None = None
+    normal_cell: Tensor | None = None
     """c, normalised."""
-    cell_scale: Tensor | None
+    cell_scale: Tensor | None = None
 
 
 @final

@@ -1,12 +1,13 @@
 """Recurrent dropout and zoneout: drawn while training, their mean in evaluation."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seqlab.functional.recurrence.buffers import buffer_from, steps_of
+from seqlab.functional.recurrence.buffers import buffer_from, product_plus, steps_of
 
 ARGUMENTS = "Tensor? mask, Tensor? hidden_zone, Tensor? cell_zone, float? hidden_prob, float? cell_prob"
 """The parts of a noise in the schema of an operator."""
@@ -25,26 +26,18 @@ class Noise:
     """Share of c_{t-1} that stays in c_t."""
 
     @classmethod
-    def of(
-        cls,
-        recurrent: Tensor | None,
-        hidden_zone: Tensor | None,
-        cell_zone: Tensor | None,
-        hidden_prob: float | None,
-        cell_prob: float | None,
-    ) -> "Noise":
+    def of(cls, recurrent: Tensor | None, *zones: Any) -> "Noise":
         """Return the noise that has these `parts`."""
-        return cls(
-            recurrent, hidden_prob if hidden_zone is None else hidden_zone, cell_prob if cell_zone is None else cell_zone
-        )
+        hidden, cell, hidden_prob, cell_prob = zones
+        return cls(recurrent, hidden_prob if hidden is None else hidden, cell_prob if cell is None else cell)
 
     @property
-    def parts(self) -> tuple[Tensor | None, Tensor | None, Tensor | None, float | None, float | None]:
+    def parts(self) -> tuple[Tensor | float | None, ...]:
         """The tensors, then the numbers that stand for zones, as operators take them."""
         zones = self.hidden_zone, self.cell_zone
         tensors = [zone if isinstance(zone, Tensor) else None for zone in zones]
         numbers = [None if isinstance(zone, Tensor) else zone for zone in zones]
-        return self.recurrent, tensors[0], tensors[1], numbers[0], numbers[1]
+        return self.recurrent, *tensors, *numbers
 
     def at(self, direction: int, t: int) -> "Noise":
         """Return the noise of step `t` of one direction."""
@@ -71,13 +64,19 @@ class Noise:
         """Return c_t: the fresh one mixed with the old one."""
         return _mixed(fresh, old, self.cell_zone)
 
-    def hidden_zones(self, states: Float[Tensor, "direction state batch hidden"]) -> list[Tensor] | None:
+    def hidden_zones(self, states: Float[Tensor, "direction state batch hidden"]) -> list[Tensor | None]:
         """Return the share of h_{t-1} that each step keeps; None where nothing is kept. `states` includes the initial one."""
         return _zones(self.hidden_zone, states)
 
-    def cell_zones(self, states: Float[Tensor, "direction state batch feature"]) -> list[Tensor] | None:
+    def cell_zones(self, states: Float[Tensor, "direction state batch feature"]) -> list[Tensor | None]:
         """Return the share of c_{t-1} that each step keeps; None where nothing is kept."""
         return _zones(self.cell_zone, states)
+
+    def state_backward(self, d_product: Tensor, weight: Tensor, kept: Tensor | None, before: Tensor | None) -> Tensor:
+        """Return the gradient of h_{t-1}: by way of W, plus what zoneout kept and that of h_{t-1} as an output, None = 0."""
+        if self.recurrent is None and kept is None:
+            return product_plus(before, d_product, weight)
+        return self.read_backward(torch.bmm(d_product, weight), kept, before)
 
     def read_backward(self, d_read: Tensor, *others: Tensor | None) -> Tensor:
         """Return the gradient of h_{t-1}: through W, plus all `others` that are not None."""
@@ -91,7 +90,15 @@ def _mixed(fresh: Tensor, old: Tensor, zone: Tensor | float | None) -> Tensor:
     return fresh if zone is None else fresh + zone * (old - fresh)
 
 
-def _zones(zone: Tensor | float | None, states: Tensor) -> list[Tensor] | None:
-    if zone is None or isinstance(zone, Tensor):
-        return None if zone is None else steps_of(zone)
-    return [states.new_tensor(zone)] * (states.shape[1] - 1)
+def _zones(zone: Tensor | float | None, states: Tensor) -> list[Tensor | None]:
+    if isinstance(zone, Tensor):
+        return list(steps_of(zone))
+    return [None if zone is None else states.new_tensor(zone)] * (states.shape[1] - 1)
+
+
+def split_kept(gradient: Tensor, zone: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Return the gradients of the new state, and of the old state that zoneout kept in its place (None: nothing kept)."""
+    if zone is None:
+        return gradient, None
+    kept = gradient * zone
+    return gradient - kept, kept

@@ -107,14 +107,14 @@ typedef struct {
     int64_t width, function;
     float *inputs, *hidden, *read;
     const float *recurrent, *mask;
-    Zone zone;
+    Zone hidden_zone;
     const float *d_hidden, *fresh;
     float *d_inputs, *d_first;
 } Rnn;
 
 LAYOUT(
     Rnn, size.n_directions, size.n_steps, size.n_records, size.n_threads, width, function, inputs, hidden, read, recurrent, mask,
-    zone.values, zone.everywhere, d_hidden, fresh, d_inputs, d_first);
+    hidden_zone.values, hidden_zone.everywhere, d_hidden, fresh, d_inputs, d_first);
 
 static int rnn_forward_share(const void *problem, Share share)
 {
@@ -129,7 +129,7 @@ static int rnn_forward_share(const void *problem, Share share)
         add_product(rows(p->read, s, share, T + 1, t, width), width, &w, fresh, width, share.n_rows);
         apply(p->function, fresh, n);
         copy(fresh, new, n);
-        keep(p->zone, s, share, t, width, rows(p->hidden, s, share, T + 1, t, width), new);
+        keep(p->hidden_zone, s, share, t, width, rows(p->hidden, s, share, T + 1, t, width), new);
         if (p->mask) {
             float *read = rows(p->read, s, share, T + 1, t + 1, width);
             copy(new, read, n);
@@ -155,7 +155,7 @@ static int rnn_backward_share(const void *problem, Share share)
     for (int64_t t = T - 1; t >= 0; t--) {
         float *d_input = rows(p->d_inputs, s, share, T, t, width);
         add(rows(p->d_hidden, s, share, T, t, width), d, n);
-        keep_backward(p->zone, s, share, t, width, d, kept);
+        keep_backward(p->hidden_zone, s, share, t, width, d, kept);
         copy(d, d_input, n);
         times_slope(p->function, rows(p->fresh, s, share, T, t, width), d_input, n);
         write_product(d_input, width, &w, d, width, share.n_rows);
@@ -178,14 +178,14 @@ typedef struct {
     int64_t width, resets_after, gate, candidate;
     float *gates, *hidden, *read, *inner;
     const float *recurrent, *bias, *mask;
-    Zone zone;
+    Zone hidden_zone;
     const float *d_hidden;
     float *d_all, *d_first;
 } Gru;
 
 LAYOUT(
     Gru, size.n_directions, size.n_steps, size.n_records, size.n_threads, width, resets_after, gate, candidate, gates, hidden, read,
-    inner, recurrent, bias, mask, zone.values, zone.everywhere, d_hidden, d_all, d_first);
+    inner, recurrent, bias, mask, hidden_zone.values, hidden_zone.everywhere, d_hidden, d_all, d_first);
 
 /* W in two parts, for r and z and for n; or whole where r multiplies the product. */
 typedef struct {
@@ -249,7 +249,7 @@ static int gru_forward_share(const void *problem, Share share)
             apply(p->candidate, a + 2 * n, n);
             EACH(i, n) new[r * n + i] = a[2 * n + i] + a[n + i] * (old[r * n + i] - a[2 * n + i]);
         }
-        keep(p->zone, s, share, t, n, old, new);
+        keep(p->hidden_zone, s, share, t, n, old, new);
         if (p->mask) {
             float *next = rows(p->read, s, share, T + 1, t + 1, n);
             copy(new, next, n_rows * n);
@@ -279,7 +279,7 @@ static int gru_backward_share(const void *problem, Share share)
         float *old = rows(p->hidden, s, share, T + 1, t, n), *read = rows(p->read, s, share, T + 1, t, n);
         float *d_gates = rows(p->d_all, s, share, T, t, d_width);
         add(rows(p->d_hidden, s, share, T, t, n), d, n_rows * n);
-        keep_backward(p->zone, s, share, t, n, d, kept);
+        keep_backward(p->hidden_zone, s, share, t, n, d, kept);
         EACH(r, n_rows) {
             const float *a = gates + r * 3 * n;
             float *g = d_gates + r * d_width, *d_row = d + r * n, *d_candidate = g + d_width - n;

@@ -1,14 +1,14 @@
 """Partition and loss of a semi-Markov model with their own backward: the gradient, expected counts, is found in the forward."""
 
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from seqlab.functional.autograd import apply
+from seqlab.functional.autograd import differentiate
 from seqlab.functional.semi_markov.log_space import forward_sums, segment_sums_of
 from seqlab.functional.semi_markov.model import Lattice, SemiMarkov
 from seqlab.functional.semi_markov.segments import Segments, check_segments
@@ -54,13 +54,18 @@ def _log_partition(model: SemiMarkov) -> Tensor:
     """Return the partition in float64."""
     if not model.learns:
         return forward_sums(Lattice.of(model)).log_partition
-    return cast(Tensor, apply(_LogPartition, *model.all_scores, model.lengths))
+
+    def forward(*_: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        sums = segment_sums_of(Lattice.of(model))
+        return sums.log_partition, (model.lengths, sums.edge_counts, sums.marginals.to(model.score_dtype))
+
+    return cast(Tensor, differentiate(forward, _weighted_counts, *model.all_scores))
 
 
 def _path_score(model: SemiMarkov, segments: Segments) -> Tensor:
     """Return the score of each segmentation in float64.
 
-    All paths of labels begin and end with one label more, that of no segment, as in `chain_loss`.
+    All paths of labels begin and end with one label more, that of no segment, as in `linear_chain.loss`.
     """
     _, n_steps, max_length, outside = model.scores.shape
     # There are never more segments than steps; columns beyond are padding.
@@ -73,25 +78,10 @@ def _path_score(model: SemiMarkov, segments: Segments) -> Tensor:
     return own.sum(1) + edges.double().take(path[:, :-1] * (outside + 1) + path[:, 1:]).sum(1)
 
 
-class _LogPartition(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, scores: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
-        model = SemiMarkov(scores, lengths, transitions, start, end)
-        sums = segment_sums_of(Lattice.of(model))
-        ctx.save_for_backward(lengths, sums.edge_counts, sums.marginals.to(model.score_dtype))
-        ctx.dtypes = [each.dtype for each in model.all_scores]
-        return sums.log_partition
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        lengths, edges, segments = ctx.saved_tensors
-        counts = segments * grad[:, None].to(segments.dtype)
-        is_last = torch.arange(len(counts), device=lengths.device)[:, None] == lengths - 1
-        gradients = (
-            counts.permute(2, 0, 1, 3),
-            torch.tensordot(grad, edges, dims=1),
-            counts.diagonal().sum((0, 2)),
-            counts.sum(1)[is_last].sum(0),
-        )
-        return *(each.to(dtype) for each, dtype in zip(gradients, ctx.dtypes, strict=True)), None
+def _weighted_counts(saved: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor]:
+    """Return the expected counts, times each record's weight: the gradient of the scores."""
+    lengths, edges, segments = saved
+    counts = segments * grad[:, None].to(segments.dtype)
+    is_last = torch.arange(len(counts), device=lengths.device)[:, None] == lengths - 1
+    of_edges, of_start = torch.tensordot(grad, edges, dims=1), counts.diagonal().sum((0, 2))
+    return counts.permute(2, 0, 1, 3), of_edges, of_start, counts.sum(1)[is_last].sum(0)

@@ -86,15 +86,13 @@ def _best_lists(lattice: Lattice, n: int) -> _Lists:
 def _traced(lattice: Lattice, lists: _Lists, *, scores: Tensor, places: Tensor) -> list[list[Segmentation]]:
     """Return the segmentations that end at `places` (label * n + place) of each record's last step; none of score -inf."""
     lengths, labels = lists.lengths.cpu().numpy(), lists.labels.cpu().numpy()
-    return [
-        [
-            _trace(n_steps, place, lengths=lengths[:, record], labels=labels[:, record]) if score > -torch.inf else []
-            for place, score in zip(*of_record, strict=True)
-        ]
-        for record, (n_steps, *of_record) in enumerate(
-            zip(lattice.lengths.tolist(), places.tolist(), scores.tolist(), strict=True)
-        )
-    ]
+    records = zip(lattice.lengths.tolist(), places.tolist(), scores.tolist(), strict=True)
+    found: list[list[Segmentation]] = []
+    for record, (n_steps, *of_record) in enumerate(records):
+        fields = {"lengths": lengths[:, record], "labels": labels[:, record]}
+        paths = zip(*of_record, strict=True)
+        found.append([_trace(n_steps, place, **fields) if score > -torch.inf else [] for place, score in paths])
+    return found
 
 
 def _trace(n_steps: int, place: int, *, lengths: np.ndarray, labels: np.ndarray) -> Segmentation:

@@ -1,6 +1,6 @@
 """A semi-Markov model as what it is: labels, then lengths, drawn from left to right given the label before.
 
-From the sums over all that follows, b and v of `semi_markov_log_space`, come
+From the sums over all that follows, b and v of `log_space`, come
 P(label k | label before i, a segment begins at t) ∝ exp(transition(i, k) + b_t(k)), start(k) for the first segment, and
 P(length d | label k, begins at t) ∝ exp(score_{t+d}(d, k) + v_{t+d}(k)).
 """
@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seqlab.functional.linear_chain.sampling import probabilities
 from seqlab.functional.semi_markov.log_space import BackwardSums, backward_sums
 from seqlab.functional.semi_markov.model import Lattice, SemiMarkov
 from seqlab.functional.semi_markov.segments import Segmentation
@@ -62,12 +63,7 @@ def _conditionals(lattice: Lattice, sums: BackwardSums) -> Iterator[tuple[Tensor
         into = lattice.transitions if t else lattice.start.expand_as(lattice.transitions)
         spans = lattice.beginning_at(t)
         after = sums.following[t : t + spans.shape[-1]].permute(1, 2, 0)
-        yield _probabilities(into + sums.beginning[t][:, None]), _probabilities(spans + after)
-
-
-def _probabilities(scores: Float[Tensor, "*lead choice"]) -> Float[Tensor, "*lead choice"]:
-    """Return the softmax over the choices, 0 where all are -inf."""
-    return scores.softmax(-1).nan_to_num(nan=0.0)
+        yield probabilities(into + sums.beginning[t][:, None]), probabilities(spans + after)
 
 
 def _draw(probs: Float[Tensor, "batch sample choice"], generator: torch.Generator | None) -> Int[Tensor, "batch sample"]:

@@ -1,14 +1,15 @@
-"""Capture recurrences, CRF and CTC as one graph each; values and gradients are those of eager code, to the bit."""
+"""Capture recurrences, encoders, CRF and CTC as one graph each; values and gradients are those of eager code, to the bit."""
 
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from seqlab.encoders import Cell, GruCell, LstmCell, RnnCell
+from seqlab.encoders import Cell, GruCell, LstmCell, RecurrentEncoder, RnnCell
 from seqlab.encoders.layer import RecurrentLayer
 from seqlab.functional.alignment import ctc_topology, log_sum
 from seqlab.functional.linear_chain import Chain, log_partition, negative_log_likelihood
+from seqlab.steps import Steps
 
 LENGTHS = torch.tensor([4, 0, 2])
 CELLS: list[Callable[[], Cell]] = [
@@ -57,6 +58,18 @@ check(lambda: log_partition(Chain(scores[0], LENGTHS, *scores[1:])), scores)
 units = torch.randn(3, 4, 3).log_softmax(2).requires_grad_()
 topology = ctc_topology(torch.tensor([[1, 2], [1, 1], [2, 1]]), torch.tensor([2, 0, 1]), blank=0)
 check(lambda: log_sum(units, LENGTHS, topology).clamp(min=-9.0), [units])
+
+
+for cell, options in [(LstmCell, {"depth": 2}), (GruCell, {"merge": "none"}), (RnnCell, {"is_bidirectional": False})]:
+    encoder = RecurrentEncoder(3, 5, cell=cell, **options).eval()
+    values = random(3, 4, 3)
+
+    def encode(encoder: RecurrentEncoder = encoder, values: Tensor = values) -> Tensor:
+        encoded = encoder(Steps(values, LENGTHS))
+        assert encoded.summary is not None
+        return torch.cat([encoded.zero_padded().values.flatten(), encoded.summary.flatten()])
+
+    check(encode, [values, *encoder.parameters()])
 
 
 class Layer(torch.nn.Module):

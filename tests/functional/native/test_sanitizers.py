@@ -27,9 +27,8 @@ int seqlab_bad(const Bad *p)
 SCRIPT = """
 import sys
 from pathlib import Path
-from seqlab.functional.native import Library, Structure
-bad = Structure("Bad", ("n",), [])
-Library(Path(sys.argv[1]), work="nothing", structures=[bad]).run("seqlab_bad", bad, [4], {})
+from seqlab.functional.native import Library
+Library(Path(sys.argv[1]), work="nothing", structures=["Bad"]).run("seqlab_bad", "Bad", [4], {})
 """
 FAULTS = {
     "none": ("x[p->n - 1] = 1", None),

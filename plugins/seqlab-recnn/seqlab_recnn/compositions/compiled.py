@@ -7,37 +7,13 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from seqlab.functional.native import NUMBER, POINTER, Library, Structure, fields_of
+from seqlab.functional.native import Library
 from seqlab_recnn.data.forest import Forest
 
 Values: TypeAlias = Mapping[str, Tensor | int | None]
 _HERE = Path(__file__).parent
-_SIZES = ("n_rows", "n_leaves", "n_levels", "n_edges", "n_records", "n_shares")
-_FOREST = fields_of(POINTER, "level_ends", "children", "parents", "owners")
-
-_LSTM = Structure(
-    "Lstm",
-    _SIZES,
-    [
-        *_FOREST,
-        *fields_of(NUMBER, "width", "n_places"),
-        *fields_of(POINTER, "leaves", "states", "squashed", "seen", "gates", "reads", "forget"),
-        *fields_of(POINTER, "joint", "joint_bias", "own", "own_bias", "mask"),
-        *fields_of(POINTER, "d_states", "d_leaves", "d_gates", "d_forget"),
-    ],
-)
-_RECURSIVE = Structure(
-    "Recursive",
-    _SIZES,
-    [
-        *_FOREST,
-        *fields_of(NUMBER, "width", "n_places", "function", "n_kinds"),
-        *fields_of(POINTER, "states", "seen", "values", "kinds", "productions", "weights", "biases", "mask"),
-        *fields_of(POINTER, "d_states", "d_values"),
-    ],
-)
-LSTM = Library(_HERE / "lstm.c", work="tree LSTMs", structures=[_LSTM])
-RECURSIVE = Library(_HERE / "recursive.c", work="recursive networks", structures=[_RECURSIVE])
+LSTM = Library(_HERE / "lstm.c", work="tree LSTMs", structures=["Lstm"])
+RECURSIVE = Library(_HERE / "recursive.c", work="recursive networks", structures=["Recursive"])
 
 
 def is_usable(library: Library, weight: Tensor, forest: Forest) -> bool:
