@@ -1,6 +1,7 @@
 """Records for testing fields, embeddings and heads: of several lengths, including 1 and 0."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,11 +55,13 @@ def _records(values: dict[str, list[Any]]) -> Columns:
     return Columns(records_from_columns({**values, "segments": segments}))
 
 
+@cache
 def labelled_columns() -> Columns:
     """Return records with 4, 1, 0, 6 and 2 steps, for parts to learn from."""
     return _records(_KNOWN)
 
 
+@cache
 def strange_columns() -> Columns:
     """Return records with 3, 0 and 3 steps, with words, characters, tags and labels that `labelled_columns` lacks."""
     return _records(_STRANGE)
