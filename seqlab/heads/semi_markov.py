@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from seqlab.data.batch import Batch, EncodedRecords
-from seqlab.data.fields import TagField
+from seqlab.data.fields import TagTargets
 from seqlab.errors import ConfigError
 from seqlab.functional import semi_markov
 from seqlab.functional.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
@@ -46,7 +46,7 @@ class SemiMarkovHead(TokenHead):
         }
     )
 
-    def __init__(self, *, target: TagField, input_width: int, summary_width: int, max_length: int = 8) -> None:
+    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, max_length: int = 8) -> None:
         super().__init__(target=target)
         if target.span_scheme is None:
             raise ConfigError(
