@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from seqlab.report.document.model import Document
+from seqlab.report.document.model import Document, Section
 
 
 def as_json(document: Document) -> str:
@@ -16,9 +16,10 @@ def as_json(document: Document) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "_asdict"):
+    fields = vars(value) if isinstance(value, Section) else value._asdict() if hasattr(value, "_asdict") else None
+    if fields is not None:
         # A field `kind`, as columns have, takes the place of the name of the class.
-        return {"kind": type(value).__name__.lower()} | {name: _plain(item) for name, item in value._asdict().items()}
+        return {"kind": type(value).__name__.lower()} | {name: _plain(item) for name, item in fields.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     # JSON has no nan, and most readers refuse Python's.

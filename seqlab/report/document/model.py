@@ -1,7 +1,8 @@
 """The structure of a report: sections of blocks."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, TypeAlias, final, runtime_checkable
 
 Value: TypeAlias = str | int | float | bool | None
 """None leaves the cell empty."""
@@ -34,6 +35,7 @@ class Table(NamedTuple):
     """Indices of rows to emphasise."""
 
 
+@runtime_checkable
 class Chart(Protocol):
     """A picture of numbers; `seqlab.report.charts` has them."""
 
@@ -96,7 +98,10 @@ class Picture(NamedTuple):
 Block: TypeAlias = Paragraph | Table | Examples | Figure | Picture
 
 
-class Section(NamedTuple):
+# No named tuple like the others: those cannot hold items of their own type for checkers at run time.
+@final
+@dataclass(frozen=True)
+class Section:
     """A title, blocks and subsections."""
 
     title: str
