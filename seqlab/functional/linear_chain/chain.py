@@ -10,6 +10,9 @@ from torch import Tensor
 
 from seqlab.functional.padding import step_mask
 
+ARGUMENTS = "Tensor emissions, Tensor transitions, Tensor start, Tensor end, Tensor lengths"
+"""The parts of a chain in the schema of an operator."""
+
 
 @dataclass(frozen=True)
 class Chain:

@@ -17,7 +17,7 @@ from torch.nn.functional import pad
 
 from seqlab.functional.autograd import differentiate
 from seqlab.functional.linear_chain import compiled as chain_compiled
-from seqlab.functional.linear_chain.chain import Chain
+from seqlab.functional.linear_chain.chain import ARGUMENTS, Chain
 from seqlab.functional.linear_chain.compiled import Sums
 from seqlab.functional.linear_chain.posterior import Posterior, log_partition_only, posterior
 from seqlab.functional.native import Operator
@@ -161,6 +161,5 @@ def _shapes(emissions: Tensor, *_: Tensor) -> Tensor:
     return emissions.new_empty(len(emissions), dtype=torch.promote_types(emissions.dtype, torch.float32))
 
 
-_SCORES = "Tensor emissions, Tensor transitions, Tensor start, Tensor end, Tensor lengths"
-_PARTITION = Operator("chain_log_partition", _SCORES, _log_partition, shapes=_shapes)
-_LOSS = Operator("chain_negative_log_likelihood", f"{_SCORES}, Tensor tags", _learned_loss, shapes=_shapes)
+_PARTITION = Operator("chain_log_partition", ARGUMENTS, _log_partition, shapes=_shapes)
+_LOSS = Operator("chain_negative_log_likelihood", f"{ARGUMENTS}, Tensor tags", _learned_loss, shapes=_shapes)

@@ -1,16 +1,17 @@
 """Partition and expected counts of a chain, by the scaled recursion, and in log space for the records that need it."""
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqlab.functional.linear_chain import compiled as chain_compiled
-from seqlab.functional.linear_chain.chain import Chain
+from seqlab.functional.linear_chain.chain import ARGUMENTS, Chain
 from seqlab.functional.linear_chain.log_space import log_space_sums
 from seqlab.functional.linear_chain.scaled import scaled_sums
+from seqlab.functional.native import Operator
 
 
 class Posterior(NamedTuple):
@@ -122,4 +123,16 @@ def _empty_posterior(chain: Chain) -> Posterior:
 
 def marginals(chain: Chain) -> Float[Tensor, "batch time tag"]:
     """Return P(tag at step): 0 at padding and where no path is allowed. No gradient."""
-    return posterior(chain.detached()).step_marginals.transpose(0, 1).to(chain.score_dtype)
+    exact = chain.detached()
+    if torch.compiler.is_compiling():
+        return cast(Tensor, _MARGINALS.forward(*exact.scores, exact.lengths)).to(chain.score_dtype)
+    return posterior(exact).step_marginals.transpose(0, 1).to(chain.score_dtype)
+
+
+_MARGINALS = Operator(
+    "chain_marginals",
+    ARGUMENTS,
+    lambda *parts: marginals(Chain.of(parts[:-1], parts[-1])),
+    shapes=lambda emissions, *_: torch.empty_like(emissions, memory_format=torch.contiguous_format),
+    is_differentiable=False,
+)

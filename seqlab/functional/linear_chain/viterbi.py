@@ -6,7 +6,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqlab.functional.linear_chain import compiled as chain_compiled
-from seqlab.functional.linear_chain.chain import Chain
+from seqlab.functional.linear_chain.chain import ARGUMENTS, Chain
+from seqlab.functional.native import Operator
 
 
 def viterbi(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " batch"]]:
@@ -16,6 +17,9 @@ def viterbi(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " ba
     gradient.
     """
     exact = chain.detached()
+    if torch.compiler.is_compiling():
+        tags, scores = _OPERATOR.forward(*exact.scores, exact.lengths)
+        return tags, scores.to(chain.score_dtype)
     if not exact.mask.any():
         return exact.mask.long(), exact.start.new_zeros(exact.lengths.shape, dtype=chain.score_dtype)
     if chain_compiled.is_usable(exact):
@@ -60,3 +64,16 @@ def _trace_back(chain: Chain, best: Tensor, last_tags: Tensor) -> Int[Tensor, "b
         candidates.argmax(1, out=tags[t])
         np.copyto(tags[t], last, where=is_past[t])
     return torch.from_numpy(tags).T.to(best.device).masked_fill(~chain.mask, 0)
+
+
+_OPERATOR = Operator(
+    "chain_viterbi",
+    ARGUMENTS,
+    lambda *parts: viterbi(Chain.of(parts[:-1], parts[-1])),
+    shapes=lambda emissions, *_: (
+        emissions.new_empty(emissions.shape[:2], dtype=torch.long),
+        emissions.new_empty(len(emissions)),
+    ),
+    n_outputs=2,
+    is_differentiable=False,
+)

@@ -28,23 +28,32 @@ class Operator:
         function: The function, differentiable by autograd; it may overwrite its arguments.
         shapes: Returns empty tensors like those that the function returns, contiguous.
         n_outputs: Number of tensors that the function returns; a single one is returned bare.
+        is_differentiable: Whether there is a backward operator; call the operator with detached tensors where there is none.
     """
 
     def __init__(
-        self, name: str, arguments: str, function: Callable[..., Any], *, shapes: Callable[..., Any], n_outputs: int = 1
+        self,
+        name: str,
+        arguments: str,
+        function: Callable[..., Any],
+        *,
+        shapes: Callable[..., Any],
+        n_outputs: int = 1,
+        is_differentiable: bool = True,
     ) -> None:
         self._function = function
         outputs = "Tensor" if n_outputs == 1 else f"({', '.join(['Tensor'] * n_outputs)})"
-        _LIBRARY.define(f"{name}({arguments}) -> {outputs}")
-        _LIBRARY.define(f"{name}_backward(Tensor?[] gradients, bool[] needed, {arguments}) -> Tensor[]")
-        _LIBRARY.impl(name, self._run, _EVERY_DEVICE)
-        _LIBRARY.impl(f"{name}_backward", self._differentiate, _EVERY_DEVICE)
         qualified = f"{_NAMESPACE}::{name}"
+        _LIBRARY.define(f"{name}({arguments}) -> {outputs}")
+        _LIBRARY.impl(name, self._run, _EVERY_DEVICE)
         torch.library.register_fake(qualified, shapes, lib=_LIBRARY)
-        torch.library.register_fake(f"{qualified}_backward", _gradient_shapes, lib=_LIBRARY)
-        torch.library.register_autograd(qualified, self._backward, setup_context=_save, lib=_LIBRARY)
         self.forward = getattr(torch.ops.seqlab, name).default
-        self.backward = getattr(torch.ops.seqlab, f"{name}_backward").default
+        if is_differentiable:
+            _LIBRARY.define(f"{name}_backward(Tensor?[] gradients, bool[] needed, {arguments}) -> Tensor[]")
+            _LIBRARY.impl(f"{name}_backward", self._differentiate, _EVERY_DEVICE)
+            torch.library.register_fake(f"{qualified}_backward", _gradient_shapes, lib=_LIBRARY)
+            torch.library.register_autograd(qualified, self._backward, setup_context=_save, lib=_LIBRARY)
+            self.backward = getattr(torch.ops.seqlab, f"{name}_backward").default
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the operator in a program that is being captured, else the function."""

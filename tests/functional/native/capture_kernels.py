@@ -8,7 +8,7 @@ from torch import Tensor
 from seqlab.encoders import Cell, GruCell, LstmCell, RecurrentEncoder, RnnCell
 from seqlab.encoders.layer import RecurrentLayer
 from seqlab.functional.alignment import ctc_topology, log_sum
-from seqlab.functional.linear_chain import Chain, log_partition, negative_log_likelihood
+from seqlab.functional.linear_chain import Chain, log_partition, marginals, negative_log_likelihood, viterbi
 from seqlab.steps import Steps
 
 LENGTHS = torch.tensor([4, 0, 2])
@@ -55,6 +55,18 @@ scores, tags = [random(3, 4, 5), random(5, 5), random(5), random(5)], torch.rand
 check(lambda: negative_log_likelihood(Chain(scores[0], LENGTHS, *scores[1:]), tags), scores)
 check(lambda: log_partition(Chain(scores[0], LENGTHS, *scores[1:])), scores)
 
+without_gradient = [one.detach() for one in scores]
+chain = Chain(without_gradient[0], LENGTHS, *without_gradient[1:])
+
+
+def decode() -> tuple[Tensor, ...]:
+    return marginals(chain), *viterbi(chain)
+
+
+torch.compiler.reset()
+for one, other in zip(torch.compile(decode, backend="eager", fullgraph=True)(), decode(), strict=True):
+    assert torch.equal(one, other)
+
 units = torch.randn(3, 4, 3).log_softmax(2).requires_grad_()
 topology = ctc_topology(torch.tensor([[1, 2], [1, 1], [2, 1]]), torch.tensor([2, 0, 1]), blank=0)
 check(lambda: log_sum(units, LENGTHS, topology).clamp(min=-9.0), [units])
@@ -89,3 +101,16 @@ exportable, steps = Layer().eval(), torch.randn(1, 4, 3, 3)
 exported = torch.export.export(exportable, (steps, LENGTHS))
 assert torch.ops.seqlab.scan_gru.default in [node.target for node in exported.graph.nodes]
 assert torch.equal(exported.module()(steps, LENGTHS), exportable(steps, LENGTHS))
+
+
+class Decoder(torch.nn.Module):
+    """A best path to export."""
+
+    def forward(self, emissions: Tensor, lengths: Tensor) -> Tensor:
+        """Return the best tags."""
+        return viterbi(Chain(emissions, lengths, *without_gradient[1:]))[0]
+
+
+exported = torch.export.export(Decoder(), (without_gradient[0], LENGTHS))
+assert torch.ops.seqlab.chain_viterbi.default in [node.target for node in exported.graph.nodes]
+assert torch.equal(exported.module()(without_gradient[0], LENGTHS), viterbi(chain)[0])
