@@ -37,7 +37,9 @@ class Leaf(NamedTuple):
     mark: str
 
 
-class Branch(NamedTuple):
+@final
+@dataclass(frozen=True)
+class Branch:
     """Annotated children; `kind` is the opening bracket in the grammar."""
 
     kind: str
@@ -58,7 +60,8 @@ class _Reference(NamedTuple):
     form: str | None
 
 
-class _Group(NamedTuple):
+@dataclass(frozen=True)
+class _Group:
     kind: str
     label: str
     is_owned: bool
