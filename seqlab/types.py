@@ -42,6 +42,6 @@ class Prediction:
     value: float | None = None
     """The predicted number of a head that scores records; None for other heads."""
 
-    def sureness(self, spans: Sequence[Span]) -> list[float]:
+    def confidences_of(self, spans: Sequence[Span]) -> list[float]:
         """Return the confidence of each of the `spans` of the tags: its own, else that of its least confident tag."""
         return self.span_confidences or [min(self.confidences[span.start : span.end]) for span in spans]

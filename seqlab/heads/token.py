@@ -162,7 +162,7 @@ class TokenHead(Head):
                 judged += zip(one.confidences, map(eq, tags, one.labels), strict=True)
             elif one.confidences and scheme is not None and (found := scheme.spans(one.labels)):
                 right = set(scheme.spans(tags))
-                judged += zip(one.sureness(found), (span in right for span in found), strict=True)
+                judged += zip(one.confidences_of(found), (span in right for span in found), strict=True)
         return calibration_scores([p for p, _ in judged], [is_correct for _, is_correct in judged]) if judged else {}
 
     @classmethod
@@ -187,5 +187,5 @@ class TokenHead(Head):
 def _shown_spans(record: Answered, read: Callable[[Sequence[str]], list[Span]]) -> SpanAnswer:
     prediction, words = record.prediction, record.words([(0, len(record.gold))])
     found = read(prediction.labels)
-    confidences = prediction.sureness(found) if prediction.confidences else []
+    confidences = prediction.confidences_of(found) if prediction.confidences else []
     return SpanAnswer(record.id, words, read(record.gold), found, confidences, prediction.confidences)

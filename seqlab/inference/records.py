@@ -60,7 +60,7 @@ class TaggedRecord:
 
     def _spans(self, prediction: Prediction, *, scheme: str) -> list[LabelledSpan]:
         found = get_scheme(scheme).spans(prediction.labels)
-        confident = zip(found, prediction.sureness(found), strict=True)
+        confident = zip(found, prediction.confidences_of(found), strict=True)
         return [self._span(start, end, label, confidence=p) for (start, end, label), p in confident]
 
     def _span(self, start: int, end: int, label: str, *, confidence: float) -> LabelledSpan:

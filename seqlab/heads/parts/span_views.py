@@ -73,7 +73,7 @@ class TagSpans(SpanView):
     def found(self, prediction: Prediction) -> FoundSpans:
         """Return the spans of the tags."""
         spans = self.scheme.spans(prediction.labels)
-        return list(zip(spans, prediction.sureness(spans), strict=True))
+        return list(zip(spans, prediction.confidences_of(spans), strict=True))
 
     def keep(self, prediction: Prediction, is_kept: Sequence[bool]) -> Prediction:
         """Return the tags of the kept spans; the confidence of a removed span's steps becomes that of a wrong tag, 1 - p."""
