@@ -6,11 +6,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-_CACHE = tempfile.TemporaryDirectory(prefix="seqlab-tests-")
-atexit.register(_CACHE.cleanup)
+if "SEQLAB_TESTS_CACHE" not in os.environ:  # else a worker of several: they share what is compiled
+    _CACHE = tempfile.TemporaryDirectory(prefix="seqlab-tests-")
+    atexit.register(_CACHE.cleanup)
+    os.environ["SEQLAB_TESTS_CACHE"] = _CACHE.name
 # Libraries read these once, on import, so they come before every import below.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.update(HF_HOME=_CACHE.name, XDG_CACHE_HOME=_CACHE.name, HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+os.environ |= dict.fromkeys(("HF_HOME", "XDG_CACHE_HOME"), os.environ["SEQLAB_TESTS_CACHE"])
+os.environ |= dict.fromkeys(("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "1")
 
 from beartype import BeartypeConf
 from beartype.claw import beartype_package

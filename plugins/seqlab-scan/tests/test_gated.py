@@ -109,7 +109,7 @@ def assert_runs_as_steps(form: GatedForm, given: dict[str, Tensor], zone: Tensor
             torch.testing.assert_close(found, other, atol=tolerance * max(1, other.abs().max().item()), rtol=0)
 
 
-def assert_runs(name: str, run: str, *extras: str, n_steps: int = 37, zone: str = "quiet") -> None:
+def assert_runs(name: str, run: str, *extras: str, n_steps: int = 35, zone: str = "quiet") -> None:
     with way(run) as (algorithm, dtype):
         given = problem(FORMS[name], n_steps, dtype, *extras)
         assert_runs_as_steps(FORMS[name], given, zone_of(zone, given), algorithm)

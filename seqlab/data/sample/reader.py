@@ -1,7 +1,7 @@
 """`SampleReader`, which generates a corpus in place of reading one."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import TypeAlias, final
@@ -31,7 +31,7 @@ _FEATURES = {
 
 
 def _from_grammar(record: Callable[[Grammar, Random], dict[str, object]], *files: str) -> Callable[[Ownership], _Draw]:
-    return lambda ownership: partial(record, Grammar.load(*files, ownership=ownership))
+    return cache(lambda ownership: partial(record, Grammar.load(*files, ownership=ownership)))
 
 
 _CORPORA: dict[str, tuple[Callable[[Ownership], _Draw], str]] = {
