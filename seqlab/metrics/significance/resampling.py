@@ -5,7 +5,7 @@ multinomial) or exchanged (randomisation, binomial), instead of drawing records.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
 import numpy as np
@@ -31,7 +31,7 @@ class Score:
     name: str
     """Name for sentences, such as span F1."""
     counts: tuple[str, ...]
-    of_sums: Callable[[np.ndarray], np.ndarray]
+    of_sums: Callable[[np.ndarray], np.ndarray] = field(compare=False)  # a plugin's head may make a new function each time
     is_better_high: bool = True
 
     def of(self, counts: Float[np.ndarray, "record count"]) -> float:
