@@ -1,5 +1,6 @@
 """What every test runs under: checked shapes, one thread, a fixed seed, no network, no cache outside the run."""
 
+import ast
 import atexit
 import os
 import tempfile
@@ -17,7 +18,9 @@ os.environ |= dict.fromkeys(("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "1")
 
 from beartype import BeartypeConf
 from beartype.claw import beartype_package
+from beartype.claw._ast.clawastmain import BeartypeNodeTransformer
 from jaxtyping import install_import_hook
+from jaxtyping._import_hook import JaxtypingTransformer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -30,10 +33,24 @@ def _check_types() -> None:
     files = {file: file.read_text(encoding="utf-8") for file in (REPOSITORY / "seqlab").rglob("*.py")}
     shaped = [file for file, text in files.items() if "import jaxtyping" in text or "from jaxtyping" in text]
     shaped += [file for file, text in files.items() if "if TYPE_CHECKING" in text and file.parent != REPOSITORY / "seqlab"]
+    _leave_inner_functions()
     names = [".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__") for file in shaped]
     install_import_hook(names, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
     # As PEP 484 has it, a float may be given as an int.
     beartype_package("seqlab", conf=BeartypeConf(is_pep484_tower=True, claw_is_pep526=False))
+
+
+def _leave_inner_functions() -> None:
+    """Check no function within a function: its checks would be compiled again, in 2 to 4 ms, at each call of the outer one."""
+    of_shapes, of_types = JaxtypingTransformer.visit_FunctionDef, BeartypeNodeTransformer.visit_FunctionDef
+
+    def visit_for_shapes(self: JaxtypingTransformer, node: ast.FunctionDef) -> ast.AST:
+        return node if isinstance(self._parents[-1], ast.FunctionDef) else of_shapes(self, node)
+
+    def visit_for_types(self: BeartypeNodeTransformer, node: ast.FunctionDef) -> ast.AST | None:
+        return of_types(self, node) if self._scopes.is_scope_module or self._scopes.is_scope_class else node
+
+    JaxtypingTransformer.visit_FunctionDef, BeartypeNodeTransformer.visit_FunctionDef = visit_for_shapes, visit_for_types
 
 
 _check_types()  # before the first import of seqlab
