@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -60,12 +60,12 @@ def opened(file: str) -> Iterator[BufferedIOBase]:
             print("reading from the terminal; end with Ctrl-D", file=sys.stderr)
         yield cast(BufferedIOBase, sys.stdin.buffer)
         return
-    try:
-        stream = Path(file).open("rb")  # noqa: SIM115 (closed below; errors of the caller must not be caught here)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror}; expected a file, or - for stdin") from error
-    with stream:
-        yield stream
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(Path(file).open("rb"))
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read: {error.strerror}; expected a file, or - for stdin") from error
+        yield stream  # outside `try`, so that errors of the caller are not caught
 
 
 def input_format(options: argparse.Namespace, tagger: "Tagger", *, needed: Sequence[str]) -> "InputFormat":

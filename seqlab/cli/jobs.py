@@ -81,8 +81,8 @@ def is_first_process() -> bool:
     """Return whether this is the first of the processes that train together, or the only one."""
     from pytorch_lightning.utilities import rank_zero_only
 
-    # Before there is a trainer, Lightning's rank is that within a node.
-    is_first: bool = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # (Lightning sets it on the function)
+    # Lightning sets the rank on the function; before there is a trainer, it is that within a node.
+    is_first: bool = getattr(rank_zero_only, "rank", 0) == 0
     return is_first and os.environ.get("NODE_RANK", "0") == "0"
 
 

@@ -15,7 +15,10 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqlab.config.overrides import Overrides
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """With this set, Hydra raises its errors instead of printing them and exiting. Users who set it want tracebacks."""
@@ -30,7 +33,7 @@ def run(words: Sequence[str]) -> int:
     """Run Hydra with `words`; its errors become one-line ConfigErrors."""
     import hydra
 
-    from seqlab.cli.jobs import Jobs, is_first_process, processes_of
+    from seqlab.cli.jobs import Jobs, processes_of
     from seqlab.config.compose import register_search_path
     from seqlab.config.mistakes import explaining
     from seqlab.config.overrides import Overrides
@@ -41,17 +44,8 @@ def run(words: Sequence[str]) -> int:
     program = sys.argv[0]
 
     def task(config: Any) -> float | None:
-        from seqlab.cli.repeats import print_repeats
-        from seqlab.cli.results import print_run
-        from seqlab.training.train import run as run_config
-
         with jobs.running(), processes_of(program):
-            result = run_config(config, typed=typed)
-            if result.repeats is not None:
-                print_repeats(result)
-            elif is_first_process():
-                print_run(result, n_examples=config.n_examples)
-            return result.monitored
+            return _train(config, typed=typed)
 
     # The flag of a sweep first: argparse refuses it between overrides.
     sys.argv = ["seqlab train", *sorted(typed.words, key=lambda word: word not in ("-m", "--multirun"))]
@@ -69,3 +63,17 @@ def run(words: Sequence[str]) -> int:
     finally:
         os.environ.pop(FULL_ERROR, None)
     return 0
+
+
+def _train(config: Any, *, typed: "Overrides") -> float | None:
+    from seqlab.cli.jobs import is_first_process
+    from seqlab.cli.repeats import print_repeats
+    from seqlab.cli.results import print_run
+    from seqlab.training.train import run as run_config
+
+    result = run_config(config, typed=typed)
+    if result.repeats is not None:
+        print_repeats(result)
+    elif is_first_process():
+        print_run(result, n_examples=config.n_examples)
+    return result.monitored

@@ -89,6 +89,7 @@ def place_of_record(name: str, *, line: int | None) -> str:
 def _array(name: str, values: list[Any]) -> pa.Array:
     try:
         return pa.array(values, type=_TYPES.get(name))
+    # Arrow has no conversion for some Python types, and UTF-8 none for lone surrogates.
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError) as error:
         kind = _TYPES.get(name, "one type for all records")
         raise DataError(f"column {name} does not hold {kind}: {error}") from error

@@ -7,6 +7,7 @@ or bounded where they could backtrack, so that the time is linear in the length 
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from itertools import chain, groupby
 
@@ -57,12 +58,16 @@ def _parts(text: str, start: int, end: int) -> list[tuple[int, int]]:
 def _pattern() -> re.Pattern[str]:
     """Return the expression of one token; built on first use, because it scans all characters of Unicode."""
     marked = _mark_ranges()
-    mark = f"[{marked}]"
-    letter = rf"[^\W_{_HAN}{marked}]"
+    letter, mark, end = rf"[^\W_{_HAN}{marked}]", f"[{marked}]", rf"(?![\w{marked}])"
     inner = rf"(?:{letter}|{mark})"
-    word = rf"{letter}{inner}*+"
-    end = rf"(?![\w{marked}])"
-    alternatives = (
+    symbols = _symbols(marked, letter=letter, inner=inner, end=end)
+    words = _words(letter=letter, inner=inner, mark=mark, end=end)
+    return re.compile(rf"(?:{'|'.join((*symbols, *words))}){mark}*+")
+
+
+def _symbols(marked: str, *, letter: str, inner: str, end: str) -> Sequence[str]:
+    """Return the expressions that come first: URLs, names with @ and #, emoticons and emoji."""
+    return (
         # zero-width spaces and byte order marks are tokens of their own
         rf"[{_ZERO_WIDTH}]++",
         # URLs without trailing punctuation, mail addresses, domains, @name and #tag
@@ -77,6 +82,13 @@ def _pattern() -> re.Pattern[str]:
         rf"{_FLAG_LETTER}{{2}}",
         r"[0-9#*]\ufe0f?\u20e3",
         rf"[{_EMOJI}](?:[{_SKIN_TONE}{marked}]|(?<=\u200d)[{_EMOJI}\u2190-\u21ff])*+",
+    )
+
+
+def _words(*, letter: str, inner: str, mark: str, end: str) -> Sequence[str]:
+    """Return the expressions of words, numbers and punctuation, the longer matches first."""
+    word = rf"{letter}{inner}*+"
+    return (
         # separate clitics and words that start with an apostrophe; U.S. e.g. J. Mr.
         rf"{_APOSTROPHE}(?i:s|m|d|re|ve|ll|em|cause|til|tis|twas|bout){end}",
         rf"(?:[A-Za-z]\.){{2,}}+(?:[A-Za-z]{end})?",
@@ -98,7 +110,6 @@ def _pattern() -> re.Pattern[str]:
         r"_++",
         r"\S",
     )
-    return re.compile(rf"(?:{'|'.join(alternatives)}){mark}*+")
 
 
 def _mark_ranges() -> str:

@@ -154,7 +154,7 @@ class MultiLabelHead(Head):
 
     own_score = "subset_accuracy"
     main_metric = "micro_f1"
-    lacks = MappingProxyType({"n_best": "it decides on each label by itself"})
+    lacks = MappingProxyType({"n_best": "it decides on each label independently"})
     target: MultiLabelField
 
     def __init__(

@@ -35,7 +35,7 @@ class SoftmaxTokenHead(TokenHead):
         focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
     """
 
-    lacks = MappingProxyType({"n_best": "softmax says how probable each tag is by itself; crf ranks sequences of tags"})
+    lacks = MappingProxyType({"n_best": "softmax predicts each tag independently; crf ranks sequences of tags"})
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ class Labeler(nn.Module):
             head.path = f"heads.{name}"
 
     def forward(self, batch: Batch) -> Steps:
-        """Return the encoded steps; of records with two sides, both, each encoded by itself."""
+        """Return the encoded steps; of records with two sides, both, each encoded separately."""
         steps = self.encoder.encode(self.embedding(batch), batch)
         if batch.second is None:
             return steps

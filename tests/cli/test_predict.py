@@ -274,7 +274,7 @@ def test_heads_that_cannot_rank_are_named_with_the_reason(
     runs: Mapping[str, seqlab.Run], capsys: pytest.CaptureFixture[str], conll_file: Path
 ) -> None:
     for name, expected in (
-        ("tags", ["note: --n-best: head tags has none: softmax says how probable each tag is by itself"]),
+        ("tags", ["note: --n-best: head tags has none: softmax predicts each tag independently"]),
         ("both", []),
     ):
         assert (

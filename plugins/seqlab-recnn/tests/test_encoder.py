@@ -286,11 +286,8 @@ def test_inspect_draws_the_tree(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_report_draws_trees_and_marks_wrong_nodes(tmp_path: Path) -> None:
     run = seqlab.train([*SMALL, "encoder=treelstm", "head=[nodes]", f"hydra.run.dir={tmp_path / 'run'}"])
     assert main(["report", str(run.folder), "--format", "json"]) == 0
-    (head,) = [
-        section
-        for section in json.loads((run.folder / "report.json").read_text())["sections"]
-        if section["title"] == "Head nodes"
-    ]
+    sections = json.loads((run.folder / "report.json").read_text())["sections"]
+    (head,) = [section for section in sections if section["title"] == "Head nodes"]
     (worst,) = [section for section in head["sections"] if section["title"] == "Worst records"]
     trees = [example["chart"] for example in worst["blocks"][0]["items"]]
     assert trees

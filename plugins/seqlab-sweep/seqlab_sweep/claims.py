@@ -98,7 +98,7 @@ class Claims:
     def failed(self, claim: Claim, failure: str) -> Claim | None:
         """Record a failed attempt and claim the next attempt; None if no retries are left.
 
-        Nothing is recorded if the trial has ended by itself or another sweep has claimed it.
+        Nothing is recorded if the trial has ended on its own or another sweep has claimed it.
         """
         with self.shared.store.held():
             trial = owned(self.shared, number=claim.number, token=claim.token)
@@ -142,7 +142,7 @@ class Claims:
     def _taken_over(self, trial: FrozenTrial) -> Claim:
         owner = Owner.of(trial.user_attrs)
         if owner and owner.process and owner.process.is_here:
-            end(owner.process)  # it would end by itself soon, but must be gone before we write to its folder
+            end(owner.process)  # it would end on its own soon, but must be gone before we write to its folder
         attempt = int(trial.user_attrs.get(ATTEMPTS, 0)) + 1
         first = int(trial.user_attrs.get(FIRST, attempt))  # absent if the sweep died before its claim was recorded
         missing = {name: distribution for name, distribution in self.space.items() if name not in trial.params}

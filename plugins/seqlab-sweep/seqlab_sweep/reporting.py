@@ -88,7 +88,7 @@ class Reporting(pl.Callback):
 
 
 def latency_ms(module: LabelerModule) -> float:
-    """Return the median time, in milliseconds, to label one validation record by itself on one CPU thread."""
+    """Return the median time, in milliseconds, to label one validation record alone on one CPU thread."""
     labeler = copy.deepcopy(module.labeler).cpu().eval()  # a copy, so that training may continue on the GPU
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)

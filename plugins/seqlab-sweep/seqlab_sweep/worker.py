@@ -97,12 +97,12 @@ def _run(job: Job) -> int:
         train.run([*job.words, *([f"ckpt_path='{checkpoint}'"] if checkpoint else [])])
         live.end(TrialState.COMPLETE, finite(_values(job, live)))
     except Pruned as reason:
-        print(reason, flush=True)  # noqa: T201 (into the log)
+        _log(str(reason))
         live.end(TrialState.PRUNED)
     except Superseded:
-        print("superseded: another sweep has taken over this trial", flush=True)  # noqa: T201 (into the log)
+        _log("superseded: another sweep has taken over this trial")
     except SeqlabError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 (into the log)
+        _log(f"error: {error}")
         return MISTAKEN
     return 0
 
@@ -146,6 +146,12 @@ def _end_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(_ORPHANED)  # from a thread `sys.exit` would end that thread only
+
+
+def _log(line: str) -> None:
+    """Write a line to the trial's log, to which `_write_to` has redirected the output."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _write_to(path: Path) -> None:

@@ -46,7 +46,9 @@ def again(shared: SharedStudy) -> SharedStudy:
     return SharedStudy.found(shared.store, shared.name)
 
 
-def test_concurrent_sweeps_claim_exactly_the_number_wanted(shared: SharedStudy, space: Space) -> None:
+def test_concurrent_sweeps_claim_exactly_the_number_wanted(
+    shared: SharedStudy, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sweeps = [claims_of(again(shared), space, runner=replace(HERE, pid=pid)) for pid in (1, 2, 3)]
     found: list[int] = []
 
@@ -56,7 +58,7 @@ def test_concurrent_sweeps_claim_exactly_the_number_wanted(shared: SharedStudy, 
             claims.shared.study.tell(claim.number, 0.5)
 
     for claims in sweeps:
-        claims.is_lost = lambda trial: False  # type: ignore[method-assign]  # as if all three were alive
+        monkeypatch.setattr(claims, "is_lost", lambda trial: False)  # as if all three were alive
     threads = [threading.Thread(target=claim_all, args=(claims,)) for claims in sweeps]
     for thread in threads:
         thread.start()

@@ -80,7 +80,7 @@ def _device(name: str | None) -> "torch.device":
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.zeros(1, device=device)  # a device may exist for torch but not on this machine
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # which one depends on the kind of device
         reason = str(error).partition("\n")[0]
         raise ConfigError(
             f"--device is {name!r}, which is not available ({reason:.100}); use cpu, or cuda on a machine with a GPU"

@@ -77,7 +77,7 @@ def _lies_in(path: Path, folder: Path | None) -> bool:
 
 def _unreadable(plugin: Plugin) -> str | None:
     try:
-        plugin.contents  # noqa: B018 (read here so that no later command fails on it)
+        _ = plugin.contents  # read here, so that no later command fails on it
     except PluginError as error:
         return str(error)
     return None

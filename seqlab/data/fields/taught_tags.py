@@ -120,7 +120,7 @@ def _numbers(values: pa.Array, *, what: str) -> Float[np.ndarray, " step"]:
     """Return probabilities, 0 for null."""
     try:
         numbers: np.ndarray = values.cast(pa.float32()).fill_null(0.0).to_numpy(zero_copy_only=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # the latter for types without a cast, such as lists
         raise DataError(f"{what}: holds {values.type}; expected probabilities") from error
     if not (numbers >= 0).all():
         raise DataError(f"{what}: a probability is {numbers[~(numbers >= 0)][0]}; expected 0 to 1")

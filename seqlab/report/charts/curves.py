@@ -51,7 +51,7 @@ class Curves(NamedTuple):
 
     def svg(self) -> str:
         """Draw the lines with a legend; strong ones on top."""
-        # A diverged run logs nan and inf, which would stretch the axes without limit.
+        # A diverged run logs nan and inf, for which an axis has no place.
         points = [point for series in self.series for point in series.points if math.isfinite(point[1])]
         xs, ys = [x for x, _ in points], [y for _, y in points]
         x, y = Scale.of(xs, start=LEFT, end=RIGHT), Scale.of(ys, start=BOTTOM, end=TOP, is_log=self.is_log)
