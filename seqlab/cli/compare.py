@@ -12,10 +12,7 @@ has McNemar's test over the records. "Fewer errors" is the share of B's errors t
 """
 
 import argparse
-import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,24 +43,17 @@ def run(options: argparse.Namespace) -> int:
     found = compare(options.runs, n_resamples=options.n_resamples, seed=options.seed)
     sentences = [sentence(finding, comparison=found) for finding in found.findings]
     if options.format == "json":
+        from seqlab.data.atomic_write import to_json
+
         rows = [
             {**asdict(one), "is_beyond_chance": one.is_beyond_chance, "sentence": text}
             for one, text in zip(found.findings, sentences, strict=True)
         ]
         whole = {"n_resamples": found.n_resamples, "seed": found.seed, "left_out": list(found.left_out), "findings": rows}
-        print(json.dumps(_finite(whole), ensure_ascii=False, indent=2))
+        print(to_json(whole, indent=2))
     else:
         _print(found, sentences)
     return 0
-
-
-def _finite(value: Any) -> Any:
-    """Return `value` with null in place of infinite numbers, which JSON does not have."""
-    if isinstance(value, Mapping):
-        return {key: _finite(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_finite(child) for child in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _print(found: "Comparison", sentences: list[str]) -> None:

@@ -15,7 +15,6 @@ DATA are read by the reader of the training, whose settings --set changes.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,12 +47,13 @@ def run(options: argparse.Namespace) -> int:
 
     from seqlab.cli.score_tables import print_scores
     from seqlab.cli.scored_sets import scored_sets
+    from seqlab.data.atomic_write import to_json
     from seqlab.inference import Tagger
 
     tagger = Tagger.load(options.model, allow=options.allow)
     scored = list(scored_sets(options, tagger))
     if options.json:
-        print(json.dumps({name: value for _, scores in scored for name, value in scores.items()}, ensure_ascii=False, indent=2))
+        print(to_json({name: value for _, scores in scored for name, value in scores.items()}, indent=2))
     else:
         for title, scores in scored:
             _report_unknown(scores, tagger)

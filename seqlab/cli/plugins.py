@@ -9,7 +9,6 @@ SEQLAB_WITHOUT=NAME leaves a plugin out; separate several names by commas.
 """
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -47,10 +46,11 @@ def add_parser(commands: Any) -> None:
 def show(options: argparse.Namespace) -> int:
     """Print the installed providers."""
     from seqlab.config.plugins import discover
+    from seqlab.data.atomic_write import to_json
 
     found = discover()
     if options.json:
-        print(json.dumps(_content(found), ensure_ascii=False, indent=2))
+        print(to_json(_content(found), indent=2))
     else:
         _print_table(found)
     _print_unknown_names(found)
@@ -61,12 +61,13 @@ def doctor(options: argparse.Namespace) -> int:
     """Print the findings; return 1 if a plugin is broken, else 0."""
     from seqlab.config.plugins import discover
     from seqlab.config.plugins.authoring import examine
+    from seqlab.data.atomic_write import to_json
 
     # Composing options warns of unusable plugins, which the report has as findings.
     with _without_warnings():
         reports = examine(options.names)
     if options.json:
-        print(json.dumps([report.as_json() for report in reports], ensure_ascii=False, indent=2))
+        print(to_json([report.as_json() for report in reports], indent=2))
     else:
         for report in reports:
             print("\n".join(report.lines() or [f"{report.who}: sound"]))

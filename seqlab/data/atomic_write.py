@@ -1,10 +1,12 @@
-"""Atomic writes: a file is complete, or as it was before."""
+"""Atomic writes: a file is complete, or as it was before. JSON is strict: it has no NaN and no infinity."""
 
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -24,4 +26,21 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_json(path: Path, content: object) -> None:
     """Write `content` as indented JSON, atomically."""
     with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        unfinished.write_text(to_json(content, indent=2) + "\n", encoding="utf-8")
+
+
+def to_json(content: object, *, indent: int | None = None) -> str:
+    """Return `content` as JSON, with null for numbers that JSON does not have."""
+    try:
+        return json.dumps(content, ensure_ascii=False, indent=indent, allow_nan=False)
+    except ValueError:  # seldom, so that the usual content is walked once only
+        return json.dumps(finite(content), ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def finite(content: Any) -> Any:
+    """Return `content` with None for numbers that are not finite."""
+    if isinstance(content, Mapping):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

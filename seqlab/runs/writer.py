@@ -1,6 +1,5 @@
 """Write the folder of a run: config, environment, metrics, predictions, model."""
 
-import json
 import platform
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from seqlab import __version__
-from seqlab.data.atomic_write import write_json
+from seqlab.data.atomic_write import to_json, write_json
 from seqlab.data.columns import Columns
 from seqlab.data.fields.registry import Fields
 from seqlab.functional.native import describe_compiler, describe_kernels
@@ -101,7 +100,7 @@ class RunFolder:
                 heads = {name: _content(of_head[i]) for name, of_head in predictions.items()}
                 right = {name: of_head[row] for name, of_head in gold.items()}
                 content = {"id": ids[row], "tokens": tokens[row], "gold": right, "predictions": heads}
-                file.write(json.dumps(content, ensure_ascii=False) + "\n")
+                file.write(to_json(content) + "\n")
 
     @property
     def model(self) -> Path:
