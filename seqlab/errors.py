@@ -24,6 +24,10 @@ class BundleError(SeqlabError):
     """A saved model cannot be loaded; the message names the file and what is missing."""
 
 
+class CheckpointError(SeqlabError):
+    """A checkpoint is damaged, or belongs to another model; the message names the file and what differs."""
+
+
 def did_you_mean(word: str, known: Collection[str], *, prefix: str = "", n: int = 1, cutoff: float = 0.6) -> str:
     """Return `; did you mean NAME?` with the names in `known` that are most like `word`, at most `n`; "" if none is.
 

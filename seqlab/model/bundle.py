@@ -1,9 +1,6 @@
 """Save and load trained models as bundles: folders of safetensors and JSON, without code or pickles.
 
-bundle.json          format, seqlab version, model config, state of the fields, facts about the training
-weights.safetensors  parameters
-arrays.safetensors   arrays of the fields, such as pretrained vectors, if any
-README.md            model card
+`seqlab.model.bundle_files` describes the files.
 """
 
 import json
@@ -26,17 +23,25 @@ from seqlab.config.build import known_targets
 from seqlab.config.compose import MODEL_GROUPS, MODEL_KEYS
 from seqlab.config.tree import targets_in
 from seqlab.config.user_classes import allowed, own_file
+from seqlab.data.atomic_write import finite
 from seqlab.data.fields.registry import Fields
 from seqlab.errors import BundleError, SeqlabError
+from seqlab.model.budget import limited_to
+from seqlab.model.bundle_files import (
+    ARRAYS_FILE,
+    CARD_FILE,
+    FORMAT,
+    WEIGHTS_FILE,
+    check_files,
+    read_content,
+    write_content,
+)
 from seqlab.model.labeler import Labeler, build_labeler
+from seqlab.model.weights import fault_in, not_finite
 
-FORMAT = 1
-BUNDLE_FILE = "bundle.json"
-WEIGHTS_FILE = "weights.safetensors"
-ARRAYS_FILE = "arrays.safetensors"
-CARD_FILE = "README.md"
 _DAMAGE = (
     SeqlabError, KeyError, OSError, SafetensorError, RuntimeError, TypeError, ValueError, AttributeError, ArithmeticError,
+    MemoryError,
 )  # fmt: skip
 """Exceptions that a damaged or manipulated file may cause while a model is built."""
 
@@ -67,21 +72,25 @@ def save_bundle(
     folder: Path, *, labeler: Labeler, fields: Fields, config: Mapping[str, Any], facts: Mapping[str, Any], card: str
 ) -> None:
     """Write a bundle to `folder`, with the model's part of `config`; `facts` are any JSON values."""
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {
-        "format": FORMAT,
-        "seqlab_version": __version__,
-        "config": {key: config[key] for key in MODEL_KEYS},
-        "fields": fields.state(),
-        "facts": dict(facts),
-    }
-    (folder / BUNDLE_FILE).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in labeler.state_dict().items()}
+    fault = not_finite(weights, labeler)
+    if fault is not None:
+        raise BundleError(f"{folder} is not written: {fault}; train again with a lower optimizer.lr")
+    folder.mkdir(parents=True, exist_ok=True)
     save_weights(weights, folder / WEIGHTS_FILE)
     arrays = {name: np.ascontiguousarray(array) for name, array in fields.arrays().items()}
     if arrays:
         save_arrays(arrays, folder / ARRAYS_FILE)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    content = {
+        "format": FORMAT,
+        "seqlab_version": __version__,
+        "config": {key: config[key] for key in MODEL_KEYS},
+        "fields": fields.state(),
+        "facts": finite(dict(facts)),
+    }
+    # Last: it has the hashes of the others, and makes the folder a bundle.
+    write_content(folder, content)
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors makes files readable by their owner only
 
@@ -98,15 +107,20 @@ def load_bundle(folder: Path, *, allow: Sequence[str] = ()) -> Bundle:
         BundleError: Files are missing or damaged, have a newer format, or name parts that are not installed.
         ConfigError: A class in `allow` does not exist, or is not part of a model.
     """
-    content = _read_content(folder / BUNDLE_FILE)
+    content = read_content(folder)
     targets = known_targets(MODEL_GROUPS) | allowed(allow)
     try:
-        fields = Fields.from_config(content["config"], targets=targets)
+        check_files(folder, content)
+        weights = load_weights(folder / WEIGHTS_FILE)
         arrays = folder / ARRAYS_FILE
-        fields.restore(content["fields"], load_arrays(arrays) if arrays.exists() else {})
-        labeler = build_labeler(content["config"], fields=fields, targets=targets)
-        # Strict: missing and unknown weights are errors.
-        labeler.load_state_dict(load_weights(folder / WEIGHTS_FILE))
+        with limited_to(weights, config=content["config"]):
+            fields = Fields.from_config(content["config"], targets=targets)
+            fields.restore(content["fields"], load_arrays(arrays) if arrays.exists() else {})
+            labeler = build_labeler(content["config"], fields=fields, targets=targets)
+        fault = fault_in(weights, labeler)
+        if fault is not None:
+            raise BundleError(fault)
+        labeler.load_state_dict(weights)
         # Without the heads, whose fields hold labels that a record to predict does not have.
         encoding = {key: content["config"][key] for key in ("embedding", "encoder")}
         encoder_keys = frozenset(Fields.from_config(encoding, targets=targets).by_key)
@@ -120,7 +134,7 @@ def load_bundle(folder: Path, *, allow: Sequence[str] = ()) -> Bundle:
 
 def head_names(folder: Path) -> list[str]:
     """Return the names of the heads of a bundle, without loading the model."""
-    return list(_read_content(folder / BUNDLE_FILE)["config"]["heads"])
+    return list(read_content(folder)["config"]["heads"])
 
 
 def _how_to_allow(content: Mapping[str, Any], targets: frozenset[str]) -> str:
@@ -130,14 +144,3 @@ def _how_to_allow(content: Mapping[str, Any], targets: frozenset[str]) -> str:
         return ""
     flags = " ".join(f"--allow {target}" for target in own)
     return f"; {own_file(own[0])} may define it; if you trust that file, pass {flags}, or seqlab.load(…, allow={own})"
-
-
-def _read_content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: not a readable bundle ({error}); copy the whole folder again") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise BundleError(f"{path}: bundle format is {found!r}; this seqlab reads format {FORMAT}; update seqlab")
-    return dict(content)

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from seqlab.config.tree import leaves
 from seqlab.errors import DataError
 from seqlab.metrics.flat_scores import flat_scores
-from seqlab.model.bundle import WEIGHTS_FILE
+from seqlab.model.bundle_files import WEIGHTS_FILE
 from seqlab.report.analysis.trials import COMPLETE, FAILED, SEED, Objective, Setting, Study, Trial, varying
 from seqlab.report.run.header import command_line
 from seqlab.report.run.learning import by_epoch

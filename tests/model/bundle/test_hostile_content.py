@@ -1,5 +1,6 @@
 """Loading a bundle runs nothing that it names, wherever the name stands."""
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -178,11 +179,11 @@ def test_interpolations_in_values_are_not_resolved(
         load_bundle(model)
 
 
-def test_an_interpolation_does_not_choose_a_column(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interpolation_does_not_choose_a_column(model: Path, rewrite: Rewrite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "tokens")
     text = (model / "bundle.json").read_text(encoding="utf-8")
     literal = text.replace('"column": "tokens"', '"column": "${oc.env:SECRET}"')
     literal = literal.replace("column='tokens'", "column='${oc.env:SECRET}'")
-    (model / "bundle.json").write_text(literal, encoding="utf-8")
+    rewrite(json.loads(literal))
     bundle = load_bundle(model)
     assert {field.column for field in bundle.fields} == {"${oc.env:SECRET}", "tags", "label"}

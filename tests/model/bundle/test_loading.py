@@ -49,7 +49,7 @@ def test_bundle_holds_nothing_but_safetensors_json_and_a_card(model: Path, conte
         "bundle.json",
         "weights.safetensors",
     ]
-    assert list(content) == ["format", "seqlab_version", "config", "fields", "facts"]
+    assert list(content) == ["format", "seqlab_version", "config", "fields", "facts", "sha256"]
 
 
 def test_a_model_without_arrays_has_no_file_of_them(tmp_path: Path) -> None:
