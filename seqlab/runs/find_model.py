@@ -1,11 +1,13 @@
 """Find the model bundle of a run folder."""
 
 import logging
+import shlex
 from pathlib import Path
 
 from seqlab.errors import BundleError, DataError
-from seqlab.model.bundle import BUNDLE_FILE
+from seqlab.model.bundle_files import BUNDLE_FILE
 from seqlab.runs.repeated_run import FinishedRepeat
+from seqlab.runs.run import CONFIG
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,12 @@ def find_bundle(path: Path) -> Path:
     for folder in (path, path / "model"):
         if (folder / BUNDLE_FILE).is_file():
             return folder
+    if (path / CONFIG).is_file() and (path / "checkpoints").is_dir():
+        quoted = shlex.quote(str(path))
+        raise BundleError(
+            f"{path}: the run has not finished, so it has no model yet; go on with it: seqlab resume {quoted}; or make a model"
+            f" of its best checkpoint: seqlab resume {quoted} --finish"
+        )
     raise BundleError(f"{path}: no model here; expected a run folder or its `model` folder, which holds {BUNDLE_FILE}")
 
 

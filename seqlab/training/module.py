@@ -12,14 +12,17 @@ from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
 from seqlab.data.multitask.data_sets import UNNAMED, score_names
 from seqlab.data.multitask.joined import Split
-from seqlab.errors import ConfigError
+from seqlab.errors import ConfigError, SeqlabError
 from seqlab.metrics.flat_scores import flat_scores
 from seqlab.model.labeler import Labeler, labels_of
+from seqlab.model.weights import not_finite
 from seqlab.training.parameter_groups import check_options, parameter_groups
 from seqlab.types import Prediction
 
 MEAN_SCORE = "val/mean"
 """Mean of all heads' main metrics on `val`; logged if there are several heads."""
+ORIGIN = "seqlab"
+"""Key in a checkpoint of what its model was made of."""
 
 
 @final
@@ -39,6 +42,8 @@ class LabelerModule(pl.LightningModule):
         regularizers: Penalties on the training loss, called with the loss of each batch.
         parameter_groups: Optimiser options by group of parameters, as in `seqlab.training.parameter_groups`.
         heads: The heads that each data set trains and scores; None for one data set with all heads.
+        origin: What the labeler was made of, as `seqlab.training.checkpoints.origin_of` returns it, for checkpoints; None: they
+            do not say.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class LabelerModule(pl.LightningModule):
         regularizers: Sequence[Callable[[Tensor], Tensor]] = (),
         parameter_groups: Mapping[str, Any] | None = None,
         heads: Mapping[str, Sequence[str]] | None = None,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.labeler = labeler
@@ -64,6 +70,7 @@ class LabelerModule(pl.LightningModule):
         """Penalties, called with the loss of each batch."""
         self.parameter_groups = parameter_groups or {}
         self.seed = seed
+        self.origin = origin
         self.score_names = score_names(heads or {UNNAMED: list(labeler.heads)})
         """Score names of the heads, by data set and head."""
         self.epoch_tokens = 0
@@ -96,10 +103,23 @@ class LabelerModule(pl.LightningModule):
         return loss if loss.requires_grad else None
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Let the heads finish their epoch before validation."""
+        """Let the heads finish their epoch before validation, and check that the last step left the weights finite.
+
+        A step before it that broke them shows in the loss of the next one.
+        """
         if self.trainer.is_last_batch:
             for head in self.labeler.heads.values():
                 head.end_epoch()
+            self._check_finite(dict(self.named_parameters()))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the model was made of, so that no other model takes the weights.
+
+        Raises: SeqlabError for weights that are not finite.
+        """
+        self._check_finite(checkpoint["state_dict"])
+        if self.origin is not None:
+            checkpoint[ORIGIN] = dict(self.origin)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep the predictions of the batch, and log its loss."""
@@ -116,6 +136,13 @@ class LabelerModule(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         """Score the whole test split."""
         self._score("test")
+
+    def _check_finite(self, weights: Mapping[str, Tensor]) -> None:
+        fault = not_finite(weights, self)
+        if fault is not None:
+            remedy = "lower optimizer.lr or trainer.gradient_clip_val, or set trainer.precision=32-true"
+            where = f"after step {self.trainer.global_step} (epoch {self.current_epoch + 1})"
+            raise SeqlabError(f"{fault} {where}; the checkpoints before it are good; {remedy}")
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None

@@ -1,14 +1,17 @@
 """Running a config: read data, fit fields, train, score, and write the run folder."""
 
 import logging
+import shlex
 import signal
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
@@ -24,9 +27,10 @@ from seqlab.model.labeler import Labeler
 from seqlab.runs.repeated_run import REPEATS
 from seqlab.runs.writer import RunFolder
 from seqlab.training.calibration import fit_temperatures, measure_precision
-from seqlab.training.checkpoints import LAST, adopted, read_checkpoint
+from seqlab.training.checkpoints import CheckpointFiles, check_scored, origin_of, resume_from
 from seqlab.training.datamodule import LabelingData
 from seqlab.training.module import LabelerModule
+from seqlab.training.occupied import checkpoint_to_resume
 from seqlab.training.repeats import MONITORED, is_repeated, nested, repeat
 from seqlab.training.setup import Start, prepare, settle_monitor
 from seqlab.training.tracking import keep_to_itself, tracked
@@ -87,7 +91,7 @@ def _repeated(config: DictConfig, *, typed: Overrides) -> Run:
     try:
         repeats = repeat(config, typed=typed, run=run_once)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"to continue, repeat the command with hydra.run.dir={folder}") from None
+        raise KeyboardInterrupt(f"to continue: seqlab resume {shlex.quote(str(folder))}") from None
     if repeats["best"] is None:
         errors = [one["error"] for one in repeats["repetitions"] if one["status"] == "failed"]
         n_left = len(repeats["repetitions"]) - len(errors)
@@ -99,21 +103,31 @@ def _repeated(config: DictConfig, *, typed: Overrides) -> Run:
     return Run(folder, folder / repeats["best"] / "model", nested(means), monitored, own, repeats)
 
 
-def run_once(config: DictConfig, *, typed: Overrides) -> Run:
-    """Train, score and save once."""
+def run_once(config: DictConfig, *, typed: Overrides, is_finish: bool = False) -> Run:
+    """Train, score and save once; with `is_finish`, end an unfinished run with the best model that it has."""
     _silence_lightning()
     targets = admit(config, typed)
+    checkpoint = checkpoint_to_resume(config)
     start = prepare(config, targets=targets)
     encoded = start.encoded()
     start.check_records(encoded, is_trained=config.train)
     settle_monitor(config, start.labeler, start.claims)
     try:
-        return _fit(config, start, encoded=encoded, targets=targets)
+        with _how_to_continue(Path(config.paths.run_dir)):
+            return _fit(config, start, encoded=encoded, targets=targets, checkpoint=checkpoint, is_finish=is_finish)
     except MisconfigurationException as error:
         raise ConfigError(f"trainer, callbacks or logger: {error}") from error
 
 
-def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targets: frozenset[str]) -> Run:
+def _fit(
+    config: DictConfig,
+    start: Start,
+    *,
+    encoded: Mapping[str, Split],
+    targets: frozenset[str],
+    checkpoint: Path | None,
+    is_finish: bool,
+) -> Run:
     """Train the labeler on its encoded records, and write the run folder."""
     settings, labeler = plain(config), start.labeler
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
@@ -133,6 +147,7 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
         regularizers=regularizers,
         parameter_groups=settings["parameter_groups"],
         heads=start.claims.heads,
+        origin=origin_of(settings, start.fields),
     )
     batching = {name: settings[name] for name in ("max_tokens", "max_eval_tokens", "seed")}
     data = LabelingData(encoded, turns=turns_of(settings["data"]), **batching)
@@ -141,7 +156,10 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
     log.info("%s; %s trainable parameters", sizes, f"{n_parameters:,}")
     with tracked(trainer.loggers, settings, folder=folder.path, is_first=trainer.is_global_zero):
-        _train(trainer, module, data, settings=settings)
+        if settings["train"]:
+            _train(trainer, module, data, settings=settings, checkpoint=checkpoint, is_finish=is_finish)
+        elif checkpoint is None:
+            log.warning("train=false without ckpt_path: evaluating untrained weights")
         metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
         folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
         folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
@@ -150,22 +168,35 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     return Run(folder.path, folder.model, metrics, monitored, own_classes(settings, targets))
 
 
-def _train(trainer: pl.Trainer, module: LabelerModule, data: LabelingData, *, settings: Mapping[str, Any]) -> None:
-    if settings["train"]:
-        checkpoint = settings["ckpt_path"] and adopted(Path(settings["ckpt_path"]), trainer=trainer, module=module)
-        try:
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit:  # Lightning exits on an interrupt
-            if not trainer.interrupted:
-                raise
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning has made it ignored
-            last = Path(settings["paths"]["run_dir"]) / "checkpoints" / LAST
-            hint = f"to continue, repeat the command with ckpt_path={last}" if last.is_file() else ""
-            raise KeyboardInterrupt(hint) from None
-        if checkpoint and not module.epoch_tokens:
-            log.warning("%s is from a finished run; raise trainer.max_epochs to continue", checkpoint)
-    elif not settings["ckpt_path"]:
-        log.warning("train=false without ckpt_path: evaluating untrained weights")
+def _train(
+    trainer: pl.Trainer,
+    module: LabelerModule,
+    data: LabelingData,
+    *,
+    settings: Mapping[str, Any],
+    checkpoint: Path | None,
+    is_finish: bool,
+) -> None:
+    if checkpoint is not None:
+        resume_from(checkpoint, trainer=trainer, module=module, is_checked=settings["ckpt_check"], is_finish=is_finish)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:  # Lightning exits on an interrupt
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning has made it ignored
+        raise KeyboardInterrupt from None
+    if checkpoint and not is_finish and not module.epoch_tokens:
+        log.warning("%s is from a finished run; raise trainer.max_epochs to continue", checkpoint)
+
+
+@contextmanager
+def _how_to_continue(folder: Path) -> Iterator[None]:
+    """Say how to go on with the run in `folder` when it is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"to continue: seqlab resume {shlex.quote(str(folder))}") from None
 
 
 def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns: bool) -> pl.Trainer:
@@ -179,6 +210,8 @@ def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns:
     # Lightning would take the number of batches of the first epoch for all.
     more: dict[str, Any] = {"callbacks": callbacks, "logger": loggers or False, "reload_dataloaders_every_n_epochs": 1}
     trainer: pl.Trainer = build(node, targets=targets, path="trainer", **more)
+    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # not one that the user chose
+        trainer.strategy.checkpoint_io = CheckpointFiles()
     return trainer
 
 
@@ -203,7 +236,7 @@ def _evaluate(
     The module keeps the weights of that checkpoint.
     """
     if not settings["train"] and settings["ckpt_path"]:
-        read_checkpoint(Path(settings["ckpt_path"]), module=module)
+        check_scored(Path(settings["ckpt_path"]), module=module, is_checked=settings["ckpt_check"])
     best = settings["ckpt_path"]
     if settings["train"]:
         best = getattr(trainer.checkpoint_callback, "best_model_path", None) or None

@@ -11,10 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqlab.config.settings import seeds_of
 from seqlab.config.tree import leaves
-from seqlab.errors import ConfigError
-from seqlab.runs.run import FinishedRun
 
-_AUTO = "auto"
 _RESOLVER = re.compile(r"\$\{[\w.]+:")
 """An interpolation that calls a resolver, such as `${now:…}`."""
 _ONCE = {"seeds": None, "folds": None, "n_workers": 1}
@@ -64,30 +61,4 @@ def config_of(config: DictConfig, repetition: Repetition) -> DictConfig:
     for key, value in leaves(OmegaConf.to_container(own, resolve=False)):
         if _RESOLVER.search(str(value)):
             OmegaConf.update(own, key, OmegaConf.select(own, key))
-    return own
-
-
-def check_same(config: DictConfig, *, folder: Path) -> None:
-    """Check that the finished run in `folder` has the config `config`.
-
-    Raises: ConfigError naming the first setting that differs; DataError if the stored config is damaged.
-    """
-    there = dict(leaves(FinishedRun(folder).config))
-    here = dict(leaves(OmegaConf.to_container(_settled(config, there), resolve=True)))
-    moved = (str(there.get("paths.run_dir")), str(folder))  # the folder may have been moved
-    for key in sorted(there.keys() | here.keys()):
-        was = there.get(key)
-        is_settled = key not in here and key.startswith("data.sets.") and key.endswith(".heads")
-        if not is_settled and (was.replace(*moved) if isinstance(was, str) else was) != here.get(key):
-            values = f"{key} is {there.get(key)!r} there and {here.get(key)!r} here"
-            remedy = "choose another folder (hydra.run.dir), or delete that one"
-            raise ConfigError(f"{folder} is a run with another config: {values}; {remedy}")
-
-
-def _settled(config: DictConfig, there: Mapping[str, Any]) -> DictConfig:
-    """Return `config` with the values that the run derived from its data in place of `auto`."""
-    own = copy.deepcopy(config)
-    for key, value in leaves(OmegaConf.to_container(own)):
-        if value == _AUTO and key in there:
-            OmegaConf.update(own, key, there[key])
     return own

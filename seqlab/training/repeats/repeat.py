@@ -16,8 +16,9 @@ from seqlab.errors import ConfigError
 from seqlab.runs.repeated_run import REPEATS
 from seqlab.runs.run import CONFIG, METRICS
 from seqlab.runs.writer import RunFolder
+from seqlab.training.occupied import check_same
 from seqlab.training.repeats.out_of_fold import join_answers
-from seqlab.training.repeats.plan import Repetition, check_same, config_of, plan
+from seqlab.training.repeats.plan import Repetition, config_of, plan
 from seqlab.training.repeats.summary import has_ended, summary
 from seqlab.training.repeats.workers import Runner, work_off
 

@@ -1,23 +1,18 @@
 """Repeat a run from its config, lock and environment."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import chdir, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
-import torch
-from omegaconf import OmegaConf
-
-from seqlab.config.overrides import Overrides
-from seqlab.config.tree import leaves
 from seqlab.errors import ConfigError, DataError
-from seqlab.model.bundle import WEIGHTS_FILE
+from seqlab.model.bundle_files import WEIGHTS_FILE
 from seqlab.runs.lock import Lock, Source
 from seqlab.runs.repeated_run import FinishedRepeat
 from seqlab.runs.run import FinishedRun
 from seqlab.runs.writer import environment
+from seqlab.training.recorded import check_allowed, started_as, typed_in
 from seqlab.training.reproduce.differences import Difference, metric_differences, setting_differences
 from seqlab.training.train import run_once
 
@@ -77,18 +72,13 @@ class Original:
 
         Raises: ConfigError if the run needs classes that `allow` does not name, or `into` is not empty.
         """
-        _check_allowed(self.lock.allow, allow)
+        check_allowed(self.lock.allow, allow)
         into = into.absolute()
         if into.exists() and any(into.iterdir()):
             raise ConfigError(f"{into} is not empty; choose a new folder for the second run")
         _ = self.run.metrics  # fail before training if they are missing
-        config = OmegaConf.create(_moved(self.run.config, source=self.run.config["paths"]["run_dir"], target=str(into)))
-        start = Path(self.lock.working_dir)
-        if not start.is_dir():
-            raise DataError(f"{start} does not exist; the run was started there, and its relative paths need it")
-        with chdir(start), _with_threads(self.run.environment.get("n_threads")):
-            settled = frozenset(key for key, _ in leaves(self.run.config))  # all of it, by the first run
-            run_once(config, typed=Overrides((), frozenset(allow), settled))
+        with started_as(self.run, self.lock, into=into) as config:
+            run_once(config, typed=typed_in(self.run, allow))
             second = FinishedRun(into)
         return Reproduction(
             into,
@@ -97,13 +87,6 @@ class Original:
             _changes(self.lock.sources, Lock.read(into).sources),
             (self.run.model / WEIGHTS_FILE).read_bytes() == (second.model / WEIGHTS_FILE).read_bytes(),
         )
-
-
-def _check_allowed(needed: Sequence[str], allow: Sequence[str]) -> None:
-    missing = [name for name in needed if name not in allow]
-    if missing:
-        flags = " ".join(f"--allow {name}" for name in missing)
-        raise ConfigError(f"the run needs {', '.join(missing)}, which no plugin provides; if you trust the file, add {flags}")
 
 
 def _changes(there: Sequence[Source], here: Sequence[Source]) -> list[str]:
@@ -117,22 +100,3 @@ def _changes(there: Sequence[Source], here: Sequence[Source]) -> list[str]:
             unit = "bytes" if source.is_file else "records"
             found.append(f"{source.name} has changed: {source.size:,} {unit} then, {other.size:,} now")
     return found + [f"{name} was not read by the first run" for name in now if name not in {one.name for one in there}]
-
-
-def _moved(node: Any, *, source: str, target: str) -> Any:
-    """Return `node` with the first run's folder `source` replaced by `target` in every path."""
-    if isinstance(node, dict):
-        return {key: _moved(value, source=source, target=target) for key, value in node.items()}
-    is_inside = isinstance(node, str) and (node == source or node.startswith(f"{source}/"))
-    return target + node[len(source) :] if is_inside else node
-
-
-@contextmanager
-def _with_threads(n_threads: int | None) -> Iterator[None]:
-    """Use the number of threads of the run, because it affects the order of sums."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

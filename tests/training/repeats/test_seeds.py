@@ -149,7 +149,7 @@ def test_an_interrupt_says_how_to_go_on(corpus: Path, tmp_path: Path, monkeypatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr("seqlab.training.module.LabelerModule.on_validation_epoch_end", interrupted)
-    with pytest.raises(KeyboardInterrupt, match=f"to continue, repeat the command with hydra.run.dir={tmp_path}"):
+    with pytest.raises(KeyboardInterrupt, match=f"to continue: seqlab resume {tmp_path}"):
         train_small(corpus, tmp_path, [*FAST, "repeat.seeds=2"])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
