@@ -6,14 +6,26 @@ import sys
 from collections.abc import Sequence
 
 from seqlab import __version__
-from seqlab.cli import compare, data, describe, encode, evaluate, inspect, plugins, predict, report, reproduce, search, train
-from seqlab.cli.process import keep_freed_memory
+from seqlab.cli import (
+    compare,
+    data,
+    describe,
+    encode,
+    evaluate,
+    inspect,
+    plugins,
+    predict,
+    report,
+    reproduce,
+    resume,
+    search,
+    train,
+)
+from seqlab.cli.process import Signals, keep_freed_memory
 from seqlab.config.plugins.commands import commands_of_plugins
 from seqlab.errors import SeqlabError, did_you_mean
 
 EXIT_MISTAKE = 2
-# 128 + SIGINT, as shells report it.
-EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _sleep_when_idle()
     keep_freed_memory()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    signals = Signals()
     try:
         # Hydra parses the words of `train` itself; argparse would refuse its flags.
         if words[:1] == ["train"]:
@@ -36,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_MISTAKE
     except KeyboardInterrupt as interrupt:
-        print("; ".join(["interrupted", *filter(None, map(str, interrupt.args))]), file=sys.stderr)
-        return EXIT_INTERRUPTED
+        print("; ".join([signals.event, *filter(None, map(str, interrupt.args))]), file=sys.stderr)
+        return signals.exit_status
     except BrokenPipeError:  # the reader of our output, such as `head`, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -72,7 +85,21 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"seqlab {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (train, evaluate, predict, encode, search, compare, reproduce, report, data, describe, inspect, plugins):
+    for module in (
+        train,
+        evaluate,
+        predict,
+        encode,
+        search,
+        compare,
+        resume,
+        reproduce,
+        report,
+        data,
+        describe,
+        inspect,
+        plugins,
+    ):
         module.add_parser(commands)
     if not words or words[0] not in commands.choices:
         for command in commands_of_plugins(tuple(commands.choices)):

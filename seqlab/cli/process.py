@@ -1,8 +1,11 @@
-"""Keeps freed memory in the process, because training asks for the same sizes again at once."""
+"""The process of a command: what ends it, and the memory that it keeps."""
 
 import ctypes
 import os
 import platform
+import signal
+import threading
+from typing import Any, final
 
 # Parameters of mallopt, from glibc's <malloc.h>. A block above the threshold is mapped anew each time, page by page: for the
 # tensors of small models that costs a tenth of a training step. glibc accepts at most 32 MiB.
@@ -21,3 +24,33 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return all(mallopt(name, value) for name, value in _VALUES.items())
+
+
+@final
+class Signals:
+    """Lets SIGTERM and SIGHUP end a command as Ctrl-C does: files are closed, and the last line says how to continue.
+
+    A second signal ends the process at once. Ignored signals, as under nohup, stay ignored.
+    """
+
+    def __init__(self) -> None:
+        self._received = signal.SIGINT
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # Only the main thread may set handlers; a caller's own are kept.
+            if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, self._interrupt)
+
+    @property
+    def event(self) -> str:
+        """What happened, for the last line."""
+        return "interrupted" if self._received == signal.SIGINT else "terminated"
+
+    @property
+    def exit_status(self) -> int:
+        """128 + the signal, as shells report it; SIGHUP counts as SIGTERM."""
+        return 128 + self._received
+
+    def _interrupt(self, number: int, frame: Any) -> None:
+        self._received = signal.SIGTERM
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
