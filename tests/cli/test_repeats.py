@@ -75,7 +75,9 @@ def test_what_is_no_share_is_shown_as_it_is(tmp_path: Path, capsys: pytest.Captu
         "out_of_fold": {},
     }
     means = nested({name: value for name, value in values.items() if name != "monitored"})
-    (tmp_path / "bundle.json").write_text(json.dumps({"format": 1, "config": {"heads": {"near": {}, "is": {}}}}))
+    (tmp_path / "bundle.json").write_text(
+        json.dumps({"format": 1, "fields": {}, "config": {"embedding": {}, "encoder": {}, "heads": {"near": {}, "is": {}}}})
+    )
     print_repeats(Run(tmp_path, tmp_path, means, 2.5, repeats=repeats))
     out = capsys.readouterr().out
     rows = [line.split(maxsplit=1) for line in out.splitlines() if line.startswith(("test/", "val/", "monitored"))]
