@@ -31,6 +31,7 @@ from seqlab.training.checkpoints import CheckpointFiles, check_scored, origin_of
 from seqlab.training.datamodule import LabelingData
 from seqlab.training.module import LabelerModule
 from seqlab.training.occupied import checkpoint_to_resume
+from seqlab.training.preflight import check_memory, check_trainer, warn_of_unused
 from seqlab.training.repeats import MONITORED, is_repeated, nested, repeat
 from seqlab.training.setup import Start, prepare, settle_monitor
 from seqlab.training.tracking import keep_to_itself, tracked
@@ -108,8 +109,10 @@ def run_once(config: DictConfig, *, typed: Overrides, is_finish: bool = False) -
     _silence_lightning()
     targets = admit(config, typed)
     checkpoint = checkpoint_to_resume(config)
+    check_trainer(plain(config))
     start = prepare(config, targets=targets)
     encoded = start.encoded()
+    warn_of_unused(plain(config), start.fields, words=typed.words)
     start.check_records(encoded, is_trained=config.train)
     settle_monitor(config, start.labeler, start.claims)
     try:
@@ -154,7 +157,8 @@ def _fit(
     trainer = _trainer(settings, targets=targets, has_turns=len(start.sets) > 1)
     sizes = ", ".join(f"{split} {len(part):,} records / {part.n_steps:,} steps" for split, part in encoded.items())
     n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
-    log.info("%s; %s trainable parameters", sizes, f"{n_parameters:,}")
+    n_bytes = check_memory(labeler, settings["optimizer"])
+    log.info("%s; %s trainable parameters, %.1f MiB with gradients and optimiser", sizes, f"{n_parameters:,}", n_bytes / 2**20)
     with tracked(trainer.loggers, settings, folder=folder.path, is_first=trainer.is_global_zero):
         if settings["train"]:
             _train(trainer, module, data, settings=settings, checkpoint=checkpoint, is_finish=is_finish)
