@@ -11,10 +11,10 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(sort $(wildcard plugins/*/pyproject.t
 BENCHMARKS = $(filter-out %/experiment.py %/turns.py,$(sort $(wildcard benchmarks/*.py plugins/*/benchmarks/*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format bench dist clean
+.PHONY: help setup demo test test-slow lint format bench reliability dist clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(ENVIRONMENT) ## install seqlab, its plugins (editable) and the development tools into .venv
 
@@ -39,6 +39,9 @@ format: $(ENVIRONMENT) ## fix style and format automatically
 bench: $(ENVIRONMENT) ## run all benchmarks, which print speed ratios
 	@test -n "$(BENCHMARKS)" || { echo "no benchmark: benchmarks/ has no .py file" >&2; exit 1; }
 	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; PYTHONPATH=benchmarks $(BIN)/python $$file; done
+
+reliability: $(ENVIRONMENT) ## attack seqlab with damaged and hostile files and kills, for an hour or more
+	$(BIN)/python reliability
 
 dist: $(ENVIRONMENT) ## build the sdist and, from it, the wheel into dist/
 	rm -rf dist
