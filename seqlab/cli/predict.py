@@ -39,7 +39,17 @@ from io import TextIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, opened, read_chunks
+from seqlab.cli.inputs import (
+    STDIN,
+    add_allow,
+    add_command,
+    add_input_options,
+    add_model,
+    labelled,
+    name_of,
+    opened,
+    read_chunks,
+)
 from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,7 +66,7 @@ def add_parser(commands: Any) -> None:
     )
     add_model(parser)
     parser.add_argument("file", metavar="FILE", nargs="?", default=STDIN, help="input to label; - (default): stdin")
-    parser.add_argument("--format", choices=OUTPUT_FORMATS, help="output format")
+    parser.add_argument("--to", choices=OUTPUT_FORMATS, help="output format")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="file to write (default: stdout)")
     add_input_options(parser)
     parser.add_argument("--n-best", metavar="N", type=int, default=0, help="add the N most probable labelings (jsonl)")
@@ -78,9 +88,11 @@ def run(options: argparse.Namespace) -> int:
         _report_missing(options, tagger)
         wanted = {"n_best": options.n_best, "use_entropy": options.entropy, "min_precision": options.min_precision}
         with _written(options) as out:
-            output = _output_format(options, tagger, out)
+            output, name = _output_format(options, tagger, out), name_of(options)
             for chunk in chunks:
-                output.write(chunk, tagger.predict(chunk.records, lines=chunk.numbers, **wanted))
+                output.write(
+                    chunk, labelled(lambda records, lines: tagger.predict(records, lines=lines, **wanted), chunk, name=name)
+                )
                 # Flush each chunk, so that pipelines see labels as soon as they are there.
                 out.flush()
     return 0
@@ -128,9 +140,9 @@ def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIOBas
 
     asked = [name for name, is_asked in (("--n-best", options.n_best), ("--entropy", options.entropy)) if is_asked]
     # The view for terminals does not show alternatives and entropies.
-    form = options.format or ("terminal" if out.isatty() and not asked else "jsonl")
+    form = options.to or ("terminal" if out.isatty() and not asked else "jsonl")
     if asked and form != "jsonl":
-        raise ConfigError(f"{asked[0]} needs --format jsonl, not {form}")
+        raise ConfigError(f"{asked[0]} needs --to jsonl, not {form}")
     if form == "jsonl":
         return JsonlOutput(out)
     if form == "conll":

@@ -13,8 +13,8 @@ from yaml import YAMLError  # OmegaConf does not wrap the errors of its parser
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import compose, options_of, plain
 from seqlab.config.user_classes import allowed
-from seqlab.data.doctor.formats import FORMATS, format_by_suffix, format_of, format_read_by
 from seqlab.data.folds import Fold
+from seqlab.data.formats import FORMATS, format_by_suffix, format_of, format_of_reader
 from seqlab.data.multitask.data_sets import UNNAMED, renamed, score_names, set_path
 from seqlab.data.readers import Reader
 from seqlab.errors import ConfigError, DataError
@@ -96,7 +96,7 @@ def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None
         return None
     if trained.get("dir") is None:
         return format_of(path)
-    known, said = format_read_by(trained["reader"]), format_by_suffix(path)
+    known, said = format_of_reader(trained["reader"]), format_by_suffix(path)
     is_other = said is not None and said != known and (known is not None or said == "jsonl")
     return said if is_other and format_of(path) == said else None
 

@@ -9,7 +9,7 @@ from typing import Any, final
 from seqlab.data.readers.conllu import WORD_COLUMNS, head_numbers
 from seqlab.data.readers.source import is_blank
 from seqlab.errors import ConfigError, DataError
-from seqlab.inference.inputs import Chunk, ConllLine, InputFormat, Record
+from seqlab.inference.inputs import Chunk, ConllLine, LineFormat, Record
 from seqlab.inference.lines import Line, without_mark
 
 CONLLU_COLUMNS = {name: i for i, name in enumerate(WORD_COLUMNS, 1)}
@@ -18,7 +18,7 @@ _SEPARATORS = {"tab": "\t", "space": " "}
 
 @final
 @dataclass
-class ConllFormat(InputFormat):
+class ConllFormat(LineFormat):
     """One token per line in columns, with a blank line or document start after each sequence.
 
     Args:
@@ -73,7 +73,7 @@ class ConllFormat(InputFormat):
         records: list[Record] = []
         seen: list[ConllLine] = []
         rows: list[dict[str, str]] = []
-        start = 0
+        start = width = 0
         for line in lines:
             text = without_mark(line)
             has_columns = not _ends_sentence(text) and not self._is_comment(text)
@@ -82,6 +82,7 @@ class ConllFormat(InputFormat):
             is_token = has_columns and not (self.has_ids and not cells[0].isdecimal())
             seen.append(ConllLine(line.text, line.end, is_token, has_columns))
             if is_token:
+                width = self._width(cells, width, separator=separator, where=f"{name}:{line.number}")
                 start = start if rows else line.number
                 rows.append(self._row(cells, where=f"{name}:{line.number}"))
             elif rows and not has_columns and not self._is_comment(text):
@@ -90,6 +91,13 @@ class ConllFormat(InputFormat):
         if rows:
             records.append(self._record(rows, line=start))
         return Chunk(records, seen, separator)
+
+    def _width(self, cells: list[str], width: int, *, separator: str, where: str) -> int:
+        """Return the number of cells; with spaces that were not asked for, other lines must have as many."""
+        if self.separator == "auto" and separator == " " and width not in (0, len(cells)):
+            what = f"{len(cells)} column(s); expected {width}, as the lines before"
+            raise DataError(f"{where}: {what}: {cells}; for raw text, set --format text")
+        return len(cells)
 
     def _row(self, cells: list[str], *, where: str) -> dict[str, str]:
         row = {}

@@ -5,17 +5,18 @@ import pytest
 
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
-from seqlab.inference.inputs import Chunk, InputFormat, JsonlFormat, Record, TextFormat
+from seqlab.inference.inputs import Chunk, LineFormat, Record, TextFormat
+from seqlab.inference.jsonl import JsonlFormat
 from seqlab.inference.lines import line_chunks
 
 CONLL = ConllFormat(columns={"tokens": 0}, separator="auto", comment_prefix=None, has_ids=False, has_heads=False)
 
 
-def chunks_of(source: InputFormat, text: str) -> list[Chunk]:
+def chunks_of(source: LineFormat, text: str) -> list[Chunk]:
     return list(source.chunks(line_chunks(io.BytesIO(text.encode()), name="f"), name="f"))
 
 
-def records_of(source: InputFormat, text: str) -> list[Record]:
+def records_of(source: LineFormat, text: str) -> list[Record]:
     return [record for chunk in chunks_of(source, text) for record in chunk.records]
 
 

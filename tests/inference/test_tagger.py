@@ -9,7 +9,7 @@ import seqlab
 from seqlab.data.readers import ConllReader
 from seqlab.errors import DataError
 from seqlab.inference import LabelledSpan
-from seqlab.inference.tagger import read_input
+from seqlab.inference.given import read_input
 
 WORDS = ("Ada", "Alan", "Turing", "visited", "New", "York", ".", "unseen", "😀", "don't")
 
