@@ -96,15 +96,17 @@ def name_of(options: argparse.Namespace) -> str:
 
 
 def labelled(ask: "Callable[[Sequence[Record], Sequence[int] | None], Found]", chunk: "Chunk", *, name: str) -> "Found":
-    """Return `ask(records, numbers)`, and add the line to a DataError that one of the records causes on its own."""
+    """Return `ask(records, numbers)`; a DataError that a record causes on its own gets its line."""
     try:
         return ask(chunk.records, chunk.numbers)
-    except DataError:
+    except DataError as first:
+        if "(line " in str(first):
+            raise
         for record, number in zip(chunk.records, chunk.numbers or (), strict=False):
             try:
                 ask([record], [number])
             except DataError as error:
-                raise error if "(line " in str(error) else DataError(f"{name}:{number}: {error}") from None
+                raise DataError(f"{name}:{number}: {error}") from None
         raise
 
 

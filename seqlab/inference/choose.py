@@ -97,6 +97,9 @@ class InputChoice:
 
 
 def check_name(name: str) -> None:
-    """Raise ConfigError unless `name` is a format, or an option of a plugin that reads files."""
-    if name not in INPUT_FORMATS:
-        reader_of(name)
+    """Raise ConfigError unless `name` is a format, or an option of ``conf/data`` that reads files."""
+    try:
+        _ = name in INPUT_FORMATS or reader_of(name)
+    except ConfigError as error:
+        expected = f"one of {', '.join(INPUT_FORMATS)}, or an option of conf/data that reads files"
+        raise ConfigError(f"--format is {name!r}; expected {expected}; --to sets the format of the output") from error

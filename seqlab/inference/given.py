@@ -87,7 +87,7 @@ def _check_encodable(value: object, *, name: str) -> None:
             _ = part.encode() if isinstance(part, str) else None
         except UnicodeEncodeError as error:
             character = repr(error.object[error.start])
-            raise DataError(f"{name}: {character} is half a character (a lone surrogate); fix the text") from None
+            raise DataError(f"{character} is half a character (a lone surrogate) in {name}; fix the text") from None
 
 
 def _list_of(*kinds: type) -> Callable[[Any], bool]:

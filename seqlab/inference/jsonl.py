@@ -46,7 +46,8 @@ class JsonlFormat(LineFormat):
                 problem = "neither text nor tokens" if name == "tokens" else f"no {name!r}, which the model reads"
                 raise DataError(f"{problem}; the record has {', '.join(map(repr, record)) or 'no keys'}")
         check_kinds(record, self.needed)
-        return read_input(record)
+        # texts alone are tokenized later
+        return record if record.get("tokens") is None else read_input(record)
 
 
 _NULLABLE = frozenset({"tokens", "text", f"tokens{SECOND}", f"text{SECOND}"})

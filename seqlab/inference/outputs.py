@@ -48,7 +48,8 @@ def json_record(source: Record, record: TaggedRecord) -> dict[str, Any]:
     if record.text is not None:
         content.setdefault("text", record.text)
     if "tokens" in source or record.text is not None:
-        content["tokens"] = record.tokens
+        # without tokens that the model reads, those of the input are passed on
+        content["tokens"] = record.tokens or source.get("tokens") or []
     if record.offsets is not None:
         content["offsets"] = record.offsets
     content["predictions"] = {

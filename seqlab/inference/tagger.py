@@ -14,7 +14,7 @@ from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.batching import sorted_batches
 from seqlab.data.fields import Field
 from seqlab.data.pairs import SECOND
-from seqlab.data.records import records_from_columns
+from seqlab.data.records import STEP_COLUMNS, records_from_columns
 from seqlab.errors import DataError
 from seqlab.inference.given import Input, read_input
 from seqlab.inference.min_precision import MinPrecision
@@ -52,6 +52,8 @@ class Tagger:
         read = _columns(field for field in bundle.fields if field.key not in targets or field.key in bundle.encoder_keys)
         seconds = {f"{name}{SECOND}" for name in self.encoder_columns if bundle.fields.of_pairs}
         self.columns = sorted({*read, *seconds})
+        for name, head in heads.items():
+            head.use_data(bundle.facts.get("data") or {}, name=name)
         self.layers = bundle.labeler.layers()
 
     @classmethod
@@ -98,9 +100,12 @@ class Tagger:
         asked = self._records(records, columns=self.columns, lines=lines)
         predictions = self.predict_records(asked, n_best=n_best, use_entropy=use_entropy, min_precision=min_precision)
         rows = [dict(zip(predictions, row, strict=True)) for row in zip(*predictions.values(), strict=True)]
+        # the labels of frames have no places in a text
+        has_words = not set(STEP_COLUMNS).isdisjoint(self.columns)
+        words = [[record.get(name) if has_words else None for name in ("tokens", "text", "offsets")] for record in records]
         return [
-            TaggedRecord(record.get("tokens", []), row, self.layers, record.get("text"), record.get("offsets"))
-            for record, row in zip(records, rows, strict=True)
+            TaggedRecord(tokens or [], row, self.layers, text, offsets)
+            for (tokens, text, offsets), row in zip(words, rows, strict=True)
         ]
 
     def encode(self, inputs: Sequence[Input], *, use_steps: bool = False) -> list[EncodedRecord]:
@@ -145,7 +150,8 @@ class Tagger:
         read = [name for name in records.column_names if name in {*self.columns, *_PLACE}]
         encoded = self.bundle.fields.encode(records if read == records.column_names else records.select_columns(read))
         found = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best, use_entropy=use_entropy)
-        return limit.keep(found) if limit else found
+        kept = limit.keep(found) if limit else found
+        return {name: list(self.bundle.labeler.heads[name].written(rows)) for name, rows in kept.items()}
 
     def min_precision(self, value: float) -> MinPrecision:
         """Return the filter that keeps spans of a precision of `value`, with its thresholds by head and type.

@@ -232,7 +232,7 @@ def test_mistakes_in_options_are_reported(mistake: Callable[..., str], runs: Map
     assert mistake("missing.txt") == "missing.txt: cannot be read: No such file or directory; expected a file, or - for stdin"
     assert mistake(str(tmp_path)).startswith(f"{tmp_path}: cannot be read: Is a directory")
     assert mistake("--columns", "1", "--format", "conll").startswith("--columns is '1'; expected column numbers")
-    assert mistake("--columns", "tokens=1").startswith("--columns and --comment-prefix are for conll input, not text")
+    assert mistake("--columns", "tokens=1").startswith("--columns is for the formats conll, csv, parquet, not text")
     label = str(runs["label"].folder)
     assert mistake("--to", "conll", run=label).endswith("but label labels records or segments; use jsonl")
     assert mistake("-o", str(tmp_path / "no" / "x")).startswith(f"--output {tmp_path}/no/x cannot be written: No such file")

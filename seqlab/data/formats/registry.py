@@ -15,7 +15,7 @@ _OF_PLUGINS = {"trees": "seqlab-recnn"}
 _SUFFIXES = {
     **dict.fromkeys((".txt", ".text", ".md"), TEXT),
     **dict.fromkeys((".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou", ".conll03", ".testa", ".testb"), "conll"),
-    **dict.fromkeys((".conllu", ".conllup"), "conllu"),
+    **dict.fromkeys((".conllu",), "conllu"),
     **dict.fromkeys((".jsonl", ".ndjson", ".jsonlines"), "jsonl"),
     **dict.fromkeys((".csv", ".tsv"), "csv"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
