@@ -1,16 +1,23 @@
 """Label FILE, or standard input, with a trained model.
 
   seqlab predict runs/X notes.txt                       labelled text, in colour on a terminal
-  seqlab predict runs/X test.conll --format conll       the same lines, with the label as last column
-  cat texts.jsonl | seqlab predict runs/X --input-format jsonl > labelled.jsonl
+  seqlab predict runs/X test.conll --to conll           the same lines, with the label as last column
+  seqlab predict runs/X reviews.csv --columns text=body the column "body"; default: the text column of the training
+  cat texts.jsonl | seqlab predict runs/X > labelled.jsonl
 
-input formats (default by extension: .jsonl .ndjson, .conll .iob .bio .tsv, .conllu; otherwise text):
-  text      one record per line; an empty line is an empty record
+input formats (--format; default: found by content and extension, and named on stderr if the extension does not say it):
+  text      one record per line; an empty line is an empty record; for .txt, .md, no extension and stdin
   conll     one token per line, columns separated by tabs or spaces, a blank line after each sequence
   conllu    the ten columns of Universal Dependencies; ranges (8-9) and empty nodes (8.1) get the label _
-  jsonl     one object per line with "text" or "tokens" (a list), and other columns that the model reads
+  jsonl     one object per line with "text" or "tokens" (a list), and other columns that the model reads; tokens beside a
+            text are aligned with it, and may be apart only by white space
+  csv       CSV or TSV with a header: a record per row, other columns are kept
+  parquet   the same, from Parquet; "tokens" may be a column of lists
+  lines     a folder of parallel files with seq.in
+  trees     bracketed trees (plugin seqlab-recnn); the name of any other option of conf/data that reads files works, too
+A file whose format is not known, a compressed file or binary data is refused.
 
-output formats (default: terminal on a terminal, otherwise jsonl):
+output formats (--to; default: terminal on a terminal, otherwise jsonl):
   jsonl     one object per record: every key of the input, then
             "tokens", "offsets" ([start, end) of each token in characters of "text", if there is text), and
             "predictions": {HEAD: {"labels": […], "confidences": […], "spans": [{"start", "end", "label", "text",

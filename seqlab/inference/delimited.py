@@ -93,8 +93,10 @@ class _CellLines:
 
 def _rows(lines: Iterable[str], *, separator: str, quote: str | None, name: str) -> Iterator[tuple[int, list[str]]]:
     """Yield each row that is not empty, with the number of its first line."""
-    quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
-    reader = csv.reader(lines, delimiter=separator, quotechar=quote, quoting=quoting, strict=True)
+    if quote is None:
+        reader = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
+    else:
+        reader = csv.reader(lines, delimiter=separator, quotechar=quote, strict=True)
     while True:
         number = reader.line_num + 1
         try:

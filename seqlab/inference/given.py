@@ -1,6 +1,7 @@
 """An input of `Tagger.predict` as a record: text is tokenized, tokens are aligned with their text."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from seqlab.data.pairs import SECOND
@@ -53,19 +54,29 @@ def _with_tokens(item: Mapping[str, Any], *, side: str) -> Mapping[str, Any]:
         return {name: value for name, value in item.items() if name != "offsets"} if not side and "offsets" in item else item
     if tokens is None:
         found = _tokenized(text)
-    elif side or _fit(text, tokens, item.get("offsets")):
+    elif side or _fit(text, tokens, item.get("offsets", ())):
         return item
     else:  # offsets of other tools may count bytes or UTF-16 units, so they are not read
         found = text_columns(text, tokens)
     return {**item, **{f"{name}{side}": value for name, value in found.items()}}
 
 
-def _fit(text: str, tokens: object, offsets: object) -> bool:
-    """Return whether `offsets` are the places of `tokens` in `text`."""
+def _fit(text: str, tokens: Sequence[str], offsets: Any) -> bool:
+    """Return whether `offsets` are the places of `tokens` in `text`; null offsets say that the tokens have none.
+
+    Words of one multiword token, as in CoNLL-U (du = de + le), share its place.
+    """
+    if offsets is None:
+        return True
     try:
-        return [text[start:end] for start, end in offsets] == tokens  # type: ignore[attr-defined] # TypeError otherwise
+        places = [(start, end) for start, end in offsets]
+        is_ordered = places == sorted(places) and all(0 <= start <= end <= len(text) for start, end in places)
+        words = [text[start:end] for start, end in places]
     except (TypeError, ValueError):
         return False
+    shared = {place for place, following in pairwise(places) if place == following}
+    pairs = zip(places, zip(tokens, words, strict=False), strict=False)
+    return is_ordered and len(places) == len(tokens) and all(a == b or place in shared for place, (a, b) in pairs)
 
 
 def _segment(value: object) -> dict[str, Any]:

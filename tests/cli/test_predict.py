@@ -154,6 +154,50 @@ def test_format_of_the_input_is_that_of_its_ending(predict: Predict, tmp_path: P
         assert record["tokens"] == ["Kurt"]
 
 
+def test_tables_give_their_text_and_keep_their_columns(predict: Predict, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id,text,label\n7,"Kurt, saw Oslo",travel\n8,,x\n', encoding="utf-8")
+    first, second = json_lines(predict(str(path)))
+    assert {key: first[key] for key in ("id", "text", "label")} == {"id": "7", "text": "Kurt, saw Oslo", "label": "travel"}
+    assert [span["text"] for span in first["predictions"]["tags"]["spans"]] == ["Kurt", "Oslo"]
+    assert (second["id"], second["tokens"]) == ("8", [])
+    assert predict(str(path), "--to", "conll").startswith(b"Kurt\tB-PER\n,\tO\n")
+
+
+def test_a_format_found_by_content_is_named(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("Kurt O\nsaw O\n\nOslo O\n", encoding="utf-8")
+    assert main(["predict", model, str(path), "--to", "conll"]) == 0
+    assert capsys.readouterr() == (
+        "Kurt O B-PER\nsaw O O\n\nOslo O B-LOC\n",
+        f"note: {path}: read as conll, by its content; --format sets another\n",
+    )
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "Kurt"}\n')))
+    assert main(["predict", model]) == 0
+    assert "note: <stdin>: read as jsonl" in capsys.readouterr().err
+
+
+def test_what_no_format_reads_is_refused(mistake: Callable[..., str], tmp_path: Path) -> None:
+    for name, content, message in (
+        ("a.txt", b"\x1f\x8b\x08", "gzip-compressed"),
+        ("a.json", b'[{"text": "Kurt"}]', "a JSON array"),
+        ("a.foo", b"Kurt saw Oslo .\n", "format not recognised; give one with --format (text, conll"),
+        ("a.csv", b"review,label\nKurt,x\n", "1: no column 'text'"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert mistake(str(path)).removeprefix(f"{path}:").lstrip().startswith(message)
+    assert mistake("--format", "terminal").startswith("--format is 'terminal'; expected one of text, conll")
+
+
+def test_a_record_that_the_model_cannot_read_is_reported_by_line(mistake: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "fine"}\n\n{"text": "x", "segments": [[0, "a"]]}\n', encoding="utf-8")
+    assert mistake(str(path)).startswith(f"{path}:3: segment is [0, 'a']; expected [start, end]")
+
+
 def test_output_goes_to_a_file(predict: Predict, tmp_path: Path) -> None:
     target = tmp_path / "out.conll"
     assert predict("--format", "conll", "--to", "conll", "-o", str(target), data=b"Kurt\tx\r\n") == b""

@@ -74,6 +74,8 @@ def binary_refusal(head: bytes) -> str | None:
     found = next((what for magic, what in _MAGIC.items() if head.startswith(magic)), None)
     if found is not None:
         return found
+    if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
+        return "a WAV recording; `seqlab data` reads text, and data=spoken_digits recordings"
     n_controls = len(head) - len(head.translate(None, _CONTROLS))
     return "binary data; expected text in UTF-8, or Parquet" if n_controls > _BINARY_SHARE * len(head) else None
 

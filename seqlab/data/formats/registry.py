@@ -97,6 +97,13 @@ def format_by_suffix(path: Path) -> str | None:
     return None if said == TEXT else said
 
 
+def format_by_content(path: Path) -> str | None:
+    """Return the format that the content of a file shows beyond doubt; None if it shows none."""
+    with path.open("rb") as file:
+        found = content_of(file.read(HEAD_BYTES), is_prose_likely=True)
+    return found.format if found.is_certain else None
+
+
 def reader_of(name: str) -> Mapping[str, Any]:
     """Return the settings of the reader in option `name` of ``conf/data``, of seqlab or a plugin.
 
