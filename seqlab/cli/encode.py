@@ -6,9 +6,9 @@
   seqlab encode runs/X trees.jsonl -o vectors.npy             only the vectors, for numpy.load
 
 The extension of the output gives its format: .parquet, .jsonl (an object per record) or .npy (float32, a row per vector). Input
-is read as in `seqlab predict` (--format). An empty record has no steps, and the summary that the encoder gives for empty input. `row` is
-the record's index in the input, from 0; `id` is that of a JSON object, otherwise null. Input is encoded in chunks, so it may be
-larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
+is read as in `seqlab predict`, with the same --format. An empty record has no steps, and the summary that the encoder gives for
+empty input. `row` is the record's index in the input, from 0; `id` is that of a JSON object or a row of a table, otherwise null.
+Input is encoded in chunks, so it may be larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
 """
 
 import argparse
