@@ -7,8 +7,8 @@
 
 The extension of the output gives its format: .parquet, .jsonl (an object per record) or .npy (float32, a row per vector). Input
 is read as in `seqlab predict`, with the same --format. An empty record has no steps, and the summary that the encoder gives for
-empty input. `row` is the record's index in the input, from 0; `id` is that of a JSON object or a row of a table, otherwise null.
-Input is encoded in chunks, so it may be larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
+empty input. `row` is the record's index in the input, from 0; `id` is that of a JSON object or a row, otherwise null. Input
+is encoded in chunks, so it may be larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
 """
 
 import argparse

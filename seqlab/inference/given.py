@@ -54,7 +54,7 @@ def _with_tokens(item: Mapping[str, Any], *, side: str) -> Mapping[str, Any]:
         return {name: value for name, value in item.items() if name != "offsets"} if not side and "offsets" in item else item
     if tokens is None:
         found = _tokenized(text)
-    elif side or _fit(text, tokens, item.get("offsets", ())):
+    elif side or ("offsets" in item and _fit(text, tokens, item["offsets"])):
         return item
     else:  # offsets of other tools may count bytes or UTF-16 units, so they are not read
         found = text_columns(text, tokens)

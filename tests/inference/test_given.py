@@ -32,6 +32,12 @@ def test_a_text_of_other_words_is_refused(changes: dict[str, Any]) -> None:
         read_input({"tokens": ["Ada", "met"], **changes})
 
 
+def test_a_text_needs_tokens() -> None:
+    with pytest.raises(DataError, match=r"text 'a' does not match the tokens \[\]"):
+        read_input({"tokens": [], "text": "a"})
+    assert read_input({"tokens": [], "text": " "})["offsets"] == []
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [
