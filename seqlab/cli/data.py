@@ -15,6 +15,7 @@ Exit status: 0 without errors, 1 with errors, 2 if a file cannot be read.
 """
 CONVERT = "Convert the records of IN to another format or span scheme; whatever is lost is listed on stderr."
 _N_WARNINGS_SHOWN = 5
+_FORMATS = "conll, conllu, jsonl, lines, csv, parquet, trees"
 
 
 def add_parser(commands: Any) -> None:
@@ -27,7 +28,7 @@ def add_parser(commands: Any) -> None:
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file, or folder of data files or parallel files")
-    parser.add_argument("--format", help="conll, conllu, jsonl, lines, csv or parquet (default: detected)")
+    parser.add_argument("--format", metavar="NAME", help=f"{_FORMATS} (default: detected)")
     parser.add_argument("--scheme", help="expected span scheme of the tags (default: detected)")
     add_set(parser)
     meant = "accept partially annotated steps (_, B-PER|B-ORG), which head=[crf_partial] learns from"
@@ -41,7 +42,7 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", type=Path, metavar="IN", help="file, or folder of parallel files")
     parser.add_argument("output", nargs="?", metavar="OUT", help="file or folder to write, after IN; - for stdout")
     parser.add_argument("-o", "--output", dest="output_option", metavar="OUT", help="the same, as an option")
-    parser.add_argument("--from", dest="source_format", help="format of IN (default: detected)")
+    parser.add_argument("--format", "--from", dest="source_format", metavar="NAME", help=f"{_FORMATS} (default: detected)")
     parser.add_argument("--to", dest="target_format", help="conll, conllu, jsonl or lines (default: by the extension of OUT)")
     parser.add_argument("--scheme-from", help="span scheme of IN's tags (default: detected)")
     parser.add_argument("--scheme-to", help="span scheme of the output (default: unchanged)")

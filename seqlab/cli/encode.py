@@ -6,9 +6,9 @@
   seqlab encode runs/X trees.jsonl -o vectors.npy             only the vectors, for numpy.load
 
 The extension of the output gives its format: .parquet, .jsonl (an object per record) or .npy (float32, a row per vector). Input
-is read as in `seqlab predict`. An empty record has no steps, and the summary that the encoder gives for empty input. `row` is
-the record's index in the input, from 0; `id` is that of a JSON object, otherwise null. Input is encoded in chunks, so it may be
-larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
+is read as in `seqlab predict`, with the same --format. An empty record has no steps, and the summary that the encoder gives for
+empty input. `row` is the record's index in the input, from 0; `id` is that of a JSON object or a row, otherwise null. Input
+is encoded in chunks, so it may be larger than memory. `seqlab search` finds the nearest rows in a Parquet file.
 """
 
 import argparse
@@ -16,7 +16,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, opened, read_chunks
+from seqlab.cli.inputs import (
+    STDIN,
+    add_allow,
+    add_command,
+    add_input_options,
+    add_model,
+    labelled,
+    name_of,
+    opened,
+    read_chunks,
+)
 from seqlab.data.atomic_write import replacing
 from seqlab.errors import ConfigError
 
@@ -46,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
         make = file_type(path)  # before loading the model, since it fails for an unknown extension
         tagger = Tagger.load(options.model, allow=options.allow)
-        chunks = read_chunks(options, tagger, stream, needed=tagger.encoder_columns)
+        chunks, name = read_chunks(options, tagger, stream, needed=tagger.encoder_columns), name_of(options)
         with replacing(path) as unfinished:
             try:
                 out = make(unfinished, kind=kind_of(tagger, use_steps=options.steps))
@@ -55,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
                 hint = "choose a file in an existing folder"
                 raise ConfigError(f"--output {path} cannot be written: {reason}; {hint}") from error
             for chunk in chunks:
-                out.write(chunk.records, tagger.encode(chunk.records, use_steps=options.steps))
+                encoded = labelled(lambda records, _: tagger.encode(records, use_steps=options.steps), chunk, name=name)
+                out.write(chunk.records, encoded)
             out.close()
     print(f"{path}: {out.n_records} records, {out.kind.vectors} of width {out.kind.width}", file=sys.stderr)
     return 0

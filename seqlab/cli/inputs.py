@@ -4,20 +4,18 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from io import BufferedIOBase
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import DataError
 
 if TYPE_CHECKING:
-    from seqlab.inference.inputs import Chunk, InputFormat
+    from seqlab.inference.inputs import Chunk, Record
     from seqlab.inference.tagger import Tagger
 
+Found = TypeVar("Found")
 STDIN = "-"
-INPUT_FORMATS = ("text", "conll", "conllu", "jsonl")
-FORMAT_OF_SUFFIX = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-FORMAT_OF_SUFFIX |= dict.fromkeys((".conll", ".iob", ".bio", ".tsv"), "conll")
 
 
 def add_command(
@@ -45,16 +43,18 @@ def add_set(parser: argparse.ArgumentParser) -> None:
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that describe the input."""
-    parser.add_argument("--input-format", choices=INPUT_FORMATS, help="format of FILE (default: by its extension, else text)")
-    columns = "columns of conll input, from 0; negative ones count from the end (default: as in training, else tokens=0)"
-    parser.add_argument("--columns", metavar="NAME=N,…", help=columns)
+    formats = "format of FILE: text, conll, conllu, jsonl, csv, parquet, lines, trees … (default: by content and extension)"
+    parser.add_argument("--format", "--input-format", dest="input_format", metavar="NAME", help=formats)
+    columns = "columns of the input: of conll their numbers, from 0 or negative from the end (default: as in training, else"
+    columns += " tokens=0); of csv and parquet their names, such as text=review (default: as in training, else text)"
+    parser.add_argument("--columns", metavar="NAME=COLUMN,…", help=columns)
     comment = "start of comment lines in conll input (default: as in training, else none)"
     parser.add_argument("--comment-prefix", metavar="PREFIX", help=comment)
 
 
 @contextmanager
 def opened(file: str) -> Iterator[BufferedIOBase]:
-    """Open a file, or stdin for `-`."""
+    """Open a file, or stdin for `-`; a folder of parallel files has no content of its own."""
     if file == STDIN:
         if sys.stdin.isatty():
             print("reading from the terminal; end with Ctrl-D", file=sys.stderr)
@@ -62,44 +62,71 @@ def opened(file: str) -> Iterator[BufferedIOBase]:
         return
     with ExitStack() as stack:
         try:
-            stream = stack.enter_context(Path(file).open("rb"))
+            is_folder = (Path(file) / "seq.in").exists()
+            stream: BufferedIOBase = BytesIO() if is_folder else stack.enter_context(Path(file).open("rb"))
         except OSError as error:
             raise DataError(f"{file}: cannot be read: {error.strerror}; expected a file, or - for stdin") from error
         yield stream  # outside `try`, so that errors of the caller are not caught
-
-
-def input_format(options: argparse.Namespace, tagger: "Tagger", *, needed: Sequence[str]) -> "InputFormat":
-    """Return the format from the options or the file's extension, for records with the columns `needed`."""
-    from dataclasses import replace
-
-    from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
-    from seqlab.inference.inputs import JsonlFormat, TextFormat
-
-    form = options.input_format or FORMAT_OF_SUFFIX.get(Path(options.file).suffix.lower(), "text")
-    if form not in ("conll", "conllu") and (options.columns or options.comment_prefix):
-        raise ConfigError(f"--columns and --comment-prefix are for conll input, not {form}; set --input-format conll")
-    if form == "text":
-        return TextFormat()
-    if form == "jsonl":
-        return JsonlFormat(needed=needed)
-    if form == "conllu":
-        return ConllFormat.conllu(needed=needed)
-    columns = parse_columns(options.columns) if options.columns else None
-    reader = tagger.bundle.facts.get("data", {}).get("reader", {})
-    layout = conll_format(reader, columns=columns, needed=needed)
-    return replace(layout, comment_prefix=options.comment_prefix) if options.comment_prefix else layout
 
 
 def read_chunks(
     options: argparse.Namespace, tagger: "Tagger", stream: BufferedIOBase, *, needed: Sequence[str]
 ) -> "Iterator[Chunk]":
     """Return the records of the input in chunks, after checking that its format has the columns `needed`."""
-    from seqlab.inference.lines import line_chunks
+    from seqlab.data.formats import HEAD_BYTES
+    from seqlab.inference.choose import InputChoice
+    from seqlab.inference.lines import with_head
 
-    source = input_format(options, tagger, needed=needed)
+    head, whole = with_head(stream, n_bytes=HEAD_BYTES)
+    choice = InputChoice(
+        path=None if options.file == STDIN else Path(options.file),
+        reader=tagger.bundle.facts.get("data", {}).get("reader", {}),
+        needed=needed,
+        columns=options.columns,
+        comment_prefix=options.comment_prefix,
+    )
+    source = choice.format(_format_name(options, head))
     source.check_columns(needed)
-    name = "<stdin>" if options.file == STDIN else options.file
-    return source.chunks(line_chunks(stream, name=name), name=name)
+    return source.read(whole, name=name_of(options))
+
+
+def name_of(options: argparse.Namespace) -> str:
+    """Return the name of the input in messages."""
+    return "<stdin>" if options.file == STDIN else str(options.file)
+
+
+def labelled(ask: "Callable[[Sequence[Record], Sequence[int] | None], Found]", chunk: "Chunk", *, name: str) -> "Found":
+    """Return `ask(records, numbers)`; a DataError that a record causes on its own gets its line."""
+    try:
+        return ask(chunk.records, chunk.numbers)
+    except DataError as first:
+        if "(line " in str(first):
+            raise
+        for record, number in zip(chunk.records, chunk.numbers or (), strict=False):
+            try:
+                ask([record], [number])
+            except DataError as error:
+                raise DataError(f"{name}:{number}: {error}") from None
+        raise
+
+
+def _format_name(options: argparse.Namespace, head: bytes) -> str:
+    """Return the format that the options name, else that of the content and the extension, which is named on stderr."""
+    from seqlab.data.formats import check_readable, detect
+    from seqlab.inference.choose import check_name
+
+    name = name_of(options)
+    if options.input_format is not None:
+        check_name(options.input_format)
+        if options.input_format != "parquet":
+            check_readable(head, name=name)
+        return str(options.input_format)
+    if (Path(options.file) / "seq.in").exists():
+        return "lines"
+    found = detect(head, name=name, suffix="" if options.file == STDIN else Path(options.file).suffix)
+    if found.is_by_content:
+        print(f"note: {name}: read as {found.format}, by its content; --format sets another", file=sys.stderr)
+    return found.format
 
 
 def add_allow(parser: argparse.ArgumentParser) -> None:

@@ -1,16 +1,23 @@
 """Label FILE, or standard input, with a trained model.
 
   seqlab predict runs/X notes.txt                       labelled text, in colour on a terminal
-  seqlab predict runs/X test.conll --format conll       the same lines, with the label as last column
-  cat texts.jsonl | seqlab predict runs/X --input-format jsonl > labelled.jsonl
+  seqlab predict runs/X test.conll --to conll           the same lines, with the label as last column
+  seqlab predict runs/X reviews.csv --columns text=body the column "body"; default: the text column of the training
+  cat texts.jsonl | seqlab predict runs/X > labelled.jsonl
 
-input formats (default by extension: .jsonl .ndjson, .conll .iob .bio .tsv, .conllu; otherwise text):
-  text      one record per line; an empty line is an empty record
+input formats (--format; default: found by content and extension, and named on stderr if the extension does not say it):
+  text      one record per line; an empty line is an empty record; for .txt, .md, no extension and stdin
   conll     one token per line, columns separated by tabs or spaces, a blank line after each sequence
   conllu    the ten columns of Universal Dependencies; ranges (8-9) and empty nodes (8.1) get the label _
-  jsonl     one object per line with "text" or "tokens" (a list), and other columns that the model reads
+  jsonl     one object per line with "text" or "tokens" (a list), and other columns that the model reads; tokens beside a
+            text are aligned with it, and may be apart only by white space
+  csv       CSV or TSV with a header: a record per row, other columns are kept
+  parquet   the same, from Parquet; "tokens" may be a column of lists
+  lines     a folder of parallel files with seq.in
+  trees     bracketed trees (plugin seqlab-recnn); the name of any other option of conf/data that reads files works, too
+A file whose format is not known, a compressed file or binary data is refused.
 
-output formats (default: terminal on a terminal, otherwise jsonl):
+output formats (--to; default: terminal on a terminal, otherwise jsonl):
   jsonl     one object per record: every key of the input, then
             "tokens", "offsets" ([start, end) of each token in characters of "text", if there is text), and
             "predictions": {HEAD: {"labels": […], "confidences": […], "spans": [{"start", "end", "label", "text",
@@ -39,7 +46,17 @@ from io import TextIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from seqlab.cli.inputs import STDIN, add_allow, add_command, add_input_options, add_model, opened, read_chunks
+from seqlab.cli.inputs import (
+    STDIN,
+    add_allow,
+    add_command,
+    add_input_options,
+    add_model,
+    labelled,
+    name_of,
+    opened,
+    read_chunks,
+)
 from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,7 +73,7 @@ def add_parser(commands: Any) -> None:
     )
     add_model(parser)
     parser.add_argument("file", metavar="FILE", nargs="?", default=STDIN, help="input to label; - (default): stdin")
-    parser.add_argument("--format", choices=OUTPUT_FORMATS, help="output format")
+    parser.add_argument("--to", choices=OUTPUT_FORMATS, help="output format")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="file to write (default: stdout)")
     add_input_options(parser)
     parser.add_argument("--n-best", metavar="N", type=int, default=0, help="add the N most probable labelings (jsonl)")
@@ -78,9 +95,11 @@ def run(options: argparse.Namespace) -> int:
         _report_missing(options, tagger)
         wanted = {"n_best": options.n_best, "use_entropy": options.entropy, "min_precision": options.min_precision}
         with _written(options) as out:
-            output = _output_format(options, tagger, out)
+            output, name = _output_format(options, tagger, out), name_of(options)
             for chunk in chunks:
-                output.write(chunk, tagger.predict(chunk.records, lines=chunk.numbers, **wanted))
+                output.write(
+                    chunk, labelled(lambda records, lines: tagger.predict(records, lines=lines, **wanted), chunk, name=name)
+                )
                 # Flush each chunk, so that pipelines see labels as soon as they are there.
                 out.flush()
     return 0
@@ -128,9 +147,9 @@ def _output_format(options: argparse.Namespace, tagger: "Tagger", out: TextIOBas
 
     asked = [name for name, is_asked in (("--n-best", options.n_best), ("--entropy", options.entropy)) if is_asked]
     # The view for terminals does not show alternatives and entropies.
-    form = options.format or ("terminal" if out.isatty() and not asked else "jsonl")
+    form = options.to or ("terminal" if out.isatty() and not asked else "jsonl")
     if asked and form != "jsonl":
-        raise ConfigError(f"{asked[0]} needs --format jsonl, not {form}")
+        raise ConfigError(f"{asked[0]} needs --to jsonl, not {form}")
     if form == "jsonl":
         return JsonlOutput(out)
     if form == "conll":

@@ -13,8 +13,8 @@ from yaml import YAMLError  # OmegaConf does not wrap the errors of its parser
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import compose, options_of, plain
 from seqlab.config.user_classes import allowed
-from seqlab.data.doctor.formats import FORMATS, format_by_suffix, format_of, format_read_by
 from seqlab.data.folds import Fold
+from seqlab.data.formats import FORMATS, format_by_content, format_by_suffix, format_of, format_of_reader
 from seqlab.data.multitask.data_sets import UNNAMED, renamed, score_names, set_path
 from seqlab.data.readers import Reader
 from seqlab.errors import ConfigError, DataError
@@ -87,7 +87,8 @@ def _records(
 def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None:
     """Return the format of a file that the training's reader cannot read; None if it can.
 
-    A file counts as another format if its extension and content agree on it, and the training files had other extensions.
+    A file counts as another format if its extension (if that names a format) and its content agree on it, and the training
+    files had other extensions.
     Without a training reader for files, its detected format is used.
     """
     if path is None or not path.exists() or "reader" not in trained:
@@ -96,7 +97,9 @@ def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None
         return None
     if trained.get("dir") is None:
         return format_of(path)
-    known, said = format_read_by(trained["reader"]), format_by_suffix(path)
+    known, said = format_of_reader(trained["reader"]), format_by_suffix(path)
+    if said is None and path.is_file():
+        said = format_by_content(path)
     is_other = said is not None and said != known and (known is not None or said == "jsonl")
     return said if is_other and format_of(path) == said else None
 

@@ -36,7 +36,7 @@ def add_parser(commands: Any) -> None:
     source.add_argument("--queries", metavar="FILE", dest="file", help="file of queries")
     source.add_argument("--row", metavar="N", type=int, action="append", default=[], help="row of VECTORS; may be repeated")
     parser.add_argument("-k", metavar="K", type=int, default=10, help="number of rows to find (default: 10)")
-    parser.add_argument("--format", choices=("table", "jsonl"), default="table", help="output format (default: table)")
+    parser.add_argument("--to", choices=("table", "jsonl"), default="table", help="output format (default: table)")
     add_input_options(parser)
     add_allow(parser)
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if not names:
         return 0
     for name, found in zip(names, search.nearest(queries, k=options.k), strict=True):
-        if options.format == "jsonl":
+        if options.to == "jsonl":
             nearest = [{"cosine": round(one.cosine, 6), "place": one.place, **one.content} for one in found]
             print(json.dumps({"query": name, "nearest": nearest}, ensure_ascii=False))
         else:
@@ -70,8 +70,9 @@ def run(options: argparse.Namespace) -> int:
 def _encoded(options: argparse.Namespace, search: "VectorSearch") -> "tuple[list[str], np.ndarray]":
     import numpy as np
 
+    from seqlab.inference.given import read_input
     from seqlab.inference.inputs import TextFormat
-    from seqlab.inference.tagger import Tagger, read_input
+    from seqlab.inference.tagger import Tagger
 
     tagger = Tagger.load(options.model, allow=options.allow)
     queries: list[Any] = list(options.text)

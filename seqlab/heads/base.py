@@ -73,6 +73,14 @@ class Head(nn.Module, ABC):
         """
         return []
 
+    def written(self, predictions: Sequence[Prediction]) -> Sequence[Prediction]:
+        """Return its predictions as outputs give them: in the scheme of the data, if training converted that."""
+        return predictions
+
+    def use_data(self, data: Mapping[str, Any], *, name: str) -> None:
+        """Take what outputs need from the data config; `name` is that of the head."""
+        return
+
     def shown(self, records: Sequence[Answered]) -> Sequence[Answer] | None:
         """Return the answers as reports show them, without partially annotated records; None if reports cannot show them."""
         return None

@@ -1,6 +1,6 @@
 """Token heads: one tag per token."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from operator import eq
 from types import MappingProxyType
@@ -12,12 +12,14 @@ from torch import Tensor
 from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.columns import Columns
 from seqlab.data.fields import TagTargets, TaughtTagField, TaughtTags
+from seqlab.data.schemes import Scheme
 from seqlab.data.schemes.partial import open_tags
 from seqlab.errors import ConfigError, DataError
 from seqlab.heads.base import Head
 from seqlab.heads.distributions import TagDistribution
 from seqlab.heads.parts.answers import Answer, Answered, LabelAnswer, SpanAnswer
 from seqlab.heads.parts.counts import Counted, tag_counts
+from seqlab.heads.parts.data_tags import DataTags
 from seqlab.heads.parts.distillation import teaching_loss
 from seqlab.heads.parts.layer import Layer
 from seqlab.heads.parts.span_views import TagSpans
@@ -44,6 +46,8 @@ class TokenHead(Head):
     own_score = "per_tag"
     lacks = MappingProxyType({})
     target: TagTargets
+    data_tags: DataTags | None = None
+    """Conversion of the tags to the scheme of the data; None: the target has that scheme."""
 
     def __init__(self, *, target: TagTargets) -> None:
         super().__init__()
@@ -95,7 +99,12 @@ class TokenHead(Head):
         """Return one tag per step, or per node."""
         if self.spans is None:
             return Layer(is_per_step=has_steps, scheme=None, labels=self.target.tags, is_of_nodes=not has_steps)
-        return Layer(is_per_step=has_steps, scheme=self.spans.scheme.name, labels=self.spans.labels)
+        scheme = self._written_scheme or self.spans.scheme
+        return Layer(is_per_step=has_steps, scheme=scheme.name, labels=self.spans.labels)
+
+    @property
+    def _written_scheme(self) -> Scheme | None:
+        return self.target.span_scheme if self.data_tags is None else self.data_tags.scheme
 
     @property
     def main_metric(self) -> str:
@@ -131,14 +140,23 @@ class TokenHead(Head):
 
         Of partially annotated records, only the accuracy counts the annotated steps; the other scores skip the records.
         """
+        gold, predictions = gold if self.data_tags is None else list(map(self.data_tags.tags, gold)), self.written(predictions)
         predicted = [prediction.labels for prediction in predictions]
         rows = self._fully_annotated(gold, open_tags(gold, self.target.readings), split="the split")
         # without partial annotation the columns are compared as they are, which is faster
         accuracy = tag_accuracy(*(self._annotated(gold, predicted) if len(rows) < len(gold) else (gold, predicted)))
         gold, predicted = [gold[row] for row in rows], [predicted[row] for row in rows]
-        scheme = self.target.span_scheme
+        scheme = self._written_scheme
         spans = span_scores(gold, predicted, scheme=scheme.name) if scheme else {}
         return {**spans, **accuracy, **self._calibration(gold, [predictions[row] for row in rows])}
+
+    def use_data(self, data: Mapping[str, Any], *, name: str) -> None:
+        """Write and score tags in the scheme of the data, if the data config converts them for training."""
+        self.data_tags = DataTags.of(data, head=name, column=self.target.column, own=self.target.span_scheme)
+
+    def written(self, predictions: Sequence[Prediction]) -> Sequence[Prediction]:
+        """Return the predictions with tags in the scheme of the data."""
+        return predictions if self.data_tags is None else [self.data_tags.prediction(one) for one in predictions]
 
     def _annotated(self, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> tuple[Any, Any]:
         """Return gold and predicted tags of the annotated steps; a prediction that the annotation allows is correct."""
@@ -155,7 +173,7 @@ class TokenHead(Head):
 
     def _calibration(self, gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]) -> dict[str, float]:
         """Return the calibration of spans, or of tags without a scheme; nothing without confidences."""
-        scheme = self.target.span_scheme
+        scheme = self._written_scheme
         judged: list[tuple[float, bool]] = []
         for tags, one in zip(gold, predictions, strict=True):
             if one.confidences and scheme is None:

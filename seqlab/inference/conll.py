@@ -9,16 +9,18 @@ from typing import Any, final
 from seqlab.data.readers.conllu import WORD_COLUMNS, head_numbers
 from seqlab.data.readers.source import is_blank
 from seqlab.errors import ConfigError, DataError
-from seqlab.inference.inputs import Chunk, ConllLine, InputFormat, Record
+from seqlab.inference.inputs import Chunk, ConllLine, LineFormat, Record
 from seqlab.inference.lines import Line, without_mark
 
 CONLLU_COLUMNS = {name: i for i, name in enumerate(WORD_COLUMNS, 1)}
+_MIN_COUNTED = 5
+"""Tokens that must be the numbers 1, 2, 3 … of their sentences before they are refused."""
 _SEPARATORS = {"tab": "\t", "space": " "}
 
 
 @final
 @dataclass
-class ConllFormat(InputFormat):
+class ConllFormat(LineFormat):
     """One token per line in columns, with a blank line or document start after each sequence.
 
     Args:
@@ -73,15 +75,16 @@ class ConllFormat(InputFormat):
         records: list[Record] = []
         seen: list[ConllLine] = []
         rows: list[dict[str, str]] = []
-        start = 0
+        start = width = 0
         for line in lines:
             text = without_mark(line)
             has_columns = not _ends_sentence(text) and not self._is_comment(text)
             cells = _cells(text, separator) if has_columns else []
             # CoNLL-U has ranges (8-9) and empty nodes (8.1) among the words.
-            is_token = has_columns and not (self.has_ids and not cells[0].isdecimal())
+            is_token = has_columns and not (self.has_ids and _is_no_word(cells, where=f"{name}:{line.number}"))
             seen.append(ConllLine(line.text, line.end, is_token, has_columns))
             if is_token:
+                width = self._width(cells, width, separator=separator, where=f"{name}:{line.number}")
                 start = start if rows else line.number
                 rows.append(self._row(cells, where=f"{name}:{line.number}"))
             elif rows and not has_columns and not self._is_comment(text):
@@ -89,7 +92,24 @@ class ConllFormat(InputFormat):
                 rows = []
         if rows:
             records.append(self._record(rows, line=start))
+        self._check_tokens(records, name=name)
         return Chunk(records, seen, separator)
+
+    def _check_tokens(self, records: list[Record], *, name: str) -> None:
+        """Refuse numbers of words as tokens: those of each sentence count from 1."""
+        tokens = [record["tokens"] for record in records]
+        is_counted = all(row == [str(i) for i in range(1, len(row) + 1)] for row in tokens)
+        if is_counted and sum(map(len, tokens)) >= _MIN_COUNTED:
+            column = self.columns["tokens"]
+            what = f"tokens is column {column}, which counts 1, 2, 3 … in each sentence"
+            raise DataError(f"{name}:{records[0]['line']}: {what}; set --columns tokens={column + 1}")
+
+    def _width(self, cells: list[str], width: int, *, separator: str, where: str) -> int:
+        """Return the number of cells; with spaces that were not asked for, other lines must have as many."""
+        if self.separator == "auto" and separator == " " and width not in (0, len(cells)):
+            what = f"{len(cells)} column(s); expected {width}, as the lines before"
+            raise DataError(f"{where}: {what}: {cells}; for raw text, set --format text")
+        return len(cells)
 
     def _row(self, cells: list[str], *, where: str) -> dict[str, str]:
         row = {}
@@ -136,6 +156,13 @@ def parse_columns(text: str) -> dict[str, int]:
     if not re.fullmatch(r"\w+=-?\d+(,\w+=-?\d+)*", text) or "tokens=" not in text:
         raise ConfigError(f"--columns is {text!r}; expected column numbers from 0, such as tokens=0 or tokens=1,upos=3")
     return {name: int(index) for name, _, index in (pair.partition("=") for pair in text.split(","))}
+
+
+def _is_no_word(cells: list[str], *, where: str) -> bool:
+    """Return whether a line of CoNLL-U is a range (8-9) or an empty node (8.1)."""
+    if not re.fullmatch(r"\d+([-.]\d+)?", cells[0]):
+        raise DataError(f"{where}: {cells[0]!r:.80} is not the number of a word; expected ten columns of CoNLL-U; set --format")
+    return not cells[0].isdecimal()
 
 
 def _ends_sentence(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from io import BufferedIOBase
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 from seqlab.errors import DataError
 
@@ -37,6 +37,41 @@ def line_chunks(stream: BufferedIOBase, *, name: str) -> Iterator[list[Line]]:
         ]
         number += len(lines)
         yield [*lines, Line(number, last, "")] if last else lines
+
+
+def with_head(stream: BufferedIOBase, *, n_bytes: int) -> tuple[bytes, BufferedIOBase]:
+    """Return the first bytes of a stream, and a stream with all of it.
+
+    Of a pipe, the first bytes are those that are ready.
+    """
+    if stream.seekable():
+        start = stream.tell()
+        head = stream.read(n_bytes)
+        stream.seek(start)
+        return head, stream
+    head = stream.read1(n_bytes)
+    return head, _Replayed(head, stream)
+
+
+@final
+class _Replayed(BufferedIOBase):
+    """A stream whose first bytes were already taken from `rest`."""
+
+    def __init__(self, head: bytes, rest: BufferedIOBase) -> None:
+        self._head, self._rest = head, rest
+
+    def read1(self, size: int = -1, /) -> bytes:
+        if not self._head:
+            return self._rest.read1(size)
+        n = len(self._head) if size < 0 else size
+        found, self._head = self._head[:n], self._head[n:]
+        return found
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        parts = []
+        while part := self.read1():
+            parts.append(part)
+        return b"".join(parts)
 
 
 def without_mark(line: Line) -> str:

@@ -38,15 +38,18 @@ class JsonlOutput(OutputFormat):
 
     def write(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> None:
         """Write a line for each record."""
-        pairs = zip(chunk.records, tagged, strict=True)
+        pairs = zip(chunk.rows or chunk.records, tagged, strict=True)
         self.stream.write("".join(f"{_dumped(json_record(source, record))}\n" for source, record in pairs))
 
 
 def json_record(source: Record, record: TaggedRecord) -> dict[str, Any]:
     """Return the JSON object for a labelled record; `source` is its input."""
     content = {key: value for key, value in source.items() if key not in ("tokens", "offsets", "predictions")}
+    if record.text is not None:
+        content.setdefault("text", record.text)
     if "tokens" in source or record.text is not None:
-        content["tokens"] = record.tokens
+        # without tokens that the model reads, those of the input are passed on
+        content["tokens"] = record.tokens or source.get("tokens") or []
     if record.offsets is not None:
         content["offsets"] = record.offsets
     content["predictions"] = {
@@ -102,9 +105,7 @@ class ConllOutput(OutputFormat):
         self.heads = [name for name, layer in layers.items() if layer.is_per_step]
         if not self.heads:
             names = ", ".join(layers)
-            raise ConfigError(
-                f"--format conll needs a head that labels tokens, but {names} labels records or segments; use jsonl"
-            )
+            raise ConfigError(f"--to conll needs a head that labels tokens, but {names} labels records or segments; use jsonl")
 
     def write(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> None:
         """Write each line of the input, or a line for each token."""
@@ -124,7 +125,7 @@ class ConllOutput(OutputFormat):
             for token, row in zip(record.tokens, self._rows(record), strict=True):
                 # Such a token would end the column or the line.
                 if not token or "\t" in token or "\n" in token:
-                    raise DataError(f"token {token!r:.80} does not fit in a CoNLL column; use --format jsonl")
+                    raise DataError(f"token {token!r:.80} does not fit in a CoNLL column; use --to jsonl")
                 yield "\t".join([token, *row]) + "\n"
             yield "\n"
 

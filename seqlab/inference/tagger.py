@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import datasets
 import numpy as np
@@ -14,9 +14,9 @@ from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.batching import sorted_batches
 from seqlab.data.fields import Field
 from seqlab.data.pairs import SECOND
-from seqlab.data.records import records_from_columns
-from seqlab.data.tokenization import tokenize
+from seqlab.data.records import STEP_COLUMNS, records_from_columns
 from seqlab.errors import DataError
+from seqlab.inference.given import Input, read_input
 from seqlab.inference.min_precision import MinPrecision
 from seqlab.inference.records import TaggedRecord
 from seqlab.inference.vectors.encode import EncodedRecord, encode
@@ -24,9 +24,6 @@ from seqlab.model.bundle import Bundle, load_bundle
 from seqlab.model.labeler import Labeler
 from seqlab.runs.find_model import find_bundle
 from seqlab.types import Prediction
-
-Input: TypeAlias = str | Sequence[str] | Mapping[str, Any]
-"""Raw text, tokens, or a record: `text` or `tokens`, and any other column that the model reads."""
 
 _PLACE = ("id", "line")
 """Columns that name a record in messages."""
@@ -55,6 +52,8 @@ class Tagger:
         read = _columns(field for field in bundle.fields if field.key not in targets or field.key in bundle.encoder_keys)
         seconds = {f"{name}{SECOND}" for name in self.encoder_columns if bundle.fields.of_pairs}
         self.columns = sorted({*read, *seconds})
+        for name, head in heads.items():
+            head.use_data(bundle.facts.get("data") or {}, name=name)
         self.layers = bundle.labeler.layers()
 
     @classmethod
@@ -101,9 +100,12 @@ class Tagger:
         asked = self._records(records, columns=self.columns, lines=lines)
         predictions = self.predict_records(asked, n_best=n_best, use_entropy=use_entropy, min_precision=min_precision)
         rows = [dict(zip(predictions, row, strict=True)) for row in zip(*predictions.values(), strict=True)]
+        # the labels of frames have no places in a text
+        has_words = not set(STEP_COLUMNS).isdisjoint(self.columns)
+        words = [[record.get(name) if has_words else None for name in ("tokens", "text", "offsets")] for record in records]
         return [
-            TaggedRecord(record.get("tokens", []), row, self.layers, record.get("text"), record.get("offsets"))
-            for record, row in zip(records, rows, strict=True)
+            TaggedRecord(tokens or [], row, self.layers, text, offsets)
+            for (tokens, text, offsets), row in zip(words, rows, strict=True)
         ]
 
     def encode(self, inputs: Sequence[Input], *, use_steps: bool = False) -> list[EncodedRecord]:
@@ -148,7 +150,8 @@ class Tagger:
         read = [name for name in records.column_names if name in {*self.columns, *_PLACE}]
         encoded = self.bundle.fields.encode(records if read == records.column_names else records.select_columns(read))
         found = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best, use_entropy=use_entropy)
-        return limit.keep(found) if limit else found
+        kept = limit.keep(found) if limit else found
+        return {name: list(self.bundle.labeler.heads[name].written(rows)) for name, rows in kept.items()}
 
     def min_precision(self, value: float) -> MinPrecision:
         """Return the filter that keeps spans of a precision of `value`, with its thresholds by head and type.
@@ -227,38 +230,6 @@ def _column(name: str, records: Sequence[Mapping[str, Any]], *, needed: Sequence
         row = next(i for i, record in enumerate(records) if name not in record)
         reads = ", ".join(map(repr, needed))
         raise DataError(f"input {row} has no {name!r}; the model reads {reads}; give a mapping with these") from None
-
-
-def read_input(item: object) -> Mapping[str, Any]:
-    """Return `item`, an input of `Tagger.predict`, as a record.
-
-    Raises: DataError for an input of another type.
-    """
-    if isinstance(item, str):
-        return _tokenized(item)
-    if isinstance(item, Mapping):
-        for side in ("", SECOND):
-            if isinstance(item.get(f"text{side}"), str) and f"tokens{side}" not in item:
-                found = _tokenized(item[f"text{side}"])
-                item = {**item, **{f"{name}{side}": value for name, value in found.items()}}
-        if isinstance(item.get("segments"), Sequence):
-            item = {**item, "segments": [_segment(segment) for segment in item["segments"]]}
-        return item
-    if isinstance(item, Sequence) and all(isinstance(token, str) for token in item):
-        return {"tokens": list(item)}
-    raise DataError(f"input is {item!r:.80}; expected a string, a list of strings, or a mapping with `text` or `tokens`")
-
-
-def _segment(value: object) -> dict[str, Any]:
-    parts = [value.get(name) for name in ("start", "end", "label")] if isinstance(value, Mapping) else value
-    if isinstance(parts, list | tuple) and len(parts) in (2, 3) and all(type(part) is int for part in parts[:2]):
-        return dict(zip(("start", "end", "label"), (*parts, None), strict=False))
-    raise DataError(f"segment is {value!r:.80}; expected [start, end], or an object with start and end, in tokens")
-
-
-def _tokenized(text: str) -> dict[str, Any]:
-    offsets = tokenize(text)
-    return {"text": text, "tokens": [text[start:end] for start, end in offsets], "offsets": offsets}
 
 
 @torch.inference_mode()

@@ -99,7 +99,10 @@ def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
     with open_dict(config):
         for name in set(claims.heads) - {UNNAMED}:
             config.data.sets[name].heads = list(claims.heads[name])
-    return Start(build_labeler(settings, fields=fields, targets=targets), fields, claims, sets)
+    labeler = build_labeler(settings, fields=fields, targets=targets)
+    for name, head in labeler.heads.items():
+        head.use_data(plain(config.data), name=name)
+    return Start(labeler, fields, claims, sets)
 
 
 def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, Dataset]]) -> None:

@@ -33,7 +33,7 @@ def test_a_row_a_record(vectors: Path, model: str) -> None:
 def test_a_row_a_step_from_a_stream(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conll_file: Path) -> None:
     data = b'{"id": 7, "tokens": ["Ada", "slept"]}\n{"tokens": []}\n'
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-    assert main(["encode", model, "--input-format", "jsonl", "--steps", "-o", str(tmp_path / "v.jsonl")]) == 0
+    assert main(["encode", model, "--format", "jsonl", "--steps", "-o", str(tmp_path / "v.jsonl")]) == 0
     first, second = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
     assert (first["id"], [(s["start"], s["end"], s["text"]) for s in first["steps"]]) == ("7", [(0, 1, "Ada"), (1, 2, "slept")])
     assert {*first["steps"][0]} == {"start", "end", "label_tags", "text", "vector"}
@@ -75,7 +75,7 @@ def test_a_fault_midway_leaves_the_old_file(vectors: Path, model: str) -> None:
 
 def test_search_finds_the_text_itself_first(vectors: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
-    words = ["--model", model, "--text", "Kurt", "--text", "Ada visited Paris .", "-k", "2", "--format", "jsonl"]
+    words = ["--model", model, "--text", "Kurt", "--text", "Ada visited Paris .", "-k", "2", "--to", "jsonl"]
     assert main(["search", str(vectors), *words]) == 0
     kurt, ada = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (kurt["query"], kurt["nearest"][0]["place"], kurt["nearest"][0]["cosine"]) == ("Kurt", 2, 1.0)
@@ -89,7 +89,7 @@ def test_search_finds_the_text_itself_first(vectors: Path, model: str, capsys: p
 def test_search_reads_queries_from_a_file(vectors: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     queries = vectors.with_name("queries.txt")
     queries.write_text("Kurt\n", encoding="utf-8")
-    assert main(["search", str(vectors), "--model", model, "--queries", str(queries), "--format", "jsonl"]) == 0
+    assert main(["search", str(vectors), "--model", model, "--queries", str(queries), "--to", "jsonl"]) == 0
     assert json.loads(capsys.readouterr().out)["nearest"][0]["text"] == "Kurt"
     queries.write_text("", encoding="utf-8")
     assert main(["search", str(vectors), "--model", model, "--queries", str(queries)]) == 0

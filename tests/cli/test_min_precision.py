@@ -84,7 +84,7 @@ def test_predicted_spans_are_those_that_are_confident_enough(sample_run: Path, c
     path = tmp_path / "words.txt"
     rows = [json.loads(line)["tokens"] for line in (sample_run / "predictions" / "test.jsonl").read_text().splitlines()]
     path.write_text("".join(json.dumps({"tokens": row}) + "\n" for row in rows))
-    words = ("predict", sample_run, path, "--input-format", "jsonl")
+    words = ("predict", sample_run, path, "--format", "jsonl", "--to", "jsonl")
     whole = [json.loads(line)["predictions"]["tags"] for line in command(*words)[0].splitlines()]
     out, err = command(*words, "--min-precision", "0.8")
     left = [json.loads(line)["predictions"]["tags"] for line in out.splitlines()]

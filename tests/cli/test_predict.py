@@ -82,7 +82,7 @@ def test_conll_comes_back_line_for_line(predict: Predict, tmp_path: Path) -> Non
     path = tmp_path / "nasty.conll"
     path.write_bytes("".join(NASTY).encode())
     given = path.read_bytes().split(b"\n")
-    came = predict(str(path), "--format", "conll").split(b"\n")
+    came = predict(str(path), "--to", "conll").split(b"\n")
     assert len(came) == len(given)
     n_tokens = 0
     for line, labelled in zip(given, came, strict=True):
@@ -102,7 +102,7 @@ def test_output_does_not_depend_on_how_the_input_is_read(
     predict: Predict, monkeypatch: pytest.MonkeyPatch, n_bytes: int
 ) -> None:
     data = "".join(NASTY[:10]).encode()
-    words = ("--input-format", "conll", "--format", "conll")
+    words = ("--format", "conll", "--to", "conll")
     whole = predict(*words, data=data)
     monkeypatch.setattr("seqlab.inference.lines.CHUNK_BYTES", n_bytes)
     assert predict(*words, data=data) == whole
@@ -115,7 +115,7 @@ def test_jsonl_passes_keys_through(predict: Predict) -> None:
         {"tokens": []},
     ]
     data = "\n\n".join(json.dumps(record) for record in given).encode()
-    records = json_lines(predict("--input-format", "jsonl", data=data))
+    records = json_lines(predict("--format", "jsonl", data=data))
     assert len(records) == 3
     for record, came in zip(given, records, strict=True):
         assert {key: came[key] for key in record} == record
@@ -124,21 +124,21 @@ def test_jsonl_passes_keys_through(predict: Predict) -> None:
 
 def test_jsonl_that_came_out_goes_in_again(predict: Predict) -> None:
     first = predict(data=b"Ada visited  New York\n")
-    assert predict("--input-format", "jsonl", data=first) == first
+    assert predict("--format", "jsonl", data=first) == first
 
 
 def test_text_becomes_conll(predict: Predict) -> None:
-    assert predict("--format", "conll", data=b"Kurt saw Oslo\n\n") == b"Kurt\tB-PER\nsaw\tO\nOslo\tB-LOC\n\n\n"
+    assert predict("--to", "conll", data=b"Kurt saw Oslo\n\n") == b"Kurt\tB-PER\nsaw\tO\nOslo\tB-LOC\n\n\n"
 
 
 @pytest.mark.parametrize("form", ["conll", "jsonl", "terminal"])
 @pytest.mark.parametrize("source", ["text", "conll", "jsonl"])
 def test_empty_input_gives_empty_output(predict: Predict, source: str, form: str) -> None:
-    assert predict("--input-format", source, "--format", form, data=b"") == b""
+    assert predict("--format", source, "--to", form, data=b"") == b""
 
 
 def test_terminal_is_plain_where_there_is_none(predict: Predict) -> None:
-    assert predict("--format", "terminal", data=b"Kurt saw Oslo\n") == b"[Kurt | PER] saw [Oslo | LOC]\n"
+    assert predict("--to", "terminal", data=b"Kurt saw Oslo\n") == b"[Kurt | PER] saw [Oslo | LOC]\n"
 
 
 def test_format_of_the_input_is_that_of_its_ending(predict: Predict, tmp_path: Path) -> None:
@@ -154,21 +154,65 @@ def test_format_of_the_input_is_that_of_its_ending(predict: Predict, tmp_path: P
         assert record["tokens"] == ["Kurt"]
 
 
+def test_tables_give_their_text_and_keep_their_columns(predict: Predict, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id,text,label\n7,"Kurt, saw Oslo",travel\n8,,x\n', encoding="utf-8")
+    first, second = json_lines(predict(str(path)))
+    assert {key: first[key] for key in ("id", "text", "label")} == {"id": "7", "text": "Kurt, saw Oslo", "label": "travel"}
+    assert [span["text"] for span in first["predictions"]["tags"]["spans"]] == ["Kurt", "Oslo"]
+    assert (second["id"], second["tokens"]) == ("8", [])
+    assert predict(str(path), "--to", "conll").startswith(b"Kurt\tB-PER\n,\tO\n")
+
+
+def test_a_format_found_by_content_is_named(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("Kurt O\nsaw O\n\nOslo O\n", encoding="utf-8")
+    assert main(["predict", model, str(path), "--to", "conll"]) == 0
+    assert capsys.readouterr() == (
+        "Kurt O B-PER\nsaw O O\n\nOslo O B-LOC\n",
+        f"note: {path}: read as conll, by its content; --format sets another\n",
+    )
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "Kurt"}\n')))
+    assert main(["predict", model]) == 0
+    assert "note: <stdin>: read as jsonl" in capsys.readouterr().err
+
+
+def test_what_no_format_reads_is_refused(mistake: Callable[..., str], tmp_path: Path) -> None:
+    for name, content, message in (
+        ("a.txt", b"\x1f\x8b\x08", "gzip-compressed"),
+        ("a.json", b'[{"text": "Kurt"}]', "a JSON array"),
+        ("a.foo", b"Kurt saw Oslo .\n", "format not recognised; give one with --format (text, conll"),
+        ("a.csv", b"review,label\nKurt,x\n", "1: no column 'text'"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert mistake(str(path)).removeprefix(f"{path}:").lstrip().startswith(message)
+    assert mistake("--format", "terminal").startswith("--format is 'terminal'; expected one of text, conll")
+
+
+def test_a_record_that_the_model_cannot_read_is_reported_by_line(mistake: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "fine"}\n\n{"text": "x", "segments": [[0, "a"]]}\n', encoding="utf-8")
+    assert mistake(str(path)).startswith(f"{path}:3: segment is [0, 'a']; expected [start, end]")
+
+
 def test_output_goes_to_a_file(predict: Predict, tmp_path: Path) -> None:
     target = tmp_path / "out.conll"
-    assert predict("--input-format", "conll", "--format", "conll", "-o", str(target), data=b"Kurt\tx\r\n") == b""
+    assert predict("--format", "conll", "--to", "conll", "-o", str(target), data=b"Kurt\tx\r\n") == b""
     assert target.read_bytes() == b"Kurt\tx\tB-PER\r\n"
 
 
 def test_columns_say_where_the_tokens_are(predict: Predict) -> None:
     data = b"# c\n7 Kurt\n8 saw\n"
-    words = ("--input-format", "conll", "--format", "conll", "--columns", "tokens=1", "--comment-prefix", "#")
+    words = ("--format", "conll", "--to", "conll", "--columns", "tokens=1", "--comment-prefix", "#")
     assert predict(*words, data=data) == b"# c\n7 Kurt B-PER\n8 saw O\n"
 
 
 def test_every_token_head_has_a_column_and_every_head_a_key(predict: Predict, runs: Mapping[str, seqlab.Run]) -> None:
     both = str(runs["both"].folder)
-    assert predict("--input-format", "conll", "--format", "conll", data=b"Kurt", run=both) == b"Kurt B-PER"
+    assert predict("--format", "conll", "--to", "conll", data=b"Kurt", run=both) == b"Kurt B-PER"
     (record,) = json_lines(predict(data=b"Kurt saw Oslo .", run=both))
     assert set(record["predictions"]) == {"tags", "label"}
     assert record["predictions"]["label"]["labels"] == ["travel"]
@@ -201,8 +245,8 @@ def test_mistakes_in_data_are_reported_by_line(mistake: Callable[..., str], tmp_
     path = tmp_path / "latin1.txt"
     path.write_bytes(b"caf\xe9\n")
     assert mistake(str(path)).startswith(f"{path}:1: byte 0xe9 at byte 4 of the line is not UTF-8")
-    assert mistake("--input-format", "jsonl", data=b"\n{]").startswith("<stdin>:2: not JSON:")
-    assert mistake("--input-format", "conll", data=b"a\tO\n\tO\n").startswith("<stdin>:2: tokens (column 0) is empty")
+    assert mistake("--format", "jsonl", data=b"\n{]").startswith("<stdin>:2: not JSON:")
+    assert mistake("--format", "conll", data=b"a\tO\n\tO\n").startswith("<stdin>:2: tokens (column 0) is empty")
 
 
 def test_a_record_that_contradicts_itself_is_reported_by_id_and_line(
@@ -224,19 +268,17 @@ def test_a_record_that_contradicts_itself_is_reported_by_id_and_line(
         ]
     )
     rows = [{"id": "a", "tokens": ["x"], "tags": ["O"]}, {"id": "b", "tokens": ["x"], "tags": ["O", "O", "B-LOC"]}]
-    message = mistake(
-        "--input-format", "jsonl", data="".join(f"{json.dumps(row)}\n\n" for row in rows).encode(), run=str(run.folder)
-    )
+    message = mistake("--format", "jsonl", data="".join(f"{json.dumps(row)}\n\n" for row in rows).encode(), run=str(run.folder))
     assert message == "record 'b' (line 3): tags has 3 values, tokens 1; expected one per step"
 
 
 def test_mistakes_in_options_are_reported(mistake: Callable[..., str], runs: Mapping[str, seqlab.Run], tmp_path: Path) -> None:
     assert mistake("missing.txt") == "missing.txt: cannot be read: No such file or directory; expected a file, or - for stdin"
     assert mistake(str(tmp_path)).startswith(f"{tmp_path}: cannot be read: Is a directory")
-    assert mistake("--columns", "1", "--input-format", "conll").startswith("--columns is '1'; expected column numbers")
-    assert mistake("--columns", "tokens=1").startswith("--columns and --comment-prefix are for conll input, not text")
+    assert mistake("--columns", "1", "--format", "conll").startswith("--columns is '1'; expected column numbers")
+    assert mistake("--columns", "tokens=1").startswith("--columns is for the formats conll, csv, parquet, not text")
     label = str(runs["label"].folder)
-    assert mistake("--format", "conll", run=label).endswith("but label labels records or segments; use jsonl")
+    assert mistake("--to", "conll", run=label).endswith("but label labels records or segments; use jsonl")
     assert mistake("-o", str(tmp_path / "no" / "x")).startswith(f"--output {tmp_path}/no/x cannot be written: No such file")
 
 
@@ -265,8 +307,8 @@ def test_entropy_is_0_for_nothing_and_more_for_more(predict: Predict) -> None:
 
 
 def test_n_best_needs_a_number_and_jsonl(mistake: Callable[..., str]) -> None:
-    assert mistake("--n-best", "2", "--format", "conll").startswith("--n-best needs --format jsonl, not conll")
-    assert mistake("--entropy", "--format", "conll").startswith("--entropy needs --format jsonl, not conll")
+    assert mistake("--n-best", "2", "--to", "conll").startswith("--n-best needs --to jsonl, not conll")
+    assert mistake("--entropy", "--to", "conll").startswith("--entropy needs --to jsonl, not conll")
     assert mistake("--n-best", "-1").startswith("--n-best is -1; expected a positive number")
 
 
@@ -277,8 +319,6 @@ def test_heads_that_cannot_rank_are_named_with_the_reason(
         ("tags", ["note: --n-best: head tags has none: softmax predicts each tag independently"]),
         ("both", []),
     ):
-        assert (
-            main(["predict", str(runs[name].folder), str(conll_file), "--n-best", "2", "--entropy", "--format", "jsonl"]) == 0
-        )
+        assert main(["predict", str(runs[name].folder), str(conll_file), "--n-best", "2", "--entropy", "--to", "jsonl"]) == 0
         notes = capsys.readouterr().err.splitlines()
         assert [line.split(";")[0] for line in notes] == expected

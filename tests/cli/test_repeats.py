@@ -123,7 +123,7 @@ def test_predict_takes_the_best(folder: Path, tmp_path: Path, capsys: pytest.Cap
     best = json.loads((folder / "repeats.json").read_text())["best"]
     outputs = []
     for path in (folder, folder / best):
-        assert main(["predict", str(path), str(tmp_path / "text.txt"), "--format", "jsonl"]) == 0
+        assert main(["predict", str(path), str(tmp_path / "text.txt"), "--to", "jsonl"]) == 0
         outputs.append(capsys.readouterr().out)
     assert outputs[0] == outputs[1]
 

@@ -221,7 +221,7 @@ def test_a_trained_bundle_labels_nested_spans(run: seqlab.Run, tmp_path: Path, c
     assert run.metrics["test"]["span_f1"]["strict"] == 1.0
     texts = tmp_path / "in.jsonl"
     texts.write_text('{"tokens": ["the", "king", "of", "Spain", "left"]}\n{"tokens": []}\n')
-    assert main(["predict", str(run.folder), str(texts), "--format", "jsonl"]) == 0
+    assert main(["predict", str(run.folder), str(texts), "--to", "jsonl"]) == 0
     first, empty = (json.loads(line)["predictions"]["spans"] for line in capsys.readouterr().out.splitlines())
     assert [(s["start"], s["end"], s["label"], s["text"]) for s in first["spans"]] == [
         (0, 4, "person", "the king of Spain"),

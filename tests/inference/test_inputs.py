@@ -5,17 +5,18 @@ import pytest
 
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
-from seqlab.inference.inputs import Chunk, InputFormat, JsonlFormat, Record, TextFormat
+from seqlab.inference.inputs import Chunk, LineFormat, Record, TextFormat
+from seqlab.inference.jsonl import JsonlFormat
 from seqlab.inference.lines import line_chunks
 
 CONLL = ConllFormat(columns={"tokens": 0}, separator="auto", comment_prefix=None, has_ids=False, has_heads=False)
 
 
-def chunks_of(source: InputFormat, text: str) -> list[Chunk]:
+def chunks_of(source: LineFormat, text: str) -> list[Chunk]:
     return list(source.chunks(line_chunks(io.BytesIO(text.encode()), name="f"), name="f"))
 
 
-def records_of(source: InputFormat, text: str) -> list[Record]:
+def records_of(source: LineFormat, text: str) -> list[Record]:
     return [record for chunk in chunks_of(source, text) for record in chunk.records]
 
 
@@ -32,12 +33,10 @@ def test_jsonl_passes_every_key_on() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("offsets", "is_kept"), [([[3, 4]], True), ([[0, 1]], False), ([3], False), ("x", False), ([[3, 4], [5, 6]], False)]
-)
-def test_jsonl_keeps_only_offsets_of_its_tokens(offsets: object, is_kept: bool) -> None:
-    line = json.dumps({"text": "<b>x", "tokens": ["x"], "offsets": offsets})
-    assert ("offsets" in records_of(JsonlFormat(needed=["tokens"]), line)[0]) is is_kept
+@pytest.mark.parametrize("offsets", [[[1, 2]], [[0, 1]], [[3]], [[-1, 2]], [["0", "1"]], [[1, 2], [3, 4]]])
+def test_jsonl_replaces_offsets_that_are_not_those_of_its_tokens(offsets: object) -> None:
+    line = json.dumps({"text": " x", "tokens": ["x"], "offsets": offsets})
+    assert records_of(JsonlFormat(needed=["tokens"]), line)[0]["offsets"] == [[1, 2]]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +50,8 @@ def test_jsonl_keeps_only_offsets_of_its_tokens(offsets: object, is_kept: bool) 
         ('{"tokens": "a b"}', r"f:2: tokens is 'a b'; expected a list of strings"),
         ('{"tokens": ["a", 1]}', r"f:2: tokens is \['a', 1\]"),
         (r'{"text": "a\ud800"}', r"f:2: '\\ud800' is half a character"),
+        ('{"tokens": ["a"], "text": "b"}', r"f:2: text 'b' does not match the tokens \['a'\]"),
+        ('{"tokens": ["a"], "offsets": [[0, 1]]}', r"f:2: offsets need tokens, and the text"),
     ],
 )
 def test_jsonl_names_the_line_that_is_wrong(line: str, message: str) -> None:
@@ -123,6 +124,21 @@ def test_conllu_heads_are_numbers_where_the_model_reads_them() -> None:
     with pytest.raises(DataError, match=r"^f:1: heads is 'zero'; expected the number of a word, 0 for the root"):
         records_of(ConllFormat.conllu(needed=["heads", "tokens"]), wrong)
     assert len(records_of(ConllFormat.conllu(needed=["tokens"]), wrong)) == 1
+
+
+def test_conll_refuses_lines_that_are_not_in_columns() -> None:
+    with pytest.raises(
+        DataError, match=r"^f:2: 3 column\(s\); expected 2, as the lines before: .*; for raw text, set --format text"
+    ):
+        records_of(CONLL, "Ada met\nKurt met Ada\n")
+    with pytest.raises(DataError, match=r"^f:1: 'hello world' is not the number of a word; expected ten columns"):
+        records_of(ConllFormat.conllu(needed=["tokens"]), "hello world\n")
+
+
+def test_conll_refuses_the_numbers_of_words_as_tokens() -> None:
+    with pytest.raises(DataError, match=r"^f:1: tokens is column 0, which counts 1, 2, 3 .*; set --columns tokens=1"):
+        records_of(CONLL, "1\tAda\n2\tmet\n3\tKurt\n\n1\tOslo\n2\t!\n\n")
+    assert len(records_of(CONLL, "1\tO\n2\tO\n\n")) == 1
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_conll_of_other_inputs_has_a_line_a_token() -> None:
     empty = TaggedRecord([], {"tags": Prediction([], [])}, {"tags": SPANS})
     output.write(Chunk([{}, {}]), [empty, spans_record()])
     assert out.getvalue() == "\nAda\tB-PER\nTuring\tI-PER\nsang\tO\n\n"
-    with pytest.raises(DataError, match=r"token 'a\\tb' does not fit in a CoNLL column; use --format jsonl"):
+    with pytest.raises(DataError, match=r"token 'a\\tb' does not fit in a CoNLL column; use --to jsonl"):
         output.write(Chunk([{}]), [TaggedRecord(["a\tb"], {"tags": Prediction(["O"], [1.0])}, {"tags": SPANS})])
 
 

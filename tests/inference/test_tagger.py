@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import strategies as st
 
 import seqlab
 from seqlab.data.readers import ConllReader
+from seqlab.data.records import records_from_columns
 from seqlab.errors import DataError
 from seqlab.inference import LabelledSpan
-from seqlab.inference.tagger import read_input
+from seqlab.inference.given import read_input
 
 WORDS = ("Ada", "Alan", "Turing", "visited", "New", "York", ".", "unseen", "😀", "don't")
 
@@ -105,3 +107,22 @@ def test_evaluate_scores_records_and_refuses_those_without_labels(tagger: seqlab
 def test_a_bare_text_is_no_list_of_texts(tagger: seqlab.Tagger) -> None:
     with pytest.raises(DataError, match=r"inputs is 'Maria flew'; expected a list of texts: \['Maria flew'\]"):
         tagger.predict("Maria flew")
+
+
+def test_tags_are_those_of_the_data(tagger: seqlab.Tagger) -> None:
+    reader = {"scheme": "BIOES", "target_scheme": "BIO"}
+    converted = seqlab.Tagger(replace(tagger.bundle, facts={**tagger.bundle.facts, "data": {"reader": reader}}))
+    try:
+        (record,) = converted.predict(["Kurt visited New York ."], n_best=1)
+        found = record.predictions["tags"]
+        assert found.labels == ["S-PER", "O", "B-LOC", "E-LOC", "O"]
+        assert found.alternatives is not None
+        assert found.alternatives[0].labels == found.labels
+        assert [(span.text, span.label) for span in record.spans["tags"]] == [("Kurt", "PER"), ("New York", "LOC")]
+        columns = {"tokens": [["Kurt", "visited", "New", "York"]], "tags": [["B-PER", "O", "B-LOC", "I-LOC"]]}
+        scores = converted.evaluate(records_from_columns(columns))
+        assert (scores["scheme"], scores["accuracy"]) == ("BIOES", 1.0)
+        assert set(scores["per_tag"]) == {"S-PER", "O", "B-LOC", "E-LOC"}
+    finally:
+        seqlab.Tagger(tagger.bundle)  # the heads are shared
+    assert tagger.predict(["Kurt"])[0].predictions["tags"].labels == ["B-PER"]

@@ -31,7 +31,7 @@ def test_trees_are_encoded(installation, repository: Path, tmp_path: Path) -> No
     assert "accuracy" in json.loads((folder / "metrics.json").read_text())["test"]
     records = installation.folder / "records.jsonl"
     records.write_text(json.dumps({"tokens": ["not", "bad"], "tree": "(3 (2 not) (1 bad))"}) + "\n")
-    labelled = json.loads(installation.run("seqlab", "predict", "trees", str(records), "--input-format", "jsonl"))
+    labelled = json.loads(installation.run("seqlab", "predict", "trees", str(records), "--format", "jsonl"))
     assert len(labelled["predictions"]["label"]["labels"]) == 1
 
 

@@ -148,7 +148,7 @@ def test_pairs_are_predicted_from_texts_and_tokens(
         '{"text": "", "tokens_2": []}\n',
         encoding="utf-8",
     )
-    assert main(["predict", str(run.folder), str(tmp_path / "pairs.jsonl"), "--format", "jsonl"]) == 0
+    assert main(["predict", str(run.folder), str(tmp_path / "pairs.jsonl"), "--to", "jsonl"]) == 0
     first, second, empty = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (first["id"], first["text_2"]) == ("x", "The film is not dull")
     assert first["predictions"]["relatedness"]["value"] == pytest.approx(
@@ -166,7 +166,7 @@ def test_one_side_alone_is_told(
         tagger.predict(["The film is dull"])
     (tmp_path / "notes.txt").write_text("The film is dull\n", encoding="utf-8")
     assert main(["predict", str(run.folder), str(tmp_path / "notes.txt")]) == 2
-    assert "use --input-format jsonl with a key 'tokens_2'" in capsys.readouterr().err
+    assert "use --format jsonl with a key 'tokens_2'" in capsys.readouterr().err
     with pytest.raises(
         DataError, match=r"heads\.entailment labels pairs, but the training records have one side; .* columns such as tokens_2"
     ):

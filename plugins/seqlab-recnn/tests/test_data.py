@@ -1,5 +1,6 @@
 """Trees as columns of records: readers, fields and forests."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -16,8 +17,10 @@ from seqlab_recnn.trees.tree import Tree
 
 from seqlab.data.columns import string_records
 from seqlab.data.fields import NO_TARGET
+from seqlab.data.formats import format_of
 from seqlab.data.readers import ConlluReader
 from seqlab.errors import ConfigError, DataError
+from seqlab.inference.choose import InputChoice
 
 TREES = ["(S (NP (D the) (N cat)) (V sat))", "(N rain)", "(S (NP (D a) (J big) (N dog)) (VP (V ran)))"]
 TOKENS = [["the", "cat", "sat"], ["rain"], ["a", "big", "dog", "ran"]]
@@ -295,3 +298,13 @@ def test_trees_of_the_same_columns_are_read_once_for_each_shape() -> None:
     columns = columns_of()
     assert brackets().read(columns) is brackets().read(columns)
     assert [len(tree) for tree in brackets(binarize="none").read(columns)] != [len(tree) for tree in brackets().read(columns)]
+
+
+def test_trees_are_an_input_to_label(tmp_path: Path) -> None:
+    path = tmp_path / "x.mrg"
+    path.write_text(PTB, encoding="utf-8")
+    assert format_of(path) == "trees"
+    (chunk,) = InputChoice(path=path, reader={}, needed=("tokens", "tree")).format("trees").read(io.BytesIO(), name="x")
+    assert [record["tokens"] for record in chunk.records] == [["It", "fell", "."], ["Rain"]]
+    assert chunk.records[1]["tree"] == "(NP (NN Rain))"
+    assert chunk.numbers == [1, 5]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqlab.cli.inputs import STDIN, add_allow, add_input_options, input_format, opened
+from seqlab.cli.inputs import STDIN, add_allow, add_input_options, opened, read_chunks
 from seqlab.data.atomic_write import replacing
 from seqlab.errors import ConfigError
 
@@ -51,7 +51,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _write(options: argparse.Namespace) -> None:
     from seqlab.inference import Tagger
-    from seqlab.inference.lines import line_chunks
     from seqlab_transformers.teaching import Teacher
 
     path: Path = options.output
@@ -59,16 +58,14 @@ def _write(options: argparse.Namespace) -> None:
         raise ConfigError(f"--least is {options.least}; expected a probability of at least 0 and less than 0.5")
     if options.file != STDIN and path.exists() and Path(options.file).exists() and path.samefile(options.file):
         raise ConfigError(f"--output is {path}, the input file; choose another file")
-    name = "<stdin>" if options.file == STDIN else options.file
     with opened(options.file) as stream:
         tagger = Tagger.load(options.teacher, allow=options.allow)
         teacher = Teacher(tagger, head=options.head, least=options.least, device=_device(options.device))
-        source = input_format(options, tagger, needed=tagger.columns)
-        source.check_columns(tagger.columns)
+        chunks = read_chunks(options, tagger, stream, needed=tagger.columns)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8") as out:
             n_records = 0
-            for chunk in source.chunks(line_chunks(stream, name=name), name=name):
+            for chunk in chunks:
                 taught = teacher.taught(chunk.records, first=n_records)
                 out.writelines(f"{json.dumps(record, ensure_ascii=False)}\n" for record in taught)
                 n_records += len(chunk.records)

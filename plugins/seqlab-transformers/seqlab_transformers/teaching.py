@@ -12,7 +12,8 @@ from seqlab.errors import ConfigError, DataError
 from seqlab.heads import TokenHead
 from seqlab.heads.distributions import TagDistribution
 from seqlab.inference import Tagger
-from seqlab.inference.tagger import MAX_TOKENS, read_input
+from seqlab.inference.given import read_input
+from seqlab.inference.tagger import MAX_TOKENS
 from seqlab.steps import Steps
 
 N_DECIMALS = 6

@@ -1,9 +1,7 @@
-"""Detection of the format of a file, and its reader."""
+"""The readers of formats, and the data files of a folder."""
 
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import mode
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -12,61 +10,9 @@ from yaml import YAMLError  # OmegaConf does not wrap the errors of its parser
 
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import plain
-from seqlab.config.paths import config_dir
+from seqlab.data.formats import format_by_suffix, reader_of
 from seqlab.data.readers import Reader
-from seqlab.data.readers.source import is_blank, split_spaces
 from seqlab.errors import ConfigError, DataError
-
-_SUFFIXES = {
-    ".conllu": "conllu",
-    ".parquet": "parquet",
-    **dict.fromkeys((".conll", ".bio", ".iob"), "conll"),
-    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
-    **dict.fromkeys((".csv", ".tsv"), "csv"),
-}
-FORMATS = ("conll", "conllu", "jsonl", "lines", "csv", "parquet")
-"""Formats that the doctor examines: options of the config group `data`."""
-_N_LINES_SNIFFED = 200
-_N_CONLLU_COLUMNS = 10
-_REGULAR_SHARE = 0.8
-
-
-def format_of(path: Path) -> str:
-    """Detect the format of `path`: lines for a folder with seq.in; for a file, by its content, else by its suffix.
-
-    Raises:
-        DataError: the file does not exist, or its format is unknown.
-    """
-    if path.is_dir():
-        if (path / "seq.in").exists():
-            return "lines"
-        raise DataError(f"{path}: a folder without seq.in; give single files, or a folder of parallel files")
-    try:
-        with path.open("rb") as file:
-            head = file.read(4)
-            lines = [line.rstrip(b"\r\n") for line in islice(file, _N_LINES_SNIFFED)]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from error
-    if not head:
-        raise DataError(f"{path}: empty; expected records")
-    if head == b"PAR1":  # the magic number of Parquet
-        return "parquet"
-    # the sample may end inside a character
-    text = (head + b"\n".join(lines)).decode("utf-8", errors="replace").removeprefix("\ufeff")
-    found = _format_of_text(text.split("\n"), suffix=path.suffix.lower()) or format_by_suffix(path)
-    if found is None:
-        raise DataError(f"{path}: format not recognised; give one with --format ({', '.join(FORMATS)})")
-    return found
-
-
-def format_by_suffix(path: Path) -> str | None:
-    """Return the format for the suffix of `path`; None if the suffix is unknown."""
-    return _SUFFIXES.get(path.suffix.lower())
-
-
-def format_read_by(reader: Mapping[str, Any]) -> str | None:
-    """Return the format whose option in ``conf/data`` has the same reader class; None if there is none."""
-    return next((name for name in FORMATS if reader_settings(name, overrides=[])["_target_"] == reader.get("_target_")), None)
 
 
 def files_in(path: Path) -> list[Path]:
@@ -74,7 +20,7 @@ def files_in(path: Path) -> list[Path]:
     if not path.is_dir() or (path / "seq.in").exists():
         return [path]
     children = sorted(path.iterdir())
-    found = [child for child in children if child.suffix.lower() in _SUFFIXES or (child / "seq.in").exists()]
+    found = [child for child in children if format_by_suffix(child) is not None or (child / "seq.in").exists()]
     if not found:
         raise DataError(f"{path}: no data file in this folder; give files, or a folder with seq.in and seq.out")
     return found
@@ -98,26 +44,10 @@ def open_reader(format_name: str, *, path: Path, overrides: Sequence[str]) -> Re
 
 def reader_settings(format_name: str, *, overrides: Sequence[str]) -> dict[str, Any]:
     """Return the settings of the reader in ``conf/data/<format>.yaml``, with `overrides` applied."""
-    if format_name not in FORMATS:
-        raise ConfigError(f"format is {format_name!r}; expected one of {', '.join(FORMATS)}")
+    reader = reader_of(format_name)
     try:
         changes = OmegaConf.from_dotlist(list(overrides))
-        settings = OmegaConf.merge(OmegaConf.load(config_dir() / "data" / f"{format_name}.yaml").reader, changes)
+        settings = OmegaConf.merge(OmegaConf.create(dict(reader)), changes)
     except (OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(f"settings are {list(overrides)}: {error}; expected e.g. columns.tags=3") from error
     return dict(plain(settings))
-
-
-def _format_of_text(lines: list[str], *, suffix: str) -> str | None:
-    # each test below needs several lines to agree, so that one damaged line does not hide the format
-    filled = [line for line in lines if not is_blank(line)]
-    if not filled or filled[0].startswith("{"):
-        return "jsonl" if filled else None
-    rows = [line.split("\t") for line in filled if not line.startswith("#")]
-    if sum(len(row) == _N_CONLLU_COLUMNS and row[0][:1].isdecimal() for row in rows) > len(rows) / 2:
-        return "conllu"
-    # blank lines between blocks of lines with the same number of columns
-    widths = [len(line.split("\t") if "\t" in line else split_spaces(line)) for line in filled]
-    has_blocks = any(map(is_blank, lines[:-1])) and suffix != ".csv"
-    is_regular = mode(widths) > 1 and widths.count(mode(widths)) > _REGULAR_SHARE * len(widths)
-    return "conll" if has_blocks and is_regular else None

@@ -85,7 +85,7 @@ def encode(
 
 def _step_vectors(labeler: Labeler, steps: Steps, batch: Batch) -> list[StepVectors]:
     heads = {name: head for name, head in labeler.heads.items() if head.is_per_step}
-    predicted = {name: head.predict(steps, batch, use_confidences=False) for name, head in heads.items()}
+    predicted = {name: head.written(head.predict(steps, batch, use_confidences=False)) for name, head in heads.items()}
     covers = None if steps.covers is None else steps.covers.tolist()
     values = steps.values.float().cpu().numpy()
     found = []

@@ -11,7 +11,8 @@ import pyarrow.parquet
 from jaxtyping import Float
 
 from seqlab.errors import ConfigError, DataError
-from seqlab.inference.tagger import Input, Tagger
+from seqlab.inference.given import Input
+from seqlab.inference.tagger import Tagger
 from seqlab.inference.vectors.files import KEY, STEPS
 
 

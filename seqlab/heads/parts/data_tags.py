@@ -1,0 +1,34 @@
+"""Tags of a head in the scheme of the data, where reading converts them to another scheme for training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+from seqlab.data.multitask.data_schemes import data_scheme
+from seqlab.data.schemes import Scheme
+from seqlab.types import Alternative, Prediction
+
+
+@final
+@dataclass(frozen=True)
+class DataTags:
+    """Converts tags from the scheme of a head's target, `own`, to that of the data, `scheme`."""
+
+    own: Scheme
+    scheme: Scheme
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], *, head: str, column: str, own: Scheme | None) -> "DataTags | None":
+        """Return the conversion for the tags of `head`; None if the data config `data` needs none."""
+        scheme = data_scheme(data, head=head, column=column)
+        return None if own is None or scheme is None or scheme.name == own.name else cls(own, scheme)
+
+    def tags(self, tags: Sequence[str]) -> list[str]:
+        """Return the tags of the same spans."""
+        return self.scheme.encode(self.own.spans(tags), n_steps=len(tags))
+
+    def prediction(self, one: Prediction) -> Prediction:
+        """Return a prediction, and its alternatives, with tags of the same spans."""
+        ranked = one.alternatives
+        alternatives = None if ranked is None else [Alternative(self.tags(tags), prob) for tags, prob in ranked]
+        return replace(one, labels=self.tags(one.labels), alternatives=alternatives)
