@@ -35,6 +35,7 @@ def run(words: Sequence[str]) -> int:
 
     from seqlab.cli.jobs import Jobs, processes_of
     from seqlab.config.compose import register_search_path
+    from seqlab.config.foreign import guarded
     from seqlab.config.mistakes import explaining
     from seqlab.config.overrides import Overrides
     from seqlab.config.paths import config_dir
@@ -53,12 +54,13 @@ def run(words: Sequence[str]) -> int:
     register_search_path()
     application = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)
     if FULL_ERROR in os.environ:
-        application()
+        with guarded(typed):
+            application()
         return 0
     # Hydra then raises its errors, which become one line here.
     os.environ[FULL_ERROR] = "1"
     try:
-        with explaining(words), jobs.of_hydra():
+        with explaining(words), jobs.of_hydra(), guarded(typed):
             application()
     finally:
         os.environ.pop(FULL_ERROR, None)

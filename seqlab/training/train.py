@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import compose, plain
+from seqlab.config.environment import check_environment, shareable
 from seqlab.config.mistakes import explaining
 from seqlab.config.overrides import Overrides
 from seqlab.config.user_classes import admit, own_classes
@@ -75,6 +76,7 @@ def run(config: DictConfig, *, typed: Overrides) -> Run:
 
     Raises: SeqlabError if all repetitions fail; if some do, the log and `Run.repeats` name them.
     """
+    check_environment(config, typed)
     if is_repeated(config):
         return _repeated(config, typed=typed)
     if (Path(config.paths.run_dir) / REPEATS).exists():
@@ -115,7 +117,7 @@ def run_once(config: DictConfig, *, typed: Overrides) -> Run:
 
 def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targets: frozenset[str]) -> Run:
     """Train the labeler on its encoded records, and write the run folder."""
-    settings, labeler = plain(config), start.labeler
+    settings, shared, labeler = plain(config), shareable(config), start.labeler
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
     folder.start(config)
     # Before training, since the files may change meanwhile.
@@ -140,10 +142,10 @@ def _fit(config: DictConfig, start: Start, *, encoded: Mapping[str, Split], targ
     sizes = ", ".join(f"{split} {len(part):,} records / {part.n_steps:,} steps" for split, part in encoded.items())
     n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
     log.info("%s; %s trainable parameters", sizes, f"{n_parameters:,}")
-    with tracked(trainer.loggers, settings, folder=folder.path, is_first=trainer.is_global_zero):
+    with tracked(trainer.loggers, shared, folder=folder.path, is_first=trainer.is_global_zero):
         _train(trainer, module, data, settings=settings)
         metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
-        folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
+        folder.save_model(labeler, fields=start.fields, config=shared, metrics=metrics, precision=precision)
         folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     monitored = None if best is None else float(best)
