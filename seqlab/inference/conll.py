@@ -13,6 +13,8 @@ from seqlab.inference.inputs import Chunk, ConllLine, InputFormat, Record
 from seqlab.inference.lines import Line, without_mark
 
 CONLLU_COLUMNS = {name: i for i, name in enumerate(WORD_COLUMNS, 1)}
+DOCUMENT = "-DOCSTART-"
+"""Start of a line between two documents."""
 _SEPARATORS = {"tab": "\t", "space": " "}
 
 
@@ -139,7 +141,7 @@ def parse_columns(text: str) -> dict[str, int]:
 
 
 def _ends_sentence(text: str) -> bool:
-    return is_blank(text) or text.startswith("-DOCSTART-")
+    return is_blank(text) or text.startswith(DOCUMENT)
 
 
 def _cells(text: str, separator: str) -> list[str]:
