@@ -33,6 +33,7 @@ def run(words: Sequence[str]) -> int:
     """Run Hydra with `words`; its errors become one-line ConfigErrors."""
     import hydra
 
+    from seqlab.cli.completion import completing
     from seqlab.cli.jobs import Jobs, processes_of
     from seqlab.config.compose import register_search_path
     from seqlab.config.foreign import guarded
@@ -42,7 +43,7 @@ def run(words: Sequence[str]) -> int:
 
     typed = Overrides.parse(words)
     jobs = Jobs(typed.words)
-    program = sys.argv[0]
+    program = sys.argv[0].removesuffix(" train")  # as set below, in the process of a sweep
 
     def task(config: Any) -> float | None:
         with jobs.running(), processes_of(program):
@@ -60,7 +61,7 @@ def run(words: Sequence[str]) -> int:
     # Hydra then raises its errors, which become one line here.
     os.environ[FULL_ERROR] = "1"
     try:
-        with explaining(words), jobs.of_hydra(), guarded(typed):
+        with completing(words, program=program), explaining(words), jobs.of_hydra(), guarded(typed):
             application()
     finally:
         os.environ.pop(FULL_ERROR, None)

@@ -13,10 +13,11 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from seqlab.config.build import build, known_targets
-from seqlab.config.compose import compose, plain
+from seqlab.config.compose import compose, plain, raw
 from seqlab.config.environment import check_environment, shareable
 from seqlab.config.mistakes import explaining
 from seqlab.config.overrides import Overrides
+from seqlab.config.settings import check_shape
 from seqlab.config.user_classes import admit, own_classes
 from seqlab.data.multitask.data_sets import turns_of
 from seqlab.data.multitask.joined import Split
@@ -76,6 +77,7 @@ def run(config: DictConfig, *, typed: Overrides) -> Run:
 
     Raises: SeqlabError if all repetitions fail; if some do, the log and `Run.repeats` name them.
     """
+    check_shape(raw(config))
     check_environment(config, typed)
     if is_repeated(config):
         return _repeated(config, typed=typed)

@@ -147,3 +147,22 @@ def test_a_model_keeps_no_value_of_the_environment(train: Train, monkeypatch: py
         assert "${oc.env:SECRET}" in text
         assert "s3cr3t" not in text
     assert "task_name: s3cr3t" in (run / "config.yaml").read_text(encoding="utf-8")
+
+
+def test_a_mistyped_key_after_a_flag_is_reported_with_the_nearest(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _ = train("--cfg", "job", "data=conll", "data.reader.commentprefix=x")
+    assert status == 2
+    assert "did you mean data.reader.comment_prefix?" in capsys.readouterr().err
+
+
+def test_the_shell_completes_overrides_of_train(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["seqlab"])
+    train("-sc", "install=bash")
+    script = capsys.readouterr().out
+    assert 'helper="${words[0]} train"' in script
+    assert script.endswith("-F hydra_bash_completion seqlab\n")
+    monkeypatch.setenv("COMP_LINE", "seqlab train encoder=gr")
+    train("-sc", "query=bash")
+    assert capsys.readouterr().out.split() == ["encoder=gru", "encoder=gru_2014"]
