@@ -45,10 +45,11 @@ def explaining(overrides: Sequence[str]) -> Iterator[None]:
 
 
 def _is_of_hydra(error: Exception) -> bool:
-    """Return whether code of Hydra or OmegaConf raised the error, before a run began."""
-    names = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
-    is_in_run = any(name.startswith("seqlab.training") for name in names)
-    return not is_in_run and names[-1].partition(".")[0] in ("hydra", "omegaconf")
+    """Return whether code of Hydra or OmegaConf raised the error, called to compose a config and not by a run."""
+    names = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    callers = [name for name in names if name.startswith("seqlab.")]
+    is_composing = not callers or callers[-1].startswith(("seqlab.config.", "seqlab.cli."))
+    return is_composing and names[-1].partition(".")[0] in ("hydra", "omegaconf")
 
 
 def _culprit(overrides: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The shape of a config: parts are mappings, names are text, choices are known; and arguments have the kind of their default."""
+"""The shape of a config: parts are mappings, names are text, choices are known; arguments have the kind of their default."""
 
 import copy
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def test_values_of_another_kind_are_refused(path: str, value: object, message: s
 
 def test_a_part_that_is_removed_is_missed() -> None:
     settings = {name: value for name, value in own("demo").items() if name != "optimizer"}
-    with pytest.raises(ConfigError, match="^optimizer is missing; expected a mapping of options"):
+    with pytest.raises(ConfigError, match=r"^optimizer is missing; expected a mapping of options"):
         check_shape(settings)
 
 
