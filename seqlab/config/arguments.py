@@ -36,6 +36,8 @@ def check_arguments(
     options = [name for name in parameters if name not in given]
     for name, value in arguments.items():
         if name in parameters:
+            if value is None and parameters[name].default is None:  # whatever the annotation says
+                continue
             check_value(value, parameters[name].annotation, path=f"{path}.{name}".lstrip("."))
             _check_like_default(value, parameters[name], path=f"{path}.{name}".lstrip("."))
         elif not takes_any:

@@ -53,7 +53,9 @@ def compose(overrides: Sequence[str], *, config_name: str = "train") -> DictConf
 
 def hydra_keys(overrides: Sequence[str]) -> DictConfig:
     """Return the node `hydra` that `seqlab train` would have with `overrides`."""
-    return _with_hydra(overrides, config_name="train")[0].hydra
+    config, _ = _with_hydra(overrides, config_name="train")
+    found: DictConfig = config.hydra
+    return found
 
 
 def _with_hydra(overrides: Sequence[str], *, config_name: str) -> tuple[DictConfig, str]:

@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, final
 
-import hydra._internal.hydra as hydra_main
+import hydra._internal.hydra as hydra_internal
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
@@ -41,6 +41,7 @@ _REFERENCE = re.compile(r"\$\{[\w.]+\}")
 def guarded(typed: Overrides) -> Iterator[None]:
     """Let Hydra compose configs by a loader that checks what comes from folders of others; `typed` are the user's overrides."""
     # Hydra has no public place for a loader.
+    hydra_main: Any = hydra_internal
     before = hydra_main.ConfigLoaderImpl
     hydra_main.ConfigLoaderImpl = partial(GuardedLoader, typed=typed)
     try:

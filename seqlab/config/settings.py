@@ -19,9 +19,11 @@ _LARGEST = 2**32 - 1
 
 _PARTS = ("data", "embedding", "encoder", "heads", "optimizer", "trainer", "paths", "repeat")
 """Settings that every run has, as mappings."""
-_MAPPINGS = ("data.splits", "data.reader", "data.sets", "data.sets.*", "embedding.parts", "embedding.parts.*", "heads.*")
-_MAPPINGS += ("embedding.dropout",)
-_MAPPINGS += ("scheduler", "callbacks", "callbacks.*", "logger", "logger.*", "regularizers", "parameter_groups")
+_MAPPINGS = (
+    *("data.splits", "data.reader", "data.sets", "data.sets.*"),
+    *("embedding.parts", "embedding.parts.*", "embedding.dropout", "heads.*", "scheduler"),
+    *("callbacks", "callbacks.*", "logger", "logger.*", "regularizers", "parameter_groups"),
+)
 """Settings that are mappings where they are there."""
 _NEEDED = ("heads.*", "data.splits", "data.reader")
 """Those of them that cannot be null; with several data sets, each has its own splits and reader."""
