@@ -1,7 +1,11 @@
-"""Exceptions for mistakes that a user can fix, and the hint that names what was probably meant."""
+"""Exceptions for mistakes that a user can fix, the hint that names what was probably meant, and text that is safe to show."""
 
+import unicodedata
 from collections.abc import Collection
 from difflib import get_close_matches
+
+_SYMBOLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+"""Pictures of control characters."""
 
 
 class SeqlabError(Exception):
@@ -37,3 +41,23 @@ def did_you_mean(word: str, known: Collection[str], *, prefix: str = "", n: int 
     """
     near = get_close_matches(word, [name for name in known if name != word], n=n, cutoff=cutoff)
     return f"; did you mean {' or '.join(prefix + name for name in near)}?" if near else ""
+
+
+def visible(text: str) -> str:
+    """Return `text` with control characters as symbols, and direction marks and lone surrogates as code points.
+
+    Newlines and tabs become symbols too, because the text is a token, a label or a name.
+    """
+    # Almost all tokens are printable, and this check is fast.
+    if text.isprintable():
+        return text
+    return "".join(map(_visible, text.translate(_SYMBOLS)))
+
+
+def _visible(character: str) -> str:
+    # Joiners are invisible, but Persian and Indic scripts and emoji need them.
+    if character in "\u200c\u200d":
+        return character
+    # Marks of direction are in category Cf.
+    category = unicodedata.category(character)
+    return f"[U+{ord(character):04X}]" if category.startswith("C") or category in ("Zl", "Zp") else character

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seqlab.cli.tables import new_table
+from seqlab.errors import visible
 from seqlab.metrics.flat_scores import per_label_key
 
 MAX_ROWS = 30
@@ -66,7 +67,7 @@ def _thresholds(found: Mapping[str, Any], *, console: Console) -> Table:
         known = ["never", "", "", ""]
         if is_kept:
             known = [f"{s['threshold']:.4f}", f"{s['val_kept']:,}", *_percent(s["val_precision"], s["val_recall"])]
-        table.add_row(escape(label), *known, *_cells(s), style="" if is_kept else "dim")
+        table.add_row(escape(visible(label)), *known, *_cells(s), style="" if is_kept else "dim")
     support = sum(scores["support"] for scores in found["per_type"].values())
     table.add_row("all", "", "", "", "", *_cells({**found, "support": support}), style="bold")
     return table
@@ -78,7 +79,7 @@ def _table(scores: Mapping[str, Any], *, rows: str, console: Console) -> Table:
     # The rows keep the order of the scores; only the choice is by frequency.
     frequent = sorted(labels, key=lambda label: -labels[label]["support"])[:MAX_ROWS]
     for label in (label for label in labels if label in set(frequent)):
-        table.add_row(escape(label), *_cells(labels[label]))
+        table.add_row(escape(visible(label)), *_cells(labels[label]))
     if len(labels) > MAX_ROWS:
         table.add_row(f"… {len(labels) - MAX_ROWS} rarer ones", "", "", "", "", style="dim")
     for name, (*values, support) in _totals(scores).items():

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seqlab.errors import visible
+
 _PLAIN_WIDTH = 10_000
 """Characters of a line where the output is no terminal, so that each row stays on one line."""
 
@@ -19,7 +21,7 @@ def table_console() -> Console:
 
 def new_table(console: Console, heading: Sequence[str], *, texts: Collection[str], title: str | None = None) -> Table:
     """Return a table without rows. Columns named in `texts` fold on narrow terminals; the others are numbers, which do not."""
-    shown_title = None if title is None else Text(title)  # as text, since names of the user's are not markup
+    shown_title = None if title is None else Text(visible(title))  # as text, since names of the user's are not markup
     frame = box.SIMPLE_HEAD if console.is_terminal else None
     table = Table(title=shown_title, title_justify="left", box=frame, pad_edge=False)
     for name in heading:
@@ -37,5 +39,5 @@ def print_rows(
     console = table_console()
     table = new_table(console, heading, texts=texts, title=title)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     console.print(table)

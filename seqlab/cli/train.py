@@ -33,15 +33,17 @@ def run(words: Sequence[str]) -> int:
     """Run Hydra with `words`; its errors become one-line ConfigErrors."""
     import hydra
 
+    from seqlab.cli.completion import completing
     from seqlab.cli.jobs import Jobs, processes_of
     from seqlab.config.compose import register_search_path
+    from seqlab.config.foreign import guarded
     from seqlab.config.mistakes import explaining
     from seqlab.config.overrides import Overrides
     from seqlab.config.paths import config_dir
 
     typed = Overrides.parse(words)
     jobs = Jobs(typed.words)
-    program = sys.argv[0]
+    program = sys.argv[0].removesuffix(" train")  # as set below, in the process of a sweep
 
     def task(config: Any) -> float | None:
         with jobs.running(), processes_of(program):
@@ -53,12 +55,13 @@ def run(words: Sequence[str]) -> int:
     register_search_path()
     application = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)
     if FULL_ERROR in os.environ:
-        application()
+        with guarded(typed):
+            application()
         return 0
     # Hydra then raises its errors, which become one line here.
     os.environ[FULL_ERROR] = "1"
     try:
-        with explaining(words), jobs.of_hydra():
+        with completing(words, program=program), explaining(words), jobs.of_hydra(), guarded(typed):
             application()
     finally:
         os.environ.pop(FULL_ERROR, None)

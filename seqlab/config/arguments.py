@@ -1,9 +1,11 @@
 """Checks a config's options against the signature of the class or function that takes them."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
 from types import NoneType, UnionType
-from typing import Any, TypeGuard, get_args
+from typing import Any, TypeGuard, Union, get_args, get_origin
 
 from seqlab.errors import ConfigError, did_you_mean
 
@@ -34,7 +36,10 @@ def check_arguments(
     options = [name for name in parameters if name not in given]
     for name, value in arguments.items():
         if name in parameters:
+            if value is None and parameters[name].default is None:  # whatever the annotation says
+                continue
             check_value(value, parameters[name].annotation, path=f"{path}.{name}".lstrip("."))
+            _check_like_default(value, parameters[name], path=f"{path}.{name}".lstrip("."))
         elif not takes_any:
             takes = f"it takes {', '.join(options)}" if options else f"it takes none; `~{path}.{name}` leaves it out"
             hint = did_you_mean(name, options)
@@ -52,9 +57,37 @@ def check_value(value: object, annotation: object, *, path: str) -> None:
     Raises: ConfigError that names the type.
     """
     kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    if len(kinds) == 1 and isinstance(value, _PLAIN) and _is_part(annotation):
+        raise ConfigError(f"{path} is {value!r}; expected a mapping that describes it, with _target_")
     if value is UNKNOWN or not all(kind in _KINDS for kind in kinds) or any(_KINDS[kind][0](value) for kind in kinds):
         return
     raise ConfigError(f"{path} is {value!r}; expected {' or '.join(_KINDS[kind][1] for kind in kinds)}")
+
+
+def _is_part(annotation: object) -> bool:
+    """Return whether a parameter takes a function, or an object of a class, which a mapping with `_target_` describes."""
+    if get_origin(annotation) is Callable:
+        return True
+    package = getattr(annotation, "__module__", "").partition(".")[0]
+    is_class = isinstance(annotation, type) and get_origin(annotation) is None and not issubclass(annotation, Enum)
+    return is_class and package not in sys.stdlib_module_names and package != "jaxtyping"
+
+
+def _check_like_default(value: object, parameter: inspect.Parameter, *, path: str) -> None:
+    """Check a value by the default where the annotation has other types than plain ones, as in torch's optimizers.
+
+    Raises: ConfigError for text, a list or nothing in place of a number, and for one value in place of several.
+    """
+    annotation, default = parameter.annotation, parameter.default
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    is_known = annotation is parameter.empty or all(kind in _KINDS for kind in kinds) or str in kinds or Any in kinds
+    if is_known or value is UNKNOWN or (value is None and NoneType in kinds):
+        return
+    is_number = isinstance(default, int | float) and not isinstance(default, bool)
+    if is_number and isinstance(value, str | list | dict | NoneType):
+        raise ConfigError(f"{path} is {value!r}; expected a number, such as {default}")
+    if isinstance(default, tuple) and isinstance(value, _PLAIN):
+        raise ConfigError(f"{path} is {value!r}; expected a list, such as {list(default)}")
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -63,6 +96,7 @@ def is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+_PLAIN = (str, int, float, bool, NoneType)
 _KINDS: dict[Any, tuple[Callable[[object], bool], str]] = {
     bool: (lambda value: isinstance(value, bool), "true or false"),
     int: (is_whole, "a whole number"),

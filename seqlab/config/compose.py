@@ -44,15 +44,27 @@ def compose(overrides: Sequence[str], *, config_name: str = "train") -> DictConf
 
     Raises: Hydra's errors about mistyped overrides, which `seqlab.config.mistakes.explain` explains.
     """
-    register_search_path()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-        config = hydra_compose(config_name, overrides=add_data_defaults(overrides), return_hydra_config=True)
-        run_dir = config.hydra.run.dir
+    config, run_dir = _with_hydra(overrides, config_name=config_name)
     with open_dict(config):
         config.pop("hydra")
         config.paths.run_dir = str(Path(run_dir).absolute())
     return config
+
+
+def hydra_keys(overrides: Sequence[str]) -> DictConfig:
+    """Return the node `hydra` that `seqlab train` would have with `overrides`."""
+    config, _ = _with_hydra(overrides, config_name="train")
+    found: DictConfig = config.hydra
+    return found
+
+
+def _with_hydra(overrides: Sequence[str], *, config_name: str) -> tuple[DictConfig, str]:
+    """Return the whole config, and the run folder."""
+    register_search_path()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+        config = hydra_compose(config_name, overrides=add_data_defaults(overrides), return_hydra_config=True)
+        return config, config.hydra.run.dir
 
 
 def options_of(group: str) -> list[str]:
@@ -64,6 +76,12 @@ def names_in(group: str, option: str) -> list[str]:
     """Return the names that an option gives to its parts: the top-level keys of its file."""
     contents = [provider.contents.get(f"{group}/{option}", {}) for provider in providers()]
     return [name for content in contents for name in content if name != "defaults"]
+
+
+def raw(config: DictConfig) -> dict[str, Any]:
+    """Return `config` as dicts, lists and scalars, its interpolations as text."""
+    content: Any = OmegaConf.to_container(config, resolve=False)
+    return dict(content)
 
 
 def plain(config: object) -> Any:

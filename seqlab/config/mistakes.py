@@ -1,15 +1,19 @@
 """Hydra's errors in one message: what is wrong, the nearest name that exists, and the names there are."""
 
 import re
-from collections.abc import Iterator, Sequence
+import shlex
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
-from hydra.errors import HydraException, MissingConfigException
-from omegaconf import OmegaConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from seqlab.config.compose import compose, options_of
-from seqlab.config.plugins import discover
+from seqlab.config.compose import compose, hydra_keys, options_of
+from seqlab.config.plugins import discover, providers
 from seqlab.config.tree import walk
 from seqlab.errors import ConfigError, did_you_mean
 
@@ -31,10 +35,45 @@ def explaining(overrides: Sequence[str]) -> Iterator[None]:
         yield
     except HYDRA_ERRORS as error:
         raise explain(error, overrides) from error
+    # Hydra asserts what it expects of overrides, or fails on them.
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if not _is_of_hydra(error):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        reason = reason.partition(" : Override(")[0]  # how Hydra stores it
+        raise ConfigError(f"{_culprit(overrides)}: Hydra cannot apply it ({reason})") from error
+
+
+def _is_of_hydra(error: Exception) -> bool:
+    """Return whether code of Hydra or OmegaConf raised the error, called to compose a config and not by a run."""
+    names = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    callers = [name for name in names if name.startswith("seqlab.")]
+    is_composing = not callers or callers[-1].startswith(("seqlab.config.", "seqlab.cli."))
+    return is_composing and names[-1].partition(".")[0] in ("hydra", "omegaconf")
+
+
+def _culprit(overrides: Sequence[str]) -> str:
+    """Return the first override that Hydra fails on alone; all of them if there is none."""
+    words = _only_overrides(overrides)
+    for word in words:
+        try:
+            compose([word])
+        except (*HYDRA_ERRORS, ConfigError):
+            continue  # this one has an explanation
+        except Exception:  # noqa: BLE001 (whatever Hydra fails with)
+            return word
+    return " ".join(word for word in words if word.startswith("hydra")) or " ".join(words)
+
+
+def _only_overrides(words: Sequence[str]) -> list[str]:
+    """Return the words that are overrides, without flags and their values."""
+    return [word for word in words if not word.startswith("-") and ("=" in word or word.startswith("~"))]
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     """Return Hydra's `error` about `overrides` as one message."""
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error, overrides)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _unknown_option(error.missing_cfg_file)
     if isinstance(error, MissingMandatoryValue):
@@ -53,6 +92,21 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     return ConfigError(" ".join(dict.fromkeys(filter(None, lines))))
 
 
+def _unreadable(error: OverrideParseException, overrides: Sequence[str]) -> ConfigError:
+    """Return what is wrong with a word that is no override, and how to quote it if that helps."""
+    key, _, value = error.override.partition("=")
+    if "=" not in error.override:
+        before = next((one for one, word in pairwise(overrides) if word == error.override and "=" in one), None)
+        key, _, value = f"{before or 'KEY=VALUE'} {error.override}".partition("=")
+    quoted = f'{key}="{value.replace(chr(92), chr(92) * 2).replace(chr(34), chr(92) + chr(34))}"'
+    try:
+        OverridesParser.create().parse_override(quoted)
+    except HydraException:
+        return ConfigError(f"{error.override!r} is not an override; expected KEY=VALUE, +KEY=VALUE or ~KEY")
+    reason = "Hydra does not take such a value unquoted; quote it for Hydra and the shell"
+    return ConfigError(f"{error.override!r} cannot be read: {reason}: {shlex.quote(quoted)}")
+
+
 def _unknown_option(config_file: str) -> ConfigError:
     group, _, option = config_file.rpartition("/")
     unused = discover().leaving_out(config_file)
@@ -68,8 +122,10 @@ def _unknown_option(config_file: str) -> ConfigError:
 
 def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
     # Without the mistaken word, so that the others compose.
-    kept = [word for word in overrides if not word.startswith("-") and word.lstrip("+~").partition("=")[0] != key]
-    keys = _keys_with(kept)
+    kept = [word for word in _only_overrides(overrides) if word.lstrip("+~").partition("=")[0] != key]
+    keys = _keys_with(kept, of=_hydra_config if key.startswith("hydra.") else compose)
+    if key.startswith("hydra."):
+        keys += _keys_of_options(key)
     parent = key.rpartition(".")[0]
     prefix = f"{parent}." if parent else ""
     siblings = sorted({k.removeprefix(prefix).split(".")[0] for k in keys if k.startswith(prefix)})
@@ -81,13 +137,25 @@ def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
     return ConfigError(f"{key}: there is no such key{hint}; {there_are} {listed} (to add a new key, write +{key}=…)")
 
 
-def _keys_with(overrides: Sequence[str]) -> list[str]:
+def _hydra_config(overrides: Sequence[str]) -> DictConfig:
+    return OmegaConf.create({"hydra": hydra_keys(overrides)})
+
+
+def _keys_of_options(key: str) -> list[str]:
+    """Return the keys that options of the group of `hydra.GROUP.KEY` would bring."""
+    group = f"hydra/{key.split('.')[1]}/"
+    contents = [content for one in providers() for option, content in one.contents.items() if option.startswith(group)]
+    prefix = group.replace("/", ".")
+    return [f"{prefix}{name}" for content in contents for name in content if name != "defaults" and not name.startswith("_")]
+
+
+def _keys_with(overrides: Sequence[str], *, of: Callable[[Sequence[str]], DictConfig]) -> list[str]:
     """Return the keys of the config with `overrides`; where those do not compose, with as many as do."""
     choices = [word for word in overrides if "." not in word.partition("=")[0]]
     # Another word may be mistaken too; the chosen options alone have most keys.
     for attempt in (overrides, choices, []):
         try:
-            config = compose(attempt)
+            config = of(attempt)
         except (*HYDRA_ERRORS, ValueError, ConfigError):
             continue
         # Unresolved: an interpolation may lead to what is missing.

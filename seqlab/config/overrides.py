@@ -52,6 +52,8 @@ class Overrides:
             raise ConfigError(f"overrides is {words!r}; expected a list of them: [{words!r}]")
         completed = add_data_defaults(words)
         parsed = {word: override for word in completed if (override := _parsed(word)) is not None}
+        if unnamed := next((word for word, override in parsed.items() if not override.key_or_group), None):
+            raise ConfigError(f"{unnamed!r} names no key; expected KEY=VALUE, +KEY=VALUE or ~KEY")
         choices = {word: _choices(override) for word, override in parsed.items()}
         for word, override in parsed.items():
             check_choices(override, choices[word])
@@ -114,7 +116,8 @@ def _composed(overrides: Iterable[Override]) -> DictConfig | None:
     """Return the config of some overrides, of a sweep the first choice; None where they do not compose."""
     try:
         return compose([word for override in overrides for word in _first_word(override)])
-    except (HydraException, OmegaConfBaseException, SeqlabError):
+    # Hydra asserts what it expects of overrides.
+    except (HydraException, OmegaConfBaseException, SeqlabError, AssertionError, LookupError, TypeError, ValueError):
         return None  # the run itself composes them again, and its error is explained
 
 

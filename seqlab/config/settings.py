@@ -1,19 +1,82 @@
 """Checks of the settings at the top of `train.yaml`, which belong to no part of a model."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from seqlab.config.arguments import is_whole
 from seqlab.errors import ConfigError
 
-_SMALLEST = {"seed": 0, "max_tokens": 1, "max_eval_tokens": 1, "n_threads": 1}
-_OF_TRAINER = {"max_epochs": -1, "min_epochs": 0, "max_steps": -1, "min_steps": 0}
+_SMALLEST = {"n_examples": 0, "seed": 0, "max_tokens": 1, "max_eval_tokens": 1, "n_threads": 1}
+_OF_TRAINER = {"max_epochs": -1, "min_epochs": 0, "max_steps": -1, "min_steps": 0, "accumulate_grad_batches": 1}
 """Numbers that Lightning's trainer accepts unchecked, to fail during training."""
 # More is likely a typing mistake, such as a seed given as the number of seeds.
 _MOST_RUNS = 1000
 _LARGEST = 2**32 - 1
 """The largest seed that numpy's random generator takes."""
+
+
+_PARTS = ("data", "embedding", "encoder", "heads", "optimizer", "trainer", "paths", "repeat")
+"""Settings that every run has, as mappings."""
+_MAPPINGS = (
+    *("data.splits", "data.reader", "data.sets", "data.sets.*"),
+    *("embedding.parts", "embedding.parts.*", "embedding.dropout", "heads.*", "scheduler"),
+    *("callbacks", "callbacks.*", "logger", "logger.*", "regularizers", "parameter_groups"),
+)
+"""Settings that are mappings where they are there."""
+_NEEDED = ("heads.*", "data.splits", "data.reader")
+"""Those of them that cannot be null; with several data sets, each has its own splits and reader."""
+_TEXTS = ("data.dir", "data.splits.*", "monitor")
+_CHOICES: dict[str, tuple[object, ...]] = {
+    **dict.fromkeys(("train", "test", "calibrate"), (True, False)),
+    "monitor_mode": ("min", "max"),
+    # In the other precisions, weights would leave the 32 bits that kernels and lattice sums work in.
+    "trainer.precision": (None, 32, "32", "32-true", 16, "16", "16-mixed", "bf16", "bf16-mixed"),
+}
+
+
+def check_shape(settings: Mapping[str, Any]) -> None:
+    """Check that the parts of a config are mappings, names are text and choices are known; interpolations may stay.
+
+    Raises: ConfigError for anything else.
+    """
+    has_sets = isinstance(settings.get("data"), Mapping) and "sets" in settings["data"]
+    needed = [pattern for pattern in _NEEDED if not (has_sets and pattern.startswith("data."))]
+    for pattern in (*_PARTS, *_MAPPINGS):
+        for path, value in _at(settings, pattern.split(".")):
+            is_absent = pattern not in _PARTS and (value is _MISSING or (value is None and pattern not in needed))
+            if not (is_absent or isinstance(value, Mapping) or _is_interpolated(value)):
+                found = "missing" if value is _MISSING else repr(value)
+                raise ConfigError(f"{path} is {found}; expected a mapping of options, as `seqlab train --cfg job` shows")
+    for pattern in _TEXTS:
+        for path, value in _at(settings, pattern.split(".")):
+            if isinstance(value, bool | int | float):
+                raise ConfigError(f"{path} is {value!r}; expected text: {path}='\"{value}\"'")
+    for path, choices in _CHOICES.items():
+        for _, value in _at(settings, path.split(".")):
+            is_one = any(value is choice or (value == choice and not isinstance(choice, bool)) for choice in choices)
+            if not (value is _MISSING or is_one or _is_interpolated(value)):
+                known = ", ".join(dict.fromkeys(json.dumps(choice).strip('"') for choice in choices))
+                raise ConfigError(f"{path} is {value!r}; expected one of {known}")
+
+
+def _at(node: Mapping[str, Any], names: Sequence[str], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield paths and values at a path in which `*` stands for every name; of the last name also what is missing."""
+    first, *rest = names
+    for name in list(node) if first == "*" else [first]:
+        value, path = node.get(name, _MISSING), f"{above}{name}"
+        if not rest:
+            yield path, value
+        elif isinstance(value, Mapping):
+            yield from _at(value, rest, f"{path}.")
+
+
+def _is_interpolated(value: object) -> bool:
+    return isinstance(value, str) and "${" in value
+
+
+_MISSING = object()
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:

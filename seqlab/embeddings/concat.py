@@ -36,7 +36,13 @@ class EmbeddingLayer(nn.Module):
 
     def forward(self, batch: Batch) -> Steps:
         """Return the embedded steps of a batch."""
-        values = torch.cat([part(batch) for part in self.parts.values()], dim=2)
+        vectors = [part(batch) for part in self.parts.values()]
+        for (name, part), found in zip(self.parts.items(), vectors, strict=True):
+            # Kernels of encoders are made for the stated width.
+            if found.shape[-1] != part.output_width:
+                states = f"expected {part.output_width}, the output_width of {type(part).__name__}; correct that"
+                raise ConfigError(f"embedding.parts.{name} gives vectors of {found.shape[-1]} features; {states}")
+        values = torch.cat(vectors, dim=2)
         return Steps(self.dropouts(values), batch.lengths)
 
 

@@ -50,8 +50,12 @@ class RecurrentLayer(nn.Module):
         """Return the hidden states and, if wanted, the states after each record's last real step, (direction batch unit) each.
 
         `state` is the initial one; None: the learned one, else zero.
+
+        Raises: ConfigError for inputs and states of other widths than those of the cells.
         """
-        cells, first = self.cell_of_each, state or self.first_state(inputs)
+        cells = self.cell_of_each
+        _check_widths(cells, inputs, state)
+        first = state or self.first_state(inputs)
         if not keeps_states and self.bptt_steps is None and _prefers_kernel(cells, inputs):
             return _kernel_runs(cells, inputs, first), ()
         dtype = cells[0].dtype
@@ -83,6 +87,20 @@ class RecurrentLayer(nn.Module):
             return torch.stack(of_each).unsqueeze(1).expand(-1, n_records, -1)
 
         return tuple(first(name, width) for name, width in self.cell_of_each[0].state_widths.items())
+
+
+def _check_widths(cells: Sequence[Cell], inputs: Tensor, state: State | None) -> None:
+    """Raise ConfigError for tensors that kernels would read beyond their ends: torch's own LSTM does not check them."""
+    cell, (n_directions, _, n_records, found) = cells[0], inputs.shape
+    if found != cell.input_width:
+        layer = f"a layer of {type(cell).__name__} with input_width={cell.input_width}"
+        raise ConfigError(
+            f"{layer} is given {found} features a step; expected {cell.input_width}: check output_width before it"
+        )
+    for part, (name, width) in zip(state, cell.state_widths.items(), strict=True) if state else ():
+        if part.shape != (n_directions, n_records, width):
+            expected = f"{n_records} records of {width} features"
+            raise ConfigError(f"the initial state {name} has the shape {tuple(part.shape[1:])}; expected {expected}")
 
 
 def _prefers_kernel(cells: Sequence[Cell], inputs: Tensor) -> bool:

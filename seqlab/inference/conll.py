@@ -13,6 +13,8 @@ from seqlab.inference.inputs import Chunk, ConllLine, LineFormat, Record
 from seqlab.inference.lines import Line, without_mark
 
 CONLLU_COLUMNS = {name: i for i, name in enumerate(WORD_COLUMNS, 1)}
+DOCUMENT = "-DOCSTART-"
+"""Start of a line between two documents."""
 _MIN_COUNTED = 5
 """Tokens that must be the numbers 1, 2, 3 … of their sentences before they are refused."""
 _SEPARATORS = {"tab": "\t", "space": " "}
@@ -166,7 +168,7 @@ def _is_no_word(cells: list[str], *, where: str) -> bool:
 
 
 def _ends_sentence(text: str) -> bool:
-    return is_blank(text) or text.startswith("-DOCSTART-")
+    return is_blank(text) or text.startswith(DOCUMENT)
 
 
 def _cells(text: str, separator: str) -> list[str]:

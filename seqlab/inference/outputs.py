@@ -1,6 +1,7 @@
 """Write labelled records to a stream, as JSON objects or CoNLL lines."""
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from io import TextIOBase
@@ -8,6 +9,7 @@ from typing import Any, final
 
 from seqlab.errors import ConfigError, DataError
 from seqlab.heads.parts.layer import Layer
+from seqlab.inference.conll import DOCUMENT
 from seqlab.inference.inputs import Chunk, Record
 from seqlab.inference.records import LabelledSpan, TaggedRecord
 from seqlab.types import Prediction
@@ -15,6 +17,10 @@ from seqlab.types import Prediction
 N_DECIMALS = 6
 """Digits of probabilities; single precision has no more."""
 NO_LABEL = "_"
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters and line separators that JSON does not escape, and surrogates, which UTF-8 does not have."""
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What no CoNLL column may hold: programs would read another line or column, or a terminal would obey it."""
 
 
 class OutputFormat(ABC):
@@ -82,11 +88,8 @@ def _span(span: LabelledSpan) -> dict[str, Any]:
 
 def _dumped(content: Mapping[str, Any]) -> str:
     dumped = json.dumps(content, ensure_ascii=False)
-    try:
-        dumped.encode()
-    except UnicodeEncodeError:  # a lone surrogate in a key that is passed through: escape it
-        return json.dumps(content)
-    return dumped
+    # Only in strings, where JSON has an escape for them.
+    return dumped if dumped.isprintable() else _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", dumped)
 
 
 @final
@@ -113,7 +116,7 @@ class ConllOutput(OutputFormat):
         self.stream.write("".join(lines))
 
     def _given_lines(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
-        rows = (row for record in tagged for row in self._rows(record))
+        rows = (row for record in tagged for row in self._rows(record, separator=chunk.separator))
         # Lines that stand for several words or none, such as ranges in CoNLL-U.
         others = [NO_LABEL] * len(self.heads)
         for line in chunk.lines:
@@ -122,12 +125,21 @@ class ConllOutput(OutputFormat):
 
     def _token_lines(self, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
         for record in tagged:
-            for token, row in zip(record.tokens, self._rows(record), strict=True):
-                # Such a token would end the column or the line.
-                if not token or "\t" in token or "\n" in token:
-                    raise DataError(f"token {token!r:.80} does not fit in a CoNLL column; use --to jsonl")
+            for token, row in zip(record.tokens, self._rows(record, separator="\t"), strict=True):
+                _check_column(f"token {token!r:.80}", token, separator="\t")
+                if token.startswith(DOCUMENT):
+                    raise DataError(f"token {token!r:.80} would start a document in CoNLL; use --to jsonl")
                 yield "\t".join([token, *row]) + "\n"
             yield "\n"
 
-    def _rows(self, record: TaggedRecord) -> Iterator[tuple[str, ...]]:
+    def _rows(self, record: TaggedRecord, *, separator: str) -> Iterator[tuple[str, ...]]:
+        for name in self.heads:
+            for label in set(record.predictions[name].labels):
+                _check_column(f"label {label!r:.80} of head {name}", label, separator=separator)
         return zip(*(record.predictions[name].labels for name in self.heads), strict=True)
+
+
+def _check_column(said: str, text: str, *, separator: str) -> None:
+    """Raise DataError for text that would not be read back as one column; `said` describes it."""
+    if not text or separator in text or _BREAKS.search(text):
+        raise DataError(f"{said} does not fit in a CoNLL column; use --to jsonl")

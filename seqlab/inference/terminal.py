@@ -7,6 +7,7 @@ from typing import final
 from rich.console import Console
 from rich.text import Text
 
+from seqlab.errors import visible
 from seqlab.heads.parts.layer import Layer
 from seqlab.inference.inputs import Chunk
 from seqlab.inference.outputs import OutputFormat
@@ -16,8 +17,6 @@ from seqlab.types import Prediction
 COLOURS = ("#1f5fa8", "#2e7d32", "#b3261e", "#7b3fa0", "#a05a00", "#00696b", "#a81f6c", "#55606e", "#4f6b00", "#5a4fcf")
 """Backgrounds dark enough for white text, assigned to labels in order and reused when they run out."""
 N_LEGEND = 20
-_CONTROLS = {0x7F: 0x2421, **{i: 0x2400 + i for i in range(0x20)}, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
-"""Maps control characters, which could affect the terminal, to symbols."""
 
 
 @final
@@ -56,7 +55,7 @@ class TerminalOutput(OutputFormat):
 
     def legend(self) -> Text:
         """Return the labels of spans in their colours."""
-        return Text(" ").join(self._chip(f" {_shown(label)} ", label) for label in self._in_legend)
+        return Text(" ").join(self._chip(f" {visible(label)} ", label) for label in self._in_legend)
 
     def lines(self, record: TaggedRecord) -> Iterator[Text]:
         """Yield a line for each head, with its name if there are several."""
@@ -68,7 +67,7 @@ class TerminalOutput(OutputFormat):
                 line = self._tags_line(record.tokens, prediction)
             else:
                 line = self._labels_line(record, prediction)
-            yield Text.assemble((f"{name}: ", "bold"), line) if len(self.layers) > 1 else line
+            yield Text.assemble((f"{visible(name)}: ", "bold"), line) if len(self.layers) > 1 else line
 
     def _spans_line(self, record: TaggedRecord, name: str) -> Text:
         text, offsets = _laid_out(record)
@@ -77,21 +76,21 @@ class TerminalOutput(OutputFormat):
         if any(before > start for (_, before, _), (start, _, _) in pairwise(places)):  # nested or unordered spans
             return Text(" ").join(self._span(text[start:end], label) for start, end, label in places)
         for (_, before, _), (start, end, label) in pairwise([(0, 0, ""), *places]):
-            line.append(_shown(text[before:start]))
+            line.append(visible(text[before:start]))
             line.append_text(self._span(text[start:end], label))
-        return line.append(_shown(text[places[-1][1] if places else 0 :]))
+        return line.append(visible(text[places[-1][1] if places else 0 :]))
 
     def _span(self, text: str, label: str) -> Text:
         # Brackets where there is no colour, such as in a file.
         if not self.uses_colour:
-            return Text(f"[{_shown(text)} | {_shown(label)}]")
-        return self._chip(f" {_shown(text)} ", label).append_text(self._chip(f"{_shown(label)} ", label, "bold italic"))
+            return Text(f"[{visible(text)} | {visible(label)}]")
+        return self._chip(f" {visible(text)} ", label).append_text(self._chip(f"{visible(label)} ", label, "bold italic"))
 
     def _tags_line(self, tokens: Sequence[str], prediction: Prediction) -> Text:
         line = Text()
         for i, (token, tag) in enumerate(zip(tokens, prediction.labels, strict=True)):
-            line.append(" " if i else "").append(_shown(token))
-            line.append(f"/{_shown(tag)}", style=f"bold {self._colour(tag)}" if self.uses_colour else "")
+            line.append(" " if i else "").append(visible(token))
+            line.append(f"/{visible(tag)}", style=f"bold {self._colour(tag)}" if self.uses_colour else "")
         return line
 
     def _labels_line(self, record: TaggedRecord, prediction: Prediction) -> Text:
@@ -99,10 +98,10 @@ class TerminalOutput(OutputFormat):
         if prediction.value is not None:
             line.append(f"{prediction.value:.2f} = ", style="bold")
         for label, confidence in zip(prediction.labels, prediction.confidences, strict=True):
-            line.append_text(self._chip(f" {_shown(label)} ", label) if self.uses_colour else Text(_shown(label)))
+            line.append_text(self._chip(f" {visible(label)} ", label) if self.uses_colour else Text(visible(label)))
             line.append(f" {confidence:.2f}  ", style="dim")
         is_alone = len(self.layers) == 1
-        return line.append(_shown(_laid_out(record)[0])) if is_alone else line
+        return line.append(visible(_laid_out(record)[0])) if is_alone else line
 
     def _chip(self, text: str, label: str, style: str = "") -> Text:
         return Text(text, style=f"{style} #ffffff on {self._colour(label)}".strip())
@@ -117,7 +116,3 @@ def _laid_out(record: TaggedRecord) -> tuple[str, Sequence[Sequence[int]]]:
         return record.text, record.offsets
     starts = accumulate((len(token) + 1 for token in record.tokens), initial=0)
     return " ".join(record.tokens), [(start, start + len(token)) for token, start in zip(record.tokens, starts, strict=False)]
-
-
-def _shown(text: str) -> str:
-    return text.translate(_CONTROLS)

@@ -16,9 +16,11 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from seqlab.config.build import build, known_targets
-from seqlab.config.compose import compose, plain
+from seqlab.config.compose import compose, plain, raw
+from seqlab.config.environment import check_environment, shareable
 from seqlab.config.mistakes import explaining
 from seqlab.config.overrides import Overrides
+from seqlab.config.settings import check_shape
 from seqlab.config.user_classes import admit, own_classes
 from seqlab.data.multitask.data_sets import turns_of
 from seqlab.data.multitask.joined import Split
@@ -80,6 +82,8 @@ def run(config: DictConfig, *, typed: Overrides) -> Run:
 
     Raises: SeqlabError if all repetitions fail; if some do, the log and `Run.repeats` name them.
     """
+    check_shape(raw(config))
+    check_environment(config, typed)
     if is_repeated(config):
         return _repeated(config, typed=typed)
     if (Path(config.paths.run_dir) / REPEATS).exists():
@@ -132,7 +136,7 @@ def _fit(
     is_finish: bool,
 ) -> Run:
     """Train the labeler on its encoded records, and write the run folder."""
-    settings, labeler = plain(config), start.labeler
+    settings, shared, labeler = plain(config), shareable(config), start.labeler
     folder = RunFolder(Path(settings["paths"]["run_dir"]))
     folder.start(config)
     # Before training, since the files may change meanwhile.
@@ -159,13 +163,13 @@ def _fit(
     n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
     n_bytes = check_memory(labeler, settings["optimizer"])
     log.info("%s; %s trainable parameters, %.1f MiB with gradients and optimiser", sizes, f"{n_parameters:,}", n_bytes / 2**20)
-    with tracked(trainer.loggers, settings, folder=folder.path, is_first=trainer.is_global_zero):
+    with tracked(trainer.loggers, shared, folder=folder.path, is_first=trainer.is_global_zero):
         if settings["train"]:
             _train(trainer, module, data, settings=settings, checkpoint=checkpoint, is_finish=is_finish)
         elif checkpoint is None:
             log.warning("train=false without ckpt_path: evaluating untrained weights")
         metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
-        folder.save_model(labeler, fields=start.fields, config=settings, metrics=metrics, precision=precision)
+        folder.save_model(labeler, fields=start.fields, config=shared, metrics=metrics, precision=precision)
         folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     monitored = None if best is None else float(best)

@@ -50,3 +50,14 @@ def test_the_same_run_gives_the_same_page(tmp_path: Path, model: str) -> None:
 def test_mistakes_are_reported(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
     assert main(["report", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_folder_of_a_study_that_cannot_be_read_is_reported_run_by_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    shutil.copytree(model, tmp_path / "0")
+    (tmp_path / "study.json").write_text('{"study": "mine", "storage": "postgresql://me:***@host/db"}', encoding="utf-8")
+    assert main(["report", str(tmp_path), "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.strip() == str(tmp_path / "report.json")
+    assert "pruned trials look like failed ones" in captured.err

@@ -125,3 +125,44 @@ def test_a_value_that_a_job_lacks_is_reported_with_the_job(train: Train, capsys:
     assert status == 2
     assert lines[0].startswith("error: job 0 (seed=1): data.dir has no value; it has no default, so set data.dir=")
     assert len(lines) == 3
+
+
+def test_a_config_folder_from_elsewhere_runs_no_code(train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "elsewhere" / "local").mkdir(parents=True)
+    content = "# @package _global_\nhydra: {callbacks: {x: {_target_: os.mkdir, path: made}}}\n"
+    (tmp_path / "elsewhere" / "local" / "default.yaml").write_text(content, encoding="utf-8")
+    status, folder = train(*TINY, "--config-dir", "elsewhere")
+    assert status == 2
+    assert re.fullmatch(r"error: .*default\.yaml: hydra\.callbacks\.x\._target_ is 'os\.mkdir', .*\n", capsys.readouterr().err)
+    assert {path.name for path in folder.iterdir()} == {"elsewhere"}
+
+
+def test_a_model_keeps_no_value_of_the_environment(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "s3cr3t")
+    status, folder = train(*TINY, "trainer.fast_dev_run=true", "task_name=${oc.env:SECRET}")
+    assert status == 0
+    (run,) = (folder / "runs").iterdir()
+    for name in ("bundle.json", "README.md"):
+        text = (run / "model" / name).read_text(encoding="utf-8")
+        assert "${oc.env:SECRET}" in text
+        assert "s3cr3t" not in text
+    assert "task_name: s3cr3t" in (run / "config.yaml").read_text(encoding="utf-8")
+
+
+def test_a_mistyped_key_after_a_flag_is_reported_with_the_nearest(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _ = train("--cfg", "job", "data=conll", "data.reader.commentprefix=x")
+    assert status == 2
+    assert "did you mean data.reader.comment_prefix?" in capsys.readouterr().err
+
+
+def test_the_shell_completes_overrides_of_train(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["seqlab"])
+    train("-sc", "install=bash")
+    script = capsys.readouterr().out
+    assert 'helper="${words[0]} train"' in script
+    assert script.endswith("-F hydra_bash_completion seqlab\n")
+    monkeypatch.setenv("COMP_LINE", "seqlab train encoder=gr")
+    train("-sc", "query=bash")
+    assert capsys.readouterr().out.split() == ["encoder=gru", "encoder=gru_2014"]

@@ -158,3 +158,24 @@ def test_what_lacks_the_part_that_it_refers_to_is_reported(tmp_path: Path) -> No
         ConfigError, match=r"heads\.tags\.words takes its value from .*, which is not there; set embedding=\[word_ids\]"
     ):
         train(["experiment=demo", "head=[hmm]", f"hydra.run.dir={tmp_path}"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["=2"], r"'=2' names no key; expected KEY=VALUE"),
+        (["+="], r"'\+=' names no key; expected KEY=VALUE"),
+        (["seed=3", "~head@x=[a]"], r"^~head@x=\[a\]: Hydra cannot apply it \(ValueError: .* must be a string\)$"),
+        (["ckpt_path=runs/lr=0.1/last.ckpt"], r"""quote it for Hydra and the shell: 'ckpt_path="runs/lr=0.1/last.ckpt"'$"""),
+        (["data.dir=my", "folder"], r"""^'folder' cannot be read: .* the shell: 'data.dir="my folder"'$"""),
+        (["a@b@c=1"], r"'a@b@c=1' is not an override; expected KEY=VALUE"),
+        (
+            ["hydra.sweeper.n_trial=3"],
+            r"hydra\.sweeper\.n_trial: there is no such key; did you mean hydra\.sweeper\.n_trials\?",
+        ),
+        (["hydra.job.nam=x"], r"hydra\.job\.nam: there is no such key; did you mean hydra\.job\.name\?"),
+    ],
+)
+def test_what_hydra_cannot_read_is_reported_with_what_works(words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(words)

@@ -188,3 +188,11 @@ def test_layer_without_parts_is_refused() -> None:
 def test_a_part_without_its_option_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"embedding.parts.words is \{'unknown_alpha': 1.0\}.*~embedding.parts.words"):
         EmbeddingLayer(parts={"words": {"unknown_alpha": 1.0}}, dropout={})
+
+
+def test_a_part_that_misstates_its_width_is_refused() -> None:
+    embedding, records = layer()
+    part = next(iter(embedding.parts.values()))
+    part.output_width += 1
+    with pytest.raises(ConfigError, match=rf"gives vectors of {part.output_width - 1} features; expected {part.output_width}"):
+        embedding(records)

@@ -298,3 +298,25 @@ def test_widths_of_the_layers_are_as_given() -> None:
 def test_bad_options_are_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         recurrent("lstm", *overrides)
+
+
+@pytest.mark.parametrize("is_trained", [True, False])
+@pytest.mark.parametrize("width", [1, 2, 4, 300])
+@pytest.mark.parametrize("option", ["lstm", "gru", "rnn", "lstm_peephole"])
+def test_features_of_another_width_are_refused(option: str, width: int, is_trained: bool) -> None:
+    encoder = recurrent(option).train(is_trained)
+    with (
+        torch.set_grad_enabled(is_trained),
+        pytest.raises(ConfigError, match=rf"with input_width=3 is given {width} features a step; expected 3"),
+    ):
+        encoder(Steps(torch.zeros(2, 5, width), torch.tensor([5, 3])))
+
+
+@pytest.mark.parametrize(("n_records", "width"), [(2, 3), (2, 5), (1, 4), (3, 4)])
+@pytest.mark.parametrize("name", ["0.hidden", "0.cell"])
+def test_initial_states_of_another_shape_are_refused(name: str, n_records: int, width: int) -> None:
+    encoder = recurrent("lstm", "is_bidirectional=false", "is_stateful=true")
+    state = {"0.hidden": torch.zeros(2, 4), "0.cell": torch.zeros(2, 4), name: torch.zeros(n_records, width)}
+    message = rf"state {name[2:]} has the shape \({n_records}, {width}\); expected 2 records of 4 features"
+    with pytest.raises(ConfigError, match=message):
+        encoder(Steps(torch.zeros(2, 5, 3), torch.tensor([5, 3]), state=state))

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 
 import pytest
 from rich.console import Console
@@ -132,4 +133,46 @@ def test_terminal_gives_each_label_one_colour_and_says_which() -> None:
 def test_terminal_never_obeys_the_text() -> None:
     prediction = {"tags": Prediction(["O", "O", "O"], [1.0] * 3)}
     record = TaggedRecord(["\x1b[31m", "[bold]", ":smile:\x9b"], prediction, {"tags": SPANS})
-    assert shown(record) == "␛[31m [bold] :smile:\ufffd\n"
+    assert shown(record) == "␛[31m [bold] :smile:[U+009B]\n"
+
+
+HOSTILE = ["a\tb", "a\nb", "a\rb", "a\x1b[2J", "a\u2028b", "a\x85b", "a\x00b", "a\ud800b"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_no_output_format_lets_text_out_of_its_place(text: str) -> None:
+    layer = Layer(is_per_step=True, scheme="BIO", labels=[text])
+    record = TaggedRecord(["Ada", text], {text: Prediction([f"B-{text}", "O"], [1.0, 1.0])}, {text: layer})
+    out = io.StringIO()
+    JsonlOutput(out).write(Chunk([{"tokens": ["Ada", text], "note": text}]), [record])
+    (line,) = out.getvalue().splitlines()
+    line.encode()
+    assert line.isprintable()
+    assert json.loads(line)["predictions"][text]["labels"] == [f"B-{text}", "O"]
+    for has_colour in (False, True):
+        lines = shown(record, colour=has_colour)
+        lines.encode()
+        assert len(lines.splitlines()) == 1 + has_colour  # the legend
+        assert text not in lines
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, ""], ids=ascii)
+def test_conll_refuses_labels_and_tokens_that_would_not_be_read_back(text: str) -> None:
+    def write(token: str, label: str) -> None:
+        record = TaggedRecord([token], {"tags": Prediction([label], [1.0])}, {"tags": SPANS})
+        ConllOutput(io.StringIO(), layers={"tags": SPANS}).write(Chunk([{}]), [record])
+
+    for token, label in ((text, "O"), ("Ada", text)):
+        said = re.escape(f"token {text!r}" if token == text else f"label {text!r} of head tags")
+        with pytest.raises(DataError, match=f"{said} does not fit in a CoNLL column; use --to jsonl"):
+            write(token, label)
+
+
+def test_conll_refuses_what_the_columns_of_the_input_do_not_take() -> None:
+    line = ConllLine("Ada", "\n", is_token=True, has_columns=True)
+    record = TaggedRecord(["Ada"], {"tags": Prediction(["New York"], [1.0])}, {"tags": SPANS})
+    with pytest.raises(DataError, match="label 'New York' of head tags does not fit in a CoNLL column"):
+        ConllOutput(io.StringIO(), layers={"tags": SPANS}).write(Chunk([{}], [line], " "), [record])
+    start = TaggedRecord(["-DOCSTART-"], {"tags": Prediction(["O"], [1.0])}, {"tags": SPANS})
+    with pytest.raises(DataError, match="token '-DOCSTART-' would start a document in CoNLL; use --to jsonl"):
+        ConllOutput(io.StringIO(), layers={"tags": SPANS}).write(Chunk([{}]), [start])

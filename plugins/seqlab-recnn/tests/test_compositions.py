@@ -17,7 +17,7 @@ from seqlab_recnn.data.forest import EncodedTrees
 from seqlab_recnn.data.sources import BranchingTrees
 from seqlab_recnn.trees.shaping import binarised
 from seqlab_recnn.trees.tree import Tree, from_children
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqlab.errors import ConfigError
 from seqlab.functional.native import without_libraries
@@ -345,3 +345,28 @@ def test_recurrent_dropout_acts_only_in_training(name: str, grow: Callable[..., 
     assert torch.equal(still, batched(quiet, trees, inputs)[0])
     quiet.dropout.keep_prob = 1.0
     torch.testing.assert_close(batched(quiet.train(), trees, inputs)[0], still)
+
+
+@pytest.mark.skipif(find_compiler() is None, reason="no C compiler is installed")
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("max", {"linear": (4, 5)}, r"leaves has the shape \(3, 5\); expected \(3, 4\)"),
+        ("child-sum", {"inputs": (INPUT, 14)}, r"products has the shape \(3, 14\); expected \(3, 15\)"),
+        ("n-ary", {"inputs": (INPUT, 16)}, r"products has the shape \(3, 16\); expected \(3, 15\)"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(name: str, change: dict[str, tuple[int, int]], message: str) -> None:
+    composition = COMPOSITIONS[name]()
+    for part, widths in change.items():
+        setattr(composition, part, nn.Linear(*widths))
+    forest = EncodedTrees([shaped(name, deep(3))], [[0] * 5]).collate(torch.arange(1).numpy())
+    with pytest.raises(ValueError, match=f"states_compiled: .*{message}"):
+        composition(torch.zeros(3, INPUT), forest)
+
+
+@pytest.mark.skipif(find_compiler() is None, reason="no C compiler is installed")
+def test_productions_beyond_the_weights_are_refused() -> None:
+    forest = EncodedTrees([deep(3)], [[0, 0, 0, 9, 9]]).collate(torch.arange(1).numpy())
+    with pytest.raises(ValueError, match="the forest has production 9; expected at most 3"):
+        COMPOSITIONS["untied"]()(torch.zeros(3, INPUT), forest)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
-from seqlab.functional.native import Library
+from seqlab.functional.native import Library, check_arrays
 from seqlab.functional.recurrence.buffers import buffer_from
 from seqlab_scan.form import ACTIVATIONS, MIXES, OUTPUTS, GatedForm
 
@@ -35,6 +35,7 @@ def scan_compiled(
 
     Where records are contiguous in memory, each is passed as a direction of its own, so that nothing is copied.
     """
+    _check(products, first, bias=bias, skip=skip, peepholes=peepholes, zone=zone, form=form)
     n_records = products.shape[2]
     lies_apart = products.transpose(1, 2).is_contiguous() and not products.is_contiguous()
     if lies_apart:
@@ -45,6 +46,21 @@ def scan_compiled(
     hidden, states = apply(_CompiledScan, form, zone, products.contiguous(), first, bias, skip, peepholes)
     hidden = states if hidden is None else hidden
     return (_together(hidden, n_records), _together(states, n_records)) if lies_apart else (hidden, states)
+
+
+def _check(products: Tensor, first: Tensor, *, form: GatedForm, **others: Tensor | float | None) -> None:
+    """Raise ValueError for tensors that do not fit the form."""
+    lead, n_directions, width = products.shape[:3], products.shape[0], form.width
+    has_own_skip = form.output == "highway" and others["skip"] is None
+    n_columns = (form.n_blocks + has_own_skip) * width
+    shapes = {"bias": (n_directions, n_columns), "skip": (*lead, width), "peepholes": (n_directions, 2, width)}
+    arrays: dict[str, tuple[object, tuple[int, ...]]] = {
+        "products": (products, (*lead, n_columns)),
+        "first": (first, (n_directions, lead[2], width)),
+        **{name: (others[name], shape) for name, shape in shapes.items()},
+        "zone": (others["zone"], (*lead, width)),
+    }
+    check_arrays("scan_gated", products, arrays)
 
 
 def _apart(values: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from seqlab_scan import compiled, gated
 from seqlab_scan.form import GatedForm
 from seqlab_scan.gated import scan_gated
+from seqlab_scan.triton_runs import run_triton
 from torch import Tensor
 
 from seqlab.functional.native import compiler
@@ -77,3 +78,28 @@ def test_the_source_has_no_warning(extras: tuple[str, ...], tmp_path: Path) -> N
     flags = [*compiler.FLAGS, *extras, f"-I{compiler.HEADERS}", "-Wall", "-Wextra", "-Werror"]
     done = subprocess.run(["cc", *flags, "-c", source, "-o", made], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"products": torch.zeros(2, 3, 4, 9)}, r"products has the shape \(2, 3, 4, 9\); expected \(2, 3, 4, 10\)"),
+        ({"first": torch.zeros(2, 1, 5)}, r"first has the shape \(2, 1, 5\); expected \(2, 4, 5\)"),
+        ({"first": torch.zeros(2, 4, 5).double()}, "first is torch.float64 on cpu; expected torch.float32 on cpu"),
+        ({"bias": torch.zeros(2, 9)}, r"bias has the shape \(2, 9\); expected \(2, 10\)"),
+        ({"zone": torch.zeros(2, 3, 4, 1)}, r"zone has the shape \(2, 3, 4, 1\); expected \(2, 3, 4, 5\)"),
+    ],
+    ids=["products", "first", "type", "bias", "zone"],
+)
+def test_arrays_that_do_not_fit_are_refused(changes: dict[str, Tensor], message: str) -> None:
+    fitting = {"products": torch.zeros(2, 3, 4, 10), "first": torch.zeros(2, 4, 5), "bias": torch.zeros(2, 10), "zone": None}
+    form = GatedForm(5, "update", "positive", "state")
+    with pytest.raises(ValueError, match=f"scan_gated: {message}"):
+        compiled.scan_compiled(**{**fitting, **changes}, skip=None, peepholes=None, form=form)
+
+
+def test_the_kernel_refuses_arrays_that_do_not_fit() -> None:
+    values, first = torch.zeros(1, 3, 2, 5), torch.zeros(1, 2, 5, dtype=torch.double)
+    with pytest.raises(ValueError, match=r"run_triton: first is torch.float64 on cpu; expected torch.float32 on cpu"):
+        run_triton(values, values, first, is_reversed=False)

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqlab.functional.autograd import differentiate
-from seqlab.functional.native import Operator
+from seqlab.functional.native import Operator, check_arrays
 from seqlab.functional.recurrence import compiled
 from seqlab.functional.recurrence.activations import ACTIVATIONS
 from seqlab.functional.recurrence.buffers import buffer_from, summed_products
@@ -64,13 +64,28 @@ _OPERATOR = Operator(
 def _forward(
     inputs: Tensor, hidden: Tensor, recurrent: Tensor, bias: Tensor | None, *, form: GruForm, noise: Noise
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    is_compiled = compiled.is_usable(inputs)
+    if is_compiled:
+        _check(inputs, hidden, recurrent, bias, noise=noise)
     states = buffer_from(hidden, inputs.shape[1])
     tape = GruTape(inputs, states, noise.read_states(states), inputs.new_empty(*inputs.shape[:3], hidden.shape[2]))
-    if compiled.is_usable(inputs):
+    if is_compiled:
         compiled.run("gru_forward", inputs, **_fields(tape, recurrent, form=form, noise=noise), bias=bias)
     else:
         fill_tape(tape, recurrent, bias, form=form, noise=noise)
     return states[:, 1:], (*tape, recurrent)
+
+
+def _check(inputs: Tensor, hidden: Tensor, recurrent: Tensor, bias: Tensor | None, *, noise: Noise) -> None:
+    """Raise ValueError for tensors that do not fit the recurrent weights."""
+    lead, width = inputs.shape[:3], recurrent.shape[-1]
+    arrays = {
+        "inputs": (inputs, (*lead, 3 * width)),
+        "hidden": (hidden, (lead[0], lead[2], width)),
+        "recurrent": (recurrent, (lead[0], 3 * width, width)),
+        "candidate_bias": (bias, (lead[0], width)),
+    }
+    check_arrays("scan_gru", inputs, {**arrays, **noise.arrays(lead, width=width)})
 
 
 def _backward(saved: Sequence[Tensor], gradient: Tensor, *, form: GruForm, noise: Noise) -> tuple[Tensor, ...]:

@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqlab.functional.autograd import differentiate
-from seqlab.functional.native import Operator
+from seqlab.functional.native import Operator, check_arrays
 from seqlab.functional.recurrence import compiled
 from seqlab.functional.recurrence.activations import ACTIVATIONS
 from seqlab.functional.recurrence.buffers import buffer_from, summed_products
@@ -84,6 +84,9 @@ def _forward(
     inputs: Tensor, hidden: Tensor, cell: Tensor, *tensors: Any, form: LstmForm, noise: Noise
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor | None, ...]]:
     lead, n_steps, n_gates, w = inputs.shape[:3], inputs.shape[1], inputs.shape[3], LstmWeights(*tensors)
+    is_compiled = compiled.is_usable(inputs)
+    if is_compiled:
+        _check(inputs, hidden, cell, w, form=form, noise=noise)
     hiddens, cells = buffer_from(hidden, n_steps), buffer_from(cell, n_steps)
     normal: dict[str, tuple[int, ...]] = {}
     if w.gain is not None:
@@ -98,11 +101,29 @@ def _forward(
         squashed=inputs.new_empty(*lead, form.width),
         **{name: inputs.new_empty(*lead, *width) for name, width in normal.items()},
     )
-    if compiled.is_usable(inputs):
+    if is_compiled:
         compiled.run("lstm_forward", inputs, **_fields(tape, w, form=form, noise=noise))
     else:
         fill_tape(tape, w, form=form, noise=noise)
     return (hiddens[:, 1:], cells[:, 1:]), (*tensors, *vars(tape).values())
+
+
+def _check(inputs: Tensor, hidden: Tensor, cell: Tensor, w: LstmWeights, *, form: LstmForm, noise: Noise) -> None:
+    """Raise ValueError for tensors that do not fit the form."""
+    lead, n_directions, n_records, width = inputs.shape[:3], inputs.shape[0], inputs.shape[2], form.width
+    hidden_width = width if w.projection is None else w.projection.shape[1]
+    arrays: dict[str, tuple[object, tuple[int, ...]]] = {
+        "inputs": (inputs, (*lead, form.gate_width)),
+        "hidden": (hidden, (n_directions, n_records, hidden_width)),
+        "cell": (cell, (n_directions, n_records, width)),
+        "recurrent": (w.recurrent, (n_directions, form.gate_width, hidden_width)),
+        "peepholes": (w.peepholes, (n_directions, form.n_input_gates + 1, width)),
+        "projection": (w.projection, (n_directions, hidden_width, width)),
+        **{name: (getattr(w, name), (n_directions, form.gate_width)) for name in ("gain", "input_gain", "bias")},
+        **{name: (getattr(w, name), (n_directions, width)) for name in ("cell_gain", "cell_bias")},
+        "noise.cell_zone": (noise.cell_zone, (*lead, width)),
+    }
+    check_arrays("scan_lstm", inputs, {**arrays, **noise.arrays(lead, width=hidden_width)})
 
 
 def _fields(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seqlab.functional.native.arrays import Shape
 from seqlab.functional.recurrence.buffers import buffer_from, product_plus, steps_of
 
 ARGUMENTS = "Tensor? mask, Tensor? hidden_zone, Tensor? cell_zone, float? hidden_prob, float? cell_prob"
@@ -38,6 +39,11 @@ class Noise:
         tensors = [zone if isinstance(zone, Tensor) else None for zone in zones]
         numbers = [None if isinstance(zone, Tensor) else zone for zone in zones]
         return self.recurrent, *tensors, *numbers
+
+    def arrays(self, lead: Shape, *, width: int) -> dict[str, tuple[object, Shape]]:
+        """Return what acts on h, each part with the shape that a run over inputs of (direction, time, batch) reads."""
+        zone = *lead, width
+        return {"noise.recurrent": (self.recurrent, (lead[0], lead[2], width)), "noise.hidden_zone": (self.hidden_zone, zone)}
 
     def at(self, direction: int, t: int) -> "Noise":
         """Return the noise of step `t` of one direction."""

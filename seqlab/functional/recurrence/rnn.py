@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqlab.functional.autograd import differentiate
-from seqlab.functional.native import Operator
+from seqlab.functional.native import Operator, check_arrays
 from seqlab.functional.recurrence import compiled
 from seqlab.functional.recurrence.activations import ACTIVATIONS, Activation
 from seqlab.functional.recurrence.buffers import add_product_, buffer_from, steps_of, summed_products
@@ -52,14 +52,28 @@ _OPERATOR = Operator(
 def _forward(
     inputs: Tensor, hidden: Tensor, recurrent: Tensor, *, activation: Activation, noise: Noise
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    is_compiled = compiled.is_usable(inputs)
+    if is_compiled:
+        _check(inputs, hidden, recurrent, noise=noise)
     states = buffer_from(hidden, inputs.shape[1])
     read = noise.read_states(states)
-    if compiled.is_usable(inputs):
+    if is_compiled:
         fields = _fields(recurrent, activation=activation, noise=noise)
         compiled.run("rnn_forward", inputs, **fields, inputs=inputs, hidden=states, read=read)
     else:
         _fill(inputs, states, read, recurrent, activation=activation, noise=noise)
     return states[:, 1:], (inputs, states, read, recurrent)
+
+
+def _check(inputs: Tensor, hidden: Tensor, recurrent: Tensor, *, noise: Noise) -> None:
+    """Raise ValueError for tensors that do not fit the recurrent weights."""
+    lead, width = inputs.shape[:3], recurrent.shape[-1]
+    arrays = {
+        "inputs": (inputs, (*lead, width)),
+        "hidden": (hidden, (lead[0], lead[2], width)),
+        "recurrent": (recurrent, (lead[0], width, width)),
+    }
+    check_arrays("scan_rnn", inputs, {**arrays, **noise.arrays(lead, width=width)})
 
 
 def _backward(saved: Sequence[Tensor], gradient: Tensor, *, activation: Activation, noise: Noise) -> tuple[Tensor, ...]:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from seqlab.errors import visible
 from seqlab.report.document.model import Block, Document, Example, Examples, Figure, Line, Paragraph, Picture, Table
-from seqlab.report.document.text import shown, visible
+from seqlab.report.document.text import shown
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 _SIGNS = {"wrong": "✗", "missed": "✗", "spurious": "✗"}

@@ -60,6 +60,8 @@ def _circumstances(run: FinishedRun) -> dict[str, Value]:
 def command_line(run: FinishedRun) -> str:
     """Return the command that started the run, quoted for a shell; empty if the run did not record it."""
     program, *words = map(str, run.environment.get("command") or [""])
+    if words[:1] == ["train"]:
+        program = program.removesuffix(" train")  # as trials of sweeps recorded it
     return f"{program} {shlex.join(words)}".strip()
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Any
 
 import pytest
 import torch
@@ -172,3 +173,38 @@ def test_functions_are_as_exact_as_torchs(name: str) -> None:
 def test_only_float32_on_a_cpu_is_taken() -> None:
     assert not compiled.is_usable(torch.zeros(1, dtype=torch.double))
     assert not compiled.is_usable(torch.zeros(1, device="meta"))
+
+
+MISFITS: dict[str, tuple[dict[str, Any], str]] = {
+    "hidden": ({"hidden": torch.zeros(2, 9, 4, dtype=torch.double)}, "hidden is torch.float64 on cpu; expected torch.float32"),
+    "device": (
+        {"hidden": torch.zeros(2, 9, 4, device="meta")},
+        "hidden is torch.float32 on meta; expected torch.float32 on cpu",
+    ),
+    "mask": ({"noise": Noise(torch.ones(2, 9, 3))}, r"recurrent has the shape \(2, 9, 3\); expected \(2, 9, 4\)"),
+    "zone": (
+        {"noise": Noise(None, torch.ones(2, 4, 9, 4))},
+        r"hidden_zone has the shape \(2, 4, 9, 4\); expected \(2, 5, 9, 4\)",
+    ),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("case", MISFITS)
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_arrays_that_do_not_fit_are_refused(kind: str, case: str) -> None:
+    changes, message = MISFITS[case]
+    given = {"hidden": torch.zeros(2, 9, 4), "noise": Noise(), **changes}
+    hidden, noise, gru = given["hidden"], given["noise"], GruForm(resets_after=False, gate=SIGMOID, candidate=TANH)
+    lstm = LstmForm(4, 1, has_forget_gate=True, is_coupled=False, gate=SIGMOID, candidate=TANH, output=TANH, epsilon=0.0)
+    inputs = {name: torch.zeros(2, 5, 9, n * 4) for name, n in {"rnn": 1, "gru": 3, "lstm": 4}.items()}
+    weights = {name: torch.zeros(2, n * 4, 4) for name, n in {"rnn": 1, "gru": 3, "lstm": 4}.items()}
+    scans: dict[str, Callable[[], object]] = {
+        "rnn": lambda: scan_rnn(inputs["rnn"], hidden, weights["rnn"], activation=TANH, noise=noise),
+        "gru": lambda: scan_gru(inputs["gru"], hidden, weights["gru"], None, form=gru, noise=noise),
+        "lstm": lambda: scan_lstm(
+            inputs["lstm"], hidden, torch.zeros(2, 9, 4), LstmWeights(weights["lstm"]), form=lstm, noise=noise
+        ),
+    }
+    with pytest.raises(ValueError, match=f"scan_{kind}: .*{message}"):
+        scans[kind]()

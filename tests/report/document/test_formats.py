@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from seqlab.errors import visible
 from seqlab.metrics.calibration import Bin
 from seqlab.report.charts import Axis, Curves, Matrix, Parallel, Path, Point, Reliability, Scatter, Series, Strip, Tree
 from seqlab.report.document.model import (
@@ -21,7 +22,7 @@ from seqlab.report.document.model import (
     Section,
     Table,
 )
-from seqlab.report.document.text import shown, visible
+from seqlab.report.document.text import shown
 from seqlab.report.document.writing import written
 
 HOSTILE = [

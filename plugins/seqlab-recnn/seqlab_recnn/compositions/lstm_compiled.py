@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
+from seqlab.functional.native import check_arrays
 from seqlab_recnn.compositions.compiled import LSTM, run
 from seqlab_recnn.compositions.lstm_levels import LstmWeights
 from seqlab_recnn.data.forest import Forest
@@ -28,9 +29,25 @@ def states_compiled(
 
     `n_places` is 0 for child-sum; N-ary weights take forests of any arity here.
     """
+    _check(forest, products, weights, n_places=n_places, mask=mask)
     parts = weights.joint, weights.joint_bias, weights.own, weights.own_bias
     states: Tensor = apply(_CompiledStates, forest, n_places, mask, products.contiguous(), *parts)
     return states
+
+
+def _check(forest: Forest, products: Tensor, weights: LstmWeights, *, n_places: int, mask: Tensor | None) -> None:
+    """Raise ValueError for tensors that do not fit the forest and the weights."""
+    width = weights.joint.shape[0] // n_places if n_places else weights.joint.shape[1]
+    n_gates = (3 + n_places) * width
+    arrays: dict[str, tuple[object, tuple[int, ...]]] = {
+        "products": (products, (forest.level_ends[0], 3 * width)),
+        "joint": (weights.joint, (n_places * width, n_gates) if n_places else (n_gates, width)),
+        "joint_bias": (weights.joint_bias, (n_gates,)),
+        "own": (weights.own, (width, width)),
+        "own_bias": (weights.own_bias, (width,)),
+        "mask": (mask, (forest.n_rows, width)),
+    }
+    check_arrays("states_compiled", weights.joint, arrays)
 
 
 class _CompiledStates(torch.autograd.Function):

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
+from seqlab.functional.native import check_arrays
 from seqlab.functional.recurrence.activations import Activation
 from seqlab_recnn.compositions.compiled import RECURSIVE, run
 from seqlab_recnn.data.forest import Forest
@@ -31,9 +32,28 @@ def states_compiled(
     Weights are (place, unit, unit); where `n_places` is 0 they are those of linear layers, which see the largest of each unit.
     """
     assert weights
+    _check(forest, leaves, weights, biases, n_places=n_places, mask=mask)
     settings = {"n_places": n_places, "function": FUNCTIONS.index(activation.name), "n_kinds": len(weights)}
     states: Tensor = apply(_CompiledStates, forest, settings, mask, leaves, *weights, *biases)
     return states
+
+
+def _check(
+    forest: Forest, leaves: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], *, n_places: int, mask: Tensor | None
+) -> None:
+    """Raise ValueError for tensors that do not fit the forest and the weights."""
+    width = weights[0].shape[-1]
+    shape = (n_places, width, width) if n_places else (width, width)
+    arrays: dict[str, tuple[object, tuple[int, ...]]] = {
+        "leaves": (leaves, (forest.level_ends[0], width)),
+        **{f"weights.{i}": (one, shape) for i, one in enumerate(weights)},
+        **{f"biases.{i}": (one, (width,)) for i, one in enumerate(biases)},
+        "mask": (mask, (forest.n_rows, width)),
+    }
+    check_arrays("states_compiled", weights[0], arrays)
+    largest = max((group.production for level in forest.groups for group in level), default=0)
+    if len(weights) > 1 and largest >= len(weights):
+        raise ValueError(f"states_compiled: the forest has production {largest}; expected at most {len(weights) - 1}")
 
 
 class _CompiledStates(torch.autograd.Function):
