@@ -93,6 +93,13 @@ def is_blank(line: str) -> bool:
     return not line.strip(" \t")
 
 
+def is_number(cell: str, *, most: int) -> bool:
+    """Return whether `cell` is a decimal number up to `most`."""
+    # the length first: Python converts no string of more than 4,300 digits
+    digits = cell.lstrip("0") or "0"
+    return cell.isdecimal() and len(digits) <= len(str(most)) and int(digits) <= most
+
+
 def split_spaces(line: str) -> list[str]:
     """Split `line` at runs of U+0020 only: other white space may be part of a token."""
     return [word for word in line.split(" ") if word]
