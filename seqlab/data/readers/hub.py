@@ -9,7 +9,8 @@ import datasets
 from datasets.exceptions import DatasetsError
 
 from seqlab.data.readers.base import Reader
-from seqlab.data.readers.source import Report
+from seqlab.data.readers.column_check import check_columns
+from seqlab.data.readers.source import Report, Source
 from seqlab.data.readers.text import check_has_text, named_columns, text_columns
 from seqlab.data.readers.values import check_lengths, checked, shown
 from seqlab.data.records import STRING_COLUMNS, standard_features
@@ -30,20 +31,31 @@ class HubReader(Reader):
         config_name: Configuration of the data set; None if it has only one.
         revision: Commit, tag or branch on the hub; None: the newest.
         columns: Record column -> column of the data set (null: none); must have ``tokens`` or ``text``.
+        check_columns: Whether to refuse tokens and tags that look as if they were in other columns: tags as varied as words,
+            tags equal to the tokens, and columns that count 1, 2, 3.
 
     Raises:
         ConfigError: `columns` has neither ``tokens`` nor ``text``.
     """
 
-    def __init__(self, *, name: str, config_name: str | None, revision: str | None, columns: dict[str, str | None]) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        config_name: str | None,
+        revision: str | None,
+        columns: dict[str, str | None],
+        check_columns: bool = True,
+    ) -> None:
         self._columns = named_columns(columns)
         check_has_text(self._columns)
         self._name = name
         self._config_name = config_name
         self._revision = revision
+        self._checks_columns = check_columns
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
-        """Return the records of the split called `path` (``train``, ``test[:100]``); `report` gets no faults."""
+        """Return the records of the split called `path` (``train``, ``test[:100]``); a wrong value is always raised."""
         split = str(path)
         data = self._load(split)
         missing = [column for column in self._columns.values() if column not in data.column_names]
@@ -65,7 +77,10 @@ class HubReader(Reader):
             return {name: [record[name] for record in records] for name in self._names()}
 
         arguments = {"remove_columns": data.column_names, "features": self._features(data.features)}
-        return data.map(convert, batched=True, with_indices=True, desc=f"reading {split}", **arguments)
+        records = data.map(convert, batched=True, with_indices=True, desc=f"reading {split}", **arguments)
+        if self._checks_columns and not any(records.data.column(name).null_count for name in records.column_names):
+            check_columns(records, Source(Path(self._name) / split, report=report), setting="columns", columns=columns)
+        return records
 
     def _load(self, split: str) -> datasets.Dataset:
         folder = Path(self._name).expanduser()

@@ -8,6 +8,7 @@ from typing import Any, final
 import datasets
 
 from seqlab.data.readers.base import Reader
+from seqlab.data.readers.column_check import check_columns
 from seqlab.data.readers.source import Report, Source
 from seqlab.data.readers.tags import TagConverter
 from seqlab.data.readers.text import check_has_text, named_columns, text_columns, token_spans
@@ -36,17 +37,26 @@ class JsonlReader(Reader):
         scheme: Span scheme of the tags in the file, checked while reading; None: no check.
         target_scheme: Span scheme to convert the tags to; None: no conversion.
         span_scheme: Span scheme of the tags made from `spans`; None: no tags, only `segments`, which may overlap.
+        check_columns: Whether to refuse tokens and tags that look as if they were in other columns: tags as varied as words,
+            tags equal to the tokens, and columns that count 1, 2, 3.
 
     Raises:
         ConfigError: `columns` has neither ``tokens`` nor ``text``, or a scheme is unknown.
     """
 
     def __init__(
-        self, *, columns: dict[str, str | None], scheme: str | None, target_scheme: str | None, span_scheme: str | None
+        self,
+        *,
+        columns: dict[str, str | None],
+        scheme: str | None,
+        target_scheme: str | None,
+        span_scheme: str | None,
+        check_columns: bool = True,
     ) -> None:
         self._columns = named_columns(columns)
         check_has_text(self._columns)
         self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme)
+        self._checks_columns = check_columns
         self._span_scheme = None if span_scheme is None else get_scheme(span_scheme)
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
@@ -59,7 +69,10 @@ class JsonlReader(Reader):
             # a faulty record has no tokens
             if "tokens" in record and self._converter.convert(record, lines=[line] * len(record["tokens"]), source=source):
                 records.append(record)
-        return records_from_columns(_same_columns(list(self._with_spans(records, source=source)), source=source))
+        found = records_from_columns(_same_columns(list(self._with_spans(records, source=source)), source=source))
+        if self._checks_columns:
+            check_columns(found, source, setting="columns", columns=self._columns)
+        return found
 
     def unread(self, path: Path) -> list[str]:
         keys = object_keys(Source(path), expected=_OBJECTS)

@@ -6,6 +6,7 @@ from typing import Any, final
 import datasets
 
 from seqlab.data.readers.base import Reader
+from seqlab.data.readers.column_check import check_columns
 from seqlab.data.readers.source import Report, Source, is_blank, split_labels, split_spaces
 from seqlab.data.readers.tags import TagConverter
 from seqlab.data.records import records_from_rows
@@ -26,17 +27,26 @@ class LinesReader(Reader):
         label_separator: Separator of the labels of multi-label data, which become a list; None: one label per line.
         scheme: Span scheme of the tags in the file, checked while reading; None: no check.
         target_scheme: Span scheme to convert the tags to; None: no conversion.
+        check_columns: Whether to refuse tokens and tags that look as if they were in other columns: tags as varied as words,
+            tags equal to the tokens, and columns that count 1, 2, 3.
 
     Raises:
         ConfigError: `files` has no ``tokens``, or a scheme is unknown.
     """
 
     def __init__(
-        self, *, files: dict[str, str], label_separator: str | None, scheme: str | None, target_scheme: str | None
+        self,
+        *,
+        files: dict[str, str],
+        label_separator: str | None,
+        scheme: str | None,
+        target_scheme: str | None,
+        check_columns: bool = True,
     ) -> None:
         if "tokens" not in files:
             raise ConfigError(f"files is {files}; expected a file for tokens, e.g. data.reader.files.tokens=seq.in")
         self._files = files
+        self._checks_columns = check_columns
         self._label_separator = label_separator
         self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme)
 
@@ -56,7 +66,10 @@ class LinesReader(Reader):
             record = {name: self._value(name, line) for name, line in zip(lines, row, strict=True)}
             if self._is_sound(record, number=number, sources=sources):
                 records.append({"id": f"{path.name}-{number}", "line": number} | record)
-        return records_from_rows(records, names=("id", "line", *lines))
+        found = records_from_rows(records, names=("id", "line", *lines))
+        if self._checks_columns:
+            check_columns(found, sources["tokens"], setting="files", columns=self._files)
+        return found
 
     def unread(self, path: Path) -> list[str]:
         return [f"file {child.name}" for child in sorted(path.iterdir()) if child.name not in self._files.values()]
