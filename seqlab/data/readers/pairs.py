@@ -35,7 +35,7 @@ class PairsReader(Reader):
         ConfigError: a side has neither text nor tokens, or `separator` or `quote` is not a single character.
     """
 
-    def __init__(self, *, columns: Mapping[str, str | None], numbers: Sequence[str], separator: str, quote: str | None) -> None:
+    def __init__(self, *, columns: dict[str, str | None], numbers: Sequence[str], separator: str, quote: str | None) -> None:
         self._table = DelimitedText(separator=separator, quote=quote, fallback="\t")
         self._columns = named_columns(columns)
         self._numbers = set(numbers)
@@ -53,7 +53,11 @@ class PairsReader(Reader):
     def unread(self, path: Path) -> list[str]:
         source = Source(path)
         is_json = path.suffix == ".jsonl"
-        names = object_keys(source, expected=self._object()) if is_json else next(self._table.rows(source))[1]
+        names = (
+            object_keys(source, expected=self._object())
+            if is_json
+            else next(self._table.rows(source, columns=self._columns.values()))[1]
+        )
         return [f"column {name!r}" for name in names if name not in self._columns.values()]
 
     def _rows(self, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -77,7 +77,7 @@ class TableReader(Reader):
         if path.suffix == ".parquet":
             names = pyarrow.parquet.read_schema(path).names
         else:
-            names = self.column_names or next(self._table.rows(Source(path)))[1]
+            names = self.column_names or next(self._table.rows(Source(path), columns=self._columns.values()))[1]
         return [f"column {name!r}" for name in names if name not in self._columns.values()]
 
     def _parquet_rows(self, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
