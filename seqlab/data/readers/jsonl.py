@@ -1,7 +1,9 @@
 """JSON lines: one object per record, with tokens and tags, or with a text and spans of characters."""
 
 import json
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, final
 
@@ -9,8 +11,8 @@ import datasets
 
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.column_check import check_columns
-from seqlab.data.readers.source import Report, Source
-from seqlab.data.readers.tags import TagConverter
+from seqlab.data.readers.source import Report, Source, refuse
+from seqlab.data.readers.tags import TagConverter, Tagged
 from seqlab.data.readers.text import check_has_text, named_columns, text_columns, token_spans
 from seqlab.data.readers.values import check_lengths, checked
 from seqlab.data.records import records_from_columns
@@ -18,6 +20,11 @@ from seqlab.data.schemes import get_scheme
 from seqlab.errors import DataError
 from seqlab.types import Span
 
+log = logging.getLogger(__name__)
+
+REJECTED = "{:,} records have the answer reject or ignore, the first here, and are read like all others; remove them"
+"""Message on the lines that `rejected_lines` returns; takes their number."""
+_REJECTED = ("reject", "ignore")
 _NULLABLE = ("text", "offsets")
 _HAS_SPANS = "has spans"
 """Key of whether a record has spans (False: null), until all records are known."""
@@ -37,6 +44,7 @@ class JsonlReader(Reader):
         scheme: Span scheme of the tags in the file, checked while reading; None: no check.
         target_scheme: Span scheme to convert the tags to; None: no conversion.
         span_scheme: Span scheme of the tags made from `spans`; None: no tags, only `segments`, which may overlap.
+        repair: Whether records that break `scheme` are read leniently, as seqeval does, and encoded again; False: refused.
         check_columns: Whether to refuse tokens and tags that look as if they were in other columns: tags as varied as words,
             tags equal to the tokens, and columns that count 1, 2, 3.
 
@@ -51,24 +59,29 @@ class JsonlReader(Reader):
         scheme: str | None,
         target_scheme: str | None,
         span_scheme: str | None,
+        repair: bool = False,
         check_columns: bool = True,
     ) -> None:
         self._columns = named_columns(columns)
         check_has_text(self._columns)
-        self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme)
+        self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme, repair=repair)
         self._checks_columns = check_columns
         self._span_scheme = None if span_scheme is None else get_scheme(span_scheme)
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
         source = Source(path, report=report)
-        records: list[dict[str, Any]] = []
+        read: list[Tagged] = []
+        rejected = rejected_lines(source) if "answer" not in self._columns.values() else []
+        if rejected and report is refuse:  # a collected report has a place for warnings of its own
+            log.warning("%s:%d: %s", path, rejected[0], REJECTED.format(len(rejected)))
         for index, (line, row) in enumerate(json_objects(source, expected=_OBJECTS), 1):
             record: dict[str, Any] = {"id": f"{path.stem}-{index}", "line": line}
             with source.skipping(line):
                 record |= self._record(row)
             # a faulty record has no tokens
-            if "tokens" in record and self._converter.convert(record, lines=[line] * len(record["tokens"]), source=source):
-                records.append(record)
+            if "tokens" in record:
+                read.append((record, [line] * len(record["tokens"])))
+        records = list(self._converter.converted(read, source=source))
         found = records_from_columns(_same_columns(list(self._with_spans(records, source=source)), source=source))
         if self._checks_columns:
             check_columns(found, source, setting="columns", columns=self._columns)
@@ -82,7 +95,7 @@ class JsonlReader(Reader):
         keys = {name: key for name, key in self._columns.items() if key in row}
         values = {name: None if row[key] is None else checked(name, row[key], key=key) for name, key in keys.items()}
         # null means that there is no such value, but null texts and offsets stay: records without a text keep their columns
-        record = {name: value for name, value in values.items() if value is not None or name in _NULLABLE}
+        record: dict[str, Any] = {name: value for name, value in values.items() if value is not None or name in _NULLABLE}
         spans = record.pop("spans", None)
         if "tokens" not in record and record.get("text") is None:
             raise DataError(f"no tokens and no text among the keys {list(row)}; set data.reader.columns.tokens or .text")
@@ -132,6 +145,17 @@ def json_objects(source: Source, *, expected: str) -> Iterator[tuple[int, dict[s
     for number, line in lines:
         with source.skipping(number):
             yield number, _json_object(line, expected=expected)
+
+
+def rejected_lines(source: Source) -> list[int]:
+    """Return the lines of records that an annotator has rejected or skipped in Prodigy, which exports them with the others."""
+    # a quick look first, as hardly any file has them
+    lines = [(number, line) for number, line in source.filled_lines() if any(answer in line for answer in _REJECTED)]
+    found = []
+    for number, line in lines:
+        with suppress(DataError):  # reported where the records are read
+            found += [number] if _json_object(line, expected=_OBJECTS).get("answer") in _REJECTED else []
+    return found
 
 
 def object_keys(source: Source, *, expected: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Checked conversion of the values in JSON, Parquet and `datasets` to those of record columns, one rule per column."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -49,7 +49,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def check_lengths(record: Mapping[str, Any]) -> None:
+def check_lengths(record: dict[str, Any]) -> None:
     """Check that step columns have one value per token, and that segments and offsets lie within the record.
 
     Raises:
@@ -62,10 +62,12 @@ def check_lengths(record: Mapping[str, Any]) -> None:
     for segment in record.get("segments") or ():
         if not 0 <= segment["start"] < segment["end"] <= n_tokens:
             raise DataError(f"segment is {segment}; expected 0 <= start < end <= {n_tokens}, the number of tokens")
-    text, offsets = record.get("text"), record.get("offsets") or ()
-    for start, end in offsets if text is not None else ():
-        if not 0 <= start <= end <= len(text):
-            raise DataError(f"offsets has [{start}, {end}]; expected 0 <= start <= end <= {len(text)}, the length of the text")
+    text = record.get("text")
+    n_characters = LARGEST_INTEGER if text is None else len(text)
+    for start, end in record.get("offsets") or ():
+        if not 0 <= start <= end <= n_characters:
+            what = f"offsets has [{start}, {end}]; expected 0 <= start <= end <= {n_characters}"
+            raise DataError(f"{what}, the length of the text")
 
 
 def _list_of(is_item: Callable[[Any], bool]) -> Callable[[Any], bool]:
