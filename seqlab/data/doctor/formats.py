@@ -1,20 +1,24 @@
 """Detection of the format of a file, and its reader."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import mode
 from typing import Any
 
-from omegaconf import OmegaConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # OmegaConf does not wrap the errors of its parser
 
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import plain
 from seqlab.config.paths import config_dir
+from seqlab.config.plugins import providers
 from seqlab.data.readers import Reader
-from seqlab.data.readers.source import is_blank, split_spaces
+from seqlab.data.readers.source import is_blank, no_utf8, split_lines, split_spaces
 from seqlab.errors import ConfigError, DataError
 
 _SUFFIXES = {
@@ -25,7 +29,9 @@ _SUFFIXES = {
     **dict.fromkeys((".csv", ".tsv"), "csv"),
 }
 FORMATS = ("conll", "conllu", "jsonl", "lines", "csv", "parquet")
-"""Formats that the doctor examines: options of the config group `data`."""
+"""Formats that the doctor examines: options of the config group `data`, besides those of plugins."""
+TREES = "trees"
+"""The option of the plugin seqlab-recnn for bracketed trees."""
 _N_LINES_SNIFFED = 200
 _N_CONLLU_COLUMNS = 10
 _REGULAR_SHARE = 0.8
@@ -51,9 +57,12 @@ def format_of(path: Path) -> str:
         raise DataError(f"{path}: empty; expected records")
     if head == b"PAR1":  # the magic number of Parquet
         return "parquet"
+    sample = head + b"\n".join(lines)
+    if (other := no_utf8(sample)) is not None:
+        raise DataError(f"{path}: {other}")
     # the sample may end inside a character
-    text = (head + b"\n".join(lines)).decode("utf-8", errors="replace").removeprefix("\ufeff")
-    found = _format_of_text(text.split("\n"), suffix=path.suffix.lower()) or format_by_suffix(path)
+    text = split_lines(sample.decode("utf-8", errors="replace"))
+    found = _format_of_text(text, suffix=path.suffix.lower()) or format_by_suffix(path)
     if found is None:
         raise DataError(f"{path}: format not recognised; give one with --format ({', '.join(FORMATS)})")
     return found
@@ -98,14 +107,36 @@ def open_reader(format_name: str, *, path: Path, overrides: Sequence[str]) -> Re
 
 def reader_settings(format_name: str, *, overrides: Sequence[str]) -> dict[str, Any]:
     """Return the settings of the reader in ``conf/data/<format>.yaml``, with `overrides` applied."""
-    if format_name not in FORMATS:
-        raise ConfigError(f"format is {format_name!r}; expected one of {', '.join(FORMATS)}")
+    contents = (provider.contents.get(f"data/{format_name}") for provider in providers())
+    content = next((one for one in contents if one is not None), {})
+    is_own = format_name in FORMATS
+    # other options of seqlab generate their records, or read folders of their own
+    if not is_own and (content.get("dir") != "???" or (config_dir() / "data" / f"{format_name}.yaml").exists()):
+        hint = "; install seqlab-recnn to read trees" if format_name == TREES else ""
+        raise ConfigError(f"format is {format_name!r}; expected one of {', '.join(FORMATS)}{hint}")
     try:
-        changes = OmegaConf.from_dotlist(list(overrides))
-        settings = OmegaConf.merge(OmegaConf.load(config_dir() / "data" / f"{format_name}.yaml").reader, changes)
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(f"settings are {list(overrides)}: {error}; expected e.g. columns.tags=3") from error
+        settings = OmegaConf.merge(OmegaConf.create(dict(content["reader"])), parse_settings(overrides))
+    except (OmegaConfBaseException, YAMLError, HydraException) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"settings are {list(overrides)}: {reason}; expected e.g. columns.tags=3") from error
     return dict(plain(settings))
+
+
+def parse_settings(words: Sequence[str]) -> DictConfig:
+    """Return settings of a reader such as ``columns.tags=3``; ``data.reader.columns.tags=3`` means the same."""
+    settings = OmegaConf.create()
+    for word in words:
+        name, is_set, text = re.sub(r"^(data\.)?reader\.", "", word).partition("=")
+        # YAML has a meaning for | and #
+        value: Any = text if len(text) == 1 and not text.isalnum() else None
+        # as in `seqlab train`: in YAML, {tokens:0} is a key without a value
+        if text.startswith(("{", "[")):
+            value = OverridesParser.create().parse_override(f"{name}={text}").value()
+        if value is None:
+            settings.merge_with(OmegaConf.from_dotlist([f"{name}{is_set}{text}"]))
+        else:
+            OmegaConf.update(settings, name, value)
+    return settings
 
 
 def _format_of_text(lines: list[str], *, suffix: str) -> str | None:
@@ -113,6 +144,8 @@ def _format_of_text(lines: list[str], *, suffix: str) -> str | None:
     filled = [line for line in lines if not is_blank(line)]
     if not filled or filled[0].startswith("{"):
         return "jsonl" if filled else None
+    if filled[0].lstrip().startswith("(") and sum("(" in line for line in filled) > len(filled) / 2:
+        return TREES
     rows = [line.split("\t") for line in filled if not line.startswith("#")]
     if sum(len(row) == _N_CONLLU_COLUMNS and row[0][:1].isdecimal() for row in rows) > len(rows) / 2:
         return "conllu"
