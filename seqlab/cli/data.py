@@ -9,12 +9,12 @@ from typing import Any
 from seqlab.cli.inputs import add_command, add_set
 from seqlab.errors import ConfigError
 
-CHECK = """Report every fault as path:line, the tagging scheme, labels, lengths, and records that occur in several files.
+CHECK = """Report faults as path:line, the tagging scheme, labels, lengths, and records that occur in several files.
 
 Exit status: 0 without errors, 1 with errors, 2 if a file cannot be read.
 """
 CONVERT = "Convert the records of IN to another format or span scheme; whatever is lost is listed on stderr."
-_N_WARNINGS_SHOWN = 5
+_N_SHOWN = 5
 _FORMATS = "conll, conllu, jsonl, lines, csv, parquet, trees"
 
 
@@ -28,12 +28,15 @@ def add_parser(commands: Any) -> None:
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file, or folder of data files or parallel files")
-    parser.add_argument("--format", metavar="NAME", help=f"{_FORMATS} (default: detected)")
+    text = f"{_FORMATS}, or an option of conf/data of a plugin (default: detected)"
+    parser.add_argument("--format", metavar="NAME", help=text)
     parser.add_argument("--scheme", help="expected span scheme of the tags (default: detected)")
     add_set(parser)
     meant = "accept partially annotated steps (_, B-PER|B-ORG), which head=[crf_partial] learns from"
     parser.add_argument("--partial", action="store_true", help=meant)
-    parser.add_argument("--all", action="store_true", help=f"show all warnings, not {_N_WARNINGS_SHOWN} of each kind per file")
+    parser.add_argument(
+        "--all", action="store_true", help=f"show everything, not {_N_SHOWN} errors and warnings of each kind per file"
+    )
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings too")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
@@ -64,7 +67,7 @@ def check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(as_json(reports, leaks), ensure_ascii=False, indent=2))
     else:
-        print_reports(reports, leaks, console=table_console(), max_warnings=None if arguments.all else _N_WARNINGS_SHOWN)
+        print_reports(reports, leaks, console=table_console(), max_shown=None if arguments.all else _N_SHOWN)
     has_errors = any(report.n_errors for report in reports)
     has_findings = bool(leaks) or any(report.findings for report in reports)
     return int(has_errors or (arguments.strict and has_findings))

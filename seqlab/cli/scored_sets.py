@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # OmegaConf does not wrap the errors of its parser
@@ -13,6 +14,7 @@ from yaml import YAMLError  # OmegaConf does not wrap the errors of its parser
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import compose, options_of, plain
 from seqlab.config.user_classes import allowed
+from seqlab.data.doctor.formats import parse_settings
 from seqlab.data.folds import Fold
 from seqlab.data.formats import FORMATS, format_by_content, format_by_suffix, format_of, format_of_reader
 from seqlab.data.multitask.data_sets import UNNAMED, renamed, score_names, set_path
@@ -131,8 +133,8 @@ def _changed(reader: Mapping[str, Any], settings: Sequence[str]) -> Any:
     if any(setting.startswith("_target_") for setting in settings):
         raise ConfigError(f"--set is {settings}; use --format to choose another reader")
     try:
-        return plain(OmegaConf.merge(reader, OmegaConf.from_dotlist(list(settings))))
-    except (OmegaConfBaseException, YAMLError) as error:
+        return plain(OmegaConf.merge(reader, parse_settings(settings)))
+    except (OmegaConfBaseException, YAMLError, HydraException) as error:
         raise ConfigError(f"--set is {settings}: {error}; expected settings such as columns.tags=3") from error
 
 

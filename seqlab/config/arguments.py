@@ -97,12 +97,25 @@ def is_whole(value: object) -> TypeGuard[int]:
 
 
 _PLAIN = (str, int, float, bool, NoneType)
+
+
+def _is_mapping_to(kind: type) -> Callable[[object], bool]:
+    """Return a check of mappings from names to values of `kind` or null."""
+
+    def is_item(name: object, item: object) -> bool:
+        return isinstance(name, str) and (item is None or (isinstance(item, kind) and not isinstance(item, bool)))
+
+    return lambda value: isinstance(value, Mapping) and all(is_item(name, item) for name, item in value.items())
+
+
 _KINDS: dict[Any, tuple[Callable[[object], bool], str]] = {
     bool: (lambda value: isinstance(value, bool), "true or false"),
     int: (is_whole, "a whole number"),
     float: (lambda value: is_whole(value) or isinstance(value, float), "a number"),
     str: (lambda value: isinstance(value, str), "a word"),
     NoneType: (lambda value: value is None, "null"),
+    **dict.fromkeys((dict[str, int], dict[str, int | None]), (_is_mapping_to(int), "names with whole numbers: {tokens: 0}")),
+    **dict.fromkeys((dict[str, str], dict[str, str | None]), (_is_mapping_to(str), "names with words: {tokens: words}")),
     Sequence[int]: (lambda value: isinstance(value, list) and all(map(is_whole, value)), "a list of whole numbers"),
 }
 """Plain types: the check of a value, and the words for it in a message."""

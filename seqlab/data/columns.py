@@ -79,10 +79,12 @@ class Columns:
 
     Args:
         records: The records; their `id` and `line`, if present, appear in messages.
+        source: Their split and file, for messages; empty if unknown.
     """
 
-    def __init__(self, records: datasets.Dataset) -> None:
+    def __init__(self, records: datasets.Dataset, *, source: str = "") -> None:
         self.records = records
+        self.source = source
         self._made: dict[str, Any] = {}
 
     def __len__(self) -> int:
@@ -100,7 +102,11 @@ class Columns:
             DataError: the column does not exist, or a record has no value in it.
         """
         if name not in self:
-            raise DataError(f"the records have no column {name!r}; they have {', '.join(self.records.column_names)}")
+            # a table of texts and labels, for a head that learns tags
+            is_for_label = name == "tags" and "label" in self
+            change = f"set data.reader.columns.{name} if the data have it and the reader has this option"
+            hint = "choose head=[sequence] to learn the column 'label'" if is_for_label else change
+            raise DataError(f"the records have no column {name!r}; they have {', '.join(self.records.column_names)}; {hint}")
         # selected first, so that a large column such as frames is not read for a small one
         table = self.records.select_columns([name]).with_format("arrow")[:]
         column = table[name]

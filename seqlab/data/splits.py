@@ -87,13 +87,8 @@ def read_splits(
         ConfigError: the config has an unknown split, or its holdout is out of range.
     """
     reader: Reader = build(config["reader"], targets=targets, path=f"{path}.reader")
-    unknown = set(config["splits"]) - set(SPLITS)
-    if unknown:
-        raise ConfigError(f"{path}.splits has {', '.join(sorted(unknown))}; expected {', '.join(SPLITS)}")
-    folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
     # a fold has test records of its own, so the official ones are not read
-    wanted = {split: name for split, name in config["splits"].items() if name and not (fold and split == "test")}
-    paths = {split: folder / name for split, name in wanted.items()}
+    paths = {split: file for split, file in split_paths(config, path=path).items() if not (fold and split == "test")}
     records = {split: reader.read(path) for split, path in paths.items()}
     for split, found in records.items():
         if not len(found):
@@ -104,6 +99,35 @@ def read_splits(
     if "train" in records and "val" not in records:
         records |= _held_out(records["train"], share=config["holdout"], seed=seed, path=path)
     return records
+
+
+def split_paths(config: Mapping[str, Any], *, path: str = "data") -> dict[str, Path]:
+    """Return the file of each split in a data config; `path` is its config path, for messages.
+
+    Raises:
+        ConfigError: a split is unknown, or a name is neither a path nor null.
+    """
+    unknown = set(config["splits"]) - set(SPLITS)
+    if unknown:
+        raise ConfigError(f"{path}.splits has {', '.join(sorted(unknown))}; expected {', '.join(SPLITS)}")
+    folder = _name(config["dir"], path=f"{path}.dir")
+    names = {split: _name(name, path=f"{path}.splits.{split}") for split, name in config["splits"].items()}
+    return {split: Path(folder or "").expanduser() / name for split, name in names.items() if name}
+
+
+def split_sources(config: Mapping[str, Any], *, path: str = "data") -> dict[str, str]:
+    """Return each split of a data config with its file, for messages."""
+    paths = split_paths(config, path=path)
+    held_out = {} if "val" in paths else {"val": f"val (held out of {paths.get('train')})"}
+    return {split: f"{split} ({file})" for split, file in paths.items()} | held_out
+
+
+def _name(value: object, *, path: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool | Mapping) or not isinstance(value, int | float):
+        raise ConfigError(f"{path} is {value!r}; expected a path, or null for none")
+    return str(value)  # a name of digits, such as 2024, is a number in a config
 
 
 def _held_out(records: datasets.Dataset, *, share: float, seed: int, path: str) -> dict[str, datasets.Dataset]:

@@ -7,7 +7,8 @@ from statistics import mode
 from typing import Any, final
 
 from seqlab.data.readers.conllu import WORD_COLUMNS, head_numbers
-from seqlab.data.readers.source import is_blank
+from seqlab.data.readers.source import is_blank, is_number
+from seqlab.data.readers.values import LARGEST_INTEGER, shown
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference.inputs import Chunk, ConllLine, LineFormat, Record
 from seqlab.inference.lines import Line, without_mark
@@ -123,8 +124,8 @@ class ConllFormat(LineFormat):
             # An empty cell is a sign of a wrong separator.
             if not row[column]:
                 raise DataError(f"{where}: {column} (column {index}) is empty; expected a value in each column that is read")
-        if self.has_heads and not (row["heads"] == "_" or row["heads"].isdecimal()):
-            raise DataError(f"{where}: heads is {row['heads']!r}; expected the number of a word, 0 for the root")
+        if self.has_heads and not (row["heads"] == "_" or is_number(row["heads"], most=LARGEST_INTEGER)):
+            raise DataError(f"{where}: heads is {shown(row['heads'])}; expected the number of a word, 0 for the root")
         return row
 
     def _record(self, rows: list[dict[str, str]], *, line: int) -> Record:

@@ -106,8 +106,8 @@ def _files(settings: Mapping[str, Any]) -> Iterator[Path]:
 
 def _paths(config: Mapping[str, Any], *, without: str | None = None) -> Iterator[Path]:
     """Yield the files of a data set's splits; for a split that is a folder, all files in it."""
-    folder = Path(config["dir"]).expanduser() if config["dir"] else Path()
-    named = [folder / name for split, name in config["splits"].items() if name and split != without]
+    folder = Path(str(config["dir"])).expanduser() if config["dir"] else Path()
+    named = [folder / str(name) for split, name in config["splits"].items() if name and split != without]
     # Readers of one file for all splits name it themselves.
     file = config["reader"].get("file")
     for path in [*named, *([folder / file] if isinstance(file, str) else [])]:

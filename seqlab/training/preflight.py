@@ -53,8 +53,8 @@ def check_memory(labeler: nn.Module, optimizer: Mapping[str, Any]) -> int:
 
     Raises: ConfigError if the machine has less memory available.
     """
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in labeler.state_dict().values())
-    trained = sum(weight.numel() * weight.element_size() for weight in labeler.parameters() if weight.requires_grad)
+    weights: int = sum(tensor.numel() * tensor.element_size() for tensor in labeler.state_dict().values())
+    trained: int = sum(weight.numel() * weight.element_size() for weight in labeler.parameters() if weight.requires_grad)
     needed = weights + trained * (1 + _STATES.get(str(optimizer["_target_"]).rpartition(".")[2], 2))
     available = available_bytes()
     if available is not None and needed > available:

@@ -13,18 +13,21 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from seqlab.config.compose import MODEL_KEYS, plain
 from seqlab.config.settings import check_settings
 from seqlab.data.batch import EncodedRecords
+from seqlab.data.columns import Columns
 from seqlab.data.fields.registry import Fields
 from seqlab.data.folds import Fold
 from seqlab.data.multitask.data_sets import UNNAMED, read_sets, score_names, set_configs, set_path
 from seqlab.data.multitask.head_assignment import Claims, claims_of
 from seqlab.data.multitask.joined import Split
 from seqlab.data.pairs import SECOND
-from seqlab.data.schemes import detect_scheme
+from seqlab.data.schemes import get_scheme
+from seqlab.data.splits import split_sources
 from seqlab.errors import ConfigError, DataError, did_you_mean
 from seqlab.heads import Head
 from seqlab.metrics.flat_scores import flat_scores
 from seqlab.model.labeler import Labeler, build_labeler
 from seqlab.training.module import MEAN_SCORE
+from seqlab.training.schemes import check_scheme, detected_scheme
 
 log = logging.getLogger(__name__)
 AUTO = "auto"
@@ -41,13 +44,15 @@ class Start:
     fields: Fields
     claims: Claims
     sets: Mapping[str, Mapping[str, Dataset]]
+    sources: Mapping[str, Mapping[str, str]]
+    """Data set -> split -> the split with its file, for messages."""
 
     def encoded(self) -> dict[str, Split]:
         """Return the encoded records by split.
 
         Raises: DataError if training records lack the column that a head learns from.
         """
-        splits = self.claims.encode(self.fields, self.sets)
+        splits = self.claims.encode(self.fields, self.sets, sources=self.sources)
         for data_set, part in splits["train"].parts.items():
             records = "the training records" + (f" of {set_path(data_set)}" if data_set else "")
             for name in self.claims.heads[data_set]:
@@ -90,7 +95,8 @@ def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
     fold = Fold.from_settings(settings["fold"])
     sets = read_sets(settings["data"], targets=targets, seed=settings["seed"], fold=fold)
-    settle_schemes(config, sets)
+    sources = {name: split_sources(node, path=set_path(name)) for name, node in set_configs(settings["data"]).items()}
+    settle_schemes(config, sets, sources)
     # Again, as the schemes have been settled.
     settings = plain(config)
     fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
@@ -102,39 +108,32 @@ def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
     labeler = build_labeler(settings, fields=fields, targets=targets)
     for name, head in labeler.heads.items():
         head.use_data(plain(config.data), name=name)
-    return Start(labeler, fields, claims, sets)
+    return Start(labeler, fields, claims, sets, sources)
 
 
-def settle_schemes(config: DictConfig, sets: Mapping[str, Mapping[str, Dataset]]) -> None:
+def settle_schemes(
+    config: DictConfig, sets: Mapping[str, Mapping[str, Dataset]], sources: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
     """Replace `scheme=auto` of every data set by the scheme of its tags; for several data sets, by their common one, else null.
 
-    Raises: ConfigError if a head reads tags that fit several schemes, break them all, or are annotated in part; the user must
-    then choose.
+    `sources` describe the splits of each data set, for messages.
+
+    Raises: ConfigError if a head reads tags that fit several schemes, break them all, or are annotated in part, and if the tags
+    fit another scheme than the given one; the user must then choose.
     """
     read = {OmegaConf.select(head, "target.column") for head in config.heads.values()}
     is_partial = any(OmegaConf.select(head, "target._target_") == PARTIAL for head in config.heads.values())
     for name, node in set_configs(config.data).items():
+        column = next((new for new, old in (node.get("columns") or {}).items() if old == TAGS), TAGS)
+        is_read = column in read and column in sets[name]["train"].column_names
+        columns = Columns(sets[name]["train"], source=(sources or {}).get(name, {}).get("train", "train"))
         if node.scheme == AUTO:
-            column = next((new for new, old in (node.get("columns") or {}).items() if old == TAGS), TAGS)
-            records, is_read = sets[name]["train"], column in read and column in sets[name]["train"].column_names
-            node.scheme = _detected_scheme(records[column], path=set_path(name), is_partial=is_partial) if is_read else None
+            node.scheme = detected_scheme(columns, column, path=set_path(name), is_partial=is_partial) if is_read else None
+        elif node.scheme and is_read and not is_partial and OmegaConf.select(node, "reader.repair") is False:
+            check_scheme(columns, column, get_scheme(node.scheme), path=set_path(name))
     if config.data.scheme == AUTO:
         schemes = {node.scheme for node in set_configs(config.data).values() if node.scheme}
         config.data.scheme = next(iter(schemes)) if len(schemes) == 1 else None
-
-
-def _detected_scheme(tags: Sequence[Sequence[str]], *, path: str, is_partial: bool) -> str | None:
-    """Return the span scheme of the tags of a data set; None if they encode no spans."""
-    if is_partial:
-        raise ConfigError(f"{path}.scheme is auto, but tags are annotated in part; set {path}.scheme to theirs, or to null")
-    detection = detect_scheme(tags)
-    if not detection.is_spans:
-        return None
-    if detection.name is None:
-        choices = ", ".join(detection.candidates or sorted(detection.violations, key=detection.violations.__getitem__))
-        raise ConfigError(f"{path}.scheme is auto, but: {detection.describe()} Set {path}.scheme to one of {choices}")
-    log.info("%s.scheme: %s", path, detection.describe())
-    return detection.name
 
 
 def settle_monitor(config: DictConfig, labeler: Labeler, claims: Claims) -> None:

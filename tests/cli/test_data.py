@@ -62,14 +62,17 @@ def test_check_of_a_folder_examines_its_files(sound: Path, broken: Path, capsys:
 
 
 def test_check_shows_few_warnings_by_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "x.conll").write_text("a\tO\n\n" * 9, encoding="utf-8")
+    text = "".join(f"a{i}\u200b\tO\n\nb{i}\x07\tO\n\n" for i in range(8))
+    (tmp_path / "x.conll").write_text(text, encoding="utf-8")
 
     run("check", tmp_path / "x.conll")
     output = capsys.readouterr().out
-    assert output.count("same as the record") == 5
-    assert "… and 3 more warnings of the kind 'duplicate'" in output
+    assert (output.count("ZERO WIDTH SPACE"), output.count("control character U+0007")) == (5, 5)
+    assert "… and 3 more warnings of the kind 'odd'" in output
+    assert "… and 3 more errors of the kind 'control'" in output
     run("check", tmp_path / "x.conll", "--all")
-    assert capsys.readouterr().out.count("same as the record") == 8
+    output = capsys.readouterr().out
+    assert (output.count("ZERO WIDTH SPACE"), output.count("control character U+0007")) == (8, 8)
 
 
 def test_check_prints_json(broken: Path, sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,6 +94,33 @@ def test_check_changes_settings_of_the_reader(tmp_path: Path, capsys: pytest.Cap
     assert json.loads(capsys.readouterr().out)["files"][0]["labels"] == {"spans": {"LOC": 1}}
     with pytest.raises(ConfigError, match=r"reader.colums is not an option of ConllReader; did you mean columns\?"):
         run("check", tmp_path / "x.conll", "--set", "colums.tokens=1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "tags"),
+    [
+        (["columns={tokens:0,tags:1}"], {"tags": {"a": 1, "b": 1}}),
+        (["columns={tokens: 0, tags: 1}"], {"tags": {"a": 1, "b": 1}}),
+        (["data.reader.columns.tags=1"], {"tags": {"a": 1, "b": 1}}),
+        (["columns.tags=null"], {}),
+        (["columns.tags=2", "comment_prefix=#"], {"spans": {"X": 1}}),
+    ],
+)
+def test_check_understands_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: list[str], tags: dict[str, dict[str, int]]
+) -> None:
+    (tmp_path / "x.conll").write_text("Ada|a|B-X\nmet|b|O\n", encoding="utf-8")
+    words = [word for setting in ("separator=|", *settings) for word in ("--set", setting)]
+
+    assert run("check", tmp_path / "x.conll", *words, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["files"][0]["labels"] == tags
+
+
+def test_check_refuses_columns_of_the_wrong_kind(sound: Path) -> None:
+    with pytest.raises(ConfigError, match=r"reader.columns is \{'tokens': 'x', 'tags': 1\}; expected names with whole numbers"):
+        run("check", sound, "--set", "columns={tokens:x,tags:1}")
+    with pytest.raises(ConfigError, match=r"settings are \['columns=\[0'\]: .*; expected e.g. columns.tags=3"):
+        run("check", sound, "--set", "columns=[0")
 
 
 def test_check_refuses_unknown_formats_and_missing_files(sound: Path) -> None:

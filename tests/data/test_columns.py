@@ -129,3 +129,9 @@ def test_a_column_of_numbers_is_refused_as_strings(rows: list[Any]) -> None:
 def test_record_id_is_the_row_where_there_is_no_id() -> None:
     assert string_records({"label": ["x", "y"]}).record_id(1) == "1"
     assert string_records({"id": ["r1", "r2"]}).record_id(1) == "r2"
+
+
+@pytest.mark.parametrize(("has", "hint"), [("label", r"head=\[sequence\]"), ("tokens", "set data.reader.columns.tags if")])
+def test_a_missing_column_comes_with_what_to_do(has: str, hint: str) -> None:
+    with pytest.raises(DataError, match=f"no column 'tags'; they have {has}; .*{hint}"):
+        string_records({has: ["a"]}).arrow("tags")

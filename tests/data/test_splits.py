@@ -1,8 +1,9 @@
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from seqlab.data.splits import HashedSplits, known_split
+from seqlab.data.splits import HashedSplits, known_split, split_paths, split_sources
 from seqlab.errors import ConfigError, DataError
 
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
@@ -51,3 +52,15 @@ def test_splits_are_known_by_name() -> None:
     assert known_split("val", corpus="the corpus") == "val"
     with pytest.raises(DataError, match=r"dev: no split of the corpus; expected train, val, test: set data.splits"):
         known_split("dev", corpus="the corpus")
+
+
+def test_names_of_digits_are_paths() -> None:
+    config = {"dir": 2024, "splits": {"train": 1, "val": None, "test": "x"}}
+    assert split_paths(config) == {"train": Path("2024/1"), "test": Path("2024/x")}
+    assert split_sources(config)["val"] == "val (held out of 2024/1)"
+
+
+@pytest.mark.parametrize(("change", "name"), [({"dir": True}, "dir"), ({"splits": {"train": [1]}}, "splits.train")])
+def test_names_that_are_no_paths_are_refused(change: dict[str, object], name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"data.{name} is .*; expected a path, or null for none"):
+        split_paths({"dir": None, "splits": {}} | change)

@@ -23,7 +23,8 @@ def read_wav(path: Path, *, rate: int) -> Float[np.ndarray, " sample"]:
             data = file.readframes(kind.nframes)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}; check the path (data.dir)") from error
-    except (wave.Error, EOFError) as error:
+    # `wave` raises RuntimeError for a chunk that claims to be longer than the file
+    except (wave.Error, EOFError, RuntimeError) as error:
         why = str(error) or "it ends too early"
         raise DataError(f"is no WAV file of plain samples ({why}); convert or remove it") from error
     if (kind.nchannels, kind.sampwidth) != (1, 2):

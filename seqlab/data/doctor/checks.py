@@ -13,6 +13,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # soft hyphen, zero-width and bidirectional characters, line separators, byte order mark, replacement character
 _ODD = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufffd]")
 _TEXT_COLUMNS = ("tokens", "tags")
+_BARE_PREFIX = re.compile("[BIESLU]-")
+_N_LINES_SHOWN = 5
 
 
 Severity = Literal["error", "warning"]
@@ -29,6 +31,8 @@ class Finding:
     path: Path
     line: int
     message: str
+    others: tuple[int, ...] = ()
+    """Lines of further records with the same fault, which `message` counts."""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.severity}: {self.message}"
@@ -46,9 +50,9 @@ class Rows(NamedTuple):
         line: int = self.columns["line"][record]
         return line + step if self.has_line_per_step else line
 
-    def finding(self, kind: str, severity: Severity, line: int, message: str) -> Finding:
+    def finding(self, kind: str, severity: Severity, line: int, message: str, *, others: Sequence[int] = ()) -> Finding:
         """Return a finding in this file."""
-        return Finding(kind, severity, self.path, line, message)
+        return Finding(kind, severity, self.path, line, message, tuple(others))
 
 
 def tag_violations(rows: Rows, scheme: Scheme, *, left_open: Set[str]) -> Iterator[Finding]:
@@ -109,20 +113,39 @@ def empty_records(rows: Rows) -> Iterator[Finding]:
 
 
 def duplicates(rows: Rows) -> Iterator[Finding]:
-    """Yield records with the same tokens as an earlier one (a conflict if labelled differently), and repeated ids."""
+    """Yield records with the same tokens as an earlier one (a conflict if labelled differently), and repeated ids.
+
+    All records with the same tokens are one finding of each kind.
+    """
     columns = rows.columns
     answers = [columns[name] for name in ("tags", "label", "segments") if name in columns]
+    groups: dict[tuple[int, bool], list[int]] = {}
     for first, record, tokens in _repeats(map(tuple, columns["tokens"])):
-        if not tokens:
-            continue
-        where = f"the record at line {rows.line(first)}: {_excerpt(tokens)}"
-        if all(answer[first] == answer[record] for answer in answers):
-            yield rows.finding("duplicate", "warning", rows.line(record), f"same as {where}")
-        else:
-            yield rows.finding("conflict", "warning", rows.line(record), f"labelled differently than {where}")
+        if tokens:
+            groups.setdefault((first, all(answer[first] == answer[record] for answer in answers)), []).append(record)
+    for (first, is_same), repeats in groups.items():
+        line, *others = map(rows.line, repeats)
+        kind, what = ("duplicate", "same as") if is_same else ("conflict", "labelled differently than")
+        where = f"the record at line {rows.line(first)}: {_excerpt(columns['tokens'][first])}"
+        yield rows.finding(kind, "warning", line, f"{what} {where}{_more(others)}", others=others)
     for first, record, name in _repeats(columns["id"]):
         what = f"id {name!r} is also that of the record at line {rows.line(first)}"
         yield rows.finding("id", "error", rows.line(record), what)
+
+
+def _more(lines: Sequence[int]) -> str:
+    if not lines:
+        return ""
+    shown = ", ".join(map(str, lines[:_N_LINES_SHOWN]))
+    return f"; and {len(lines):,} more, at line {shown}{', …' if len(lines) > _N_LINES_SHOWN else ''}"
+
+
+def bare_prefixes(rows: Rows) -> Iterator[Finding]:
+    """Yield tags that are a prefix and a hyphen without a label (``B-``)."""
+    for record, tags in enumerate(rows.columns["tags"]):
+        for step, tag in enumerate(tags):
+            if _BARE_PREFIX.fullmatch(tag):
+                yield rows.finding("tags", "error", rows.line(record, step), f"tag {tag!r} has no label; expected {tag}LABEL")
 
 
 def _repeats(values: Iterable[Any]) -> Iterator[tuple[int, int, Any]]:

@@ -22,10 +22,10 @@ _BUCKETS = (0, 1, 2, 5, 10, 20, 40, 80, 160)
 _N_LABELS_SHOWN = 60
 
 
-def print_reports(reports: Sequence[FileReport], leaks: Sequence[Leak], *, console: Console, max_warnings: int | None) -> None:
-    """Print all errors, at most `max_warnings` warnings of each kind per file (None: all), and the tables."""
-    of_files = (_finding_lines(report.findings, max_warnings) for report in reports)
-    of_leaks = (_leak_lines(leak, max_warnings) for leak in leaks)
+def print_reports(reports: Sequence[FileReport], leaks: Sequence[Leak], *, console: Console, max_shown: int | None) -> None:
+    """Print at most `max_shown` errors and warnings of each kind per file (None: all), and the tables."""
+    of_files = (_finding_lines(report.findings, max_shown) for report in reports)
+    of_leaks = (_leak_lines(leak, max_shown) for leak in leaks)
     for line in chain.from_iterable((*of_files, *of_leaks)):
         console.print(Text(line), soft_wrap=True)
     for table in (_files(reports), *_labels(reports), _lengths(reports)):
@@ -43,19 +43,19 @@ def as_json(reports: Sequence[FileReport], leaks: Sequence[Leak]) -> dict[str, A
     return {"files": [_file_json(report) for report in reports], "leaks": [_leak_json(leak) for leak in leaks]}
 
 
-def _finding_lines(findings: Iterable[Finding], max_warnings: int | None) -> Iterable[str]:
-    seen: Counter[str] = Counter()
+def _finding_lines(findings: Iterable[Finding], max_shown: int | None) -> Iterable[str]:
+    seen: Counter[tuple[str, str]] = Counter()
     for finding in findings:
-        seen[finding.kind] += finding.severity == "warning"
-        if finding.severity == "error" or max_warnings is None or seen[finding.kind] <= max_warnings:
+        seen[finding.severity, finding.kind] += 1
+        if max_shown is None or seen[finding.severity, finding.kind] <= max_shown:
             yield str(finding)
-    for kind, count in seen.items():
-        if max_warnings is not None and count > max_warnings:
-            yield f"… and {count - max_warnings} more warnings of the kind {kind!r}; --all shows them"
+    for (severity, kind), count in seen.items():
+        if max_shown is not None and count > max_shown:
+            yield f"… and {count - max_shown:,} more {severity}s of the kind {kind!r}; --all shows them"
 
 
-def _leak_lines(leak: Leak, max_warnings: int | None) -> Iterable[str]:
-    shown = leak.lines if max_warnings is None else leak.lines[:max_warnings]
+def _leak_lines(leak: Leak, max_shown: int | None) -> Iterable[str]:
+    shown = leak.lines if max_shown is None else leak.lines[:max_shown]
     for first, second in shown:
         yield f"{leak.second}:{second}: warning: same tokens as {leak.first}:{first}"
     if len(shown) < len(leak.lines):

@@ -7,11 +7,21 @@ from itertools import chain, combinations
 from pathlib import Path
 from typing import Any, final
 
-from seqlab.data.doctor.checks import Finding, Rows, duplicates, empty_records, odd_characters, tag_violations, unaligned_texts
+from seqlab.data.doctor.checks import (
+    Finding,
+    Rows,
+    bare_prefixes,
+    duplicates,
+    empty_records,
+    odd_characters,
+    tag_violations,
+    unaligned_texts,
+)
 from seqlab.data.doctor.formats import open_reader
 from seqlab.data.doctor.partial import annotated_runs, closed, open_span_tags, partial_annotation, partial_violations
-from seqlab.data.readers.source import Fault
-from seqlab.data.schemes import SCHEME_NAMES, Detection, Scheme, detect_scheme, get_scheme
+from seqlab.data.readers.jsonl import REJECTED, rejected_lines
+from seqlab.data.readers.source import Fault, Source
+from seqlab.data.schemes import Detection, Scheme, detect_scheme, get_scheme
 
 _COLUMNS = ("id", "line", "tokens", "tags", "label", "segments", "text", "offsets")
 _TOLERATED_SHARE = 0.2
@@ -70,7 +80,8 @@ def examine(
     if expected is None:  # among plain labels, `_` and `A|B` are labels like others
         left_open, detection = set(), detect_scheme(tags)
     parsed = [Finding("format", "error", fault.path, fault.line, fault.message) for fault in faults]
-    found = [*parsed, *_findings(rows, expected, left_open, is_partial=is_partial)]
+    rejected = _rejected(rows) if format_name == "jsonl" else []
+    found = [*parsed, *rejected, *_findings(rows, expected, left_open, is_partial=is_partial)]
     return FileReport(
         path=path,
         format=format_name,
@@ -78,11 +89,18 @@ def examine(
         n_tokens=sum(map(len, columns["tokens"])),
         findings=sorted(found, key=lambda finding: finding.line),
         scheme=None if expected is None else expected.name,
-        scheme_note=detection.describe() if "tags" in columns else "There are no tags.",
+        scheme_note=_verdict(detection, expected) if "tags" in columns else "There are no tags.",
         counts=_counts(columns | {"tags": closed(tags, left_open)} if left_open else columns, expected),
         lengths=Counter(map(len, columns["tokens"])),
         lines={tuple(tokens): rows.line(record) for record, tokens in reversed(list(enumerate(columns["tokens"])))},
     )
+
+
+def _rejected(rows: Rows) -> list[Finding]:
+    """Return a finding on the records that an annotator has rejected, if there are any."""
+    lines = rejected_lines(Source(rows.path, report=list[Fault]().append))
+    what = REJECTED.format(len(lines))
+    return [rows.finding("rejected", "warning", lines[0], what, others=lines[1:])] if lines else []
 
 
 def _to_detect_by(tags: Sequence[Sequence[str]], left_open: set[str]) -> Sequence[Sequence[str]]:
@@ -99,16 +117,30 @@ def _findings(rows: Rows, scheme: Scheme | None, left_open: set[str], *, is_part
         checks.append(tag_violations(of_tags, scheme, left_open=left_open))
         checks.append(partial_violations(of_tags, scheme, left_open))
         checks += [] if is_partial else [partial_annotation(of_tags, left_open)]
+    elif "tags" in rows.columns:
+        checks.append(bare_prefixes(rows))
     return chain(*checks)
 
 
 def _expected_scheme(detection: Detection) -> Scheme | None:
     """Return the scheme with the fewest violations, if there are few; BIO if several fit equally well."""
-    # a stable order for equal numbers of violations: BIO first, then that of SCHEME_NAMES
-    names = sorted(SCHEME_NAMES, key=lambda name: (detection.violations[name], name != "BIO"))
-    n_broken = detection.violations[names[0]]
-    is_spans = detection.n_steps > 0 and (detection.is_spans or n_broken <= _TOLERATED_SHARE * detection.n_steps)
-    return get_scheme(names[0]) if is_spans else None
+    n_broken = detection.violations[detection.nearest]
+    is_few = detection.is_spans or n_broken <= _TOLERATED_SHARE * detection.n_steps
+    return get_scheme(detection.nearest) if detection.is_mostly_spans and is_few else None
+
+
+def _verdict(detection: Detection, scheme: Scheme | None) -> str:
+    """Return one sentence on the scheme that the tags were checked against."""
+    if scheme is None or not detection.n_steps:
+        return detection.describe()
+    name, n_broken, n_steps = scheme.name, detection.violations[scheme.name], detection.n_steps
+    if not n_broken:
+        others = [other for other in detection.candidates if other != name]
+        also = f"; {', '.join(others)} fit too" if others else ""
+        return f"The tags are {name}, without violations in {n_steps:,} steps{also}."
+    better = detection.nearest if detection.violations[detection.nearest] < n_broken else None
+    said = f"Checked as {name}, but the tags look like {better}" if better else f"The tags are {name}"
+    return f"{said}: {n_broken:,} of {n_steps:,} steps break {name}."
 
 
 def _counts(columns: dict[str, list[Any]], scheme: Scheme | None) -> dict[str, Counter[str]]:

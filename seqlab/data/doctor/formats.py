@@ -1,10 +1,13 @@
 """The readers of formats, and the data files of a folder."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # OmegaConf does not wrap the errors of its parser
 
@@ -46,8 +49,25 @@ def reader_settings(format_name: str, *, overrides: Sequence[str]) -> dict[str, 
     """Return the settings of the reader in ``conf/data/<format>.yaml``, with `overrides` applied."""
     reader = reader_of(format_name)
     try:
-        changes = OmegaConf.from_dotlist(list(overrides))
-        settings = OmegaConf.merge(OmegaConf.create(dict(reader)), changes)
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(f"settings are {list(overrides)}: {error}; expected e.g. columns.tags=3") from error
+        settings = OmegaConf.merge(OmegaConf.create(dict(reader)), parse_settings(overrides))
+    except (OmegaConfBaseException, YAMLError, HydraException) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"settings are {list(overrides)}: {reason}; expected e.g. columns.tags=3") from error
     return dict(plain(settings))
+
+
+def parse_settings(words: Sequence[str]) -> DictConfig:
+    """Return settings of a reader such as ``columns.tags=3``; ``data.reader.columns.tags=3`` means the same."""
+    settings = OmegaConf.create()
+    for word in words:
+        name, is_set, text = re.sub(r"^(data\.)?reader\.", "", word).partition("=")
+        # YAML has a meaning for | and #
+        value: Any = text if len(text) == 1 and not text.isalnum() else None
+        # as in `seqlab train`: in YAML, {tokens:0} is a key without a value
+        if text.startswith(("{", "[")):
+            value = OverridesParser.create().parse_override(f"{name}={text}").value()
+        if value is None:
+            settings.merge_with(OmegaConf.from_dotlist([f"{name}{is_set}{text}"]))
+        else:
+            OmegaConf.update(settings, name, value)
+    return settings

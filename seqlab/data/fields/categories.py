@@ -87,7 +87,7 @@ class VectorField(Field):
 
     Args:
         column: Column with one word per step.
-        paths: GloVe, word2vec or fastText files, which may be gzipped; the first vector of a word counts.
+        paths: GloVe, word2vec or fastText files, which may be compressed (gzip, bzip2, xz); the first vector of a word counts.
         fallback_view: View (see `word_views`) to look up words that are not in the files, such as ``lower``.
     """
 

@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from seqlab.data.columns import Columns, Ragged, StringColumn
+from seqlab.data.columns import Columns, Ragged
 from seqlab.data.fields.base import NO_TARGET
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.fields.tags import StepTagField, repaired_ids
@@ -68,7 +68,7 @@ class PartialTagField(StepTagField):
         ids_by_set = {tuple(ids): len(self.tags) + i for i, ids in enumerate(self.sets)}
         ids = strings.mapped(np.asarray([self._id(text, ids_by_set) for text in strings.distinct], dtype=np.int64))
         if self.span_scheme is not None:
-            ids = Ragged(self._repaired(ids.values, strings, scheme=self.span_scheme), ids.offsets)
+            ids = Ragged(self._repaired(ids.values, columns, scheme=self.span_scheme), ids.offsets)
         return EncodedIds(ids, padding=NO_TARGET)
 
     def _ids(self, text: str) -> list[int]:
@@ -80,13 +80,14 @@ class PartialTagField(StepTagField):
         ids = self._ids(text)
         return ids[0] if len(ids) == 1 else ids_by_set.get(tuple(ids), NO_TARGET)
 
-    def _repaired(self, ids: np.ndarray, strings: StringColumn, *, scheme: Scheme) -> np.ndarray:
+    def _repaired(self, ids: np.ndarray, columns: Columns, *, scheme: Scheme) -> np.ndarray:
         """Return `ids` with violations repaired; only fully annotated records have spans to repair them by."""
+        strings = columns.strings(self.column)
         codes = strings.codes
         # only fully annotated records have spans to repair
         is_open = np.asarray([len(self.readings(text)) != 1 for text in strings.distinct], dtype=bool)
         partial = np.unique(codes.rows[is_open[codes.values]])
-        ids = repaired_ids(ids, strings, tags=self.tags, scheme=scheme, column=self.column, without=partial.tolist())
+        ids = repaired_ids(ids, columns, tags=self.tags, scheme=scheme, column=self.column, without=partial.tolist())
         return self._opened(ids, codes.offsets, rows=partial, scheme=scheme)
 
     def _opened(self, ids: np.ndarray, offsets: np.ndarray, *, rows: np.ndarray, scheme: Scheme) -> np.ndarray:

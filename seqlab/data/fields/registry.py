@@ -48,13 +48,16 @@ class Fields:
         second = second_side(records) if self.of_pairs else None
         return [records] if second is None else [records, second]
 
-    def encode(self, records: datasets.Dataset, *, without: frozenset[str] = frozenset()) -> EncodedRecords:
-        """Encode `records` with all fields whose column they have, except for those with keys in `without`."""
-        first, *second = (self._encoded(side, without=without) for side in self.sides(records))
+    def encode(self, records: datasets.Dataset, *, without: frozenset[str] = frozenset(), source: str = "") -> EncodedRecords:
+        """Encode `records` with all fields whose column they have, except for those with keys in `without`.
+
+        `source` is their split and file, for messages.
+        """
+        first, *second = (self._encoded(side, without=without, source=source) for side in self.sides(records))
         return replace(first, second=second[0]) if second and second[0].has_steps else first
 
-    def _encoded(self, records: datasets.Dataset, *, without: frozenset[str]) -> EncodedRecords:
-        columns = Columns(records)
+    def _encoded(self, records: datasets.Dataset, *, without: frozenset[str], source: str) -> EncodedRecords:
+        columns = Columns(records, source=source)
         # records to predict have no target columns
         fields = {key: field for key, field in self.by_key.items() if field.column in columns and key not in without}
         return EncodedRecords({key: field.encode(columns) for key, field in fields.items()}, columns=columns)

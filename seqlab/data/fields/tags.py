@@ -13,6 +13,7 @@ from seqlab.data.fields.base import NO_TARGET, Field, target_ids
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.schemes import Scheme, get_scheme
 from seqlab.data.schemes.partial import SEPARATOR, UNANNOTATED, names_several
+from seqlab.data.violations import broken_rows, describe_breaks
 from seqlab.data.vocabulary import by_frequency
 from seqlab.errors import DataError
 
@@ -107,7 +108,7 @@ class StepTagField(TagTargets):
         strings = self.checked(columns)
         ids = strings.mapped(target_ids(strings.distinct, known=self.tags))
         if self.span_scheme is not None:
-            repaired = repaired_ids(ids.values, strings, tags=self.tags, scheme=self.span_scheme, column=self.column)
+            repaired = repaired_ids(ids.values, columns, tags=self.tags, scheme=self.span_scheme, column=self.column)
             ids = Ragged(repaired, ids.offsets)
         return EncodedIds(ids, padding=NO_TARGET)
 
@@ -138,23 +139,20 @@ def tags_to_learn(counts: Mapping[str, int], *, scheme: Scheme | None) -> list[s
 
 
 def repaired_ids(
-    ids: np.ndarray, strings: StringColumn, *, tags: list[str], scheme: Scheme, column: str, without: Sequence[int] = ()
+    ids: np.ndarray, columns: Columns, *, tags: list[str], scheme: Scheme, column: str, without: Sequence[int] = ()
 ) -> np.ndarray:
-    """Return the ids of the tags `strings`; records that break the scheme are read leniently and encoded again.
+    """Return the ids of the tags in `column`; records that break the scheme are read leniently and encoded again.
 
     The records in the rows `without` stay as they are.
     """
+    strings = columns.strings(column)
     codes = strings.codes
     ids = ids.copy()
-    # All records at once, with an `O` after each: `Scheme.violations` for each of them would take most of the time of `encode`.
-    flat = np.insert(codes.values, codes.offsets[1:], len(strings.distinct))
-    is_broken = scheme.breaks(flat, tags=[*strings.distinct, "O"])
-    row_of = np.repeat(np.arange(len(codes.lengths)), codes.lengths + 1)
-    rows = np.setdiff1d(row_of[is_broken], without)
+    rows = np.setdiff1d(broken_rows(strings, scheme), without)
     for row in rows:
         steps = slice(int(codes.offsets[row]), int(codes.offsets[row + 1]))
         found = scheme.spans([strings.distinct[code] for code in codes.values[steps]])
         ids[steps] = target_ids(scheme.encode(found, n_steps=steps.stop - steps.start), known=tags)
     if len(rows):
-        log.warning("%d records break the %s scheme in column %r; read leniently", len(rows), scheme.name, column)
+        log.warning("%s; read leniently", describe_breaks(columns, column, rows, scheme=scheme))
     return ids

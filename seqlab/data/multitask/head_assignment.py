@@ -37,14 +37,20 @@ class Claims:
             sides = [side for records in own for side in fields.sides(records)]
             field.fit(Columns(one_after_another(sides, column=field.column)))
 
-    def encode(self, fields: Fields, sets: Mapping[str, Splits]) -> dict[str, Split]:
-        """Encode the records of each split; those of a data set lack the targets of heads of other sets."""
+    def encode(
+        self, fields: Fields, sets: Mapping[str, Splits], *, sources: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, Split]:
+        """Encode the records of each split; those of a data set lack the targets of heads of other sets.
+
+        `sources` describe the splits of each data set, for messages.
+        """
         if UNNAMED in sets:
-            return {split: fields.encode(records) for split, records in sets[UNNAMED].items()}
+            said = sources.get(UNNAMED, {})
+            return {split: fields.encode(found, source=said.get(split, split)) for split, found in sets[UNNAMED].items()}
         by_split: dict[str, dict[str, EncodedRecords]] = {}
         for name, splits in sets.items():
             for split, records in splits.items():
-                encoded = fields.encode(records, without=self.withheld(name))
+                encoded = fields.encode(records, without=self.withheld(name), source=sources.get(name, {}).get(split, split))
                 by_split.setdefault(split, {})[name] = encoded
         return {split: JoinedRecords(parts) for split, parts in by_split.items()}
 

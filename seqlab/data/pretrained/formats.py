@@ -4,17 +4,19 @@ Text formats have a word and its values on each line, separated by single spaces
 840B, fastText), so lines are split from the right.
 """
 
+import bz2
 import gzip
 import io
+import lzma
 import math
 import re
 import zlib
 from codecs import getincrementaldecoder
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -26,9 +28,17 @@ _Line: TypeAlias = tuple[str, bytes]
 """Its place (``path:line``) and its bytes without the line end."""
 
 _HEADER = re.compile(rb"(\d{1,12}) (\d{1,6})\s*")
-_GZIP_MAGIC = b"\x1f\x8b"
+_OPENERS: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    **{b"BZh%d" % level: bz2.open for level in range(1, 10)},
+    b"\xfd7zX": lzma.open,
+}
+"""Start of a compressed file -> the function that opens it."""
+_TAR_MAGIC, _TAR_MAGIC_PLACE = b"ustar", 257
 _FOREIGN_MAGIC = {
     b"PK\x03\x04": "a zip archive; unpack it and name the text file inside",
+    b"7z\xbc\xaf": "a 7z archive; unpack it and name the text file inside",
+    b"\x28\xb5\x2f\xfd": "a zstd file; unpack it and name the result",
     b"\xba\x16\x4f\x2f": "a fastText model (.bin); name the .vec file that comes with it",
 }
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r"))
@@ -46,9 +56,11 @@ def read_entries(path: Path) -> Generator[tuple[bytes, Vector], None, None]:
     try:
         with _open(path) as stream:
             yield from _stream_entries(stream, path)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path}: is a damaged or truncated gzip file ({error}); download it again") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+        raise DataError(f"{path}: is a damaged or truncated compressed file ({error}); download it again") from error
     except OSError as error:
+        if error.strerror is None:  # `bz2` gives no reason
+            raise DataError(f"{path}: is a damaged compressed file ({error}); download it again") from error
         raise DataError(f"{path}: cannot be read ({error.strerror}); name a file that exists") from error
 
 
@@ -57,13 +69,17 @@ def _open(path: Path) -> io.BufferedReader:
         magic = stream.read(4)
     if magic in _FOREIGN_MAGIC:
         raise DataError(f"{path}: is {_FOREIGN_MAGIC[magic]}")
-    if magic.startswith(_GZIP_MAGIC):
-        return io.BufferedReader(gzip.open(path), _BUFFER_SIZE)
+    opener = next((opener for start, opener in _OPENERS.items() if magic.startswith(start)), None)
+    if opener is not None:
+        return io.BufferedReader(cast(io.RawIOBase, opener(path)), _BUFFER_SIZE)
     # unbuffered below, so that `peek` of this buffer sees enough of the file
     return io.BufferedReader(path.open("rb", buffering=0), _BUFFER_SIZE)
 
 
 def _stream_entries(stream: io.BufferedReader, path: Path) -> Iterator[tuple[bytes, Vector]]:
+    head = stream.peek(_TAR_MAGIC_PLACE + len(_TAR_MAGIC))
+    if head[_TAR_MAGIC_PLACE:].startswith(_TAR_MAGIC):
+        raise DataError(f"{path}: is a tar archive; unpack it and name the text file inside")
     # a byte order mark would become part of the first word
     first_line = stream.readline().removeprefix(b"\xef\xbb\xbf")
     header = _HEADER.fullmatch(first_line)

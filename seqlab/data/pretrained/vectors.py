@@ -29,16 +29,16 @@ class WordVectors:
 def read_vectors(paths: Sequence[Path]) -> WordVectors:
     r"""Return the word vectors of all files; the first vector of a word counts.
 
-    The format is detected by content: GloVe text, word2vec text and binary, or fastText ``.vec``, which may be gzipped. Words
-    with several different vectors, and words that are not valid UTF-8, are counted in a warning; the latter keep their invalid
-    bytes as escapes (``\xe9``).
+    The format is detected by content: GloVe text, word2vec text and binary, or fastText ``.vec``, which may be compressed
+    (gzip, bzip2, xz). Words with several different vectors, and words that are not valid UTF-8, are counted in a warning; the
+    latter keep their invalid bytes as escapes (``\xe9``).
 
     Raises:
         DataError: a file is missing, empty, damaged or in an unknown format, has a value that is not a finite number, or has
             another width than the first file.
     """
     if not paths:
-        raise DataError("paths is empty; expected at least one file of word vectors")
+        raise DataError("paths is empty; expected at least one file of word vectors: set vectors=[path/to/glove.txt]")
     rows: dict[str, int] = {}
     matrix = bytearray()  # grows in place, so that there is never a second copy of the matrix
     width = 0

@@ -1,11 +1,15 @@
 """Delimited text: rows of cells, as in CSV and TSV files."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
-from typing import final
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, final
 
 from seqlab.data.readers.source import Source
 from seqlab.errors import ConfigError
+
+_SEPARATOR_LINE = re.compile("[\"']?sep=(.)[\"']?")
+_USUAL = ("\t", ",", ";", "|")
 
 
 @final
@@ -29,19 +33,24 @@ class DelimitedText:
         self._quote = quote
         self._fallback = fallback
 
-    def rows(self, source: Source) -> Iterator[tuple[int, list[str]]]:
-        """Yield each row that is not empty, with the number of its first line; a row with broken quotes is a fault."""
-        separator = self._separator
-        if separator == "auto":
-            separator = {".csv": ",", ".tsv": "\t"}.get(source.path.suffix, self._fallback)
-        # `csv` needs the line ends, which may be part of a quoted cell
-        lines = (f"{line}\n" for line in source.lines())
-        if self._quote is None:
-            reader = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
+    def rows(self, source: Source, *, columns: Collection[str] | int) -> Iterator[tuple[int, list[str]]]:
+        """Yield each row that is not empty, with the number of its first line; a row with broken quotes is a fault.
+
+        With the separator ``auto``, a first line ``sep=;`` names it. Otherwise, if the first row does not have the `columns`
+        (without a header: so many), another usual separator with which it has them is used.
+        """
+        lines = source.lines()
+        named = _SEPARATOR_LINE.fullmatch(lines[0]) if lines and self._separator == "auto" else None
+        n_skipped = 0 if named is None else 1
+        lines = lines[n_skipped:]
+        if self._separator == "auto":
+            separator = named[1] if named else self._sniffed(lines, source.path.suffix, columns=columns)
         else:
-            reader = csv.reader(lines, delimiter=separator, quotechar=self._quote, strict=True)
+            separator = self._separator
+        # `csv` needs the line ends, which may be part of a quoted cell
+        reader = self._reader((f"{line}\n" for line in lines), separator)
         while True:
-            line = reader.line_num + 1
+            line = n_skipped + reader.line_num + 1
             try:
                 cells = next(reader)
             except StopIteration:
@@ -51,6 +60,22 @@ class DelimitedText:
                 continue
             if cells:
                 yield line, cells
+
+    def _reader(self, lines: Iterable[str], separator: str) -> Any:
+        if self._quote is None:
+            return csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
+        return csv.reader(lines, delimiter=separator, quotechar=self._quote, strict=True)
+
+    def _sniffed(self, lines: Sequence[str], suffix: str, *, columns: Collection[str] | int) -> str:
+        usual = {".csv": ",", ".tsv": "\t"}.get(suffix, self._fallback)
+        for separator in (usual, *_USUAL):
+            try:
+                cells: list[str] = next(self._reader(lines[:1], separator), [])
+            except csv.Error:
+                continue
+            if len(cells) == columns if isinstance(columns, int) else set(columns) <= set(cells):
+                return separator
+        return usual
 
     def records(
         self, source: Source, *, settings: Mapping[str, str], header: Sequence[str] | None = None
@@ -64,7 +89,7 @@ class DelimitedText:
             settings: The columns that must exist, by the setting of the reader that names them.
             header: The column names of a file without a header row; None if the first row has them.
         """
-        rows = self.rows(source)
+        rows = self.rows(source, columns=len(header) if header else settings.values())
         start, names = (1, header) if header else next(rows, (1, None))
         if names is None:
             source.fault(1, "the file holds no records; expected a header and one record per row")

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from pathlib import Path
 from statistics import mode
-from typing import Any, TypeAlias, final
+from typing import TypeAlias, final
 
 import datasets
 
 from seqlab.data.readers.base import Reader
+from seqlab.data.readers.column_check import check_columns
 from seqlab.data.readers.source import Report, Source, is_blank, split_spaces
-from seqlab.data.readers.tags import TagConverter
+from seqlab.data.readers.tags import TagConverter, Tagged
 from seqlab.data.records import records_from_rows
 from seqlab.errors import ConfigError
 
@@ -26,63 +27,96 @@ class ConllReader(Reader):
     """Reads column files such as those of CoNLL-2003 and WNUT.
 
     Args:
-        columns: Record column -> index of the column in the file, from 0, or negative from the end; must have ``tokens``.
+        columns: Record column -> index of the column in the file, from 0, or negative from the end (null: none); must
+            have ``tokens``.
         separator: ``tab`` (exactly one), ``space`` (one or more), ``auto`` (tab if most lines have one, else space), or the
             separator itself.
         skip_docstart: Whether to skip ``-DOCSTART-`` lines.
         comment_prefix: Start of the lines to skip as comments; None if the file has no comments, so that ``#`` may be a token.
         scheme: Span scheme of the tags in the file, checked while reading; None: no check.
         target_scheme: Span scheme to convert the tags to; None: no conversion.
+        repair: Whether records that break `scheme` are read leniently, as seqeval does, and encoded again; False: refused.
+        check_columns: Whether to refuse tokens and tags that look as if they were in other columns: tags as varied as words,
+            tags equal to the tokens, and columns that count 1, 2, 3.
 
     Raises:
         ConfigError: `columns` has no ``tokens``, `separator` is empty, or a scheme is unknown.
     """
 
-    columns: dict[str, int]
+    columns: dict[str, int | None]
     separator: str
     skip_docstart: bool
     comment_prefix: str | None
     scheme: str | None
     target_scheme: str | None
+    repair: bool = False
+    check_columns: bool = True
 
     def __post_init__(self) -> None:
-        if "tokens" not in self.columns:
+        self._columns = {name: index for name, index in self.columns.items() if index is not None}
+        if "tokens" not in self._columns:
             raise ConfigError(f"columns is {self.columns}; expected an index for tokens, e.g. data.reader.columns.tokens=0")
         if not self.separator:
             raise ConfigError("separator is empty; expected auto, tab, space, or the separator itself")
-        self._converter = TagConverter(scheme=self.scheme, target_scheme=self.target_scheme)
+        self._converter = TagConverter(scheme=self.scheme, target_scheme=self.target_scheme, repair=self.repair)
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
-        records = list(self._records(Source(path, report=report)))
-        return records_from_rows(records, names=("id", "line", *self.columns))
+        source = Source(path, report=report)
+        records = records_from_rows(
+            list(self._converter.converted(self._records(source), source=source)), names=("id", "line", *self._columns)
+        )
+        if self.check_columns:
+            check_columns(records, source, setting="columns", columns=self._columns)
+        return records
 
     def unread(self, path: Path) -> list[str]:
         blocks = self._blocks(Source(path).lines())
         width = _width(blocks, self._splitter(blocks))
-        read = {index % width for index in self.columns.values()}
+        read = {index % width for index in self._columns.values()}
         return [f"column {index} of {width}" for index in range(width) if index not in read]
 
-    def _records(self, source: Source) -> Iterator[dict[str, Any]]:
+    def _records(self, source: Source) -> Iterator[Tagged]:
         blocks = self._blocks(source.lines())
         if not blocks:
             source.fault(1, "the file holds no records; expected one token per line")
             return
         split = self._splitter(blocks)
         width = _width(blocks, split)
-        for name, index in self.columns.items():
-            if not -width <= index < width:
-                what = f"{name} is column {index} but lines have {width} column(s)"
-                source.fault(blocks[0][0][0], f"{what}; set data.reader.columns.{name} or data.reader.separator")
-                return
-        for number, block in enumerate(blocks, 1):
+        if (reason := self._why_not_these_columns(width)) is not None:
+            source.fault(blocks[0][0][0], reason)
+            return
+        for number, block in enumerate(self._without_comments(blocks, split, width=width, source=source), 1):
             rows = [(line, split(text)) for line, text in block]
             if self._are_sound(rows, width=width, source=source):
                 cells = list(zip(*(row for _, row in rows), strict=True))
-                record = {name: [value.strip(" ") for value in cells[index]] for name, index in self.columns.items()}
-                record["tokens"] = list(cells[self.columns["tokens"]])  # spaces are part of a token in tab-separated files
+                record = {name: [value.strip(" ") for value in cells[index]] for name, index in self._columns.items()}
+                record["tokens"] = list(cells[self._columns["tokens"]])  # spaces are part of a token in tab-separated files
                 lines = [line for line, _ in rows]
-                if self._converter.convert(record, lines=lines, source=source):
-                    yield {"id": f"{source.path.stem}-{number}", "line": lines[0]} | record
+                yield {"id": f"{source.path.stem}-{number}", "line": lines[0]} | record, lines
+
+    def _why_not_these_columns(self, width: int) -> str | None:
+        for name, index in self._columns.items():
+            if not -width <= index < width:
+                what = f"{name} is column {index} but lines have {width} column(s)"
+                return f"{what}; set data.reader.columns.{name} or data.reader.separator"
+        tokens, tags = self._columns["tokens"], self._columns.get("tags")
+        if self.check_columns and tags is not None and tokens % width == tags % width:
+            what = f"tokens and tags are the same column, {tokens % width} of {width}"
+            change = "set data.reader.columns.tags to another (null: the file has no tags) or data.reader.separator"
+            return f"{what}; {change}; data.reader.check_columns=false reads them as they are"
+        return None
+
+    def _without_comments(
+        self, blocks: list[list[_Line]], split: Callable[[str], list[str]], *, width: int, source: Source
+    ) -> list[list[_Line]]:
+        """Return the blocks without lines that look like comments, reported as one fault."""
+        odd = [line for block in blocks for line in block if line[1].startswith("#") and len(split(line[1])) != width]
+        if not odd or self.comment_prefix is not None:
+            return blocks
+        what = f"{len(odd):,} line(s) start with `#` and do not have {width} columns, as most lines have: {odd[0][1]!r:.80}"
+        source.fault(odd[0][0], f"{what}; if they are comments, set data.reader.comment_prefix='#'")
+        numbers = {number for number, _ in odd}
+        return [kept for block in blocks if (kept := [line for line in block if line[0] not in numbers])]
 
     def _blocks(self, lines: list[str]) -> list[list[_Line]]:
         groups = groupby(enumerate(lines, 1), key=lambda numbered: self._is_border(numbered[1]))
@@ -110,7 +144,7 @@ class ConllReader(Reader):
                 source.fault(line, f"{len(cells)} column(s); expected {width}, as most lines have: {cells}")
                 is_sound = False
                 continue
-            for name, index in self.columns.items():
+            for name, index in self._columns.items():
                 if not cells[index]:
                     source.fault(line, f"{name} (column {index}) is empty; expected a value in each column read")
                     is_sound = False

@@ -11,8 +11,9 @@ import datasets
 
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.entities import EntityBrackets
-from seqlab.data.readers.source import Report, Source, is_blank
+from seqlab.data.readers.source import Report, Source, is_blank, is_number
 from seqlab.data.readers.text import align_words
+from seqlab.data.readers.values import shown
 from seqlab.data.records import records_from_rows
 from seqlab.errors import ConfigError, DataError
 
@@ -160,20 +161,21 @@ def _row_fault(cells: list[str], *, expected: Iterator[int], n_words: int) -> st
         return _other_fault(word_id, n_words)
     # compared as strings: 01 is not a valid id
     if word_id != str(next_id := next(expected)):
-        return f"id is {word_id}; expected {next_id}, one more than that of the word before"
+        return f"id is {word_id[:80]}; expected {next_id}, one more than that of the word before"
     if "" in cells:
         return f"column {cells.index('') + 1} is empty; expected a value, or `_`"
-    if head != "_" and not (head.isdecimal() and int(head) <= n_words):
-        return f"head is {head!r}; expected 0 to {n_words}, or `_`"
+    if head != "_" and not is_number(head, most=n_words):
+        return f"head is {shown(head)}; expected 0 to {n_words}, or `_`"
     return None
 
 
 def _other_fault(word_id: str, n_words: int) -> str | None:
     if _EMPTY_ID.fullmatch(word_id):
         return None
-    if (ends := _RANGE_ID.fullmatch(word_id)) and int(ends[1]) < int(ends[2]) <= n_words:
+    ends = _RANGE_ID.fullmatch(word_id)
+    if ends and all(is_number(end, most=n_words) for end in ends.groups()) and int(ends[1]) < int(ends[2]):
         return None
-    return f"id is {word_id!r}; expected a number, a range (8-9, within the sentence) or an empty node (8.1)"
+    return f"id is {shown(word_id)}; expected a number, a range (8-9, within the sentence) or an empty node (8.1)"
 
 
 def _text(text: str | None, words: dict[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,14 @@ import datasets
 from datasets.exceptions import DatasetsError
 
 from seqlab.data.readers.base import Reader
-from seqlab.data.readers.source import Report
-from seqlab.data.readers.text import check_has_text, text_columns
-from seqlab.data.records import standard_features
+from seqlab.data.readers.column_check import check_columns
+from seqlab.data.readers.source import Report, Source
+from seqlab.data.readers.text import check_has_text, named_columns, text_columns
+from seqlab.data.readers.values import check_lengths, checked, shown
+from seqlab.data.records import STRING_COLUMNS, standard_features
 from seqlab.errors import DataError
+
+_CHECKED = ("label", *standard_features())
 
 
 @final
@@ -26,21 +30,32 @@ class HubReader(Reader):
         name: Name of the data set on the hub (``owner/name``), or a local folder.
         config_name: Configuration of the data set; None if it has only one.
         revision: Commit, tag or branch on the hub; None: the newest.
-        columns: Record column -> column of the data set; must have ``tokens`` or ``text``.
+        columns: Record column -> column of the data set (null: none); must have ``tokens`` or ``text``.
+        check_columns: Whether to refuse tokens and tags that look as if they were in other columns: tags as varied as words,
+            tags equal to the tokens, and columns that count 1, 2, 3.
 
     Raises:
         ConfigError: `columns` has neither ``tokens`` nor ``text``.
     """
 
-    def __init__(self, *, name: str, config_name: str | None, revision: str | None, columns: dict[str, str]) -> None:
-        check_has_text(columns)
+    def __init__(
+        self,
+        *,
+        name: str,
+        config_name: str | None,
+        revision: str | None,
+        columns: dict[str, str | None],
+        check_columns: bool = True,
+    ) -> None:
+        self._columns = named_columns(columns)
+        check_has_text(self._columns)
         self._name = name
         self._config_name = config_name
         self._revision = revision
-        self._columns = columns
+        self._checks_columns = check_columns
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
-        """Return the records of the split called `path` (``train``, ``test[:100]``); `report` gets no faults."""
+        """Return the records of the split called `path` (``train``, ``test[:100]``); a wrong value is always raised."""
         split = str(path)
         data = self._load(split)
         missing = [column for column in self._columns.values() if column not in data.column_names]
@@ -48,19 +63,24 @@ class HubReader(Reader):
             raise DataError(f"{self._name}: no column {missing[0]!r} among {data.column_names}; set data.reader.columns")
         data = data.select_columns(list(self._columns.values()))
         columns = self._columns
-        classes = {name: _class_names(data.features[column]) for name, column in columns.items()}
+        classes = {name: found for name, column in columns.items() if (found := _class_names(data.features[column]))}
 
         def convert(batch: Mapping[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
-            records = {name: [_with_names(value, classes[name]) for value in batch[column]] for name, column in columns.items()}
-            if "tokens" not in records:
-                texts = [text_columns(text) for text in records["text"]]
-                records |= {name: [text[name] for text in texts] for name in ("tokens", "offsets")}
-            if "id" not in records:
-                records["id"] = [f"{split}-{index + 1}" for index in indices]
-            return records
+            rows = zip(indices, zip(*(batch[column] for column in columns.values()), strict=True), strict=True)
+            records = []
+            for index, row in rows:
+                try:
+                    records.append(_record(dict(zip(columns, row, strict=True)), keys=columns, classes=classes))
+                except DataError as error:
+                    raise DataError(f"{self._name}: split {split!r}, record {index + 1}: {error}") from error
+                records[-1].setdefault("id", f"{split}-{index + 1}")
+            return {name: [record[name] for record in records] for name in self._names()}
 
         arguments = {"remove_columns": data.column_names, "features": self._features(data.features)}
-        return data.map(convert, batched=True, with_indices=True, desc=f"reading {split}", **arguments)
+        records = data.map(convert, batched=True, with_indices=True, desc=f"reading {split}", **arguments)
+        if self._checks_columns and not any(records.data.column(name).null_count for name in records.column_names):
+            check_columns(records, Source(Path(self._name) / split, report=report), setting="columns", columns=columns)
+        return records
 
     def _load(self, split: str) -> datasets.Dataset:
         folder = Path(self._name).expanduser()
@@ -79,17 +99,45 @@ class HubReader(Reader):
         except (OSError, ValueError, KeyError, RuntimeError, DatasetsError) as error:
             raise DataError(f"{self._name}: cannot load split {split!r}: {error}; check data.name and data.splits") from error
 
-    def _features(self, given: datasets.Features) -> datasets.Features:
+    def _names(self) -> list[str]:
         # a mapping keeps the order, and drops an id that is listed twice
-        names = dict.fromkeys(["id", *self._columns])
-        if "tokens" not in names:
-            names |= dict.fromkeys(["tokens", "offsets"])
+        made = [] if "tokens" in self._columns else ["tokens", "offsets"]
+        return list(dict.fromkeys(["id", *self._columns, *made]))
+
+    def _features(self, given: datasets.Features) -> datasets.Features:
         others = {name: _named(given[column]) for name, column in self._columns.items()}
-        return datasets.Features({name: standard_features().get(name) or others[name] for name in names})
+        return datasets.Features({name: standard_features().get(name) or others[name] for name in self._names()})
 
 
-def _with_names(value: Any, classes: datasets.ClassLabel | None) -> Any:
-    return value if classes is None or value is None else classes.int2str(value)
+def _record(given: Mapping[str, Any], *, keys: Mapping[str, str], classes: Mapping[str, datasets.ClassLabel]) -> dict[str, Any]:
+    """Return the columns of a record; a text without tokens is tokenized.
+
+    Raises:
+        DataError: a value has another type than its column, or step columns differ in length.
+    """
+    record = {}
+    for name, value in given.items():
+        # a test split may have no labels
+        if value is not None and name in classes:
+            value = _with_names(value, classes[name], key=keys[name])
+        # tags may be numbers without names, labels may be scores
+        if name in STRING_COLUMNS and isinstance(value, list) and all(type(item) is int for item in value):
+            value = list(map(str, value))
+        is_kept = value is None or name not in _CHECKED or (name == "label" and isinstance(value, int | float))
+        record[name] = value if is_kept else checked(name, value, key=keys[name])
+    if "tokens" not in record:
+        record |= text_columns(checked("text", record["text"], key=keys["text"]))
+    checked("tokens", record["tokens"], key=keys.get("tokens"))
+    check_lengths(record)
+    return record
+
+
+def _with_names(value: Any, classes: datasets.ClassLabel, *, key: str) -> Any:
+    try:
+        return classes.int2str(value)
+    except ValueError as error:  # -1 marks records without a label
+        what = f"{key} is {shown(value)}; expected a class from 0 to {classes.num_classes - 1}"
+        raise DataError(f"{what}; leave out a split without labels: data.splits.test=null") from error
 
 
 def _class_names(feature: Any) -> datasets.ClassLabel | None:

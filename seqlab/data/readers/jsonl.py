@@ -1,22 +1,33 @@
 """JSON lines: one object per record, with tokens and tags, or with a text and spans of characters."""
 
 import json
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, final
 
 import datasets
 
 from seqlab.data.readers.base import Reader
-from seqlab.data.readers.source import Report, Source
-from seqlab.data.readers.tags import TagConverter
-from seqlab.data.readers.text import check_has_text, text_columns, token_spans
-from seqlab.data.records import STEP_COLUMNS, STRING_COLUMNS, records_from_columns
+from seqlab.data.readers.column_check import check_columns
+from seqlab.data.readers.source import Report, Source, refuse
+from seqlab.data.readers.tags import TagConverter, Tagged
+from seqlab.data.readers.text import check_has_text, named_columns, text_columns, token_spans
+from seqlab.data.readers.values import check_lengths, checked
+from seqlab.data.records import records_from_columns
 from seqlab.data.schemes import get_scheme
 from seqlab.errors import DataError
 from seqlab.types import Span
 
+log = logging.getLogger(__name__)
+
+REJECTED = "{:,} records have the answer reject or ignore, the first here, and are read like all others; remove them"
+"""Message on the lines that `rejected_lines` returns; takes their number."""
+_REJECTED = ("reject", "ignore")
 _NULLABLE = ("text", "offsets")
+_HAS_SPANS = "has spans"
+"""Key of whether a record has spans (False: null), until all records are known."""
 _OBJECTS = '{"tokens": …} or {"text": …}'
 
 
@@ -28,62 +39,99 @@ class JsonlReader(Reader):
     `segments` in tokens.
 
     Args:
-        columns: Record column -> key of the objects; must have ``tokens`` or ``text``. Other keys are ignored, and columns
-            whose key does not occur are absent.
+        columns: Record column -> key of the objects (null: none); must have ``tokens`` or ``text``. Other keys are ignored,
+            and columns whose key does not occur are absent.
         scheme: Span scheme of the tags in the file, checked while reading; None: no check.
         target_scheme: Span scheme to convert the tags to; None: no conversion.
         span_scheme: Span scheme of the tags made from `spans`; None: no tags, only `segments`, which may overlap.
+        repair: Whether records that break `scheme` are read leniently, as seqeval does, and encoded again; False: refused.
+        check_columns: Whether to refuse tokens and tags that look as if they were in other columns: tags as varied as words,
+            tags equal to the tokens, and columns that count 1, 2, 3.
 
     Raises:
         ConfigError: `columns` has neither ``tokens`` nor ``text``, or a scheme is unknown.
     """
 
     def __init__(
-        self, *, columns: dict[str, str], scheme: str | None, target_scheme: str | None, span_scheme: str | None
+        self,
+        *,
+        columns: dict[str, str | None],
+        scheme: str | None,
+        target_scheme: str | None,
+        span_scheme: str | None,
+        repair: bool = False,
+        check_columns: bool = True,
     ) -> None:
-        check_has_text(columns)
-        self._columns = columns
-        self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme)
+        self._columns = named_columns(columns)
+        check_has_text(self._columns)
+        self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme, repair=repair)
+        self._checks_columns = check_columns
         self._span_scheme = None if span_scheme is None else get_scheme(span_scheme)
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
         source = Source(path, report=report)
-        records: list[dict[str, Any]] = []
+        read: list[Tagged] = []
+        rejected = rejected_lines(source) if "answer" not in self._columns.values() else []
+        if rejected and report is refuse:  # a collected report has a place for warnings of its own
+            log.warning("%s:%d: %s", path, rejected[0], REJECTED.format(len(rejected)))
         for index, (line, row) in enumerate(json_objects(source, expected=_OBJECTS), 1):
             record: dict[str, Any] = {"id": f"{path.stem}-{index}", "line": line}
             with source.skipping(line):
                 record |= self._record(row)
             # a faulty record has no tokens
-            if "tokens" in record and self._converter.convert(record, lines=[line] * len(record["tokens"]), source=source):
-                records.append(record)
-        return records_from_columns(_same_columns(records, source=source))
+            if "tokens" in record:
+                read.append((record, [line] * len(record["tokens"])))
+        records = list(self._converter.converted(read, source=source))
+        found = records_from_columns(_same_columns(list(self._with_spans(records, source=source)), source=source))
+        if self._checks_columns:
+            check_columns(found, source, setting="columns", columns=self._columns)
+        return found
 
     def unread(self, path: Path) -> list[str]:
         keys = object_keys(Source(path), expected=_OBJECTS)
         return [f"key {key!r}" for key in keys if key not in self._columns.values()]
 
     def _record(self, row: dict[str, Any]) -> dict[str, Any]:
-        given = {name: row[key] for name, key in self._columns.items() if key in row}
+        keys = {name: key for name, key in self._columns.items() if key in row}
+        values = {name: None if row[key] is None else checked(name, row[key], key=key) for name, key in keys.items()}
         # null means that there is no such value, but null texts and offsets stay: records without a text keep their columns
-        record = {name: _checked(name, value) for name, value in given.items() if value is not None or name in _NULLABLE}
+        record: dict[str, Any] = {name: value for name, value in values.items() if value is not None or name in _NULLABLE}
         spans = record.pop("spans", None)
         if "tokens" not in record and record.get("text") is None:
             raise DataError(f"no tokens and no text among the keys {list(row)}; set data.reader.columns.tokens or .text")
-        if record.get("text") is not None and "offsets" not in record:
+        if "tokens" not in record and record.get("offsets") is not None:
+            raise DataError(f"{keys['offsets']} without tokens; give the tokens too, or leave {keys['offsets']} out")
+        if record.get("text") is not None and not {"tokens", "offsets"} <= set(record):
             record |= text_columns(record["text"], record.get("tokens"))
-        _check_lengths(record)
+        check_lengths(record)
         if spans is not None:
             record |= self._spans(spans, record)
-        return record
+        return record | ({_HAS_SPANS: spans is not None} if "spans" in keys else {})
 
     def _spans(self, spans: list[Span], record: dict[str, Any]) -> dict[str, Any]:
-        if record.get("offsets") is None:
+        if record.get("text") is None or record.get("offsets") is None:
             raise DataError("spans need a text to count characters in; set data.reader.columns.text")
         found = token_spans(spans, text=record["text"], offsets=record["offsets"])
         columns: dict[str, Any] = {"segments": [span._asdict() for span in found]}
         if self._span_scheme is not None and "tags" not in record:
             columns["tags"] = self._span_scheme.encode(found, n_steps=len(record["tokens"]))
         return columns
+
+    def _with_spans(self, records: list[dict[str, Any]], *, source: Source) -> Iterator[dict[str, Any]]:
+        """Yield the records; if any has spans, null means no spans, and a record without the key is a fault."""
+        given = [record.pop(_HAS_SPANS, None) for record in records]
+        if not any(given):
+            yield from records
+            return
+        for record, has_spans in zip(records, given, strict=True):
+            if has_spans is None and "segments" not in record:
+                what = f"no {self._columns['spans']}; expected the same keys in each record"
+                source.fault(record["line"], f"{what}: write [] for a record without spans")
+                continue
+            record.setdefault("segments", [])
+            if self._span_scheme is not None:
+                record.setdefault("tags", ["O"] * len(record["tokens"]))
+            yield record
 
 
 def json_objects(source: Source, *, expected: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -97,6 +145,17 @@ def json_objects(source: Source, *, expected: str) -> Iterator[tuple[int, dict[s
     for number, line in lines:
         with source.skipping(number):
             yield number, _json_object(line, expected=expected)
+
+
+def rejected_lines(source: Source) -> list[int]:
+    """Return the lines of records that an annotator has rejected or skipped in Prodigy, which exports them with the others."""
+    # a quick look first, as hardly any file has them
+    lines = [(number, line) for number, line in source.filled_lines() if any(answer in line for answer in _REJECTED)]
+    found = []
+    for number, line in lines:
+        with suppress(DataError):  # reported where the records are read
+            found += [number] if _json_object(line, expected=_OBJECTS).get("answer") in _REJECTED else []
+    return found
 
 
 def object_keys(source: Source, *, expected: str) -> list[str]:
@@ -115,60 +174,6 @@ def _json_object(line: str, *, expected: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise DataError(f"{line[:60]!r} is not an object; expected {expected}")
     return row
-
-
-def _checked(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    is_valid, expected = _RULES.get(name, (None, ""))
-    if is_valid is not None and not is_valid(value):
-        raise DataError(f"{name} is {value!r}; expected {expected}")
-    # labels may be numbers, such as grades or stars
-    if name in ("label", "id") and not isinstance(value, list):
-        return str(value)
-    if name == "spans":
-        return [_span(span) for span in value]
-    return [_span(span)._asdict() for span in value] if name == "segments" else value
-
-
-def _list_of(is_item: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and all(map(is_item, value))
-
-
-def _is_string(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-# bool is a subclass of int, so isinstance would accept true and false
-_are_integers = _list_of(lambda value: type(value) is int)
-
-
-def _span(value: Any) -> Span:
-    parts = [value.get(key) for key in Span._fields] if isinstance(value, dict) else value
-    if not (isinstance(parts, list) and len(parts) == 3 and _are_integers(parts[:2]) and isinstance(parts[2], str)):
-        raise DataError(f"span is {value!r}; expected [start, end, label] or an object with these keys")
-    return Span(*parts)
-
-
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(STRING_COLUMNS, (_list_of(_is_string), "a list of strings")),
-    **dict.fromkeys(("spans", "segments"), (_list_of(lambda _: True), "a list of [start, end, label]")),
-    "heads": (_list_of(lambda head: head is None or type(head) is int), "a list of integers"),
-    "offsets": (_list_of(lambda pair: _are_integers(pair) and len(pair) == 2), "a list of [start, end]"),
-    "text": (_is_string, "a string"),
-    "label": (lambda value: not isinstance(value, bool | float | dict), "a string or a list of strings"),
-}
-"""Column -> test of its values, and what the test expects."""
-
-
-def _check_lengths(record: dict[str, Any]) -> None:
-    n_tokens = len(record["tokens"])
-    for name in STEP_COLUMNS:
-        if record.get(name) is not None and len(record[name]) != n_tokens:
-            raise DataError(f"{len(record[name])} {name} for {n_tokens} tokens; expected one per token")
-    for segment in record.get("segments", ()):
-        if not 0 <= segment["start"] < segment["end"] <= n_tokens:
-            raise DataError(f"segment is {segment}; expected 0 <= start < end <= {n_tokens}, the number of tokens")
 
 
 def _same_columns(records: list[dict[str, Any]], *, source: Source) -> dict[str, list[Any]]:

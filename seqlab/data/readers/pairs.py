@@ -12,7 +12,8 @@ from seqlab.data.readers.base import Reader
 from seqlab.data.readers.cells import DelimitedText
 from seqlab.data.readers.jsonl import json_objects, object_keys
 from seqlab.data.readers.source import Report, Source, split_spaces
-from seqlab.data.readers.text import check_has_text, text_columns
+from seqlab.data.readers.text import check_has_text, named_columns, text_columns
+from seqlab.data.readers.values import checked, shown
 from seqlab.data.records import records_from_rows
 from seqlab.errors import DataError
 
@@ -34,9 +35,9 @@ class PairsReader(Reader):
         ConfigError: a side has neither text nor tokens, or `separator` or `quote` is not a single character.
     """
 
-    def __init__(self, *, columns: Mapping[str, str | None], numbers: Sequence[str], separator: str, quote: str | None) -> None:
+    def __init__(self, *, columns: dict[str, str | None], numbers: Sequence[str], separator: str, quote: str | None) -> None:
         self._table = DelimitedText(separator=separator, quote=quote, fallback="\t")
-        self._columns = {name: column for name, column in columns.items() if column is not None}
+        self._columns = named_columns(columns)
         self._numbers = set(numbers)
         for side in ("", SECOND):
             check_has_text(self._columns, side=side)
@@ -52,7 +53,11 @@ class PairsReader(Reader):
     def unread(self, path: Path) -> list[str]:
         source = Source(path)
         is_json = path.suffix == ".jsonl"
-        names = object_keys(source, expected=self._object()) if is_json else next(self._table.rows(source))[1]
+        names = (
+            object_keys(source, expected=self._object())
+            if is_json
+            else next(self._table.rows(source, columns=self._columns.values()))[1]
+        )
         return [f"column {name!r}" for name in names if name not in self._columns.values()]
 
     def _rows(self, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -77,26 +82,20 @@ class PairsReader(Reader):
         if name in self._numbers:
             return {name: _number(value, column=column)}
         if name in ("tokens", f"tokens{SECOND}"):
-            return {name: split_spaces(value) if isinstance(value, str) else _words(value, column=column)}
-        if not isinstance(value, str | int):
-            raise DataError(f"{column} is {value!r:.80}; expected a string")
+            return {name: split_spaces(value) if isinstance(value, str) else checked(name, value, key=column)}
+        # numbers in JSON are strings in a table
+        value = checked("text", str(value) if isinstance(value, int) else value, key=column)
         if name not in ("text", f"text{SECOND}"):
-            return {name: str(value)}
+            return {name: value}
         side = name.removeprefix("text")
-        return {f"{key}{side}": found for key, found in text_columns(str(value)).items()}
+        return {f"{key}{side}": found for key, found in text_columns(value).items()}
 
 
 def _number(value: Any, *, column: str) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not isfinite(number):
-        raise DataError(f"{column} is {value!r}; expected a number")
+        raise DataError(f"{column} is {shown(value)}; expected a number")
     return number
-
-
-def _words(value: Any, *, column: str) -> list[str]:
-    if isinstance(value, list) and all(isinstance(word, str) for word in value):
-        return value
-    raise DataError(f"{column} is {value!r:.80}; expected a string or a list of strings")

@@ -13,6 +13,7 @@ from seqlab.data.readers.base import Reader
 from seqlab.data.readers.cells import DelimitedText, has_columns
 from seqlab.data.readers.source import Report, Source, split_labels
 from seqlab.data.readers.text import text_columns
+from seqlab.data.readers.values import checked
 from seqlab.data.records import records_from_rows
 from seqlab.errors import DataError
 
@@ -58,24 +59,28 @@ class TableReader(Reader):
             rows = self._table.records(source, settings=self._columns, header=self.column_names)
         records = []
         for number, (line, row) in enumerate(rows, 1):
-            text, *labels = (row[name] for name in self._columns.values())
-            if not text or "" in labels:
-                source.fault(line, f"{'label' if text else 'text'} is empty; expected one in each row")
-                continue
-            record: dict[str, Any] = {"id": f"{path.stem}-{number}", "line": line} | text_columns(text)
-            if labels:
-                record["label"] = split_labels(labels[0], self.label_separator)
-            records.append(record)
+            with source.skipping(line):
+                records.append({"id": f"{path.stem}-{number}", "line": line} | self._record(row))
         return records_from_rows(records)
+
+    def _record(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        for name, column in self._columns.items():
+            if row[column] == "":
+                raise DataError(f"{name.removesuffix('_column')} is empty; expected one in each row")
+        record = text_columns(checked("text", row[self.text_column], key=self.text_column))
+        if self.label_column is not None:
+            label = checked("label", row[self.label_column], key=self.label_column, setting="data.reader.label_column")
+            record["label"] = split_labels(label, self.label_separator) if isinstance(label, str) else label
+        return record
 
     def unread(self, path: Path) -> list[str]:
         if path.suffix == ".parquet":
             names = pyarrow.parquet.read_schema(path).names
         else:
-            names = self.column_names or next(self._table.rows(Source(path)))[1]
+            names = self.column_names or next(self._table.rows(Source(path), columns=self._columns.values()))[1]
         return [f"column {name!r}" for name in names if name not in self._columns.values()]
 
-    def _parquet_rows(self, source: Source) -> Iterator[tuple[int, Mapping[str, str]]]:
+    def _parquet_rows(self, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
         try:
             schema = pyarrow.parquet.read_schema(source.path)
             if not has_columns(schema.names, self._columns, line=1, source=source):
@@ -85,15 +90,16 @@ class TableReader(Reader):
             raise DataError(f"{source.path}: cannot be read as Parquet: {error}") from error
         if not table.num_rows:
             source.fault(1, "the file holds no records; expected one record per row")
-        columns = {name: _strings(table.column(name).to_pylist(), schema, name) for name in table.column_names}
+        columns = {name: _values(table.column(name).to_pylist(), schema, name) for name in table.column_names}
         for number, values in enumerate(zip(*columns.values(), strict=True), 1):
             yield number, dict(zip(columns, values, strict=True))
 
 
-def _strings(values: list[Any], schema: pa.Schema, column: str) -> list[str]:
-    """Return `values` as strings: the names of class labels, and an empty string for null."""
+def _values(values: list[Any], schema: pa.Schema, column: str) -> list[Any]:
+    """Return `values` with strings for scalars: the names of class labels, and an empty string for null."""
     # `datasets` keeps the names of class labels in the metadata of the schema
     feature = datasets.Features.from_arrow_schema(schema)[column]
     if isinstance(feature, datasets.ClassLabel):
         return ["" if value is None or value < 0 else feature.int2str(value) for value in values]
-    return ["" if value is None else str(value) for value in values]
+    # other kinds are refused row by row
+    return ["" if value is None else value if isinstance(value, list | dict | bytes) else str(value) for value in values]

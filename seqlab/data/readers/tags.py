@@ -1,11 +1,20 @@
 """Conversion of tags to another span scheme while reading."""
 
-from collections.abc import Sequence
-from typing import Any, final
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias, final
 
 from seqlab.data.readers.source import Source
-from seqlab.data.schemes import get_scheme
+from seqlab.data.schemes import Violation, detect_scheme, get_scheme
+from seqlab.data.schemes.tags import split_tag
 from seqlab.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+Tagged: TypeAlias = tuple[dict[str, Any], Sequence[int]]
+"""A record, and the line of each of its steps."""
+_Broken: TypeAlias = tuple[int, Violation, Sequence[str]]
+"""The line of the first violation in a record, the violation, and the tags."""
 
 
 @final
@@ -15,32 +24,77 @@ class TagConverter:
     Args:
         scheme: Span scheme of the tags in the file; None: the tags are not checked.
         target_scheme: Span scheme to convert to; None: the tags are not converted.
+        repair: Whether records that break the scheme are read leniently, as seqeval does, and encoded again. False, and for
+            tags that do not belong to the scheme: they are faults.
 
     Raises:
         ConfigError: a scheme is unknown, or `target_scheme` is given without `scheme`.
     """
 
-    def __init__(self, *, scheme: str | None, target_scheme: str | None) -> None:
+    def __init__(self, *, scheme: str | None, target_scheme: str | None, repair: bool = False) -> None:
         if scheme is None and target_scheme is not None:
             raise ConfigError(f"target_scheme is {target_scheme!r} but scheme is null; set data.reader.scheme")
         self._scheme = None if scheme is None else get_scheme(scheme)
         self._target = None if target_scheme is None else get_scheme(target_scheme)
+        self._repairs = repair
         self._known: dict[tuple[str, ...], list[str]] = {}
 
-    def convert(self, record: dict[str, Any], *, lines: Sequence[int], source: Source) -> bool:
-        """Convert the tags of `record`, if it has any; report violations, each at its line in `lines`, and return False."""
+    def converted(self, records: Iterable[Tagged], *, source: Source) -> Iterator[dict[str, Any]]:
+        """Yield the records of a file with their tags converted.
+
+        Records that break the scheme are reported together at the end, at the first violation, and not yielded; with `repair`,
+        they are yielded, with a warning.
+        """
+        broken: list[_Broken] = []
+        repaired: list[_Broken] = []
+        n_records = 0
+        for record, lines in records:
+            n_records += 1
+            violation = self._convert(record)
+            if violation is None or self._can_repair(record["tags"]):
+                yield record if violation is None else record | {"tags": self._encoded(record["tags"])}
+            if violation is not None:
+                group = repaired if self._can_repair(record["tags"]) else broken
+                group.append((lines[violation.step], violation, record["tags"]))
+        if repaired:
+            what = self._describe(repaired, n_records)
+            log.warning("%s:%d: %s; read leniently", source.path, repaired[0][0], what)
+        if broken:
+            change = "; data.reader.repair=true reads them leniently" if self._can_repair(broken[0][2], repairs=True) else ""
+            source.fault(broken[0][0], f"{self._describe(broken, n_records)}{self._fitting(broken)}; correct them{change}")
+
+    def _convert(self, record: dict[str, Any]) -> Violation | None:
+        """Convert the tags of `record`, if it has any; return the first violation."""
         if self._scheme is None or "tags" not in record:
-            return True
-        tags = record["tags"]
-        key = tuple(tags)
+            return None
+        key = tuple(record["tags"])
         if key not in self._known:  # most records share their tags with others
-            violations = self._scheme.violations(tags)
-            for violation in violations:
-                source.fault(lines[violation.step], violation.describe(self._scheme.name))
+            violations = self._scheme.violations(key)
             if violations:
-                return False
-            if self._target is not None:
-                tags = self._target.encode(self._scheme.spans(tags), n_steps=len(tags))
-            self._known[key] = tags
+                return violations[0]
+            self._known[key] = record["tags"] if self._target is None else self._encoded(key)
         record["tags"] = self._known[key]
-        return True
+        return None
+
+    def _encoded(self, tags: Sequence[str]) -> list[str]:
+        assert self._scheme is not None
+        return (self._target or self._scheme).encode(self._scheme.spans(tags), n_steps=len(tags))
+
+    def _can_repair(self, tags: Sequence[str], *, repairs: bool | None = None) -> bool:
+        """Return whether tags that break the scheme have spans by lenient reading: all of them belong to the scheme."""
+        assert self._scheme is not None
+        is_on = self._repairs if repairs is None else repairs
+        return is_on and all(split_tag(tag)[0] in self._scheme.prefixes for tag in tags)
+
+    def _describe(self, broken: Sequence[_Broken], n_records: int) -> str:
+        assert self._scheme is not None
+        name, (_, first, _) = self._scheme.name, broken[0]
+        return f"{first.describe(name)}; {len(broken):,} of {n_records:,} records break {name}"
+
+    def _fitting(self, broken: Sequence[_Broken]) -> str:
+        """Return a hint to the scheme that fits better than the given one; empty if none does."""
+        assert self._scheme is not None
+        found = detect_scheme([*self._known, *(tags for _, _, tags in broken)])
+        if found.violations[found.nearest] >= found.violations[self._scheme.name] / 2:
+            return ""
+        return f"; the tags look like {found.nearest}: set data.reader.scheme={found.nearest}"

@@ -14,6 +14,11 @@ Ranges: TypeAlias = Mapping[int, tuple[int, str, str]]
 """Index of the first word of each multiword token -> (index after its last word, form, MISC)."""
 
 
+def named_columns(columns: Mapping[str, str | None]) -> dict[str, str]:
+    """Return `columns` without those that are null, which the file does not have."""
+    return {name: column for name, column in columns.items() if column is not None}
+
+
 def check_has_text(columns: Mapping[str, Any], *, side: str = "") -> None:
     """Check that a reader's `columns` name tokens or a text; `side` is the suffix of these columns.
 

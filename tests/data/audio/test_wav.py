@@ -53,3 +53,10 @@ def test_text_and_missing_files_are_refused(tmp_path: Path) -> None:
         read_wav(tmp_path / "a.wav", rate=8000)
     with pytest.raises(DataError, match=r"cannot be read: No such file or directory; check the path \(data.dir\)"):
         read_wav(tmp_path / "b.wav", rate=8000)
+
+
+def test_a_chunk_longer_than_its_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(b"RIFFD\x03\0\0WAVE\0WAVEfmt fmt ")
+    with pytest.raises(DataError, match=r"is no WAV file of plain samples \(it ends too early\)"):
+        read_wav(path, rate=8000)

@@ -64,6 +64,55 @@ def test_examine_finds_duplicates_and_conflicts(tmp_path: Path) -> None:
     assert "line 1: 'a b'" in report.findings[0].message
 
 
+def test_examine_folds_equal_records(tmp_path: Path) -> None:
+    report = examined(tmp_path / "x", "a O\n\n" * 9 + "a B-X\n\nb O\n")
+
+    assert [(finding.kind, finding.line) for finding in report.findings] == [("duplicate", 3), ("conflict", 19)]
+    assert report.findings[0].message == "same as the record at line 1: 'a'; and 7 more, at line 5, 7, 9, 11, 13, …"
+    assert report.findings[0].others == (5, 7, 9, 11, 13, 15, 17)
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "note"),
+    [
+        ("a O\nb B-X\n\nc O\nd I-X\n", "BIO", "The tags are BIO: 1 of 4 steps break BIO."),
+        ("a B-X\nb I-X\n\nc O\nd B-Y\n", "BIO", "The tags are BIO, without violations in 4 steps."),
+        ("a O\nb O\n", "BIO", "The tags are BIO, without violations in 2 steps; IOB1, BIOES, BILOU, IO fit too."),
+        ("a O\nb O\nc O\nd B-\ne B-X\nf B-X\n", "BIO", "The tags are BIO: 1 of 6 steps break BIO."),
+        ("a O\nb O\nc O\nd O\ne PER\n", None, "The tags encode no spans: 'PER' is neither O nor PREFIX-label."),
+    ],
+)
+def test_examine_gives_one_verdict_on_the_scheme(tmp_path: Path, text: str, scheme: str | None, note: str) -> None:
+    report = examined(tmp_path / "x", text)
+    assert (report.scheme, report.scheme_note) == (scheme, note)
+    assert (scheme is None) == ("tags" in report.counts)
+
+
+def test_examine_compares_a_given_scheme_with_the_tags(tmp_path: Path) -> None:
+    report = examined(tmp_path / "x", "a B-X\nb I-X\nc O\n", scheme="BIOES")
+    assert report.scheme_note == "Checked as BIOES, but the tags look like BIO: 1 of 3 steps break BIOES."
+
+
+@pytest.mark.parametrize(("other", "line"), [("NOUN", 2), ("O", 2)])
+def test_examine_finds_prefixes_without_a_label(tmp_path: Path, other: str, line: int) -> None:
+    report = examined(tmp_path / "x", f"a {other}\nb B-\n")
+    assert found(report, "tags") == [line]
+    assert "'B-'" in report.findings[0].message
+
+
+def test_examine_notes_prefixes_that_fit_no_scheme(tmp_path: Path) -> None:
+    note = examined(tmp_path / "x", "a O\nb S_location\nc X_location\n").scheme_note
+    assert "Their prefixes look like those of a span scheme, but none fits" in note
+    assert "prefixes" not in examined(tmp_path / "y", "a N_SG\nb V_SG\n").scheme_note
+
+
+def test_examine_reports_what_an_annotator_rejected(tmp_path: Path) -> None:
+    answers = ("accept", "reject", "ignore")
+    lines = "\n".join(f'{{"text": "a {answer}", "spans": [], "answer": "{answer}"}}' for answer in answers)
+    (finding,) = examined(tmp_path / "x", lines, format_name="jsonl").findings
+    assert (finding.kind, finding.severity, finding.line, finding.others) == ("rejected", "warning", 2, (3,))
+
+
 def test_examine_finds_odd_characters(tmp_path: Path) -> None:
     report = examined(tmp_path / "x", "a\u200b\tO\n\u00a0\tO\nb\u00a0c\tO\nd\u0085\tO\n")
 
@@ -128,6 +177,8 @@ def test_find_leaks_tells_shared_records_of_each_two_files(tmp_path: Path) -> No
         ("x.tsv", b"text\tlabel\nso good\tpos\n", "csv"),
         ("x.csv", b"text,label\n\na b,c\n", "csv"),
         ("x.conll", b"a O\n", "conll"),
+        ("x", b"a O\rb O\r\rc O\r", "conll"),
+        ("x", b"(S (NP she)\n   (VP sleeps))\n\n(S (NP he) (VP sleeps))\n", "trees"),
     ],
 )
 def test_format_of_looks_at_content_then_suffix(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
@@ -143,6 +194,9 @@ def test_format_of_refuses_what_it_does_not_know(tmp_path: Path) -> None:
     (tmp_path / "y.txt").write_bytes(b"")
     with pytest.raises(DataError, match=r"y\.txt: empty; expected records"):
         format_of(tmp_path / "y.txt")
+    (tmp_path / "z").write_bytes("a O\nb O\n".encode("utf-16"))
+    with pytest.raises(DataError, match=r"z: is UTF-16 text, not UTF-8"):
+        format_of(tmp_path / "z")
     with pytest.raises(DataError, match=r"a folder without seq.in"):
         format_of(tmp_path)
     with pytest.raises(DataError, match="nowhere: cannot be read"):

@@ -66,7 +66,7 @@ def test_fully_annotated_records_are_repaired_and_steps_of_others_opened(caplog:
     repaired = [[0, tags.index("B-A")], [1, 2], [tags.index("B-B")]]
     opened = [[0, NO_TARGET, NO_TARGET], [1, NO_TARGET, tags.index("I-B"), NO_TARGET]]
     assert found == [as_they_are, *repaired, *opened]
-    assert "2 records break the BIO scheme in column 'tags'; read leniently" in caplog.text
+    assert "2 of 6 records break BIO in column 'tags', first record" in caplog.text
     assert "2 steps of partially annotated records break the BIO scheme" in caplog.text
 
 

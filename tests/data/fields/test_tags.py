@@ -57,7 +57,8 @@ def test_tags_that_break_the_scheme_are_read_as_spans_and_counted(caplog: pytest
     with caplog.at_level(logging.WARNING):
         found = encoded(field, ["O", "I-A", "I-A"], ["B-A", "I-B"], ["B-A", "I-A"], [])
     assert found == [["O", "B-A", "I-A"], ["B-A", "B-B"], ["B-A", "I-A"], []]
-    assert "2 records break the BIO scheme in column 'tags'; read leniently" in caplog.text
+    assert "2 of 4 records break BIO in column 'tags', first record '0', step 1: tag 'I-A' breaks BIO" in caplog.text
+    assert "; read leniently" in caplog.text
 
 
 @given(st.lists(st.lists(TAGS, max_size=5), min_size=1, max_size=4))
@@ -73,7 +74,7 @@ def test_a_violation_does_not_reach_over_the_end_of_a_record(caplog: pytest.LogC
     """`O` at the end of one record and `I-A` at the start of the next are no pair; nor are `B-A` and `I-A`."""
     with caplog.at_level(logging.WARNING):
         assert encoded(fitted(["B-A"]), ["B-A"], ["I-A", "I-A"], ["B-A"]) == [["B-A"], ["B-A", "I-A"], ["B-A"]]
-    assert "1 records break" in caplog.text
+    assert "1 of 3 records break BIO" in caplog.text
 
 
 def test_training_without_any_tag_is_refused() -> None:

@@ -1,8 +1,12 @@
 """Word vectors: every format gives the same words and numbers, and every damage is named with its place."""
 
+import bz2
 import gzip
+import io
 import logging
+import lzma
 import struct
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,7 +57,16 @@ def write(tmp_path: Path) -> Callable[[bytes], Path]:
     return write_file
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def packed_tar(content: bytes) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        info = tarfile.TarInfo("vectors.txt")
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("layout", [glove, word2vec, fasttext])
 def test_read_vectors_text_formats_give_same_words_and_numbers(write, layout, pack):
     vectors = read_vectors([write(pack(layout(WORDS, MATRIX)))])
@@ -63,7 +76,7 @@ def test_read_vectors_text_formats_give_same_words_and_numbers(write, layout, pa
     assert vectors.matrix.shape[1] == 3
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("layout", [binary, gensim_binary])
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_read_vectors_binary_gives_same_words_and_numbers(write, layout, pack, width):
@@ -140,8 +153,14 @@ def test_read_vectors_keeps_undecodable_words_apart_and_counts_them(write, caplo
         (binary(["a", "b"], MATRIX[:2])[:-3], r"vectors: ends inside word 2, but the header promises 2"),
         (binary(["a"], MATRIX[:1]) + b"more", r"vectors: does not end after the 1 words"),
         (binary(["a"], np.array([[np.nan, 1]])), r"vectors: word 1: the vector of 'a' holds a NaN"),
-        (gzip.compress(glove(WORDS, MATRIX), mtime=0)[:-9], r"vectors: is a damaged or truncated gzip file"),
-        (gzip.compress(b"x", mtime=0)[:12] + b"\xff" * 30, r"vectors: is a damaged or truncated gzip file"),
+        (gzip.compress(glove(WORDS, MATRIX), mtime=0)[:-9], r"vectors: is a damaged or truncated compressed file"),
+        (gzip.compress(b"x", mtime=0)[:12] + b"\xff" * 30, r"vectors: is a damaged or truncated compressed file"),
+        (bz2.compress(glove(WORDS, MATRIX))[:-9], r"vectors: is a damaged or truncated compressed file"),
+        (bz2.compress(b"x")[:12] + b"\xff" * 30, r"vectors: is a damaged compressed file"),
+        (lzma.compress(glove(WORDS, MATRIX))[:-9], r"vectors: is a damaged or truncated compressed file"),
+        (lzma.compress(b"x")[:20] + b"\xff" * 30, r"vectors: is a damaged or truncated compressed file"),
+        (packed_tar(b"a 1 2\n"), r"vectors: is a tar archive; unpack it"),
+        (gzip.compress(packed_tar(b"a 1 2\n"), mtime=0), r"vectors: is a tar archive; unpack it"),
         (b"PK\x03\x04rest", r"vectors: is a zip archive; unpack it"),
         (b"\xba\x16\x4f\x2frest", r"vectors: is a fastText model"),
     ],

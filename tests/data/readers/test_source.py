@@ -1,3 +1,6 @@
+import bz2
+import gzip
+import lzma
 from pathlib import Path
 
 import pytest
@@ -67,3 +70,34 @@ def test_is_blank_counts_only_spaces_and_tabs() -> None:
 
 def test_split_spaces_cuts_runs_of_spaces_only() -> None:
     assert split_spaces("  a\u00a0b   c\td ") == ["a\u00a0b", "c\td"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("Ada O\n".encode("utf-16"), "is UTF-16 text, .*iconv -f utf-16"),
+        ("Ada O\n".encode("utf-16-le"), "is UTF-16 text"),
+        ("Ada O\n".encode("utf-16-be"), "is UTF-16 text"),
+        ("Ada O\n".encode("utf-32"), "is UTF-32 text, .*iconv -f utf-32"),
+        (gzip.compress(b"Ada O\n"), "is a gzip file, not text; unpack it"),
+        (bz2.compress(b"Ada O\n"), "is a bzip2 file, not text; unpack it"),
+        (lzma.compress(b"Ada O\n"), "is an xz file, not text; unpack it"),
+        (b"PK\x03\x04rest", "is a zip archive"),
+    ],
+)
+def test_files_that_are_not_utf8_are_named(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(DataError, match=f"x: {message}"):
+        Source(tmp_path / "x").lines()
+
+
+@pytest.mark.parametrize("text", ["", "a", "BZh is a word\n", "PK\n", "a\0\n", "\u00e9\n"])
+def test_text_is_not_taken_for_another_format(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x").write_text(text, encoding="utf-8")
+    assert Source(tmp_path / "x").lines() == text.splitlines()
+
+
+def test_carriage_returns_end_lines_only_without_newlines(tmp_path: Path) -> None:
+    for data, lines in ((b"a\rb\r\rc\r", ["a", "b", "", "c"]), (b"a\rb\nc", ["a\rb", "c"]), (b"a\r\nb", ["a", "b"])):
+        (tmp_path / "x").write_bytes(data)
+        assert Source(tmp_path / "x").lines() == lines

@@ -95,3 +95,31 @@ def test_table_refuses_what_is_no_parquet(open_reader: Open, tmp_path: Path) -> 
 def test_table_refuses_settings(open_reader: Open, name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} is .*; expected one character"):
         open_reader("csv", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.csv", "sep=;\ntext;label\nso good;pos\n"),
+        ("x.csv", '"sep=|"\r\ntext|label\r\nso good|pos\r\n'),
+        ("x.csv", "text\tlabel\nso good\tpos\n"),
+        ("x.csv", "label;text;more\npos;so good;x\n"),
+        ("x.tsv", "text,label\nso good,pos\n"),
+    ],
+)
+def test_table_finds_the_separator_by_the_header(open_reader: Open, tmp_path: Path, name: str, text: str) -> None:
+    reader, path = open_reader("csv"), write(tmp_path / name, text)
+
+    records = reader.read(path)
+
+    assert (records["text"][:], records["label"][:]) == (["so good"], ["pos"])
+    assert records["line"][:] == [text.count("\n")]
+    assert reader.unread(path) == (["column 'more'"] if "more" in text else [])
+
+
+def test_table_keeps_the_usual_separator_where_it_fits(open_reader: Open, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "text;a,text,label\nx,so; good,pos\n")
+    assert open_reader("csv").read(path)["text"][:] == ["so; good"]
+    columns = {"column_names": ["text", "label"]}
+    assert open_reader("csv", **columns).read(write(tmp_path / "y.csv", "so, good\tpos\n"))["text"][:] == ["so"]
+    assert open_reader("csv", **columns).read(write(tmp_path / "z.csv", "so good\tpos\n"))["text"][:] == ["so good"]

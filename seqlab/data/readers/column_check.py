@@ -1,0 +1,62 @@
+"""Signs that the columns of a file are others than its reader expects: tags as varied as words, tokens that count 1, 2, 3."""
+
+from collections.abc import Mapping
+
+import datasets
+import numpy as np
+
+from seqlab.data.columns import Columns, StringColumn
+from seqlab.data.readers.source import Source
+
+_N_RECORDS_COUNTED = 200
+_COUNTING_SHARE = 0.9
+_EQUAL_SHARE = 0.9
+_ONCE_SHARE = 0.3
+"""Share of the tags that occur once above which they look like words: 50 to 70 % of the words of a corpus occur once."""
+_N_FINE_TAGS = 100
+"""Tag sets up to this size may have as many members as a small file has words."""
+
+
+def check_columns(records: datasets.Dataset, source: Source, *, setting: str, columns: Mapping[str, object]) -> None:
+    """Report tokens or tags that count through each record, and tags that look like words.
+
+    Args:
+        records: All records of the file.
+        source: Receives the fault, at the first record.
+        setting: Setting of the reader that names its `columns`, for the message.
+        columns: Record column -> column of the file.
+    """
+    arrow = Columns(records)
+    texts = {name: arrow.strings(name) for name in ("tokens", "tags") if name in arrow and len(arrow)}
+    reason = next((f"{name} count 1, 2, 3 …" for name, text in texts.items() if _counts(text)), None)
+    if reason is None and len(texts) == 2:
+        reason = _why_words(**texts)
+    if reason is not None:
+        used = ", ".join(f"{name}: {columns[name]}" for name in texts if name in columns)
+        change = f"set data.reader.{setting}; data.reader.check_columns=false reads them as they are"
+        source.fault(records[0].get("line", 1), f"{reason}; columns are {{{used}}}: swapped, or the wrong ones? {change}")
+
+
+def _counts(text: StringColumn) -> bool:
+    """Return whether most records of several steps are the numbers 1, 2, 3 … or 0, 1, 2 …, as in a column of word numbers."""
+    offsets = text.codes.offsets
+    rows = [text.codes.values[offsets[row] : offsets[row + 1]] for row in range(min(len(offsets) - 1, _N_RECORDS_COUNTED))]
+    several = [[text.distinct[code] for code in codes] for codes in rows if len(codes) > 1]
+    n_counting = sum(row in ([*map(str, range(len(row)))], [*map(str, range(1, len(row) + 1))]) for row in several)
+    return max(map(len, several), default=0) > 2 and n_counting >= _COUNTING_SHARE * len(several)
+
+
+def _why_words(*, tokens: StringColumn, tags: StringColumn) -> str | None:
+    """Return why the tags look like words; None if they do not."""
+    codes = {token: code for code, token in enumerate(tokens.distinct)}
+    tag_codes = np.asarray([codes.get(tag, -1) for tag in tags.distinct], dtype=np.int64)
+    n_equal = int(np.sum(tag_codes[tags.codes.values] == tokens.codes.values))
+    n_steps, n_tags, n_words = len(tags.codes.values), len(tags.distinct), len(tokens.distinct)
+    if n_tags > 2 and (n_equal == n_steps or (n_equal >= _EQUAL_SHARE * n_steps and n_tags > _N_FINE_TAGS)):
+        return f"{n_equal:,} of {n_steps:,} tags equal their tokens"
+    n_once = int(np.sum(tags.counts == 1))
+    # in a small file, only tokens that look like tags tell words from a fine tag set
+    is_varied = n_tags > n_words / 2 if n_tags > _N_FINE_TAGS else n_tags > 20 and n_tags > 2 * n_words
+    if is_varied and n_once > _ONCE_SHARE * n_tags:
+        return f"tags have {n_tags:,} different values in {n_steps:,} steps ({n_once:,} occur once), tokens {n_words:,}"
+    return None

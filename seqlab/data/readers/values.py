@@ -1,0 +1,124 @@
+"""Checked conversion of the values in JSON, Parquet and `datasets` to those of record columns, one rule per column."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+from seqlab.data.records import STEP_COLUMNS, STRING_COLUMNS
+from seqlab.errors import DataError
+from seqlab.types import Span
+
+LARGEST_INTEGER = 2**31 - 1
+"""The largest integer that columns of heads, offsets and segments hold."""
+
+_NEEDED = ("tokens", "text", "tokens_2", "text_2")
+
+
+@final
+@dataclass(frozen=True)
+class _Rule:
+    """The values that a column may have, described by `expected`, and their conversion."""
+
+    is_valid: Callable[[Any], bool]
+    expected: str
+    converted: Callable[[Any], Any] = lambda value: value
+
+
+def checked(name: str, value: Any, *, key: str | None = None, setting: str | None = None) -> Any:
+    """Return `value` as one of record column `name`; columns without a rule keep their values.
+
+    `key` is the name in the file, and `setting` the setting of the reader that names it, for messages.
+
+    Raises:
+        DataError: the value has another type.
+    """
+    rule = _RULES.get(name)
+    if rule is None:
+        return value
+    if not rule.is_valid(value):
+        setting = setting or f"data.reader.columns.{name}"
+        hint = f"; for spans of characters set data.reader.columns.spans={key or name}" if _may_be_spans(name, value) else ""
+        hint += "; correct or remove the record" if name in _NEEDED else f"; {setting}=null leaves it out"
+        raise DataError(f"{key or name} is {shown(value)}; expected {rule.expected}{hint}")
+    return rule.converted(value)
+
+
+def shown(value: Any) -> str:
+    """Return how messages show a value: its first 80 characters."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def check_lengths(record: dict[str, Any]) -> None:
+    """Check that step columns have one value per token, and that segments and offsets lie within the record.
+
+    Raises:
+        DataError: they do not.
+    """
+    n_tokens = len(record["tokens"])
+    for name in STEP_COLUMNS:
+        if record.get(name) is not None and len(record[name]) != n_tokens:
+            raise DataError(f"{len(record[name])} {name} for {n_tokens} tokens; expected one per token")
+    for segment in record.get("segments") or ():
+        if not 0 <= segment["start"] < segment["end"] <= n_tokens:
+            raise DataError(f"segment is {segment}; expected 0 <= start < end <= {n_tokens}, the number of tokens")
+    text = record.get("text")
+    n_characters = LARGEST_INTEGER if text is None else len(text)
+    for start, end in record.get("offsets") or ():
+        if not 0 <= start <= end <= n_characters:
+            what = f"offsets has [{start}, {end}]; expected 0 <= start <= end <= {n_characters}"
+            raise DataError(f"{what}, the length of the text")
+
+
+def _list_of(is_item: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(is_item, value))
+
+
+def _is_string(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_integer(value: Any) -> bool:
+    # bool is a subclass of int, so isinstance would accept true and false
+    return type(value) is int and abs(value) <= LARGEST_INTEGER
+
+
+_are_integers = _list_of(_is_integer)
+
+
+def _is_label(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(label, str) and label for label in value)
+    return (isinstance(value, str) and value != "") or type(value) is int
+
+
+def _span(value: Any) -> Span:
+    parts = [value.get(key) for key in Span._fields] if isinstance(value, dict) else value
+    if not (
+        isinstance(parts, list) and len(parts) == 3 and _are_integers(parts[:2]) and isinstance(parts[2], str) and parts[2]
+    ):
+        expected = "expected [start, end, label] or an object with these keys, and a label that is not empty"
+        raise DataError(f"span is {shown(value)}; {expected}")
+    return Span(*parts)
+
+
+def _may_be_spans(name: str, value: Any) -> bool:
+    return name == "label" and isinstance(value, list) and any(isinstance(item, list | dict) for item in value)
+
+
+_STRINGS = _Rule(_list_of(_is_string), "a list of strings")
+_SPANS = "a list of [start, end, label]"
+_RULES = {
+    **dict.fromkeys((*STRING_COLUMNS, "tokens_2", "comments", "multiword", "empty_nodes"), _STRINGS),
+    "spans": _Rule(_list_of(lambda _: True), _SPANS, lambda spans: [_span(span) for span in spans]),
+    "segments": _Rule(_list_of(lambda _: True), _SPANS, lambda spans: [_span(span)._asdict() for span in spans]),
+    "heads": _Rule(_list_of(lambda head: head is None or _is_integer(head)), "a list of integers"),
+    "offsets": _Rule(_list_of(lambda pair: _are_integers(pair) and len(pair) == 2), "a list of [start, end]"),
+    **dict.fromkeys(("text", "text_2", "tree"), _Rule(_is_string, "a string")),
+    # labels may be numbers, such as grades or stars
+    "label": _Rule(
+        _is_label, "a string or a list of strings, none of them empty", lambda v: v if isinstance(v, list) else str(v)
+    ),
+    "id": _Rule(lambda value: isinstance(value, str | int | float), "a string or a number", str),
+}
+"""Record column -> its rule."""
