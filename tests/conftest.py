@@ -2,10 +2,13 @@
 
 import ast
 import atexit
+import functools
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FunctionType
+from typing import Any, get_args, get_type_hints
 
 if "SEQLAB_TESTS_CACHE" not in os.environ:  # else a worker of several: they share what is compiled
     _CACHE = tempfile.TemporaryDirectory(prefix="seqlab-tests-")
@@ -16,13 +19,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ |= dict.fromkeys(("HF_HOME", "XDG_CACHE_HOME"), os.environ["SEQLAB_TESTS_CACHE"])
 os.environ |= dict.fromkeys(("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "1")
 
-from beartype import BeartypeConf
+import jaxtyping
+import pytest
+import torch
+from beartype import BeartypeConf, beartype
 from beartype.claw import beartype_package
 from beartype.claw._ast.clawastmain import BeartypeNodeTransformer
 from jaxtyping import install_import_hook
 from jaxtyping._import_hook import JaxtypingTransformer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+AS_PEP_484 = BeartypeConf(is_pep484_tower=True, claw_is_pep526=False)  # a float may be given as an int
+CHECKED_CALLS = 10
+"""Calls of each function with shapes that are checked in each test: a training makes hundreds, which are alike."""
 
 
 def _check_types() -> None:
@@ -34,10 +43,69 @@ def _check_types() -> None:
     shaped = [file for file, text in files.items() if "import jaxtyping" in text or "from jaxtyping" in text]
     shaped += [file for file, text in files.items() if "if TYPE_CHECKING" in text and file.parent != REPOSITORY / "seqlab"]
     _leave_inner_functions()
+    jaxtyping.jaxtyped = jaxtyping._decorator.jaxtyped = _first_calls(jaxtyping.jaxtyped)
     names = [".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__") for file in shaped]
     install_import_hook(names, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
-    # As PEP 484 has it, a float may be given as an int.
-    beartype_package("seqlab", conf=BeartypeConf(is_pep484_tower=True, claw_is_pep526=False))
+    beartype_package("seqlab", conf=AS_PEP_484)
+
+
+class _Tests:
+    """Counts the tests that this process has begun."""
+
+    begun = 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        type(self).begun += 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_Tests())  # a hook of this file alone would not be called for the tests of plugins
+
+
+def _first_calls(jaxtyped: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a `jaxtyped` that checks the first calls in each test, and compiles the check when it is first needed.
+
+    Functions without shapes need beartype alone, which is faster.
+    """
+
+    def decorate(target: Any = None, *, typechecker: Any) -> Any:
+        if target is None:
+            return functools.partial(decorate, typechecker=typechecker)
+        if not isinstance(target, FunctionType):  # jaxtyping decorates the functions of classes, properties and so on
+            return jaxtyped(target, typechecker=typechecker)
+        checked: Callable[..., Any] | None = None
+        test, n_calls = 0, 0
+
+        @functools.wraps(target)
+        def checking(*args: Any, **kwargs: Any) -> Any:
+            nonlocal checked, test, n_calls
+            if test != _Tests.begun:
+                test, n_calls = _Tests.begun, 0
+            n_calls += 1
+            if n_calls > CHECKED_CALLS or torch.compiler.is_compiling():
+                return target(*args, **kwargs)
+            if checked is None:
+                has_shapes = _has_shapes(target)
+                checked = jaxtyped(target, typechecker=typechecker) if has_shapes else beartype(target, conf=AS_PEP_484)
+            return checked(*args, **kwargs)
+
+        return checking
+
+    return decorate
+
+
+def _has_shapes(function: Callable[..., Any]) -> bool:
+    """Return whether types of a function state shapes, or cannot be resolved, which jaxtyping copes with."""
+
+    def states_shape(hint: Any) -> bool:
+        is_array = isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray)
+        return is_array or any(states_shape(part) for part in get_args(hint) if not isinstance(part, list))
+
+    try:
+        return any(states_shape(hint) for hint in get_type_hints(function, include_extras=True).values())
+    except Exception:  # noqa: BLE001 - as jaxtyping does
+        return True
 
 
 def _leave_inner_functions() -> None:
@@ -55,7 +123,7 @@ def _leave_inner_functions() -> None:
 
 _check_types()  # before the first import of seqlab
 
-import copy
+import pickle
 import sys
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -63,15 +131,15 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 
 import hypothesis
-import pytest
-import torch
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.defaults_list import DefaultsList
 from hydra.core.default_element import ResultDefault
 from hydra.core.override_parser.types import Override
 from hydra.errors import MissingConfigException
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
 from seqlab.config.build import known_targets
@@ -81,7 +149,7 @@ from seqlab.config.plugins import LeftOut, Plugin, discover
 from seqlab.config.plugins.discovery import _warn
 
 # Examples are the same in every run (a failure repeats), and no test depends on how fast the machine is.
-hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None, max_examples=50)
 hypothesis.settings.load_profile("seqlab")
 
 
@@ -100,10 +168,16 @@ _keep_the_standard_library()
 
 
 def _compose_once() -> None:
-    """Let Hydra merge the same options once. It takes 0.4 s, and tests compose thousands of configs; values are set anew."""
+    """Let Hydra read a file once and merge the same options once; values are set anew.
+
+    A merge takes 0.4 s, and tests compose thousands of configs.
+    """
+    load_anew = FileConfigSource.load_config
     list_anew, merge_anew = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
+    # Pickles are read five times as fast as configs are copied.
+    loaded: dict[tuple[str, str], bytes] = {}
     listed: dict[object, DefaultsList] = {}
-    merged: dict[int, DictConfig] = {}  # by the identity of a list of defaults, which `listed` keeps
+    merged: dict[int, bytes] = {}  # by the identity of a list of defaults, which `listed` keeps
 
     def list_defaults(
         repo: IConfigRepository, config_name: str, overrides_list: list[Override], prepend_hydra: bool, skip_missing: bool
@@ -121,9 +195,17 @@ def _compose_once() -> None:
 
     def merge(self: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
         if id(defaults) not in merged:
-            merged[id(defaults)] = merge_anew(self, defaults, repo)
-        return copy.deepcopy(merged[id(defaults)])
+            merged[id(defaults)] = pickle.dumps(merge_anew(self, defaults, repo))
+        return pickle.loads(merged[id(defaults)])  # noqa: S301 (our own bytes)
 
+    def load_config(self: FileConfigSource, config_path: str) -> ConfigResult:
+        if not Path(self.path).is_relative_to(REPOSITORY):
+            return load_anew(self, config_path)
+        if (self.path, config_path) not in loaded:
+            loaded[self.path, config_path] = pickle.dumps(load_anew(self, config_path))
+        return pickle.loads(loaded[self.path, config_path])  # noqa: S301 (our own bytes)
+
+    FileConfigSource.load_config = load_config
     config_loader_impl.create_defaults_list = list_defaults
     ConfigLoaderImpl._compose_config_from_defaults_list = merge
 

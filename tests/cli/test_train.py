@@ -13,8 +13,8 @@ Train = Callable[..., tuple[int, Path]]
 
 TINY = (
     "data=sample",
-    "data.reader.n_train=40",
-    "data.reader.n_val=10",
+    "data.reader.n_train=16",
+    "data.reader.n_val=6",
     "data.reader.n_test=10",
     "embedding=[words]",
     "encoder.width=8",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlab.data.batch import EncodedRecords
@@ -37,6 +37,7 @@ def test_batch_holds_the_tensors_of_every_field() -> None:
     assert batch.tensors(LABEL).tolist() == [1, 0]
 
 
+@settings(max_examples=40)
 @given(RAGGED, st.data())
 def test_every_step_of_a_batch_is_that_of_its_record(rows: list[list[str]], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from(range(len(rows))), min_size=1, max_size=5))

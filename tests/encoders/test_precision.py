@@ -1,6 +1,7 @@
 """Recurrent encoders under autocast: their recurrences run in full precision, so results stay near those of float32."""
 
 import contextlib
+import functools
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from seqlab.steps import Steps
 QUIET = ["encoder.width=8", "encoder.depth=2", "encoder.drop_prob=0", "encoder.output_drop_prob=0", "paths.run_dir=."]
 
 
+@functools.cache
 def settings_of(option: str) -> dict[str, Any]:
     projected = ["encoder.cell.projection_width=4"] if option == "lstm_projected" else []
     found: dict[str, Any] = plain(compose([f"encoder={option}", *QUIET, *projected]))["encoder"]
@@ -26,9 +28,9 @@ RECURRENT = [
 
 
 @pytest.mark.parametrize("loops", [False, True], ids=["compiled", "loops"])
-@pytest.mark.parametrize("is_given", [False, True], ids=["", "given-bf16"])
 @pytest.mark.parametrize("option", RECURRENT)
-def test_bfloat16_autocast_is_near_float32(option: str, is_given: bool, loops: bool) -> None:
+def test_bfloat16_autocast_is_near_float32(option: str, loops: bool) -> None:
+    is_given = (RECURRENT.index(option) + loops) % 2 == 0  # in bfloat16: half of the options compiled, the others in loops
     torch.manual_seed(0)
     encoder = build(settings_of(option), targets=known_targets(), path="encoder", input_width=5).eval()
     values, lengths = torch.randn(3, 6, 5).bfloat16().float(), torch.tensor([6, 2, 4])

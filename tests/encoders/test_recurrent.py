@@ -174,9 +174,14 @@ CONNECTIONS: dict[str, Callable[[Any, Tensor, Tensor], Tensor]] = {
 }
 
 
-@pytest.mark.parametrize("connection", CONNECTIONS)
-@pytest.mark.parametrize("merge", MERGES)
-@pytest.mark.parametrize("stacking", ["interleaved", "independent"])
+@pytest.mark.parametrize(  # each merge with each connection, and both under each stacking
+    ("stacking", "merge", "connection"),
+    [
+        (("interleaved", "independent")[(m + c) % 2], merge, connection)
+        for m, merge in enumerate(MERGES)
+        for c, connection in enumerate(CONNECTIONS)
+    ],
+)
 def test_topologies_equal_a_run_record_by_record(stacking: str, merge: str, connection: str) -> None:
     encoder = recurrent("lstm_peephole", "width=[4,3]", f"stacking={stacking}", f"merge={merge}", f"connection={connection}")
     encoder = encoder.double().eval()

@@ -123,9 +123,9 @@ def test_hybrid_decoding_is_the_best_of_all_paths(can_skip: bool, has_silence: b
     head = hybrid(states_per_label=n_states, can_skip=can_skip, has_silence=has_silence, insertion_bonus=-0.3)
     names = [(label, state) for label in range(2) for state in range(n_states)] + ([None] if has_silence else [])
 
-    def score(path: tuple[int, ...], scores: torch.Tensor) -> float:
+    def score(path: tuple[int, ...], scores: list[list[float]]) -> float:
         """Return the score of a path by the definition, -inf where it is none."""
-        total = sum(float(scores[t, unit]) for t, unit in enumerate(path))
+        total = sum(scores[t][unit] for t, unit in enumerate(path))
         for before, after in itertools.pairwise([None, *(names[unit] for unit in path), None]):
             is_free = before is None or before[1] == n_states - 1
             if after is None:
@@ -141,8 +141,8 @@ def test_hybrid_decoding_is_the_best_of_all_paths(can_skip: bool, has_silence: b
 
     for seed in range(5):
         scores = 3 * torch.randn(1, 5, head.n_units, generator=torch.Generator().manual_seed(seed)).log_softmax(2)
-        paths = itertools.product(range(head.n_units), repeat=5)
-        best = max(paths, key=lambda path: score(path, scores[0]))
+        paths, numbers = itertools.product(range(head.n_units), repeat=5), scores[0].tolist()
+        best = max(paths, key=lambda path: score(path, numbers))
         assert head._decode(scores, torch.tensor([5])) == [head._labels(list(best))]
 
 

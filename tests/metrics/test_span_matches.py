@@ -75,7 +75,7 @@ def test_partial_credit_equals_nervaluate_on_bio_tags(n_sequences: int) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEME_NAMES)
-@pytest.mark.parametrize("n_sequences", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_sequences", [150, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_partial_credit_is_that_of_the_spans_read_leniently(scheme: str, n_sequences: int) -> None:
     gold, predicted = random_corpus(random.Random(1), scheme=scheme, n_sequences=n_sequences)
     spans = [[get_scheme(scheme).spans(row) for row in rows] for rows in (gold, predicted)]

@@ -79,7 +79,7 @@ def assert_same(found: dict[str, list[Prediction]], expected: dict[str, list[Pre
 
 
 @given(tokens=RAGGED, max_tokens=st.integers(1, 40), seed=st.integers(0, 3))
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_labels_do_not_depend_on_how_records_are_batched(
     trained: tuple[Labeler, Fields], tokens: list[list[str]], max_tokens: int, seed: int
 ) -> None:
@@ -93,7 +93,7 @@ def test_labels_do_not_depend_on_how_records_are_batched(
 
 
 @given(tokens=RAGGED)
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_every_step_gets_one_label_and_one_confidence(trained: tuple[Labeler, Fields], tokens: list[list[str]]) -> None:
     labeler, fields = trained
     predictions = said(labeler, encode(fields, tokens), [np.arange(len(tokens))])

@@ -1,4 +1,4 @@
-"""The distributions, built once, and seqlab installed in each way: wheel of the sdist, wheel of the tree, editable."""
+"""The distributions, built once, and seqlab installed in each way: from the wheel, and editable."""
 
 import os
 import shutil
@@ -57,15 +57,14 @@ def distributions(repository: Path, tmp_path_factory: pytest.TempPathFactory) ->
     )
 
 
-@pytest.fixture(scope="session", params=["wheel of the sdist", "wheel of the tree", "editable"])
+@pytest.fixture(scope="session", params=["wheel", "editable"])
 def installation(
     request: pytest.FixtureRequest, distributions: Distributions, tmp_path_factory: pytest.TempPathFactory
 ) -> Installation:
     environment = tmp_path_factory.mktemp("environment")
     packages = _environment_with_dependencies(environment)
     editable = request.param == "editable"
-    wheel = distributions.wheel_of_sdist if request.param == "wheel of the sdist" else distributions.wheel_of_tree
-    target = ("--no-build-isolation", "--editable", distributions.tree) if editable else (wheel,)
+    target = ("--no-build-isolation", "--editable", distributions.tree) if editable else (distributions.wheel_of_sdist,)
     pip = (sys.executable, "-m", "pip", "--python", environment / "bin" / "python")
     _run(*pip, "install", "--no-deps", "--no-index", *target, cwd=environment)
     package = (distributions.tree if editable else packages) / "seqlab"

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("installation", ["wheel"], indirect=True),  # `make setup` installs them beside an editable seqlab
+]
 
 SMALL = ["data.reader.n_train=40", "data.reader.n_val=10", "data.reader.n_test=10", "trainer.max_epochs=1", "n_threads=1"]
 

@@ -1,5 +1,6 @@
 """Traces equal what the layers compute and what autograd says of them."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from seqlab.steps import Steps
 INPUT_WIDTH = 3
 
 
+@functools.cache
 def settings_of(option: str, *overrides: str) -> dict[str, Any]:
     projected = ["encoder.cell.projection_width=2"] if option == "lstm_projected" else []
     words = [f"encoder={option}", "encoder.width=4", "encoder.depth=2", *projected, *overrides, "paths.run_dir=."]

@@ -1,3 +1,6 @@
+import copy
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +21,12 @@ HEADS = ["head=[crf]", "head=[softmax]", "head=[sequence]", "head=[segment]", "h
 
 def made(*overrides: str) -> tuple[Labeler, EncodedRecords]:
     """Return a labeler that has learned a little, with scores far too large, and records that it has not seen."""
+    labeler, records = learned(*overrides)
+    return copy.deepcopy(labeler), records
+
+
+@functools.cache
+def learned(*overrides: str) -> tuple[Labeler, EncodedRecords]:
     settings = plain(compose(["paths.run_dir=.", *SMALL, *overrides]))
     splits = read_splits(settings["data"], targets=known_targets(), seed=0)
     fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=known_targets())

@@ -57,9 +57,8 @@ RESUMED = {
         for name, overrides in RESUMED.items()
     ],
 )
-@pytest.mark.parametrize("is_same_folder", [True, False], ids=["same folder", "new folder"])
 def test_a_run_killed_and_resumed_equals_the_unbroken_one(
-    weights: Weights, json_of: JsonOf, logged: Logged, data: Path, tmp_path: Path, overrides: list[str], is_same_folder: bool
+    weights: Weights, json_of: JsonOf, logged: Logged, data: Path, tmp_path: Path, overrides: list[str]
 ) -> None:
     overrides = [*overrides, "trainer.max_epochs=4", "seed=3"]
     unbroken = train_small(data, tmp_path / "unbroken", overrides)
@@ -69,19 +68,18 @@ def test_a_run_killed_and_resumed_equals_the_unbroken_one(
             train_small(data, tmp_path / "killed", overrides)
     assert not (tmp_path / "killed" / "metrics.json").exists()
     checkpoint = tmp_path / "killed" / "checkpoints" / "last.ckpt"
-    torch.manual_seed(77)
-    folder = tmp_path / ("killed" if is_same_folder else "resumed")
-    resumed = train_small(data, folder, [*overrides, f"ckpt_path={checkpoint}"])
-
-    last = [torch.load(f / "checkpoints" / "last.ckpt", weights_only=True) for f in (folder, unbroken.folder)]
-    for name, tensor in last[1]["state_dict"].items():
-        assert torch.equal(last[0]["state_dict"][name], tensor), f"{name} differs after the last epoch"
-    assert (last[0]["epoch"], last[0]["global_step"]) == (last[1]["epoch"], last[1]["global_step"])
-    assert logged(resumed, "train/loss")[-2:] == logged(unbroken, "train/loss")[-2:]
-    assert json_of(resumed.folder / "metrics.json") == json_of(unbroken.folder / "metrics.json")
-    assert weights(resumed) == weights(unbroken)
-    predictions = [(run.folder / "predictions" / "test.jsonl").read_bytes() for run in (resumed, unbroken)]
-    assert predictions[0] == predictions[1]
+    for name in ("resumed", "killed"):  # in a new folder, then in the same one
+        torch.manual_seed(77)
+        resumed = train_small(data, tmp_path / name, [*overrides, f"ckpt_path={checkpoint}"])
+        last = [torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True) for run in (resumed, unbroken)]
+        for key, tensor in last[1]["state_dict"].items():
+            assert torch.equal(last[0]["state_dict"][key], tensor), f"{key} differs after the last epoch"
+        assert (last[0]["epoch"], last[0]["global_step"]) == (last[1]["epoch"], last[1]["global_step"])
+        assert logged(resumed, "train/loss")[-2:] == logged(unbroken, "train/loss")[-2:]
+        assert json_of(resumed.folder / "metrics.json") == json_of(unbroken.folder / "metrics.json")
+        assert weights(resumed) == weights(unbroken)
+        predictions = [(run.folder / "predictions" / "test.jsonl").read_bytes() for run in (resumed, unbroken)]
+        assert predictions[0] == predictions[1]
 
 
 @pytest.mark.slow

@@ -18,6 +18,8 @@ def test_seed_zero_is_a_seed(
     weights: Weights, json_of: JsonOf, logged: Logged, finished: Run, data: Path, tmp_path: Path
 ) -> None:
     overrides = ["head=[crf,sequence]", "monitor=val/tags/span_f1/strict"]
+    torch.manual_seed(1234)  # what ran before in the process changes nothing
+    torch.rand(17)
     again = train_small(data, tmp_path / "again", [*overrides, "seed=0"])
     other = train_small(data, tmp_path / "other", [*overrides, "seed=1"])
     assert json_of(finished.model / "bundle.json")["facts"]["seed"] == 0
@@ -27,10 +29,3 @@ def test_seed_zero_is_a_seed(
     assert predictions[0] == predictions[1]
     assert logged(again, "train/loss") == logged(finished, "train/loss")
     assert weights(other) != weights(finished)
-
-
-def test_what_ran_before_in_the_process_changes_nothing(weights: Weights, finished: Run, data: Path, tmp_path: Path) -> None:
-    torch.manual_seed(1234)
-    torch.rand(17)
-    overrides = ["head=[crf,sequence]", "monitor=val/tags/span_f1/strict", "seed=0"]
-    assert weights(train_small(data, tmp_path / "run", overrides)) == weights(finished)

@@ -40,11 +40,10 @@ def write_strange(folder: Path) -> Path:
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["head=[crf]"],
-        ["head=[softmax]"],
-        ["head=[softmax]", "data.scheme=null"],
-        ["head=[crf]", "data.scheme=null", "encoder=gru"],
-        *(["head=[sequence]", f"heads.label.pooling={pooling}"] for pooling in ("last", "mean", "max", "attention")),
+        ["head=[crf,sequence]", "heads.label.pooling=last"],
+        ["head=[softmax,sequence]", "heads.label.pooling=mean"],
+        ["head=[softmax,sequence]", "heads.label.pooling=max", "data.scheme=null"],
+        ["head=[crf,sequence]", "heads.label.pooling=attention", "data.scheme=null", "encoder=gru"],
         ["head=[multilabel]", "heads.label.target.column=topics", "+data.reader.columns.topics=topics"],
     ],
     ids=lambda overrides: " ".join(overrides[:2]),

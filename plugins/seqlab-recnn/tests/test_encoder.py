@@ -1,5 +1,6 @@
 """The tree encoder: the contract of encoders, and results on the trees of records."""
 
+import functools
 import json
 from pathlib import Path
 from random import Random
@@ -31,6 +32,7 @@ TREES = ["(S (NP (D the) (N cat)) (V sat))", "(N rain)", "(S (NP (D a) (J big) (
 TOKENS = [["the", "cat", "sat"], ["rain"], ["a", "big", "dog", "ran"]]
 
 
+@functools.cache
 def settings_of(option: str, *overrides: str) -> dict[str, Any]:
     found: dict[str, Any] = plain(compose([f"encoder={option}", *QUIET, *overrides]))["encoder"]
     return found
@@ -173,7 +175,7 @@ def test_heads_of_tokens_are_refused_over_nodes(tmp_path: Path) -> None:
 
 
 SMALL = [
-    *("data=sample_trees", "data.reader.n_train=60", "data.reader.n_val=10", "data.reader.n_test=10", "trainer.max_epochs=1"),
+    *("data=sample_trees", "data.reader.n_train=20", "data.reader.n_val=5", "data.reader.n_test=5", "trainer.max_epochs=1"),
     *("encoder.width=8", "embedding=[words]", "embedding.parts.words.width=6", "n_threads=1"),
 ]
 

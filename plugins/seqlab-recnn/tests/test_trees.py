@@ -115,7 +115,7 @@ def test_brackets_in_words_are_written_as_treebanks_do() -> None:
 
 
 def test_trees_may_have_any_depth() -> None:
-    n_words = 10_000
+    n_words = 3_000
     tree = tree_of(chain(n_words))
     assert tree.n_words == n_words
     assert int(tree.heights[-1]) == int(tree.depths[0]) == n_words - 1

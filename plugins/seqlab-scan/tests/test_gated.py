@@ -124,10 +124,10 @@ each_form_and_run = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize("zone", ["quiet", "drawn", "mean"])
 @each_form_and_run
-def test_a_run_equals_its_steps(name: str, run: str, zone: str) -> None:
-    assert_runs(name, run, zone=zone)
+def test_a_run_equals_its_steps(name: str, run: str) -> None:
+    zones = ("quiet", "drawn", "mean")  # each with every form, and with every run
+    assert_runs(name, run, zone=zones[(list(FORMS).index(name) + list(RUNS).index(run)) % 3])
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 16, 17])

@@ -97,17 +97,17 @@ class Breaking(pl.Callback):
             os._exit(7)
         if self.seed == 13:
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.seed == 20:
+        if self.seed == 11:
             os.kill(os.getpid(), signal.SIGSEGV)
-        if self.seed == 27:
+        if self.seed == 14:
             raise MemoryError("planned")
 '''
 BROKEN = {
     3: "RuntimeError: planned",
     8: "exited with status 7",
     13: "killed by SIGKILL",
-    20: "killed by SIGSEGV",
-    27: "MemoryError: planned",
+    11: "killed by SIGSEGV",
+    14: "MemoryError: planned",
 }
 
 

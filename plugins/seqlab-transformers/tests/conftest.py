@@ -21,7 +21,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 from seqlab.data.sample import SampleReader
 
 # The same examples in every run, and no deadline, because CI machines differ in speed.
-hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("seqlab", deadline=None, derandomize=True, database=None, max_examples=50)
 hypothesis.settings.load_profile("seqlab")
 
 N_POSITIONS = 32

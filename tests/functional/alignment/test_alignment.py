@@ -217,7 +217,7 @@ def assert_best_is_that_of_all_alignments(case: Case) -> None:
             assert record.scores[record.alignments.index(found)] == pytest.approx(best, rel=1e-12, abs=1e-10)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(**CASES)
 def test_sums_posteriors_and_gradients_are_those_of_all_alignments(kind, **kinds) -> None:
     assert_sums_are_those_of_all_alignments(Case.draw(kind, **kinds))
@@ -278,7 +278,7 @@ def test_gradients_are_those_of_finite_differences(kind) -> None:
     lengths = torch.tensor([5, 3, 0])
     scores = torch.randn(3, 5, kind.n_units, dtype=torch.float64, requires_grad=True)
     assert log_sum(scores, lengths, topology).isfinite().all()
-    assert torch.autograd.gradcheck(lambda each: log_sum(each, lengths, topology), scores)
+    assert torch.autograd.gradcheck(lambda each: log_sum(each, lengths, topology), scores, fast_mode=True)
 
 
 @settings(max_examples=40)

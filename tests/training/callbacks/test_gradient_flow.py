@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from seqlab.errors import ConfigError
-from seqlab.testing.runs import train_small, write_corpus
+from seqlab.testing.runs import train_small
 from seqlab.training.callbacks import GradientFlow
+from seqlab.training.train import Run
 
 FLOW = ["callbacks=[default,gradient_flow]", "callbacks.gradient_flow.every_n_steps=2"]
 
@@ -15,9 +16,13 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_norms_of_every_parameter_are_on_record(tmp_path: Path) -> None:
-    run = train_small(write_corpus(tmp_path / "data"), tmp_path / "run", FLOW)
-    found = rows(run.folder / "gradient_flow.csv")
+@pytest.fixture(scope="module")
+def watched(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train_small(data, tmp_path_factory.mktemp("watched"), FLOW)
+
+
+def test_norms_of_every_parameter_are_on_record(watched: Run) -> None:
+    found = rows(watched.folder / "gradient_flow.csv")
     steps = {int(row["training_step"]) for row in found}
     assert steps
     assert all(step % 2 == 0 for step in steps)
@@ -28,8 +33,8 @@ def test_norms_of_every_parameter_are_on_record(tmp_path: Path) -> None:
     assert all(float(row["parameter_norm"]) > 0 for row in found if row["parameter"].endswith("weight_hh"))
 
 
-def test_norms_of_every_step_are_on_record_in_both_directions(tmp_path: Path) -> None:
-    run = train_small(write_corpus(tmp_path / "data"), tmp_path / "run", [*FLOW, "encoder.depth=2", "encoder.drop_prob=0"])
+def test_norms_of_every_step_are_on_record_in_both_directions(data: Path, tmp_path: Path) -> None:
+    run = train_small(data, tmp_path / "run", [*FLOW, "encoder.depth=2", "encoder.drop_prob=0"])
     found = rows(run.folder / "gradient_flow_by_step.csv")
     assert {row["layer"] for row in found} == {"encoder.layers.0", "encoder.layers.1"}
     assert {row["direction"] for row in found} == {"0", "1"}
@@ -40,15 +45,14 @@ def test_norms_of_every_step_are_on_record_in_both_directions(tmp_path: Path) ->
     assert counts == sorted(counts, reverse=True)
 
 
-def test_watching_changes_no_weight(tmp_path: Path) -> None:
-    data = write_corpus(tmp_path / "data")
-    plain, watched = train_small(data, tmp_path / "plain"), train_small(data, tmp_path / "watched", FLOW)
+def test_watching_changes_no_weight(data: Path, watched: Run, tmp_path: Path) -> None:
+    plain = train_small(data, tmp_path / "plain")
     weights = [(run.model / "weights.safetensors").read_bytes() for run in (plain, watched)]
     assert weights[0] == weights[1]
 
 
-def test_a_resumed_run_goes_on_with_the_tables(tmp_path: Path) -> None:
-    data, folder = write_corpus(tmp_path / "data"), tmp_path / "run"
+def test_a_resumed_run_goes_on_with_the_tables(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
     train_small(data, folder, [*FLOW, "trainer.max_epochs=1"])
     before = rows(folder / "gradient_flow.csv")
     train_small(data, folder, [*FLOW, "trainer.max_epochs=2", f"ckpt_path={folder / 'checkpoints' / 'last.ckpt'}"])

@@ -73,15 +73,11 @@ def test_folds_that_have_not_answered_all_are_not_joined(tmp_path: Path, caplog:
     assert "the folds have [3, 1, 3] answers, but folds of 7 records have [3, 2, 2]" in caplog.text
 
 
-def test_a_fold_is_a_plain_run(by_folds: Run, corpus: Path, tmp_path: Path) -> None:
-    plain = train_small(corpus, tmp_path, [*FAST, "fold={index:2,of:3}"])
+def test_a_fold_is_a_plain_run_that_reads_no_test_split(by_folds: Run, corpus: Path, tmp_path: Path) -> None:
+    plain = train_small(corpus, tmp_path, [*FAST, "fold={index:2,of:3}", "data.splits.test=nowhere"])
     weights = [folder / "model" / "weights.safetensors" for folder in (plain.folder, by_folds.folder / "fold_2")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
-
-
-def test_the_test_split_is_not_read(corpus: Path, tmp_path: Path) -> None:
-    run = train_small(corpus, tmp_path, [*FAST, "fold={index:1,of:3}", "data.splits.test=nowhere"])
-    assert len((run.folder / "predictions" / "test.jsonl").read_text().splitlines()) == 2
+    assert len((plain.folder / "predictions" / "test.jsonl").read_text().splitlines()) == 2
 
 
 def test_evaluate_without_data_scores_what_the_fold_held_out(by_folds: Run, capsys: pytest.CaptureFixture[str]) -> None:
