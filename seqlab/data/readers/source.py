@@ -17,6 +17,8 @@ _COMPRESSED = {
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _UTF_32_MARKS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _N_BYTES_SNIFFED = 1000
+_N_SHOWN = 400
+"""Characters of a message."""
 
 
 class Fault(NamedTuple):
@@ -53,7 +55,9 @@ class Source:
         self._report = report
 
     def fault(self, line: int, message: str) -> None:
-        """Report a fault at `line`."""
+        """Report a fault at `line`; the middle of a long message, which quotes a long value, is left out."""
+        if len(message) > _N_SHOWN:
+            message = f"{message[: _N_SHOWN // 2]} […] {message[-_N_SHOWN // 2 :]}"
         self._report(Fault(self.path, line, message))
 
     @contextmanager
