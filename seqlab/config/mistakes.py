@@ -124,6 +124,8 @@ def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
     # Without the mistaken word, so that the others compose.
     kept = [word for word in _only_overrides(overrides) if word.lstrip("+~").partition("=")[0] != key]
     keys = _keys_with(kept, of=_hydra_config if key.startswith("hydra.") else compose)
+    if not key.rpartition(".")[2].startswith("_"):  # such as _target_, which few mean to set
+        keys = [name for name in keys if not any(part.startswith("_") for part in name.split("."))]
     if key.startswith("hydra."):
         keys += _keys_of_options(key)
     parent = key.rpartition(".")[0]
@@ -160,5 +162,5 @@ def _keys_with(overrides: Sequence[str], *, of: Callable[[Sequence[str]], DictCo
             continue
         # Unresolved: an interpolation may lead to what is missing.
         nodes = walk(OmegaConf.to_container(config, resolve=False))
-        return [path for path, _ in nodes if path and not any(name.startswith("_") for name in path.split("."))]
+        return [path for path, _ in nodes if path]
     return []

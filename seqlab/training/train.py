@@ -72,6 +72,8 @@ def untrained(overrides: Sequence[str]) -> Labeler:
     typed = Overrides.parse(overrides)
     with explaining(overrides):
         config = compose(typed.words)
+        check_shape(raw(config))
+        check_environment(config, typed)
         return prepare(config, targets=admit(config, typed)).labeler
 
 
