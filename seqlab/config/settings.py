@@ -17,7 +17,7 @@ _LARGEST = 2**32 - 1
 """The largest seed that numpy's random generator takes."""
 
 
-_PARTS = ("data", "embedding", "encoder", "heads", "optimizer", "trainer", "paths", "repeat")
+_PARTS = ("data", "embedding", "encoder", "heads", "optimizer", "trainer", "paths")
 """Settings that every run has, as mappings."""
 _MAPPINGS = (
     *("data.splits", "data.reader", "data.sets", "data.sets.*"),

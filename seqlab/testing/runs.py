@@ -1,8 +1,12 @@
 """A tiny corpus and one-second runs on it, for testing parts within a whole model."""
 
-from collections.abc import Sequence
+import json
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from seqlab.model.bundle_files import BUNDLE_FILE, HASHES, write_content
 from seqlab.training.train import Run, train
 
 SENTENCES = (
@@ -49,3 +53,13 @@ def write_corpus(folder: Path) -> Path:
 def train_small(data: Path, folder: Path, overrides: Sequence[str] = ()) -> Run:
     """Train the small model, changed by `overrides`, on the corpus in `data`; write the run to `folder`."""
     return train([*SMALL, f"data.dir={data}", f"hydra.run.dir={folder}", *overrides])
+
+
+def change_bundle(model: Path, folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Copy a bundle to `folder`, with what `change` makes of the content of its `bundle.json` and right hashes."""
+    shutil.copytree(model, folder, dirs_exist_ok=True)
+    content = json.loads((folder / BUNDLE_FILE).read_text(encoding="utf-8"))
+    del content[HASHES]
+    change(content)
+    write_content(folder, content)
+    return folder

@@ -1,5 +1,4 @@
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ import pytest
 
 import seqlab
 from seqlab.cli import main
+from seqlab.testing.runs import change_bundle
 
 SMALL_MODEL = ("encoder.width=8", "trainer.max_epochs=2", "callbacks=none", "n_threads=1", "optimizer.lr=0.05")
 
@@ -16,11 +16,7 @@ Evaluate = Callable[..., str]
 
 def changed_model(run: str | Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
     """Return `folder`, which gets the model of a run with the facts of its training changed."""
-    shutil.copytree(Path(run) / "model", folder)
-    bundle = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    change(bundle["facts"])
-    (folder / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
-    return folder
+    return change_bundle(Path(run) / "model", folder, lambda content: change(content["facts"]))
 
 
 @pytest.fixture
@@ -106,11 +102,9 @@ def test_mistakes_are_reported(evaluate: Evaluate, conll_file: Path, lines_data:
 
 
 def test_a_bundle_cannot_name_code(evaluate: Evaluate, model: str, tmp_path: Path) -> None:
-    bundle = json.loads((Path(model) / "model" / "bundle.json").read_text())
-    bundle["facts"]["data"]["reader"] = {"_target_": "os.system", "command": "true"}
-    (tmp_path / "weights.safetensors").write_bytes((Path(model) / "model" / "weights.safetensors").read_bytes())
-    (tmp_path / "bundle.json").write_text(json.dumps(bundle))
-    said = evaluate(__file__, run=tmp_path, fails=True)
+    hostile = {"_target_": "os.system", "command": "true"}
+    changed = changed_model(model, tmp_path / "changed", lambda facts: facts["data"].update(reader=hostile))
+    said = evaluate(__file__, run=changed, fails=True)
     assert said.startswith("error: data.reader._target_ is 'os.system', which no config file of seqlab")
 
 
@@ -118,14 +112,11 @@ def test_a_model_of_generated_data_finds_out_the_format_of_a_file(
     evaluate: Evaluate, model: str, conll_file: Path, lines_data: Path, tmp_path: Path
 ) -> None:
     expected = evaluate(lines_data / "test", "--json")
-    bundle = json.loads((Path(model) / "model" / "bundle.json").read_text())
     reader = {"_target_": "seqlab.data.sample.SampleReader", "corpus": "tags", "n_train": 9, "n_val": 9, "n_test": 9, "seed": 1}
-    bundle["facts"]["data"] |= {"reader": reader, "dir": None}
-    (tmp_path / "weights.safetensors").write_bytes((Path(model) / "model" / "weights.safetensors").read_bytes())
-    (tmp_path / "bundle.json").write_text(json.dumps(bundle))
-    assert evaluate(conll_file, "--json", run=tmp_path) == expected
-    assert evaluate(lines_data / "test", "--json", run=tmp_path) == expected
-    assert "no split of the sample corpora" in evaluate("nowhere", run=tmp_path, fails=True)
+    changed = changed_model(model, tmp_path / "changed", lambda facts: facts["data"].update(reader=reader, dir=None))
+    assert evaluate(conll_file, "--json", run=changed) == expected
+    assert evaluate(lines_data / "test", "--json", run=changed) == expected
+    assert "no split of the sample corpora" in evaluate("nowhere", run=changed, fails=True)
 
 
 @pytest.fixture(scope="module")

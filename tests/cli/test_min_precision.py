@@ -10,6 +10,7 @@ import pytest
 
 import seqlab
 from seqlab.cli import main
+from seqlab.testing.runs import change_bundle
 
 SMALL = (
     *(
@@ -110,11 +111,9 @@ def test_impossible_precisions_are_reported(
             name, runs["label"].folder, *([conll_file] if name == "predict" else []), "--min-precision", "0.9", status=2
         )
         assert err == "error: min_precision needs a head that finds spans; the heads of this model (label) do not\n"
-    bundle = json.loads((runs["spans"].model / "bundle.json").read_text())
-    del bundle["facts"]["precision"]  # as an earlier seqlab left it
-    (tmp_path / "bundle.json").write_text(json.dumps(bundle))
-    (tmp_path / "weights.safetensors").write_bytes((runs["spans"].model / "weights.safetensors").read_bytes())
-    _, err = command("predict", tmp_path, conll_file, "--min-precision", "0.9", status=2)
+    # as an earlier seqlab left it
+    older = change_bundle(runs["spans"].model, tmp_path / "older", lambda content: content["facts"].pop("precision"))
+    _, err = command("predict", older, conll_file, "--min-precision", "0.9", status=2)
     assert err.startswith("error: the model does not record the precision of its spans")
 
 

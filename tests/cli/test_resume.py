@@ -57,9 +57,10 @@ def test_a_signal_ends_training_with_the_line_that_says_how_to_go_on(
     status: int,
     event: str,
 ) -> None:
-    handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
+    # Handlers of a shell's foreground job, whatever started the tests.
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for one in handlers:
-        signal.signal(one, signal.SIG_DFL)
+        signal.signal(one, signal.default_int_handler if one == signal.SIGINT else signal.SIG_DFL)
     try:
         ended, folder = interrupted(lambda: os.kill(os.getpid(), number))
     finally:

@@ -1,7 +1,6 @@
 """Models of pairs: fields learn from both sides, batches carry both, and neither padding nor batch-mates change a thing."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from seqlab.data.fields.registry import Fields
 from seqlab.data.pairs import one_after_another, second_side
 from seqlab.errors import DataError
 from seqlab.inference.tagger import predict
+from seqlab.testing.runs import change_bundle
 
 ROWS: dict[str, list[Any]] = {
     "id": ["a", "b", "c", "d"],
@@ -178,11 +178,9 @@ def test_one_side_alone_is_told(
 def test_json_lines_are_scored_by_the_reader_of_a_training_on_json_lines(
     run: seqlab.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bundle = json.loads((run.model / "bundle.json").read_text(encoding="utf-8"))
     splits = {split: f"{split}.jsonl" for split in ("train", "val", "test")}
-    bundle["facts"]["data"] = {"reader": PAIRS, "dir": str(tmp_path), "splits": splits}
-    shutil.copytree(run.model, tmp_path / "model")
-    (tmp_path / "model" / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
+    data = {"reader": PAIRS, "dir": str(tmp_path), "splits": splits}
+    change_bundle(run.model, tmp_path / "model", lambda content: content["facts"].update(data=data))
     texts = ("Snow fell", "rain fell", "it is cold")
     rows = [{"a": texts[i], "b": texts[i - 1], "near": 1.0 + i, "is": ("NEUTRAL", "ENTAILMENT")[i % 2]} for i in range(3)]
     (tmp_path / "other.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")

@@ -14,7 +14,7 @@ from seqlab_transformers import TransformerEmbedding
 import seqlab
 from seqlab.config.compose import compose, plain
 from seqlab.errors import BundleError, ConfigError
-from seqlab.testing.runs import train_small, write_corpus
+from seqlab.testing.runs import change_bundle, train_small, write_corpus
 
 ModelFolder = Callable[[str], Path]
 TEXTS = ["Ada Lovelace met Kiel .", "", "it rained " * 40, ["\u200b", "[SEP]", "Ærø"]]
@@ -133,12 +133,12 @@ def test_the_name_of_the_model_must_be_given(data: Path, tmp_path: Path) -> None
 
 def doctored(run: seqlab.Run, folder: Path, **values: Any) -> Path:
     """Return a copy of the bundle with changes to its architecture."""
-    shutil.copytree(run.model, folder)
-    content = json.loads((folder / "bundle.json").read_text())
-    (key,) = [key for key in content["fields"] if key.startswith("SubwordField")]
-    content["fields"][key]["architecture"] |= values
-    (folder / "bundle.json").write_text(json.dumps(content))
-    return folder
+
+    def change(content: dict[str, Any]) -> None:
+        (key,) = [key for key in content["fields"] if key.startswith("SubwordField")]
+        content["fields"][key]["architecture"] |= values
+
+    return change_bundle(run.model, folder, change)
 
 
 def test_a_bundle_names_no_code(run: seqlab.Run, tmp_path: Path) -> None:

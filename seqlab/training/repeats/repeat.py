@@ -30,8 +30,9 @@ def is_repeated(config: DictConfig) -> bool:
 
     Raises: ConfigError if `repeat` itself has a value.
     """
-    if not isinstance(config.repeat, DictConfig):
-        raise ConfigError(f"repeat is {config.repeat!r}; expected repeat.seeds={config.repeat} or repeat.folds={config.repeat}")
+    found = config.get("repeat")
+    if not isinstance(found, DictConfig):
+        raise ConfigError(f"repeat is {found!r}; expected repeat.seeds={found} or repeat.folds={found}")
     return config.repeat.seeds is not None or config.repeat.folds is not None
 
 

@@ -36,7 +36,8 @@ PARTS = (
     "seqlab.heads.parts.counts",  # what Head.counted returns
     "seqlab.metrics",
     "seqlab.inference",  # Tagger, for parts that a trained model teaches
-    "seqlab.inference.tagger",  # its default batch size, and reading what its predict takes
+    "seqlab.inference.given",  # reading what its predict takes
+    "seqlab.inference.tagger",  # its default batch size
 )
 """Modules for parts of a model: readers, fields, embeddings, encoders, heads."""
 
@@ -44,7 +45,6 @@ COMMANDS = (
     "seqlab.cli.inputs",  # the options and formats of input files that all commands share
     "seqlab.cli.train",  # a command that trains does what `seqlab train` does
     "seqlab.data.atomic_write",
-    "seqlab.inference.lines",  # reading a corpus in pieces
     "seqlab.metrics.flat_scores",
     "seqlab.model.labeler",
     "seqlab.training.checkpoints",

@@ -195,7 +195,7 @@ def test_format_of_refuses_what_it_does_not_know(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"y\.txt: empty; expected records"):
         format_of(tmp_path / "y.txt")
     (tmp_path / "z").write_bytes("a O\nb O\n".encode("utf-16"))
-    with pytest.raises(DataError, match=r"z: is UTF-16 text, not UTF-8"):
+    with pytest.raises(DataError, match=r"z: UTF-16; convert it"):
         format_of(tmp_path / "z")
     with pytest.raises(DataError, match=r"a folder without seq.in"):
         format_of(tmp_path)
