@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
-from seqlab.functional.native import check_arrays
-from seqlab_recnn.compositions.compiled import LSTM, run
+from seqlab.functional.native import Operator, check_arrays
+from seqlab_recnn.compositions.compiled import LSTM, ROWS, Rows, run
 from seqlab_recnn.compositions.lstm_levels import LstmWeights
 from seqlab_recnn.data.forest import Forest
 
@@ -31,8 +31,30 @@ def states_compiled(
     """
     _check(forest, products, weights, n_places=n_places, mask=mask)
     parts = weights.joint, weights.joint_bias, weights.own, weights.own_bias
-    states: Tensor = apply(_CompiledStates, forest, n_places, mask, products.contiguous(), *parts)
+    states: Tensor = _OPERATOR(*Rows.of(forest), n_places, mask, products, *parts)
     return states
+
+
+def _states(*arguments: Any) -> Tensor:
+    """Return the states for the arguments of the operator."""
+    *rows, n_places, mask, products, joint, joint_bias, own, own_bias = arguments
+    parts = mask, products.contiguous(), joint, joint_bias, own, own_bias
+    states: Tensor = apply(_CompiledStates, Rows(*rows), n_places, *parts)
+    return states
+
+
+def _shapes(*arguments: Any) -> Tensor:
+    level_ends, products = arguments[len(Rows._fields) - 1], arguments[len(Rows._fields) + 2]
+    shape: Tensor = products.new_empty(level_ends[-1], 2 * (products.shape[1] // 3))
+    return shape
+
+
+_OPERATOR = Operator(
+    "tree_lstm",
+    f"{ROWS}, int n_places, Tensor? mask, Tensor products, Tensor joint, Tensor joint_bias, Tensor? own, Tensor? own_bias",
+    _states,
+    shapes=_shapes,
+)
 
 
 def _check(forest: Forest, products: Tensor, weights: LstmWeights, *, n_places: int, mask: Tensor | None) -> None:
@@ -54,7 +76,7 @@ class _CompiledStates(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        forest: Forest,
+        forest: Rows,
         n_places: int,
         mask: Tensor | None,
         leaves: Tensor,

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqlab.functional.autograd import apply
-from seqlab.functional.native import check_arrays
+from seqlab.functional.native import Operator, check_arrays
 from seqlab.functional.recurrence.activations import Activation
-from seqlab_recnn.compositions.compiled import RECURSIVE, run
+from seqlab_recnn.compositions.compiled import RECURSIVE, ROWS, Rows, run
 from seqlab_recnn.data.forest import Forest
 
 FUNCTIONS = ("tanh", "sigmoid", "relu", "identity")
@@ -31,11 +31,34 @@ def states_compiled(
 
     Weights are (place, unit, unit); where `n_places` is 0 they are those of linear layers, which see the largest of each unit.
     """
-    assert weights
     _check(forest, leaves, weights, biases, n_places=n_places, mask=mask)
-    settings = {"n_places": n_places, "function": FUNCTIONS.index(activation.name), "n_kinds": len(weights)}
-    states: Tensor = apply(_CompiledStates, forest, settings, mask, leaves, *weights, *biases)
+    settings = n_places, FUNCTIONS.index(activation.name), mask, leaves
+    if torch.compiler.is_compiling():
+        states: Tensor = _OPERATOR.forward(*Rows.of(forest), *settings, torch.stack(list(weights)), torch.stack(list(biases)))
+    else:
+        states = _states(*Rows.of(forest), *settings, *weights, *biases)
     return states
+
+
+def _states(*arguments: Any) -> Tensor:
+    """Return the states for the arguments of the operator; weights and biases may also be several tensors each."""
+    n_rows = len(Rows._fields)
+    states: Tensor = apply(_CompiledStates, Rows(*arguments[:n_rows]), *arguments[n_rows:])
+    return states
+
+
+def _shapes(*arguments: Any) -> Tensor:
+    level_ends, leaves = arguments[len(Rows._fields) - 1], arguments[-3]
+    shape: Tensor = leaves.new_empty(level_ends[-1], leaves.shape[1])
+    return shape
+
+
+_OPERATOR = Operator(
+    "recursive_network",
+    f"{ROWS}, int n_places, int function, Tensor? mask, Tensor leaves, Tensor weights, Tensor biases",
+    _states,
+    shapes=_shapes,
+)
 
 
 def _check(
@@ -51,28 +74,31 @@ def _check(
         "mask": (mask, (forest.n_rows, width)),
     }
     check_arrays("states_compiled", weights[0], arrays)
-    largest = max((group.production for level in forest.groups for group in level), default=0)
-    if len(weights) > 1 and largest >= len(weights):
+    largest = max((group.production for level in forest.groups for group in level), default=0) if len(weights) > 1 else 0
+    if largest >= len(weights):
         raise ValueError(f"states_compiled: the forest has production {largest}; expected at most {len(weights) - 1}")
 
 
 class _CompiledStates(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, forest: Forest, settings: dict[str, int], mask: Tensor | None, leaves: Tensor, *parameters: Tensor
+        ctx: Any, rows: Rows, n_places: int, function: int, mask: Tensor | None, leaves: Tensor, *given: Tensor
     ) -> Tensor:
-        n_kinds, width, n_inner = settings["n_kinds"], leaves.shape[1], forest.n_rows - len(leaves)
-        states = leaves.new_empty(forest.n_rows, width)
+        # Stacked here: an operator takes no lists, and below torch's dispatcher only this function records a gradient.
+        ctx.is_stacked = given[-1].dim() == 2
+        parameters = [one for stack in given for one in stack] if ctx.is_stacked else given
+        n_kinds, width, n_inner = len(parameters) // 2, leaves.shape[1], rows.n_rows - len(leaves)
+        states = leaves.new_empty(rows.n_rows, width)
         states[: len(leaves)] = leaves
         ctx.tape = {
-            "seen": leaves.new_empty(n_inner, max(1, settings["n_places"]) * width),
+            "seen": leaves.new_empty(n_inner, max(1, n_places) * width),
             "values": leaves.new_empty(n_inner, width),
             "kinds": torch.empty(n_inner, dtype=torch.int64),
-            "productions": None if n_kinds == 1 else forest.productions,
+            "productions": None if n_kinds == 1 else rows.productions,
             "mask": mask,
         }
-        ctx.shared = {"n_shares": min(torch.get_num_threads(), len(forest.lengths)), "forest": forest}
-        ctx.settings = {**settings, "width": width}
+        ctx.shared = {"n_shares": min(torch.get_num_threads(), len(rows.lengths)), "forest": rows}
+        ctx.settings = {"n_places": n_places, "function": function, "n_kinds": n_kinds, "width": width}
         _call("recursive_forward", ctx, parameters, states=states)
         ctx.save_for_backward(states, *parameters)  # an output kept on `ctx` itself would be a cycle
         return states
@@ -84,8 +110,11 @@ class _CompiledStates(torch.autograd.Function):
         d_values = torch.empty_like(ctx.tape["values"])
         states, *parameters = ctx.saved_tensors
         _call("recursive_backward", ctx, parameters, states=states, d_states=d_states, d_values=d_values)
-        d_weights, d_biases = _of_kinds(ctx, d_values)
-        return None, None, None, d_states[: ctx.shared["forest"].level_ends[0]], *d_weights, *d_biases
+        found = [part for parts in _of_kinds(ctx, d_values) for part in parts]
+        if ctx.is_stacked:
+            full = [torch.zeros_like(one) if d is None else d for one, d in zip(parameters, found, strict=True)]
+            found = [torch.stack(full[: len(full) // 2]), torch.stack(full[len(full) // 2 :])]
+        return None, None, None, None, d_states[: ctx.shared["forest"].level_ends[0]], *found
 
 
 def _call(function: str, ctx: Any, parameters: Sequence[Tensor], **made: Tensor) -> None:
