@@ -60,7 +60,7 @@ def _culprit(overrides: Sequence[str]) -> str:
             compose([word])
         except (*HYDRA_ERRORS, ConfigError):
             continue  # this one has an explanation
-        except Exception:  # noqa: BLE001 (whatever Hydra fails with)
+        except Exception:  # noqa: BLE001 (Hydra's parser and its plugins raise errors of any type)
             return word
     return " ".join(word for word in words if word.startswith("hydra")) or " ".join(words)
 

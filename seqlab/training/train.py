@@ -121,11 +121,19 @@ def run_once(config: DictConfig, *, typed: Overrides, is_finish: bool = False) -
     warn_of_unused(plain(config), start.fields, words=typed.words)
     start.check_records(encoded, is_trained=config.train)
     settle_monitor(config, start.labeler, start.claims)
+    _announce(encoded, start.labeler, n_bytes=check_memory(start.labeler, plain(config.optimizer)))
     try:
         with _how_to_continue(Path(config.paths.run_dir)):
             return _fit(config, start, encoded=encoded, targets=targets, checkpoint=checkpoint, is_finish=is_finish)
     except MisconfigurationException as error:
         raise ConfigError(f"trainer, callbacks or logger: {error}") from error
+
+
+def _announce(encoded: Mapping[str, Split], labeler: Labeler, *, n_bytes: int) -> None:
+    """Log the sizes of the data and of the model."""
+    sizes = ", ".join(f"{split} {len(part):,} records / {part.n_steps:,} steps" for split, part in encoded.items())
+    n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
+    log.info("%s; %s trainable parameters, %.1f MiB with gradients and optimiser", sizes, f"{n_parameters:,}", n_bytes / 2**20)
 
 
 def _fit(
@@ -161,10 +169,6 @@ def _fit(
     batching = {name: settings[name] for name in ("max_tokens", "max_eval_tokens", "seed")}
     data = LabelingData(encoded, turns=turns_of(settings["data"]), **batching)
     trainer = _trainer(settings, targets=targets, has_turns=len(start.sets) > 1)
-    sizes = ", ".join(f"{split} {len(part):,} records / {part.n_steps:,} steps" for split, part in encoded.items())
-    n_parameters = sum(p.numel() for p in labeler.parameters() if p.requires_grad)
-    n_bytes = check_memory(labeler, settings["optimizer"])
-    log.info("%s; %s trainable parameters, %.1f MiB with gradients and optimiser", sizes, f"{n_parameters:,}", n_bytes / 2**20)
     with tracked(trainer.loggers, shared, folder=folder.path, is_first=trainer.is_global_zero):
         if settings["train"]:
             _train(trainer, module, data, settings=settings, checkpoint=checkpoint, is_finish=is_finish)

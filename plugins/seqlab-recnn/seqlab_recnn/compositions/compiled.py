@@ -46,7 +46,7 @@ def is_usable(library: Library, weight: Tensor, forest: Forest) -> bool:
     return weight.dtype == torch.float32 and weight.device.type == "cpu" and forest.n_rows > 0 and _loads(library)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch states no types for it
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch's decorator is untyped
 def _loads(library: Library) -> bool:
     return library.is_usable
 
