@@ -32,7 +32,7 @@ class CategoryEmbedding(Embedding):
 
     keep_prob: Tensor
 
-    def __init__(self, *, field: CategoryField, width: int, unknown_alpha: float) -> None:
+    def __init__(self, field: CategoryField, *, width: int = 100, unknown_alpha: float = 0.5) -> None:
         super().__init__()
         self.field = field
         self.output_width = width
@@ -63,7 +63,7 @@ class CategoryIds(Embedding):
         field: The categories.
     """
 
-    def __init__(self, *, field: CategoryField) -> None:
+    def __init__(self, field: CategoryField) -> None:
         super().__init__()
         self.field = field
         self.output_width = 1

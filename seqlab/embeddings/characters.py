@@ -21,7 +21,7 @@ N_GROUPS = 4
 
 
 class _CharacterEmbedding(Embedding):
-    def __init__(self, *, field: CharacterField, char_width: int, drop_prob: float) -> None:
+    def __init__(self, field: CharacterField, *, char_width: int, drop_prob: float) -> None:
         super().__init__()
         self.field = field
         self.table = nn.Embedding(len(field.vocabulary), char_width, padding_idx=PADDING)
@@ -64,8 +64,10 @@ class CharCnnEmbedding(_CharacterEmbedding):
         ConfigError: `window` is even.
     """
 
-    def __init__(self, *, field: CharacterField, char_width: int, n_filters: int, window: int, drop_prob: float) -> None:
-        super().__init__(field=field, char_width=char_width, drop_prob=drop_prob)
+    def __init__(
+        self, field: CharacterField, *, char_width: int = 25, n_filters: int = 50, window: int = 3, drop_prob: float = 0.0
+    ) -> None:
+        super().__init__(field, char_width=char_width, drop_prob=drop_prob)
         if window % 2 == 0:
             raise ConfigError(f"window is {window}; expected an odd number of characters")
         self.window = window
@@ -93,8 +95,8 @@ class CharLstmEmbedding(_CharacterEmbedding):
         drop_prob: Dropout probability of the output.
     """
 
-    def __init__(self, *, field: CharacterField, char_width: int, width: int, drop_prob: float) -> None:
-        super().__init__(field=field, char_width=char_width, drop_prob=drop_prob)
+    def __init__(self, field: CharacterField, *, char_width: int = 25, width: int = 25, drop_prob: float = 0.0) -> None:
+        super().__init__(field, char_width=char_width, drop_prob=drop_prob)
         self.forward_lstm = nn.LSTM(char_width, width, batch_first=True)
         self.backward_lstm = nn.LSTM(char_width, width, batch_first=True)
         self.output_width = 2 * width

@@ -1,6 +1,7 @@
 """The embedding layer of a model, which concatenates any number of embeddings."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import final
 
 import torch
@@ -11,6 +12,8 @@ from seqlab.embeddings.base import Embedding
 from seqlab.errors import ConfigError
 from seqlab.functional.dropout import get_dropout
 from seqlab.steps import Steps
+
+DROPOUT = MappingProxyType({"variational": 0.3})
 
 
 @final
@@ -25,7 +28,9 @@ class EmbeddingLayer(nn.Module):
         ConfigError: there is no part, or a part is not an embedding.
     """
 
-    def __init__(self, *, parts: Mapping[str, Embedding | Mapping[str, object]], dropout: Mapping[str, float]) -> None:
+    def __init__(
+        self, parts: Mapping[str, Embedding | Mapping[str, object]], *, dropout: Mapping[str, float] = DROPOUT
+    ) -> None:
         super().__init__()
         if not parts:
             raise ConfigError("embedding.parts is empty; choose at least one, as in embedding=[words,char_cnn]")

@@ -19,7 +19,7 @@ class FrameEmbedding(Embedding):
         width: Features after the projection; None: no projection.
     """
 
-    def __init__(self, *, field: NumbersField, width: int | None) -> None:
+    def __init__(self, field: NumbersField, *, width: int | None = None) -> None:
         super().__init__()
         self.field = field
         self.output_width = width or field.width

@@ -28,7 +28,7 @@ class VectorEmbedding(Embedding):
     matrix: Tensor
     scale: Tensor
 
-    def __init__(self, *, field: VectorField, is_frozen: bool, unknown_prob: float) -> None:
+    def __init__(self, field: VectorField, *, is_frozen: bool = True, unknown_prob: float = 0.0) -> None:
         super().__init__()
         self.field = field
         self.unknown_prob = unknown_prob

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from seqlab.errors import ConfigError
 
 
-def warmup_linear(optimizer: Optimizer, *, n_epochs: int, warmup_epochs: int, final_fraction: float) -> LambdaLR:
+def warmup_linear(optimizer: Optimizer, *, n_epochs: int, warmup_epochs: int = 1, final_fraction: float = 0.0) -> LambdaLR:
     """Return a schedule with linear decay; step it once per epoch.
 
     Args:
@@ -28,7 +28,7 @@ def warmup_linear(optimizer: Optimizer, *, n_epochs: int, warmup_epochs: int, fi
     return LambdaLR(optimizer, _factor(_line, n_epochs, warmup_epochs, final_fraction))
 
 
-def warmup_cosine(optimizer: Optimizer, *, n_epochs: int, warmup_epochs: int, final_fraction: float) -> LambdaLR:
+def warmup_cosine(optimizer: Optimizer, *, n_epochs: int, warmup_epochs: int = 1, final_fraction: float = 0.0) -> LambdaLR:
     """Return a schedule with half-cosine decay (Loshchilov & Hutter 2017, eq. 5); step it once per epoch.
 
     Args:

@@ -25,7 +25,7 @@ class VanishingGradientPenalty:
         weight: Factor of the penalty, above 0.
     """
 
-    def __init__(self, *, weight: float) -> None:
+    def __init__(self, *, weight: float = 1.0) -> None:
         if weight <= 0:
             raise ConfigError(f"regularizers.vanishing_gradients.weight is {weight}; expected more than 0")
         self.weight = weight

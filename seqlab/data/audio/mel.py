@@ -36,13 +36,13 @@ class AcousticFeatures:
         ConfigError: a value is out of range, or the windows are too short to resolve `n_filters` filters.
     """
 
-    rate: int
-    window: float
-    hop: float
-    n_filters: int
-    n_coefficients: int | None
-    stacking: int
-    subsampling: int
+    rate: int = 8_000
+    window: float = 0.025
+    hop: float = 0.01
+    n_filters: int = 40
+    n_coefficients: int | None = None
+    stacking: int = 3
+    subsampling: int = 3
 
     def __post_init__(self) -> None:
         for name in ("rate", "n_filters", "stacking", "subsampling"):

@@ -52,9 +52,9 @@ class CategoryField(Field):
         min_count: Views that occur less often in training become unknown.
     """
 
-    column: str
-    view: str
-    min_count: int
+    column: str = "tokens"
+    view: str = "identity"
+    min_count: int = 1
     vocabulary: Vocabulary = field(init=False, repr=False)
     counts: list[int] = field(init=False, repr=False)
     """Occurrences in training of each item of the vocabulary."""
@@ -91,9 +91,9 @@ class VectorField(Field):
         fallback_view: View (see `word_views`) to look up words that are not in the files, such as ``lower``.
     """
 
-    column: str
-    paths: list[str]
-    fallback_view: str
+    column: str = "tokens"
+    paths: list[str] = field(default_factory=list)
+    fallback_view: str = "lower"
     vocabulary: Vocabulary = field(init=False, repr=False)
     matrix: Float[np.ndarray, "word feature"] = field(init=False, repr=False)
     """Vectors by id; the rows of padding and unknown are zero."""

@@ -67,9 +67,9 @@ class CharacterField(Field):
             does not widen a whole batch.
     """
 
-    column: str
-    min_count: int
-    max_length: int
+    column: str = "tokens"
+    min_count: int = 2
+    max_length: int = 40
     vocabulary: Vocabulary = field(init=False, repr=False)
 
     def fit(self, columns: Columns) -> None:

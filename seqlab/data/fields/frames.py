@@ -51,7 +51,7 @@ class FramesField(NumbersField):
         column: Column with a list of frames per record, each a list of the same number of features.
     """
 
-    column: str
+    column: str = "frames"
     mean: np.ndarray = field(init=False, repr=False)
     deviation: np.ndarray = field(init=False, repr=False)
 

@@ -31,7 +31,7 @@ class EncodedLabels(EncodedColumn):
 class CollectedLabels(Field):
     """Base class of fields whose labels are collected from training, most frequent first."""
 
-    column: str
+    column: str = "label"
     labels: list[str] = field(init=False, repr=False)
     fitted: ClassVar[Sequence[str]] = ("labels",)
 

@@ -12,7 +12,7 @@ from seqlab.data.fields.base import NO_TARGET
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.data.fields.tags import StepTagField, repaired_ids
 from seqlab.data.schemes import Scheme
-from seqlab.data.schemes.partial import readings
+from seqlab.data.schemes.partial import SEPARATOR, UNANNOTATED, readings
 from seqlab.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,8 @@ class PartialTagField(StepTagField):
         ConfigError: `unannotated` or `separator` is empty.
     """
 
-    unannotated: str
-    separator: str
+    unannotated: str = UNANNOTATED
+    separator: str = SEPARATOR
     sets: Sequence[list[int]] = field(init=False, repr=False)
     fitted: ClassVar[Sequence[str]] = ("tags", "sets")
     knows_parts: ClassVar[bool] = True

@@ -114,8 +114,8 @@ class SegmentBoundsField(Field):
             (start, end) in steps, which may overlap and leave gaps.
     """
 
-    column: str
-    scheme: str | None
+    column: str = "segments"
+    scheme: str | None = None
 
     def fit(self, columns: Columns) -> None:
         """Do nothing."""
@@ -140,8 +140,8 @@ class SegmentLabelField(TagTargets):
             the same bounds, or none. None: the bounds are in `column`.
     """
 
-    column: str
-    scheme: str | None
+    column: str = "segments"
+    scheme: str | None = None
     bounds: SegmentBoundsField | None = None
     tags: list[str] = field(init=False, repr=False)
 

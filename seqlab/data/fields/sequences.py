@@ -47,7 +47,8 @@ class LabelSequenceField(CollectedLabels):
             None: there are none.
     """
 
-    alternatives: str | None
+    column: str = "labels"
+    alternatives: str | None = None
 
     def fit(self, columns: Columns) -> None:
         """Collect the labels, most frequent first.

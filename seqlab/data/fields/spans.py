@@ -51,7 +51,8 @@ class SpanField(CollectedLabels):
         scheme: Span scheme of `column`, as in `SegmentBoundsField`.
     """
 
-    scheme: str | None
+    column: str = "segments"
+    scheme: str | None = None
 
     def counts(self, columns: Columns) -> Counter[str]:
         return Counter(label for label in self._read(columns).labels if label is not None)

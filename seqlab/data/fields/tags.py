@@ -78,8 +78,8 @@ class TagTargets(Field):
 class StepTagField(TagTargets):
     """Base class of fields with a column of tags, one per step, and their span scheme; None for plain labels."""
 
-    column: str
-    scheme: str | None
+    column: str = "tags"
+    scheme: str | None = None
     tags: list[str] = field(init=False, repr=False)
 
     @property

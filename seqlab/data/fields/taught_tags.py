@@ -58,9 +58,9 @@ class TaughtTagField(StepTagField):
         ConfigError: `weight` or `temperature` is out of range.
     """
 
-    teacher_column: str
-    weight: float
-    temperature: float
+    teacher_column: str = "teacher"
+    weight: float = 0.5
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 1:

@@ -26,7 +26,7 @@ class CharactersReader(Reader):
         label_column: Column with one value per word, which labels its segment.
     """
 
-    def __init__(self, *, reader: Reader, label_column: str) -> None:
+    def __init__(self, reader: Reader, *, label_column: str = "tags") -> None:
         self._reader = reader
         self._label_column = label_column
 

@@ -1,7 +1,7 @@
 """Column files: one token per line, columns separated by tabs or spaces, a blank line after each sequence."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, groupby, islice
 from pathlib import Path
 from statistics import mode
@@ -43,12 +43,12 @@ class ConllReader(Reader):
         ConfigError: `columns` has no ``tokens``, `separator` is empty, or a scheme is unknown.
     """
 
-    columns: dict[str, int | None]
-    separator: str
-    skip_docstart: bool
-    comment_prefix: str | None
-    scheme: str | None
-    target_scheme: str | None
+    columns: dict[str, int | None] = field(default_factory=lambda: {"tokens": 0, "tags": -1})
+    separator: str = "auto"
+    skip_docstart: bool = True
+    comment_prefix: str | None = None
+    scheme: str | None = None
+    target_scheme: str | None = None
     repair: bool = False
     check_columns: bool = True
 

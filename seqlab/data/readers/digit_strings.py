@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
@@ -57,19 +57,19 @@ class DigitStringsReader(Reader):
         ConfigError: a value is out of range.
     """
 
-    features: AcousticFeatures
-    normalisation: str | None
-    min_digits: int
-    max_digits: int
-    min_silence: float
-    max_silence: float
-    noise: float
-    n_test_indices: int
-    n_val_indices: int
-    n_train: int
-    n_val: int
-    n_test: int
-    seed: int
+    features: AcousticFeatures = field(default_factory=AcousticFeatures)
+    normalisation: str | None = "utterance"
+    min_digits: int = 2
+    max_digits: int = 6
+    min_silence: float = 0.05
+    max_silence: float = 0.3
+    noise: float = 0.001
+    n_test_indices: int = 5
+    n_val_indices: int = 2
+    n_train: int = 3_000
+    n_val: int = 300
+    n_test: int = 300
+    seed: int = 1
 
     def __post_init__(self) -> None:
         if self.normalisation not in ("utterance", "speaker", None):

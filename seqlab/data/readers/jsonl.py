@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, final
 
 import datasets
@@ -29,6 +30,9 @@ _NULLABLE = ("text", "offsets")
 _HAS_SPANS = "has spans"
 """Key of whether a record has spans (False: null), until all records are known."""
 _OBJECTS = '{"tokens": …} or {"text": …}'
+_NAMES = "id tokens tags label segments labels text offsets spans upos xpos lemma feats heads deprel deps misc alternatives"
+COLUMNS = MappingProxyType({name: name for name in f"{_NAMES} comments multiword empty_nodes tree".split()})
+"""Record columns that a file may have, each under its own name."""
 
 
 @final
@@ -55,10 +59,10 @@ class JsonlReader(Reader):
     def __init__(
         self,
         *,
-        columns: dict[str, str | None],
-        scheme: str | None,
-        target_scheme: str | None,
-        span_scheme: str | None,
+        columns: Mapping[str, str | None] = COLUMNS,
+        scheme: str | None = None,
+        target_scheme: str | None = None,
+        span_scheme: str | None = "BIO",
         repair: bool = False,
         check_columns: bool = True,
     ) -> None:

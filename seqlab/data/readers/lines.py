@@ -1,6 +1,8 @@
 """Parallel files: line k of each file belongs to record k (``seq.in``, ``seq.out``, ``label``)."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, final
 
 import datasets
@@ -13,6 +15,8 @@ from seqlab.data.records import records_from_rows
 from seqlab.errors import ConfigError
 
 _WHOLE_LINE = ("id", "label", "text")
+FILES = MappingProxyType({"tokens": "seq.in", "tags": "seq.out", "label": "label"})
+"""Record column -> file name, as in SNIPS and ATIS."""
 
 
 @final
@@ -38,10 +42,10 @@ class LinesReader(Reader):
     def __init__(
         self,
         *,
-        files: dict[str, str],
-        label_separator: str | None,
-        scheme: str | None,
-        target_scheme: str | None,
+        files: Mapping[str, str] = FILES,
+        label_separator: str | None = None,
+        scheme: str | None = None,
+        target_scheme: str | None = None,
         repair: bool = False,
         check_columns: bool = True,
     ) -> None:

@@ -35,7 +35,14 @@ class PairsReader(Reader):
         ConfigError: a side has neither text nor tokens, or `separator` or `quote` is not a single character.
     """
 
-    def __init__(self, *, columns: dict[str, str | None], numbers: Sequence[str], separator: str, quote: str | None) -> None:
+    def __init__(
+        self,
+        columns: dict[str, str | None],
+        *,
+        numbers: Sequence[str] = (),
+        separator: str = "auto",
+        quote: str | None = None,
+    ) -> None:
         self._table = DelimitedText(separator=separator, quote=quote, fallback="\t")
         self._columns = named_columns(columns)
         self._numbers = set(numbers)

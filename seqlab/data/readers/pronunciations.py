@@ -1,7 +1,9 @@
 """Pronouncing dictionaries in the format of CMUdict: a word, then its phonemes; ``word(2)`` is another pronunciation."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
 import datasets
@@ -39,7 +41,14 @@ class CmudictReader(Reader):
         ConfigError: `shares` has other keys or does not add up to 1.
     """
 
-    def __init__(self, *, file: str, keeps_stress: bool, shares: dict[str, float], seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        file: str = "cmudict.dict",
+        keeps_stress: bool = False,
+        shares: Mapping[str, float] = MappingProxyType({"train": 0.9, "val": 0.05, "test": 0.05}),
+        seed: int = 1,
+    ) -> None:
         self._file = file
         self._keeps_stress = keeps_stress
         self._splits = HashedSplits(shares, seed=seed)

@@ -38,12 +38,12 @@ class TableReader(Reader):
         ConfigError: `separator` or `quote` is not a single character.
     """
 
-    text_column: str
-    label_column: str | None
-    label_separator: str | None
-    separator: str
-    quote: str | None
-    column_names: list[str] | None
+    text_column: str = "text"
+    label_column: str | None = "label"
+    label_separator: str | None = None
+    separator: str = "auto"
+    quote: str | None = '"'
+    column_names: list[str] | None = None
 
     def __post_init__(self) -> None:
         self._table = DelimitedText(separator=self.separator, quote=self.quote, fallback=",")

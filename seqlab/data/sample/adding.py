@@ -35,7 +35,16 @@ class AddingReader(Reader):
         ConfigError: a value is out of range.
     """
 
-    def __init__(self, *, n_steps: int, n_digits: int, n_train: int, n_val: int, n_test: int, seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        n_steps: int = 100,
+        n_digits: int = 5,
+        n_train: int = 20_000,
+        n_val: int = 1_000,
+        n_test: int = 1_000,
+        seed: int = 1,
+    ) -> None:
         check_at_least(n_steps=(n_steps, 2), n_digits=(n_digits, 2))
         check_at_least(n_train=(n_train, 0), n_val=(n_val, 0), n_test=(n_test, 0), seed=(seed, 0))
         self.n_steps, self.n_digits, self.seed = n_steps, n_digits, seed

@@ -61,7 +61,9 @@ class SampleReader(Reader):
         ConfigError: the corpus is unknown, or a value is negative.
     """
 
-    def __init__(self, *, corpus: str, n_train: int, n_val: int, n_test: int, seed: int) -> None:
+    def __init__(
+        self, *, corpus: str = "tags", n_train: int = 3_000, n_val: int = 500, n_test: int = 500, seed: int = 1
+    ) -> None:
         if corpus not in _CORPORA:
             raise ConfigError(f"corpus is {corpus!r}; expected one of {', '.join(_CORPORA)}")
         check_at_least(n_train=(n_train, 0), n_val=(n_val, 0), n_test=(n_test, 0), seed=(seed, 0))

@@ -33,7 +33,7 @@ class AveragedWeights(pl.Callback):
         decay: Weight of the old average at each step, from 0 (no averaging) to below 1.
     """
 
-    def __init__(self, *, decay: float) -> None:
+    def __init__(self, *, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
             raise ConfigError(f"decay is {decay}; expected a number from 0 (no averaging) to below 1, such as 0.999")
         self.decay = decay

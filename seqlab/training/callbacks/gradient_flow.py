@@ -34,7 +34,7 @@ class GradientFlow(pl.Callback):
         every_n_steps: Number of training steps between two records, at least 1.
     """
 
-    def __init__(self, *, folder: str, every_n_steps: int) -> None:
+    def __init__(self, folder: str, *, every_n_steps: int = 50) -> None:
         if every_n_steps < 1:
             raise ConfigError(f"callbacks.gradient_flow.every_n_steps is {every_n_steps}; expected at least 1")
         self.folder = Path(folder)

@@ -26,7 +26,7 @@ class Progress(pl.Callback):
         refresh_per_second: How often the bar is redrawn.
     """
 
-    def __init__(self, *, metrics: Sequence[str], refresh_per_second: float) -> None:
+    def __init__(self, *, metrics: Sequence[str] = ("train/loss", "val/loss", "auto"), refresh_per_second: float = 4.0) -> None:
         self.metrics = list(dict.fromkeys(metrics))
         self.refresh_per_second = refresh_per_second
         self._bar: Bar | None = None
