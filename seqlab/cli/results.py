@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 
 from seqlab.cli.score_tables import print_scores, print_title
-from seqlab.inference import Layer, TaggedRecord
+from seqlab.inference import Layer, TaggedRecord, Tagger
 from seqlab.inference.terminal import TerminalOutput
-from seqlab.model.bundle import head_names, load_bundle
+from seqlab.model.bundle import head_names
 from seqlab.training.train import Run
 from seqlab.types import Prediction
 
@@ -52,8 +52,7 @@ def _print_examples(result: Run, *, n_examples: int, console: Console) -> None:
     paths = [path for path in (predictions / "test.jsonl", *sorted(predictions.glob("*/test.jsonl"))) if path.is_file()]
     if not paths or not n_examples:
         return
-    # of the model itself: stored predictions have the tags that it learned, in the scheme of its target
-    layers = load_bundle(result.model, allow=result.allow).labeler.layers()
+    layers = Tagger.load(result.model, allow=result.allow).layers
     for path in paths:
         data_set = "" if path.parent == predictions else path.parent.name
         records = list(islice(_predicted(path, layers), N_LOOKED_AT))

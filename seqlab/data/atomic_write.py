@@ -3,10 +3,14 @@
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters and line separators that JSON does not escape, and surrogates, which UTF-8 does not have."""
 
 
 @contextmanager
@@ -30,11 +34,13 @@ def write_json(path: Path, content: object) -> None:
 
 
 def to_json(content: object, *, indent: int | None = None) -> str:
-    """Return `content` as JSON, with null for numbers that JSON does not have."""
+    """Return `content` as JSON, with null for numbers that JSON does not have, and escapes for all that is not printable."""
     try:
-        return json.dumps(content, ensure_ascii=False, indent=indent, allow_nan=False)
+        dumped = json.dumps(content, ensure_ascii=False, indent=indent, allow_nan=False)
     except ValueError:  # seldom, so that the usual content is walked once only
-        return json.dumps(finite(content), ensure_ascii=False, indent=indent, allow_nan=False)
+        dumped = json.dumps(finite(content), ensure_ascii=False, indent=indent, allow_nan=False)
+    # Only in strings, where JSON has an escape for them.
+    return dumped if dumped.isprintable() else _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", dumped)
 
 
 def finite(content: Any) -> Any:

@@ -77,6 +77,10 @@ class Head(nn.Module, ABC):
         """Return its predictions as outputs give them: in the scheme of the data, if training converted that."""
         return predictions
 
+    def written_gold(self, gold: Sequence[Any]) -> Sequence[Any]:
+        """Return gold labels, as `gold` returns them, in the scheme of `written`."""
+        return gold
+
     def use_data(self, data: Mapping[str, Any], *, name: str) -> None:
         """Take what outputs need from the data config; `name` is that of the head."""
         return

@@ -140,7 +140,7 @@ class TokenHead(Head):
 
         Of partially annotated records, only the accuracy counts the annotated steps; the other scores skip the records.
         """
-        gold, predictions = gold if self.data_tags is None else list(map(self.data_tags.tags, gold)), self.written(predictions)
+        gold, predictions = self.written_gold(gold), self.written(predictions)
         predicted = [prediction.labels for prediction in predictions]
         rows = self._fully_annotated(gold, open_tags(gold, self.target.readings), split="the split")
         # without partial annotation the columns are compared as they are, which is faster
@@ -157,6 +157,10 @@ class TokenHead(Head):
     def written(self, predictions: Sequence[Prediction]) -> Sequence[Prediction]:
         """Return the predictions with tags in the scheme of the data."""
         return predictions if self.data_tags is None else [self.data_tags.prediction(one) for one in predictions]
+
+    def written_gold(self, gold: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+        """Return the tags of the same spans in the scheme of the data."""
+        return gold if self.data_tags is None else list(map(self.data_tags.tags, gold))
 
     def _annotated(self, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> tuple[Any, Any]:
         """Return gold and predicted tags of the annotated steps; a prediction that the annotation allows is correct."""

@@ -1,12 +1,12 @@
 """Write labelled records to a stream, as JSON objects or CoNLL lines."""
 
-import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from io import TextIOBase
 from typing import Any, final
 
+from seqlab.data.atomic_write import to_json
 from seqlab.errors import ConfigError, DataError
 from seqlab.heads.parts.layer import Layer
 from seqlab.inference.conll import DOCUMENT
@@ -17,8 +17,6 @@ from seqlab.types import Prediction
 N_DECIMALS = 6
 """Digits of probabilities; single precision has no more."""
 NO_LABEL = "_"
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Control characters and line separators that JSON does not escape, and surrogates, which UTF-8 does not have."""
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What no CoNLL column may hold: programs would read another line or column, or a terminal would obey it."""
 
@@ -45,7 +43,7 @@ class JsonlOutput(OutputFormat):
     def write(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> None:
         """Write a line for each record."""
         pairs = zip(chunk.rows or chunk.records, tagged, strict=True)
-        self.stream.write("".join(f"{_dumped(json_record(source, record))}\n" for source, record in pairs))
+        self.stream.write("".join(f"{to_json(json_record(source, record))}\n" for source, record in pairs))
 
 
 def json_record(source: Record, record: TaggedRecord) -> dict[str, Any]:
@@ -84,12 +82,6 @@ def _span(span: LabelledSpan) -> dict[str, Any]:
     if span.text_start is not None:
         content |= {"text_start": span.text_start, "text_end": span.text_end}
     return {**content, "confidence": round(span.confidence, N_DECIMALS)}
-
-
-def _dumped(content: Mapping[str, Any]) -> str:
-    dumped = json.dumps(content, ensure_ascii=False)
-    # Only in strings, where JSON has an escape for them.
-    return dumped if dumped.isprintable() else _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", dumped)
 
 
 @final

@@ -269,9 +269,11 @@ def _evaluate(
         trainer.test(module, datamodule=data, ckpt_path=best, verbose=False, weights_only=True)
         metrics["test"] = module.scores
         for data_set, part in module.splits["test"].parts.items():
-            predictions = {head: module.predictions[name] for head, name in module.score_names[data_set].items()}
-            heads = {name: module.labeler.heads[name] for name in predictions}
-            gold = {name: head.gold(part.columns) for name, head in heads.items() if head.target.column in part.columns}
+            scored_as = module.score_names[data_set]
+            heads = {name: module.labeler.heads[name] for name in scored_as}
+            predictions = {name: list(head.written(module.predictions[scored_as[name]])) for name, head in heads.items()}
+            known = {name: head for name, head in heads.items() if head.target.column in part.columns}
+            gold = {name: head.written_gold(head.gold(part.columns)) for name, head in known.items()}
             rows = module.rows[data_set]
             folder.save_predictions("test", predictions, gold=gold, columns=part.columns, rows=rows, data_set=data_set)
     return metrics, precision

@@ -7,6 +7,9 @@ import pytest
 
 import seqlab
 from seqlab.cli import main
+from seqlab.inference import Tagger
+from seqlab.runs.comparison import compare
+from seqlab.runs.run import FinishedRun
 from seqlab.testing.runs import change_bundle
 
 SMALL_MODEL = ("encoder.width=8", "trainer.max_epochs=2", "callbacks=none", "n_threads=1", "optimizer.lr=0.05")
@@ -161,3 +164,24 @@ def test_json_lines_are_scored_as_the_columns_of_the_training(
     assert (
         said == f"error: {path}: the records have no column 'size', which the model reads; they have id, line, tokens, tags\n"
     )
+
+
+def test_a_run_stores_its_answers_in_the_scheme_of_the_data(of_conll: seqlab.Run, conll_file: Path) -> None:
+    stored = list(FinishedRun(of_conll.folder).answers("test"))
+    blocks = [block.splitlines() for block in conll_file.read_text(encoding="utf-8").split("\n\n")]
+    assert [record.gold["tags"] for record in stored] == [[line.split("\t")[1] for line in block] for block in blocks]
+    labelled = Tagger.load(of_conll.folder).predict(
+        [{"tokens": r.tokens, "size": _sizes(b)} for r, b in zip(stored, blocks, strict=True)]
+    )
+    assert [r.predictions["tags"].labels for r in stored] == [r.predictions["tags"].labels for r in labelled]
+    pairs = [pair for r in stored for pair in zip(r.gold["tags"], r.predictions["tags"].labels, strict=True)]
+    scores = of_conll.metrics["test"]
+    assert scores["accuracy"] == pytest.approx(sum(gold == found for gold, found in pairs) / len(pairs))
+    found = compare([of_conll.folder] * 2, n_resamples=2, seed=1).findings
+    assert {one.score: one.records.value_a for one in found} == pytest.approx(
+        {"span F1": scores["span_f1"]["strict"], "accuracy": scores["accuracy"]}
+    )
+
+
+def _sizes(block: list[str]) -> list[str]:
+    return [str(len(line)) for line in block]

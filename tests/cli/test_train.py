@@ -1,7 +1,12 @@
 """`seqlab train` as a Hydra application: flags, overrides, sweeps, resuming, and reports of mistakes."""
 
 import json
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,3 +171,31 @@ def test_the_shell_completes_overrides_of_train(
     monkeypatch.setenv("COMP_LINE", "seqlab train encoder=gr")
     train("-sc", "query=bash")
     assert capsys.readouterr().out.split() == ["encoder=gru", "encoder=gru_2014"]
+
+
+COMPLETE = {
+    "bash": """
+        eval "$(seqlab train -sc install=bash)"
+        complete -p seqlab > /dev/null || exit 1
+        COMP_LINE='seqlab train encoder=gr' COMP_POINT=23 COMP_WORDS=(seqlab train encoder=gr) COMP_CWORD=2
+        hydra_bash_completion
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """,
+    "fish": """
+        seqlab train -sc install=fish | source
+        complete -C 'seqlab train encoder=gr'
+    """,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", list(COMPLETE))
+def test_shells_complete_by_the_script_they_are_given(tmp_path: Path, repository: Path, shell: str) -> None:
+    if (program := shutil.which(shell)) is None:
+        pytest.skip(f"{shell} is not installed")
+    command = tmp_path / "seqlab"
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m seqlab "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    place = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(repository), "HOME": str(tmp_path)}
+    done = subprocess.run([program, "-c", COMPLETE[shell]], env=os.environ | place, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["encoder=gru", "encoder=gru_2014"]), done.stderr

@@ -12,6 +12,7 @@ import datasets
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.entities import EntityBrackets
 from seqlab.data.readers.source import Report, Source, is_blank, is_number
+from seqlab.data.readers.tags import TagConverter, Tagged
 from seqlab.data.readers.text import align_words
 from seqlab.data.readers.values import shown
 from seqlab.data.records import records_from_rows
@@ -50,21 +51,34 @@ class ConlluReader(Reader):
             (``newdoc…``, ``meta::…``) apply to all its sentences.
         entity_key: Key of the entity brackets in MISC (``Entity`` in GUM). Entities become `segments`, which may be nested;
             those that do not lie within a sentence are skipped with a warning. None: no `segments`.
+        scheme: Span scheme of the tags in the file, checked while reading; None: no check.
+        target_scheme: Span scheme to convert the tags to; None: no conversion.
+        repair: Whether records that break `scheme` are read leniently, as seqeval does, and encoded again; False: refused.
 
     Raises:
-        ConfigError: `tags_column` is not a column with strings.
+        ConfigError: a scheme is unknown, or `tags_column` is not a column with strings.
     """
 
-    def __init__(self, *, tags_column: str | None, comment_columns: dict[str, str], entity_key: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        tags_column: str | None,
+        comment_columns: dict[str, str],
+        entity_key: str | None,
+        scheme: str | None = None,
+        target_scheme: str | None = None,
+        repair: bool = False,
+    ) -> None:
         if tags_column is not None and tags_column not in _TAG_COLUMNS:
             raise ConfigError(f"tags_column is {tags_column!r}; expected null or one of {', '.join(_TAG_COLUMNS)}")
+        self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme, repair=repair)
         self._tags_column = tags_column
         self._comment_columns = comment_columns
         self._entity_key = entity_key
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
         source = Source(path, report=report)
-        records: list[dict[str, Any]] = []
+        read: list[Tagged] = []
         document: dict[str, str] = {}
         entities = None if self._entity_key is None else EntityBrackets(key=self._entity_key, source=source)
         sentences = list(_sentences(source.lines()))
@@ -76,7 +90,8 @@ class ConlluReader(Reader):
             if words is not None:
                 record = {"id": sentence.metadata.get("sent_id", f"{path.stem}-{number}"), "line": sentence.line, **words}
                 with source.skipping(sentence.line):
-                    records.append(record | self._chosen(document | sentence.metadata, words))
+                    read.append((record | self._chosen(document | sentence.metadata, words), _word_lines(sentence)))
+        records = list(self._converter.converted(read, source=source))
         if entities is not None and (left_out := entities.left_out()):
             log.warning("%s: skipped entities that do not lie within a sentence: %s", path, left_out)
         # without any text, the columns would hold nothing but null
@@ -107,6 +122,10 @@ def _sentences(lines: list[str]) -> Iterator[_Sentence]:
 def _key_value(comment: str) -> tuple[str, str]:
     key, _, value = comment.lstrip("#").partition("=")
     return key.strip(" "), value.strip(" ")
+
+
+def _word_lines(sentence: _Sentence) -> list[int]:
+    return [line for line, cells in sentence.rows if cells[0].isdecimal()]
 
 
 def _document_keys(metadata: dict[str, str], document: dict[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from datasets.exceptions import DatasetsError
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.column_check import check_columns
 from seqlab.data.readers.source import Report, Source
+from seqlab.data.readers.tags import TagConverter
 from seqlab.data.readers.text import check_has_text, named_columns, text_columns
 from seqlab.data.readers.values import check_lengths, checked, shown
 from seqlab.data.records import STRING_COLUMNS, standard_features
@@ -31,11 +32,14 @@ class HubReader(Reader):
         config_name: Configuration of the data set; None if it has only one.
         revision: Commit, tag or branch on the hub; None: the newest.
         columns: Record column -> column of the data set (null: none); must have ``tokens`` or ``text``.
+        scheme: Span scheme of the tags in the data set, checked while reading; None: no check.
+        target_scheme: Span scheme to convert the tags to; None: no conversion.
+        repair: Whether records that break `scheme` are read leniently, as seqeval does, and encoded again; False: refused.
         check_columns: Whether to refuse tokens and tags that look as if they were in other columns: tags as varied as words,
             tags equal to the tokens, and columns that count 1, 2, 3.
 
     Raises:
-        ConfigError: `columns` has neither ``tokens`` nor ``text``.
+        ConfigError: `columns` has neither ``tokens`` nor ``text``, or a scheme is unknown.
     """
 
     def __init__(
@@ -45,10 +49,14 @@ class HubReader(Reader):
         config_name: str | None,
         revision: str | None,
         columns: dict[str, str | None],
+        scheme: str | None = None,
+        target_scheme: str | None = None,
+        repair: bool = False,
         check_columns: bool = True,
     ) -> None:
         self._columns = named_columns(columns)
         check_has_text(self._columns)
+        self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme, repair=repair)
         self._name = name
         self._config_name = config_name
         self._revision = revision
@@ -78,9 +86,10 @@ class HubReader(Reader):
 
         arguments = {"remove_columns": data.column_names, "features": self._features(data.features)}
         records = data.map(convert, batched=True, with_indices=True, desc=f"reading {split}", **arguments)
+        source = Source(Path(self._name) / split, report=report)
         if self._checks_columns and not any(records.data.column(name).null_count for name in records.column_names):
-            check_columns(records, Source(Path(self._name) / split, report=report), setting="columns", columns=columns)
-        return records
+            check_columns(records, source, setting="columns", columns=columns)
+        return self._converter.converted_data(records, source=source)
 
     def _load(self, split: str) -> datasets.Dataset:
         folder = Path(self._name).expanduser()

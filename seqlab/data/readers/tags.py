@@ -4,6 +4,9 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias, final
 
+import datasets
+import pyarrow as pa
+
 from seqlab.data.readers.source import Source
 from seqlab.data.schemes import Violation, detect_scheme, get_scheme
 from seqlab.data.schemes.tags import split_tag
@@ -62,6 +65,21 @@ class TagConverter:
         if broken:
             change = "; data.reader.repair=true reads them leniently" if self._can_repair(broken[0][2], repairs=True) else ""
             source.fault(broken[0][0], f"{self._describe(broken, n_records)}{self._fitting(broken)}; correct them{change}")
+
+    def converted_data(self, records: datasets.Dataset, *, source: Source) -> datasets.Dataset:
+        """Return records with their tags converted, as `converted` does; the number of a record stands for its line."""
+        if self._scheme is None or "tags" not in records.column_names:
+            return records
+        # a split without labels has null tags
+        tags = [{} if value is None else {"tags": value} for value in records["tags"]]
+        numbered = [{"row": row, **of_row} for row, of_row in enumerate(tags)]
+        lines = ([one["row"] + 1] * len(one.get("tags", ())) for one in numbered)
+        found = list(self.converted(zip(numbered, lines, strict=True), source=source))
+        table = records.select([one["row"] for one in found]).with_format("arrow")[:]
+        place = table.column_names.index("tags")
+        field = table.schema.field(place)
+        table = table.set_column(place, field, pa.array([one.get("tags") for one in found], type=field.type))
+        return datasets.Dataset(datasets.table.InMemoryTable(table), info=datasets.DatasetInfo(features=records.features))
 
     def _convert(self, record: dict[str, Any]) -> Violation | None:
         """Convert the tags of `record`, if it has any; return the first violation."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqlab.data.multitask.data_sets import set_configs
 from seqlab.errors import DataError
 from seqlab.runs.comparison.record_counts import RecordCounts, counted_of, record_counts
 from seqlab.runs.repeated_run import OUT_OF_FOLD, FinishedRepeat
@@ -11,7 +12,7 @@ from seqlab.runs.run import AnsweredRecord, FinishedRun
 
 SPLIT = "test"
 """The split whose predictions runs keep."""
-_SAME = "runs can only be compared on the same records"
+_SAME = "runs can only be compared on the same records: evaluate both on the same data"
 
 
 class Answers(NamedTuple):
@@ -28,10 +29,22 @@ class Answers(NamedTuple):
         """Return the records of a data set with their predictions."""
         return list(self.run.answers(self.split, data_set=data_set))
 
-    def counts(self, data_set: str, *, reference: Sequence[AnsweredRecord]) -> dict[str, RecordCounts]:
-        """Return the counts of each head's scores, after checking that the records are those of `reference`."""
+    def data(self, data_set: str) -> str:
+        """Return a description of the records: the data set, the split, and its file or the name of the data."""
+        of_set = f" of {data_set}" if data_set else ""
+        config = set_configs(self.example.config.get("data", {})).get(data_set, {})
+        splits = config.get("splits") or {}
+        split = SPLIT if self.split == SPLIT else "train"  # out-of-fold predictions are on the training records
+        named = splits.get(split)
+        folder = config.get("dir") or config.get("name")
+        place = "/".join(str(part) for part in (folder, named) if part)
+        return f"the {split} split{of_set}{f' ({place})' if place else ''}"
+
+    def counts(self, data_set: str, *, reference: Sequence[AnsweredRecord], first: "Answers") -> dict[str, RecordCounts]:
+        """Return the counts of each head's scores, after checking that the records are `reference`, those of `first`."""
         records = self.records(data_set)
-        check_same_records(reference, records, name=self.name)
+        if (difference := _difference(reference, records)) is not None:
+            raise DataError(_other_data(first, self, data_set=data_set, difference=difference))
         heads = [head for head in records[0].predictions if head in records[0].gold]
         scores = _scores(self.example.metrics.get(SPLIT, {}), heads=heads, data_set=data_set)
         counted = {head: counted_of(self.example, head, scores=scores[head]) for head in heads}
@@ -90,25 +103,34 @@ def counts_of(systems: Sequence[System], *, data_set: str) -> list[list[dict[str
 
     Raises: DataError if there are no records, or the systems have different ones.
     """
-    reference = systems[0].answers[0].records(data_set)
+    first = systems[0].answers[0]
+    reference = first.records(data_set)
     if not reference:
         raise DataError(f"{systems[0].name}: no records to compare")
-    return [[answers.counts(data_set, reference=reference) for answers in system.answers] for system in systems]
+    shared = {"reference": reference, "first": first}
+    return [[answers.counts(data_set, **shared) for answers in system.answers] for system in systems]
 
 
-def check_same_records(reference: Sequence[AnsweredRecord], records: Sequence[AnsweredRecord], *, name: str) -> None:
-    """Check that two runs answered the same records.
-
-    Raises: DataError naming the first difference.
-    """
+def _difference(reference: Sequence[AnsweredRecord], records: Sequence[AnsweredRecord]) -> str | None:
+    """Return the first difference between the records of two runs; None if they are the same."""
     # Records come first, so that a missing record is reported at its place rather than as a count.
     for number, (expected, found) in enumerate(zip(reference, records, strict=False), start=1):
         for what, one, other in _aspects(expected, found):
             if one != other:
-                where = f"record {number} (id {expected.id!r})"
-                raise DataError(f"{name}: {where} has {_short(other)} as {what}, but {_short(one)} in the first run; {_SAME}")
+                return f"record {number} (id {expected.id!r}) has {_short(other)} as {what}, but {_short(one)} in the first run"
     if len(reference) != len(records):
-        raise DataError(f"{name} has {len(records):,} records, but the first run {len(reference):,}; {_SAME}")
+        return f"it has {len(records):,} records, but the first run {len(reference):,}"
+    return None
+
+
+def _other_data(first: Answers, other: Answers, *, data_set: str, difference: str) -> str:
+    """Return the message on runs with different records: which data they were scored on, and the first difference."""
+    read, expected = other.data(data_set), first.data(data_set)
+    if read == expected:
+        where = f"both read {read}, which has changed since, or was read with other settings"
+    else:
+        where = f"{other.name} read {read}, {first.name} {expected}"
+    return f"{other.name} and {first.name} were scored on different data: {where}; {difference}; {_SAME}"
 
 
 def _aspects(expected: AnsweredRecord, found: AnsweredRecord) -> Iterator[tuple[str, Any, Any]]:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from seqlab.config.build import build, known_targets, locate
+from seqlab.data.multitask.data_schemes import data_scheme
 from seqlab.errors import ConfigError
 from seqlab.heads import BiaffineSpanHead, Head, LabelHead, MultiLabelHead, TemporalHead, TokenHead
 from seqlab.heads.parts.counts import Counted
@@ -31,9 +32,14 @@ def counted_of(run: FinishedRun, head: str, *, scores: Mapping[str, Any]) -> lis
     """
     node = run.config.get("heads", {}).get(head.partition("@")[0]) or {}
     targets = known_targets()
+    field = dict(node.get("target") or {})
+    # Stored tags have the scheme of the data, even if the field learned another.
+    scheme = data_scheme(run.config.get("data") or {}, head=head.partition("@")[0], column=str(field.get("column")))
+    if field.get("scheme") and scheme:
+        field["scheme"] = scheme.name
     try:
         # The counts need the field's scheme and its partial annotations.
-        target = build(node.get("target"), targets=targets, path=f"heads.{head}.target")
+        target = build(field, targets=targets, path=f"heads.{head}.target")
     except ConfigError:
         target = None
     try:

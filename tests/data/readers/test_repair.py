@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import datasets
 import pytest
 
 from seqlab.data.readers import Reader
@@ -19,24 +20,35 @@ def write(folder: Path, option: str, rows: list[list[str]]) -> Path:
         for name, lines in (("seq.in", [["w"] * len(row) for row in rows]), ("seq.out", rows)):
             (folder / name).write_text("\n".join(map(" ".join, lines)), encoding="utf-8")
         return folder
+    if option == "hub":
+        datasets.Dataset.from_dict({"tokens": [["w"] * len(row) for row in rows], "tags": rows}).save_to_disk(folder / "data")
+        return Path("train")
     texts = {
         "conll": "\n\n".join("\n".join(f"w {tag}" for tag in row) for row in rows),
+        "conllu": "\n\n".join(
+            "\n".join(f"{i}\tw\t_\tX\t{tag}\t_\t0\troot\t_\t_" for i, tag in enumerate(row, 1)) for row in rows
+        ),
         "jsonl": "\n".join(f'{{"tokens": {["w"] * len(row)}, "tags": {row}}}'.replace("'", '"') for row in rows),
     }
     (folder / "x").write_text(texts[option], encoding="utf-8")
     return folder / "x"
 
 
-def options(option: str) -> dict[str, object]:
-    return {"files": {"tokens": "seq.in", "tags": "seq.out"}} if option == "lines" else {}
+def options(option: str, folder: Path) -> dict[str, object]:
+    of_option: dict[str, dict[str, object]] = {
+        "lines": {"files": {"tokens": "seq.in", "tags": "seq.out"}},
+        "conllu": {"tags_column": "xpos"},
+        "hub": {"name": str(folder / "data")},
+    }
+    return of_option.get(option, {})
 
 
-@pytest.mark.parametrize(("option", "line"), [("conll", 5), ("jsonl", 2), ("lines", 2)])
+@pytest.mark.parametrize(("option", "line"), [("conll", 5), ("conllu", 5), ("hub", 2), ("jsonl", 2), ("lines", 2)])
 def test_readers_report_all_violations_of_a_file_once(open_reader: Open, tmp_path: Path, option: str, line: int) -> None:
     path = write(tmp_path, option, BROKEN)
     faults: list[Fault] = []
 
-    records = open_reader(option, scheme="BIO", **options(option)).read(path, report=faults.append)
+    records = open_reader(option, scheme="BIO", **options(option, tmp_path)).read(path, report=faults.append)
 
     assert [fault.line for fault in faults] == [line]
     assert faults[0].message.startswith(
@@ -46,7 +58,7 @@ def test_readers_report_all_violations_of_a_file_once(open_reader: Open, tmp_pat
     assert records["tags"][:] == [BROKEN[0], BROKEN[2]]
 
 
-@pytest.mark.parametrize("option", ["conll", "jsonl", "lines"])
+@pytest.mark.parametrize("option", ["conll", "conllu", "hub", "jsonl", "lines"])
 @pytest.mark.parametrize(("target", "repaired"), [(None, ["O", "B-Y"]), ("BIOES", ["O", "S-Y"])])
 def test_repair_reads_violations_leniently_and_counts_them(
     open_reader: Open,
@@ -56,7 +68,7 @@ def test_repair_reads_violations_leniently_and_counts_them(
     target: str | None,
     repaired: list[str],
 ) -> None:
-    reader = open_reader(option, scheme="BIO", target_scheme=target, repair=True, **options(option))
+    reader = open_reader(option, scheme="BIO", target_scheme=target, repair=True, **options(option, tmp_path))
 
     records = reader.read(write(tmp_path, option, BROKEN))
 
@@ -83,3 +95,15 @@ def test_valid_tags_are_converted_without_a_warning(
     reader = open_reader("conll", scheme="BIO", target_scheme="BIOES", repair=True)
     assert reader.read(write(tmp_path, "conll", [["B-X", "I-X"]]))["tags"][:] == [["B-X", "E-X"]]
     assert not caplog.text
+
+
+def test_hub_keeps_records_without_tags_and_all_other_columns(open_reader: Open, tmp_path: Path) -> None:
+    rows = {"tokens": [["a", "b"], ["c"]], "tags": [["B-X", "I-X"], None], "n": [1, 2]}
+    datasets.Dataset.from_dict(rows).save_to_disk(tmp_path / "data")
+    columns = {"tokens": "tokens", "tags": "tags", "n": "n"}
+    reader = open_reader("hub", name=str(tmp_path / "data"), columns=columns, scheme="BIO", target_scheme="BIOES")
+
+    assert reader.read(Path("train")).to_list() == [
+        {"id": "train-1", "tokens": ["a", "b"], "tags": ["B-X", "E-X"], "n": 1},
+        {"id": "train-2", "tokens": ["c"], "tags": None, "n": 2},
+    ]

@@ -82,6 +82,17 @@ def test_a_run_is_no_better_than_itself(tmp_path: Path) -> None:
     assert "have the same accuracy" in sentence(found.findings[0], comparison=found)
 
 
+def test_a_difference_that_is_not_significant_is_called_so(tmp_path: Path) -> None:
+    one = [*GOLD[:30], *("ba"[gold == "b"] for gold in GOLD[30:])]
+    paths = [write_run(tmp_path / "A", one), write_run(tmp_path / "B", [*one[:39], GOLD[39]])]
+    found = compare(paths, n_resamples=100, seed=1)
+    text = sentence(found.findings[0], comparison=found)
+    # of one record that differs, both exchanges have a difference as large
+    assert text.startswith(f"No significant difference (2.5 points, p = 1) between {paths[0]} and {paths[1]} in accuracy (")
+    assert "better" not in text
+    assert "chance" not in text
+
+
 def test_several_runs_are_corrected_by_holm(tmp_path: Path) -> None:
     paths = [write_run(tmp_path / str(i), answers(q, seed=i)) for i, q in enumerate((0.9, 0.6, 0.75))]
     found = compare(paths, n_resamples=999, seed=1)
@@ -111,7 +122,11 @@ def test_chance_of_seeds_is_kept_apart(tmp_path: Path) -> None:
     found = compare([a, b], n_resamples=999, seed=1)
     assert found.findings[0].p_adjusted < 0.05
     assert not found.findings[0].is_beyond_chance
-    assert "not chance on these records, but it may be chance of the seeds" in sentence(found.findings[0], comparison=found)
+    seeds = found.findings[0].repetitions
+    assert seeds is not None
+    text = sentence(found.findings[0], comparison=found)
+    assert text.startswith(f"No significant difference (25.0 points, p = {seeds.p_value:.3g} over seeds) between {tmp_path}")
+    assert "p = 0.003 by approximate randomisation over 40 records" in text
 
 
 def test_folds_are_paired(tmp_path: Path) -> None:
@@ -139,7 +154,7 @@ def test_folds_are_paired(tmp_path: Path) -> None:
         ({"id": 99}, r"record 3 \(id 2\) has 99 as id, but 2 in the first run"),
         ({"tokens": ["v"]}, r"record 3 \(id 2\) has \['v'\] as tokens"),
         ({"gold": {"label": "z"}}, r"record 3 \(id 2\) has 'z' as gold of label, but 'a' in the first run"),
-        (None, "has 39 records, but the first run 40; runs can only be compared on the same records"),
+        (None, "it has 39 records, but the first run 40; runs can only be compared on the same records"),
     ],
 )
 def test_other_records_are_named(tmp_path: Path, change: dict[str, Any] | None, message: str) -> None:
@@ -151,6 +166,31 @@ def test_other_records_are_named(tmp_path: Path, change: dict[str, Any] | None, 
     else:
         lines[2] = json.dumps({**json.loads(lines[2]), **change})
     file.write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match=message):
+        compare(paths, n_resamples=10, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("datas", "message"),
+    [
+        (
+            [{"dir": "a", "splits": {"test": "x.conll"}}, {"dir": "b", "splits": {"test": "y.conll"}}],
+            r"/B and .*/A were scored on different data: .*/B read the test split \(b/y.conll\), "
+            r".*/A the test split \(a/x.conll\); record 1 \(id 0\) has",
+        ),
+        (
+            [{"dir": "a", "splits": {"test": "x.conll"}}] * 2,
+            r"both read the test split \(a/x.conll\), which has changed since, or was read with other settings; record 1",
+        ),
+        ([{"dir": None, "splits": {"test": "test"}}, {"name": "hub/x", "splits": {"test": "t"}}], r"split \(hub/x/t\), "),
+    ],
+)
+def test_runs_on_different_data_name_the_data(tmp_path: Path, datas: list[dict[str, Any]], message: str) -> None:
+    golds = GOLD, GOLD[1:] + GOLD[:1]
+    paths = [write_run(tmp_path / name, gold, gold=gold) for name, gold in zip("AB", golds, strict=True)]
+    for path, data in zip(paths, datas, strict=True):
+        with (path / "config.yaml").open("a", encoding="utf-8") as file:
+            file.write(f"data: {json.dumps(data)}\n")
     with pytest.raises(DataError, match=message):
         compare(paths, n_resamples=10, seed=1)
 
