@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from seqlab.errors import BundleError, ConfigError, DataError, PluginError, SeqlabError
 
 if TYPE_CHECKING:
+    from seqlab.encoders.torch_modules import GRU, LSTM, RNN
+    from seqlab.heads.layers import Crf
     from seqlab.inference import Tagger
     from seqlab.steps import Steps
     from seqlab.training.train import Run, train
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "BundleError",
     "ConfigError",
+    "Crf",
     "DataError",
     "PluginError",
     "Prediction",
@@ -36,7 +42,11 @@ __all__ = [
 
 # Name: the module that defines it.
 _LAZY = {
+    "Crf": "seqlab.heads.layers",
+    "GRU": "seqlab.encoders.torch_modules",
+    "LSTM": "seqlab.encoders.torch_modules",
     "Prediction": "seqlab.types",
+    "RNN": "seqlab.encoders.torch_modules",
     "Run": "seqlab.training.train",
     "Span": "seqlab.types",
     "Steps": "seqlab.steps",

@@ -16,8 +16,8 @@ class DataError(SeqlabError):
     """A file, record or column is malformed; the message starts with ``path:line`` where there is one."""
 
 
-class ConfigError(SeqlabError):
-    """A setting has a value that cannot work; the message names the setting and the values that would."""
+class ConfigError(SeqlabError, ValueError):
+    """A setting or an argument has a value that cannot work; the message names it and the values that would."""
 
 
 class PluginError(SeqlabError):

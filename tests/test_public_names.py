@@ -10,9 +10,13 @@ import seqlab
 PUBLIC_NAMES = [
     "BundleError",
     "ConfigError",
+    "Crf",
     "DataError",
+    "GRU",
+    "LSTM",
     "PluginError",
     "Prediction",
+    "RNN",
     "Run",
     "SeqlabError",
     "Span",

@@ -1,6 +1,7 @@
 """One recurrent layer: a cell for each direction, run over whole padded sequences."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import cast, final
 
 import torch
@@ -46,18 +47,21 @@ class RecurrentLayer(nn.Module):
         lengths: Int[Tensor, " batch"],
         state: State | None,
         keeps_states: bool,
+        is_full: bool = False,
     ) -> tuple[Float[Tensor, "direction time batch hidden"], State]:
         """Return the hidden states and, if wanted, the states after each record's last real step, (direction batch unit) each.
 
-        `state` is the initial one; None: the learned one, else zero.
+        `state` is the initial one; None: the learned one, else zero. `is_full` says that no step is known to be padding.
 
         Raises: ConfigError for inputs and states of other widths than those of the cells.
         """
         cells = self.cell_of_each
-        _check_widths(cells, inputs, state)
+        cells[0].check_widths(inputs, state, len(cells))
         first = state or self.first_state(inputs)
-        if not keeps_states and self.bptt_steps is None and _prefers_kernel(cells, inputs):
-            return _kernel_runs(cells, inputs, first), ()
+        # The kernel gives the states after the padding, too.
+        if (is_full or not keeps_states) and self.bptt_steps is None and _prefers_kernel(cells, inputs):
+            run, *last = _kernel_runs(cells, inputs, first)
+            return run, tuple(last) if keeps_states else ()
         dtype = cells[0].dtype
         first = tuple(state.to(dtype) for state in first)
         runs = self._run(inputs.to(dtype), first)
@@ -89,20 +93,6 @@ class RecurrentLayer(nn.Module):
         return tuple(first(name, width) for name, width in self.cell_of_each[0].state_widths.items())
 
 
-def _check_widths(cells: Sequence[Cell], inputs: Tensor, state: State | None) -> None:
-    """Raise ConfigError for tensors that kernels would read beyond their ends: torch's own LSTM does not check them."""
-    cell, (n_directions, _, n_records, found) = cells[0], inputs.shape
-    if found != cell.input_width:
-        layer = f"a layer of {type(cell).__name__} with input_width={cell.input_width}"
-        raise ConfigError(
-            f"{layer} is given {found} features a step; expected {cell.input_width}: check output_width before it"
-        )
-    for part, (name, width) in zip(state, cell.state_widths.items(), strict=True) if state else ():
-        if part.shape != (n_directions, n_records, width):
-            expected = f"{n_records} records of {width} features"
-            raise ConfigError(f"the initial state {name} has the shape {tuple(part.shape[1:])}; expected {expected}")
-
-
 def _prefers_kernel(cells: Sequence[Cell], inputs: Tensor) -> bool:
     """Whether torch's own LSTM (on a CPU by oneDNN) computes the same, and faster.
 
@@ -113,22 +103,40 @@ def _prefers_kernel(cells: Sequence[Cell], inputs: Tensor) -> bool:
         return False
     if torch.compiler.is_compiling():  # a captured program may run with any number of threads
         return True
+    if torch.is_autocast_enabled("cpu") and not _runs_under_autocast(torch.get_autocast_dtype("cpu")):
+        return False
     has_more_threads = len(cells) > 1 and torch.get_num_threads() > 1
     return not (has_more_threads and torch.is_grad_enabled() and compiled.is_usable(inputs))
 
 
-def _kernel_runs(cells: Sequence[Cell], inputs: Tensor, state: State) -> Tensor:
-    """Return the hidden states, by torch's own LSTM."""
+@cache
+def _runs_under_autocast(dtype: torch.dtype) -> bool:
+    """Whether this CPU has torch's LSTM in the type of an autocast: older ones have none in half precision, and raise."""
+    inputs, state, bias = torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), torch.zeros(4)
+    weights = [torch.zeros(4, 1), torch.zeros(4, 1), bias, bias]
+    try:
+        with torch.autocast("cpu", dtype=dtype):
+            torch.lstm(inputs, [state, state], weights, True, 1, 0.0, False, False, False)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _kernel_runs(cells: Sequence[Cell], inputs: Tensor, state: State) -> tuple[Tensor, ...]:
+    """Return the hidden states, and the states after the last step, by torch's own LSTM."""
     if len(cells) == 1:  # taken as a view: the gradient of an iteration would be a copy
-        return _kernel_run(cells[0], inputs.squeeze(0), *(part.squeeze(0) for part in state)).unsqueeze(0)
-    return torch.stack([_kernel_run(cell, *one) for cell, *one in zip(cells, inputs, *state, strict=True)])
+        run, *last = _kernel_run(cells[0], inputs.squeeze(0), *(part.squeeze(0) for part in state))
+        return run.unsqueeze(0), *last
+    runs = [_kernel_run(cell, *one) for cell, *one in zip(cells, inputs, *state, strict=True)]
+    hidden, first, second = zip(*runs, strict=True)
+    return torch.stack(hidden), torch.cat(first), torch.cat(second)
 
 
-def _kernel_run(cell: Cell, inputs: Tensor, *state: Tensor) -> Tensor:
+def _kernel_run(cell: Cell, inputs: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
     assert isinstance(cell, LstmCell)
     weights: list[Tensor] = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     first = [part.unsqueeze(0).contiguous() for part in state]
-    return torch.lstm(inputs, first, weights, True, 1, 0.0, cell.training, False, False)[0]
+    return torch.lstm(inputs, first, weights, True, 1, 0.0, cell.training, False, False)
 
 
 def last_states(

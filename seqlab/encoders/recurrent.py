@@ -76,7 +76,8 @@ class RecurrentEncoder(Encoder):
                 "encoder.is_stateful is true, but the backward direction starts at the end; set encoder.is_bidirectional=false"
             )
         self.n_directions = 2 if is_bidirectional else 1
-        self.merge, self.merge_name = get_merge(merge), merge
+        get_merge(merge)
+        self.merge_name = merge
         self.n_stacks = 1 if stacking == "interleaved" else self.n_directions
         self.is_stateful = is_stateful
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
@@ -99,6 +100,11 @@ class RecurrentEncoder(Encoder):
         width: int = both[0].output_width
         return width
 
+    @property
+    def merge(self) -> Callable[[Tensor], Tensor]:
+        """What makes one vector of those of the directions."""
+        return get_merge(self.merge_name)
+
     def forward(self, steps: Steps) -> Steps:
         """Return the top layer's hidden states."""
         values = steps.zero_padded().values
@@ -109,7 +115,9 @@ class RecurrentEncoder(Encoder):
             names = [f"{i}.{name}" for name in layer.cell_of_each[0].state_widths]
             given = steps.state if self.is_stateful else None
             first = None if given is None else tuple(given[name].unsqueeze(0) for name in names)
-            hidden, last = layer(order.read(stacks), lengths=steps.lengths, state=first, keeps_states=self.is_stateful)
+            hidden, last = layer(
+                order.read(stacks), lengths=steps.lengths, state=first, keeps_states=self.is_stateful, is_full=steps.is_full
+            )
             state |= zip(names, (part.squeeze(0) for part in last), strict=self.is_stateful)
             read = order.write(hidden)
             made = [self.merge(read)] if self.n_stacks == 1 else list(read.unbind(2))

@@ -56,7 +56,7 @@ def test_older_bundle_has_the_same_fingerprint(older: OlderBundle) -> None:
 
 
 def assert_same(found: Any, expected: Any) -> None:
-    """Compare with JSON: labels must be equal, and numbers within 1e-6."""
+    """Compare with JSON: labels must be equal, and numbers within 1e-5, since CPUs differ in the order of float32 sums."""
     if isinstance(expected, dict):
         for key, value in expected.items():
             assert_same(found[key] if isinstance(found, Mapping) else getattr(found, key), value)
@@ -65,6 +65,6 @@ def assert_same(found: Any, expected: Any) -> None:
         for one, other in zip(found, expected, strict=True):
             assert_same(one, other)
     elif isinstance(expected, float):
-        assert found == pytest.approx(expected, rel=1e-6, abs=1e-6)
+        assert found == pytest.approx(expected, rel=1e-5, abs=1e-5)
     else:
         assert found == expected

@@ -2,9 +2,10 @@
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, final
 
 import datasets
@@ -62,9 +63,9 @@ class ConlluReader(Reader):
     def __init__(
         self,
         *,
-        tags_column: str | None,
-        comment_columns: dict[str, str],
-        entity_key: str | None,
+        tags_column: str | None = "upos",
+        comment_columns: Mapping[str, str] = MappingProxyType({}),
+        entity_key: str | None = None,
         scheme: str | None = None,
         target_scheme: str | None = None,
         repair: bool = False,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, final
 
 import datasets
@@ -18,6 +19,7 @@ from seqlab.data.records import STRING_COLUMNS, standard_features
 from seqlab.errors import DataError
 
 _CHECKED = ("label", *standard_features())
+COLUMNS = MappingProxyType({"tokens": "tokens", "tags": "tags"})
 
 
 @final
@@ -44,11 +46,11 @@ class HubReader(Reader):
 
     def __init__(
         self,
-        *,
         name: str,
-        config_name: str | None,
-        revision: str | None,
-        columns: dict[str, str | None],
+        *,
+        config_name: str | None = None,
+        revision: str | None = None,
+        columns: Mapping[str, str | None] = COLUMNS,
         scheme: str | None = None,
         target_scheme: str | None = None,
         repair: bool = False,

@@ -33,9 +33,9 @@ class Cell(nn.Module, ABC):
     """Names of states that no step reads: their initial values cannot be learned."""
     weight_ih: nn.Parameter
     weight_hh: nn.Parameter
-    bias_ih: nn.Parameter
-    bias_hh: nn.Parameter
-    """Those with `hh` belong to cells whose gates read the hidden state."""
+    bias_ih: Tensor
+    bias_hh: Tensor
+    """Those with `hh` belong to cells whose gates read the hidden state. Without biases, `bias_…` are buffers of zeros."""
 
     def __init__(
         self, input_width: int, width: int, *, recurrent_drop_prob: float, hidden_zone_prob: float, cell_zone_prob: float = 0.0
@@ -50,7 +50,11 @@ class Cell(nn.Module, ABC):
         self.cell_zone_prob = _probability("cell_zone_prob", cell_zone_prob)
 
     def forward(self, inputs: Float[Tensor, "batch feature"], state: State | None = None) -> State:
-        """Return the state after one step, the hidden one first; a `state` of None is zero."""
+        """Return the state after one step, the hidden one first; a `state` of None is zero.
+
+        Raises: ConfigError for inputs and states of other widths.
+        """
+        self.check_widths(inputs, state)
         before = self.zero_state(inputs) if state is None else state
         return self.step(inputs, before, noise=draw_noise([self], inputs[None, None]).at(0, 0))[0]
 
@@ -76,6 +80,25 @@ class Cell(nn.Module, ABC):
         """Return states of zero for the batch of `inputs`, (… batch feature)."""
         return tuple(inputs.new_zeros(inputs.shape[-2], width) for width in self.state_widths.values())
 
+    def check_widths(self, inputs: Float[Tensor, "*lead feature"], state: State | None, *lead: int) -> None:
+        """Raise ConfigError for tensors that kernels would read beyond their ends: torch's own LSTM does not check them.
+
+        States have the shape (*lead, batch, unit).
+        """
+        if inputs.shape[-1] != self.input_width:
+            layer = f"{type(self).__name__} with input_width={self.input_width}"
+            expected = f"expected {self.input_width}: check output_width before it"
+            raise ConfigError(f"a layer of {layer} is given {inputs.shape[-1]} features a step; {expected}")
+        if state is not None and len(state) != len(self.state_widths):
+            names = ", ".join(self.state_widths)
+            raise ConfigError(f"{type(self).__name__} is given {len(state)} initial states; expected {names}")
+        for part, (name, width) in zip(state or (), self.state_widths.items(), strict=bool(state)):
+            if part.shape != (*lead, inputs.shape[-2], width):
+                expected = f"{inputs.shape[-2]} records of {width} features"
+                raise ConfigError(
+                    f"the initial state {name} has the shape {tuple(part.shape[len(lead) :])}; expected {expected}"
+                )
+
     def blocks(self, parameter: Tensor) -> Sequence[Tensor]:
         """Return the parts of a parameter that are initialised separately: its gates."""
         return torch.split(parameter, self.width)
@@ -84,12 +107,15 @@ class Cell(nn.Module, ABC):
         """Return the bias of the inputs' products: all biases that no gate multiplies."""
         return self.bias_ih + self.bias_hh
 
-    def make_gates(self, n_units: int) -> None:
+    def make_gates(self, n_units: int, *, has_bias: bool) -> None:
         """Make weights and biases of gates that read inputs and hidden state, named as those of `torch.nn`'s cells."""
         self.weight_ih = nn.Parameter(torch.empty(n_units, self.input_width))
         self.weight_hh = nn.Parameter(torch.empty(n_units, self.width))
-        self.bias_ih = nn.Parameter(torch.empty(n_units))
-        self.bias_hh = nn.Parameter(torch.empty(n_units))
+        for name in ("bias_ih", "bias_hh"):
+            if has_bias:
+                self.register_parameter(name, nn.Parameter(torch.empty(n_units)))
+            else:
+                self.register_buffer(name, torch.zeros(n_units), persistent=False)
 
     def initialise_(self, *, input_init: str, recurrent_init: str) -> None:
         """Fill the parameters: `weight_ih` and `weight_hh` gate by gate, biases and peepholes with zeros, gains with ones."""

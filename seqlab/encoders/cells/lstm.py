@@ -44,6 +44,7 @@ class LstmCell(Cell):
         input_init: How each gate's block of `weight_ih` starts: `glorot`, `he`, `orthogonal`, `identity`, `small`, `uniform`,
             `zeros` or `ones`.
         recurrent_init: The same for `weight_hh`.
+        has_bias: Whether its gates have biases, two each as in torch; without them, `forget_bias` is not used.
         forget_bias: Initial bias of the forget gate; 1 keeps it open (Jozefowicz et al. 2015, §2.2).
         recurrent_drop_prob: Probability to drop a unit of h_{t-1} before W, by one mask a record (Gal and Ghahramani 2016).
         hidden_zone_prob: Probability that a unit of h keeps its old value in a step (zoneout, Krueger et al. 2017).
@@ -70,6 +71,7 @@ class LstmCell(Cell):
         output_activation: str = "tanh",
         input_init: str = "glorot",
         recurrent_init: str = "orthogonal",
+        has_bias: bool = True,
         forget_bias: float = 1.0,
         recurrent_drop_prob: float = 0.0,
         hidden_zone_prob: float = 0.0,
@@ -85,9 +87,10 @@ class LstmCell(Cell):
         activations = gate_activation, candidate_activation, output_activation
         self.form = _form(width, forget_gate=forget_gate, cells_per_block=cells_per_block, activations=activations)
         self.state_widths = {"hidden": self.width, "cell": width}
+        self.make_gates(self.form.gate_width, has_bias=has_bias)
         self._make_parameters(has_peepholes=has_peepholes, has_projection=bool(projection_width), is_normalised=is_normalised)
         self.initialise_(input_init=input_init, recurrent_init=recurrent_init)
-        if self.form.has_forget_weights:
+        if self.form.has_forget_weights and has_bias:
             nn.init.constant_(self.bias_ih.detach()[self.form.n_blocks : 2 * self.form.n_blocks], forget_bias)
 
     def _make_parameters(self, *, has_peepholes: bool, has_projection: bool, is_normalised: bool) -> None:
@@ -96,7 +99,6 @@ class LstmCell(Cell):
         def parameter(is_there: bool, *shape: int) -> nn.Parameter | None:
             return nn.Parameter(torch.empty(shape)) if is_there else None
 
-        self.make_gates(gates)
         self.peepholes = parameter(has_peepholes, self.form.n_input_gates + 1, cells)
         self.weight_hr = parameter(has_projection, self.width, cells)
         self.input_gain = parameter(is_normalised, gates)

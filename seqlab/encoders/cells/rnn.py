@@ -23,6 +23,7 @@ class RnnCell(Cell):
         input_init: How each gate's block of `weight_ih` starts: `glorot`, `he`, `orthogonal`, `identity`, `small`, `uniform`,
             `zeros` or `ones`.
         recurrent_init: The same for `weight_hh`.
+        has_bias: Whether its gates have biases, two each as in torch.
         recurrent_drop_prob: Probability to drop a unit of h_{t-1} before W, by one mask a record (Gal and Ghahramani 2016).
         hidden_zone_prob: Probability that a unit of h keeps its old value in a step (zoneout, Krueger et al. 2017).
 
@@ -41,12 +42,13 @@ class RnnCell(Cell):
         activation: str = "tanh",
         input_init: str = "glorot",
         recurrent_init: str = "orthogonal",
+        has_bias: bool = True,
         recurrent_drop_prob: float = 0.0,
         hidden_zone_prob: float = 0.0,
     ) -> None:
         super().__init__(input_width, width, recurrent_drop_prob=recurrent_drop_prob, hidden_zone_prob=hidden_zone_prob)
         self.activation = get_activation(activation)
-        self.make_gates(width)
+        self.make_gates(width, has_bias=has_bias)
         self.initialise_(input_init=input_init, recurrent_init=recurrent_init)
 
     def step(self, inputs: Tensor, state: State, *, noise: Noise) -> tuple[State, dict[str, Tensor]]:

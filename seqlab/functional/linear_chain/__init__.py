@@ -5,7 +5,7 @@ included. Padding and batch-mates change nothing.
 """
 
 from seqlab.functional.linear_chain.chain import Chain
-from seqlab.functional.linear_chain.log_space import log_marginals
+from seqlab.functional.linear_chain.log_space import log_marginals, step_log_probs
 from seqlab.functional.linear_chain.loss import (
     log_partition,
     negative_log_likelihood,
@@ -31,5 +31,6 @@ __all__ = [
     "path_score",
     "sample",
     "span_probabilities",
+    "step_log_probs",
     "viterbi",
 ]

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqlab.functional.linear_chain.chain import Chain
@@ -51,6 +51,23 @@ def log_marginals(chain: Chain) -> Float[Tensor, "batch time tag"]:
     joint = (forward + backward - emissions).transpose(0, 1)
     logs = joint.log_softmax(2).masked_fill(joint < _FORBIDDEN / 2, -math.inf)
     return logs.masked_fill(~chain.mask[..., None], 0.0)
+
+
+def step_log_probs(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time"]:
+    """Return log P(tag | tag before) at each step, in float64: their sum is log P(tags).
+
+    -inf for what is forbidden, 0 at padding. Differentiable, for losses that weigh them: gradients go through the recursion
+    itself. Tags at padding are read as ids.
+    """
+    exact = chain.double()
+    if not exact.emissions.shape[1]:
+        return exact.emissions.new_zeros(tags.shape)
+    bounded = Chain.of([scores.clamp(min=_FORBIDDEN) for scores in exact.scores], exact.lengths)
+    backward, path = _two_scans(bounded)[2], tags.T.unsqueeze(2)
+    into = torch.cat([bounded.start.expand_as(backward[:1]), bounded.transitions[tags.T[:-1]]])
+    scores = into + backward
+    logs = (scores.log_softmax(2).gather(2, path).masked_fill(scores.gather(2, path) < _FORBIDDEN / 2, -math.inf))[..., 0]
+    return logs.T.masked_fill(~chain.mask, 0.0)
 
 
 def _two_scans(chain: Chain) -> tuple[Tensor, Tensor, Tensor, Tensor]:

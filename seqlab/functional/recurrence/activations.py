@@ -26,6 +26,10 @@ class Activation:
         """Return the function of `values`, differentiable by autograd."""
         return self.function(values)
 
+    def __reduce__(self) -> tuple[Callable[[str], "Activation"], tuple[str]]:
+        """Pickle and copy it by its name: its functions have none."""
+        return get_activation, (self.name,)
+
 
 def _copy(values: Tensor, out: Tensor) -> None:
     if out is not values:

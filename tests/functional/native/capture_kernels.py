@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqlab.encoders import Cell, GruCell, LstmCell, RecurrentEncoder, RnnCell
 from seqlab.encoders.layer import RecurrentLayer
+from seqlab.encoders.torch_modules import GRU, LSTM, RNN
 from seqlab.functional.alignment import ctc_topology, log_sum
 from seqlab.functional.linear_chain import Chain, log_partition, marginals, negative_log_likelihood, viterbi
 from seqlab.steps import Steps
@@ -114,3 +115,17 @@ class Decoder(torch.nn.Module):
 exported = torch.export.export(Decoder(), (without_gradient[0], LENGTHS))
 assert torch.ops.seqlab.chain_viterbi.default in [node.target for node in exported.graph.nodes]
 assert torch.equal(exported.module()(without_gradient[0], LENGTHS), viterbi(chain)[0])
+
+for module in (
+    LSTM(3, 5, 2, bidirectional=True),
+    LSTM(3, 5, proj_size=2),
+    GRU(3, 5, bias=False),
+    RNN(3, 5, bidirectional=True),
+):
+    values = random(4, 3, 3)
+
+    def top(module: nn.Module = module, values: Tensor = values) -> Tensor:
+        output, last = module(values, lengths=LENGTHS)
+        return output.sum() + (last if isinstance(last, Tensor) else last[1]).sum()
+
+    check(top, [values, *module.parameters()])
