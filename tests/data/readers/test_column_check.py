@@ -80,7 +80,7 @@ def test_conll_suggests_a_prefix_of_comments_once(open_reader: Open, tmp_path: P
 
     assert len(faults) == 1
     assert "x:1: 3 line(s) start with `#` and do not have 2 columns" in faults[0]
-    assert "set data.reader.comment_prefix='#'" in faults[0]
+    assert """set 'data.reader.comment_prefix="#"'""" in faults[0]
     assert records["tokens"][:] == [["a", "# 5"]] * 3
 
 
