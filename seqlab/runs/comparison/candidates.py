@@ -107,8 +107,7 @@ def counts_of(systems: Sequence[System], *, data_set: str) -> list[list[dict[str
     reference = first.records(data_set)
     if not reference:
         raise DataError(f"{systems[0].name}: no records to compare")
-    shared = {"reference": reference, "first": first}
-    return [[answers.counts(data_set, **shared) for answers in system.answers] for system in systems]
+    return [[answers.counts(data_set, reference=reference, first=first) for answers in system.answers] for system in systems]
 
 
 def _difference(reference: Sequence[AnsweredRecord], records: Sequence[AnsweredRecord]) -> str | None:

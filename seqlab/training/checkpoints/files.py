@@ -10,11 +10,11 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, final
 
-import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 from torch import Tensor
@@ -89,7 +89,7 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise CheckpointError(f"{path} has no weights; expected a run's {LAST} or {BEST}")
     # Lightning looks up the version to migrate from, which a file of weights alone does not have.
-    return {"pytorch-lightning_version": pl.__version__, **content}
+    return {"pytorch-lightning_version": version("pytorch-lightning"), **content}
 
 
 def load_newest(path: Path) -> dict[str, Any]:
