@@ -9,12 +9,14 @@ input formats (--format; default: found by content and extension, and named on s
   text      one record per line; an empty line is an empty record; for .txt, .md, no extension and stdin
   conll     one token per line, columns separated by tabs or spaces, a blank line after each sequence
   conllu    the ten columns of Universal Dependencies; ranges (8-9) and empty nodes (8.1) get the label _
-  jsonl     one object per line with "text" or "tokens" (a list), and other columns that the model reads; tokens beside a
-            text are aligned with it, and may be apart only by white space
+  jsonl     one object per line with "text", "tokens" (a list) or "frames" (lists of numbers, for models that read them),
+            and other columns that the model reads; tokens beside a text are aligned with it, and may be apart only by white
+            space
   csv       CSV or TSV with a header: a record per row, other columns are kept
   parquet   the same, from Parquet; "tokens" may be a column of lists
-  lines     a folder of parallel files with seq.in
-  trees     bracketed trees (plugin seqlab-recnn); the name of any other option of conf/data that reads files works, too
+  lines     a folder of parallel files with seq.in; not from stdin
+  trees     bracketed trees (plugin seqlab-recnn); the name of any other option of conf/data that reads files works, too,
+            but not for stdin
 A file whose format is not known, a compressed file or binary data is refused.
 
 output formats (--to; default: terminal on a terminal, otherwise jsonl):

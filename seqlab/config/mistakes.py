@@ -41,6 +41,8 @@ def explaining(overrides: Sequence[str]) -> Iterator[None]:
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
         reason = reason.partition(" : Override(")[0]  # how Hydra stores it
+        if "deletion value" in reason:
+            reason = "a removal names one option, or none: ~GROUP=OPTION or ~GROUP"
         raise ConfigError(f"{_culprit(overrides)}: Hydra cannot apply it ({reason})") from error
 
 

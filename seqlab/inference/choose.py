@@ -17,6 +17,8 @@ from seqlab.inference.tables import ParquetFormat, parse_names, table_columns
 
 _OWN_COLUMNS = ("conll", "csv", "parquet")
 _FOLDER = "lines"
+_STREAMED = ("", "trees")
+"""Formats for which the reader of the training can read a stream; the empty name is that of a wrapped reader."""
 
 
 @final
@@ -47,7 +49,7 @@ class InputChoice:
         self._check_options(name)
         trained = format_of_reader(self.reader)
         inner = self.reader.get("reader")
-        if isinstance(inner, Mapping) and format_of_reader(inner) == name and self.path is not None:
+        if isinstance(inner, Mapping) and format_of_reader(inner) == name:
             return self._by_reader(self.reader)
         if name == TEXT:
             return TextFormat()
@@ -87,8 +89,8 @@ class InputChoice:
         )
 
     def _by_reader(self, settings: Mapping[str, Any], *, name: str = "") -> InputFormat:
-        if self.path is None:
-            raise ConfigError(f"the format {name} is read from a file, not from standard input; give FILE")
+        if self.path is None and name not in _STREAMED:
+            raise ConfigError(f"the format {name} is read from a file or folder, not from standard input; give FILE")
         made = dict(settings)
         if name == _FOLDER:  # of parallel files only those that are read, so gold labels need not be there
             made["files"] = {key: file for key, file in made["files"].items() if key == "tokens" or key in self.needed}

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from io import BufferedIOBase
 from typing import Any, NamedTuple, TypeAlias, final
 
+from seqlab.data.records import STRING_COLUMNS
 from seqlab.errors import ConfigError
 from seqlab.inference.lines import Line, line_chunks, without_mark
 
@@ -52,10 +53,9 @@ class InputFormat(ABC):
         """Raise ConfigError if the format lacks a column that the model reads."""
         missing = [name for name in needed if self.columns is not None and name not in self.columns]
         if missing:
-            raise ConfigError(
-                f"the model reads {', '.join(needed)}, but the input has only {', '.join(self.columns or ())};"
-                f" use --format jsonl with a key {missing[0]!r}, or conll with --columns tokens=0,{missing[0]}=1"
-            )
+            what = f"the model reads {', '.join(needed)}, but the input has only {', '.join(self.columns or ())}"
+            columns = f", or conll with --columns tokens=0,{missing[0]}=1" if missing[0] in STRING_COLUMNS else ""
+            raise ConfigError(f"{what}; use --format jsonl with a key {missing[0]!r}{columns}")
 
 
 class LineFormat(InputFormat):

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import final
 
+import datasets
+
 from seqlab.data.readers import Reader
+from seqlab.errors import DataError
 from seqlab.inference.inputs import Chunk, InputFormat
 
 _N_RECORDS = 1000
@@ -18,19 +22,29 @@ class ReaderFormat(InputFormat):
 
     Args:
         reader: The reader.
-        path: The file or folder; it is read as a whole.
+        path: The file or folder; None for a stream. It is read as a whole.
     """
 
     columns = None
 
-    def __init__(self, reader: Reader, path: Path) -> None:
+    def __init__(self, reader: Reader, path: Path | None) -> None:
         self.reader, self.path = reader, path
 
     def read(self, stream: BufferedIOBase, *, name: str) -> Iterator[Chunk]:
-        """Yield the records, some at a time; the stream is not used."""
-        records = self.reader.read(self.path)
+        """Yield the records, some at a time; the stream is used only without a path."""
+        records = self._of_stream(stream, name=name) if self.path is None else self.reader.read(self.path)
         for start in range(0, len(records), _N_RECORDS):
             columns = records[start : start + _N_RECORDS]
             numbers = columns.pop("line", None)
             rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
             yield Chunk(rows, numbers=numbers)
+
+    def _of_stream(self, stream: BufferedIOBase, *, name: str) -> datasets.Dataset:
+        """Return the records of a stream from a copy of it, as readers read files; messages have the name of the stream."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "stdin"
+            path.write_bytes(stream.read())
+            try:
+                return self.reader.read(path)
+            except DataError as error:
+                raise DataError(str(error).replace(str(path), name)) from None

@@ -116,6 +116,18 @@ def test_check_understands_settings(
     assert json.loads(capsys.readouterr().out)["files"][0]["labels"] == tags
 
 
+@pytest.mark.parametrize("setting", ["text_column=review", "data.reader.text_column=review"])
+def test_check_reads_the_text_column_that_its_own_message_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("review,label\ngood,pos\nbad,neg\n", encoding="utf-8")
+    assert run("check", path) == 1
+    assert "x.csv:1: error: no column 'text' among ['review', 'label']; set data.reader.text_column" in capsys.readouterr().out
+    assert run("check", path, "--set", setting, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["files"][0]["labels"] == {"label": {"neg": 1, "pos": 1}}
+
+
 def test_check_refuses_columns_of_the_wrong_kind(sound: Path) -> None:
     with pytest.raises(ConfigError, match=r"reader.columns is \{'tokens': 'x', 'tags': 1\}; expected names with whole numbers"):
         run("check", sound, "--set", "columns={tokens:x,tags:1}")

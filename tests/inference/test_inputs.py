@@ -184,3 +184,12 @@ def test_conll_goes_by_what_most_lines_have() -> None:
     (chunk,) = chunks_of(CONLL, "# sent 1\nMaria\tO\nOslo city\tO\n\n")
     assert chunk.separator == "\t"
     assert chunk.records[0]["tokens"][1:] == ["Maria", "Oslo city"]
+
+
+def test_jsonl_needs_no_tokens_for_a_model_of_frames() -> None:
+    lines = '{"frames": [[1.0], [2.0]]}\n{"frames": [], "id": 3}\n'
+    assert records_of(JsonlFormat(needed=["frames"]), lines) == [{"frames": [[1.0], [2.0]]}, {"frames": [], "id": 3}]
+    with pytest.raises(DataError, match=r"^f:1: no 'frames', which the model reads; the record has 'tokens'"):
+        records_of(JsonlFormat(needed=["frames"]), '{"tokens": ["a"]}\n')
+    with pytest.raises(ConfigError, match=r"but the input has only tokens; use --format jsonl with a key 'frames'$"):
+        TextFormat().check_columns(["frames"])

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from seqlab.data.formats import reader_of
 from seqlab.errors import ConfigError, DataError
 from seqlab.inference.choose import InputChoice, check_name
 from seqlab.inference.inputs import Chunk, InputFormat
@@ -119,6 +120,17 @@ def test_parallel_files_are_read_without_their_labels(tmp_path: Path) -> None:
     assert chunk.numbers == [1, 2]
 
 
+def test_standard_input_is_read_by_the_reader_that_wraps_that_of_its_format() -> None:
+    reader = reader_of("conllu_characters")
+    source = InputChoice(path=None, reader=reader, needed=("tokens",)).format("conllu")
+    line = "1\tHi\t_\tX\t_\t_\t0\troot\t_\t_\n"
+    (chunk,) = source.read(io.BytesIO(line.encode()), name="<stdin>")
+    assert [record["tokens"] for record in chunk.records] == [["H", "i"]]
+    assert chunk.numbers == [1]
+    with pytest.raises(DataError, match=r"^<stdin>:2: 1 tab-separated column\(s\)"):
+        list(source.read(io.BytesIO(f"{line}x\n".encode()), name="<stdin>"))
+
+
 def test_names_of_formats_are_checked() -> None:
     check_name("text")
     check_name("pairs")
@@ -126,5 +138,5 @@ def test_names_of_formats_are_checked() -> None:
         ConfigError, match=r"--format is 'terminal'; expected one of text, conll, .*; --to sets the format of the"
     ):
         check_name("terminal")
-    with pytest.raises(ConfigError, match="the format lines is read from a file, not from standard input"):
+    with pytest.raises(ConfigError, match="the format lines is read from a file or folder, not from standard input"):
         InputChoice(path=None, reader={}, needed=()).format("lines")

@@ -164,6 +164,15 @@ def test_a_checkpoint_without_origin_is_used_with_a_warning(
     assert "does not say which words and labels it was trained with" in caplog.text
 
 
+def test_a_file_of_weights_alone_can_be_scored_and_not_resumed(finished: Run, data: Path, tmp_path: Path) -> None:
+    path = changed_copy(finished, tmp_path, lambda content: [content.pop(name) for name in set(content) - {"state_dict"}])
+    with pytest.raises(CheckpointError, match=r"changed\.ckpt has no callbacks, so it can be scored \(train=false\) but not"):
+        resumed(data, tmp_path / "run", finished, f"ckpt_path={path}")
+    paths = {"weights": path, "whole": finished.folder / "checkpoints" / "last.ckpt"}
+    scored = [resumed(data, tmp_path / name, finished, f"ckpt_path={one}", "train=false") for name, one in paths.items()]
+    assert scored[0].metrics == scored[1].metrics
+
+
 def test_a_changed_byte_is_refused_or_changes_no_tensor(finished: Run, tmp_path: Path) -> None:
     good = (finished.folder / "checkpoints" / "last.ckpt").read_bytes()
     expected = torch.load(finished.folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]

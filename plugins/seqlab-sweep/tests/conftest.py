@@ -17,8 +17,12 @@ from jaxtyping import install_import_hook
 install_import_hook("seqlab_sweep", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from seqlab_sweep.attributes import StudyFacts
-from seqlab_sweep.searching import Objective
+from optuna.trial import TrialState
+from seqlab_sweep.attributes import FOLDER, StudyFacts
+from seqlab_sweep.claims import Claims
+from seqlab_sweep.folders import note
+from seqlab_sweep.processes import ProcessName, this_machine
+from seqlab_sweep.searching import Objective, build_sampler
 from seqlab_sweep.stores import Store
 from seqlab_sweep.study import SharedStudy, plain_space
 
@@ -66,6 +70,42 @@ def shared(store: Store) -> SharedStudy:
 def space() -> dict[str, BaseDistribution]:
     """Return the search space of that study."""
     return SPACE
+
+
+GONE = ProcessName(this_machine(), 1, "before")
+RANDOM = {"name": "random", "_target_": "optuna.samplers.RandomSampler"}
+
+
+@pytest.fixture
+def recorded(shared: SharedStudy, space: dict[str, BaseDistribution]) -> SharedStudy:
+    """Return the study with trials 0 and 1 complete, 2 pruned, 3 failed and 4 interrupted."""
+    claims = Claims(
+        shared,
+        runner=GONE,
+        space=space,
+        sampler=lambda number: build_sampler(RANDOM, seed=0, number=number, grid={}),
+        n_trials=5,
+        retries=0,
+        lost_after_seconds=60,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "is_lost", lambda trial: False)  # or each trial would count as one of a process that is gone
+        found = [claims.next() for _ in range(5)]
+    for claim, values in zip(found[:3], ([0.4, 0.6], [0.5, 0.8], [0.3]), strict=True):
+        assert claim is not None
+        trial = shared.trials()[claim.number]
+        shared.note(trial, **{FOLDER: f"/multiruns/mine/{claim.number}"})
+        for epoch, value in enumerate(values, start=1):
+            shared.storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
+        if len(values) == 2:
+            shared.study.tell(claim.number, values[-1])
+        else:
+            shared.study.tell(claim.number, state=TrialState.PRUNED)
+    assert found[3] is not None
+    claims.failed(found[3], "Traceback (most recent call last):\n  File …\nRuntimeError: out of paper")
+    assert shared.store.path
+    note(shared.store.path.parent, store=shared.store, study=shared.name)
+    return shared
 
 
 TINY = (

@@ -19,8 +19,8 @@ lines with tokens, tags and `teacher`, the teacher's probability of each tag at 
   seqlab distill runs/TEACHER unlabelled.txt -o distilled/train.jsonl
   seqlab train experiment=distilled data.dir=distilled …
 
-FILE has any format that `seqlab predict` reads. JSON records with "tags", in the teacher's scheme, keep them; all others get
-the teacher's tags.
+FILE has any format that `seqlab predict` reads. JSON records with "tags", in the scheme of the teacher's data, keep them; all
+others get the teacher's tags.
 """
 
 

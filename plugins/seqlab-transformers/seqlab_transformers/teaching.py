@@ -34,12 +34,17 @@ class Teacher:
         self.tagger, self.least, self.device = tagger, least, device
         self.labeler = tagger.bundle.labeler.to(device)
         self.head = _token_head(tagger, head)
+        written = self.head.data_tags
+        # only then are the probabilities of its tags sums of those that the head knows
+        self._converts = written is not None and written.is_by_step
+        self._names = [written.tag(tag) if written and self._converts else tag for tag in self.head.target.tags]
 
     def taught(self, records: Sequence[Mapping[str, Any]], *, first: int) -> Iterator[dict[str, Any]]:
         """Yield the records with `tokens`, `tags` and `teacher`, which maps tags to probabilities for each token.
 
-        Records with tags keep them; the others get the teacher's. `first` is the index of the first record in the input, for
-        error messages.
+        Tags have the scheme of the teacher's data, if the tag of a step there follows from the one that the teacher learned
+        (BIO from BIOES); otherwise the scheme that it learned. Records with tags keep them; the others get the teacher's.
+        `first` is the index of the first record in the input, for error messages.
 
         Raises: DataError if a record has a tag that the teacher does not know, or not one tag per token.
         """
@@ -61,21 +66,26 @@ class Teacher:
             assert isinstance(believed, TagDistribution), type(believed)
             predictions, probs = believed.predictions(use_confidences=False), believed.marginals.cpu()
             for row, prediction, of_record in zip(rows.tolist(), predictions, probs, strict=True):
-                found[row] = (prediction.labels, self._likely(of_record[: len(prediction.labels)]))
+                labels = self.head.written([prediction])[0].labels if self._converts else prediction.labels
+                found[row] = (labels, self._likely(of_record[: len(labels)]))
         return found
 
     def _likely(self, probs: Tensor) -> list[dict[str, float]]:
         """Return the tags of each token whose probability is at least `least`, with their probabilities."""
-        names = self.head.target.tags
-        pairs = (zip(names, row, strict=True) for row in probs.tolist())
-        return [{tag: round(prob, N_DECIMALS) for tag, prob in of_step if prob >= self.least} for of_step in pairs]
+        found = []
+        for row in probs.tolist():
+            of_step = dict.fromkeys(self._names, 0.0)
+            for tag, prob in zip(self._names, row, strict=True):
+                of_step[tag] += prob
+            found.append({tag: round(prob, N_DECIMALS) for tag, prob in of_step.items() if prob >= self.least})
+        return found
 
     def _check(self, tags: Sequence[str], *, n_steps: int, record: object) -> None:
-        unknown = next((tag for tag in tags if tag not in self.head.target.tags), None)
+        unknown = next((tag for tag in tags if tag not in self._names), None)
         if unknown is not None:
             raise DataError(
                 f"record {record!r} has the tag {unknown!r}, which the teacher does not know; expected one of "
-                f"{', '.join(self.head.target.tags)}; convert the tags to its scheme (seqlab data convert), or remove them"
+                f"{', '.join(dict.fromkeys(self._names))}; convert the tags to its scheme (seqlab data convert), or remove them"
             )
         if len(tags) != n_steps:
             raise DataError(f"record {record!r} has {len(tags)} tags for {n_steps} tokens; expected one tag per token")

@@ -74,6 +74,30 @@ def test_answers_are_the_labels_and_probabilities_of_the_teacher(teacher: Path, 
         assert confidences == pytest.approx(prediction.predictions["tags"].confidences, abs=2e-6)
 
 
+def test_tags_have_the_scheme_of_the_data_that_the_teacher_learned_in_another(data: Path, tmp_path: Path) -> None:
+    schemes = ["data.reader.scheme=BIO", "data.reader.target_scheme=BIOES", "data.scheme=BIOES"]
+    model = train_small(data, tmp_path / "teacher", ["head=[crf]", *schemes]).model
+    given = [{"tokens": TEXTS[2].split()}, {"tokens": ["Kiel", "Lovelace"], "tags": ["B-LOC", "I-LOC"]}]
+    source = write(tmp_path / "in.jsonl", given)
+    assert distil([str(model), str(source), "-o", str(tmp_path / "out.jsonl"), "--least=0"]) == 0
+    found, tagger = records(tmp_path / "out.jsonl"), seqlab.load(model)
+    head = tagger.bundle.labeler.heads["tags"]
+    own = head.target.tags
+    assert {tag[0] for tag in own} == set("OBIES")
+    assert found[0]["tags"] == tagger.predict([given[0]])[0].predictions["tags"].labels
+    assert found[1]["tags"] == given[1]["tags"]
+    with torch.no_grad():
+        batch = tagger.batch([given[0]])
+        believed = head.distribution(tagger.bundle.labeler(batch), batch)
+    assert isinstance(believed, TagDistribution)
+    for answer, probs in zip(found[0]["teacher"], believed.marginals[0].tolist(), strict=True):
+        of_own = dict(zip(own, probs, strict=True))
+        assert {tag[0] for tag in answer} == set("OBI")
+        assert answer["B-LOC"] == pytest.approx(of_own["B-LOC"] + of_own["S-LOC"], abs=2e-6)
+        assert answer["I-LOC"] == pytest.approx(of_own["I-LOC"] + of_own["E-LOC"], abs=2e-6)
+        assert sum(answer.values()) == pytest.approx(1, abs=1e-5)
+
+
 def test_unlikely_tags_are_left_out(teacher: Path, tmp_path: Path) -> None:
     texts = write(tmp_path / "texts.txt", TEXTS)
     for least in ("0", "0.1"):

@@ -107,7 +107,7 @@ def unaligned_texts(rows: Rows) -> Iterator[Finding]:
 
 def empty_records(rows: Rows) -> Iterator[Finding]:
     """Yield the records without tokens."""
-    for record, tokens in enumerate(rows.columns["tokens"]):
+    for record, tokens in enumerate(rows.columns.get("tokens", ())):
         if not tokens:
             yield rows.finding("empty", "warning", rows.line(record), "record without tokens")
 
@@ -120,7 +120,7 @@ def duplicates(rows: Rows) -> Iterator[Finding]:
     columns = rows.columns
     answers = [columns[name] for name in ("tags", "label", "segments") if name in columns]
     groups: dict[tuple[int, bool], list[int]] = {}
-    for first, record, tokens in _repeats(map(tuple, columns["tokens"])):
+    for first, record, tokens in _repeats(map(tuple, columns.get("tokens", ()))):
         if tokens:
             groups.setdefault((first, all(answer[first] == answer[record] for answer in answers)), []).append(record)
     for (first, is_same), repeats in groups.items():

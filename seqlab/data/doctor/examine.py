@@ -23,7 +23,7 @@ from seqlab.data.readers.jsonl import REJECTED, rejected_lines
 from seqlab.data.readers.source import Fault, Source
 from seqlab.data.schemes import Detection, Scheme, detect_scheme, get_scheme
 
-_COLUMNS = ("id", "line", "tokens", "tags", "label", "segments", "text", "offsets")
+_COLUMNS = ("id", "line", "tokens", "tags", "label", "segments", "text", "offsets", "frames")
 _TOLERATED_SHARE = 0.2
 
 
@@ -82,17 +82,18 @@ def examine(
     parsed = [Finding("format", "error", fault.path, fault.line, fault.message) for fault in faults]
     rejected = _rejected(rows) if format_name == "jsonl" else []
     found = [*parsed, *rejected, *_findings(rows, expected, left_open, is_partial=is_partial)]
+    lengths = list(map(len, columns["tokens" if "tokens" in columns else "frames"]))
     return FileReport(
         path=path,
         format=format_name,
         n_records=len(records),
-        n_tokens=sum(map(len, columns["tokens"])),
+        n_tokens=sum(lengths),
         findings=sorted(found, key=lambda finding: finding.line),
         scheme=None if expected is None else expected.name,
         scheme_note=_verdict(detection, expected) if "tags" in columns else "There are no tags.",
         counts=_counts(columns | {"tags": closed(tags, left_open)} if left_open else columns, expected),
-        lengths=Counter(map(len, columns["tokens"])),
-        lines={tuple(tokens): rows.line(record) for record, tokens in reversed(list(enumerate(columns["tokens"])))},
+        lengths=Counter(lengths),
+        lines={tuple(tokens): rows.line(record) for record, tokens in reversed(list(enumerate(columns.get("tokens", ()))))},
     )
 
 

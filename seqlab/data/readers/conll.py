@@ -114,7 +114,8 @@ class ConllReader(Reader):
         if not odd or self.comment_prefix is not None:
             return blocks
         what = f"{len(odd):,} line(s) start with `#` and do not have {width} columns, as most lines have: {odd[0][1]!r:.80}"
-        source.fault(odd[0][0], f"{what}; if they are comments, set data.reader.comment_prefix='#'")
+        change = """set 'data.reader.comment_prefix="#"'"""  # quoted for the shell and for Hydra, where # begins a comment
+        source.fault(odd[0][0], f"{what}; if they are comments, {change}")
         numbers = {number for number, _ in odd}
         return [kept for block in blocks if (kept := [line for line in block if line[0] not in numbers])]
 

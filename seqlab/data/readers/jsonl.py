@@ -1,4 +1,4 @@
-"""JSON lines: one object per record, with tokens and tags, or with a text and spans of characters."""
+"""JSON lines: one object per record, with tokens and tags, with a text and spans of characters, or with frames."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from seqlab.data.readers.column_check import check_columns
 from seqlab.data.readers.source import Report, Source, refuse
 from seqlab.data.readers.tags import TagConverter, Tagged
 from seqlab.data.readers.text import check_has_text, named_columns, text_columns, token_spans
-from seqlab.data.readers.values import check_lengths, checked
+from seqlab.data.readers.values import check_lengths, checked, n_steps_of
 from seqlab.data.records import records_from_columns
 from seqlab.data.schemes import get_scheme
 from seqlab.errors import DataError
@@ -31,7 +31,7 @@ _HAS_SPANS = "has spans"
 """Key of whether a record has spans (False: null), until all records are known."""
 _OBJECTS = '{"tokens": …} or {"text": …}'
 _NAMES = "id tokens tags label segments labels text offsets spans upos xpos lemma feats heads deprel deps misc alternatives"
-COLUMNS = MappingProxyType({name: name for name in f"{_NAMES} comments multiword empty_nodes tree".split()})
+COLUMNS = MappingProxyType({name: name for name in f"{_NAMES} comments multiword empty_nodes tree frames".split()})
 """Record columns that a file may have, each under its own name."""
 
 
@@ -40,11 +40,11 @@ class JsonlReader(Reader):
     """Reads tokens (with `tags`, `label`, `segments` …), or `text`, which is tokenized (with `spans` and `label`).
 
     Spans are ``[start, end, label]`` or objects with these keys, in characters from 0 with an exclusive end. They become
-    `segments` in tokens.
+    `segments` in tokens. Records of `frames`, lists of numbers, need neither tokens nor a text.
 
     Args:
-        columns: Record column -> key of the objects (null: none); must have ``tokens`` or ``text``. Other keys are ignored,
-            and columns whose key does not occur are absent.
+        columns: Record column -> key of the objects (null: none); must have ``tokens``, ``text`` or ``frames``. Other
+            keys are ignored, and columns whose key does not occur are absent.
         scheme: Span scheme of the tags in the file, checked while reading; None: no check.
         target_scheme: Span scheme to convert the tags to; None: no conversion.
         span_scheme: Span scheme of the tags made from `spans`; None: no tags, only `segments`, which may overlap.
@@ -53,7 +53,7 @@ class JsonlReader(Reader):
             tags equal to the tokens, and columns that count 1, 2, 3.
 
     Raises:
-        ConfigError: `columns` has neither ``tokens`` nor ``text``, or a scheme is unknown.
+        ConfigError: `columns` has none of ``tokens``, ``text`` and ``frames``, or a scheme is unknown.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class JsonlReader(Reader):
         check_columns: bool = True,
     ) -> None:
         self._columns = named_columns(columns)
-        check_has_text(self._columns)
+        check_has_text(self._columns, others=["frames"])
         self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme, repair=repair)
         self._checks_columns = check_columns
         self._span_scheme = None if span_scheme is None else get_scheme(span_scheme)
@@ -82,9 +82,8 @@ class JsonlReader(Reader):
             record: dict[str, Any] = {"id": f"{path.stem}-{index}", "line": line}
             with source.skipping(line):
                 record |= self._record(row)
-            # a faulty record has no tokens
-            if "tokens" in record:
-                read.append((record, [line] * len(record["tokens"])))
+            if (n_steps := n_steps_of(record)) is not None:  # a faulty record has no steps
+                read.append((record, [line] * n_steps))
         records = list(self._converter.converted(read, source=source))
         found = records_from_columns(_same_columns(list(self._with_spans(records, source=source)), source=source))
         if self._checks_columns:
@@ -101,8 +100,9 @@ class JsonlReader(Reader):
         # null means that there is no such value, but null texts and offsets stay: records without a text keep their columns
         record: dict[str, Any] = {name: value for name, value in values.items() if value is not None or name in _NULLABLE}
         spans = record.pop("spans", None)
-        if "tokens" not in record and record.get("text") is None:
-            raise DataError(f"no tokens and no text among the keys {list(row)}; set data.reader.columns.tokens or .text")
+        if "tokens" not in record and record.get("text") is None and "frames" not in record:
+            change = "set data.reader.columns.tokens, .text or .frames"
+            raise DataError(f"no tokens, no text and no frames among the keys {list(row)}; {change}")
         if "tokens" not in record and record.get("offsets") is not None:
             raise DataError(f"{keys['offsets']} without tokens; give the tokens too, or leave {keys['offsets']} out")
         if record.get("text") is not None and not {"tokens", "offsets"} <= set(record):
@@ -134,7 +134,7 @@ class JsonlReader(Reader):
                 continue
             record.setdefault("segments", [])
             if self._span_scheme is not None:
-                record.setdefault("tags", ["O"] * len(record["tokens"]))
+                record.setdefault("tags", ["O"] * (n_steps_of(record) or 0))
             yield record
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet
 
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.cells import DelimitedText, has_columns
+from seqlab.data.readers.column_check import check_columns
 from seqlab.data.readers.source import Report, Source, split_labels
 from seqlab.data.readers.text import text_columns
 from seqlab.data.readers.values import checked
@@ -33,6 +34,8 @@ class TableReader(Reader):
         separator: Character between the columns of a text file, or ``auto``: a tab for .tsv files, else a comma.
         quote: Character around cells that contain separators or line breaks; None: cells are never quoted.
         column_names: Names of the columns of a text file without a header row; None: the first row has them.
+        check_columns: Whether to refuse texts and labels that look as if they were in each other's columns: labels that hardly
+            repeat, texts that do.
 
     Raises:
         ConfigError: `separator` or `quote` is not a single character.
@@ -44,6 +47,7 @@ class TableReader(Reader):
     separator: str = "auto"
     quote: str | None = '"'
     column_names: list[str] | None = None
+    check_columns: bool = True
 
     def __post_init__(self) -> None:
         self._table = DelimitedText(separator=self.separator, quote=self.quote, fallback=",")
@@ -61,7 +65,11 @@ class TableReader(Reader):
         for number, (line, row) in enumerate(rows, 1):
             with source.skipping(line):
                 records.append({"id": f"{path.stem}-{number}", "line": line} | self._record(row))
-        return records_from_rows(records)
+        found = records_from_rows(records)
+        if self.check_columns:
+            columns = {name.removesuffix("_column"): column for name, column in self._columns.items()}
+            check_columns(found, source, setting="text_column and data.reader.label_column", columns=columns)
+        return found
 
     def _record(self, row: Mapping[str, Any]) -> dict[str, Any]:
         for name, column in self._columns.items():

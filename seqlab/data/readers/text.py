@@ -1,6 +1,6 @@
 """Texts and their tokens: tokens with character offsets (end exclusive), and character spans converted to token spans."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
@@ -19,13 +19,15 @@ def named_columns(columns: Mapping[str, str | None]) -> dict[str, str]:
     return {name: column for name, column in columns.items() if column is not None}
 
 
-def check_has_text(columns: Mapping[str, Any], *, side: str = "") -> None:
-    """Check that a reader's `columns` name tokens or a text; `side` is the suffix of these columns.
+def check_has_text(columns: Mapping[str, Any], *, side: str = "", others: Collection[str] = ()) -> None:
+    """Check that a reader's `columns` name tokens or a text, or one of the `others` that may take their place.
+
+    `side` is the suffix of the columns of tokens and text.
 
     Raises:
-        ConfigError: they name neither.
+        ConfigError: they name none of these.
     """
-    if not {f"tokens{side}", f"text{side}"} & set(columns):
+    if not {f"tokens{side}", f"text{side}", *others} & set(columns):
         expected = f"expected tokens{side} or text{side}, e.g. data.reader.columns.text{side}=text"
         raise ConfigError(f"columns is {dict(columns)}; {expected}")
 

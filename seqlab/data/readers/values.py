@@ -1,6 +1,6 @@
 """Checked conversion of the values in JSON, Parquet and `datasets` to those of record columns, one rule per column."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -50,24 +50,31 @@ def shown(value: Any) -> str:
 
 
 def check_lengths(record: dict[str, Any]) -> None:
-    """Check that step columns have one value per token, and that segments and offsets lie within the record.
+    """Check that step columns have one value per token (without tokens, per frame), and that places lie within the record.
 
     Raises:
         DataError: they do not.
     """
-    n_tokens = len(record["tokens"])
+    n_steps = n_steps_of(record)
+    assert n_steps is not None
+    unit = "token" if "tokens" in record else "frame"
     for name in STEP_COLUMNS:
-        if record.get(name) is not None and len(record[name]) != n_tokens:
-            raise DataError(f"{len(record[name])} {name} for {n_tokens} tokens; expected one per token")
+        if record.get(name) is not None and len(record[name]) != n_steps:
+            raise DataError(f"{len(record[name])} {name} for {n_steps} {unit}s; expected one per {unit}")
     for segment in record.get("segments") or ():
-        if not 0 <= segment["start"] < segment["end"] <= n_tokens:
-            raise DataError(f"segment is {segment}; expected 0 <= start < end <= {n_tokens}, the number of tokens")
+        if not 0 <= segment["start"] < segment["end"] <= n_steps:
+            raise DataError(f"segment is {segment}; expected 0 <= start < end <= {n_steps}, the number of {unit}s")
     text = record.get("text")
     n_characters = LARGEST_INTEGER if text is None else len(text)
     for start, end in record.get("offsets") or ():
         if not 0 <= start <= end <= n_characters:
             what = f"offsets has [{start}, {end}]; expected 0 <= start <= end <= {n_characters}"
             raise DataError(f"{what}, the length of the text")
+
+
+def n_steps_of(record: Mapping[str, Any]) -> int | None:
+    """Return the number of tokens of a record, without tokens that of its frames; None if it has neither."""
+    return next((len(record[name]) for name in ("tokens", "frames") if name in record), None)
 
 
 def _list_of(is_item: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -106,6 +113,10 @@ def _may_be_spans(name: str, value: Any) -> bool:
     return name == "label" and isinstance(value, list) and any(isinstance(item, list | dict) for item in value)
 
 
+def _is_real(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 _STRINGS = _Rule(_list_of(_is_string), "a list of strings")
 _SPANS = "a list of [start, end, label]"
 _RULES = {
@@ -113,6 +124,7 @@ _RULES = {
     "spans": _Rule(_list_of(lambda _: True), _SPANS, lambda spans: [_span(span) for span in spans]),
     "segments": _Rule(_list_of(lambda _: True), _SPANS, lambda spans: [_span(span)._asdict() for span in spans]),
     "heads": _Rule(_list_of(lambda head: head is None or _is_integer(head)), "a list of integers"),
+    "frames": _Rule(_list_of(_list_of(_is_real)), "a list of frames, each a list of numbers"),
     "offsets": _Rule(_list_of(lambda pair: _are_integers(pair) and len(pair) == 2), "a list of [start, end]"),
     **dict.fromkeys(("text", "text_2", "tree"), _Rule(_is_string, "a string")),
     # labels may be numbers, such as grades or stars

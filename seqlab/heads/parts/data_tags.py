@@ -6,6 +6,7 @@ from typing import Any, final
 
 from seqlab.data.multitask.data_schemes import data_scheme
 from seqlab.data.schemes import Scheme
+from seqlab.data.schemes.tags import join_tag, split_tag
 from seqlab.types import Alternative, Prediction
 
 
@@ -22,6 +23,18 @@ class DataTags:
         """Return the conversion for the tags of `head`; None if the data config `data` needs none."""
         scheme = data_scheme(data, head=head, column=column)
         return None if own is None or scheme is None or scheme.name == own.name else cls(own, scheme)
+
+    @property
+    def is_by_step(self) -> bool:
+        """Whether the tag of a step follows from its own one alone, as in BIO for BIOES, and not in BIOES for BIO."""
+        pairs = set(zip(self.own.encoding, self.scheme.encoding, strict=True))
+        return len(pairs) == len(set(self.own.encoding)) and not (self.own.is_b_separator or self.scheme.is_b_separator)
+
+    def tag(self, tag: str) -> str:
+        """Return the tag of a step for its own `tag`, if `is_by_step`."""
+        prefix, label = split_tag(tag)
+        prefixes = dict(zip(self.own.encoding, self.scheme.encoding, strict=True))
+        return join_tag(prefixes[prefix], label) if prefix in prefixes else tag
 
     def tags(self, tags: Sequence[str]) -> list[str]:
         """Return the tags of the same spans."""

@@ -36,7 +36,8 @@ class Answers(NamedTuple):
         splits = config.get("splits") or {}
         split = SPLIT if self.split == SPLIT else "train"  # out-of-fold predictions are on the training records
         named = splits.get(split)
-        folder = config.get("dir") or config.get("name")
+        reader = str((config.get("reader") or {}).get("_target_", "")).rsplit(".", 1)[-1]
+        folder = config.get("dir") or config.get("name") or reader  # generated records have no folder
         place = "/".join(str(part) for part in (folder, named) if part)
         return f"the {split} split{of_set}{f' ({place})' if place else ''}"
 
@@ -107,7 +108,7 @@ def counts_of(systems: Sequence[System], *, data_set: str) -> list[list[dict[str
     reference = first.records(data_set)
     if not reference:
         raise DataError(f"{systems[0].name}: no records to compare")
-    return [[each.counts(data_set, reference=reference, first=first) for each in system.answers] for system in systems]
+    return [[answers.counts(data_set, reference=reference, first=first) for answers in system.answers] for system in systems]
 
 
 def _difference(reference: Sequence[AnsweredRecord], records: Sequence[AnsweredRecord]) -> str | None:

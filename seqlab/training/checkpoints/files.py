@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, final
@@ -87,7 +88,8 @@ def load(path: Path) -> dict[str, Any]:
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise CheckpointError(f"{path} has no weights; expected a run's {LAST} or {BEST}")
-    return dict(content)
+    # Lightning looks up the version to migrate from, which a file of weights alone does not have.
+    return {"pytorch-lightning_version": version("pytorch-lightning"), **content}
 
 
 def load_newest(path: Path) -> dict[str, Any]:

@@ -234,3 +234,9 @@ def test_underscores_and_bars_among_plain_tags_are_tags(tmp_path: Path) -> None:
     report = examined(tmp_path / "x", "a Case=Nom|Number=Sing\nb _\nc Mood=Ind\n")
     assert report.findings == []
     assert report.counts["tags"] == {"Case=Nom|Number=Sing": 1, "_": 1, "Mood=Ind": 1}
+
+
+def test_examine_counts_the_frames_of_records_without_tokens(tmp_path: Path) -> None:
+    report = examined(tmp_path / "x", '{"frames": [[1], [2]], "tags": ["A", "B"]}\n' * 2, format_name="jsonl")
+    assert (report.n_records, report.n_tokens, report.lengths, report.findings) == (2, 4, {2: 2}, [])
+    assert report.counts == {"tags": {"A": 2, "B": 2}}

@@ -184,7 +184,7 @@ def test_read_vectors_refuses_missing_file_and_folder(tmp_path):
         read_vectors([tmp_path / "nowhere"])
     with pytest.raises(DataError, match=r"cannot be read \(Is a directory"):
         read_vectors([tmp_path])
-    with pytest.raises(DataError, match=r"paths is empty"):
+    with pytest.raises(DataError, match=r"paths is empty; .*: set vectors=\[path/to/glove.txt\]"):
         read_vectors([])
 
 

@@ -109,10 +109,13 @@ def test_conllu_tags_column_is_a_setting(open_reader: Open, tmp_path: Path) -> N
         ("1-2\t", "1-9\t", "x:6: id is '1-9'"),
         ("3\taux", "7\taux", "x:7: head is '7'; expected 0 to 6"),
         ("3\taux", "-1\taux", "x:7: head is '-1'"),
+        # more digits than Python converts
+        ("3\taux", f"{'9' * 5000}\taux", r"x:7: head is '9+…; expected 0 to 6"),
+        ("1-2\t", f"1-{'9' * 5000}\t", "x:6: id is '1-9+…; expected"),
         ("\tnow\tADV", "\t\tADV", "x:12: column 3 is empty"),
         ("# s_type = imp\n", "", "x:1: no comment '# s_type = …' for the label"),
     ],
-    ids=["columns", "order", "id", "range", "head", "negative head", "empty cell", "label"],
+    ids=["columns", "order", "id", "range", "head", "negative head", "long head", "long range", "empty cell", "label"],
 )
 def test_conllu_refuses_by_path_and_line(open_reader: Open, tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in SENTENCE

@@ -85,7 +85,7 @@ def test_jsonl_reads_several_labels_and_renamed_keys(open_reader: Open, tmp_path
         ("{", "x:2: not JSON"),
         ("[" * 100_000, "x:2: not JSON"),
         ("[1]", "x:2: '\\[1\\]' is not an object"),
-        ('{"tags": ["O"]}', r"x:2: no tokens and no text among the keys \['tags'\]"),
+        ('{"tags": ["O"]}', r"x:2: no tokens, no text and no frames among the keys \['tags'\]"),
         ('{"tokens": ["a"], "tags": ["O", "O"]}', "x:2: 2 tags for 1 tokens"),
         ('{"tokens": "a", "tags": ["O"]}', "x:2: tokens is 'a'; expected a list of strings"),
         ('{"tokens": ["a"]}', "x:2: no tags; expected the same columns"),
@@ -148,3 +148,28 @@ def test_jsonl_takes_no_true_and_false_for_numbers(open_reader: Open, tmp_path: 
     path = write(tmp_path / "x", '{"tokens": ["a", "b"]}', f'{{"tokens": ["a", "b"], {fields}}}')
     with pytest.raises(DataError, match=rf"{re.escape(str(path))}:2: (span|offsets|heads) is .*(True|False).*; expected"):
         open_reader("jsonl").read(path)
+
+
+def test_jsonl_reads_frames_without_tokens(open_reader: Open, tmp_path: Path) -> None:
+    path = write(tmp_path / "x", '{"frames": [[0.5, 2], [1, 3]], "tags": ["A", "B"]}', '{"frames": [], "tags": []}')
+    records = open_reader("jsonl").read(path)
+    assert records.column_names == ["id", "line", "tags", "frames"]
+    assert records["frames"][:] == [[[0.5, 2.0], [1.0, 3.0]], []]
+    with_tokens = write(tmp_path / "y", '{"frames": [[0.5]], "tokens": ["a", "b"], "tags": ["A", "B"]}')
+    assert open_reader("jsonl").read(with_tokens)["tags"][:] == [["A", "B"]]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            '{"frames": [[0.5], ["1"]]}',
+            r"x:1: frames is \[\[0.5\], \['1'\]\]; expected a list of frames, each a list of numb",
+        ),
+        ('{"frames": [0.5]}', "x:1: frames is .*; expected a list of frames"),
+        ('{"frames": [[0.5]], "tags": ["A", "B"]}', "x:1: 2 tags for 1 frames; expected one per frame"),
+    ],
+)
+def test_jsonl_refuses_frames_by_path_and_line(open_reader: Open, tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        open_reader("jsonl").read(write(tmp_path / "x", line))

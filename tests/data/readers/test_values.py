@@ -75,6 +75,14 @@ def _saved(folder: Path, columns: dict[str, list[Any]], kinds: dict[str, Any] | 
 _NAMED = {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])}
 
 
+@pytest.mark.parametrize(("first", "second", "kind"), [('["a", "b"]', '"b"', "list"), ('"b"', '["a"]', "str")])
+def test_jsonl_labels_are_all_lists_or_none(open_reader: Open, tmp_path: Path, first: str, second: str, kind: str) -> None:
+    lines = [f'{{"text": "in Oslo", "label": {label}}}\n' for label in (first, second)]
+    (tmp_path / "x").write_text("".join(lines), encoding="utf-8")
+    with pytest.raises(DataError, match=rf"x:2: label is .*; expected a {kind}, as in the first record$"):
+        open_reader("jsonl").read(tmp_path / "x")
+
+
 @pytest.mark.parametrize(
     ("columns", "kinds", "message"),
     [

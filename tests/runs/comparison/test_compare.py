@@ -182,7 +182,13 @@ def test_other_records_are_named(tmp_path: Path, change: dict[str, Any] | None, 
             [{"dir": "a", "splits": {"test": "x.conll"}}] * 2,
             r"both read the test split \(a/x.conll\), which has changed since, or was read with other settings; record 1",
         ),
-        ([{"dir": None, "splits": {"test": "test"}}, {"name": "hub/x", "splits": {"test": "t"}}], r"split \(hub/x/t\), "),
+        (
+            [
+                {"dir": None, "reader": {"_target_": "a.SampleReader"}, "splits": {"test": "t"}},
+                {"name": "hub/x", "splits": {"test": "t"}},
+            ],
+            r"split \(hub/x/t\), .* split \(SampleReader/t\); ",
+        ),
     ],
 )
 def test_runs_on_different_data_name_the_data(tmp_path: Path, datas: list[dict[str, Any]], message: str) -> None:
