@@ -8,6 +8,8 @@ from safetensors.torch import load_file
 import seqlab
 from seqlab.cli import main
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("matplotlib", reason="needs the extra plots")
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -52,6 +52,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS)
 def test_the_validation_records_have_the_precision_that_was_asked(
     head: str, trained: Callable[[str], Path], command: Command

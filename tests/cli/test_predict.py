@@ -219,6 +219,7 @@ def test_every_token_head_has_a_column_and_every_head_a_key(predict: Predict, ru
     assert len(record["predictions"]["label"]["confidences"]) == 1
 
 
+@pytest.mark.slow
 def test_a_stream_is_labelled_as_it_comes(model: str) -> None:
     code = "import sys; from seqlab.cli import main; sys.exit(main(sys.argv[1:]))"
     with subprocess.Popen(

@@ -26,6 +26,7 @@ def run(script: str, **environment: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="speaks to the GNU C library")
 def test_freed_memory_is_used_again() -> None:
     """Eight megabytes are two thousand pages: mapped anew each time, fifty tensors would touch a hundred thousand."""

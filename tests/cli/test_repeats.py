@@ -13,6 +13,8 @@ from seqlab.testing.runs import SMALL, write_corpus
 from seqlab.training.repeats import nested
 from seqlab.training.train import Run
 
+pytestmark = pytest.mark.slow
+
 FAST = [*SMALL, "trainer.max_epochs=1", "seed=7"]
 
 

@@ -70,6 +70,7 @@ def test_a_signal_ends_training_with_the_line_that_says_how_to_go_on(
     assert capsys.readouterr().err.splitlines()[-1] == f"{event}; to continue: seqlab resume {folder}"
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_as_an_unbroken_one(
     interrupted: Callable[..., tuple[int, Path]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

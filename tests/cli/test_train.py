@@ -68,6 +68,7 @@ def test_train_info_searchpath_names_the_config_folder(train: Train, capsys: pyt
     assert "conf" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_train_multirun_gives_each_combination_a_folder(train: Train) -> None:
     status, folder = train(*TINY, "-m", "seed=1,2", "trainer.fast_dev_run=true")
     (sweep,) = (folder / "multiruns").iterdir()
@@ -76,6 +77,7 @@ def test_train_multirun_gives_each_combination_a_folder(train: Train) -> None:
     assert seeds == {"1", "2"}
 
 
+@pytest.mark.slow
 def test_train_debug_options_run(train: Train) -> None:
     for debug in ("fdr", "limit", "overfit"):
         status, _ = train(*TINY, "max_tokens=20", f"debug={debug}")
@@ -111,6 +113,7 @@ def test_hydra_says_nothing_in_front_of_a_mistake(train: Train, capsys: pytest.C
     assert error.startswith("error: ")
 
 
+@pytest.mark.slow
 def test_a_sweep_names_each_job_that_failed(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["-m", "heads.tags.omission_cost=-1,0,-2", "seed=3", "trainer.fast_dev_run=true"]
     status, folder = train(*TINY, *words)

@@ -79,6 +79,7 @@ def test_compare_reads_older_runs(runs: Path, capsys: pytest.CaptureFixture[str]
         assert f"{100 * metrics_of(runs / name)['test']['span_f1']['strict']:.2f}" in found
 
 
+@pytest.mark.slow
 def test_reproduce_repeats_an_older_run(runs: Path) -> None:
     status = main(["reproduce", "runs/token", "-o", "again"])
     assert status in (0, 1)  # identical to the bit only on a machine like the first one

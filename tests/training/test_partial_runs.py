@@ -42,6 +42,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_half_of_the_annotation_is_enough(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = seqlab.train([*TINY, f"data.dir={folder}", f"paths.root_dir={folder}"])
     assert run.metrics["test"]["span_f1"]["strict"] > 0.95

@@ -8,6 +8,8 @@ import seqlab
 from seqlab.errors import ConfigError
 from seqlab.testing.runs import train_small, write_corpus
 
+pytestmark = pytest.mark.slow
+
 STILL = (
     *("data=lines", "data.scheme=BIO", "embedding=[words]", "embedding.parts.words.unknown_alpha=0", "n_threads=1"),
     *("embedding.dropout.variational=0", "encoder.output_drop_prob=0", "max_tokens=1000", "trainer.max_epochs=3"),

@@ -71,6 +71,7 @@ def test_only_float32_on_a_cpu_is_compiled() -> None:
     assert not compiled.is_usable(torch.zeros(1, device="meta"))
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("extras", compiler.EXTRAS, ids=str)
 def test_the_source_has_no_warning(extras: tuple[str, ...], tmp_path: Path) -> None:

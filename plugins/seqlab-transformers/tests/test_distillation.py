@@ -15,6 +15,8 @@ from seqlab.data.sample import SampleReader
 from seqlab.heads.distributions import TagDistribution
 from seqlab.testing.runs import train_small, write_corpus
 
+pytestmark = pytest.mark.slow
+
 ModelFolder = Callable[[str], Path]
 TEXTS = ["Ada Lovelace met Kiel .", "", "it fell on New York and Kiel", "rain"]
 

@@ -16,6 +16,8 @@ from seqlab.config.compose import compose, plain
 from seqlab.errors import BundleError, ConfigError
 from seqlab.testing.runs import change_bundle, train_small, write_corpus
 
+pytestmark = pytest.mark.slow
+
 ModelFolder = Callable[[str], Path]
 TEXTS = ["Ada Lovelace met Kiel .", "", "it rained " * 40, ["\u200b", "[SEP]", "Ærø"]]
 

@@ -47,6 +47,7 @@ def test_read_no_records_keeps_columns(sample: Sample, corpus: str) -> None:
     assert sample(corpus, "train", 0).features == sample(corpus, "train").features
 
 
+@pytest.mark.slow
 def test_read_does_not_depend_on_hash_seed() -> None:
     program = (
         "from pathlib import Path; from seqlab.data.sample import SampleReader\n"

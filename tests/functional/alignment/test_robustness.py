@@ -105,7 +105,7 @@ def test_records_that_do_not_fit_have_a_gradient_of_0_whatever_comes_back() -> N
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("n_steps", [50, 10_000])
+@pytest.mark.parametrize("n_steps", [50, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_low_precision_stays_near_float32(dtype: torch.dtype, n_steps: int) -> None:
     scores, lengths = torch.randn(2, n_steps, 9).log_softmax(2), torch.tensor([n_steps, n_steps // 2])
     topology = topology_of("hmm", LABELS[:2], N_LABELS[:2])

@@ -185,6 +185,7 @@ def test_a_cache_that_others_can_write_to_is_not_used(cache: Path, source: Path,
     assert "set XDG_CACHE_HOME" in line
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("extras", compiler.EXTRAS, ids=str)
 @pytest.mark.parametrize("source", [made.source for made in LIBRARIES], ids=lambda source: source.name)

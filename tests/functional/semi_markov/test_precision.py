@@ -40,6 +40,7 @@ def test_low_precision_scores_are_summed_as_the_numbers_they_are(random_semi_mar
         torch.testing.assert_close(found, expected.to(dtype))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_long_records_lose_nothing_in_low_precision(random_semi_markov, cut, dtype: torch.dtype) -> None:
     low = cast(random_semi_markov(5, lengths=[3_000, 7], max_length=4, n_labels=2), dtype)
@@ -49,6 +50,7 @@ def test_long_records_lose_nothing_in_low_precision(random_semi_markov, cut, dty
     assert (expected > 1_000).tolist() == [True, False]
 
 
+@pytest.mark.slow
 def test_long_records_are_summed_exactly() -> None:
     """Of n steps in segments of one or two there are as many as the Fibonacci number of n + 1."""
     n_steps = 3_000

@@ -122,6 +122,7 @@ def test_a_head_has_nothing_to_learn_from_itself(kind: type[TokenHead], steps: S
     assert all(gradient.abs().max() < 1e-5 for gradient in torch.autograd.grad(found, list(head.parameters())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_head_learns_what_the_teacher_holds(kind: type[TokenHead], steps: Steps) -> None:
     head = head_of(kind)

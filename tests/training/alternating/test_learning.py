@@ -13,6 +13,8 @@ from seqlab.training.module import LabelerModule
 from seqlab.training.setup import prepare
 from seqlab.training.train import Run
 
+pytestmark = pytest.mark.slow
+
 Train: TypeAlias = Callable[..., Run]
 Weights: TypeAlias = Callable[[Run], bytes]
 

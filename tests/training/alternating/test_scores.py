@@ -12,6 +12,8 @@ from seqlab.cli.results import print_run
 from seqlab.metrics.flat_scores import flat_scores
 from seqlab.training.train import Run
 
+pytestmark = pytest.mark.slow
+
 Train: TypeAlias = Callable[..., Run]
 
 

@@ -20,6 +20,8 @@ from seqlab.training.repeats.out_of_fold import join_answers
 from seqlab.training.repeats.plan import Repetition
 from seqlab.training.train import Run
 
+pytestmark = pytest.mark.slow
+
 FAST = ["trainer.max_epochs=1", "seed=7"]
 
 

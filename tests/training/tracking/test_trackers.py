@@ -14,7 +14,10 @@ from seqlab.training.tracking.plots import MAX_LABELS, OTHERS, confusion, draw, 
 from seqlab.training.train import Run
 
 FAST = ["trainer.max_epochs=1", "head=[crf,sequence]", "monitor=val/tags/span_f1/strict"]
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning"),
+]
 
 
 def needs(*packages: str) -> pytest.MarkDecorator:
