@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet
 
 _CONLLU = (
-    "# text = Ada met\n1\tAda\tAda\tPROPN\tNNP\tNumber=Sing\t2\tnsubj\t_\tEntity=(1-person-1)\n"
-    "2\tmet\tmeet\tVERB\tVBD\t_\t0\troot\t_\t_\n\n1-2\tzum\t_\t_\t_\t_\t_\t_\t_\t_\n"
-    "1\tzu\tzu\tADP\t_\t_\t2\tcase\t_\t_\n2\tdem\tder\tDET\t_\t_\t0\troot\t_\t_\n\n"
-).encode()
+    b"# text = Ada met\n1\tAda\tAda\tPROPN\tNNP\tNumber=Sing\t2\tnsubj\t_\tEntity=(1-person-1)\n"
+    b"2\tmet\tmeet\tVERB\tVBD\t_\t0\troot\t_\t_\n\n1-2\tzum\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    b"1\tzu\tzu\tADP\t_\t_\t2\tcase\t_\t_\n2\tdem\tder\tDET\t_\t_\t0\troot\t_\t_\n\n"
+)
 _TREES = b"(S (NP (NNP Ada)) (VP (VBD met) (NP (NNP Bob))) (. .))\n(S (NP (PRP it)) (VP (VBZ rains)))\n"
 _TREES_OF_CONLLU = b"(S (NP (NNP Ada)) (VP (VBD met)))\n(PP (IN zu) (DT dem))\n"
 _JSONL = (

@@ -10,7 +10,7 @@ import pyarrow.parquet
 
 from seqlab.data.pairs import SECOND
 from seqlab.data.readers.source import split_spaces
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import ConfigError, DataError, shortened
 from seqlab.inference.given import check_kinds, read_input
 from seqlab.inference.inputs import Chunk, InputFormat, Record
 
@@ -68,10 +68,8 @@ class TableColumns:
 
     def _refuse(self, name: str, header: Sequence[str], *, where: str) -> None:
         column = self.named.get(name, name)
-        raise DataError(
-            f"{where}: no column {column!r}, which the model reads as {name}, among {list(header)};"
-            f" name it with --columns {name}=COLUMN, or set another --format"
-        )
+        what = shortened(f"no column {column!r}, which the model reads as {name}, among {list(header)}")
+        raise DataError(f"{where}: {what}; name it with --columns {name}=COLUMN, or set another --format")
 
 
 class TableFormat(InputFormat):

@@ -128,3 +128,10 @@ def test_names_of_formats_are_checked() -> None:
         check_name("terminal")
     with pytest.raises(ConfigError, match="the format lines is read from a file, not from standard input"):
         InputChoice(path=None, reader={}, needed=()).format("lines")
+
+
+@pytest.mark.parametrize("text", [f"{'x' * 9_000},b\n1,2\n", f"text,{'x' * 9_000}\n1\n"])
+def test_messages_shorten_the_names_of_columns(text: str) -> None:
+    with pytest.raises(DataError, match=r"x \[…\] x") as caught:
+        chunks_of(source({}), text)
+    assert len(str(caught.value)) < 500
