@@ -13,7 +13,7 @@ from pathlib import Path
 
 from results import Result
 
-ATTACKS = ("bundles", "damage", "kills", "readers", "overrides", "memory")
+ATTACKS = ("bundles", "damage", "kills", "readers", "overrides", "batching", "memory")
 """Modules of this folder, with a function `attack(folder, *, is_short, seed) -> Iterator[Result]`."""
 _N_SHOWN = 10
 
