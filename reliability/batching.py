@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ HEADS: dict[str, tuple[str, ...]] = {
 }
 """Head -> data and embedding; of the others, `OTHERS`."""
 OTHERS = ("data=sample", WORDS)
-TREES = ("encoder.output=leaves", "encoder/trees@encoder.tree.trees=branching")
+TREES = ("encoder.output=leaves", "encoder.is_two_way=true", "encoder/trees@encoder.tree.trees=branching")
 """Overrides of tree encoders where records have no trees, and heads label words."""
 TRAINED = {
     "crf": ("head=[crf]", "encoder=lstm"),
@@ -63,7 +64,9 @@ def attack(folder: Path, *, is_short: bool, seed: int) -> Iterator[Result]:
     """Label records with untrained models of each encoder and head, and with trained models."""
     torch.set_num_threads(1)
     pairs = SHORT if is_short else [(encoder, head) for head in options_of("head") for encoder in options_of("encoder")]
-    yield _untrained(pairs, n_steps=500 if is_short else 2_000, seed=seed)
+    for head in dict.fromkeys(head for _, head in pairs):
+        encoders = [encoder for encoder, other in pairs if other == head]
+        yield _untrained(head, encoders, n_steps=500 if is_short else 2_000, seed=seed)
     faults, n_steps = [], 0
     for head, overrides in list(TRAINED.items())[: 1 if is_short else None]:
         words = [
@@ -82,37 +85,31 @@ def attack(folder: Path, *, is_short: bool, seed: int) -> Iterator[Result]:
     yield Result("batches of trained models", n_steps, faults, "steps alike alone and in batches")
 
 
-def _untrained(pairs: Sequence[tuple[str, str]], *, n_steps: int, seed: int) -> Result:
+def _untrained(head: str, encoders: Sequence[str], *, n_steps: int, seed: int) -> Result:
     faults, n_labelled, refused = [], 0, defaultdict(list)
-    configs = {head: _config(HEADS.get(head, OTHERS), head) for head in {head for _, head in pairs}}
-    encoders: dict[tuple[str, bool], Any] = {}
-    for encoder, head in pairs:
+    config = _config(HEADS.get(head, OTHERS), head)
+    corpus = config.data.reader.corpus
+    for encoder in encoders:
+        with open_dict(config):
+            config.encoder = _encoder(encoder, has_trees=corpus == "trees")
         try:
-            has_trees = configs[head].data.reader.corpus == "trees"
-            if (encoder, has_trees) not in encoders:
-                encoders[encoder, has_trees] = _encoder(encoder, has_trees=has_trees)
-            config = configs[head].copy()
-            with open_dict(config):
-                config.encoder = encoders[encoder, has_trees]
             with explaining([f"encoder={encoder}", f"head=[{head}]"]):
-                start = prepare(config, targets=known_targets())
-            records = _records(config.data.reader.corpus, n_steps=n_steps, fields=start.fields)
-            found = list(_differences(start.labeler, records, seed=seed))
+                start = prepare(config.copy(), targets=known_targets())
+            records = _records(corpus, n_steps=n_steps, fields=start.fields)
+            faults += [f"{encoder}: {fault}" for fault in _differences(start.labeler, records, seed=seed)]
+            n_labelled += records.n_steps
         except SeqlabError as error:
-            refused[head, str(error)].append(encoder)
-            continue
-        n_labelled += records.n_steps
-        faults += [f"{encoder}, {head}: {fault}" for fault in found]
-    n_tried = len(pairs) - sum(map(len, refused.values()))
-    for (head, reason), names in refused.items():
-        print(f"  not combined: {head} with {', '.join(names)}: {reason}", flush=True)
-    return Result("batches of untrained models", n_tried, faults, f"encoders and heads, {n_labelled:,} steps")
+            refused[str(error)].append(encoder)
+    n_tried = len(encoders) - sum(map(len, refused.values()))
+    why = "".join(f"; not with {', '.join(names)}: {reason}" for reason, names in refused.items())
+    return Result(f"batches, head {head}", n_tried, faults, f"encoders, {n_labelled:,} steps{why}")
 
 
 def _config(words: Sequence[str], head: str) -> Any:
     return compose([*SIZES, *words, f"head=[{head}]"])
 
 
+@cache
 def _encoder(option: str, *, has_trees: bool) -> Any:
     """Return the config of a small encoder; one of trees reads those of the records, or makes its own."""
     node = compose([f"encoder={option}"]).encoder
