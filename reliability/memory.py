@@ -9,7 +9,7 @@ from pathlib import Path
 
 from results import Result, small_run
 
-N_BYTES_LONG, N_BYTES_SHORT = 200 * 10**6, 2 * 10**6
+N_BYTES_LONG, N_BYTES_SHORT = 200 * 10**6, 10**6
 ALLOWED_MIB = {False: 20, True: 40}
 """Of the long and the short form: a tenth of a short text has not yet shown all lengths of records."""
 N_BLOCK_LINES = 500

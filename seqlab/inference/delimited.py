@@ -41,7 +41,9 @@ class CsvFormat(TableFormat, LineFormat):
         waiting: list[tuple[int, Mapping[str, Any]]] = []
         for number, cells in rows:
             if len(cells) != len(header):
-                raise DataError(f"{name}:{number}: " + shortened(f"{len(cells)} column(s); expected {len(header)}, as {header}"))
+                raise DataError(
+                    f"{name}:{number}: " + shortened(f"{len(cells)} column(s); expected {len(header)}, as {header}")
+                )
             waiting.append((number, _row(header, cells)))
             if source.is_chunk_done:
                 yield self._chunk(waiting, columns, name=name)

@@ -22,7 +22,9 @@ PAGE = REPOSITORY / "docs" / "odd_input.md"
 MODEL = REPOSITORY / "tests" / "fixtures" / "version_0_1_0" / "models" / "crf" / "model"
 N_SHOWN = 4
 """Offsets in a cell."""
-ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| (Python|text|conll|jsonl|csv) \|", line)]
+ROWS = [
+    line for line in PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| (Python|text|conll|jsonl|csv) \|", line)
+]
 
 
 @pytest.fixture(scope="module")
