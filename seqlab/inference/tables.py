@@ -84,7 +84,7 @@ class TableFormat(InputFormat):
             try:
                 records.append(self.table.record(row, columns))
             except DataError as error:
-                raise DataError(f"{name}:{number}: {error}") from None
+                raise DataError(f"{name}:{number}: {shortened(str(error))}") from None
         return Chunk(records, numbers=[number for number, _ in rows], rows=[row for _, row in rows])
 
 
@@ -109,7 +109,7 @@ class ParquetFormat(TableFormat):
                 yield self._chunk(list(enumerate(rows, number)), columns, name=name)
                 number += len(rows)
         except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{name}: cannot be read as Parquet: {error}") from error
+            raise DataError(f"{name}: cannot be read as Parquet: {shortened(str(error))}") from error
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:

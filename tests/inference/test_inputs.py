@@ -4,6 +4,7 @@ import json
 import pytest
 
 from seqlab.errors import ConfigError, DataError
+from seqlab.inference.choose import InputChoice
 from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
 from seqlab.inference.inputs import Chunk, LineFormat, Record, TextFormat
 from seqlab.inference.jsonl import JsonlFormat
@@ -184,3 +185,19 @@ def test_conll_goes_by_what_most_lines_have() -> None:
     (chunk,) = chunks_of(CONLL, "# sent 1\nMaria\tO\nOslo city\tO\n\n")
     assert chunk.separator == "\t"
     assert chunk.records[0]["tokens"][1:] == ["Maria", "Oslo city"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("conll", f"a O\n{'x' * 9_000}\n"),
+        ("conllu", "1" * 9_000 + "\n"),
+        ("jsonl", f'{{"text": "{"x" * 9_000}", "tokens": ["a"]}}\n'),
+        ("jsonl", f'{{"{"x" * 9_000}": 1}}\n'),
+    ],
+)
+def test_messages_are_short_whatever_the_line_holds(name: str, text: str) -> None:
+    source = InputChoice(path=None, reader={}, needed=("tokens",)).format(name)
+    with pytest.raises(DataError, match=r"^f:[12]: .*\[…\]") as caught:
+        list(source.read(io.BytesIO(text.encode()), name="f"))
+    assert len(str(caught.value)) < 500
