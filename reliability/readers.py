@@ -8,6 +8,7 @@ import signal
 import struct
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -93,7 +94,7 @@ def _label(tagger: "Tagger", sample: Sample, path: Path) -> list[str]:
     )
     out = StringIO()
     try:
-        with opened(str(path)) as stream:
+        with opened(str(path)) as stream, redirect_stderr(StringIO()):  # where the format is named
             for chunk in read_chunks(options, tagger, stream, needed=tagger.columns):
                 tagged = labelled(lambda records, lines: tagger.predict(records, lines=lines), chunk, name=str(path))
                 JsonlOutput(out).write(chunk, tagged)

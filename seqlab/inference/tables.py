@@ -108,7 +108,7 @@ class ParquetFormat(TableFormat):
                 rows = batch.to_pylist()
                 yield self._chunk(list(enumerate(rows, number)), columns, name=name)
                 number += len(rows)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
             raise DataError(f"{name}: cannot be read as Parquet: {shortened(str(error))}") from error
 
 
