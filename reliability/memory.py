@@ -9,10 +9,12 @@ from pathlib import Path
 
 from results import Result, small_run
 
-N_BYTES_LONG, N_BYTES_SHORT = 200 * 10**6, 10**6
+N_BYTES_LONG, N_BYTES_SHORT = 200 * 10**6, 1_500_000
 ALLOWED_MIB = {False: 20, True: 40}
-"""Of the long and the short form: a tenth of a short text has not yet shown all lengths of records."""
-N_BLOCK_LINES = 500
+"""Of the long and the short form: a short text has not yet shown all lengths of records."""
+SHARE = {False: 0.1, True: 0.5}
+"""What is read until memory must be level."""
+N_BLOCK_LINES = 100
 
 
 def attack(folder: Path, *, is_short: bool, seed: int) -> Iterator[Result]:
@@ -37,12 +39,15 @@ def attack(folder: Path, *, is_short: bool, seed: int) -> Iterator[Result]:
         status = f"exit status {found}" if (found := process.wait()) else ""
     except OSError:  # the process has ended before its input
         status = f"exit status {process.wait()} after {n_written} bytes"
-    early = max((mib for position, mib in seen if position <= n_bytes / 10), default=0)
+    early = max((mib for position, mib in seen if position <= n_bytes * SHARE[is_short]), default=0)
     late = max((mib for _, mib in seen), default=0)
     is_grown = late - early > ALLOWED_MIB[is_short]
-    faults = [*filter(None, [status]), *([f"{late - early:.1f} MiB more after the first tenth"] if is_grown else [])]
+    faults = [
+        *filter(None, [status]),
+        *([f"{late - early:.1f} MiB more after {SHARE[is_short]:.0%} of the text"] if is_grown else []),
+    ]
     speed = n_written / (time.monotonic() - began)
-    note = f"{n_written / 1e6:.0f} MB of text, {speed:,.0f} bytes/s; {early:.0f} MiB after a tenth, {late:.0f} MiB at most"
+    note = f"{n_written / 1e6:.0f} MB, {speed:,.0f} bytes/s; {early:.0f} MiB at {SHARE[is_short]:.0%}, {late:.0f} MiB at most"
     yield Result("memory of predict", 1, faults, note)
 
 
