@@ -13,7 +13,7 @@ from pathlib import Path
 
 from results import Result
 
-ATTACKS = ("bundles", "damage", "kills", "readers", "overrides", "memory")
+ATTACKS = ("bundles", "damage", "kills", "readers", "overrides", "batching", "memory")
 """Modules of this folder, with a function `attack(folder, *, is_short, seed) -> Iterator[Result]`."""
 _N_SHOWN = 10
 
@@ -22,7 +22,7 @@ def main() -> int:
     """Run the attacks, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("attacks", metavar="ATTACK", nargs="*", help=f"some of {', '.join(ATTACKS)} (default: all)")
-    parser.add_argument("--short", action="store_true", help="few tries of each, in minutes")
+    parser.add_argument("--short", action="store_true", help="few tries of each, in a minute or less")
     parser.add_argument("--seed", type=int, default=1, help="seed of all random choices (default: 1)")
     options = parser.parse_args()
     n_faults = 0

@@ -1,56 +1,42 @@
 """Damaged data files: each is read, or refused by a `DataError` with its path, in few words and in little time."""
 
+import argparse
+import json
 import random
 import shutil
 import signal
 import struct
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
+from functools import partial
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from results import Result
+from results import Result, in_child, small_run
+from samples import Sample, inputs, readers
 
 from seqlab.data.doctor import open_reader
+from seqlab.data.readers import HubReader, Reader
 from seqlab.errors import DataError
+
+if TYPE_CHECKING:
+    from seqlab.inference.tagger import Tagger
 
 N_CHARACTERS = 500
 """Longest message."""
 N_SECONDS = 5
 """Longest reading of a file of a few hundred bytes."""
-_TREE = "(S (NP (NNP Ada)) (VP (VBD met) (NP (NNP Bob))) (. .))\n(S (NP (PRP it)) (VP (VBZ rains)))\n"
-SAMPLES: Mapping[str, tuple[str, bytes]] = {
-    "conll": ("a.conll", b"Ada\tB-PER\nmet\tO\nBob\tB-PER\n\nin\tO\nNew\tB-LOC\nYork\tI-LOC\n"),
-    "conllu": (
-        "a.conllu",
-        (
-            b"# text = Ada met\n1\tAda\tAda\tPROPN\tNNP\tNumber=Sing\t2\tnsubj\t_\t_\n"
-            b"2\tmet\tmeet\tVERB\tVBD\t_\t0\troot\t_\t_\n\n1-2\tzum\t_\t_\t_\t_\t_\t_\t_\t_\n"
-            b"1\tzu\tzu\tADP\t_\t_\t2\tcase\t_\t_\n2\tdem\tder\tDET\t_\t_\t0\troot\t_\t_\n\n"
-        ),
-    ),
-    "jsonl": (
-        "a.jsonl",
-        (
-            b'{"id": 1, "tokens": ["Ada", "met", "Bob"], "tags": ["B-PER", "O", "B-PER"], "label": "ask"}\n'
-            b'{"id": 2, "tokens": ["in", "Kiel"], "tags": ["O", "B-LOC"], "label": "tell"}\n'
-        ),
-    ),
-    "jsonl with spans": (
-        "a.jsonl",
-        (
-            b'{"id": 1, "text": "Ada met Bob", "spans": [[0, 3, "PER"], [8, 11, "PER"]], "label": "ask"}\n'
-            b'{"id": 2, "text": "in New York", "spans": [[3, 11, "LOC"]], "label": "tell"}\n'
-        ),
-    ),
-    "csv": ("a.csv", b'id,text,label\n1,"Ada met, Bob",ask\n2,"he said ""no""",tell\n'),
-    "trees": ("a.ptb", _TREE.encode()),
-}  # fmt: skip
+N_IN_CHILD = 200
+"""Files that a process reads, so that a crash leaves the others."""
 _INSERTED = (
     b"\0", b"\xff\xfe", b"\r", b"\r\n", b"\t\t", b'"', b"{", b"[[", b"]", b"null", b"NaN", b"1e999", b"9" * 5000,
     b"\xed\xa0\x80",
     "\u2028".encode(), "\ufeff".encode(), b"\\ud800", b"-1", b"B-", b"(" * 3000, b")", b"\n\n\n", b"PAR1", b"PK\x03\x04",
 )  # fmt: skip
+Read = Callable[[], list[str]]
+"""Reads the files, and returns the messages about them."""
 
 
 class _TooSlowError(Exception):
@@ -58,33 +44,98 @@ class _TooSlowError(Exception):
 
 
 def attack(folder: Path, *, is_short: bool, seed: int) -> Iterator[Result]:
-    """Change good files of each format, and read them."""
-    signal.signal(signal.SIGALRM, _stop)
-    n_tried, random_ = (300 if is_short else 20_000), random.Random(seed)
-    for name, (file, good) in SAMPLES.items():
-        yield _fuzz(name, folder / file, good, n_tried, random_)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Change good files of each format, and read them for training and for prediction."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    datasets.disable_caching()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    datasets.config.HF_DATASETS_CACHE = folder / "cache"
+    n_tried, random_ = (40 if is_short else 2_000), random.Random(seed)
+    datasets.arrow_dataset.generate_fingerprint = lambda dataset: "0"  # which would take half of the time
+    for name, sample in readers(folder).items():
+        reader, path = _opened(sample, sample.write(folder / "files"))
+        yield _fuzz(f"{name}, for training", sample, partial(_read, reader, path), folder / "files", n_tried, random_)
+    from seqlab.inference.tagger import Tagger
+
+    tagger = Tagger.load(small_run(folder / "run", "embedding=[words]", "head=[softmax]"))
+    for name, sample in inputs().items():
+        path = sample.write(folder / "files")
+        yield _fuzz(f"{name}, to label", sample, partial(_label, tagger, sample, path), folder / "files", n_tried, random_)
 
 
-def _stop(number: int, frame: Any) -> None:
-    raise _TooSlowError
+def _opened(sample: Sample, path: Path) -> tuple[Reader, Path]:
+    """Return the reader of a sample, and what it reads."""
+    if sample.option != "hub":
+        return open_reader(sample.option, path=path, overrides=sample.overrides), path
+    columns: dict[str, str | None] = {"tokens": "tokens", "tags": "tags"}
+    return HubReader(name=str(path), config_name=None, revision=None, columns=columns), Path("train")
 
 
-def _fuzz(name: str, path: Path, good: bytes, n_tried: int, random_: random.Random) -> Result:
-    reader = open_reader(name.split()[0], path=path, overrides=[])
+def _read(reader: Reader, path: Path) -> list[str]:
+    """Read a file as training does, and as `seqlab data check`, which collects all faults."""
+    found: list[Any] = []
+    for arguments in ({}, {"report": found.append}):
+        try:
+            reader.read(path, **arguments)
+        except DataError as error:
+            found.append(error)
+    return list(map(str, found))
+
+
+def _label(tagger: "Tagger", sample: Sample, path: Path) -> list[str]:
+    """Label a file as `seqlab predict` does."""
+    from seqlab.cli.inputs import labelled, opened, read_chunks
+    from seqlab.inference.outputs import JsonlOutput
+
+    is_by_option = sample.option in ("text", "conllu") or len(path.read_bytes()) % 2 if path.is_file() else False
+    options = argparse.Namespace(
+        file=str(path), input_format=sample.option if is_by_option else None, columns=None, comment_prefix=None
+    )
+    out = StringIO()
+    try:
+        with opened(str(path)) as stream, redirect_stderr(StringIO()):  # where the format is named
+            for chunk in read_chunks(options, tagger, stream, needed=tagger.columns):
+                tagged = labelled(lambda records, lines: tagger.predict(records, lines=lines), chunk, name=str(path))
+                JsonlOutput(out).write(chunk, tagged)
+    except DataError as error:
+        return [str(error)]
+    for line in out.getvalue().encode().splitlines():
+        json.loads(line)
+    return []
+
+
+def _fuzz(name: str, sample: Sample, read: Read, folder: Path, n_tried: int, random_: random.Random) -> Result:
+    if messages := read():
+        return Result(f"{name} files", 0, [f"the good file is refused: {messages[0]}"], "")
+    n_tried = max(10, round(n_tried * sample.share))
     faults, n_refused, slowest = [], 0, 0.0
-    path.write_bytes(good)
-    reader.read(path)
-    for number in range(n_tried):
-        changed = mutated(good, random_)
-        path.write_bytes(changed)
-        fault, began = "", time.monotonic()
+    for start in range(0, n_tried, N_IN_CHILD):
+        seed, count = random_.randrange(2**32), min(N_IN_CHILD, n_tried - start)
+        ended = in_child(partial(_tries, sample, read, folder, seed, count), cpu_seconds=None)
+        if ended.is_failed:
+            faults.append(f"files {start} to {start + count}, seed {seed}: {ended.answer[-300:]}")
+            continue
+        answer = json.loads(ended.answer)
+        faults += [f"file {start + number} {fault}" for number, fault in answer["faults"]]
+        n_refused, slowest = n_refused + answer["refused"], max(slowest, answer["slowest"])
+    shutil.rmtree(folder)
+    return Result(f"{name} files", n_tried, faults, f"{n_refused} refused, the others read; slowest {slowest:.2f} s")
+
+
+def _tries(sample: Sample, read: Read, folder: Path, seed: int, count: int) -> str:
+    """Change a file of the sample `count` times and read the sample each time; return the faults as JSON."""
+    signal.signal(signal.SIGALRM, _stop)
+    random_, faults, n_refused, slowest = random.Random(seed), [], 0, 0.0
+    for number in range(count):
+        sample.write(folder)
+        name = random_.choice(sorted(sample.files))
+        changed = mutated(sample.files[name], random_)
+        (folder / name).write_bytes(changed)
+        fault, messages, began = "", [], time.monotonic()
         signal.alarm(N_SECONDS)
         try:
-            reader.read(path)
-        except DataError as error:
-            n_refused += 1
-            fault = _in_message(str(error), path)
+            messages = read()
         except _TooSlowError:
             fault = f"took more than {N_SECONDS} s"
         except Exception as error:  # noqa: BLE001 (an untyped error is what is looked for)
@@ -92,15 +143,21 @@ def _fuzz(name: str, path: Path, good: bytes, n_tried: int, random_: random.Rand
         finally:
             signal.alarm(0)
         slowest = max(slowest, time.monotonic() - began)
+        n_refused += bool(messages)
+        fault = fault or next(filter(None, (_in_message(message, folder) for message in messages)), "")
         if fault:
-            faults.append(f"file {number} {changed[:80]!r}: {fault}")
-    return Result(f"{name} files", n_tried, faults, f"{n_refused} refused, the others read; slowest {slowest:.2f} s")
+            faults.append((number, f"{name} {changed[:80]!r}: {fault}"))
+    return json.dumps({"faults": faults, "refused": n_refused, "slowest": slowest})
 
 
-def _in_message(message: str, path: Path) -> str:
-    if str(path) not in message:
+def _stop(number: int, frame: Any) -> None:
+    raise _TooSlowError
+
+
+def _in_message(message: str, folder: Path) -> str:
+    if str(folder) not in message:
         return f"message without the path: {message[:200]}"
-    if len(message.replace(str(path), path.name)) > N_CHARACTERS:
+    if len(message.replace(str(folder), "")) > N_CHARACTERS:
         return f"message of {len(message)} characters: {message[:200]}"
     return ""
 

@@ -4,8 +4,9 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,6 +65,43 @@ def _run(task: Callable[[], str], writer: int, cpu_seconds: int | None) -> None:
     with os.fdopen(writer, "w", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write(answer)
     sys.stdout.flush()
+    os._exit(status)
+
+
+def forked(words: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> int:
+    """Start a command of seqlab in a fork of this process, which has imported its modules, and return the id of the fork.
+
+    The fork has a session and signal handlers of its own, as if a shell had started it. Its output goes to the file `log`.
+    """
+    sys.stdout.flush()
+    pid = os.fork()
+    if not pid:
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+            # a shell ignores SIGINT for what it starts in the background
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        _run_command(words, log, environment)
+    return pid
+
+
+def _run_command(words: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+    from seqlab.cli import main
+
+    status = 1
+    try:
+        os.environ.update(environment)
+        tempfile.tempdir = None
+        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        status = main(words)
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 1
+    except BaseException:  # noqa: BLE001 (as the interpreter does)
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(status)
 
 

@@ -61,3 +61,8 @@ def _visible(character: str) -> str:
     # Marks of direction are in category Cf.
     category = unicodedata.category(character)
     return f"[U+{ord(character):04X}]" if category.startswith("C") or category in ("Zl", "Zp") else character
+
+
+def shortened(message: str) -> str:
+    """Return a message without the middle of what is longer than 400 characters, as messages that quote long values are."""
+    return message if len(message) <= 400 else f"{message[:200]} […] {message[-200:]}"

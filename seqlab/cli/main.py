@@ -21,7 +21,7 @@ from seqlab.cli import (
     search,
     train,
 )
-from seqlab.cli.process import Signals, keep_freed_memory
+from seqlab.cli.process import Signals, keep_few_kernels, keep_freed_memory
 from seqlab.config.plugins.commands import commands_of_plugins
 from seqlab.errors import SeqlabError, did_you_mean
 
@@ -31,6 +31,7 @@ EXIT_MISTAKE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (None: the process's own), and return the exit status."""
     _sleep_when_idle()
+    keep_few_kernels()
     keep_freed_memory()
     words = list(sys.argv[1:] if arguments is None else arguments)
     signals = Signals()

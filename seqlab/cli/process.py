@@ -11,7 +11,7 @@ from typing import Any, final
 # tensors of small models that costs a tenth of a training step. glibc accepts at most 32 MiB.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _MIB = 2**20
-_VALUES = {_MMAP_THRESHOLD: 32 * _MIB, _TRIM_THRESHOLD: 512 * _MIB, _TOP_PAD: 64 * _MIB}
+_VALUES = {_MMAP_THRESHOLD: 32 * _MIB, _TRIM_THRESHOLD: 512 * _MIB, _TOP_PAD: 8 * _MIB}
 _USER_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES", "LD_PRELOAD")
 
 
@@ -24,6 +24,15 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return all(mallopt(name, value) for name, value in _VALUES.items())
+
+
+def keep_few_kernels() -> None:
+    """Let oneDNN keep the kernels of the last 32 shapes, not 1024; set before torch is loaded, and only if the user has not.
+
+    Batches of texts have ever new shapes, and a kernel of an LSTM takes 0.2 MB. Keeping more makes nothing faster.
+    """
+    if not any(name in os.environ for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY")):
+        os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "32"
 
 
 @final

@@ -9,7 +9,7 @@ from typing import Any, final
 from seqlab.data.readers.conllu import WORD_COLUMNS, head_numbers
 from seqlab.data.readers.source import is_blank, is_number
 from seqlab.data.readers.values import LARGEST_INTEGER, shown
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import ConfigError, DataError, shortened
 from seqlab.inference.inputs import Chunk, ConllLine, LineFormat, Record
 from seqlab.inference.lines import Line, without_mark
 
@@ -110,15 +110,15 @@ class ConllFormat(LineFormat):
     def _width(self, cells: list[str], width: int, *, separator: str, where: str) -> int:
         """Return the number of cells; with spaces that were not asked for, other lines must have as many."""
         if self.separator == "auto" and separator == " " and width not in (0, len(cells)):
-            what = f"{len(cells)} column(s); expected {width}, as the lines before"
-            raise DataError(f"{where}: {what}: {cells}; for raw text, set --format text")
+            what = shortened(f"{len(cells)} column(s); expected {width}, as the lines before: {cells}")
+            raise DataError(f"{where}: {what}; for raw text, set --format text")
         return len(cells)
 
     def _row(self, cells: list[str], *, where: str) -> dict[str, str]:
         row = {}
         for column, index in self.columns.items():
             if not -len(cells) <= index < len(cells):
-                has = f"the line has only {len(cells)}: {cells}"
+                has = shortened(f"the line has only {len(cells)}: {cells}")
                 raise DataError(f"{where}: {column} is column {index}, but {has}; set --columns")
             row[column] = cells[index]
             # An empty cell is a sign of a wrong separator.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from seqlab.data.formats.layout import header_separator
-from seqlab.errors import DataError
+from seqlab.errors import DataError, shortened
 from seqlab.inference.inputs import Chunk, LineFormat
 from seqlab.inference.lines import Line, without_mark
 from seqlab.inference.tables import TableColumns, TableFormat
@@ -41,7 +41,9 @@ class CsvFormat(TableFormat, LineFormat):
         waiting: list[tuple[int, Mapping[str, Any]]] = []
         for number, cells in rows:
             if len(cells) != len(header):
-                raise DataError(f"{name}:{number}: {len(cells)} column(s); expected {len(header)}, as {header}")
+                raise DataError(
+                    f"{name}:{number}: " + shortened(f"{len(cells)} column(s); expected {len(header)}, as {header}")
+                )
             waiting.append((number, _row(header, cells)))
             if source.is_chunk_done:
                 yield self._chunk(waiting, columns, name=name)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, final
 
 from seqlab.data.pairs import SECOND
-from seqlab.errors import DataError
+from seqlab.errors import DataError, shortened
 from seqlab.inference.given import check_kinds, read_input
 from seqlab.inference.inputs import Chunk, LineFormat, Record
 from seqlab.inference.lines import Line, without_mark
@@ -35,7 +35,7 @@ class JsonlFormat(LineFormat):
         try:
             return self._record(_json_object(text))
         except DataError as error:
-            raise DataError(f"{where}: {error}") from None
+            raise DataError(f"{where}: {shortened(str(error))}") from None
 
     def _record(self, record: dict[str, Any]) -> Record:
         # null tokens and texts are those of a record that has none

@@ -10,7 +10,7 @@ import pyarrow.parquet
 
 from seqlab.data.pairs import SECOND
 from seqlab.data.readers.source import split_spaces
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import ConfigError, DataError, shortened
 from seqlab.inference.given import check_kinds, read_input
 from seqlab.inference.inputs import Chunk, InputFormat, Record
 
@@ -68,10 +68,8 @@ class TableColumns:
 
     def _refuse(self, name: str, header: Sequence[str], *, where: str) -> None:
         column = self.named.get(name, name)
-        raise DataError(
-            f"{where}: no column {column!r}, which the model reads as {name}, among {list(header)};"
-            f" name it with --columns {name}=COLUMN, or set another --format"
-        )
+        what = shortened(f"no column {column!r}, which the model reads as {name}, among {list(header)}")
+        raise DataError(f"{where}: {what}; name it with --columns {name}=COLUMN, or set another --format")
 
 
 class TableFormat(InputFormat):
@@ -86,7 +84,7 @@ class TableFormat(InputFormat):
             try:
                 records.append(self.table.record(row, columns))
             except DataError as error:
-                raise DataError(f"{name}:{number}: {error}") from None
+                raise DataError(f"{name}:{number}: {shortened(str(error))}") from None
         return Chunk(records, numbers=[number for number, _ in rows], rows=[row for _, row in rows])
 
 
@@ -110,8 +108,8 @@ class ParquetFormat(TableFormat):
                 rows = batch.to_pylist()
                 yield self._chunk(list(enumerate(rows, number)), columns, name=name)
                 number += len(rows)
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{name}: cannot be read as Parquet: {error}") from error
+        except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+            raise DataError(f"{name}: cannot be read as Parquet: {shortened(str(error))}") from error
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:

@@ -16,7 +16,7 @@ from seqlab.data.fields import Field
 from seqlab.data.pairs import SECOND
 from seqlab.data.records import STEP_COLUMNS, records_from_columns
 from seqlab.errors import DataError
-from seqlab.inference.given import Input, read_input
+from seqlab.inference.given import Input, check_kinds, read_input
 from seqlab.inference.min_precision import MinPrecision
 from seqlab.inference.records import TaggedRecord
 from seqlab.inference.vectors.encode import EncodedRecord, encode
@@ -209,7 +209,13 @@ class Tagger:
             place["id"] = [str(record["id"]) for record in records]
         if lines is not None:
             place["line"] = list(lines)
-        return records_from_columns(place | {name: _column(name, records, needed=columns) for name in columns})
+        found = {name: _column(name, records, needed=columns) for name in columns}
+        try:
+            return records_from_columns(place | found)
+        except DataError:
+            for record in records:  # to name the value at fault
+                check_kinds(record, columns)
+            raise
 
 
 def _columns(fields: Iterable[Field]) -> list[str]:

@@ -193,13 +193,7 @@ def _train(
 ) -> None:
     if checkpoint is not None:
         resume_from(checkpoint, trainer=trainer, module=module, is_checked=settings["ckpt_check"], is_finish=is_finish)
-    try:
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:  # Lightning exits on an interrupt
-        if not trainer.interrupted:
-            raise
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning has made it ignored
-        raise KeyboardInterrupt from None
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     if checkpoint and not is_finish and not module.epoch_tokens:
         log.warning("%s is from a finished run; raise trainer.max_epochs to continue", checkpoint)
 
@@ -209,7 +203,12 @@ def _how_to_continue(folder: Path) -> Iterator[None]:
     """Say how to go on with the run in `folder` when it is interrupted."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit, RuntimeError) as error:
+        if not isinstance(error, KeyboardInterrupt):
+            # Lightning exits on an interrupt, or fails because it closes what it has not opened yet.
+            if not isinstance(error.__context__, KeyboardInterrupt):
+                raise
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning has made it ignored
         raise KeyboardInterrupt(f"to continue: seqlab resume {shlex.quote(str(folder))}") from None
 
 

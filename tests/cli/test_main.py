@@ -70,3 +70,20 @@ def test_idle_threads_give_their_core_away_unless_configured_otherwise(
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert os.environ.get("GOMP_SPINCOUNT") == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "32"), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7"), ({"DNNL_PRIMITIVE_CACHE_CAPACITY": "7"}, None)],
+)
+def test_few_kernels_are_kept_unless_configured_otherwise(
+    given: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY"):
+        monkeypatch.setenv(name, "")  # so that what the command sets goes again
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY") == expected

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytorch_lightning.utilities import CombinedLoader
 
 from seqlab.cli import main
 from seqlab.training.module import LabelerModule
@@ -68,6 +69,19 @@ def test_a_signal_ends_training_with_the_line_that_says_how_to_go_on(
             signal.signal(one, handler)
     assert ended == status
     assert capsys.readouterr().err.splitlines()[-1] == f"{event}; to continue: seqlab resume {folder}"
+
+
+@pytest.mark.parametrize("place", [(CombinedLoader, "__iter__"), (LabelerModule, "on_test_epoch_end")])
+def test_an_interrupt_before_and_after_training_ends_with_that_line_too(
+    place: tuple[type, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(*place, interrupt)
+    assert main(["train", *SMALL, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == f"interrupted; to continue: seqlab resume {tmp_path}"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.slow

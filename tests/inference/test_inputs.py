@@ -4,6 +4,7 @@ import json
 import pytest
 
 from seqlab.errors import ConfigError, DataError
+from seqlab.inference.choose import InputChoice
 from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
 from seqlab.inference.inputs import Chunk, LineFormat, Record, TextFormat
 from seqlab.inference.jsonl import JsonlFormat
@@ -193,3 +194,19 @@ def test_jsonl_needs_no_tokens_for_a_model_of_frames() -> None:
         records_of(JsonlFormat(needed=["frames"]), '{"tokens": ["a"]}\n')
     with pytest.raises(ConfigError, match=r"but the input has only tokens; use --format jsonl with a key 'frames'$"):
         TextFormat().check_columns(["frames"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("conll", f"a O\n{'x' * 9_000}\n"),
+        ("conllu", "1" * 9_000 + "\n"),
+        ("jsonl", f'{{"text": "{"x" * 9_000}", "tokens": ["a"]}}\n'),
+        ("jsonl", f'{{"{"x" * 9_000}": 1}}\n'),
+    ],
+)
+def test_messages_are_short_whatever_the_line_holds(name: str, text: str) -> None:
+    source = InputChoice(path=None, reader={}, needed=("tokens",)).format(name)
+    with pytest.raises(DataError, match=r"^f:[12]: .*\[…\]") as caught:
+        list(source.read(io.BytesIO(text.encode()), name="f"))
+    assert len(str(caught.value)) < 500

@@ -108,8 +108,11 @@ def test_parquet_names_what_is_wrong(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pa.table({"review": ["a", None]}), path)
     with path.open("rb") as stream, pytest.raises(DataError, match=r"^x:2: review is empty \(null\); expected a value"):
         list(source(CSV, name="parquet").read(stream, name="x"))
-    with pytest.raises(DataError, match=r"^x: cannot be read as Parquet"):
-        list(source(CSV, name="parquet").read(io.BytesIO(b"PAR1 not"), name="x"))
+    pyarrow.parquet.write_table(pa.table({"review": ["Zoë"]}), path, compression="none")
+    damaged = path.read_bytes().replace("Zoë".encode(), b"Zo\xeb ")
+    for content in (b"PAR1 not", damaged):
+        with pytest.raises(DataError, match=r"^x: cannot be read as Parquet"):
+            list(source(CSV, name="parquet").read(io.BytesIO(content), name="x"))
 
 
 def test_parallel_files_are_read_without_their_labels(tmp_path: Path) -> None:
@@ -140,3 +143,10 @@ def test_names_of_formats_are_checked() -> None:
         check_name("terminal")
     with pytest.raises(ConfigError, match="the format lines is read from a file or folder, not from standard input"):
         InputChoice(path=None, reader={}, needed=()).format("lines")
+
+
+@pytest.mark.parametrize("text", [f"{'x' * 9_000},b\n1,2\n", f"text,{'x' * 9_000}\n1\n"])
+def test_messages_shorten_the_names_of_columns(text: str) -> None:
+    with pytest.raises(DataError, match=r"x \[…\] x") as caught:
+        chunks_of(source({}), text)
+    assert len(str(caught.value)) < 500

@@ -37,12 +37,14 @@ class CharactersReader(Reader):
             ConfigError: the records have no `label_column`.
         """
         records = self._reader.parse(path, report=report)
+        if not len(records):  # each was reported, and what columns they would have had is not known
+            return records
         for name in ("tokens", self._label_column):
             if name not in records.column_names:
                 has = ", ".join(records.column_names)
                 raise ConfigError(f"data.reader.label_column is {self._label_column!r}; the records have {has}, no {name}")
         columns: dict[str, list[Any]] = {name: list(records[name]) for name in _KEPT if name in records.column_names}
-        texts, bounds = zip(*map(_text_and_bounds, records), strict=True) if len(records) else ((), ())
+        texts, bounds = zip(*map(_text_and_bounds, records), strict=True)
         columns["text"] = list(texts)
         columns["tokens"] = list(map(list, texts))
         columns["offsets"] = [[[i, i + 1] for i in range(len(text))] for text in texts]

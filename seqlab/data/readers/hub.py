@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, final
 
 import datasets
-from datasets.exceptions import DatasetsError
 
 from seqlab.data.readers.base import Reader
 from seqlab.data.readers.column_check import check_columns
@@ -16,7 +15,7 @@ from seqlab.data.readers.tags import TagConverter
 from seqlab.data.readers.text import check_has_text, named_columns, text_columns
 from seqlab.data.readers.values import check_lengths, checked, shown
 from seqlab.data.records import STRING_COLUMNS, standard_features
-from seqlab.errors import DataError
+from seqlab.errors import DataError, SeqlabError, shortened
 
 _CHECKED = ("label", *standard_features())
 COLUMNS = MappingProxyType({"tokens": "tokens", "tags": "tags"})
@@ -67,6 +66,15 @@ class HubReader(Reader):
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
         """Return the records of the split called `path` (``train``, ``test[:100]``); a wrong value is always raised."""
         split = str(path)
+        try:
+            return self._records(split, report=report)
+        except SeqlabError:
+            raise
+        except Exception as error:  # `datasets` and Arrow raise anything at damaged files
+            reason = shortened(str(error) or type(error).__name__)
+            raise DataError(f"{self._name}: cannot load split {split!r}: {reason}; check data.name and data.splits") from error
+
+    def _records(self, split: str, *, report: Report) -> datasets.Dataset:
         data = self._load(split)
         missing = [column for column in self._columns.values() if column not in data.column_names]
         if missing:
@@ -95,20 +103,17 @@ class HubReader(Reader):
 
     def _load(self, split: str) -> datasets.Dataset:
         folder = Path(self._name).expanduser()
-        try:
-            # the first two are formats of `save_to_disk`, which `load_dataset` refuses
-            if (folder / "dataset_dict.json").exists():
-                return datasets.load_from_disk(str(folder))[split]
-            if (folder / "state.json").exists():
-                return datasets.load_from_disk(str(folder))
-            if folder.is_dir():
-                with _offline():
-                    return datasets.load_dataset(str(folder), self._config_name, split=split)
-            if self._name.startswith(("/", ".", "~")):  # `datasets` would look for a mistyped path on the hub
-                raise FileNotFoundError("no such folder")
-            return datasets.load_dataset(self._name, self._config_name, split=split, revision=self._revision)
-        except (OSError, ValueError, KeyError, RuntimeError, DatasetsError) as error:
-            raise DataError(f"{self._name}: cannot load split {split!r}: {error}; check data.name and data.splits") from error
+        # the first two are formats of `save_to_disk`, which `load_dataset` refuses
+        if (folder / "dataset_dict.json").exists():
+            return datasets.load_from_disk(str(folder))[split]
+        if (folder / "state.json").exists():
+            return datasets.load_from_disk(str(folder))
+        if folder.is_dir():
+            with _offline():
+                return datasets.load_dataset(str(folder), self._config_name, split=split)
+        if self._name.startswith(("/", ".", "~")):  # `datasets` would look for a mistyped path on the hub
+            raise FileNotFoundError("no such folder")
+        return datasets.load_dataset(self._name, self._config_name, split=split, revision=self._revision)
 
     def _names(self) -> list[str]:
         # a mapping keeps the order, and drops an id that is listed twice

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn, TypeAlias, final
 
-from seqlab.errors import DataError
+from seqlab.errors import DataError, shortened
 
 _COMPRESSED = {
     b"\x1f\x8b": "a gzip file",
@@ -17,8 +17,6 @@ _COMPRESSED = {
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _UTF_32_MARKS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _N_BYTES_SNIFFED = 1000
-_N_SHOWN = 400
-"""Characters of a message."""
 
 
 class Fault(NamedTuple):
@@ -56,9 +54,7 @@ class Source:
 
     def fault(self, line: int, message: str) -> None:
         """Report a fault at `line`; the middle of a long message, which quotes a long value, is left out."""
-        if len(message) > _N_SHOWN:
-            message = f"{message[: _N_SHOWN // 2]} […] {message[-_N_SHOWN // 2 :]}"
-        self._report(Fault(self.path, line, message))
+        self._report(Fault(self.path, line, shortened(message)))
 
     @contextmanager
     def skipping(self, line: int) -> Iterator[None]:

@@ -94,11 +94,11 @@ class TableReader(Reader):
             if not has_columns(schema.names, self._columns, line=1, source=source):
                 return
             table = pyarrow.parquet.read_table(source.path, columns=list(self._columns.values()))
-        except (OSError, pa.ArrowException) as error:
+            columns = {name: _values(table.column(name).to_pylist(), schema, name) for name in table.column_names}
+        except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
             raise DataError(f"{source.path}: cannot be read as Parquet: {error}") from error
         if not table.num_rows:
             source.fault(1, "the file holds no records; expected one record per row")
-        columns = {name: _values(table.column(name).to_pylist(), schema, name) for name in table.column_names}
         for number, values in enumerate(zip(*columns.values(), strict=True), 1):
             yield number, dict(zip(columns, values, strict=True))
 

@@ -5,7 +5,7 @@ from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
 from seqlab.data.tokenization import tokenize
-from seqlab.errors import ConfigError, DataError
+from seqlab.errors import ConfigError, DataError, shortened
 from seqlab.types import Span
 
 Offsets: TypeAlias = list[list[int]]
@@ -43,7 +43,8 @@ def text_columns(text: str, tokens: Sequence[str] | None = None) -> dict[str, An
         return {"tokens": [text[start:end] for start, end in offsets], "text": text, "offsets": offsets}
     found = find_words(text, tokens)
     if found is None:
-        raise DataError(f"text {text!r} does not match the tokens {list(tokens)}; expected only white space between them")
+        what = shortened(f"text {text!r} does not match the tokens {list(tokens)}")
+        raise DataError(f"{what}; expected only white space between them")
     return {"tokens": list(tokens), "text": text, "offsets": found}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from seqlab.data.readers import CharactersReader, ConlluReader, Reader
+from seqlab.data.readers.source import Fault
 from seqlab.errors import ConfigError
 
 SENTENCE = """# sent_id = s1
@@ -56,3 +57,11 @@ def test_the_option_builds_it(open_reader: Callable[..., Reader], corpora: Path)
     for record in records.select(range(50)):
         words = ["".join(record["tokens"][s["start"] : s["end"]]) for s in record["segments"]]
         assert words == record["words"]
+
+
+def test_files_with_faults_alone_have_them_reported(tmp_path: Path) -> None:
+    path = tmp_path / "a.conllu"
+    path.write_text("1\tzwei\n\n", encoding="utf-8")
+    faults: list[Fault] = []
+    assert len(characters().read(path, report=faults.append)) == 0
+    assert [fault.line for fault in faults] == [1]

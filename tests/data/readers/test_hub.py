@@ -80,3 +80,21 @@ def test_hub_names_what_is_missing(open_reader: Open, tmp_path: Path, tagged: da
         open_reader("hub", name=str(tmp_path / "nowhere")).read(Path("train"))
     with pytest.raises(ConfigError, match="expected tokens or text"):
         open_reader("hub", name=name, columns={"tags": "ner"})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train.jsonl", b""),
+        ("train.jsonl", b'{"tokens": ["a"], "tags": ["B-\xff"]}\n'),
+        ("dataset_info.json", b'{"features": {"tokens": "list"}}'),
+    ],
+)
+def test_hub_refuses_damaged_files(open_reader: Open, tmp_path: Path, name: str, content: bytes) -> None:
+    folder = tmp_path / "data"
+    if name != "train.jsonl":
+        datasets.Dataset.from_dict({"tokens": [["a"]], "tags": [["O"]]}).save_to_disk(folder)
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"{folder}: cannot load split 'train': .+; check data.name and data.splits"):
+        open_reader("hub", name=str(folder)).read(Path("train"))

@@ -123,3 +123,11 @@ def test_table_keeps_the_usual_separator_where_it_fits(open_reader: Open, tmp_pa
     columns = {"column_names": ["text", "label"]}
     assert open_reader("csv", **columns).read(write(tmp_path / "y.csv", "so, good\tpos\n"))["text"][:] == ["so"]
     assert open_reader("csv", **columns).read(write(tmp_path / "z.csv", "so good\tpos\n"))["text"][:] == ["so good"]
+
+
+def test_table_refuses_parquet_with_bytes_that_are_not_utf_8(open_reader: Open, tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pyarrow.parquet.write_table(pa.table({"text": ["Zoë"], "label": ["a"]}), path, compression="none")
+    path.write_bytes(path.read_bytes().replace("Zoë".encode(), b"Zo\xeb "))
+    with pytest.raises(DataError, match=r"x.parquet: cannot be read as Parquet: .*codec can't decode"):
+        open_reader("parquet").read(path)
