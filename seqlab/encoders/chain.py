@@ -1,6 +1,7 @@
 """Encoders in a chain, and simple ones to begin or end a chain with."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import final
 
 import torch
@@ -35,17 +36,21 @@ class ChainEncoder(Encoder):
         self.output_width, self.summary_width = part.output_width, part.summary_width
 
     def forward(self, steps: Steps) -> Steps:
-        """Return what the last part makes of the steps."""
-        for part in self.parts.values():
-            steps = part(steps)
-        return steps
+        """Return what the last part makes of the steps; states are those of each part, named `part.state`."""
+        return self._run(steps, lambda part, steps: part(steps))
 
     def encode(self, steps: Steps, batch: Batch) -> Steps:
         """Return what the last part makes of the steps, each part having read of `batch` what it needs."""
-        for part in self.parts.values():
+        return self._run(steps, lambda part, steps: part.encode(steps, batch))
+
+    def _run(self, steps: Steps, encode: Callable[[Encoder, Steps], Steps]) -> Steps:
+        given, last = steps.state or {}, {}
+        for name, part in self.parts.items():
             assert isinstance(part, Encoder)
-            steps = part.encode(steps, batch)
-        return steps
+            own = {key.removeprefix(f"{name}."): value for key, value in given.items() if key.startswith(f"{name}.")}
+            steps = encode(part, replace(steps, state=own or None))
+            last |= {f"{name}.{key}": value for key, value in (steps.state or {}).items()}
+        return replace(steps, state=last or None)
 
 
 @final

@@ -11,6 +11,7 @@ MERGES: dict[str, Callable[[Tensor], Tensor]] = {
     "sum": lambda directions: directions.sum(-2),
     "mul": lambda directions: directions.prod(-2),
     "mean": lambda directions: directions.mean(-2),
+    "ave": lambda directions: directions.mean(-2),  # its name in Keras
     "max": lambda directions: directions.amax(-2),
     # Side by side like concat, but a head can take them apart by `Steps.directions`.
     "none": lambda directions: directions.flatten(-2),

@@ -4,20 +4,20 @@ Packed sequences lose the CPU's LSTM kernel and block export; here the backward 
 within its own length, so that padding comes last in both directions and cannot reach a real step.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from seqlab.encoders.base import Encoder
-from seqlab.encoders.cells import Cell, LstmCell
+from seqlab.encoders.cells import Cell, LstmCell, State
 from seqlab.encoders.connections import CONNECTIONS, Connection
 from seqlab.encoders.layer import RecurrentLayer, last_states
 from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
 from seqlab.errors import ConfigError
 from seqlab.functional.dropout import get_dropout
-from seqlab.functional.padding import ReadingOrder
+from seqlab.functional.padding import ReadingOrder, reverse_steps
 from seqlab.steps import Steps
 
 
@@ -31,8 +31,8 @@ class RecurrentEncoder(Encoder):
         cell: Constructor of one direction of one layer, called with (input width, width).
         depth: Number of layers; None: as many as `width` has numbers.
         is_bidirectional: Whether a second direction reads each record from its last step back.
-        merge: How the two directions become one vector: `concat`, `sum`, `mul`, `mean`, `max`, or `none` (side by side, for
-            heads that take them apart).
+        merge: How the two directions become one vector: `concat`, `sum`, `mul`, `mean` (or `ave`), `max`, or `none` (side by
+            side, for heads that take them apart).
         stacking: `interleaved`: each layer reads both directions of the one below; `independent`: each direction reads its
             own, and they meet at the top.
         connection: From a layer's input to its output, from the second layer on: `none`, `skip` (side by side), `residual`
@@ -41,9 +41,13 @@ class RecurrentEncoder(Encoder):
         drop_prob: Dropout between layers, at least 0 and below 1.
         output_drop_prob: Dropout after the top layer and on the summary.
         initial_state: `zero` or `learned`.
-        is_stateful: Whether it starts from the state in the steps and returns its own, so that a long record can be read in
-            windows; for one direction only.
+        is_stateful: Whether it always returns its last states; False: only if the steps have a state to start from, since that
+            takes time. With one direction, a long record can be read in windows, each with the state of the one before.
         bptt_steps: Steps after which no gradient crosses (truncated back-propagation through time); None: no cut.
+        reads_backwards: Whether its only direction reads each record from its last step back.
+
+    States are (batch, unit), named by layer and kind: `0.hidden`, `0.cell`, `1.hidden`; those of a second direction end in
+    `.backward`.
 
     Example:
         >>> encoder = RecurrentEncoder(8, 16)
@@ -68,13 +72,15 @@ class RecurrentEncoder(Encoder):
         initial_state: str = "zero",
         is_stateful: bool = False,
         bptt_steps: int | None = None,
+        reads_backwards: bool = False,
     ) -> None:
         super().__init__()
         _check(connection=connection, stacking=stacking, initial_state=initial_state)
-        if is_stateful and is_bidirectional:
+        if reads_backwards and is_bidirectional:
             raise ConfigError(
-                "encoder.is_stateful is true, but the backward direction starts at the end; set encoder.is_bidirectional=false"
+                "encoder.reads_backwards is true, but there are two directions; set encoder.is_bidirectional=false"
             )
+        self.reads_backwards = reads_backwards
         self.n_directions = 2 if is_bidirectional else 1
         get_merge(merge)
         self.merge_name = merge
@@ -108,27 +114,46 @@ class RecurrentEncoder(Encoder):
     def forward(self, steps: Steps) -> Steps:
         """Return the top layer's hidden states."""
         values = steps.zero_padded().values
+        if self.reads_backwards:
+            values = reverse_steps(values, steps.lengths)
         order = ReadingOrder(steps.lengths, values.shape[1], self.n_directions, steps.is_full)
         stacks = [values] * self.n_stacks
         state: dict[str, Tensor] = {}
         for i, (layer, around, dropout) in enumerate(self._stages()):
-            names = [f"{i}.{name}" for name in layer.cell_of_each[0].state_widths]
-            given = steps.state if self.is_stateful else None
-            first = None if given is None else tuple(given[name].unsqueeze(0) for name in names)
-            hidden, last = layer(
-                order.read(stacks), lengths=steps.lengths, state=first, keeps_states=self.is_stateful, is_full=steps.is_full
-            )
-            state |= zip(names, (part.squeeze(0) for part in last), strict=self.is_stateful)
+            first = None if steps.state is None else self._given_state(steps.state, i, layer, n_records=len(values))
+            keeps = self.is_stateful or first is not None
+            inputs = order.read(stacks)
+            hidden, last = layer(inputs, lengths=steps.lengths, state=first, keeps_states=keeps, is_full=steps.is_full)
+            for names, of_kind in zip(self._state_names(i, layer) if keeps else (), last, strict=True):
+                state |= zip(names, of_kind, strict=True)
             read = order.write(hidden)
             made = [self.merge(read)] if self.n_stacks == 1 else list(read.unbind(2))
             stacks = [dropout(around_one(x, y)) for around_one, x, y in zip(around, stacks, made, strict=True)]
+        top = stacks[0] if self.n_stacks == 1 else self.merge(torch.stack(stacks, 2))
         return Steps(
-            stacks[0] if self.n_stacks == 1 else self.merge(torch.stack(stacks, 2)),
+            reverse_steps(top, steps.lengths) if self.reads_backwards else top,
             steps.lengths,
             summary=self._summary(hidden, steps),
             state=state or None,
             n_directions=self.n_directions if self.merge_name == "none" else 1,
         )
+
+    def _state_names(self, i: int, layer: RecurrentLayer) -> list[list[str]]:
+        """Return the names of each kind of state of layer `i`, one for each direction."""
+        ends = ("", ".backward")[: self.n_directions]
+        return [[f"{i}.{kind}{end}" for end in ends] for kind in layer.cell_of_each[0].state_widths]
+
+    def _given_state(self, state: Mapping[str, Tensor], i: int, layer: RecurrentLayer, *, n_records: int) -> State:
+        """Return the initial states of layer `i`, (direction batch unit) each.
+
+        Raises: ConfigError for states that are not there, or have another shape.
+        """
+        names = self._state_names(i, layer)
+        if missing := [name for of_kind in names for name in of_kind if name not in state]:
+            raise ConfigError(f"the initial state has no {', '.join(missing)}; it has {', '.join(state)}")
+        for direction, cell in enumerate(layer.cell_of_each):
+            cell.check_state(tuple(state[of_kind[direction]] for of_kind in names), n_records)
+        return tuple(torch.stack([state[name] for name in of_kind]) for of_kind in names)
 
     def _stages(self) -> Iterator[tuple[RecurrentLayer, Sequence[Connection], nn.Module]]:
         """Yield each layer from the bottom up, with its connection and the dropout after it."""

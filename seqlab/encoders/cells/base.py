@@ -89,14 +89,19 @@ class Cell(nn.Module, ABC):
             layer = f"{type(self).__name__} with input_width={self.input_width}"
             expected = f"expected {self.input_width}: check output_width before it"
             raise ConfigError(f"a layer of {layer} is given {inputs.shape[-1]} features a step; {expected}")
-        if state is not None and len(state) != len(self.state_widths):
+        if state is not None:
+            self.check_state(state, *lead, inputs.shape[-2])
+
+    def check_state(self, state: State, *lead: int) -> None:
+        """Raise ConfigError for states that are not all there, or have another shape than (*lead, unit)."""
+        if len(state) != len(self.state_widths):
             names = ", ".join(self.state_widths)
             raise ConfigError(f"{type(self).__name__} is given {len(state)} initial states; expected {names}")
-        for part, (name, width) in zip(state or (), self.state_widths.items(), strict=bool(state)):
-            if part.shape != (*lead, inputs.shape[-2], width):
-                expected = f"{inputs.shape[-2]} records of {width} features"
+        for part, (name, width) in zip(state, self.state_widths.items(), strict=True):
+            if part.shape != (*lead, width):
+                expected = f"{lead[-1]} records of {width} features"
                 raise ConfigError(
-                    f"the initial state {name} has the shape {tuple(part.shape[len(lead) :])}; expected {expected}"
+                    f"the initial state {name} has the shape {tuple(part.shape[len(lead) - 1 :])}; expected {expected}"
                 )
 
     def blocks(self, parameter: Tensor) -> Sequence[Tensor]:

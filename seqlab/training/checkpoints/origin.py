@@ -6,12 +6,14 @@ Weights fit any model of the same shapes, so shapes do not show that a checkpoin
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqlab import __version__
+from seqlab.config.build import known_targets, locate
 from seqlab.config.compose import MODEL_KEYS
 from seqlab.config.tree import leaves
 from seqlab.data.fields.registry import Fields
@@ -47,12 +49,26 @@ def check_origin(there: Mapping[str, Any], here: Mapping[str, Any], *, path: Pat
 def differences(there: Any, here: Any) -> list[str]:
     """Return `KEY is A there and B here` for every setting that differs."""
     # An empty mapping says no more than that the keys below it are absent.
-    then, now = ({key: repr(value) for key, value in leaves(node) if value != {}} for node in (there, here))
+    then, now = ({key: value for key, value in leaves(node) if value != {}} for node in (there, here))
+
+    def shown(settings: Mapping[str, Any], key: str) -> str:
+        return repr(settings[key]) if key in settings else "absent"
+
     return [
-        f"{key} is {then.get(key, 'absent')} there and {now.get(key, 'absent')} here"
+        f"{key} is {shown(then, key)} there and {shown(now, key)} here"
         for key in dict.fromkeys((*then, *now))
-        if then.get(key) != now.get(key)
+        if shown(then, key) != shown(now, key) and not (key not in then and _is_default(key, now))
     ]
+
+
+def _is_default(key: str, settings: Mapping[str, Any]) -> bool:
+    """Return whether a setting has the default of its constructor: that of a version which did not know it yet."""
+    parent, _, name = key.rpartition(".")
+    target = settings.get(f"{parent}._target_")
+    if target not in known_targets():
+        return False
+    parameter = signature(locate(target, targets=known_targets(), path=parent)).parameters.get(name)
+    return parameter is not None and repr(parameter.default) == repr(settings[key])
 
 
 def _other_fields(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
