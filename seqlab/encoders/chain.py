@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seqlab.data.batch import Batch
 from seqlab.encoders.base import Encoder
@@ -44,7 +44,7 @@ class ChainEncoder(Encoder):
         return self._run(steps, lambda part, steps: part.encode(steps, batch))
 
     def _run(self, steps: Steps, encode: Callable[[Encoder, Steps], Steps]) -> Steps:
-        given, last = steps.state or {}, {}
+        given, last = steps.state or {}, dict[str, Tensor]()
         for name, part in self.parts.items():
             assert isinstance(part, Encoder)
             own = {key.removeprefix(f"{name}."): value for key, value in given.items() if key.startswith(f"{name}.")}

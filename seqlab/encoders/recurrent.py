@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from seqlab.encoders.base import Encoder
-from seqlab.encoders.cells import Cell, LstmCell, State
+from seqlab.encoders.cells import LstmCell, State
+from seqlab.encoders.cells.module import as_cell
 from seqlab.encoders.connections import CONNECTIONS, Connection
 from seqlab.encoders.layer import RecurrentLayer, last_states
 from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
@@ -28,7 +29,8 @@ class RecurrentEncoder(Encoder):
     Args:
         input_width: Features of a step that the first layer reads.
         width: Units of each direction: one number for all layers, or one for each, from the bottom.
-        cell: Constructor of one direction of one layer, called with (input width, width).
+        cell: Constructor of one direction of one layer, called with (input width, width): a cell, or any single-step module
+            such as `torch.nn.LSTMCell`, which runs in a plain loop (`ModuleCell`).
         depth: Number of layers; None: as many as `width` has numbers.
         is_bidirectional: Whether a second direction reads each record from its last step back.
         merge: How the two directions become one vector: `concat`, `sum`, `mul`, `mean` (or `ave`), `max`, or `none` (side by
@@ -60,7 +62,7 @@ class RecurrentEncoder(Encoder):
         input_width: int,
         width: int | Sequence[int],
         *,
-        cell: Callable[[int, int], Cell] = LstmCell,
+        cell: Callable[[int, int], nn.Module] = LstmCell,
         depth: int | None = None,
         is_bidirectional: bool = True,
         merge: str = "concat",
@@ -89,7 +91,8 @@ class RecurrentEncoder(Encoder):
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
         top_width = input_width
         for layer_width in _widths(width, depth):
-            cells = [cell(top_width, layer_width) for _ in range(self.n_directions)]
+            made = [cell(top_width, layer_width) for _ in range(self.n_directions)]
+            cells = [as_cell(one, input_width=top_width, width=layer_width) for one in made]
             self.layers.append(RecurrentLayer(cells, learns_state=initial_state == "learned", bptt_steps=bptt_steps))
             top_width = self._connect(connection, input_width=top_width, layer_width=cells[0].width)
         self.output_width = top_width if self.n_stacks == 1 else self._merged_width(top_width)
@@ -161,7 +164,8 @@ class RecurrentEncoder(Encoder):
 
     def _summary(self, hidden: Tensor, steps: Steps) -> Tensor:
         """Return the last states, (batch feature), from those of all steps (direction time batch hidden)."""
-        last = hidden[:, -1] if steps.is_full else last_states(hidden, steps.lengths, before=0.0)
+        has_all = steps.is_full and hidden.shape[1] > 0
+        last = hidden[:, -1] if has_all else last_states(hidden, steps.lengths, before=0.0)
         dropped: Tensor = self.dropouts[-1](self.merge(last.transpose(0, 1)).unsqueeze(1))
         return dropped.squeeze(1)
 

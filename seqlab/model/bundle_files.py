@@ -10,7 +10,7 @@ Hashes show damage, not malice: whoever changes a file on purpose can change its
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,13 @@ FORMAT = 1
 BUNDLE_FILE, WEIGHTS_FILE, ARRAYS_FILE, CARD_FILE = "bundle.json", "weights.safetensors", "arrays.safetensors", "README.md"
 HASHES = "sha256"
 _KINDS = {"config": Mapping, "fields": Mapping, "facts": Mapping, HASHES: Mapping}
+_KINDS_OF_FACTS = {"data": Mapping, "fold": Mapping, "seed": int}
+_KINDS_OF_DATA = {
+    **dict.fromkeys(("sets", "reader", "columns", "splits"), Mapping),
+    **dict.fromkeys(("dir", "scheme", "reader.scheme", "reader.target_scheme"), str),
+    "heads": Sequence,
+}
+"""Kinds of facts about the data and of each data set, which may be null."""
 
 
 def write_content(folder: Path, content: Mapping[str, Any]) -> None:
@@ -56,10 +63,31 @@ def read_content(folder: Path) -> dict[str, Any]:
     missing += [key for key in MODEL_KEYS if key not in (content.get("config") or {})]
     if missing:
         raise BundleError(f"{path}: made by seqlab {content.get('seqlab_version')}, cannot be loaded: lacks {missing[0]!r}")
-    for key, kind in _KINDS.items():
-        if key in content and not isinstance(content[key], kind):
-            raise BundleError(f"{path}: {key} is a {type(content[key]).__name__}; expected an object; copy the folder again")
+    _check_kinds({key: content[key] for key in _KINDS if key in content}, _KINDS, place=path)
+    facts = content.get("facts", {})
+    _check_kinds(_given(facts), _KINDS_OF_FACTS, place=f"{path}: facts")
+    data = facts.get("data") or {}
+    _check_kinds(_given(data), _KINDS_OF_DATA, place=f"{path}: facts.data")
+    for name, node in (data.get("sets") or {}).items():
+        _check_kinds({name: node}, {name: Mapping}, place=f"{path}: facts.data.sets")
+        _check_kinds(_given(node), _KINDS_OF_DATA, place=f"{path}: facts.data.sets.{name}")
     return dict(content)
+
+
+def _given(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are not null, those of a reader by `reader.NAME` too."""
+    reader = node.get("reader")
+    values = {**node, **{f"reader.{key}": value for key, value in (reader if isinstance(reader, Mapping) else {}).items()}}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _check_kinds(values: Mapping[str, Any], kinds: Mapping[str, type], *, place: object) -> None:
+    """Raise BundleError for a value of another kind than it must have."""
+    names = {Mapping: "an object", Sequence: "a list", str: "a text", int: "a number"}
+    for key, kind in kinds.items():
+        if key in values and (not isinstance(values[key], kind) or (kind is Sequence and isinstance(values[key], str))):
+            found = type(values[key]).__name__
+            raise BundleError(f"{place}: {key} is a {found}; expected {names[kind]}; copy the folder again")
 
 
 def check_files(folder: Path, content: Mapping[str, Any]) -> None:

@@ -107,3 +107,42 @@ def test_keras_calls_the_mean_ave() -> None:
     values = torch.randn(3, 5, 3, dtype=torch.float64)
     mean, ave = (encoder_of(merge=merge)(Steps(values, LENGTHS)).values for merge in ("mean", "ave"))
     assert torch.equal(mean, ave)
+
+
+class Delayed(nn.Module):
+    """A cell of one's own with two states: its output is the input of two steps before."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.state_widths = {"hidden": width, "last": width}
+
+    def forward(self, inputs: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return state[1], inputs
+
+
+@pytest.mark.parametrize(("name", "module"), [("rnn", nn.RNNCell), ("gru", nn.GRUCell), ("lstm", nn.LSTMCell)])
+def test_a_single_step_module_of_torch_is_a_cell(name: str, module: type[nn.Module]) -> None:
+    ours, looped = encoder_of(CELLS[name][0], depth=2), encoder_of(module, depth=2)
+    for one, other in zip(ours.layers, looped.layers, strict=True):
+        for cell, wrapped in zip(one.cells, other.cells, strict=True):
+            wrapped.module.load_state_dict(cell.state_dict())
+    values, given = torch.randn(3, 5, 3, dtype=torch.float64), random_state(ours)
+    found, expected = (encoder(Steps(values, LENGTHS, state=given)) for encoder in (looped, ours))
+    torch.testing.assert_close(found.zero_padded().values, expected.zero_padded().values, atol=1e-12, rtol=0)
+    torch.testing.assert_close(dict(found.state or {}), dict(expected.state or {}), atol=1e-12, rtol=0)
+
+
+def test_a_cell_of_ones_own_needs_a_step_and_its_states_alone() -> None:
+    encoder = RecurrentEncoder(3, 3, cell=lambda input_width, width: Delayed(width), **QUIET)
+    values = torch.arange(1.0, 13.0).view(1, 4, 3)
+    found = encoder(Steps(values, torch.tensor([4]))).values
+    zero = torch.zeros(1, 1, 3)
+    assert torch.equal(found[..., :3], torch.cat([zero, values[:, :3]], 1))
+    assert torch.equal(found[..., 3:], torch.cat([values[:, 1:], zero], 1))
+    assert encoder(Steps(torch.zeros(2, 0, 3), torch.tensor([0, 0]))).values.shape == (2, 0, 6)
+
+
+def test_a_module_that_returns_other_states_is_refused() -> None:
+    encoder = RecurrentEncoder(3, 4, cell=lambda input_width, width: nn.Bilinear(input_width, width, 7), **QUIET)
+    with pytest.raises(ConfigError, match=r"Bilinear returns states of the shapes \(2, 7\); expected hidden \(2, 4\)"):
+        encoder(Steps(torch.zeros(2, 1, 3), torch.tensor([1, 1])))

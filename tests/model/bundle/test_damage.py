@@ -195,3 +195,23 @@ def test_a_pipe_is_not_waited_for(model: Path, name: str) -> None:
     os.mkfifo(model / name)
     with pytest.raises(BundleError, match=rf"{name}: No such file"):
         load_bundle(model)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"data": 3}, r"facts: data is a int; expected an object"),
+        ({"data": {"reader": 1}}, r"facts.data: reader is a int; expected an object"),
+        ({"data": {"reader": {"scheme": ["BIO"]}}}, r"facts.data: reader.scheme is a list; expected a text"),
+        ({"data": {"heads": "tags"}}, r"facts.data: heads is a str; expected a list"),
+        ({"data": {"sets": {"one": None}}}, r"facts.data.sets: one is a NoneType; expected an object"),
+        ({"data": {"sets": {"one": {"columns": []}}}}, r"facts.data.sets.one: columns is a list; expected an object"),
+        ({"seed": "1"}, r"facts: seed is a str; expected a number"),
+    ],
+)
+def test_facts_of_another_kind_are_refused(
+    model: Path, content: Content, rewrite: Rewrite, facts: dict[str, Any], message: str
+) -> None:
+    rewrite({**content, "facts": facts})
+    with pytest.raises(BundleError, match=message):
+        load_bundle(model)
