@@ -79,9 +79,7 @@ class RecurrentEncoder(Encoder):
         super().__init__()
         _check(connection=connection, stacking=stacking, initial_state=initial_state)
         if reads_backwards and is_bidirectional:
-            raise ConfigError(
-                "encoder.reads_backwards is true, but there are two directions; set encoder.is_bidirectional=false"
-            )
+            raise ConfigError("encoder.reads_backwards is true, but it has two directions; set encoder.is_bidirectional=false")
         self.reads_backwards = reads_backwards
         self.n_directions = 2 if is_bidirectional else 1
         get_merge(merge)
@@ -91,8 +89,7 @@ class RecurrentEncoder(Encoder):
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
         top_width = input_width
         for layer_width in _widths(width, depth):
-            made = [cell(top_width, layer_width) for _ in range(self.n_directions)]
-            cells = [as_cell(one, input_width=top_width, width=layer_width) for one in made]
+            cells = [as_cell(cell, input_width=top_width, width=layer_width) for _ in range(self.n_directions)]
             self.layers.append(RecurrentLayer(cells, learns_state=initial_state == "learned", bptt_steps=bptt_steps))
             top_width = self._connect(connection, input_width=top_width, layer_width=cells[0].width)
         self.output_width = top_width if self.n_stacks == 1 else self._merged_width(top_width)

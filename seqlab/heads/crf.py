@@ -1,6 +1,7 @@
 """Conditional random fields as token heads."""
 
 import math
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias, final
 
@@ -10,10 +11,12 @@ from torch import Tensor, nn
 
 from seqlab.data.batch import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
-from seqlab.functional.linear_chain import Chain
+from seqlab.errors import ConfigError
+from seqlab.functional.linear_chain import Chain, step_log_probs
 from seqlab.functional.linear_chain.second_order import SecondOrderChain
 from seqlab.heads.distributions import ChainTags, SecondOrderTags
 from seqlab.heads.parts.constraints import TagConstraints
+from seqlab.heads.parts.cross_entropy import NO_WEIGHTS, label_weights, mean
 from seqlab.heads.parts.options import check_option
 from seqlab.heads.parts.temperature import Temperature
 from seqlab.heads.token import CANNOT_BE_TAUGHT, OUTSIDE, TokenHead
@@ -39,11 +42,26 @@ class CrfTokenHead(TokenHead):
         omission_cost: Nats, at least 0, that a rival path gains in training at each token of a gold span that it tags `O`.
             Training then pushes such rivals further down, and recall rises: the softmax-margin of Gimpel and Smith (2010) with
             the recall-oriented cost of Mohit et al. (2012). 0 is the plain likelihood.
+        class_weights: Tag -> weight, at least 0, of its tokens in training; 1 for tags that it lacks. It weighs the factor
+            P(tag | tag before) of the likelihood, so that equal weights change nothing. For fully annotated records only.
     """
 
-    def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float = 0.0) -> None:
+    class_weights: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        target: TagTargets,
+        input_width: int,
+        summary_width: int,
+        omission_cost: float = 0.0,
+        class_weights: Mapping[str, float] = NO_WEIGHTS,
+    ) -> None:
         super().__init__(target=target)
         check_option(0 <= omission_cost < math.inf, "a number, at least 0", omission_cost=omission_cost)
+        if omission_cost and class_weights:
+            raise ConfigError("omission_cost and class_weights both change the loss; set one of them")
+        self.register_buffer("class_weights", label_weights(class_weights, target.tags), persistent=False)
         self.projection, self.temperature = nn.Linear(input_width, len(target.tags)), Temperature()
         self.transitions, self.start, self.end = transition_scores(len(target.tags))
         self.constraints, self.omission_cost = TagConstraints(target), omission_cost
@@ -52,7 +70,15 @@ class CrfTokenHead(TokenHead):
         return ChainTags(_chain(self, steps), self.reader)
 
     def _loss(self, believed: ChainTags, tags: Int[Tensor, "batch time"], steps: Steps) -> Float[Tensor, ""]:
-        return _path_loss(self, believed, tags, steps)
+        if not self.training or self.class_weights is None:
+            return _path_loss(self, believed, tags, steps)
+        targets = self.constraints.single(tags)
+        if ((targets == NO_TARGET) & steps.mask).any():
+            raise ConfigError(f"{self.path}.class_weights are for fully annotated records; remove them")
+        targets = targets.masked_fill(~steps.mask, 0)
+        logs = step_log_probs(believed.chain, targets)
+        weights = self.class_weights[targets].masked_fill(~steps.mask, 0.0)
+        return mean(-(weights * logs).sum().to(believed.chain.score_dtype), weights.sum())
 
 
 @final

@@ -157,8 +157,7 @@ def _fit(
     module = LabelerModule(
         labeler,
         splits=encoded,
-        optimizer=build(settings["optimizer"], targets=targets, path="optimizer"),
-        scheduler=build(settings["scheduler"], targets=targets, path="scheduler"),
+        **{name: build(settings[name], targets=targets, path=name) for name in ("optimizer", "scheduler")},
         loss_weights=settings["loss_weights"],
         seed=settings["seed"],
         regularizers=regularizers,

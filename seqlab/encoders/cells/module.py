@@ -1,6 +1,6 @@
 """Any single-step module as a cell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -63,8 +63,9 @@ class ModuleCell(Cell):
         return [torch.stack(of_kind) for of_kind in zip(*runs, strict=True)]
 
 
-def as_cell(made: nn.Module, *, input_width: int, width: int) -> Cell:
-    """Return a cell, or a single-step module as one: its states are its `state_widths`, else those of torch's cells."""
+def as_cell(make: Callable[[int, int], nn.Module], *, input_width: int, width: int) -> Cell:
+    """Return the cell that `make` makes; a single-step module has the states of its `state_widths`, else of torch's cells."""
+    made = make(input_width, width)
     if isinstance(made, Cell):
         return made
     hidden = int(getattr(made, "width", getattr(made, "hidden_size", width)))

@@ -43,7 +43,7 @@ class CrossEntropy(nn.Module):
         check_option(0 <= label_smoothing < 1, "a share, at least 0 and below 1", label_smoothing=label_smoothing)
         check_option(0 <= focal_gamma < math.inf, "a number, at least 0", focal_gamma=focal_gamma)
         self.label_smoothing, self.focal_gamma = label_smoothing, focal_gamma
-        self.register_buffer("weights", _weights(class_weights, labels), persistent=False)
+        self.register_buffer("weights", label_weights(class_weights, labels), persistent=False)
 
     def forward(
         self, scores: Float[Tensor, "place label"], targets: Int[Tensor, " place"]
@@ -75,8 +75,11 @@ def mean(total: Float[Tensor, ""], weight: Num[Tensor, ""]) -> Float[Tensor, ""]
     return total / weight.where(weight > 0, 1)
 
 
-def _weights(by_label: Mapping[str, float], labels: Sequence[str]) -> Tensor | None:
-    """Return the weight of each label; None if all are equal."""
+def label_weights(by_label: Mapping[str, float], labels: Sequence[str]) -> Tensor | None:
+    """Return the weight of each label; None if all are equal.
+
+    Raises: ConfigError for a weight that is no number, or of an unknown label.
+    """
     for label, weight in by_label.items():
         if label not in labels:
             raise ConfigError(f"class_weights has {label!r}, which is not a label; expected some of {', '.join(labels)}")
