@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 from seqlab.errors import BundleError, ConfigError, DataError, PluginError, SeqlabError
 
 if TYPE_CHECKING:
+    from seqlab.config.public import compose
     from seqlab.encoders.torch_modules import GRU, LSTM, RNN
     from seqlab.heads.layers import Crf
     from seqlab.inference import Tagger
     from seqlab.steps import Steps
+    from seqlab.training.datamodule import LabelingData
+    from seqlab.training.module import LabelerModule
+    from seqlab.training.parts import training_parts
     from seqlab.training.train import Run, train
     from seqlab.types import Prediction, Span
 
@@ -28,6 +32,8 @@ __all__ = [
     "ConfigError",
     "Crf",
     "DataError",
+    "LabelerModule",
+    "LabelingData",
     "PluginError",
     "Prediction",
     "Run",
@@ -36,12 +42,18 @@ __all__ = [
     "Steps",
     "Tagger",
     "__version__",
+    "compose",
     "load",
     "train",
+    "training_parts",
 ]
 
 # Name: the module that defines it.
 _LAZY = {
+    "LabelerModule": "seqlab.training.module",
+    "LabelingData": "seqlab.training.datamodule",
+    "compose": "seqlab.config.public",
+    "training_parts": "seqlab.training.parts",
     "Crf": "seqlab.heads.layers",
     "GRU": "seqlab.encoders.torch_modules",
     "LSTM": "seqlab.encoders.torch_modules",

@@ -14,6 +14,8 @@ PUBLIC_NAMES = [
     "DataError",
     "GRU",
     "LSTM",
+    "LabelerModule",
+    "LabelingData",
     "PluginError",
     "Prediction",
     "RNN",
@@ -23,8 +25,10 @@ PUBLIC_NAMES = [
     "Steps",
     "Tagger",
     "__version__",
+    "compose",
     "load",
     "train",
+    "training_parts",
 ]
 HEAVY = ("torch", "pytorch_lightning", "hydra", "datasets", "numpy")
 

@@ -118,10 +118,23 @@ class RunFolder:
         precision: Mapping[str, Any],
     ) -> None:
         """Write the bundle with its model card; `precision` is that of spans by head, type and confidence."""
-        facts = {"seed": config["seed"], "task": config["task_name"], "metrics": metrics, "data": config["data"]}
-        facts |= {"fold": config["fold"], "precision": precision}
-        card = model_card(labeler, config=config, metrics=metrics)
-        save_bundle(self.model, labeler=labeler, fields=fields, config=config, facts=facts, card=card)
+        save_model(self.model, labeler, fields=fields, config=config, metrics=metrics, precision=precision)
+
+
+def save_model(
+    folder: Path,
+    labeler: Labeler,
+    *,
+    fields: Fields,
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    precision: Mapping[str, Any],
+) -> None:
+    """Write the bundle of a run with its model card; `precision` is that of spans by head, type and confidence."""
+    facts = {"seed": config["seed"], "task": config["task_name"], "metrics": metrics, "data": config["data"]}
+    facts |= {"fold": config["fold"], "precision": precision}
+    card = model_card(labeler, config=config, metrics=metrics)
+    save_bundle(folder, labeler=labeler, fields=fields, config=config, facts=facts, card=card)
 
 
 def environment() -> dict[str, Any]:

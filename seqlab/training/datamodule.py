@@ -41,12 +41,16 @@ class LabelingData(pl.LightningDataModule):
         self.seed = seed
         self.turns = turns
 
+    def setup(self, stage: str) -> None:
+        """Let the trainer ask for a loader each epoch, whoever made it."""
+        if self.trainer:
+            self.trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]  # an undeclared attribute
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return this process's training batches for the trainer's epoch.
 
         The number of batches varies between epochs. Lightning takes it from the loader, and would skip validation after an
-        epoch with fewer batches than the first. So it must ask for the loader each epoch
-        (`reload_dataloaders_every_n_epochs=1`).
+        epoch with fewer batches than the first. So it must ask for the loader each epoch, which `setup` sees to.
         """
         records = self.splits["train"]
         order = partial(training_order, records, max_tokens=self.max_tokens, seed=self.seed, turns=self.turns)

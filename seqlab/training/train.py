@@ -22,17 +22,17 @@ from seqlab.config.mistakes import explaining
 from seqlab.config.overrides import Overrides
 from seqlab.config.settings import check_shape
 from seqlab.config.user_classes import admit, own_classes
-from seqlab.data.multitask.data_sets import turns_of
 from seqlab.data.multitask.joined import Split
 from seqlab.errors import ConfigError, SeqlabError
 from seqlab.model.labeler import Labeler
 from seqlab.runs.repeated_run import REPEATS
 from seqlab.runs.writer import RunFolder
 from seqlab.training.calibration import fit_temperatures, measure_precision
-from seqlab.training.checkpoints import CheckpointFiles, check_scored, origin_of, resume_from
+from seqlab.training.checkpoints import CheckpointFiles, check_scored, resume_from
 from seqlab.training.datamodule import LabelingData
 from seqlab.training.module import LabelerModule
 from seqlab.training.occupied import checkpoint_to_resume
+from seqlab.training.parts import module_and_data, parts_of
 from seqlab.training.preflight import check_memory, check_trainer, warn_of_unused
 from seqlab.training.repeats import MONITORED, is_repeated, nested, repeat
 from seqlab.training.setup import Start, prepare, settle_monitor
@@ -151,22 +151,7 @@ def _fit(
     folder.start(config)
     # Before training, since the files may change meanwhile.
     folder.save_lock(settings, start.sets, allow=sorted(targets - known_targets()))
-    regularizers = _parts(settings, "regularizers", targets=targets, group="regularizer")
-    for regularizer in regularizers:
-        regularizer.attach(labeler)
-    module = LabelerModule(
-        labeler,
-        splits=encoded,
-        **{name: build(settings[name], targets=targets, path=name) for name in ("optimizer", "scheduler")},
-        loss_weights=settings["loss_weights"],
-        seed=settings["seed"],
-        regularizers=regularizers,
-        parameter_groups=settings["parameter_groups"],
-        heads=start.claims.heads,
-        origin=origin_of(settings, start.fields),
-    )
-    batching = {name: settings[name] for name in ("max_tokens", "max_eval_tokens", "seed")}
-    data = LabelingData(encoded, turns=turns_of(settings["data"]), **batching)
+    module, data = module_and_data(settings, start, encoded, targets=targets)
     trainer = _trainer(settings, targets=targets, has_turns=len(start.sets) > 1)
     with tracked(trainer.loggers, shared, folder=folder.path, is_first=trainer.is_global_zero):
         if settings["train"]:
@@ -217,27 +202,14 @@ def _trainer(settings: Mapping[str, Any], *, targets: frozenset[str], has_turns:
     if has_turns and node.get("strategy") == "ddp":
         node["strategy"] = "ddp_find_unused_parameters_true"
     keep_to_itself()
-    callbacks = _parts(settings, "callbacks", targets=targets, group="callbacks")
-    loggers = _parts(settings, "logger", targets=targets, group="logger")
+    callbacks = parts_of(settings, "callbacks", targets=targets, group="callbacks")
+    loggers = parts_of(settings, "logger", targets=targets, group="logger")
     # Lightning would take the number of batches of the first epoch for all.
     more: dict[str, Any] = {"callbacks": callbacks, "logger": loggers or False, "reload_dataloaders_every_n_epochs": 1}
     trainer: pl.Trainer = build(node, targets=targets, path="trainer", **more)
     if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # not one that the user chose
         trainer.strategy.checkpoint_io = CheckpointFiles()
     return trainer
-
-
-def _parts(settings: Mapping[str, Any], key: str, *, targets: frozenset[str], group: str) -> list[Any]:
-    """Return the objects that the entries of a mapping of the config describe.
-
-    Raises: ConfigError for an entry without a class: options of a part that is not chosen, as an experiment may leave.
-    """
-    built = build(settings.get(key) or {}, targets=targets, path=key)
-    for name, part in built.items():
-        if isinstance(part, Mapping):
-            reason = f"it is not among those chosen by {group}=…; choose it too, or remove its options with ~{key}.{name}"
-            raise ConfigError(f"{key}.{name} has options ({', '.join(part)}) but no class: {reason}")
-    return list(built.values())
 
 
 def _evaluate(
