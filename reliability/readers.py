@@ -51,7 +51,7 @@ def attack(folder: Path, *, is_short: bool, seed: int) -> Iterator[Result]:
     datasets.disable_caching()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     datasets.config.HF_DATASETS_CACHE = folder / "cache"
-    n_tried, random_ = (40 if is_short else 2_000), random.Random(seed)
+    n_tried, random_ = (40 if is_short else 20_000), random.Random(seed)
     datasets.arrow_dataset.generate_fingerprint = lambda dataset: "0"  # which would take half of the time
     for name, sample in readers(folder).items():
         reader, path = _opened(sample, sample.write(folder / "files"))
