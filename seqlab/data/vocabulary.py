@@ -1,6 +1,7 @@
 """Vocabularies: ids of strings, most frequent first."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -44,5 +45,4 @@ class Vocabulary:
 
     def ids(self, items: Sequence[str]) -> Int[np.ndarray, " item"]:
         """Return the id of each of `items`."""
-        get = self._ids.get
-        return np.fromiter((get(item, UNKNOWN) for item in items), dtype=np.int64, count=len(items))
+        return np.fromiter(map(self._ids.get, items, repeat(UNKNOWN)), dtype=np.int64, count=len(items))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeAlias
 
 from seqlab.errors import ConfigError
@@ -36,7 +36,7 @@ def digits(word: str) -> str:
 
 def shape(word: str) -> str:
     """Return X for upper case, x for lower case, o for other letters and d for digits, at most 3 in a row (``Xxxx-dd``)."""
-    return _SHAPE_RUN.sub(r"\1\1\1", "".join(map(_char_shape, word)))
+    return _shortened(word.translate(_SHAPES))
 
 
 def case(word: str) -> str:
@@ -72,6 +72,22 @@ def prefix(word: str, *, n_chars: int) -> str:
 def suffix(word: str, *, n_chars: int) -> str:
     """Return the last characters of the word in lower case, or the whole word if it is shorter."""
     return word.lower()[-n_chars:]
+
+
+@lru_cache(maxsize=1 << 16)  # many words have one shape
+def _shortened(shape: str) -> str:
+    return _SHAPE_RUN.sub(r"\1\1\1", shape)
+
+
+class _Shapes(dict[int, str]):
+    """The shape of each character by its code, computed when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = found = _char_shape(chr(code))
+        return found
+
+
+_SHAPES = _Shapes()
 
 
 def _char_shape(char: str) -> str:

@@ -9,7 +9,8 @@ from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import BILOU, IOB1, IOB2, IOBES, Entities
 
 from seqlab.data.schemes import SCHEME_NAMES, get_scheme
-from seqlab.data.schemes.reading import TagCodes
+from seqlab.data.schemes.reading import Neighbours, TagCodes, TagParts, read_default
+from seqlab.data.schemes.rules import DEFAULT_RULES
 from seqlab.errors import DataError
 from seqlab.types import Span
 
@@ -55,6 +56,23 @@ def test_lenient_spans_equal_seqeval_default_for_any_tag(name: str, n_draws: int
     for draw in range(n_draws):
         drawn = random_tags(dice, tags if draw % 2 else tags + ODD_TAGS)
         assert scheme.spans(drawn) == seqeval_default(drawn), drawn
+
+
+@pytest.mark.parametrize("name", SCHEME_NAMES)
+def test_lenient_spans_of_many_sequences_are_those_of_each(name: str) -> None:
+    scheme, dice = get_scheme(name), random.Random(0)
+    drawn = [random_tags(dice, scheme.tags_of(LABELS)) for _ in range(200)]
+    codes = TagCodes()
+    near = Neighbours.of(codes.flatten(drawn))
+    parts = TagParts.of(codes, split=scheme.split_lenient)
+    offsets = np.cumsum([0, *(len(tags) + 1 for tags in drawn)])
+    expected = [
+        (start + offset, end + offset, label)
+        for tags, offset in zip(drawn, offsets.tolist(), strict=False)
+        for start, end, label in scheme.spans(tags)
+    ]
+    found = [(start, end, parts.labels[i]) for start, end, i in read_default(near, parts=parts, rules=DEFAULT_RULES)]
+    assert found == expected
 
 
 def test_lenient_bilou_is_lenient_bioes_in_other_letters() -> None:
