@@ -57,8 +57,10 @@ class LabelPrior(Prior):
                 raise ValueError(f"a label is {min(sequence)}; expected 0 or more")
             for position, label in enumerate([*sequence, END]):
                 history = _context(sequence[:position], order)
+                # Shorter histories count too: the smoothing falls back to them.
                 for oldest in range(order):
                     followers[history[oldest:]][label] += 1
+        # The empty history has been followed by every label there is.
         seen = set(followers[()]) - {END}
         if len(seen) > n_labels:
             raise ValueError(f"n_labels is {n_labels}; expected at least the {len(seen)} different labels of the sequences")
@@ -71,6 +73,7 @@ class LabelPrior(Prior):
         return math.log(self._prob(_context(history, self.order), END))
 
     def _prob(self, history: tuple[int, ...], label: int) -> float:
+        # One more than the labels: the end is an outcome too.
         shorter = self._prob(history[1:], label) if history else 1 / (self.n_labels + 1)
         counts = self.followers.get(history)
         if not counts:

@@ -77,6 +77,7 @@ class Lattice:
     def of(cls, model: SemiMarkov) -> "Lattice":
         """Return the lattice of `model`: one copy of its scores."""
         time_first = model.scores.detach().permute(1, 2, 0, 3)
+        # copy=True even for float64 input: the recursions overwrite this tensor.
         scores = time_first.to(torch.float64, copy=True, memory_format=torch.contiguous_format)
         return cls(
             scores=scores.masked_fill_(~model.mask.permute(1, 2, 0)[..., None], -torch.inf),
