@@ -83,6 +83,7 @@ class JsonlReader(Reader):
             with source.skipping(line):
                 record |= self._record(row)
             if (n_steps := n_steps_of(record)) is not None:  # a faulty record has no steps
+                # every tag of a record stands on the same line, so faults of any step name that line
                 read.append((record, [line] * n_steps))
         records = list(self._converter.converted(read, source=source))
         found = records_from_columns(_same_columns(list(self._with_spans(records, source=source)), source=source))
@@ -132,6 +133,7 @@ class JsonlReader(Reader):
                 what = f"no {self._columns['spans']}; expected the same keys in each record"
                 source.fault(record["line"], f"{what}: write [] for a record without spans")
                 continue
+            # `setdefault`: records with tags or segments of their own keep them
             record.setdefault("segments", [])
             if self._span_scheme is not None:
                 record.setdefault("tags", ["O"] * (n_steps_of(record) or 0))
