@@ -44,5 +44,6 @@ class Vocabulary:
 
     def ids(self, items: Sequence[str]) -> Int[np.ndarray, " item"]:
         """Return the id of each of `items`."""
+        # a local name saves an attribute lookup for each item
         get = self._ids.get
         return np.fromiter((get(item, UNKNOWN) for item in items), dtype=np.int64, count=len(items))

@@ -55,6 +55,7 @@ class TableColumns:
             if isinstance(record.get(name), str):
                 # a text gives its own tokens
                 record = {**record, name: None if text in record else split_spaces(record[name])}
+            # `type`, not `isinstance`: True is an int, and a truth value is no text
             if type(record.get(text)) in (int, float):
                 record[text] = str(record[text])
         for name in self.needed:

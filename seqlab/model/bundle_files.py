@@ -51,12 +51,14 @@ def read_content(folder: Path) -> dict[str, Any]:
     try:
         text = _file(path).read_text(encoding="utf-8")
         content = json.loads(text)
+        # Only such an escape can bring a surrogate in; looking for it is cheaper than encoding all content.
         if "\\ud" in text.lower():
             json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair parses, but no output can hold it
     except (BundleError, OSError, ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise BundleError(f"{path}: not a readable bundle ({reason}); copy the whole folder again") from error
     found = content.get("format") if isinstance(content, dict) else None
+    # Before anything else is read, since another format may have other parts.
     if found != FORMAT:
         raise BundleError(f"{path}: bundle format is {found!r}; this seqlab reads format {FORMAT}; update seqlab")
     missing = [key for key in ("config", "fields") if key not in content]

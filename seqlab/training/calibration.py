@@ -41,6 +41,7 @@ def fit_temperatures(labeler: Labeler, batches: Iterable[Batch]) -> dict[str, fl
     fitted = {}
     for name, temperature in found.items():
         fitted[name] = _fitted(logs[name], losses[name], path=f"heads.{name}")
+        # In place, so that the buffer keeps its device and type.
         temperature.value.fill_(fitted[name])
     return fitted
 

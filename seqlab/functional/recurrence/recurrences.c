@@ -63,6 +63,7 @@ static inline float squares(const float *x, float mean, int64_t n)
 static float normalise(const float *x, float *out, int64_t n, float epsilon)
 {
     float mean = sum(x, n) / n;
+    /* The mean is taken off before squaring: E[x^2] - mean^2 would cancel in float32. */
     float scale = 1 / __builtin_sqrtf(squares(x, mean, n) / n + epsilon);
     EACH(i, n) out[i] = (x[i] - mean) * scale;
     return scale;
@@ -128,6 +129,7 @@ static int rnn_forward_share(const void *problem, Share share)
         float *fresh = rows(p->inputs, s, share, T, t, width), *new = rows(p->hidden, s, share, T + 1, t + 1, width);
         add_product(rows(p->read, s, share, T + 1, t, width), width, &w, fresh, width, share.n_rows);
         apply(p->function, fresh, n);
+        /* `fresh` stays as it is before zoneout: the slope is a function of it. */
         copy(fresh, new, n);
         keep(p->hidden_zone, s, share, t, width, rows(p->hidden, s, share, T + 1, t, width), new);
         if (p->mask) {
@@ -247,6 +249,7 @@ static int gru_forward_share(const void *problem, Share share)
         EACH(r, n_rows) {
             float *a = gates + r * 3 * n;
             apply(p->candidate, a + 2 * n, n);
+            /* (1 - z) n + z h as a step from n to h, with one product. */
             EACH(i, n) new[r * n + i] = a[2 * n + i] + a[n + i] * (old[r * n + i] - a[2 * n + i]);
         }
         keep(p->hidden_zone, s, share, t, n, old, new);
