@@ -48,6 +48,7 @@ class InputChoice:
         """
         self._check_options(name)
         trained = format_of_reader(self.reader)
+        # a wrapping reader (such as one that adds trees) has the reader of the format inside; the model needs what it adds
         inner = self.reader.get("reader")
         if isinstance(inner, Mapping) and format_of_reader(inner) == name:
             return self._by_reader(self.reader)

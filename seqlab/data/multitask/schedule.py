@@ -45,6 +45,7 @@ class Turns:
         n_left = sum(n_batches.values()) - int(whole.sum())
         # largest remainders first (Hamilton's method)
         whole[np.argsort(whole - exact, kind="stable")[:n_left]] += 1
+        # the floor of 1 batch may raise the sum a little, which is better than a data set that is never trained on
         return dict(zip(n_batches, np.maximum(whole, 1).tolist(), strict=True))
 
 
