@@ -24,7 +24,7 @@ _STREAMED = ("", "trees")
 @final
 @dataclass(frozen=True, kw_only=True)
 class InputChoice:
-    """What decides on the format of an input.
+    """Chooses the format of an input.
 
     Args:
         path: The file; None for a stream.

@@ -34,11 +34,13 @@ class LayerMix(nn.Module):
 
     def __init__(self, *, n_layers: int) -> None:
         super().__init__()
+        # Zeros give every layer the same share at the start.
         self.weights = nn.Parameter(torch.zeros(n_layers))
         self.gain = nn.Parameter(torch.ones(()))
 
     def forward(self, layers: Float[Tensor, "layer piece feature"]) -> Float[Tensor, "piece feature"]:
         """Return the mixed vector of each subword."""
+        # In float32: the weights are few and small changes in them matter.
         mixed: Tensor = self.gain * torch.tensordot(self.weights.softmax(0), layers.float(), dims=1)
         return mixed
 

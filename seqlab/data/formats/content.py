@@ -1,4 +1,4 @@
-"""What the first bytes of a file hold: a format that can be read, something that cannot, or neither for certain."""
+"""Detect the format of a file from its first bytes, or why it cannot be read."""
 
 import json
 import re

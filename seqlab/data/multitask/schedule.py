@@ -55,6 +55,7 @@ BY_SIZE = Turns(temperature=1.0, weights={})
 
 def training_order(records: Split, epoch: int, *, max_tokens: int, seed: int, turns: Turns) -> Batches:
     """Return the batches of an epoch; for a single data set, those of `shuffled_batches`."""
+    # the first data set has the random stream of a run with it alone
     own = [
         shuffled_batches(part.sizes, max_tokens=max_tokens, seed=seed, epoch=epoch, stream=(i, 0) if i else ())
         for i, part in enumerate(records.parts.values())

@@ -95,7 +95,7 @@ class _Beam(NamedTuple):
     """What each unit adds if it comes next."""
 
     def hypotheses(self, fusion: _Fusion) -> list[Hypothesis]:
-        """Return the prefixes as what they are if nothing follows, the best first."""
+        """Return the prefixes as complete label sequences, the best first."""
         log_probs = np.logaddexp(self.log_blank, self.log_label)
         scores = log_probs + self.added + np.array([fusion.end(prefix) for prefix in self.prefixes])
         # A stable sort: of equal hypotheses the one found first stays first, on every platform.

@@ -1,4 +1,4 @@
-"""How likely label sequences are of themselves: n-grams of labels, smoothed as in Witten and Bell (1991).
+"""Prior probabilities of label sequences: n-grams of labels, smoothed as in Witten and Bell (1991).
 
 With c(h, l) how often label l followed history h, c(h) their sum, k(h) how many different labels did, and h' the history
 without its oldest label,
@@ -20,7 +20,7 @@ START, END = -2, -1
 
 
 class Prior(ABC):
-    """What a search over label sequences asks about them; logs in nats, -inf for never."""
+    """Base class for priors of label sequences; logs in nats, -inf for an impossible label."""
 
     @abstractmethod
     def log_prob(self, history: Sequence[int], label: int) -> float:
@@ -34,7 +34,7 @@ class Prior(ABC):
 @final
 @dataclass(frozen=True)
 class LabelPrior(Prior):
-    """An n-gram model of label sequences: any history is known, and no label is impossible."""
+    """An n-gram model of label sequences; every history and every label has a probability above 0."""
 
     order: int
     """How many labels an n-gram has: 1 looks at no history, 2 at one label."""

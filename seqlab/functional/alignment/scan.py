@@ -67,6 +67,7 @@ def log_of(is_allowed: Bool[Tensor, "batch state"]) -> Float[Tensor, "state batc
 def scan(steps: StepScores, combine: Any) -> tuple[Float[Tensor, "time state batch"], Float[Tensor, "time state_plus_2 batch"]]:
     """Return u, and a with the two rows before the first state. `combine` is ⊕: torch.logaddexp or torch.maximum."""
     incoming, skipped = torch.empty_like(steps.emissions), torch.empty_like(steps.skips)
+    # Two rows of -inf in front stand for states before the first, so the loop needs no case for them.
     outgoing = pad(torch.empty_like(steps.emissions), (0, 0, 2, 0), value=-math.inf)
     # Views are taken once, not once a step: at this size a view costs as much as the arithmetic.
     u, e = incoming.unbind(), steps.emissions.unbind()

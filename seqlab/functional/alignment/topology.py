@@ -1,4 +1,4 @@
-"""The states that an alignment passes through: what every function of `seqlab.functional.alignment` is given beside scores.
+"""The states of an alignment: an input of every function of `seqlab.functional.alignment`, beside the scores.
 
 A record's states stand in a row. An alignment gives each step one state: it begins in one of the `starts`, from one step
 to the next stays, goes on to the next state or, where that `enters_by_skip`, to the next but one, and stops in one of the

@@ -1,4 +1,4 @@
-"""The scores of a linear chain: what every function of `seqlab.functional.linear_chain` is given."""
+"""The scores of a linear chain: the input of every function of `seqlab.functional.linear_chain`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

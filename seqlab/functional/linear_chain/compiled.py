@@ -85,6 +85,7 @@ def best_path(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " 
 
 
 def _call(function: str, structure: str, chain: Chain, **values: Tensor | float | None) -> None:
+    # Compiled code reads addresses without checks, so a wrong size would read foreign memory.
     _check_shapes(chain, values.get("tags"))
     if len(chain.lengths):
         # C code would read beyond the arrays where a length is wrong. One call gives both bounds, and this check runs at

@@ -1,4 +1,4 @@
-"""A chain as what it is, a Markov chain: tags drawn from left to right by their probabilities given the tag before.
+"""Sample from a chain as a Markov chain: from left to right, each tag by its probability given the tag before.
 
 From the log sums over all that follows, b_t(i) = log Σ_j exp(transition(i, j) + emission_{t+1}(j) + b_{t+1}(j)), come
 P(y_0 = j) ∝ exp(start(j) + emission_0(j) + b_0(j)) and

@@ -58,7 +58,7 @@ class Factors:
 
 
 class ScaledSums(NamedTuple):
-    """Both recursions of a batch, time first; what is not `is_exact`, and padding, is finite but means nothing."""
+    """Both recursions of a batch, time first; padding, and records that are not `is_exact`, are finite without a meaning."""
 
     log_partition: Float[Tensor, " batch"]
     is_exact: Bool[Tensor, " batch"]

@@ -17,7 +17,7 @@ from seqlab.functional.linear_chain.posterior import Posterior, log_partition_on
 
 @dataclass(frozen=True)
 class Stretches:
-    """Stretches of the steps of records, at least one step long."""
+    """Slices of the steps of records, at least one step long."""
 
     records: Int[Tensor, " stretch"]
     starts: Int[Tensor, " stretch"]
@@ -96,7 +96,7 @@ def _summed_before(values: Float[Tensor, "time batch"]) -> Float[Tensor, "time_p
 
 
 def _by_sums(chain: Chain, tags: Tensor, spans: Stretches, goes_on: Tensor) -> Tensor:
-    """Return the probabilities as the share of the paths that agree, for records whose edges are not at hand."""
+    """Return the probabilities as the share of the paths that agree, for records that were done in log space."""
     own = chain.select(spans.records)
     path = tags[spans.records, : own.emissions.shape[1]]
     step = torch.arange(path.shape[1], device=path.device)

@@ -81,6 +81,7 @@ def _best_lists(lattice: Lattice, n: int) -> _Lists:
         # Flipped, so that the nearest step comes first: its place is then the length less 1.
         before = incoming[max(0, t + 1 - max_length) : t + 1].flip(0)
         spans = before + lattice.scores[t, : len(before), ..., None]  # length, batch, label, path
+        # Flattened as (length, path), so that a place is (length - 1) * n + path.
         outgoing[t], lengths[t] = best_of(spans.permute(1, 2, 0, 3).flatten(2), n)
     return _Lists(outgoing, lengths, labels)
 

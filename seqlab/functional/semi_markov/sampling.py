@@ -1,4 +1,4 @@
-"""A semi-Markov model as what it is: labels, then lengths, drawn from left to right given the label before.
+"""Sample from a semi-Markov model from left to right: each label given the label before, then its length.
 
 From the sums over all that follows, b and v of `log_space`, come
 P(label k | label before i, a segment begins at t) ∝ exp(transition(i, k) + b_t(k)), start(k) for the first segment, and
