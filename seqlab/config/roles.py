@@ -69,7 +69,6 @@ PLACE_OF_GROUP = {"encoder": "encoder", "embedding": "embedding.parts.*", "head"
 
 def role_at(path: str) -> Role | None:
     """Return the role of a class at `path` of a config; None where users cannot name a class of their own."""
-    # The first match counts: "encoder.parts.*.cell" stands before "encoder.parts.*".
     found = next((role for pattern, role in _PLACES.items() if is_at(path, pattern)), None)
     return PART if found is None and path.startswith(_OF_MODEL) else found
 

@@ -34,7 +34,6 @@ def token_batches(lengths: Int[np.ndarray, " row"], *, order: Int[np.ndarray, " 
 
 def sorted_batches(lengths: Int[np.ndarray, " row"], *, max_tokens: int) -> Batches:
     """Return batches of all records, longest first: the order for prediction, with the least padding."""
-    # the longest first, so that a batch too large for the memory fails at once, not at the end
     return token_batches(lengths, order=np.argsort(-lengths, kind="stable"), max_tokens=max_tokens)
 
 

@@ -103,6 +103,7 @@ class ParquetFormat(TableFormat):
             file = pyarrow.parquet.ParquetFile(stream if stream.seekable() else BytesIO(stream.read()))
             schema = file.schema_arrow
             columns = self.table.found(schema.names, where=name)
+            # columns of bytes, such as images, would fill the memory, and JSON cannot hold them
             kept = [one.name for one in schema if one.name in columns.values() or not _holds_bytes(one.type)]
             number = 1
             for batch in file.iter_batches(batch_size=_N_ROWS, columns=kept):

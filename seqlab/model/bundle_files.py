@@ -100,6 +100,7 @@ def check_files(folder: Path, content: Mapping[str, Any]) -> None:
     if HASHES not in content:
         log.warning("%s was made by seqlab %s, without hashes: damage goes unseen", folder, content.get("seqlab_version"))
         return
+    # A copy, since the entry for this file itself is taken out below.
     hashes = dict(content[HASHES])
     unsigned = {key: value for key, value in content.items() if key != HASHES}
     if hashes.pop(BUNDLE_FILE, None) != _own_hash(unsigned):
@@ -122,4 +123,5 @@ def _file(path: Path) -> Path:
 
 
 def _own_hash(content: Mapping[str, Any]) -> str:
+    # Sorted and without white space, so that the hash does not depend on how the file is laid out.
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -40,7 +40,6 @@ class LayerMix(nn.Module):
 
     def forward(self, layers: Float[Tensor, "layer piece feature"]) -> Float[Tensor, "piece feature"]:
         """Return the mixed vector of each subword."""
-        # In float32: the weights are few and small changes in them matter.
         mixed: Tensor = self.gain * torch.tensordot(self.weights.softmax(0), layers.float(), dims=1)
         return mixed
 

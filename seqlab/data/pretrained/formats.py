@@ -180,7 +180,7 @@ def _binary_entries(stream: io.BufferedReader, path: Path, *, n_words: int, widt
         raw = stream.read(_FLOAT_SIZE * width)
         if len(raw) < _FLOAT_SIZE * width:
             raise DataError(f"{path}: ends inside word {number}, but the header promises {n_words}; download the file again")
-        # word2vec writes the floats of the machine; all that it is used on are little-endian
+        # word2vec writes floats in the byte order of the machine, which in practice is little-endian
         vector = np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)
         yield word, _finite(f"{path}: word {number}", word, vector)
     # a final newline is allowed

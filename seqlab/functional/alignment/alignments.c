@@ -28,7 +28,7 @@ LAYOUT(
 /* log of x, which is between 1 and 3: by the series of atanh. */
 static inline lanes log_of_few(lanes x)
 {
-    /* Halving large x keeps z below 0.18, where the series converges quickly. */
+    /* Halving large x keeps |z| at 0.2 or less, where the series converges quickly. */
     choice is_big = x > 1.4142135623730951;
     lanes y = chosen(is_big, 0.5 * x, x), z = (y - 1) / (y + 1), square = z * z;
     lanes series = square * (1 / 23.0) + 1 / 21.0;

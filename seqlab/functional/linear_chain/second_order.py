@@ -88,6 +88,7 @@ def viterbi(chain: SecondOrderChain) -> tuple[Int[Tensor, "batch time"], Float[T
 
     Of equal paths, that with the smallest last tag is taken. Gives no gradient.
     """
+    # State i * n_tags + j stands for the pair (i, j), so the remainder is the tag of the step.
     states, scores = linear_chain.viterbi(chain.pairs())
     return states % chain.n_tags, scores
 

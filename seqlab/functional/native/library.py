@@ -92,7 +92,7 @@ class Library:
         )
 
 
-# Weak, so that tests and plugins can drop a library.
+# Weak, so that this set does not keep a library alive.
 _libraries: WeakSet[Library] = WeakSet()
 _reported: set[str] = set()
 

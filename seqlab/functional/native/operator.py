@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 _NAMESPACE = "seqlab"
-# A FRAGMENT adds to the namespace without owning it, so that plugins can add to it too.
+# A FRAGMENT adds to a namespace in which other libraries may define operators too.
 _LIBRARY = torch.library.Library(_NAMESPACE, "FRAGMENT")
 # One implementation for all devices that still lets `register_autograd` add the gradient.
 _EVERY_DEVICE = "CompositeExplicitAutograd"

@@ -94,7 +94,7 @@ class Noise:
 
 
 def _mixed(fresh: Tensor, old: Tensor, zone: Tensor | float | None) -> Tensor:
-    # Written as a step from the fresh state to the old one, which reads each of them once and needs no 1 - zone.
+    # A step from the fresh state towards the old one, which needs no 1 - zone.
     return fresh if zone is None else fresh + zone * (old - fresh)
 
 

@@ -35,6 +35,7 @@ class SemiMarkov:
     def mask(self) -> Bool[Tensor, "batch time length"]:
         """True = a segment of that length may end at that step."""
         steps, lengths = (torch.arange(n, device=self.lengths.device) for n in self.scores.shape[1:3])
+        # a segment of length d + 1 that ends at step t begins at t - d, which must not lie before the record
         return (steps < self.lengths[:, None])[..., None] & (lengths <= steps[:, None])
 
     @property
