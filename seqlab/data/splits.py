@@ -59,7 +59,7 @@ class HashedSplits:
     seed: int
 
     def __post_init__(self) -> None:
-        # 0.8 + 0.1 + 0.1 is not exactly 1
+        # 0.7 + 0.2 + 0.1 is not exactly 1
         is_whole = isclose(sum(self.shares.values()), 1.0) and min(self.shares.values(), default=0.0) >= 0.0
         if set(self.shares) != set(SPLITS) or not is_whole:
             expected = f"expected {', '.join(SPLITS)}, together 1: set data.reader.shares"

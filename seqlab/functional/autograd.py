@@ -14,7 +14,7 @@ def apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
     Autocast is off inside: these functions choose their types, and write into buffers of those types.
     """
     device = next((one.device.type for one in arguments if isinstance(one, Tensor)), "cpu")
-    # Entering the autocast context costs more than a small kernel, so the usual case skips it.
+    # The usual case skips the context manager, which costs time at every call.
     if not torch.is_autocast_enabled(device):
         return function.apply(*arguments)
     with torch.autocast(device, enabled=False):

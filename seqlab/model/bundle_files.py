@@ -123,5 +123,5 @@ def _file(path: Path) -> Path:
 
 
 def _own_hash(content: Mapping[str, Any]) -> str:
-    # Sorted and without white space, so that the hash does not depend on how the file is laid out.
+    # Dumped anew with sorted keys, so that the hash does not depend on how the file is laid out.
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -100,7 +100,6 @@ def _stream_entries(stream: io.BufferedReader, path: Path) -> Iterator[tuple[byt
 def _is_binary(stream: io.BufferedReader, width: int) -> bool:
     """Return whether word2vec data is binary, judged by the bytes after the header, which are not consumed."""
     sample = stream.peek()
-    # a line of text with a word and exactly `width` numbers settles it; binary data hardly ever look like that
     _, *fields = sample.split(b"\n", 1)[0].rstrip(b" \r").rsplit(b" ", width)
     if fields and all(map(_is_number, fields)):
         return False

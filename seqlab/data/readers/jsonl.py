@@ -133,7 +133,6 @@ class JsonlReader(Reader):
                 what = f"no {self._columns['spans']}; expected the same keys in each record"
                 source.fault(record["line"], f"{what}: write [] for a record without spans")
                 continue
-            # `setdefault`: records with tags or segments of their own keep them
             record.setdefault("segments", [])
             if self._span_scheme is not None:
                 record.setdefault("tags", ["O"] * (n_steps_of(record) or 0))

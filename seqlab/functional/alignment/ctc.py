@@ -67,7 +67,6 @@ def _torch_loss(log_probs: Tensor, lengths: Tensor, labels: Tensor, n_labels: Te
     fits = lengths >= n_labels + is_repeat.sum(1)
     losses = torch_ctc_loss(
         log_probs.transpose(0, 1),
-        # Torch checks that targets are units, those at padding too.
         labels.long().masked_fill(~is_label, 0),
         lengths.long(),
         n_labels.long(),

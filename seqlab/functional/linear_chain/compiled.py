@@ -88,8 +88,8 @@ def _call(function: str, structure: str, chain: Chain, **values: Tensor | float 
     # Compiled code reads addresses without checks, so a wrong size would read foreign memory.
     _check_shapes(chain, values.get("tags"))
     if len(chain.lengths):
-        # C code would read beyond the arrays where a length is wrong. One call gives both bounds, and this check runs at
-        # every step.
+        # C code would read beyond the arrays where a length is wrong. One call gives both bounds, since this check runs
+        # every time.
         least, most = chain.lengths.aminmax()
         if least < 0 or most > chain.emissions.shape[1]:
             raise ValueError(f"lengths from {least} to {most} of {chain.emissions.shape[1]} steps: must lie between")

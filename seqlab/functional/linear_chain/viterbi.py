@@ -66,7 +66,7 @@ def _trace_back(chain: Chain, best: Tensor, last_tags: Tensor) -> Int[Tensor, "b
         into_each.take(tags[t + 1], axis=0, out=candidates, mode="clip")
         candidates += scores[t]
         candidates.argmax(1, out=tags[t])
-        # At and beyond a record's last step the tag is that of the last step, from where its way back begins.
+        # At and beyond a record's last step the tag is that of the last step, which is where the way back begins.
         np.copyto(tags[t], last, where=is_past[t])
     return torch.from_numpy(tags).T.to(best.device).masked_fill(~chain.mask, 0)
 
