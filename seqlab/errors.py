@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Collection
 from difflib import get_close_matches
 
+# Unicode has pictures of the control characters, in their order, from U+2400.
 _SYMBOLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 """Pictures of control characters."""
 

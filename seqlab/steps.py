@@ -54,6 +54,7 @@ class Steps:
 
     @cached_property
     def _cached_is_full(self) -> bool:
+        # On an accelerator `int(...)` would wait for all queued work.
         is_known = self.lengths.device.type == "cpu" and len(self.lengths) > 0
         return is_known and int(self.lengths.min()) == self.values.shape[1]
 

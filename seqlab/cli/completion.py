@@ -22,12 +22,13 @@ _SCRIPTS = {
 
 @contextmanager
 def completing(words: Sequence[str], *, program: str) -> Iterator[None]:
-    """Where `words` ask Hydra to complete a line, or for the script of a shell that does, let it take `train` for a command."""
+    """Adapt Hydra's shell completion, and the script that installs it, to the command `train`."""
     if not set(words) & set(FLAGS):
         yield
         return
     line, out = os.environ.get(_LINE), io.StringIO()
     if line is not None:
+        # Without the word `train` Hydra sees the line of a program that has no commands.
         os.environ[_LINE] = re.sub(r"^(\s*\S+)\s+train(?=\s|$)", r"\1", line)
     # Hydra takes the name of a file for that of a script.
     sys.argv = ["seqlab" if program.endswith("__main__.py") else program, *sys.argv[1:]]

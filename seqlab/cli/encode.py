@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         make = file_type(path)  # before loading the model, since it fails for an unknown extension
         tagger = Tagger.load(options.model, allow=options.allow)
         chunks, name = read_chunks(options, tagger, stream, needed=tagger.encoder_columns), name_of(options)
+        # Parquet and NumPy files cannot be read until they are closed, so a partial one would be of no use.
         with replacing(path) as unfinished:
             try:
                 out = make(unfinished, kind=kind_of(tagger, use_steps=options.steps))

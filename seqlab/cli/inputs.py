@@ -100,8 +100,11 @@ def labelled(ask: "Callable[[Sequence[Record], Sequence[int] | None], Found]", c
     try:
         return ask(chunk.records, chunk.numbers)
     except DataError as first:
+        # The message has the line already.
         if "(line " in str(first):
             raise
+        # A chunk fails as a whole; asking for its records one by one finds the one at fault. This costs time only after an
+        # error.
         for record, number in zip(chunk.records, chunk.numbers or (), strict=False):
             try:
                 ask([record], [number])

@@ -41,6 +41,7 @@ class Jobs:
             named = type(mistake)(f"job {hydra.job.num} ({' '.join(own)}): {mistake}")
             print(f"error: {named}", file=sys.stderr)
             self._failed.append(hydra.job.num)
+            # Raised again, so that Hydra counts the job as failed.
             raise named from error
 
     @contextmanager

@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("; ".join([signals.event, *filter(None, map(str, interrupt.args))]), file=sys.stderr)
         return signals.exit_status
     except BrokenPipeError:  # the reader of our output, such as `head`, has exited
+        # Python flushes standard output once more at exit, and would print a second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     # A file that cannot be read or written is the user's to fix. Other exceptions are bugs, and keep their traceback.

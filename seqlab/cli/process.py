@@ -22,6 +22,7 @@ def keep_freed_memory() -> bool:
     """
     if platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in _USER_SETTINGS):
         return False
+    # None opens the process itself, which has glibc loaded.
     mallopt = ctypes.CDLL(None).mallopt
     return all(mallopt(name, value) for name, value in _VALUES.items())
 
@@ -61,5 +62,6 @@ class Signals:
 
     def _interrupt(self, number: int, frame: Any) -> None:
         self._received = signal.SIGTERM
+        # A command that hangs while it closes its files can still be ended.
         signal.signal(number, signal.SIG_DFL)
         raise KeyboardInterrupt

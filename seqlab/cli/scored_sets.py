@@ -27,6 +27,7 @@ def scored_sets(options: argparse.Namespace, tagger: Tagger) -> Iterator[tuple[s
     """Yield the source and scores of each data set that the options of `seqlab evaluate` choose, with names as in training."""
     facts = tagger.bundle.facts
     data = facts.get("data", {})
+    # A model of one data set has its facts at the top, without a name.
     sets: dict[str, Any] = data.get("sets", {UNNAMED: data})
     names = score_names({name: trained.get("heads", tagger.heads) for name, trained in sets.items()})
     for data_set in [UNNAMED] if UNNAMED in sets and options.data_set is None else _chosen(options, sets, facts):

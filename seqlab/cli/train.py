@@ -64,6 +64,7 @@ def run(words: Sequence[str]) -> int:
         with completing(words, program=program), explaining(words), jobs.of_hydra(), guarded(typed):
             application()
     finally:
+        # The caller's environment is left as it was.
         os.environ.pop(FULL_ERROR, None)
     return 0
 

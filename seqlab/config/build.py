@@ -54,6 +54,7 @@ def build(
     children = {
         key: build(child, targets=targets, resolve=resolve, path=f"{path}.{key}".lstrip("."))
         for key, child in node.items()
+        # Keys such as _target_ and _partial_ are instructions to `build`, not arguments.
         if not str(key).startswith("_")
     }
     if "_target_" not in node:
@@ -70,6 +71,7 @@ def _construct(factory: Callable[..., Any], path: str, /, *arguments: object, **
     try:
         return factory(*arguments, **options)
     except ConfigError as error:
+        # A message that already names its place in the config needs no prefix.
         top = path.partition(".")[0]
         if not path or f"{top}." in str(error) or str(error).startswith(top):
             raise

@@ -17,6 +17,7 @@ def check_choices(override: Override, choices: Sequence[object]) -> None:
 
     Raises: ConfigError for values that cannot name an option (null, true, numbers), and for options that share a name.
     """
+    # Groups have no dots, so this is a single setting.
     if "." in override.key_or_group:
         return
     for choice in choices:

@@ -61,6 +61,7 @@ def hydra_keys(overrides: Sequence[str]) -> DictConfig:
 def _with_hydra(overrides: Sequence[str], *, config_name: str) -> tuple[DictConfig, str]:
     """Return the whole config, and the run folder."""
     register_search_path()
+    # Hydra allows one initialisation in a process, and a run inside `hydra.main` has one already.
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         config = hydra_compose(config_name, overrides=add_data_defaults(overrides), return_hydra_config=True)

@@ -89,6 +89,7 @@ def _interpolations(config: DictConfig, *, is_allowed: Callable[[str], bool]) ->
     with _recorded(is_allowed) as readings:
         for parent, key, keys in _children(config, ()):
             if OmegaConf.is_interpolation(parent, key):
+                # Resolving a value fills the list; it must hold the calls of this value only.
                 readings.clear()
                 value = plain(parent[key])
                 path, text = parent._get_full_key(key), str(parent._get_node(key)._value())

@@ -90,6 +90,7 @@ def check_hydra(config: DictConfig, typed: Overrides, *, folders: Sequence[Path]
 
     Raises: ConfigError for a class, file or variable of the environment that neither the user nor an installed config names.
     """
+    # Unresolved: resolving an interpolation may already read the environment or run a resolver of someone's own.
     content: Any = OmegaConf.to_container(config.hydra, resolve=False)
     _check_job(content["job"], typed, folders=folders)
     found = [(f"hydra.{name}", content[name], _misuse_of_logging) for name in LOGGING]
@@ -138,6 +139,7 @@ def _misuse_of_class(config: DictConfig, path: str, value: str) -> str | None:
     if "${" in _REFERENCE.sub("", value):
         return "an interpolation that may name any object"
     # Hydra builds what a node holds in the end, so also a class by way of another node.
+    # The slice takes off "${" and "}".
     is_whole = _REFERENCE.fullmatch(value) and OmegaConf.is_config(OmegaConf.select(config, value[2:-1]))
     return "an interpolation of a whole node" if is_whole else None
 

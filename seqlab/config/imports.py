@@ -18,6 +18,7 @@ def module_path(module: str) -> str | None:
     spec = _spec(module)
     if spec is None:
         return None
+    # Packages without __init__.py have no origin, and built-in modules no file.
     return spec.origin if spec.has_location else next(iter(spec.submodule_search_locations or []), "Python itself")
 
 
@@ -37,6 +38,7 @@ def described(error: BaseException, *, module: str) -> str:
     path = module_path(module.partition(".")[0])
     folder = Path(path).resolve().parent if path else None
     frames = [(Path(frame.filename).resolve(), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    # Only frames of the module: the last frame may lie in a library that it calls.
     inside = [(path, line) for path, line in frames if folder is not None and path.is_relative_to(folder)]
     place = "{}:{}: ".format(*inside[-1]) if inside else ""
     return f"{place}{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")

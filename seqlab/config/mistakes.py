@@ -98,8 +98,10 @@ def _unreadable(error: OverrideParseException, overrides: Sequence[str]) -> Conf
     """Return what is wrong with a word that is no override, and how to quote it if that helps."""
     key, _, value = error.override.partition("=")
     if "=" not in error.override:
+        # A value with a space that the shell has split: the word before it is its beginning.
         before = next((one for one, word in pairwise(overrides) if word == error.override and "=" in one), None)
         key, _, value = f"{before or 'KEY=VALUE'} {error.override}".partition("=")
+    # Backslashes first, or those that escape the quotes would be doubled too.
     quoted = f'{key}="{value.replace(chr(92), chr(92) * 2).replace(chr(34), chr(92) + chr(34))}"'
     try:
         OverridesParser.create().parse_override(quoted)

@@ -55,6 +55,7 @@ def check_shape(settings: Mapping[str, Any]) -> None:
                 raise ConfigError(f"{path} is {value!r}; expected text: {path}='\"{value}\"'")
     for path, choices in _CHOICES.items():
         for _, value in _at(settings, path.split(".")):
+            # 1 equals True in Python, so True and False are compared by identity.
             is_one = any(value is choice or (value == choice and not isinstance(choice, bool)) for choice in choices)
             if not (value is _MISSING or is_one or _is_interpolated(value)):
                 known = ", ".join(dict.fromkeys(json.dumps(choice).strip('"') for choice in choices))
@@ -102,6 +103,7 @@ def seeds_of(settings: Mapping[str, Any]) -> list[int]:
     seeds, first = settings["repeat"]["seeds"], settings["seed"]
     if seeds is None:
         return [first]
+    # A wrong `seed` is reported by its own check, under its own name.
     if _is_whole(seeds, smallest=1):
         seeds = list(range(first, first + seeds)) if _is_whole(first, smallest=0) else [first]
     is_list = isinstance(seeds, list) and bool(seeds) and all(_is_whole(seed, smallest=0) for seed in seeds)

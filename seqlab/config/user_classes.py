@@ -115,6 +115,7 @@ def _module(name: str, *, said: str, target: str) -> ModuleType:
 def own_file(target: str) -> Path | None:
     """Return the file of the working directory that would define `module.Class`; None if there is no such file."""
     names = target.split(".")[:-1]
+    # Anything else is no module name, and could lead out of the working directory.
     if not names or not all(map(str.isidentifier, names)):
         return None
     base = Path.cwd().joinpath(*names)

@@ -57,6 +57,7 @@ class Batch:
             DataError: the records lack its column.
         """
         tensor = self.tensors(field)
+        # a field that encodes several tensors here is a bug of the head that asks, not of the data
         assert isinstance(tensor, Tensor), f"{field.key} has {type(tensor).__name__}"
         return tensor
 

@@ -49,6 +49,7 @@ def shuffled_batches(
     # an empty data set has no mean length
     n_records = max(1, int(N_BUCKET_BATCHES * max_tokens / max(1.0, float(lengths.mean() if len(lengths) else 1))))
     buckets = np.split(shuffled, range(n_records, len(shuffled), n_records))
+    # a stable sort keeps the random order among equal lengths, the same on every platform
     order = np.concatenate([bucket[np.argsort(lengths[bucket], kind="stable")] for bucket in buckets])
     batches = token_batches(lengths, order=order, max_tokens=max_tokens)
     # the batches of a bucket are sorted by length, which would bias consecutive updates
@@ -88,6 +89,7 @@ class TrainingBatches(Sampler[Int[np.ndarray, " batch"]]):
         batches = self.order(self.epoch)
         # rounded up: a rank with fewer batches would leave the others waiting
         n_each = -(-len(batches) // self.n_ranks)
+        # rank r takes batches r, r + n_ranks and so on; the modulus reuses the first batches to fill the last round
         return [batches[i % len(batches)] for i in range(self.rank, n_each * self.n_ranks, self.n_ranks)]
 
 

@@ -42,6 +42,7 @@ class Ragged:
         """Return `rows` as one array (batch, time, …) of at least one step; short rows end with `padding`."""
         lengths = self.lengths[rows]
         n_steps = max(1, int(lengths.max(initial=0)))
+        # there is nothing to gather from: every row is padding
         if not len(self.values):
             return np.full((len(rows), n_steps, *self.values.shape[1:]), padding, dtype=self.values.dtype)
         steps = np.arange(n_steps)

@@ -61,6 +61,7 @@ def nested_frames(frames: Sequence[Float[np.ndarray, "_ feature"]]) -> pa.ListAr
     width = frames[0].shape[1] if frames else 0
     numbers = np.concatenate([array.reshape(-1) for array in frames]) if frames else np.zeros(0, dtype=np.float32)
     record_ends = np.cumsum([0, *(len(array) for array in frames)], dtype=np.int32)
+    # All frames have one width, so their offsets are multiples of it.
     frame_ends = np.arange(record_ends[-1] + 1, dtype=np.int32) * np.int32(width)
     return pa.ListArray.from_arrays(record_ends, pa.ListArray.from_arrays(frame_ends, numbers))
 
@@ -72,6 +73,7 @@ def standard_features() -> datasets.Features:
 
 def _check_steps(columns: Columns) -> None:
     present = [name for name in STEP_COLUMNS if name in columns]
+    # Each column is compared with the first; equal lengths carry over to all pairs.
     for name in present[1:]:
         for index, (first, second) in enumerate(zip(columns[present[0]], columns[name], strict=True)):
             if first is not None and second is not None and len(first) != len(second):

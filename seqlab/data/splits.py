@@ -38,6 +38,7 @@ def known_split(name: str, *, corpus: str) -> str:
 def split_at(point: float, *, shares: Mapping[str, float]) -> str:
     """Return the split that owns `point` on a scale divided into `shares`, from train to test."""
     ends = accumulate(shares[split] for split in SPLITS)
+    # shares that add up to 1 may end just below it in floating point; a point beyond belongs to the last split
     return next((split for split, end in zip(SPLITS, ends, strict=True) if point < end), SPLITS[-1])
 
 
@@ -58,6 +59,7 @@ class HashedSplits:
     seed: int
 
     def __post_init__(self) -> None:
+        # 0.7 + 0.2 + 0.1 is not exactly 1
         is_whole = isclose(sum(self.shares.values()), 1.0) and min(self.shares.values(), default=0.0) >= 0.0
         if set(self.shares) != set(SPLITS) or not is_whole:
             expected = f"expected {', '.join(SPLITS)}, together 1: set data.reader.shares"
@@ -125,6 +127,7 @@ def split_sources(config: Mapping[str, Any], *, path: str = "data") -> dict[str,
 def _name(value: object, *, path: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    # bool is a subclass of int in Python
     if isinstance(value, bool | Mapping) or not isinstance(value, int | float):
         raise ConfigError(f"{path} is {value!r}; expected a path, or null for none")
     return str(value)  # a name of digits, such as 2024, is a number in a config

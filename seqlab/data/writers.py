@@ -160,6 +160,7 @@ def _with_other_lines(words: list[str], record: Record) -> Iterator[str]:
     """Yield `words`, with multiword tokens before their first word and empty nodes after the word they follow."""
     before: dict[int, list[str]] = {}
     for line in record.get("empty_nodes") or ():
+        # CoNLL-U places an empty node 8.1 after word 8, that is before word 9
         before.setdefault(int(line.partition(".")[0]) + 1, []).append(line)
     for line in record.get("multiword") or ():
         before.setdefault(int(line.partition("-")[0]), []).append(line)

@@ -49,6 +49,7 @@ class CategoryEmbedding(Embedding):
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
         ids: Int[Tensor, "batch time"] = batch.tensor(self.field)
         if self.training and self.unknown_alpha:
+            # a mask of cut integers, as in dropout, is cheaper than a random float for every word
             is_kept = bernoulli_mask(tuple(ids.shape), keep_prob=self.keep_prob[ids], like=ids)
             ids = torch.where(is_kept, ids, UNKNOWN)
         vectors: Tensor = self.table(ids)

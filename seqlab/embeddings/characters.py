@@ -79,6 +79,7 @@ class CharCnnEmbedding(_CharacterEmbedding):
         # whose kernels are compiled again for each shape.
         margin = self.window // 2
         windows = nn.functional.pad(spellings.characters, (margin, margin)).unfold(1, self.window, 1)
+        # only windows around real characters are looked up, so the padding of long words costs nothing
         is_real = step_mask(spellings.lengths, spellings.characters.shape[1])
         filtered = self.filters(self.table(windows[is_real]).flatten(1))
         return torch.segment_reduce(filtered, "max", lengths=spellings.lengths)
@@ -108,5 +109,6 @@ class CharLstmEmbedding(_CharacterEmbedding):
         self, values: Float[Tensor, "word char char_feature"], lengths: Int[Tensor, " word"]
     ) -> Float[Tensor, "word feature"]:
         read_forward, _ = self.forward_lstm(values)
+        # two LSTMs rather than a bidirectional one: torch would read the padding first when it reads backwards
         read_backward, _ = self.backward_lstm(reverse_steps(values, lengths))
         return torch.cat([last_steps(read_forward, lengths), last_steps(read_backward, lengths)], dim=1)

@@ -34,6 +34,7 @@ class VectorEmbedding(Embedding):
         self.unknown_prob = unknown_prob
         matrix = torch.from_numpy(field.matrix)
         self.output_width = matrix.shape[1]
+        # zeros: an unknown word starts without any features
         self.unknown = nn.Parameter(torch.zeros(self.output_width))
         scale = matrix[N_RESERVED:].std() if len(matrix) > N_RESERVED else torch.tensor(1.0)
         # files differ in scale; learning rates are tuned for features with deviation 1

@@ -14,6 +14,7 @@ def apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
     Autocast is off inside: these functions choose their types, and write into buffers of those types.
     """
     device = next((one.device.type for one in arguments if isinstance(one, Tensor)), "cpu")
+    # The usual case skips the context manager, which costs time at every call.
     if not torch.is_autocast_enabled(device):
         return function.apply(*arguments)
     with torch.autocast(device, enabled=False):
@@ -46,7 +47,9 @@ class _Differentiated(torch.autograd.Function):
         return output
 
     @staticmethod
+    # The backward passes are written by hand and have no derivative: a second differentiation must fail, not give zeros.
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         found = zip(ctx.run_backward(ctx.saved_tensors, *gradients), ctx.dtypes, strict=True)
+        # The two leading Nones stand for `forward` and `backward`, which autograd counts among the inputs.
         return None, None, *(None if dtype is None or one is None else one.to(dtype) for one, dtype in found)

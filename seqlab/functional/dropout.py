@@ -18,9 +18,12 @@ def bernoulli_mask(shape: tuple[int, ...], *, keep_prob: float | Tensor, like: T
     n_values = 1
     for size in shape:
         n_values *= size
+    # `None` as the upper bound makes random_ fill all 64 bits, the sign bit too.
     draws = torch.empty((n_values + 3) // 4, dtype=torch.int64, device=like.device).random_(-(2**63), None)
     levels = draws.view(torch.int16)[:n_values].view(shape)
     if isinstance(keep_prob, Tensor):
+        # The levels are signed 16-bit integers, hence the shift by half of 65,536. Float probabilities promote the
+        # comparison, so nothing overflows here.
         return levels < keep_prob * 65_536 - 32_768
     n_kept = round(keep_prob * 65_536)
     # "<=" against n_kept - 1: with "<", keep_prob 1 would compare with 32,768, which overflows 16 bits to drop everything.
@@ -40,10 +43,13 @@ class _Dropout(nn.Module):
 
     def forward(self, values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Return `values` with some set to 0 while training, the others scaled by 1 / keep probability."""
+        # The random generator is left alone when nothing is dropped, so a rate of 0 gives the same run as no dropout.
         if not (self.training and self.drop_prob):
             return values
         keep_prob = 1 - self.drop_prob
         mask = bernoulli_mask(self.mask_shape(values.shape), keep_prob=keep_prob, like=values)
+        # The scale goes into the mask first: where the mask has axes of size 1, that is far less work than scaling the
+        # values.
         return values * (mask.to(values.dtype) * (1 / keep_prob))
 
     def extra_repr(self) -> str:

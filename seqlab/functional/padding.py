@@ -28,6 +28,7 @@ class ReadingOrder:
 
     def __init__(self, lengths: Int[Tensor, " batch"], n_steps: int, n_directions: int, is_full: bool = False) -> None:
         self.n_records, self.n_steps, self.n_directions, self.is_full = len(lengths), n_steps, n_directions, is_full
+        # Views and flips do then; the tables of places cost two index tensors of the batch's size.
         if n_directions == 1 or is_full:
             return
         records = torch.arange(self.n_records, device=lengths.device)[:, None]
@@ -39,12 +40,14 @@ class ReadingOrder:
 
     def read(self, values: Sequence[Float[Tensor, "batch time feature"]]) -> Float[Tensor, "direction time batch feature"]:
         """Return the steps in the order of reading; `values` are the same for both directions, or one each."""
+        # Padding already comes last when reading forwards, so a view is enough.
         if self.n_directions == 1:
             return values[0].transpose(0, 1).unsqueeze(0)
         if self.is_full:
             forwards, backwards = values[0].transpose(0, 1), values[-1].transpose(0, 1)
             return torch.stack((forwards, backwards.flip(0)))
         n_rows = self.n_records * self.n_steps
+        # Both directions in one gather: one call instead of two.
         rows = torch.cat([one.flatten(0, 1) for one in values]) if len(values) > 1 else values[0].flatten(0, 1)
         steps, back = self.steps.flatten(1), self.back.flatten(0, 1).t()
         if len(values) == 1:  # both directions read each row, so its gradient is a sum
@@ -78,6 +81,7 @@ def reverse_steps(
 
 def last_steps(values: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"]) -> Float[Tensor, "batch feature"]:
     """Return the last real step of each sequence; zeros for an empty one."""
+    # An empty record reads step 0, which the product with 0 below removes.
     index = torch.clamp(lengths - 1, min=0)[:, None, None].expand(-1, 1, values.shape[2])
     return values.gather(1, index)[:, 0] * (lengths > 0).unsqueeze(1)
 
@@ -96,6 +100,7 @@ class _MovedRows(torch.autograd.Function):
         gradient = gradients[0].contiguous()
         total = gradient.index_select(0, back[0])
         for places in back[1:]:
+            # A row that two directions read gets the sum of their gradients.
             total += gradient.index_select(0, places)
         return total, None, None
 

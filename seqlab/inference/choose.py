@@ -24,7 +24,7 @@ _STREAMED = ("", "trees")
 @final
 @dataclass(frozen=True, kw_only=True)
 class InputChoice:
-    """What decides on the format of an input.
+    """Chooses the format of an input.
 
     Args:
         path: The file; None for a stream.
@@ -48,6 +48,7 @@ class InputChoice:
         """
         self._check_options(name)
         trained = format_of_reader(self.reader)
+        # a wrapping reader (such as one that adds trees) has the reader of the format inside; the model needs what it adds
         inner = self.reader.get("reader")
         if isinstance(inner, Mapping) and format_of_reader(inner) == name:
             return self._by_reader(self.reader)

@@ -88,11 +88,13 @@ class ConllFormat(LineFormat):
             seen.append(ConllLine(line.text, line.end, is_token, has_columns))
             if is_token:
                 width = self._width(cells, width, separator=separator, where=f"{name}:{line.number}")
+                # A record is named by the line of its first token.
                 start = start if rows else line.number
                 rows.append(self._row(cells, where=f"{name}:{line.number}"))
             elif rows and not has_columns and not self._is_comment(text):
                 records.append(self._record(rows, line=start))
                 rows = []
+        # A file may end without a blank line.
         if rows:
             records.append(self._record(rows, line=start))
         self._check_tokens(records, name=name)

@@ -45,6 +45,8 @@ class CsvFormat(TableFormat, LineFormat):
                     f"{name}:{number}: " + shortened(f"{len(cells)} column(s); expected {len(header)}, as {header}")
                 )
             waiting.append((number, _row(header, cells)))
+            # Rows leave when a chunk ends, not one by one, so that the model gets full batches and a slow pipe still gets
+            # answers.
             if source.is_chunk_done:
                 yield self._chunk(waiting, columns, name=name)
                 waiting = []

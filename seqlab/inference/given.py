@@ -74,6 +74,7 @@ def _fit(text: str, tokens: Sequence[str], offsets: Any) -> bool:
         words = [text[start:end] for start, end in places]
     except (TypeError, ValueError):
         return False
+    # Places are sorted, so equal ones stand next to each other.
     shared = {place for place, following in pairwise(places) if place == following}
     pairs = zip(places, zip(tokens, words, strict=False), strict=False)
     return is_ordered and len(places) == len(tokens) and all(a == b or place in shared for place, (a, b) in pairs)

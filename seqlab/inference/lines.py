@@ -29,6 +29,7 @@ def line_chunks(stream: BufferedIOBase, *, name: str) -> Iterator[list[Line]]:
     number = 1
     for data in _whole_lines(stream):
         try:
+            # `str.splitlines` would also split at U+2028 and others, which may be part of a token.
             *texts, last = data.decode("utf-8").split("\n")
         except UnicodeDecodeError as error:
             raise _not_utf8(data, error.start, first=number, name=name) from None
@@ -49,6 +50,7 @@ def with_head(stream: BufferedIOBase, *, n_bytes: int) -> tuple[bytes, BufferedI
         head = stream.read(n_bytes)
         stream.seek(start)
         return head, stream
+    # `read` would wait until a slow pipe has given all of them.
     head = stream.read1(n_bytes)
     return head, _Replayed(head, stream)
 
@@ -95,6 +97,7 @@ def _whole_lines(stream: BufferedIOBase) -> Iterator[bytes]:
 
 def _not_utf8(data: bytes, position: int, *, first: int, name: str) -> DataError:
     number = first + data.count(b"\n", 0, position)
+    # rfind gives -1 on the first line, so columns count from 1 on every line.
     column = position - data.rfind(b"\n", 0, position)
     return DataError(
         f"{name}:{number}: byte {data[position]:#04x} at byte {column} of the line is not UTF-8;"

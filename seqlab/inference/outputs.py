@@ -112,6 +112,7 @@ class ConllOutput(OutputFormat):
         # Lines that stand for several words or none, such as ranges in CoNLL-U.
         others = [NO_LABEL] * len(self.heads)
         for line in chunk.lines:
+            # The words of all records in order are the token lines in order, so one iterator serves both.
             labels = next(rows) if line.is_token else others if line.has_columns else []
             yield chunk.separator.join([line.text, *labels]) + line.end
 
@@ -126,6 +127,7 @@ class ConllOutput(OutputFormat):
 
     def _rows(self, record: TaggedRecord, *, separator: str) -> Iterator[tuple[str, ...]]:
         for name in self.heads:
+            # A set, because a record repeats few labels many times.
             for label in set(record.predictions[name].labels):
                 _check_column(f"label {label!r:.80} of head {name}", label, separator=separator)
         return zip(*(record.predictions[name].labels for name in self.heads), strict=True)

@@ -43,6 +43,7 @@ class ReaderFormat(InputFormat):
         """Return the records of a stream from a copy of it, as readers read files; messages have the name of the stream."""
         with TemporaryDirectory() as folder:
             path = Path(folder) / "stdin"
+            # Readers open their file by its path, so a stream needs one too.
             path.write_bytes(stream.read())
             try:
                 return self.reader.read(path)

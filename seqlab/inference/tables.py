@@ -55,6 +55,7 @@ class TableColumns:
             if isinstance(record.get(name), str):
                 # a text gives its own tokens
                 record = {**record, name: None if text in record else split_spaces(record[name])}
+            # `type`, not `isinstance`: True is an int, and a truth value is no text
             if type(record.get(text)) in (int, float):
                 record[text] = str(record[text])
         for name in self.needed:
@@ -102,6 +103,7 @@ class ParquetFormat(TableFormat):
             file = pyarrow.parquet.ParquetFile(stream if stream.seekable() else BytesIO(stream.read()))
             schema = file.schema_arrow
             columns = self.table.found(schema.names, where=name)
+            # columns of bytes, such as images, would fill the memory, and JSON cannot hold them
             kept = [one.name for one in schema if one.name in columns.values() or not _holds_bytes(one.type)]
             number = 1
             for batch in file.iter_batches(batch_size=_N_ROWS, columns=kept):

@@ -147,6 +147,7 @@ class Tagger:
         """
         limit = None if min_precision is None else self.min_precision(min_precision)
         self._check_columns(records)
+        # Other columns may be large, and encoding would carry them along; those that name a record stay for messages.
         read = [name for name in records.column_names if name in {*self.columns, *_PLACE}]
         encoded = self.bundle.fields.encode(records if read == records.column_names else records.select_columns(read))
         found = predict(self.bundle.labeler, encoded, max_tokens=MAX_TOKENS, n_best=n_best, use_entropy=use_entropy)

@@ -51,6 +51,7 @@ class TerminalOutput(OutputFormat):
     def show(self, record: TaggedRecord) -> None:
         """Print one record."""
         for line in self.lines(record):
+            # `highlight`, `markup` and `emoji` would change the user's text: "[b]" or ":smile:" may be tokens.
             self.console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
     def legend(self) -> Text:

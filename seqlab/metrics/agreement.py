@@ -29,6 +29,7 @@ def agreement_scores(gold: Sequence[float], predicted: Sequence[float]) -> dict[
 def _correlation(first: Float[np.ndarray, " record"], second: Float[np.ndarray, " record"]) -> float:
     if len(first) == 0 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
+    # the means are taken off first: sums of squares of large numbers would cancel
     one, other = first - first.mean(), second - second.mean()
     return float(one @ other / np.sqrt((one @ one) * (other @ other)))
 

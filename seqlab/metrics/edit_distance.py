@@ -84,6 +84,7 @@ def _lengths(rows: Sequence[Sequence[str]]) -> Counts:
 
 
 def _padded(rows: Sequence[Sequence[str]], *, codes: dict[str, int]) -> Int[np.ndarray, "record label"]:
+    # -1 is no label's code, so padding never equals a label
     padded = np.full((len(rows), max(map(len, rows))), -1, dtype=np.int64)
     for i, row in enumerate(rows):
         padded[i, : len(row)] = [codes.setdefault(label, len(codes)) for label in row]

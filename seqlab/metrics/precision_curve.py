@@ -43,6 +43,7 @@ class PrecisionCurve:
         # reversed sums: a threshold keeps all spans from its confidence upwards
         n_correct = np.add.reduceat(right, firsts)[::-1].cumsum()[::-1] if len(right) else right
         precisions = n_correct / n_kept
+        # -1 in front, so that the lowest threshold always has a point
         is_higher = precisions > np.maximum.accumulate(np.append(-1.0, precisions))[:-1]
         rows = zip(*(row[is_higher].tolist() for row in (_between(values), n_kept, n_correct)), strict=True)
         return cls(n_gold, [CurvePoint(*row) for row in rows])

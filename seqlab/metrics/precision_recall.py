@@ -10,6 +10,7 @@ def precision_recall_f1(*, n_correct: int, n_predicted: int, n_gold: int) -> dic
     """Return `precision`, `recall` and `f1`; 0 if the denominator is 0."""
     precision = n_correct / n_predicted if n_predicted else 0.0
     recall = n_correct / n_gold if n_gold else 0.0
+    # Tested by the correct ones: without any, precision and recall are 0, and so is their sum.
     f1 = 2 * precision * recall / (precision + recall) if n_correct else 0.0
     return {"precision": precision, "recall": recall, "f1": f1}
 

@@ -38,6 +38,7 @@ def span_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
     check_same_steps(gold, predicted)
     engine = get_scheme(scheme)
     codes = TagCodes()
+    # both sides share the codes, and each is read three times: flattening them is most of the work
     near = [Neighbours.of(codes.flatten(rows)) for rows in (gold, predicted)]
 
     def agreement(read: Callable[..., SpanArrays], parts: TagParts, rules: SpanRules) -> _Agreement:

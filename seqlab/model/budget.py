@@ -23,6 +23,7 @@ def limited_to(weights: Mapping[str, Tensor], *, config: Mapping[str, Any]) -> I
     """Inside, raise BundleError before a model with `config` grows beyond its weights."""
     n_values = sum(tensor.numel() for tensor in weights.values())
     for path, value in walk(config, with_lists=True):
+        # No size of a real model exceeds the number of values that its weights and tables hold.
         if isinstance(value, int | float) and abs(value) > n_values + _SLACK:
             raise BundleError(f"{path} is {value}, but the weights have {n_values:,} values")
     n_built = n_parameters = 0
@@ -32,6 +33,7 @@ def limited_to(weights: Mapping[str, Tensor], *, config: Mapping[str, Any]) -> I
         n_built += 0 if parameter is None else parameter.numel()
         n_parameters += 1
         # Parametrised weights are registered twice.
+        # Counting parameters too stops a config with very many tiny layers.
         if n_parameters > 2 * len(weights) + 16 or n_built > 2 * n_values + _SLACK:
             raise BundleError(f"the config describes a larger model than the {len(weights):,} weights ({n_values:,} values)")
 
@@ -53,8 +55,10 @@ class _SmallTensors(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in _MAKERS:
+            # These functions take their size as one sequence, as several numbers or by name.
             size = kwargs.get("size", args[0] if args and isinstance(args[0], list | tuple) else args)
             n_values = math.prod(one for one in size if isinstance(one, int))
+            # With one number, `eye` makes a square.
             if func is torch.eye and len(size) == 1:
                 n_values **= 2
             if n_values > self.limit:

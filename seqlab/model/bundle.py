@@ -72,6 +72,7 @@ def save_bundle(
     folder: Path, *, labeler: Labeler, fields: Fields, config: Mapping[str, Any], facts: Mapping[str, Any], card: str
 ) -> None:
     """Write a bundle to `folder`, with the model's part of `config`; `facts` are any JSON values."""
+    # safetensors refuses tensors that are not contiguous.
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in labeler.state_dict().items()}
     fault = not_finite(weights, labeler)
     if fault is not None:

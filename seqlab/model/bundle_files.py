@@ -51,12 +51,14 @@ def read_content(folder: Path) -> dict[str, Any]:
     try:
         text = _file(path).read_text(encoding="utf-8")
         content = json.loads(text)
+        # Only such an escape can bring a surrogate in; looking for it is cheaper than encoding all content.
         if "\\ud" in text.lower():
             json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair parses, but no output can hold it
     except (BundleError, OSError, ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise BundleError(f"{path}: not a readable bundle ({reason}); copy the whole folder again") from error
     found = content.get("format") if isinstance(content, dict) else None
+    # Before anything else is read, since another format may have other parts.
     if found != FORMAT:
         raise BundleError(f"{path}: bundle format is {found!r}; this seqlab reads format {FORMAT}; update seqlab")
     missing = [key for key in ("config", "fields") if key not in content]
@@ -98,6 +100,7 @@ def check_files(folder: Path, content: Mapping[str, Any]) -> None:
     if HASHES not in content:
         log.warning("%s was made by seqlab %s, without hashes: damage goes unseen", folder, content.get("seqlab_version"))
         return
+    # A copy, since the entry for this file itself is taken out below.
     hashes = dict(content[HASHES])
     unsigned = {key: value for key, value in content.items() if key != HASHES}
     if hashes.pop(BUNDLE_FILE, None) != _own_hash(unsigned):
@@ -120,4 +123,5 @@ def _file(path: Path) -> Path:
 
 
 def _own_hash(content: Mapping[str, Any]) -> str:
+    # Dumped anew with sorted keys, so that the hash does not depend on how the file is laid out.
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -37,6 +37,7 @@ class Labeler(nn.Module):
         # torch types the values of a ModuleDict as Module alone; what is read from it here are heads.
         self.heads: Mapping[str, Head] = nn.ModuleDict(dict(heads))  # type: ignore[assignment]
         for name, head in heads.items():
+            # Heads name their place in the config in messages.
             head.path = f"heads.{name}"
 
     def forward(self, batch: Batch) -> Steps:

@@ -50,6 +50,7 @@ class Lock:
         cls, settings: Mapping[str, Any], sets: Mapping[str, Mapping[str, datasets.Dataset]], *, allow: Sequence[str]
     ) -> "Lock":
         """Return the lock of a run, from its resolved config and its records by data set and split."""
+        # A file may be named twice, as data and as vectors; this keeps it once, in order.
         paths = dict.fromkeys(_files(settings))
         files = [Source(str(path), _sha256(path), path.stat().st_size, is_file=True) for path in paths]
         configs = set_configs(settings["data"])
@@ -114,6 +115,7 @@ def _paths(config: Mapping[str, Any], *, without: str | None = None) -> Iterator
         if path.is_file():
             yield path
         elif config["dir"] and path.is_dir():
+            # Sorted, because file systems list folders in any order.
             yield from sorted(child for child in path.rglob("*") if child.is_file())
 
 
@@ -126,5 +128,6 @@ def _records(records: datasets.Dataset, *, name: str) -> Source:
     digest = hashlib.sha256()
     for batch in records.with_format("arrow").iter(batch_size=1000):
         for record in batch.to_pylist():
+            # Sorted keys, so that the order of columns does not change the hash.
             digest.update(json.dumps(record, ensure_ascii=False, sort_keys=True, default=repr).encode())
     return Source(name, digest.hexdigest(), len(records), is_file=False)

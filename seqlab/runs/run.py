@@ -51,6 +51,7 @@ class FinishedRun:
         """The resolved config."""
         path = self._existing(CONFIG)
         try:
+            # The safe loader: the full one can build arbitrary Python objects.
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except yaml.YAMLError as error:
             raise DataError(f"{path}: not YAML ({' '.join(str(error).split()):.100})") from error
@@ -76,6 +77,7 @@ class FinishedRun:
             with path.open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
                     for name, value in row.items():
+                        # The CSV logger leaves cells empty for metrics that it did not log at that step.
                         if value and name not in ("epoch", "step") and row.get("epoch"):
                             found.setdefault(name, []).append((int(row["epoch"]), float(value)))
         return found

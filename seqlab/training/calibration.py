@@ -35,12 +35,15 @@ def fit_temperatures(labeler: Labeler, batches: Iterable[Batch]) -> dict[str, fl
     found = {name: module for name, module in modules if isinstance(module, Temperature)}
     coarse = torch.linspace(math.log(LIMITS[0]), math.log(LIMITS[1]), N_COARSE, dtype=torch.float64)
     logs = dict.fromkeys(found, coarse)
+    # Two grids rather than a search for each head: a grid takes one pass of the encoder, which all heads and temperatures
+    # share.
     losses = _measured(labeler, batches, found, logs)
     logs = {name: _around(coarse, losses[name]) for name in found}
     losses = _measured(labeler, batches, found, logs)
     fitted = {}
     for name, temperature in found.items():
         fitted[name] = _fitted(logs[name], losses[name], path=f"heads.{name}")
+        # In place, so that the buffer keeps its device and type.
         temperature.value.fill_(fitted[name])
     return fitted
 

@@ -36,6 +36,7 @@ def resume(folder: Path, *, allow: Sequence[str] = (), is_finish: bool = False) 
     Raises: DataError if the folder holds no run, or a finished one, or the files of the run are damaged; ConfigError if the run
         needs classes that `allow` does not name.
     """
+    # Before the working directory changes to that of the run.
     folder = folder.absolute()
     found = FinishedRun(folder)
     if FinishedRepeat.is_at(folder):

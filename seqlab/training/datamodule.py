@@ -55,6 +55,7 @@ class LabelingData(pl.LightningDataModule):
         records = self.splits["train"]
         order = partial(training_order, records, max_tokens=self.max_tokens, seed=self.seed, turns=self.turns)
         # Lightning sets this attribute indirectly in its constructor, without declaring it.
+        # Overfitting needs the same batches in each epoch; Lightning would replace a shuffling sampler here.
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
             return _loader(records, sampler=FixedBatches(order(0)))
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -60,6 +60,7 @@ def _warmup_then(
 ) -> float:
     if epoch < warmup_epochs:
         return (epoch + 1) / (warmup_epochs + 1)
+    # A run that is continued for longer keeps the last rate.
     progress = min(1.0, (epoch - warmup_epochs) / (n_epochs - warmup_epochs))
     return final_fraction + (1 - final_fraction) * curve(progress)
 

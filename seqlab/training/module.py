@@ -100,6 +100,7 @@ class LabelerModule(pl.LightningModule):
             penalty = torch.stack(penalties).sum()
             self.log("train/penalty", penalty.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
             loss = loss + penalty
+        # Lightning skips the optimiser step for None, where a loss without a graph would fail in backward.
         return loss if loss.requires_grad else None
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
@@ -171,6 +172,7 @@ class LabelerModule(pl.LightningModule):
     def _evaluate(self, batch: Batch, *, split: str) -> None:
         steps = self.labeler(batch)
         heads = {name: self.labeler.heads[name] for name in self.score_names[batch.data_set]}
+        # A split may lack the targets of a head; its loss is then left out.
         losses = [h.loss(steps, batch) * self.loss_weights.get(n, 1.0) for n, h in heads.items() if h.target in batch]
         if losses:
             self.log(f"{split}/loss", torch.stack(losses).sum(), batch_size=len(batch))

@@ -48,6 +48,7 @@ def check_same(config: DictConfig, *, folder: Path) -> None:
     for key in sorted(there.keys() | here.keys()):
         was = there.get(key)
         is_settled = key not in here and key.startswith("data.sets.") and key.endswith(".heads")
+        # A resumed run stores the checkpoint that it resumed, which does not make it another run.
         is_settled |= key in ("ckpt_path", "ckpt_check")
         if not is_settled and (was.replace(*moved) if isinstance(was, str) else was) != here.get(key):
             values = f"{key} is {there.get(key)!r} there and {here.get(key)!r} here"
@@ -57,6 +58,7 @@ def check_same(config: DictConfig, *, folder: Path) -> None:
 
 def _settled(config: DictConfig, there: Mapping[str, Any]) -> DictConfig:
     """Return `config` with the values that the run derived from its data in place of `auto`."""
+    # A copy: the caller's config still has `auto`, which its own run settles.
     own = copy.deepcopy(config)
     for key, value in leaves(OmegaConf.to_container(own)):
         if value == AUTO and key in there:

@@ -30,6 +30,7 @@ def parameter_groups(
     found: list[dict[str, Any]] = []
     for group, own in patterns.items():
         for pattern in own:
+            # Against all parameters, not the rest: a pattern whose matches an earlier group took is no typing mistake.
             if not any(fnmatchcase(name, pattern) for name in trainable):
                 hint = did_you_mean(pattern, trainable, cutoff=0.3)
                 raise ConfigError(f"parameter_groups.{group}.parameters: {pattern!r} matches no trainable parameter{hint}")

@@ -55,6 +55,7 @@ def check_memory(labeler: nn.Module, optimizer: Mapping[str, Any]) -> int:
     """
     weights: int = sum(tensor.numel() * tensor.element_size() for tensor in labeler.state_dict().values())
     trained: int = sum(weight.numel() * weight.element_size() for weight in labeler.parameters() if weight.requires_grad)
+    # The 1 is for the gradients, of the size of the trained weights.
     needed = weights + trained * (1 + _STATES.get(str(optimizer["_target_"]).rpartition(".")[2], 2))
     available = available_bytes()
     if available is not None and needed > available:
@@ -70,7 +71,9 @@ def available_bytes() -> int | None:
     found = []
     if _MEMINFO.is_file():
         lines = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines() if ":" in line)
+        # /proc/meminfo counts in kB of 1024 bytes.
         found.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    # A container without a limit has the word "max" there, which is no number.
     if _CGROUP_LIMIT.is_file() and (limit := _CGROUP_LIMIT.read_text().strip()).isdigit():
         found.append(int(limit))
     return min(found, default=None)

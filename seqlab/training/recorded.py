@@ -31,6 +31,7 @@ def started_as(run: FinishedRun, lock: Lock, *, into: Path) -> Iterator[DictConf
 
 def typed_in(run: FinishedRun, allow: Sequence[str]) -> Overrides:
     """Return overrides that settle the whole config of `run`, and allow the classes in `allow`."""
+    # All keys count as set, so that nothing suits the config to its data once more.
     return Overrides((), frozenset(allow), frozenset(key for key, _ in leaves(run.config)))
 
 
@@ -46,6 +47,7 @@ def _moved(node: Any, *, source: str, target: str) -> Any:
     """Return `node` with the first run's folder `source` replaced by `target` in every path."""
     if isinstance(node, dict):
         return {key: _moved(value, source=source, target=target) for key, value in node.items()}
+    # With the slash, so that runs/a is not found in runs/ab.
     is_inside = isinstance(node, str) and (node == source or node.startswith(f"{source}/"))
     return target + node[len(source) :] if is_inside else node
 

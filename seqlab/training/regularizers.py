@@ -46,9 +46,11 @@ class VanishingGradientPenalty:
 
     def __call__(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """Return the weighted penalty for the batch of `loss`; 0 in evaluation and without gradients."""
+        # Emptied at once, so that the states of one batch never meet the loss of the next.
         runs, self._runs = self._runs, []
         if not runs or not loss.requires_grad:
             return loss.new_zeros(())
+        # retain_graph: the trainer runs backward through the same graph afterwards.
         found = torch.autograd.grad(loss, [hidden for _, hidden, _ in runs], retain_graph=True, materialize_grads=True)
         penalties = []
         for (cells, hidden, lengths), gradient in zip(runs, found, strict=True):
@@ -92,6 +94,8 @@ def vanishing_penalty(
     norms = torch.linalg.vector_norm(reached[:, 1:], dim=-1)
     is_step = torch.arange(1, n_steps, device=lengths.device)[:, None] < lengths
     is_counted = is_step & (norms > 0)
+    # Steps that no gradient reaches would divide 0 by 0; with 1 in place of their norm they give a finite number, which is
+    # dropped.
     ratios = torch.linalg.vector_norm(before, dim=-1) / norms.masked_fill(~is_counted, 1.0)
     terms = (ratios - 1).square().masked_fill(~is_counted, 0.0)
     mean: Tensor = terms.sum() / is_counted.sum().clamp(min=1)

@@ -102,6 +102,7 @@ def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
     fields = Fields.from_config({key: settings[key] for key in MODEL_KEYS}, targets=targets)
     claims = claims_of(settings["heads"], set_configs(settings["data"]), sets, targets=targets)
     claims.fit(fields, sets)
+    # OmegaConf refuses new keys in a struct config.
     with open_dict(config):
         for name in set(claims.heads) - {UNNAMED}:
             config.data.sets[name].heads = list(claims.heads[name])
@@ -147,6 +148,7 @@ def settle_monitor(config: DictConfig, labeler: Labeler, claims: Claims) -> None
         level = f"{name}/" if len(named) > 1 else ""
         main = f"val/{level}{labeler.heads[head].main_metric}"
         config.monitor = main if len(claims.heads) == 1 else MEAN_SCORE
+    # A wrong name would otherwise show after the first epoch, when the checkpoint callback looks for it.
     check_metric(config.monitor, metric_names(labeler, named), said="monitor")
 
 
@@ -156,6 +158,7 @@ def metric_names(labeler: Labeler, named: Mapping[str, str]) -> list[str]:
     names = [
         f"val/{level.format(name)}{metric}"
         for name, head in named.items()
+        # Scoring no records gives all names of a head's metrics, without a list of them to keep up to date.
         for metric in flat_scores(labeler.heads[head].score([], []))
     ]
     return ["val/loss", "train/loss", *names, *([MEAN_SCORE] if len(named) > 1 else [])]

@@ -88,6 +88,7 @@ def run(config: DictConfig, *, typed: Overrides) -> Run:
     check_environment(config, typed)
     if is_repeated(config):
         return _repeated(config, typed=typed)
+    # A single run there would mix its files with those of the repetitions.
     if (Path(config.paths.run_dir) / REPEATS).exists():
         raise ConfigError(f"{config.paths.run_dir} is the folder of a repeated run; choose another one (hydra.run.dir)")
     return run_once(config, typed=typed)
@@ -177,6 +178,7 @@ def _train(
 ) -> None:
     if checkpoint is not None:
         resume_from(checkpoint, trainer=trainer, module=module, is_checked=settings["ckpt_check"], is_finish=is_finish)
+    # weights_only=True keeps torch.load from unpickling code of a checkpoint that someone else made.
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     if checkpoint and not is_finish and not module.epoch_tokens:
         log.warning("%s is from a finished run; raise trainer.max_epochs to continue", checkpoint)

@@ -75,9 +75,11 @@ class _ByLevel(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_states: Tensor) -> tuple[Tensor | None, ...]:
+        # Gradients of lower levels are added to it, and autograd may share the tensor it passes in.
         d_states = d_states.clone()
         d_inputs = None if ctx.inputs_like is None else torch.zeros_like(ctx.inputs_like)
         totals: list[Tensor | None] = [None] * len(ctx.parameters)
+        # From the top: the gradient of a level is complete only when all higher levels have added theirs.
         for level in reversed(range(len(ctx.reads))):
             place = slice(ctx.ends[level], ctx.ends[level + 1])
             made, variables = ctx.tape[level]

@@ -60,5 +60,6 @@ def _beside(inside: Tensor, forest: Forest) -> Float[Tensor, "edge both"]:
     if not lefts:
         return torch.cat([values, values], 1)
     left = torch.cat(lefts).index_select(0, torch.cat(order).argsort())
+    # All siblings less those to the left and the child itself: a second pass from the right is not needed.
     right = sums.index_select(0, forest.parents) - left - values
     return torch.cat([left, right], 1)

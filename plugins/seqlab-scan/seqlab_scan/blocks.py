@@ -35,10 +35,12 @@ def _from_zero(keep: Tensor, states: Tensor) -> Tensor:
         for before, share, state in zip(*(x.unbind(1) for x in (states[:, :-1], keep[:, 1:], states[:, 1:])), strict=True):
             state.addcmul_(share, before)
         return states
+    # A copy, because the shares are multiplied in place and the padded view may be the caller's tensor.
     shares, states = _in_blocks(keep).clone(), _in_blocks(states)
     for i in range(1, _BLOCK_STEPS):
         states[:, :, i].addcmul_(shares[:, :, i], states[:, :, i - 1])
         shares[:, :, i].mul_(shares[:, :, i - 1])
+    # After the loop each block's last share is the product of all its shares, which carries a state across the whole block.
     ends = _from_zero(shares[:, :, -1], states[:, :, -1].clone())
     states[:, 1:].addcmul_(shares[:, 1:], ends[:, :-1].unsqueeze(2))
     return states.flatten(1, 2)[:, :n_steps]

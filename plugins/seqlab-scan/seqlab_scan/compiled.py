@@ -41,6 +41,7 @@ def scan_compiled(
     if lies_apart:
         products, first = _apart(products), first.flatten(0, 1).unsqueeze(1)
         skip, zone = None if skip is None else _apart(skip), _apart(zone) if isinstance(zone, Tensor) else zone
+        # Each record is now a direction of its own, and has the weights of the direction that it came from.
         bias = bias.repeat_interleave(n_records, 0)
         peepholes = None if peepholes is None else peepholes.repeat_interleave(n_records, 0)
     hidden, states = apply(_CompiledScan, form, zone, products.contiguous(), first, bias, skip, peepholes)
@@ -98,6 +99,7 @@ class _CompiledScan(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, d_hidden: Tensor | None, d_states: Tensor | None) -> tuple[Tensor | None, ...]:
         gates, states, skip, peepholes = ctx.saved_tensors
+        # The outputs are separate tensors then, and a loss may use the states alone.
         if ctx.form.output != "state" and d_hidden is None:
             d_hidden = torch.zeros_like(states[:, 1:])
         of_records = states.shape[0], states.shape[2]

@@ -35,6 +35,7 @@ def positive(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 def log_positive(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return the logarithm of `positive`, which is finite even where that is 0 in float32."""
+    # The clamp keeps the branch that is not taken from log of a negative number, whose NaN would reach the gradient.
     return torch.where(values >= 0, (values.clamp(min=0) + 0.5).log(), logsigmoid(values))
 
 

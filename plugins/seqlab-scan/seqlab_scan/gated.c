@@ -70,6 +70,7 @@ static void open_gates(
     squash(p->candidate, g, n);
     if (p->mix == NORMALISED) {
         EACH(j, 2 * n) f[j] = 1 + exponential(-f[j]);
+        /* With reciprocals F = 1 / f and I = 1 / i, the kept share f / (f + i) is I / (F + I). */
         EACH(j, n) new[j] = g[j] + i[j] / (f[j] + i[j]) * (old[j] - g[j]);
     } else {
         apply(SIGMOID, f, n_gates * n);
@@ -108,6 +109,7 @@ static int forward_share(const void *problem, Share share)
         float *old = rows(p->states, s, share, T + 1, t, n), *new = rows(p->states, s, share, T + 1, t + 1, n);
         EACH(r, share.n_rows) open_gates(p, bias, peepholes, gates + r * C, old + r * n, new + r * n);
         keep(p->zone, s, share, t, n, old, new);
+        /* Here h is c: there is no other output to compute. */
         if (p->output == STATE)
             continue;
         float *hidden = rows(p->hidden, s, share, T, t, n);
@@ -173,6 +175,7 @@ static void close_gates(
         }
     else
         EACH(j, n) {
+            /* Divided before multiplied: a reciprocal may be huge, and its product with the gradient would overflow. */
             float kept = d[j] * (i[j] / (f[j] + i[j])), taken = d[j] * (f[j] / (f[j] + i[j]));
             float by_ratio = kept * (f[j] / (f[j] + i[j])) * (old[j] - g[j]);
             d_g[j] = taken;

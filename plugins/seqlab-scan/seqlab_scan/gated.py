@@ -65,6 +65,7 @@ def scan_gated(
         return hidden, states
     if algorithm == "auto" and compiled.is_usable(products):
         return compiled.scan_compiled(products, first, bias=bias, skip=skip, peepholes=peepholes, zone=zone, form=form)
+    # Not in place: only the compiled scan may overwrite the products, since autograd needs them here.
     products = products + bias[:, None, None]
     if peepholes is not None:
         return _step_by_step(products, first, form=form, zone=zone, skip=skip, peepholes=peepholes)
@@ -131,6 +132,7 @@ def _logs(candidate: Tensor, logits: tuple[Tensor, Tensor], *, zone: Tensor | fl
     log_keep, log_enter = map(logsigmoid, logits)
     if zone is not None:
         share = torch.as_tensor(zone, dtype=candidate.dtype, device=candidate.device)
+        # keep + zone (1 - keep) = zone + (1 - zone) keep, in logs; log1p stays exact for small zones.
         log_keep, log_enter = torch.logaddexp(share.log(), (-share).log1p() + log_keep), (-share).log1p() + log_enter
     return log_keep, log_enter + log_positive(candidate)
 

@@ -68,6 +68,7 @@ class _LinearScan(torch.autograd.Function):
 
 def adjoint(keep: Values, first: First, states: Values, gradient: Values, *, run: Run) -> tuple[Values, Values, First]:
     """Return the gradients of k, of e and of the initial state, from that of c."""
+    # What a step's state becomes is decided by the share of the next step; the last state goes nowhere.
     after = torch.cat([keep[:, 1:], torch.zeros_like(keep[:, :1])], 1)
     d_entered = run(after, gradient, torch.zeros_like(first), is_reversed=True)
     before = torch.cat([first.unsqueeze(1), states[:, :-1]], 1)

@@ -30,6 +30,7 @@ def linear_kernel(
     tile_units: tl.constexpr,
 ):
     """Write c of every step. Arrays are (direction, time, unit), contiguous, a unit being one of a record's."""
+    # 64 bits, because the product with steps and units may exceed 2^31.
     unit, direction = tl.program_id(0) * tile_units + tl.arange(0, tile_units), tl.program_id(1).to(tl.int64)
     is_unit = unit < n_units
     state = tl.load(first + direction * n_units + unit, mask=is_unit, other=0.0)
@@ -46,11 +47,13 @@ def linear_kernel(
         share, fresh = tl.associative_scan((share, fresh), 0, _then, reverse=is_reversed)
         states = fresh + share * state[None, :]
         tl.store(found + place, states, mask=is_there)
+        # A tile cannot be indexed in Triton, so the last row is picked by a masked sum.
         state = tl.sum(tl.where(row[:, None] == last_row, states, 0.0), 0)
 
 
 def run_kernel(keep: Tensor, entered: Tensor, first: Tensor, *, is_reversed: bool) -> Tensor:
     """Return c of every step from the one before; reversed, from the one after."""
+    # The kernel computes addresses from the sizes alone.
     keep, entered, first = keep.contiguous(), entered.contiguous(), first.contiguous()
     found = torch.empty_like(entered)
     n_directions, n_steps, n_records, width = entered.shape

@@ -85,6 +85,7 @@ class Claims:
         """Claim a trial: an interrupted one if there is any, else a queued one, else a new one; None if none is left."""
         with self.shared.store.held():
             trials = self.shared.trials()
+            # Interrupted trials first: their parameters are drawn and part of their work is done.
             lost = next((trial for trial in trials if self.is_lost(trial)), None)
             if lost is not None:
                 return self._taken_over(lost)
@@ -102,6 +103,7 @@ class Claims:
         """
         with self.shared.store.held():
             trial = owned(self.shared, number=claim.number, token=claim.token)
+            # Another sweep may have taken the trial over while this process believed it was its own.
             if trial is None:
                 return None
             earlier = trial.user_attrs.get(FAILURES, [])
@@ -163,6 +165,7 @@ class Claims:
             self.shared.study.sampler = idle
 
     def _claimed(self, trial: FrozenTrial, *, attempt: int, first: int) -> Claim:
+        # A new token for every attempt, so that a process of an earlier attempt can no longer write.
         owner = Owner(uuid.uuid4().hex, self.runner)
         self.shared.note(trial, **{ATTEMPTS: attempt, FIRST: first, OWNER: owner.as_json()})
         return Claim(trial.number, owner.token, attempt, dict(trial.params), first)

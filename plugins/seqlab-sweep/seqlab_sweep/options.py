@@ -126,6 +126,7 @@ def _check_values(given: Mapping[str, Any]) -> None:
 
 def n_cores() -> int:
     """Return the number of cores this process may use."""
+    # Containers and taskset limit the cores of a process; `cpu_count` is that of the machine.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

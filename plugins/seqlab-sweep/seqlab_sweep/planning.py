@@ -55,6 +55,7 @@ def plan(given: Mapping[str, Any], arguments: Sequence[str], *, config: DictConf
     space = read_space(options.params, arguments, loader=loader)
     n_trials = options.n_wanted(space)
     grid = space.grid() if options.sampler["name"] == GRID else {}
+    # Built and dropped: wrong options show here, before anything is written.
     build_sampler(options.sampler, seed=options.seed, number=0, grid=grid)
     for corner in space.corners():
         _check_is_one_run(loader.load_sweep_config(config, [*space.fixed, *space.overrides(corner), REPORTING]))

@@ -45,6 +45,7 @@ def this_machine() -> str:
     parts = [platform.node()]
     boot = Path("/proc/sys/kernel/random/boot_id")
     if boot.exists():
+        # The boot too: after a restart of the machine the same PID and start time may come back.
         parts.append(boot.read_text(encoding="ascii").strip())
     namespace = Path("/proc/self/ns/pid")
     if namespace.is_symlink():
@@ -64,6 +65,7 @@ def end(process: ProcessName) -> None:
 
 def _exists(pid: int) -> bool:
     try:
+        # Signal 0 sends nothing and only checks that the process exists.
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
@@ -75,6 +77,7 @@ def _exists(pid: int) -> bool:
 def _status(pid: int) -> tuple[str, str]:
     """Return the state and the start time of a process; both are empty if /proc does not have it."""
     try:
+        # The name of the process, in brackets, may hold spaces and brackets itself; the last bracket ends it.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return "", ""

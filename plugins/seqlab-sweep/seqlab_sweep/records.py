@@ -84,6 +84,7 @@ def state_of(trial: FrozenTrial) -> str:
     if trial.state != TrialState.RUNNING:
         return _NAMES[trial.state]
     owner = Owner.of(trial.user_attrs)
+    # A process of another machine cannot be checked from here, so its trial counts as running.
     is_gone = owner is None or (owner.runner.is_here and not owner.runner.is_alive())
     return INTERRUPTED if is_gone else "running"
 

@@ -91,6 +91,7 @@ def latency_ms(module: LabelerModule) -> float:
     """Return the median time, in milliseconds, to label one validation record alone on one CPU thread."""
     labeler = copy.deepcopy(module.labeler).cpu().eval()  # a copy, so that training may continue on the GPU
     n_threads = torch.get_num_threads()
+    # One thread, so that the figure does not depend on the number of cores.
     torch.set_num_threads(1)
     seconds = []
     try:

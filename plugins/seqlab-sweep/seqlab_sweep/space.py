@@ -62,6 +62,7 @@ def read_space(params: Mapping[str, Any], arguments: Sequence[str], *, loader: C
     n_typed = len(remove_data_defaults(arguments))  # overrides that suit the data set come after the typed ones
     keys = {override.key_or_group for override in searched}
     suited = [override for override in overrides[n_typed:] if override.key_or_group not in keys]
+    # Later entries replace earlier ones of the same place, hence this order.
     by_place = {_place(override): override for override in [*searched, *overrides[:n_typed], *suited]}
     by_key = {override.get_key_element(): override for override in by_place.values()}
     parameters = {key: _distribution(key, override) for key, override in by_key.items() if override.is_sweep_override()}

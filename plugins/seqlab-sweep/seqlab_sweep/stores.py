@@ -72,10 +72,13 @@ class Store:
         if self.path is not None:
             # Not `.lock`: Optuna uses that name for its own lock on a journal and would wait 30 seconds for ours.
             with self.path.with_name(f"{self.path.name}.held").open("w") as file:
+                # The lock ends with the file, also when the process is killed.
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
             return
+        # Without a pool, so that closing the connection really ends it, and the lock with it.
         engine = create_engine(self._driven(), poolclass=NullPool)
+        # Advisory locks have numbers, not names; this one is the same in every process.
         key = int.from_bytes(hashlib.sha256(b"seqlab-sweep").digest()[:4], "big")
         with engine.connect() as connection:
             connection.execute(text(_LOCK), {"key": key})

@@ -131,6 +131,7 @@ class _Sweep:
         if not self.running:
             time.sleep(min(_TICK_SECONDS, self.claims.seconds_to_wait()))
             return []
+        # With a timeout, so that heartbeats go on while trials run.
         ended = connection.wait([process.sentinel for process in self.running], timeout=_TICK_SECONDS)
         return [process for process in self.running if process.sentinel in ended]
 

@@ -89,6 +89,7 @@ class LiveTrial:
             Superseded: Another sweep has claimed the trial.
         """
         known = owned(self.shared, number=self.number, token=self.token)
+        # Checked at every epoch: a process that was stopped for a while may have lost its trial to another sweep.
         if known is None:
             raise Superseded
         self._spend()

@@ -137,6 +137,7 @@ def _values(job: Job, live: LiveTrial) -> dict[str, float]:
 
 def _stay_with_parent() -> None:
     """Ignore interrupts, which the sweep handles, and exit when the sweep does."""
+    # A terminal sends Ctrl-C to the whole process group, trials included.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -156,8 +157,10 @@ def _log(line: str) -> None:
 
 def _write_to(path: Path) -> None:
     """Redirect the output of this process to a file, by descriptor so that C libraries write there as well."""
+    # Appending, because the descriptors of standard output and error share the file.
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+    # A crash in C leaves no Python traceback; this prints one to the log.
     faulthandler.enable()

@@ -70,6 +70,7 @@ def configuration(architecture: Mapping[str, Any]) -> Any:
     Raises: ConfigError for an unsupported model type or invalid values.
     """
     kind = architecture.get("model_type")
+    # A model of several parts would build parts of types that nobody has checked.
     is_composed = any(_is_model(value) for value in architecture.values())
     if kind not in KINDS or is_composed or not CONFIG_MAPPING[kind].__module__.startswith("transformers."):
         raise ConfigError(

@@ -77,4 +77,5 @@ class TransformerEmbedding(Embedding):
         # In some models `hidden_states[-1]` lacks the final normalisation that `last_hidden_state` has.
         states = [*(found.hidden_states or ())[:-1], found.last_hidden_state]
         chosen = [states[layer] for layer in self.layers] if self.needs_all else states
+        # One gather drops padding, special subwords and the parts of windows that overlap.
         return torch.stack([state.flatten(0, 1).index_select(0, subwords.place) for state in chosen])

@@ -87,6 +87,7 @@ class EncodedSubwords(EncodedColumn):
         codes = self.words.values[self.words.offsets[row] : self.words.offsets[row + 1]]
         counts = self.pieces.lengths[codes]
         before = np.cumsum(counts) - counts
+        # Position in `pieces` of each subword: the word's offset, plus how far into the word it is.
         index = np.repeat(self.pieces.offsets[codes] - before, counts) + np.arange(counts.sum())
         return self.pieces.values[index], counts
 

@@ -52,6 +52,7 @@ def check_weights(folder: Path) -> None:
             "trust the model, convert it with transformers (from_pretrained, then save_pretrained)"
         )
     shards = set(json.loads((folder / WEIGHTS_INDEX).read_text(encoding="utf-8"))["weight_map"].values())
+    # An index from elsewhere could name a file outside its folder.
     foreign = sorted(shard for shard in shards if not (shard.endswith(".safetensors") and (folder / shard).parent == folder))
     if foreign:
         raise ConfigError(f"{folder / WEIGHTS_INDEX}: names {foreign[0]}; expected safetensors files in the same folder")

@@ -34,6 +34,7 @@ class LayerMix(nn.Module):
 
     def __init__(self, *, n_layers: int) -> None:
         super().__init__()
+        # Zeros give every layer the same share at the start.
         self.weights = nn.Parameter(torch.zeros(n_layers))
         self.gain = nn.Parameter(torch.ones(()))
 

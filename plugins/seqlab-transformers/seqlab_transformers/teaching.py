@@ -76,6 +76,8 @@ class Teacher:
         for row in probs.tolist():
             of_step = dict.fromkeys(self._names, 0.0)
             for tag, prob in zip(self._names, row, strict=True):
+                # several tags that the head knows may be one tag of the data (B- and S- of BIOES are B- of BIO), so their
+                # probabilities add up
                 of_step[tag] += prob
             found.append({tag: round(prob, N_DECIMALS) for tag, prob in of_step.items() if prob >= self.least})
         return found

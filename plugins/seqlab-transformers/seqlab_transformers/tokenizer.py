@@ -101,6 +101,7 @@ def _plain(content: str) -> Tokenizer:
     tokenizer = Tokenizer.from_str(content)
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    # Else a word such as "[SEP]" in a text would become a special subword.
     tokenizer.encode_special_tokens = True
     return tokenizer
 
@@ -108,6 +109,7 @@ def _plain(content: str) -> Tokenizer:
 def _measured(tokenizer: Tokenizer, *, unknown: int, padding: int) -> SubwordTokenizer:
     """Find the special subwords and the lead of a tokenizer by reading a short text with and without them."""
     alone, whole = _read(tokenizer, _PROBE), _read(tokenizer, _PROBE, is_whole=True)
+    # Where the text stands in the whole shows what is put before and after it, whatever the tokenizer calls these subwords.
     first = next(i for i in range(len(whole)) if whole[i : i + len(alone)] == alone)
     return SubwordTokenizer(
         tokenizer,

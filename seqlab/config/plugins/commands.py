@@ -76,6 +76,7 @@ def commands_of_plugins(built_in: Collection[str]) -> list[Command]:
         # Built-in commands win: a plugin must not change what `seqlab train` does.
         elif point.name not in built_in and not {point.name, point.dist.name if point.dist else ""} & without:
             points.append(point)
+    # `groupby` joins neighbours only, hence the sort by name.
     points.sort(key=lambda point: (point.name, _who(point)))
     return [Command(name, tuple(of_name)) for name, of_name in groupby(points, key=lambda point: point.name)]
 

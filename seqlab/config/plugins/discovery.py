@@ -77,6 +77,7 @@ def discover() -> Discovery:
     core = built_in()
     points = list(entry_points_found(ENTRY_POINT_GROUP))
     found = [examined(point, without=without) if isinstance(point, EntryPoint) else point for point in points]
+    # The order of distributions depends on the file system; sorted, warnings and lists are the same everywhere.
     found.sort(key=lambda one: (one.name, one.distribution))
     plugins = [one for one in found if isinstance(one, Plugin)]
     reasons = clashes(plugins, core=core)

@@ -17,6 +17,7 @@ CORE = "seqlab"
 
 def editable_project(dist: Distribution) -> Path | None:
     """Return the project folder of an editable installation; None for any other installation."""
+    # PEP 610: pip writes this file for installations from a folder or URL.
     text = dist.read_text("direct_url.json")
     content = json.loads(text) if text else {}
     is_editable = content.get("dir_info", {}).get("editable", False)

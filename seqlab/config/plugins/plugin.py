@@ -97,6 +97,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise PluginError(f"{path}: not readable as YAML ({reason}); reinstall what it is part of") from error
+    # An empty YAML file loads as None, which is an option without keys.
     if not isinstance(content, Mapping | None):
         raise PluginError(f"{path}: holds a {type(content).__name__}; expected the keys of a config; fix what it is part of")
     return content or {}

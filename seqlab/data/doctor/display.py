@@ -90,6 +90,7 @@ def _labels(reports: Sequence[FileReport]) -> Iterable[Table]:
 def _lengths(reports: Sequence[FileReport]) -> Table:
     lows = [0, *(bound + 1 for bound in _BUCKETS)]
     names = [f"{low}-{high}" if low < high else f"{high}" for low, high in zip(lows, _BUCKETS, strict=False)]
+    # bisect_left, because a length equal to a bound belongs to the bucket that ends there
     histograms = [Counter(bisect_left(_BUCKETS, n) for n in report.lengths.elements()) for report in reports]
     counts = ([histogram[i] for histogram in histograms] for i in range(len(lows)))
     named = zip([*names, f"{lows[-1]}+"], counts, strict=True)

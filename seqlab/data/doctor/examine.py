@@ -93,6 +93,7 @@ def examine(
         scheme_note=_verdict(detection, expected) if "tags" in columns else "There are no tags.",
         counts=_counts(columns | {"tags": closed(tags, left_open)} if left_open else columns, expected),
         lengths=Counter(lengths),
+        # reversed, since the last of equal keys stays in a dictionary: that of the first record
         lines={tuple(tokens): rows.line(record) for record, tokens in reversed(list(enumerate(columns.get("tokens", ()))))},
     )
 

@@ -50,6 +50,8 @@ class EncodedSpellings(EncodedColumn):
         order = np.argsort(lengths, kind="stable")
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
+        # NumPy 2 returns the inverse in the shape of its input, NumPy 1 flat; `reshape` takes both. Padding, with code -1,
+        # would be row -1, and becomes row 0.
         word = rank[np.maximum(position.reshape(codes.shape) - has_padding, 0)]
         characters = spellings.padded(words[order], padding=PADDING)
         return Spellings(torch.from_numpy(characters), torch.from_numpy(lengths[order]), torch.from_numpy(word))

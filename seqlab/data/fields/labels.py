@@ -140,6 +140,7 @@ class ScoreField(Field):
             raise DataError(f"column {self.column!r} holds {array.type}; expected a number a record")
         numbers: np.ndarray = array.to_numpy(zero_copy_only=False).astype(np.float32)
         expected = f"expected {self.lowest} to {self.highest}; set lowest and highest of the head's target"
+        # NaN fails both comparisons, so it is refused as well
         is_within = (numbers >= self.lowest) & (numbers <= self.highest)
         columns.check(is_within, lambda row: f"has {numbers[row]:g} in column {self.column!r}; {expected}")
         return numbers

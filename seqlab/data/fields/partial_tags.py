@@ -74,6 +74,7 @@ class PartialTagField(StepTagField):
     def _ids(self, text: str) -> list[int]:
         """Return the sorted ids of the possible tags of a step; empty if one of them is unknown."""
         tags = self.readings(text)
+        # sorted, so that "A|B" and "B|A" are one set
         return sorted(map(self.tags.index, tags)) if all(tag in self.tags for tag in tags) else []
 
     def _id(self, text: str, ids_by_set: Mapping[tuple[int, ...], int]) -> int:

@@ -50,6 +50,7 @@ def _from_tags(columns: Columns, column: str, *, scheme: str) -> SegmentRows:
     engine = get_scheme(scheme)
     rows = [engine.spans(tags) for tags in columns.lists(column)]
     spans = [span for row in rows for span in row]
+    # not unpacked by `zip`, which fails where there is no span at all
     starts, ends = (np.asarray([span[i] for span in spans], dtype=np.int64) for i in (0, 1))
     return SegmentRows(starts, ends, [span.label for span in spans], np.cumsum([0, *map(len, rows)]))
 

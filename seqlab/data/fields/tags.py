@@ -135,6 +135,7 @@ def tags_to_learn(counts: Mapping[str, int], *, scheme: Scheme | None) -> list[s
     """
     if scheme is None:
         return by_frequency(counts)
+    # by label, not by tag: a label of which training has single words only still gets tags for longer spans
     return scheme.tags_of(sorted({span.label for tag in counts for span in scheme.spans([tag])}))
 
 

@@ -72,6 +72,7 @@ class TaughtTagField(StepTagField):
         """Collect the tags as `TagField` does, and those that only the teacher uses."""
         super().fit(columns)
         taught = _by_tag(columns, self.teacher_column) if self.teacher_column in columns else {}
+        # sorted after those of the training tags, so that ids do not depend on the order of the records
         self.tags += sorted(taught.keys() - self.tags)
         if self.span_scheme is not None:
             self.tags = tags_to_learn(Counter(self.tags), scheme=self.span_scheme)
@@ -109,6 +110,7 @@ def _by_tag(columns: Columns, name: str) -> dict[str, pa.Array]:
     """Return the probabilities of each tag in a teacher's column, for all steps."""
     array = columns.arrow(name)
     steps = array.flatten() if is_list(array.type) else array
+    # a column of empty lists has no type for its steps
     if is_list(array.type) and pa.types.is_null(steps.type):
         return {}
     if not is_list(array.type) or not pa.types.is_struct(steps.type):
@@ -122,6 +124,7 @@ def _numbers(values: pa.Array, *, what: str) -> Float[np.ndarray, " step"]:
         numbers: np.ndarray = values.cast(pa.float32()).fill_null(0.0).to_numpy(zero_copy_only=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # the latter for types without a cast, such as lists
         raise DataError(f"{what}: holds {values.type}; expected probabilities") from error
+    # written so that NaN fails too
     if not (numbers >= 0).all():
         raise DataError(f"{what}: a probability is {numbers[~(numbers >= 0)][0]}; expected 0 to 1")
     return numbers

@@ -36,6 +36,7 @@ def digits(word: str) -> str:
 
 def shape(word: str) -> str:
     """Return X for upper case, x for lower case, o for other letters and d for digits, at most 3 in a row (``Xxxx-dd``)."""
+    # runs are cut after the mapping, so that different letters of one kind count as a run
     return _shortened(word.translate(_SHAPES))
 
 

@@ -1,4 +1,4 @@
-"""What the first bytes of a file hold: a format that can be read, something that cannot, or neither for certain."""
+"""Detect the format of a file from its first bytes, or why it cannot be read."""
 
 import json
 import re
@@ -51,6 +51,7 @@ def content_of(head: bytes, *, is_prose_likely: bool, may_be_table: bool = True)
         return Content("parquet", is_certain=True)
     if refusal := binary_refusal(head):
         return Content(refusal=refusal)
+    # the head may end inside a character, so errors are replaced here and reported by the reader
     text = head.decode("utf-8", errors="replace").removeprefix("\ufeff")
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     filled = [line for line in lines if line.strip(" \t")]
@@ -74,6 +75,7 @@ def binary_refusal(head: bytes) -> str | None:
     found = next((what for magic, what in _MAGIC.items() if head.startswith(magic)), None)
     if found is not None:
         return found
+    # RIFF is a container of several formats; its kind follows at byte 8
     if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
         return "a WAV recording; `seqlab data` reads text, and data=spoken_digits recordings"
     n_controls = len(head) - len(head.translate(None, _CONTROLS))
@@ -117,6 +119,7 @@ def _is_brackets(text: str) -> bool:
     if not text.lstrip().startswith("("):
         return False
     depth = deepest = 0
+    # the depth at the end may be above 0: the head may end inside a tree
     for match in re.finditer(r"[()]|[^\s()]", text):
         if match[0] == "(":
             depth += 1

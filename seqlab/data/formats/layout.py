@@ -74,6 +74,7 @@ def _is_table(text: str, separator: str) -> bool:
     is_header = len(set(header)) == len(header) and all(
         _HEADER_CELL.fullmatch(cell) and cell == cell.strip() for cell in header
     )
+    # only most rows, because a single damaged row should be reported with its line, not hide the format
     n_equal = sum(len(row) == len(header) for row in rows[1:])
     return is_header and n_equal > _REGULAR_SHARE * (len(rows) - 1)
 

@@ -58,6 +58,7 @@ def detect(head: bytes, *, name: str, suffix: str, formats: tuple[str, ...] = IN
     found = content_of(head, is_prose_likely=is_prose_likely, may_be_table=is_weak)
     if found.refusal is not None:
         raise DataError(f"{name}: {found.refusal}")
+    # A .txt file may hold anything, but a .csv file that happens to look like columns of tags is still a table.
     if found.format is not None and (found.is_certain or is_weak):
         return Detected(found.format, is_by_content=found.format != said)
     if said is not None and said in formats:

@@ -73,6 +73,7 @@ def renamed(records: datasets.Dataset, columns: Mapping[str, str], *, path: str)
     absent = [old for old in columns.values() if old not in records.column_names]
     if absent:
         raise DataError(f"{path}.columns names {absent[0]!r}, but its records have {', '.join(records.column_names)}")
+    # Renaming to an existing name is an error in `datasets`, so the old column goes first.
     taken = [new for new in columns if new in records.column_names and new not in columns.values()]
     return records.remove_columns(taken).rename_columns({old: new for new, old in columns.items()})
 
@@ -91,6 +92,7 @@ def score_names(heads: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]
 
 def _check(name: str, node: object) -> None:
     path = set_path(name)
+    # The name becomes part of config paths and of score names (``head@set``), where other characters have meanings.
     if not re.fullmatch(r"\w[\w-]*", name):
         raise ConfigError(f"data.sets has {name!r}; expected a name of letters, digits, _ and -")
     if not isinstance(node, Mapping):

@@ -57,6 +57,7 @@ class Claims:
     def withheld(self, data_set: str) -> frozenset[str]:
         """Return the keys of the targets that only heads of other data sets use."""
         own = {self.targets[head].key for head in self.heads[data_set] if head in self.targets}
+        # by key, not by head: a target that a head of this data set shares with another is not withheld
         return frozenset(target.key for target in self.targets.values()) - own
 
 

@@ -45,6 +45,7 @@ class Turns:
         n_left = sum(n_batches.values()) - int(whole.sum())
         # largest remainders first (Hamilton's method)
         whole[np.argsort(whole - exact, kind="stable")[:n_left]] += 1
+        # the floor of 1 batch may raise the sum a little, which is better than a data set that is never trained on
         return dict(zip(n_batches, np.maximum(whole, 1).tolist(), strict=True))
 
 
@@ -54,6 +55,7 @@ BY_SIZE = Turns(temperature=1.0, weights={})
 
 def training_order(records: Split, epoch: int, *, max_tokens: int, seed: int, turns: Turns) -> Batches:
     """Return the batches of an epoch; for a single data set, those of `shuffled_batches`."""
+    # the first data set has the random stream of a run with it alone
     own = [
         shuffled_batches(part.sizes, max_tokens=max_tokens, seed=seed, epoch=epoch, stream=(i, 0) if i else ())
         for i, part in enumerate(records.parts.values())

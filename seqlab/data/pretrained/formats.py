@@ -41,6 +41,7 @@ _FOREIGN_MAGIC = {
     b"\x28\xb5\x2f\xfd": "a zstd file; unpack it and name the result",
     b"\xba\x16\x4f\x2f": "a fastText model (.bin); name the .vec file that comes with it",
 }
+# text has no control characters but tab and line ends; binary floats nearly always have some
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r"))
 _BUFFER_SIZE = 1 << 16
 _N_HEAD_LINES = 100
@@ -77,6 +78,7 @@ def _open(path: Path) -> io.BufferedReader:
 
 
 def _stream_entries(stream: io.BufferedReader, path: Path) -> Iterator[tuple[bytes, Vector]]:
+    # `peek` consumes nothing, so a file that is no archive is read from its start
     head = stream.peek(_TAR_MAGIC_PLACE + len(_TAR_MAGIC))
     if head[_TAR_MAGIC_PLACE:].startswith(_TAR_MAGIC):
         raise DataError(f"{path}: is a tar archive; unpack it and name the text file inside")
@@ -177,6 +179,7 @@ def _binary_entries(stream: io.BufferedReader, path: Path, *, n_words: int, widt
         raw = stream.read(_FLOAT_SIZE * width)
         if len(raw) < _FLOAT_SIZE * width:
             raise DataError(f"{path}: ends inside word {number}, but the header promises {n_words}; download the file again")
+        # word2vec writes floats in the byte order of the machine, which in practice is little-endian
         vector = np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)
         yield word, _finite(f"{path}: word {number}", word, vector)
     # a final newline is allowed
@@ -187,6 +190,7 @@ def _binary_entries(stream: io.BufferedReader, path: Path, *, n_words: int, widt
 def _binary_word(stream: io.BufferedReader) -> bytes:
     """Read up to the next space; some writers end vectors with a newline, which then precedes the word."""
     letters = bytearray()
+    # one byte at a time, because the length of a word is unknown; the buffered stream makes this cheap
     while (letter := stream.read(1)) not in (b" ", b""):
         letters += letter
     return bytes(letters.removeprefix(b"\n"))

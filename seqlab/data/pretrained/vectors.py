@@ -64,6 +64,7 @@ def _add_file(path: Path, rows: dict[str, int], matrix: bytearray, *, width: int
                 counts["are not valid UTF-8 and match no token"] += 1
             row = rows.setdefault(word, len(rows))
             raw = vector.tobytes()
+            # a new word has the next row, whose bytes begin where the matrix ends
             begin = row * len(raw)
             if begin == len(matrix):
                 matrix += raw

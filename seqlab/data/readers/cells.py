@@ -50,6 +50,7 @@ class DelimitedText:
         # `csv` needs the line ends, which may be part of a quoted cell
         reader = self._reader((f"{line}\n" for line in lines), separator)
         while True:
+            # `line_num` counts lines, not rows: a quoted cell may span several, and messages name the first of a row
             line = n_skipped + reader.line_num + 1
             try:
                 cells = next(reader)
@@ -68,6 +69,7 @@ class DelimitedText:
 
     def _sniffed(self, lines: Sequence[str], suffix: str, *, columns: Collection[str] | int) -> str:
         usual = {".csv": ",", ".tsv": "\t"}.get(suffix, self._fallback)
+        # the usual one of the suffix first, so that it wins where several fit
         for separator in (usual, *_USUAL):
             try:
                 cells: list[str] = next(self._reader(lines[:1], separator), [])

@@ -1,4 +1,4 @@
-"""Signs that the columns of a file are others than its reader expects.
+"""Detect columns in other places than the reader expects.
 
 Tags or labels are as varied as texts, or tokens count 1, 2, 3.
 """

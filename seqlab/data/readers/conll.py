@@ -72,6 +72,7 @@ class ConllReader(Reader):
     def unread(self, path: Path) -> list[str]:
         blocks = self._blocks(Source(path).lines())
         width = _width(blocks, self._splitter(blocks))
+        # indices from the end and from the start may name the same column
         read = {index % width for index in self._columns.values()}
         return [f"column {index} of {width}" for index in range(width) if index not in read]
 

@@ -166,6 +166,7 @@ def _rows_sound(sentence: _Sentence, *, source: Source) -> bool:
     expected = count(1)
     for line, cells in sentence.rows:
         what = _row_fault(cells, expected=expected, n_words=n_words)
+        # all faults of a sentence are reported, not only the first, for the data doctor
         if what is not None:
             source.fault(line, what)
             is_sound = False

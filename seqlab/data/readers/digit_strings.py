@@ -99,6 +99,7 @@ class DigitStringsReader(Reader):
 
     def _speakers(self, folder: Path, *, split: str, report: Report) -> _Speakers:
         """Return the valid recordings of a split by speaker."""
+        # file systems list files in any order, and the strings are drawn by position
         paths = sorted(folder.glob("*.wav"))
         if not paths:
             raise DataError(f"{folder}: no recordings; expected files DIGIT_SPEAKER_INDEX.wav; set data.dir")
@@ -115,6 +116,7 @@ class DigitStringsReader(Reader):
         if not speakers:
             change = "change data.reader.n_test_indices and n_val_indices"
             raise DataError(f"{folder}: no recording for split {split}; {change}, or set data.splits.{split}=null")
+        # sorted, because the drawn strings depend on the order of the speakers
         return {speaker: recordings for speaker, recordings in sorted(speakers.items()) if recordings}
 
     def _owner(self, index: int) -> str:

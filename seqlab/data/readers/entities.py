@@ -63,6 +63,7 @@ class EntityBrackets:
     def _take(self, value: str, sentence: "_Brackets", *, start: int, end: int) -> str | None:
         """Add the brackets of one row, whose word is `start` to `end`; return what is wrong with them."""
         brackets = list(_BRACKETS.finditer(value))
+        # what the brackets leave over is text that belongs to none of them
         if not value or "".join(bracket[0] for bracket in brackets) != value:
             return "expected brackets such as (7-person-new, 7) or (7-person-new)"
         for opening, is_closed, closing in (bracket.groups() for bracket in brackets):

@@ -94,9 +94,11 @@ class HubReader(Reader):
                 records[-1].setdefault("id", f"{split}-{index + 1}")
             return {name: [record[name] for record in records] for name in self._names()}
 
+        # the features are given, because `map` infers types from the first batch, which may hold only nulls
         arguments = {"remove_columns": data.column_names, "features": self._features(data.features)}
         records = data.map(convert, batched=True, with_indices=True, desc=f"reading {split}", **arguments)
         source = Source(Path(self._name) / split, report=report)
+        # a split without labels has nulls, which the check cannot compare
         if self._checks_columns and not any(records.data.column(name).null_count for name in records.column_names):
             check_columns(records, source, setting="columns", columns=columns)
         return self._converter.converted_data(records, source=source)
@@ -171,6 +173,7 @@ def _named(feature: Any) -> Any:
 @contextmanager
 def _offline() -> Iterator[None]:
     """Keep `datasets` off the network: the description of a local folder may name remote files."""
+    # `datasets` reads the environment variable once, on import, so the module's setting is changed instead
     before = datasets.config.HF_HUB_OFFLINE
     datasets.config.HF_HUB_OFFLINE = True
     try:

@@ -83,6 +83,7 @@ class JsonlReader(Reader):
             with source.skipping(line):
                 record |= self._record(row)
             if (n_steps := n_steps_of(record)) is not None:  # a faulty record has no steps
+                # every tag of a record stands on the same line, so faults of any step name that line
                 read.append((record, [line] * n_steps))
         records = list(self._converter.converted(read, source=source))
         found = records_from_columns(_same_columns(list(self._with_spans(records, source=source)), source=source))

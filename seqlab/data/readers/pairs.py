@@ -102,6 +102,7 @@ def _number(value: Any, *, column: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
+        # NaN fails the check below like a NaN in the file, so one message serves both
         number = float("nan")
     if not isfinite(number):
         raise DataError(f"{column} is {shown(value)}; expected a number")

@@ -60,6 +60,7 @@ class CmudictReader(Reader):
         names = ("id", "line", "tokens", "labels", *(() if split == "train" else ("alternatives",)))
         records: list[dict[str, Any]] = []
         for word, pronunciations in self._entries(source).items():
+            # by word, so that two pronunciations of a word never stand in different splits
             if self._splits.owner(word) == split:
                 first, *others = _distinct(word, pronunciations)
                 alternatives = {"alternatives": [" ".join(other["labels"]) for other in others]}

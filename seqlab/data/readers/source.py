@@ -84,6 +84,7 @@ class Source:
         except UnicodeDecodeError:
             text = "\n".join(self._decode_lines(data))
         lines = split_lines(text)
+        # a final line end leaves an empty string, which is no line
         return lines if lines[-1] else lines[:-1]
 
     def filled_lines(self) -> list[tuple[int, str]]:
@@ -120,6 +121,7 @@ def no_utf8(data: bytes) -> str | None:
 def split_lines(text: str) -> list[str]:
     r"""Split at ``\n`` and ``\r\n``, or at ``\r`` if there is no ``\n``; a leading byte order mark is removed."""
     ends = "\r" if "\n" not in text else "\r\n"
+    # U+FEFF is a byte order mark at the start of a file only; elsewhere it is part of the text
     return text.removeprefix("\ufeff").replace(ends, "\n").split("\n")
 
 

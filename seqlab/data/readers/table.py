@@ -90,6 +90,7 @@ class TableReader(Reader):
 
     def _parquet_rows(self, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
         try:
+            # the schema alone first: it is small, and says whether the columns exist before any data are read
             schema = pyarrow.parquet.read_schema(source.path)
             if not has_columns(schema.names, self._columns, line=1, source=source):
                 return

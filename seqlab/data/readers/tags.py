@@ -58,6 +58,7 @@ class TagConverter:
                 yield record if violation is None else record | {"tags": self._encoded(record["tags"])}
             if violation is not None:
                 group = repaired if self._can_repair(record["tags"]) else broken
+                # collected, not raised at once: a wrong scheme breaks thousands of records, and one message counts them
                 group.append((lines[violation.step], violation, record["tags"]))
         if repaired:
             what = self._describe(repaired, n_records)
@@ -113,6 +114,7 @@ class TagConverter:
         """Return a hint to the scheme that fits better than the given one; empty if none does."""
         assert self._scheme is not None
         found = detect_scheme([*self._known, *(tags for _, _, tags in broken)])
+        # only a clear gain is worth a hint: any other scheme may have a few violations fewer by chance
         if found.violations[found.nearest] >= found.violations[self._scheme.name] / 2:
             return ""
         return f"; the tags look like {found.nearest}: set data.reader.scheme={found.nearest}"

@@ -54,6 +54,7 @@ def token_spans(spans: Iterable[Span], *, text: str, offsets: Offsets) -> list[S
     Raises:
         DataError: a span does not start and end at token boundaries.
     """
+    # tokens do not overlap, so a start or an end belongs to one token
     starts = {start: index for index, (start, _) in enumerate(offsets)}
     ends = {end: index + 1 for index, (_, end) in enumerate(offsets)}
     found = []
@@ -98,6 +99,7 @@ def find_words(text: str, words: Sequence[str]) -> Offsets | None:
     offsets: Offsets = []
     position = 0
     for word in words:
+        # the first match will do: only white space may lie before it
         start = text.find(word, position)
         if start < 0 or text[position:start].strip():
             return None

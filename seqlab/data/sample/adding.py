@@ -57,6 +57,7 @@ class AddingReader(Reader):
             DataError: `path` does not name a split.
         """
         split = known_split(str(path), corpus="the adding problem")
+        # a generator for each split, so that its size does not change the others
         random = np.random.default_rng((self.seed, SPLITS.index(split)))
         n_records, half = self.sizes[split], self.n_steps // 2
         digits = random.integers(self.n_digits, size=(n_records, self.n_steps))

@@ -65,6 +65,7 @@ def annotate(root: Branch) -> tuple[str, Annotation]:
 
 def with_articles(words: list[str]) -> list[str]:
     """Return `words` with "an" for "a" before a vowel sound."""
+    # "x" stands after the last word; it begins with no vowel.
     pairs = zip(words, [*words[1:], "x"], strict=True)
     return [indefinite_article(following) if word == "a" else word for word, following in pairs]
 

@@ -102,6 +102,7 @@ class Grammar:
                 rule = self.rules[item.rule]
                 # a rule without forms has one list of choices, and the first form is the default
                 choices = rule.get(wanted or "", next(iter(rule.values())))
+                # `random.random` alone is guaranteed to give the same numbers in every version of Python; `choice` is not
                 yield from self._expand(choices[int(random.random() * len(choices))], wanted, random)
             else:
                 yield self._branch(item, form, random)

@@ -77,6 +77,7 @@ def _bracket(node: Leaf | Branch, words: Iterator[tuple[int, str]], segments: li
     if isinstance(node, Leaf):
         is_valence = node.mark.lstrip("-").isdigit()
         meaning = Meaning(int(node.mark), "") if is_valence else Meaning(0, node.mark)
+        # The words come from outside because articles and capitals change them after the grammar has drawn them.
         place, word = next(words)
         segments.append({"start": place, "end": place + 1, "label": meaning.label})
         return f"({meaning.label} {word})", meaning

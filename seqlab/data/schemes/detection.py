@@ -36,6 +36,7 @@ class Detection:
     @property
     def nearest(self) -> str:
         """The scheme with the fewest violations; of several, BIO, else the first in `SCHEME_NAMES`."""
+        # `sorted` is stable and puts False first: BIO leads, the others keep their order
         return min(sorted(self.violations, key="BIO".__ne__), key=self.violations.__getitem__)
 
     @property

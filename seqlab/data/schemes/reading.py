@@ -49,6 +49,7 @@ class Neighbours:
     def of(cls, codes: Int[np.ndarray, " position"]) -> "Neighbours":
         """Return the neighbours in `codes`, which must end with an `O`: index -1 makes it the previous tag of position 0."""
         is_near = codes != 0
+        # an O right after a tag may end a span, so its position is kept
         is_near[1:] |= is_near[:-1]
         positions = np.flatnonzero(is_near)
         return cls(positions, codes[positions - 1], codes[positions])
@@ -115,6 +116,7 @@ def read_strict(near: Neighbours, *, parts: TagParts, rules: SpanRules) -> SpanA
     breaks = np.flatnonzero(~accepts(rules.inside, pairs))
     starts = np.flatnonzero(accepts(rules.start, pairs))
     run = np.searchsorted(breaks, starts, side="right")
+    # starts with the same next break have the same run number
     is_first = np.diff(run, prepend=-1) != 0
     # of several starts before the same break, only the first begins a span
     starts, ends = starts[is_first], breaks[run[is_first]]

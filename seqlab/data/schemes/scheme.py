@@ -90,6 +90,7 @@ class Scheme:
             DataError: spans overlap, or a span is empty or outside the `n_steps` steps.
         """
         tags = ["O"] * n_steps
+        # An empty span with a label that no span has, so that a first span at step 0 does not look adjacent.
         previous = Span(0, 0, "")
         for span in sorted(spans):
             if not 0 <= span.start < span.end <= n_steps:
@@ -106,6 +107,7 @@ class Scheme:
 
     def violations(self, tags: Sequence[str]) -> list[Violation]:
         """Return all violations in `tags`; a span that is open at the end is a violation of the last step."""
+        # The outer Os stand for the borders of the sequence, which close and open spans like any O.
         pairs = enumerate(pairwise(["O", *tags, "O"]))
         return [self._violation(tags, step) for step, (previous, tag) in pairs if _is_break(self, previous, tag)]
 
@@ -131,6 +133,7 @@ class Scheme:
         parts = TagParts.of(["O", *tags], split=split_tag)
         prefixes, label_ids = parts.prefixes, parts.label_ids
         is_same = (label_ids[:, None] == label_ids).astype(np.intp)
+        # The O in front takes row and column 0: as a tag before it means the start, as a tag after it the end.
         allowed = self.allowed[prefixes[:, None], prefixes, is_same]
         return Transitions(start=allowed[0, 1:], step=allowed[1:, 1:], end=allowed[1:, 0])
 
@@ -139,6 +142,7 @@ class Scheme:
         together = np.zeros((len(tags), len(tags)), dtype=np.bool_)
         for (i, previous), (j, tag) in product(enumerate(tags), repeat=2):
             if split_tag(previous)[1] == split_tag(tag)[1]:
+                # Reading the two tags alone answers for every place, because the rules look at neighbours only.
                 together[i, j] = [span[:2] for span in self.spans([previous, tag])] == [(0, 2)]
         return together
 

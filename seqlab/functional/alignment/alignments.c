@@ -28,6 +28,7 @@ LAYOUT(
 /* log of x, which is between 1 and 3: by the series of atanh. */
 static inline lanes log_of_few(lanes x)
 {
+    /* Halving large x keeps |z| at 0.2 or less, where the series converges quickly. */
     choice is_big = x > 1.4142135623730951;
     lanes y = chosen(is_big, 0.5 * x, x), z = (y - 1) / (y + 1), square = z * z;
     lanes series = square * (1 / 23.0) + 1 / 21.0;
@@ -56,6 +57,7 @@ static inline lanes exponential_or_0(lanes x)
 static inline lanes log_of_sum(lanes x, lanes y, lanes z)
 {
     lanes nothing = (lanes){0} - INFINITY, most = larger(larger(x, y), z);
+    /* -inf - -inf is NaN; less 0, all three terms stay -inf and their sum 0. */
     most = chosen(most == nothing, (lanes){0}, most);
     lanes sum = exponential_or_0(x - most) + exponential_or_0(y - most) + exponential_or_0(z - most);
     return chosen(sum == 0, nothing, most + log_of_few(chosen(sum == 0, (lanes){0} + 1, sum)));
@@ -91,8 +93,10 @@ static double read_scores(const Problem *p, int64_t record, double *emissions)
             EACH(s, S) row[s] = single[t * U + units[s]];
         else
             EACH(s, S) row[s] = wide[t * U + units[s]];
+        /* Padded states have probability 0, so vectors can run over whole rows. */
         EACH(s, F - S) row[S + s] = -INFINITY;
         double peak = largest(row, F);
+        /* A step where everything is -inf has no finite peak, and -inf - -inf is NaN. */
         peak = peak > -__DBL_MAX__ ? peak : -__DBL_MAX__;
         EACH(s, F) row[s] -= peak;
         peaks += peak;
@@ -152,6 +156,7 @@ static void backward(const Problem *p, int64_t record, int64_t n, const Room *ro
             *(lanes *)(b + s) = *(lanes *)(v + s) + *(lanes *)(room->emissions + t * F + s);
             *(lanes *)(joint + s) += *(lanes *)(b + s);
         }
+        /* Normalised at every step, which cancels the rounding that both passes gather. */
         normalise(joint, F);
         write_posteriors(p, record, t, joint);
         for (int64_t s = 0; s < F; s += LANES)
@@ -172,6 +177,7 @@ static void sums_of(const Problem *p, int64_t record, const Room *room)
     EACH(s, F) a[s] += room->ends[s];
     double log_sum = normalise(a, F);
     p->log_sum[record] = log_sum + peaks;
+    /* An impossible record keeps the zeros that `clear` has written. */
     if (log_sum != -INFINITY && (p->posteriors || p->unit_posteriors))
         backward(p, record, n, room);
 }

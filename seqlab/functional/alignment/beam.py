@@ -53,7 +53,9 @@ def ctc_prefix_beam_search(
     """
     if beam_width < 1:
         raise ValueError(f"beam_width is {beam_width}; expected at least 1")
+    # A prior of weight 0 is dropped: asking it costs time, and 0 times -inf would be NaN.
     fusion = _Fusion(log_probs.shape[2], blank, prior if prior_weight else None, prior_weight, insertion_bonus)
+    # NumPy on the CPU in float64: the tensors of a step are tiny, and their sums run over many steps.
     records = zip(log_probs.detach().double().cpu().numpy(), lengths.tolist(), strict=True)
     return [_searched(record[:length], blank, beam_width, fusion) for record, length in records]
 
@@ -93,9 +95,10 @@ class _Beam(NamedTuple):
     """What each unit adds if it comes next."""
 
     def hypotheses(self, fusion: _Fusion) -> list[Hypothesis]:
-        """Return the prefixes as what they are if nothing follows, the best first."""
+        """Return the prefixes as complete label sequences, the best first."""
         log_probs = np.logaddexp(self.log_blank, self.log_label)
         scores = log_probs + self.added + np.array([fusion.end(prefix) for prefix in self.prefixes])
+        # A stable sort: of equal hypotheses the one found first stays first, on every platform.
         order = [rank for rank in np.argsort(-scores, kind="stable") if scores[rank] > -np.inf]
         return [Hypothesis(list(self.prefixes[rank]), float(log_probs[rank]), float(scores[rank])) for rank in order]
 
@@ -111,13 +114,17 @@ def _searched(log_probs: Logs, blank: int, width: int, fusion: _Fusion) -> list[
 def _advanced(beam: _Beam, step: Logs, blank: int, width: int, fusion: _Fusion) -> _Beam:
     """Return the best prefixes after one step more."""
     n_prefixes, n_units = len(beam.prefixes), len(step)
+    # Every prefix had probability 0 at an earlier step.
     if not n_prefixes:
         return beam
+    # The empty prefix has no last label; with the blank in its place its l stays -inf.
     last = np.array([prefix[-1] if prefix else blank for prefix in beam.prefixes])
     either = np.logaddexp(beam.log_blank, beam.log_label)
     log_blank, log_label = either + step[blank], beam.log_label + step[last]
     grown = either[:, None] + step
+    # A label can be repeated only after a blank, else the two merge into one.
     grown[np.arange(n_prefixes), last] = beam.log_blank + step[last]
+    # The blank extends no prefix; `log_blank` counts it.
     grown[:, blank] = -np.inf
     _merge(beam.prefixes, grown, log_label)
 
@@ -127,6 +134,7 @@ def _advanced(beam: _Beam, step: Logs, blank: int, width: int, fusion: _Fusion) 
     kept = _best(np.logaddexp(log_blank, log_label) + added, width)
     prefixes, growth = [], []
     for place in kept:
+        # Places below n_prefixes keep a prefix; those above are its extensions, a row of units for each.
         source, unit = divmod(int(place) - n_prefixes, n_units)
         prefixes.append(beam.prefixes[place] if place < n_prefixes else (*beam.prefixes[source], unit))
         growth.append(beam.growth[place] if place < n_prefixes else fusion.growth(prefixes[-1]))
@@ -145,6 +153,7 @@ def _merge(prefixes: Sequence[tuple[int, ...]], grown: Logs, log_label: Logs) ->
 
 def _best(scores: Logs, width: int) -> NDArray[np.intp]:
     """Return the places of the best scores above -inf, the best first."""
+    # A partition first: sorting all extensions of a wide beam would take most of the time.
     places = np.argpartition(-scores, width)[:width] if len(scores) > width else np.arange(len(scores))
     places = places[scores[places] > -np.inf]
     return places[np.argsort(-scores[places], kind="stable")]

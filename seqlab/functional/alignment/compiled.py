@@ -41,6 +41,7 @@ def sums(
     given = scores.detach() if scores.dtype in (torch.float32, torch.float64) else scores.detach().double()
     n_records, n_steps, n_units = given.shape
     n_columns = topology.units.shape[1]
+    # Compiled code reads addresses without checks, so a wrong index would read foreign memory.
     _check(topology.units, (n_records, n_columns), n_units - 1, "units")
     _check(topology.n_states, (n_records,), n_columns, "n_states")
     _check(lengths, (n_records,), n_steps, "lengths")

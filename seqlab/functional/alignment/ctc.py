@@ -52,6 +52,7 @@ def ctc_loss(
 
 def _suits_torch(log_probs: Tensor, lengths: Tensor) -> bool:
     """Return whether torch gives exact losses and gradients: not for probabilities of 0."""
+    # Torch's CUDA kernel raises an error when deterministic algorithms are asked for.
     is_deterministic = not (log_probs.is_cuda and torch.are_deterministic_algorithms_enabled())
     if log_probs.dtype not in (torch.float32, torch.float64) or not log_probs.shape[1] or not is_deterministic:
         return False
@@ -61,6 +62,7 @@ def _suits_torch(log_probs: Tensor, lengths: Tensor) -> bool:
 
 def _torch_loss(log_probs: Tensor, lengths: Tensor, labels: Tensor, n_labels: Tensor, blank: int) -> CtcLoss:
     is_label = step_mask(n_labels, labels.shape[1])
+    # Between equal labels CTC needs a blank, hence a step more for each.
     is_repeat = is_label[:, 1:] & (labels[:, 1:] == labels[:, :-1])
     fits = lengths >= n_labels + is_repeat.sum(1)
     losses = torch_ctc_loss(
@@ -70,6 +72,7 @@ def _torch_loss(log_probs: Tensor, lengths: Tensor, labels: Tensor, n_labels: Te
         n_labels.long(),
         blank=blank,
         reduction="none",
+        # Without it, a record that does not fit has an infinite loss and gradients of NaN.
         zero_infinity=True,
     )
     return CtcLoss(losses, fits)

@@ -1,4 +1,4 @@
-"""How likely label sequences are of themselves: n-grams of labels, smoothed as in Witten and Bell (1991).
+"""Prior probabilities of label sequences: n-grams of labels, smoothed as in Witten and Bell (1991).
 
 With c(h, l) how often label l followed history h, c(h) their sum, k(h) how many different labels did, and h' the history
 without its oldest label,
@@ -20,7 +20,7 @@ START, END = -2, -1
 
 
 class Prior(ABC):
-    """What a search over label sequences asks about them; logs in nats, -inf for never."""
+    """Base class for priors of label sequences; logs in nats, -inf for an impossible label."""
 
     @abstractmethod
     def log_prob(self, history: Sequence[int], label: int) -> float:
@@ -34,7 +34,7 @@ class Prior(ABC):
 @final
 @dataclass(frozen=True)
 class LabelPrior(Prior):
-    """An n-gram model of label sequences: any history is known, and no label is impossible."""
+    """An n-gram model of label sequences; every history and every label has a probability above 0."""
 
     order: int
     """How many labels an n-gram has: 1 looks at no history, 2 at one label."""
@@ -57,8 +57,10 @@ class LabelPrior(Prior):
                 raise ValueError(f"a label is {min(sequence)}; expected 0 or more")
             for position, label in enumerate([*sequence, END]):
                 history = _context(sequence[:position], order)
+                # Shorter histories count too: the smoothing falls back to them.
                 for oldest in range(order):
                     followers[history[oldest:]][label] += 1
+        # The empty history has been followed by every label there is.
         seen = set(followers[()]) - {END}
         if len(seen) > n_labels:
             raise ValueError(f"n_labels is {n_labels}; expected at least the {len(seen)} different labels of the sequences")
@@ -71,6 +73,7 @@ class LabelPrior(Prior):
         return math.log(self._prob(_context(history, self.order), END))
 
     def _prob(self, history: tuple[int, ...], label: int) -> float:
+        # One more than the labels: the end is an outcome too.
         shorter = self._prob(history[1:], label) if history else 1 / (self.n_labels + 1)
         counts = self.followers.get(history)
         if not counts:

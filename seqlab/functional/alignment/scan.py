@@ -43,9 +43,12 @@ def steps_of(scores: Float[Tensor, "batch time unit"], lengths: Int[Tensor, " ba
     """Return what `scan` works on."""
     n_steps = scores.shape[1]
     units = topology.units.long()[:, None].expand(-1, n_steps, -1)
+    # Only the states' own units are widened: the scores of all units may be far more.
     emissions = scores.detach().gather(2, units).double()
     emissions = emissions.masked_fill_(~step_mask(lengths, n_steps)[..., None], 0.0)
+    # After the steps, so that padded states are -inf at padded steps too.
     emissions = emissions.masked_fill_(~topology.state_mask[:, None], -math.inf)
+    # A step where everything is -inf has no finite peak; the smallest number avoids -inf - -inf.
     peaks = emissions.amax(2).clamp_min_(torch.finfo(emissions.dtype).min)
     return StepScores(
         emissions.sub_(peaks[..., None]).permute(1, 2, 0).contiguous(),
@@ -64,6 +67,7 @@ def log_of(is_allowed: Bool[Tensor, "batch state"]) -> Float[Tensor, "state batc
 def scan(steps: StepScores, combine: Any) -> tuple[Float[Tensor, "time state batch"], Float[Tensor, "time state_plus_2 batch"]]:
     """Return u, and a with the two rows before the first state. `combine` is ⊕: torch.logaddexp or torch.maximum."""
     incoming, skipped = torch.empty_like(steps.emissions), torch.empty_like(steps.skips)
+    # Two rows of -inf in front stand for states before the first, so the loop needs no case for them.
     outgoing = pad(torch.empty_like(steps.emissions), (0, 0, 2, 0), value=-math.inf)
     # Views are taken once, not once a step: at this size a view costs as much as the arithmetic.
     u, e = incoming.unbind(), steps.emissions.unbind()
@@ -82,5 +86,6 @@ def scan(steps: StepScores, combine: Any) -> tuple[Float[Tensor, "time state bat
 def at_end(outgoing: Tensor, peaks: Tensor, lengths: Int[Tensor, " batch"], topology: Topology) -> Float[Tensor, "batch state"]:
     """Return a at each record's last step, the peaks back, -inf where no alignment can end; of no meaning for length 0."""
     records = torch.arange(len(lengths), device=lengths.device)
+    # An empty record reads step 0, and its value is never used.
     last = outgoing[(lengths - 1).clamp(min=0), 2:, records] + peaks[:, None]
     return last.masked_fill(~topology.ends, -math.inf)

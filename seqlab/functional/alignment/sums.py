@@ -47,6 +47,7 @@ def _log_sum(scores: Tensor, lengths: Tensor, *parts: Tensor) -> Tensor:
 
     def backward(saved: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor]:
         total, units = saved
+        # The loss may hand an impossible record an infinite or NaN gradient, and 0 times that is NaN.
         weights = grad.to(units.dtype).masked_fill(total == -math.inf, 0.0)
         return [units * weights[:, None, None]]
 
@@ -86,6 +87,7 @@ def _sums(scores: Tensor, lengths: Tensor, topology: Topology) -> tuple[Tensor, 
     n_records, n_steps, _ = scores.shape
     steps = steps_of(scores, lengths, topology)
     order = torch.arange(n_steps, device=lengths.device)[:, None]
+    # Each record is reversed within its own length; padded steps stay where they are.
     order = torch.where(order < lengths, lengths - 1 - order, order)[:, None].expand_as(steps.emissions)
     mirror = topology.reversed()
     backward = StepScores(
@@ -96,6 +98,7 @@ def _sums(scores: Tensor, lengths: Tensor, topology: Topology) -> tuple[Tensor, 
     joint = outgoing[:, 2:, n_records:].gather(0, order).flip(1) + incoming[..., :n_records]
     total = _total(outgoing[..., :n_records], steps.peaks, lengths, topology)
     is_defined = (step_mask(lengths, n_steps) & (total > -math.inf)[:, None]).T
+    # Normalising at every step, not by the total, cancels the rounding that the scans gather.
     scale = joint.logsumexp(1, keepdim=True).masked_fill_(~is_defined[:, None], math.inf)
     return total, (joint - scale).exp_().permute(2, 0, 1)
 
@@ -111,6 +114,7 @@ def _total(outgoing: Tensor, peaks: Tensor, lengths: Tensor, topology: Topology)
 def _by_unit(states: Tensor, units: Tensor, n_units: int) -> Float[Tensor, "batch time unit"]:
     """Return the sums of `states` over those that read the same unit."""
     columns = units.long()[:, None].expand(-1, states.shape[1], -1)
+    # scatter_add_, since several states read the same unit: every blank, and repeated labels.
     return states.new_zeros(*states.shape[:2], n_units).scatter_add_(2, columns, states)
 
 

@@ -1,4 +1,4 @@
-"""The states that an alignment passes through: what every function of `seqlab.functional.alignment` is given beside scores.
+"""The states of an alignment: an input of every function of `seqlab.functional.alignment`, beside the scores.
 
 A record's states stand in a row. An alignment gives each step one state: it begins in one of the `starts`, from one step
 to the next stays, goes on to the next state or, where that `enters_by_skip`, to the next but one, and stops in one of the
@@ -61,7 +61,9 @@ def ctc_topology(labels: Int[Tensor, "batch label"], n_labels: Int[Tensor, " bat
     Raises: ValueError for a label that is negative or the blank, and for more labels than there are columns.
     """
     check_labels(labels, n_labels, is_allowed=labels != blank, expected="any but the blank, which needs a column of its own")
+    # The same row of states as an HMM with one state a label and blanks for silences; only the skips differ.
     topology = hmm_topology(labels, n_labels, states_per_label=1, can_skip=False, silence=blank)
+    # `roll` brings the last two units to the front, but no skip enters the first two states anyway.
     is_other = topology.units != topology.units.roll(2, 1)
     return replace(topology, enters_by_skip=topology.enters_by_skip & is_other)
 
@@ -89,10 +91,12 @@ def hmm_topology(
     n_silences = int(silence is not None)  # before each label, and after the last
     states_per_block = states_per_label + n_silences
     n_states = n_labels * states_per_block + n_silences
+    # At least one column, so that reductions over states never meet an empty axis.
     states = torch.arange(max(labels.shape[1] * states_per_block + n_silences, 1), device=labels.device)
     is_real = states < n_states[:, None]
     positions, parts = states // states_per_block, states % states_per_block - n_silences
     is_label = is_real & (parts >= 0)
+    # One column more: the silence after the last label has a position too, whose unit is replaced below.
     units = pad(labels, (0, 1))[:, positions] * states_per_label + parts
     after_silence, within_label = (parts == 0) & (states >= 2), parts >= 2
     enters_by_skip = (after_silence & (silence is not None)) | (within_label & can_skip)
@@ -130,6 +134,7 @@ def min_steps(topology: Topology) -> Int[Tensor, " batch"]:
 
     For CTC as many as there are labels, and one more for each that equals the one before it.
     """
+    # More than any real count, and small enough that adding 1 at each state never overflows.
     never = topology.units.shape[1] + 1
     columns = zip(topology.starts.unbind(1), topology.ends.unbind(1), topology.enters_by_skip.unbind(1), strict=True)
     before = before_that = fewest = torch.full_like(topology.n_states, never)

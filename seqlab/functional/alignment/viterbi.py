@@ -42,6 +42,7 @@ def _trace_back(best: Tensor, skips: Tensor, last_states: Tensor, lengths: Tenso
     states[-1] = last
     for t in range(n_steps - 2, -1, -1):
         into = states[t + 1]
+        # `best` has two rows of -inf before the first state, so state s stands in row s + 2 and no index goes below 0.
         sources = [a[t, into + 2, records], a[t, into + 1, records], a[t, into, records] + skip_scores[into, records]]
         states[t] = np.where(is_past[t], last, into - np.argmax(sources, 0))
     return torch.from_numpy(states).T.to(best.device)
@@ -55,8 +56,10 @@ def label_spans(states: Int[Tensor, "batch time"], topology: Topology) -> Int[Te
     """
     n_records, n_steps = states.shape
     n_labels = int(topology.label_of_state.max()) + 1 if n_records else 0
+    # -1 marks padding and is no valid index for gather.
     labels = topology.label_of_state.gather(1, states.clamp(min=0)).masked_fill(states < 0, -1)
     at_label = labels[:, None] == torch.arange(n_labels, device=labels.device)[:, None]
+    # Padded by a step in front: step t then has the number t + 1, and 0 means that the label has none.
     ends = (torch.arange(n_steps + 1, device=labels.device) * pad(at_label, (1, 0))).amax(2)
     spans = torch.stack([ends - at_label.sum(2), ends], 2)
     return spans.masked_fill(ends[..., None] == 0, -1)

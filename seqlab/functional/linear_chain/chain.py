@@ -1,4 +1,4 @@
-"""The scores of a linear chain: what every function of `seqlab.functional.linear_chain` is given."""
+"""The scores of a linear chain: the input of every function of `seqlab.functional.linear_chain`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -58,6 +58,8 @@ class Chain:
 
     def select(self, records: Tensor) -> "Chain":
         """Return the chain of some records only (indices or a mask over the batch), without its needless padding."""
+        # The longest of the selected records may be shorter than the batch, and every padded step costs a step of the
+        # recursion.
         lengths = self.lengths[records]
         n_steps = int(lengths.max()) if lengths.numel() else 0
         return replace(self, emissions=self.emissions[records, :n_steps], lengths=lengths)

@@ -150,8 +150,10 @@ static void rescale(double *x, int64_t n, double factor) { EACH(i, n) x[i] *= fa
 /* Whether the paths through dropped factors are negligible, and no number came near underflow. */
 static int is_exact(const Sums *p, const Shared *s, const Factors *steps, double log_sum, int64_t length, double least)
 {
+    /* The bound of scaled.py: at most n_tags^length paths run through dropped factors. */
     double room = length * log(p->n_tags) + p->negligible;
     const Factors *all[] = {steps, &s->of_edges, &s->of_start, &s->of_end};
+    /* The negation makes a log sum of NaN count as inexact. */
     EACH(i, 4) if (!(log_sum >= all[i]->largest_dropped + room)) return 0;
     return least >= exp(p->dropped);
 }
@@ -166,8 +168,10 @@ static double backward_pass(const Sums *p, const Shared *s, int64_t record, cons
         least = fmin(least_above_zero(v, F), least);
         multiply(v, psi + t * F, b, F);
         if ((n - 1 - t) % p->scaling_period == p->scaling_period - 1)
+            /* The smallest normal number keeps a sum of 0 (no allowed path) from dividing by 0. */
             rescale(b, F, 1 / (sum_of(b, F) + __DBL_MIN__));
         multiply(u + t * F, b, v, F);
+        /* Normalising at each step cancels the scales of both directions; only the partition needs them. */
         double scale = 1 / sum_of(v, F);
         EACH(k, K) marginals[t * K + k] = v[k] * scale;
         if (t > 0) {
@@ -196,6 +200,7 @@ static void sums_of(const Sums *p, const Shared *s, int64_t record, double *psi,
         least = fmin(least_above_zero(into, F), least);
         multiply(into, factor, a, F);
         if (t % p->scaling_period == p->scaling_period - 1) {
+            /* As in the backward pass, so that no sum is 0. Beside any other sum it is lost in rounding. */
             double total = sum_of(a, F) + __DBL_MIN__;
             log_scale += log(total);
             rescale(a, F, 1 / total);
@@ -215,6 +220,7 @@ static void sums_of(const Sums *p, const Shared *s, int64_t record, double *psi,
 static void clear(const Sums *p, int64_t record)
 {
     int64_t K = p->n_tags, T = p->n_steps, n = p->lengths[record];
+    /* Their numbers mean nothing, perhaps 0 / 0, and would spoil the sums over the batch. */
     if (!p->is_exact[record] || p->log_partition[record] == -INFINITY)
         n = 0;
     int64_t n_edges = n > 0 ? n - 1 : 0;
@@ -250,6 +256,7 @@ static int all_sums(const Sums *p, const Shared *s)
 #pragma omp parallel num_threads(p->n_threads) reduction(&& : is_done)
 #endif
     {
+        /* Buffers of this thread, made once for all its records. */
         double *psi = numbers(size), *u = numbers(size), *v = numbers(F), *a = numbers(F);
         is_done = psi && u && v && a;
 #ifdef _OPENMP
@@ -320,6 +327,7 @@ static void count(const Counts *p, int64_t record, double *transitions, double *
             EACH(j, K) row[j] += times_target * target[j];
         }
     }
+    /* Apart from the expected counts, which are still without the factors of the transitions. */
     double *observed = transitions + K * K;
     EACH(t, n - 1) observed[tags[t] * K + tags[t + 1]] += weight;
 }
@@ -335,12 +343,15 @@ int seqlab_chain_counts(const Counts *p)
 #endif
     for (int64_t share = 0; share < SHARES; share++) {
         double *own = sums + share * size;
+        /* Record i always falls into share i mod SHARES, so the order of additions is fixed. */
         for (int64_t record = share; record < p->n_records; record += SHARES)
             count(p, record, own, own + 2 * K * K, own + 2 * K * K + K);
     }
     for (int64_t share = 1; share < SHARES; share++)
         EACH(i, size) sums[i] += sums[share * size + i];
+    /* The factors of the transitions are the same at every edge, so they multiply the sum once. */
     EACH(i, K * K) p->transitions[i] = sums[i] * p->factors[i] - sums[K * K + i];
+    /* Starts and ends of the observed path are already in the marginals, which are less by 1 there. */
     memcpy(p->start, sums + 2 * K * K, K * sizeof(double));
     memcpy(p->end, sums + 2 * K * K + K, K * sizeof(double));
     free(sums);
@@ -377,6 +388,7 @@ static void best_into(const double *x, const double *m, int64_t n, int64_t strid
 /* The first of equal ones. The padding of the row is -inf. */
 static int64_t index_of_largest(const double *x, int64_t n)
 {
+    /* NaN compares as not less, so a row with NaN still gives an index within it. */
     double most = largest(x, filled(n));
     EACH(i, n) if (!(x[i] < most)) return i;
     return 0;

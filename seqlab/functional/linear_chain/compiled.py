@@ -36,6 +36,7 @@ def partition(chain: Chain) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " bat
     """Return the log partition of `chain` (float64, at least one step), and for which records it is exact."""
     log_partition, is_exact = chain.start.new_empty(len(chain.lengths)), chain.start.new_empty(len(chain.lengths))
     _call("seqlab_chain_sums", "Sums", chain, **_RULES, log_partition=log_partition, is_exact=is_exact)
+    # The C structure has arrays of doubles here, so flags come back as 0.0 and 1.0.
     return log_partition, is_exact.bool()
 
 
@@ -84,8 +85,11 @@ def best_path(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " 
 
 
 def _call(function: str, structure: str, chain: Chain, **values: Tensor | float | None) -> None:
+    # Compiled code reads addresses without checks, so a wrong size would read foreign memory.
     _check_shapes(chain, values.get("tags"))
     if len(chain.lengths):
+        # C code would read beyond the arrays where a length is wrong. One call gives both bounds, since this check runs
+        # every time.
         least, most = chain.lengths.aminmax()
         if least < 0 or most > chain.emissions.shape[1]:
             raise ValueError(f"lengths from {least} to {most} of {chain.emissions.shape[1]} steps: must lie between")

@@ -26,10 +26,13 @@ def log_space_sums(chain: Chain) -> LogSums:
     """Return the sums of `chain` (float64, every length at least 1)."""
     incoming, forward, backward, _ = _two_scans(chain)
     joint = incoming + backward
+    # Subtracting +inf turns padding into exp(-inf) = 0, where subtracting -inf would give NaN.
     totals = joint.logsumexp(-1, keepdim=True).masked_fill(~chain.mask.T[..., None], math.inf)
     log_partition = totals[0, :, 0]
     is_possible = log_partition != -math.inf
+    # An impossible record has totals of -inf, and -inf - -inf is NaN; +inf makes its counts 0.
     totals = totals.masked_fill(~is_possible[:, None], math.inf)
+    # One step at a time: all edges at once would be (time batch prev_tag tag).
     edges = torch.zeros_like(chain.transitions).expand(len(is_possible), -1, -1).clone()
     for t in range(1, len(forward)):
         into = (backward[t] - totals[t])[:, None, :]
@@ -49,6 +52,7 @@ def log_marginals(chain: Chain) -> Float[Tensor, "batch time tag"]:
     bounded = Chain.of([scores.clamp(min=_FORBIDDEN) for scores in exact.scores], exact.lengths)
     _, forward, backward, emissions = _two_scans(bounded)
     joint = (forward + backward - emissions).transpose(0, 1)
+    # A path through one forbidden score lies near -1e12, any allowed one near 0; half of it separates the two safely.
     logs = joint.log_softmax(2).masked_fill(joint < _FORBIDDEN / 2, -math.inf)
     return logs.masked_fill(~chain.mask[..., None], 0.0)
 
@@ -63,6 +67,7 @@ def step_log_probs(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tenso
     if not exact.emissions.shape[1]:
         return exact.emissions.new_zeros(tags.shape)
     bounded = Chain.of([scores.clamp(min=_FORBIDDEN) for scores in exact.scores], exact.lengths)
+    # The backward sums hold all that follows a step, so that one softmax over the tags gives P(tag | tag before).
     backward, path = _two_scans(bounded)[2], tags.T.unsqueeze(2)
     into = torch.cat([bounded.start.expand_as(backward[:1]), bounded.transitions[tags.T[:-1]]])
     scores = into + backward
@@ -72,8 +77,10 @@ def step_log_probs(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tenso
 
 def _two_scans(chain: Chain) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return log u, log a, log b and the emissions, time first, 0 at padding."""
+    # Padding may hold NaN, which would pass through the sums into the gradients of real steps.
     emissions = chain.emissions.masked_fill(~chain.mask[..., None], 0.0).transpose(0, 1)
     steps = torch.arange(len(emissions), device=chain.lengths.device)[:, None]
+    # Each record is reversed within its own length, so that the backward scan also begins at its last real step.
     reverse = torch.where(steps < chain.lengths, chain.lengths - 1 - steps, steps)[..., None].expand_as(emissions)
     incoming, forward = _scan(emissions, chain.transitions, chain.start)
     backward = _scan(emissions.gather(0, reverse), chain.transitions.T, chain.end)[1].gather(0, reverse)

@@ -38,6 +38,7 @@ def negative_log_likelihood(chain: Chain, tags: Int[Tensor, "batch time"]) -> Fl
     """
     if torch.compiler.is_compiling() or chain.learns:
         return cast(Tensor, _LOSS(*chain.scores, chain.lengths, tags))
+    # Nothing to learn: the forward recursion alone is enough, and saves the backward one.
     exact = chain.detached()
     return _loss(log_partition_only(exact), path_score(exact, tags)).to(chain.score_dtype)
 
@@ -63,12 +64,14 @@ def path_score(chain: Chain, tags: Int[Tensor, "batch time"]) -> Float[Tensor, "
 
 def _loss(log_total: Tensor, log_kept: Tensor) -> Tensor:
     """Return log_total - log_kept, +inf where nothing is kept (also of nothing)."""
+    # -inf - -inf is NaN; a path that is not allowed has an infinite loss even where no path is.
     return (log_total - log_kept).masked_fill(log_kept == -torch.inf, torch.inf)
 
 
 def _log_partition(*arguments: Tensor) -> Tensor:
     *scores, lengths = arguments
     chain = Chain.of(scores, lengths)
+    # `differentiate` connects the gradients itself, so the recursion runs without a graph.
     exact = chain.detached()
     if not chain.learns:
         return log_partition_only(exact).to(chain.score_dtype)
@@ -91,6 +94,8 @@ def _learned_loss(*arguments: Tensor) -> Tensor:
     exact = chain.detached()
     if chain_compiled.is_usable(exact) and exact.emissions.shape[1]:
         sums = chain_compiled.sums(exact, tags)
+        # A batch with a single inexact record takes the slower path as a whole: this is rare, and a mixture would need both
+        # backward passes.
         if sums.is_exact.all():
             loss = _loss(sums.log_partition, sums.path_score).to(chain.score_dtype)
             saved = exact.lengths, tags, *sums
@@ -98,6 +103,8 @@ def _learned_loss(*arguments: Tensor) -> Tensor:
 
     def forward(*_: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         paths, observed = posterior(exact), _Paths.of(tags, exact)
+        # Subtracting the observed tags from the marginals here saves the backward pass a tensor of the size of the
+        # emissions.
         observed_steps = exact.mask.T[..., None].double().neg_()
         paths.step_marginals.scatter_add_(2, observed.tags.T[..., None], observed_steps)
         loss = _loss(paths.log_partition, observed.score(exact))
@@ -116,6 +123,8 @@ def _learned_counts(saved: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor]:
     weights = grad.double()
     counts = _counts(paths, lengths, weights)
     n_tags = len(counts[1])
+    # One weighted histogram of the moves counts transitions, starts and ends alike; the last row and column, of start and
+    # end, are dropped below because the step marginals already hold them.
     observed = weights.new_zeros((n_tags + 1) ** 2)
     observed.index_add_(0, moves.flatten(), weights.repeat_interleave(moves.shape[1]))
     counts[1].sub_(observed.view(n_tags + 1, -1)[:-1, :-1])
@@ -138,6 +147,7 @@ class _Paths(NamedTuple):
     def of(cls, tags: Int[Tensor, "batch time"], chain: Chain) -> "_Paths":
         """Return the paths of `tags`, whatever they have at padding."""
         outside, is_padding = len(chain.start), ~chain.mask
+        # Padding may hold any id (-100 for instance), which would index outside the square.
         path = pad(tags.long().masked_fill(is_padding, outside), (1, 1), value=outside)
         return cls(path[:, 1:-1].masked_fill(is_padding, 0), path[:, :-1] * (outside + 1) + path[:, 1:])
 
@@ -153,6 +163,8 @@ def _counts(paths: Sequence[Tensor], lengths: Tensor, weights: Tensor) -> list[T
     sums = Posterior(*paths)
     emissions = sums.step_marginals * weights[:, None]
     is_last = torch.arange(len(emissions), device=lengths.device)[:, None] == lengths - 1
+    # The first and last step's marginals are also the counts of the scores of start and end. Steps beyond a length are 0,
+    # so a record of length 0 counts nowhere.
     of_start, of_end = emissions[:1].sum((0, 1)), emissions[is_last].sum(0)
     return [emissions.transpose(0, 1), sums.edge_counts(weights), of_start, of_end]
 

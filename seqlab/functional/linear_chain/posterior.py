@@ -31,6 +31,8 @@ class Posterior(NamedTuple):
     def edge_counts(self, weights: Float[Tensor, " batch"]) -> Float[Tensor, "prev_tag tag"]:
         """Return the expected transition counts summed over the batch, each record's times its weight."""
         sources = (self.edge_sources * weights[:, None]).flatten(0, 1)
+        # One matrix product for all steps and records; the factors of the transitions are common to all edges and come in
+        # last.
         counts = (sources.T @ self.edge_targets.flatten(0, 1)) * self.edge_factors
         if len(self.rest):
             counts += torch.tensordot(weights[self.rest], self.rest_edges, dims=1)
@@ -47,6 +49,7 @@ def log_partition_only(chain: Chain) -> Float[Tensor, " batch"]:
         log_partition, is_exact = scaled_sums(chain, use_backward=False)[:2]
     if is_exact.all():
         return log_partition
+    # Only these records pay for log space.
     rest = (~is_exact).nonzero()[:, 0]
     return log_partition.index_copy(0, rest, log_space_sums(chain.select(rest)).log_partition)
 
@@ -76,6 +79,8 @@ def _compiled(chain: Chain) -> tuple[Posterior, Bool[Tensor, " batch"]]:
 def _scaled(chain: Chain) -> tuple[Posterior, Bool[Tensor, " batch"]]:
     """Return the posterior by products of tensors, and for which records it is exact."""
     sums = scaled_sums(chain, use_backward=True)
+    # Inexact and impossible records hold meaningless numbers, perhaps 0/0: they are set to 0 before anything sums over the
+    # batch.
     is_defined = chain.mask.T & (sums.is_exact & (sums.log_partition > -math.inf))
     marginals = sums.incoming * sums.backward
     scale = marginals.sum(-1, keepdim=True).reciprocal_().masked_fill_(~is_defined[..., None], 0.0)
@@ -83,6 +88,7 @@ def _scaled(chain: Chain) -> tuple[Posterior, Bool[Tensor, " batch"]]:
         log_partition=sums.log_partition,
         step_marginals=marginals.mul_(scale),
         edge_sources=sums.forward[:-1],
+        # The scale of a step turns the product of both sides into a probability; it goes into one factor only.
         edge_targets=sums.backward[1:] * scale[1:],
         edge_factors=sums.kernel,
         **_no_rest(chain),
@@ -98,6 +104,7 @@ def _with_log_space(chain: Chain, is_rest: Bool[Tensor, " batch"], scaled: Poste
     """Return `scaled` with the records `is_rest`, whose counts are 0 in it, done in log space."""
     rest = is_rest.nonzero()[:, 0]
     sums = log_space_sums(chain.select(rest))
+    # The scaled sums may belong to tensors that the backward pass reads.
     marginals = scaled.step_marginals.clone()
     marginals[: sums.step_marginals.shape[0], rest] = sums.step_marginals
     return scaled._replace(
@@ -124,6 +131,7 @@ def _empty_posterior(chain: Chain) -> Posterior:
 def marginals(chain: Chain) -> Float[Tensor, "batch time tag"]:
     """Return P(tag at step): 0 at padding and where no path is allowed. No gradient."""
     exact = chain.detached()
+    # The recursion loops over steps and calls NumPy or C, which torch.compile cannot trace: it sees one opaque operator.
     if torch.compiler.is_compiling():
         return cast(Tensor, _MARGINALS.forward(*exact.scores, exact.lengths)).to(chain.score_dtype)
     return posterior(exact).step_marginals.transpose(0, 1).to(chain.score_dtype)

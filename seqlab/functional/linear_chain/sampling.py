@@ -1,4 +1,4 @@
-"""A chain as what it is, a Markov chain: tags drawn from left to right by their probabilities given the tag before.
+"""Sample from a chain as a Markov chain: from left to right, each tag by its probability given the tag before.
 
 From the log sums over all that follows, b_t(i) = log Σ_j exp(transition(i, j) + emission_{t+1}(j) + b_{t+1}(j)), come
 P(y_0 = j) ∝ exp(start(j) + emission_0(j) + b_0(j)) and
@@ -22,8 +22,10 @@ def sample(chain: Chain, n: int, *, generator: torch.Generator | None = None) ->
     for t, given in enumerate(_conditionals(exact)):
         before = tags[:, :, t - 1, None] if t else tags[:, :, :1]
         rows = given.gather(1, before.expand(-1, -1, given.shape[2]))
+        # In float64, as the rows: a float32 draw cannot hit events rarer than 2^-24.
         draws = torch.rand(n_records, n, 1, dtype=rows.dtype, device=rows.device, generator=generator)
         below = rows.cumsum(-1) <= draws * rows.sum(-1, keepdim=True)  # rounding may leave a sum short of 1
+        # Without the clamp a draw equal to the row's sum would give the id after the last tag.
         drawn = below.sum(-1).clamp(max=rows.shape[-1] - 1)
         tags[:, :, t] = torch.where((t < exact.lengths)[:, None] & (rows.sum(-1) > 0), drawn, 0)
     return tags
@@ -39,10 +41,13 @@ def entropy(chain: Chain) -> Float[Tensor, " batch"]:
     reached: Tensor | None = None
     for t, given in enumerate(_conditionals(exact)):
         of_rows = torch.special.entr(given).sum(-1)
+        # The first step has one row, that of the start, and no distribution over tags before it.
         weights = given.new_ones(len(given), 1) if reached is None else reached
         is_step = t < exact.lengths
         total = total + (weights * of_rows).sum(-1).masked_fill(~is_step, 0.0)
         after = (weights[:, None] @ given)[:, 0]
+        # Only at the first step does a sum of 0 mean that no path is allowed: every later tag was reached by an allowed
+        # one.
         if reached is None:
             total = total.masked_fill(is_step & (after.sum(-1) == 0), torch.nan)
         reached = after
@@ -63,6 +68,7 @@ def _following(chain: Chain, emissions: Float[Tensor, "time batch tag"]) -> Floa
     """Return b: the log of the sum over all that follows each step and tag, the end's score included; the end's at padding."""
     sums = chain.end.expand_as(emissions).clone()
     for t in reversed(range(len(emissions) - 1)):
+        # Beyond a record's last step the value stays that of the end, so that the recursion begins there.
         inner = ((emissions[t + 1] + sums[t + 1])[:, None] + chain.transitions).logsumexp(-1)
         sums[t] = torch.where((t < chain.lengths - 1)[:, None], inner, sums[t])
     return sums
@@ -70,4 +76,5 @@ def _following(chain: Chain, emissions: Float[Tensor, "time batch tag"]) -> Floa
 
 def probabilities(scores: Float[Tensor, "*lead tag"]) -> Float[Tensor, "*lead tag"]:
     """Return the softmax over the tags, 0 where all are -inf."""
+    # softmax of a row of -inf is 0/0.
     return scores.softmax(-1).nan_to_num(nan=0.0)

@@ -45,17 +45,20 @@ class Factors:
     @classmethod
     def of(cls, scores: Tensor, *axes: int) -> "Factors":
         """Return the factors of `scores`."""
+        # A row of -inf alone has the peak -inf, and -inf - -inf is NaN; the smallest finite number gives exponents of -inf.
         peak = scores.amax(axes, keepdim=True).clamp_min_(torch.finfo(scores.dtype).min)
         exponents = scores - peak
         if exponents.amin() >= DROPPED:
             return cls(exponents.exp_(), peak, None)
+        # Some factor would be too small for a product of three to stay a normal number, so it becomes 0, and the caller
+        # decides whether that matters.
         is_dropped = exponents < DROPPED
         largest = exponents.masked_fill(~is_dropped, -math.inf).amax(axes, keepdim=True)
         return cls(exponents.exp_().masked_fill_(is_dropped, 0.0), peak, largest)
 
 
 class ScaledSums(NamedTuple):
-    """Both recursions of a batch, time first; what is not `is_exact`, and padding, is finite but means nothing."""
+    """Both recursions of a batch, time first; padding, and records that are not `is_exact`, are finite without a meaning."""
 
     log_partition: Float[Tensor, " batch"]
     is_exact: Bool[Tensor, " batch"]
@@ -78,6 +81,7 @@ def scaled_sums(chain: Chain, *, use_backward: bool) -> ScaledSums:
     psi = steps.values.flatten(0, 1)
     if use_backward:
         psi = _take(psi, torch.stack([rows.forward, rows.backward], 1))
+        # Both directions run as one batch of two matrix products, which costs little more than one.
         kernels, first = torch.stack([edges.values, edges.values.T]), ends.values[:, None]
     else:
         psi, kernels, first = _take(psi, rows.forward[:, None]), edges.values[None], ends.values[0]
@@ -85,6 +89,7 @@ def scaled_sums(chain: Chain, *, use_backward: bool) -> ScaledSums:
 
     at_end = rows.last * psi.shape[1] * n_records + rows.records
     log_sums = (_take(outgoing.flatten(0, 2), at_end) @ ends.values[1]).log_()
+    # The scales of all steps up to the last one undo the divisions of the scan.
     log_sums += scales[rows.last // SCALING_PERIOD, rows.records]
     peaks = steps.peak[..., 0].masked_fill(~chain.mask, 0.0).sum(1) + edges.peak[0] * rows.last + ends.peak.sum()
     is_negligible = _is_negligible(chain, log_sums, steps=steps, rest=[edges, ends])
@@ -107,6 +112,8 @@ class _Rows:
         self.records = torch.arange(n_records, device=lengths.device)
         self.last = (lengths - 1).clamp_min_(0)
         mirrored = (self.last - steps).clamp_min_(0)
+        # An empty record has only padding, whose values may be NaN. It reads the longest record's steps instead, and its
+        # sums are never used.
         firsts = torch.where(lengths == 0, lengths.argmax(), self.records) * n_steps
         self.forward = torch.minimum(steps, self.last) + firsts
         """In (batch time)."""
@@ -138,6 +145,8 @@ def _scan(psi: Tensor, *, kernels: Tensor, first: Tensor) -> tuple[Tensor, Tenso
         matmul(a[t - 1], edges, out=u[t])
         multiply(u[t], factors[t], out=a[t])
         if t % SCALING_PERIOD == 0:
+            # The smallest normal number keeps a sum of 0 (no allowed path) from making NaN. Beside any sum in range it
+            # vanishes in rounding.
             total[t // SCALING_PERIOD] = a[t].sum(-1, keepdims=True) + torch.finfo(psi.dtype).tiny
             a[t] /= total[t // SCALING_PERIOD]
     return incoming, outgoing, totals[:, 0, :, 0].log().cumsum(0)
@@ -150,12 +159,15 @@ def _is_negligible(chain: Chain, log_sums: Tensor, *, steps: Factors, rest: list
         drops.append(steps.largest_dropped[..., 0].masked_fill(~chain.mask, -math.inf).amax(1))
     is_negligible = torch.ones_like(chain.lengths, dtype=torch.bool)
     for drop in drops:
+        # The bound of the module's docstring, in logs: at most n_tags^length paths, each as heavy as the heaviest dropped
+        # factor.
         is_negligible &= log_sums >= drop + chain.lengths * math.log(len(chain.start)) + NEGLIGIBLE
     return is_negligible | (chain.lengths == 0)
 
 
 def _is_in_range(incoming: Tensor, mask: Tensor) -> Tensor:
     """Return whether no u or v of a record's real steps is between 0 and exp(DROPPED)."""
+    # The usual case needs one reduction and no copy.
     if incoming.amin() >= math.exp(DROPPED):
         return mask.new_ones(mask.shape[0])
     smallest = torch.where(incoming > 0, incoming, math.inf).amin((1, 3))

@@ -35,7 +35,9 @@ class SecondOrderChain:
         """Return the chain over pairs: (i, j) is its tag i * n_tags + j, where i = n_tags is none. Differentiable."""
         n_tags, first = self.n_tags, self.chain
         emissions = first.emissions.to(first.score_dtype)[:, :, None].expand(-1, -1, n_tags + 1, -1)
+        # The padded plane is that of "none" as the tag before last: the second step has no triple.
         moves = first.transitions.double() + pad(self.triples.double(), (0, 0, 0, 0, 0, 1))
+        # A move from (i, j) to (k, l) needs j = k; everything else is forbidden.
         is_same = torch.eye(n_tags, n_tags + 1, dtype=torch.bool, device=moves.device)[:, :, None]
         n_states = (n_tags + 1) * n_tags
         return replace(
@@ -43,11 +45,13 @@ class SecondOrderChain:
             emissions=emissions.flatten(2),
             transitions=torch.where(is_same, moves[:, :, None], -torch.inf).view(n_states, n_states),
             start=pad(first.start.double(), (n_tags * n_tags, 0), value=-torch.inf),
+            # The end depends on the last tag alone, whatever stands before it.
             end=first.end.double().repeat(n_tags + 1),
         )
 
     def states(self, tags: Int[Tensor, "batch time"]) -> Int[Tensor, "batch time"]:
         """Return the pairs that `tags` run through."""
+        # The slice matters for a batch of 0 steps, which the pad would make 1 wide.
         before = pad(tags[:, :-1], (1, 0), value=self.n_tags)[:, : tags.shape[1]]
         return before * self.n_tags + tags
 
@@ -84,6 +88,7 @@ def viterbi(chain: SecondOrderChain) -> tuple[Int[Tensor, "batch time"], Float[T
 
     Of equal paths, that with the smallest last tag is taken. Gives no gradient.
     """
+    # State i * n_tags + j stands for the pair (i, j), so the remainder is the tag of the step.
     states, scores = linear_chain.viterbi(chain.pairs())
     return states % chain.n_tags, scores
 

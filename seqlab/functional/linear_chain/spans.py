@@ -17,7 +17,7 @@ from seqlab.functional.linear_chain.posterior import Posterior, log_partition_on
 
 @dataclass(frozen=True)
 class Stretches:
-    """Stretches of the steps of records, at least one step long."""
+    """Slices of the steps of records, at least one step long."""
 
     records: Int[Tensor, " stretch"]
     starts: Int[Tensor, " stretch"]
@@ -48,7 +48,9 @@ def span_probabilities(
     is_rest = torch.isin(spans.records, sums.rest)
     if is_rest.any():
         rest = Stretches(spans.records[is_rest], spans.starts[is_rest], spans.ends[is_rest])
+        # The scaled edges of these records are 0; constrained sums cost two recursions a span, which only they pay.
         probs[is_rest] = _by_sums(exact, tags, rest, goes_on)
+    # Differences such as 1 - share may fall below 0, or products above 1, by rounding.
     return probs.clamp(0.0, 1.0).to(chain.score_dtype)
 
 
@@ -63,8 +65,11 @@ def _by_edges(sums: Posterior, chain: Chain, tags: Tensor, spans: Stretches, goe
     before, after = path[:-1], path[1:]
     sources = sums.edge_sources.gather(2, before.unsqueeze(2))[..., 0]
     targets = sums.edge_targets.gather(2, after.unsqueeze(2))[..., 0]
+    # The path need not be possible: a step with probability 0 gives 0/0 here, which the counts of impossible moves catch.
     ratios = sources * sums.edge_factors[before, after] * targets / at_step[:-1]  # P(y_t | y_{t-1}) at t - 1
     logs = torch.where(ratios > 0, ratios.log(), 0.0)
+    # Running sums of logs answer all spans at once, but -inf would make every later difference NaN. So impossible moves
+    # count apart.
     n_impossible = _summed_before((~(ratios > 0)).to(logs.dtype))
     running = _summed_before(logs)
     inside = running[spans.ends - 1, records] - running[spans.starts, records]
@@ -72,6 +77,7 @@ def _by_edges(sums: Posterior, chain: Chain, tags: Tensor, spans: Stretches, goe
     total = torch.where(is_possible, total * inside.exp(), 0.0)
 
     first_tag, last_tag = path[spans.starts, records], path[spans.ends - 1, records]
+    # A span that ends with the record has no edge after it; it reads some edge, and the result is dropped below.
     edge = (spans.ends - 1).clamp(max=len(path) - 2)
     onward = (sums.edge_factors * goes_on)[last_tag] * sums.edge_targets[edge, records]
     share = sums.edge_sources[edge, records, last_tag] * onward.sum(1) / at_step[spans.ends - 1, records]
@@ -80,6 +86,7 @@ def _by_edges(sums: Posterior, chain: Chain, tags: Tensor, spans: Stretches, goe
     inward = (sums.edge_factors * goes_on)[:, first_tag].T * sums.edge_sources[edge, records]
     share = sums.edge_targets[edge, records, first_tag] * inward.sum(1) / at_step[spans.starts, records]
     total = total * torch.where(spans.starts > 0, 1 - share, 1.0)
+    # 0/0 of records without any allowed path.
     return total.nan_to_num(nan=0.0)
 
 
@@ -89,7 +96,7 @@ def _summed_before(values: Float[Tensor, "time batch"]) -> Float[Tensor, "time_p
 
 
 def _by_sums(chain: Chain, tags: Tensor, spans: Stretches, goes_on: Tensor) -> Tensor:
-    """Return the probabilities as the share of the paths that agree, for records whose edges are not at hand."""
+    """Return the probabilities as the share of the paths that agree, for records that were done in log space."""
     own = chain.select(spans.records)
     path = tags[spans.records, : own.emissions.shape[1]]
     step = torch.arange(path.shape[1], device=path.device)

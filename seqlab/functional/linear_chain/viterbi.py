@@ -20,6 +20,7 @@ def viterbi(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " ba
     if torch.compiler.is_compiling():
         tags, scores = _OPERATOR.forward(*exact.scores, exact.lengths)
         return tags, scores.to(chain.score_dtype)
+    # Both implementations need at least one step.
     if not exact.mask.any():
         return exact.mask.long(), exact.start.new_zeros(exact.lengths.shape, dtype=chain.score_dtype)
     if chain_compiled.is_usable(exact):
@@ -27,6 +28,7 @@ def viterbi(chain: Chain) -> tuple[Int[Tensor, "batch time"], Float[Tensor, " ba
         return tags, scores.to(chain.score_dtype)
     best = _best_scores(exact)
     records = torch.arange(best.shape[2], device=best.device)
+    # An empty record reads step -1, the last one, whatever it holds; its score is set to 0 below.
     scores, last_tags = (best[exact.lengths - 1, :, records] + exact.end).max(1)
     tags = _trace_back(exact, best, last_tags)
     return tags, scores.masked_fill_(exact.lengths == 0, 0.0).to(chain.score_dtype)
@@ -51,6 +53,7 @@ def _best_scores(chain: Chain) -> Float[Tensor, "time tag batch"]:
 def _trace_back(chain: Chain, best: Tensor, last_tags: Tensor) -> Int[Tensor, "batch time"]:
     """Return the tags of the best paths. Done on the CPU: a step is little work, and a launch on a GPU costs more."""
     scores = best.transpose(1, 2).contiguous().cpu().numpy()
+    # Rows by target tag, so that `take` reads memory in order.
     into_each = chain.transitions.T.contiguous().cpu().numpy()
     n_steps, n_records, _ = scores.shape
     lengths, last = chain.lengths.cpu().numpy(), last_tags.cpu().numpy()
@@ -59,9 +62,11 @@ def _trace_back(chain: Chain, best: Tensor, last_tags: Tensor) -> Int[Tensor, "b
     tags[-1] = last
     candidates = np.empty_like(scores[0])
     for t in range(n_steps - 2, -1, -1):
+        # mode="clip" writes straight into `out`; NumPy's default mode buffers it to check for errors first.
         into_each.take(tags[t + 1], axis=0, out=candidates, mode="clip")
         candidates += scores[t]
         candidates.argmax(1, out=tags[t])
+        # At and beyond a record's last step the tag is that of the last step, which is where the way back begins.
         np.copyto(tags[t], last, where=is_past[t])
     return torch.from_numpy(tags).T.to(best.device).masked_fill(~chain.mask, 0)
 

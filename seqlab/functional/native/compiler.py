@@ -29,6 +29,7 @@ _SECONDS = 120
 
 def find_compiler() -> str | None:
     """Return the path of the first C compiler on PATH, None where there is none."""
+    # Only POSIX: the flags and the check of the folder's owner have no meaning elsewhere.
     return next(filter(None, map(shutil.which, COMPILERS)), None) if os.name == "posix" else None
 
 
@@ -51,6 +52,7 @@ def build(source: Path) -> tuple[ctypes.CDLL, tuple[str, ...]]:
         raise KernelError(NO_COMPILER)
     if not source.is_file():
         raise KernelError(f"{source} is missing")
+    # A library may compile and still not load (OSError), for instance where its OpenMP symbols are missing.
     for extras in EXTRAS:
         flags = (*FLAGS, *extras)
         try:
@@ -65,7 +67,9 @@ def _cached(source: Path, compiler: str, flags: tuple[str, ...]) -> Path:
     name = f"{source.stem}-{_key(source, compiler, flags)}.so"
     folder = _cache_folder()
     path = folder / name
+    # A file of another user is never loaded: it would run as this one.
     if not (path.is_file() and path.stat().st_uid == os.getuid()):
+        # In the same folder, so that the replacement below stays on one file system.
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             compiled, linked = Path(scratch) / "compiled.o", Path(scratch) / name
             _run(compiler, *flags, f"-I{HEADERS}", "-c", str(source), "-o", str(compiled))
@@ -82,6 +86,7 @@ def _run(*command: str) -> str:
     try:
         done = subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS, text=True, errors="replace")
     except subprocess.CalledProcessError as error:
+        # Compilers print notes and warnings too; the first line with "error" is the one that says why.
         lines = error.stderr.splitlines() or [f"exit status {error.returncode}"]
         first = next((line for line in lines if "error" in line), lines[0])
         raise KernelError(f"{command[0]} failed: {first.strip():.200}") from error
@@ -94,12 +99,15 @@ def _key(source: Path, compiler: str, flags: tuple[str, ...]) -> str:
     """Return a hash of all that the library depends on: source, headers, compiler, flags and processor."""
     processor = Path("/proc/cpuinfo")
     described = processor.read_text(encoding="utf-8", errors="replace") if processor.exists() else platform.processor()
+    # A cache in a shared home folder may serve several machines, and -march=native code crashes on a lesser processor.
+    # Sorted and unique, because every core repeats the lines.
     features = sorted({line for line in described.splitlines() if line.startswith(("flags", "Features", "model name"))})
     parts = [
         source.read_bytes(),
         *(path.read_bytes() for folder in (HEADERS, source.parent) for path in sorted(folder.glob("*.h"))),
         *(text.encode() for text in (compiler_version(compiler), repr((flags, LINK_FLAGS)), platform.machine(), *features)),
     ]
+    # A separator keeps parts from running into one another.
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
@@ -109,6 +117,7 @@ def _cache_folder() -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
+        # 0o022: neither the group nor others may write.
         if status.st_uid == os.getuid() and not status.st_mode & 0o022 and os.access(folder, os.W_OK):
             return folder
         failure = "it must be writable by you and nobody else"
@@ -127,6 +136,7 @@ def _process_folder(refused: Path, failure: str) -> Path:
         failure,
     )
     made = tempfile.TemporaryDirectory(prefix="seqlab-")
+    # The folder is deleted when its object is; the list keeps that until the process ends.
     _process_folders.append(made)
     return Path(made.name)
 

@@ -18,10 +18,13 @@ static inline float exponential(float x)
 {
     x = x > 88.0f ? 88.0f : x;
     x = x < -87.0f ? -87.0f : x;
+    /* Adding 1.5 * 2^23 leaves no room for a fraction, so x / ln 2 is rounded to the nearest integer. */
     float shifted = x * 1.44269504f + 12582912.0f;
     float n = shifted - 12582912.0f;
+    /* ln 2 in two parts, the first with few digits, so that n times it is exact. */
     float r = x - n * 0.693359375f + n * 2.12194440e-4f;
     float series = 1 + r * (1 + r * (1 / 2.0f + r * (1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f))))));
+    /* 127 is the bias of float32's exponent, which begins at bit 23. */
     int32_t bits = ((int32_t)n + 127) << 23;
     float power;
     memcpy(&power, &bits, sizeof power);
@@ -34,6 +37,7 @@ static inline float hyperbolic_tangent(float x)
 {
     float t = x * x, e = exponential(2 * x);
     float near_zero = x * (1 + t * (-1 / 3.0f + t * (2 / 15.0f + t * (-17 / 315.0f + t * (62 / 2835.0f)))));
+    /* Near 0 the difference 1 - 2 / (e + 1) would cancel. */
     return t < 0.0625f ? near_zero : 1 - 2 / (e + 1);
 }
 

@@ -63,6 +63,7 @@ static inline lanes exponential(lanes x)
 {
     lanes shifted = x * 1.44269504088896341 + 6755399441055744.0; /* its lowest bits are those of the nearest integer, n */
     lanes n = shifted - 6755399441055744.0;
+    /* ln 2 in two parts, the first with few digits, so that n times it is exact. */
     lanes r = x - n * 6.93147180369123816490e-01 - n * 1.90821492927058770002e-10;
     lanes series = r * (1 / 6227020800.0) + 1 / 479001600.0;
     series = series * r + 1 / 39916800.0;
@@ -77,6 +78,7 @@ static inline lanes exponential(lanes x)
     series = series * r + 1 / 2.0;
     series = series * r + 1;
     series = series * r + 1;
+    /* 1023 is the bias of float64's exponent, which begins at bit 52. */
     return series * (lanes)(((choice)shifted << 52) + ((choice){0} + ((int64_t)1023 << 52)));
 }
 

@@ -14,6 +14,7 @@ from seqlab.functional.native.structures import KernelError, Structure, Value
 
 log = logging.getLogger(__name__)
 
+# A module variable, not an argument: the functions call each other in many layers, and only comparisons switch it.
 _is_switched_off = False
 
 
@@ -76,7 +77,9 @@ class Library:
 
     def _report(self) -> None:
         """Log what runs in PyTorch now, one line for each reason in a process."""
+        # Without a compiler no library works, so the first to fail speaks for all of them.
         is_general = self.failure == NO_COMPILER
+        # Several libraries fail for one reason; one line for all is enough.
         if self.failure in _reported:
             return
         _reported.add(str(self.failure))
@@ -89,6 +92,7 @@ class Library:
         )
 
 
+# Weak, so that this set does not keep a library alive.
 _libraries: WeakSet[Library] = WeakSet()
 _reported: set[str] = set()
 

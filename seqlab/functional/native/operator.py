@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 _NAMESPACE = "seqlab"
+# A FRAGMENT adds to a namespace in which other libraries may define operators too.
 _LIBRARY = torch.library.Library(_NAMESPACE, "FRAGMENT")
+# One implementation for all devices that still lets `register_autograd` add the gradient.
 _EVERY_DEVICE = "CompositeExplicitAutograd"
 
 
@@ -61,16 +63,19 @@ class Operator:
 
     def _run(self, *arguments: Any) -> Any:
         with torch.no_grad():
+            # The function may overwrite its arguments, which an operator must not; hence the copies.
             outputs = self._function(*map(_copied, arguments))
         # Copies: operators may return neither views nor one tensor twice.
         return _contiguous(outputs) if isinstance(outputs, Tensor) else tuple(map(_contiguous, outputs))
 
     def _differentiate(self, gradients: Sequence[Tensor | None], needed: Sequence[bool], *arguments: Any) -> list[Tensor]:
         copies = list(map(_copied, arguments))
+        # The copies are new leaves: autograd stops there and does not run into the captured graph.
         leaves = [one.requires_grad_() for one in _selected(copies, needed)]
         with torch.enable_grad():
             outputs = self._function(*copies)
         outputs = (outputs,) if isinstance(outputs, Tensor) else outputs
+        # autograd.grad refuses outputs without a graph, and gradients of None.
         used = [one.requires_grad and gradient is not None for one, gradient in zip(outputs, gradients, strict=True)]
         found = torch.autograd.grad(
             _selected(outputs, used), leaves, _selected(gradients, used), allow_unused=True, materialize_grads=True
@@ -105,4 +110,5 @@ def _gradient_shapes(gradients: Sequence[Tensor | None], needed: Sequence[bool],
 def _save(ctx: Any, inputs: Sequence[Any], output: Any) -> None:
     ctx.places = [place for place, one in enumerate(inputs) if isinstance(one, Tensor)]
     ctx.others = [None if isinstance(one, Tensor) else one for one in inputs]
+    # Tensors must be saved this way for autograd to see their versions; the other arguments may be plain attributes.
     ctx.save_for_backward(*(one for one in inputs if isinstance(one, Tensor)))

@@ -87,6 +87,7 @@ static inline __attribute__((always_inline)) void tiles(
 #define ROWS_AT_ONCE(n)                                                                                                        \
     for (; row + (n) <= n_rows; row += (n))                                                                                    \
     tile(n, is_added, a + row * a_stride, a_stride, panel, p->n_inner, out + row * out_stride + j * PANEL, out_stride, width)
+        /* As many rows as registers hold sums for; the smaller tiles take the rest. */
         ROWS_AT_ONCE(ROWS);
         ROWS_AT_ONCE(4);
         ROWS_AT_ONCE(2);

@@ -25,6 +25,7 @@ typedef struct {
 HEADER_FUNCTION int64_t shares_a_direction(const Size *s)
 {
     int64_t n = (s->n_threads + s->n_directions - 1) / s->n_directions;
+    /* No more shares than records: an empty one would only cost a thread. */
     n = n < s->n_records ? n : s->n_records;
     return n < 1 ? 1 : n;
 }
@@ -32,6 +33,7 @@ HEADER_FUNCTION int64_t shares_a_direction(const Size *s)
 HEADER_FUNCTION Share share_of(const Size *s, int64_t i)
 {
     int64_t n = shares_a_direction(s), part = i % n, first = s->n_records * part / n;
+    /* Bounds by multiplication, not by a fixed size, so that shares differ by one record at most. */
     return (Share){i / n, first, s->n_records * (part + 1) / n - first};
 }
 

@@ -37,9 +37,12 @@ class Structure:
             table = ctypes.pointer(_Field.in_dll(library, f"seqlab_layout_{name}"))
         except ValueError as error:
             raise KernelError(f"the library reports no layout of {name}") from error
+        # The first entry describes the structure as a whole; a name of NULL ends the table.
         entries = list(takewhile(lambda entry: entry.name, (table[place] for place in count(1))))
         kinds = [chr(entry.kind) for entry in entries]
         offsets = list(accumulate(map(struct.calcsize, kinds), initial=0))
+        # Fields that Python packs one after the other must lie so in C, without gaps or a missing one: else it would write
+        # addresses to wrong places.
         if [*(entry.offset for entry in entries), table[0].size] != offsets:
             raise KernelError(f"the layout of {name} does not list all fields of the structure in their order")
         self.fields = [(_key(entry.name.decode()), kind == "P") for entry, kind in zip(entries, kinds, strict=True)]
@@ -58,6 +61,7 @@ class Structure:
         for name, is_pointer in self.fields[len(sizes) :]:
             value = values.get(name)
             if is_pointer and isinstance(value, Tensor):
+                # `contiguous` may make a copy that nothing else holds, so it is returned and lives until the call ends.
                 kept.append(value.contiguous())
                 packed.append(kept[-1].data_ptr())
             elif is_pointer or isinstance(value, Tensor):

@@ -32,6 +32,7 @@ class Activation:
 
 
 def _copy(values: Tensor, out: Tensor) -> None:
+    # The loops write in place, where there is nothing to copy.
     if out is not values:
         out.copy_(values)
 

@@ -32,6 +32,7 @@ class BackwardBlocks(Generic[Value]):
 
     def at(self, t: int) -> Value:
         """Return the value of step `t`."""
+        # Steps are asked for from last to first, so the block before is always the next one.
         if t < self._start:
             begin, end = max(0, self._start - self._length), self._start
             self._values, self._start = self._of(slice(begin, end)), begin
@@ -76,6 +77,7 @@ def product_plus(base: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
 
 def summed_products(left: Tensor, right: Tensor) -> Tensor:
     """Return the sum over time and batch of each feature of `left` times each of `right`: (direction left right)."""
+    # As matrix products over flattened steps, one for each direction: far fewer and larger than one a step.
     return torch.stack([(other.flatten(0, 1).t() @ one.flatten(0, 1)).t() for one, other in zip(left, right, strict=True)])
 
 
@@ -87,5 +89,6 @@ def normalised(values: Tensor, *, epsilon: float) -> tuple[Tensor, Tensor]:
 
 def normalised_backward(gradient: Tensor, normal: Tensor, scale: Tensor) -> Tensor:
     """Return the gradient of the values that were normalised, from that of the `normal` ones."""
+    # The two subtracted terms remove what changes the mean and the deviation, which normalising made constant.
     along = (gradient * normal).mean(-1, keepdim=True)
     return scale.unsqueeze(-1) * (gradient - gradient.mean(-1, keepdim=True) - normal * along)

@@ -101,6 +101,7 @@ def _backward(saved: Sequence[Tensor], gradient: Tensor, *, form: GruForm, noise
     else:
         d_first = unroll_tape(tape, recurrent, gradient, d_all, form=form, noise=noise)
     if form.resets_after:
+        # The products of r and z are also their inputs; only the candidate has an input apart from its product.
         d_products = d_all[..., : 3 * width]
         d_inputs = torch.cat([d_all[..., : 2 * width], d_all[..., 3 * width :]], -1)
         d_bias = d_products[..., 2 * width :].sum((1, 2))

@@ -38,6 +38,7 @@ class GruForm:
 def fill_tape(tape: GruTape, recurrent: Tensor, bias: Tensor | None, *, form: GruForm, noise: Noise) -> None:
     """Run through the steps. Every operation writes into a view of a buffer."""
     width = tape.hidden.shape[-1]
+    # Transposed copies once, so that every step's product reads memory in order.
     everything = recurrent.transpose(1, 2).contiguous()
     for_gates, for_candidate = everything[..., : 2 * width].contiguous(), everything[..., 2 * width :].contiguous()
     # Views are taken once, not once a step: at this size a view costs as much as the arithmetic.
@@ -53,6 +54,7 @@ def fill_tape(tape: GruTape, recurrent: Tensor, bias: Tensor | None, *, form: Gr
                 inner.copy_(product[..., 2 * width :])
             else:
                 torch.add(product[..., 2 * width :], bias.unsqueeze(1), out=inner)
+            # `inner` is kept as it was before the gate: the gradient of r needs it.
             candidate.addcmul_(reset, inner)
         else:
             add_product_(gates, read[t], for_gates)

@@ -45,6 +45,7 @@ def scan_lstm(
     """Return h and c of every step, from the initial `hidden` and `cell`; `inputs` are overwritten (by the gates)."""
     tensors = inputs, hidden, cell, *vars(weights).values()
     if torch.compiler.is_compiling():
+        # A schema has no type for a form, so its parts are passed one by one, the functions by name.
         sizes = form.n_blocks, form.cells_per_block, form.has_forget_gate, form.is_coupled
         functions = form.gate.name, form.candidate.name, form.output.name
         return cast(tuple[Tensor, Tensor], _OPERATOR.forward(*tensors, *noise.parts, *sizes, *functions, form.epsilon))
@@ -97,6 +98,7 @@ def _forward(
         hidden=hiddens,
         read=noise.read_states(hiddens),
         cell=cells,
+        # Without zoneout of cells the fresh cells are the cells: a view saves a tensor of their size.
         fresh=cells[:, 1:] if noise.cell_zone is None else inputs.new_empty(*lead, form.width),
         squashed=inputs.new_empty(*lead, form.width),
         **{name: inputs.new_empty(*lead, *width) for name, width in normal.items()},
@@ -153,13 +155,16 @@ def _backward(
         gates=d_gates,
         products=d_gates if w.gain is None else torch.empty_like(d_gates),
         inputs=d_gates if is_shared else torch.empty_like(d_gates),
+        # The slice of the states is not contiguous, and C writes here as if it were.
         emitted=None if w.projection is None else torch.empty_like(tape.hidden[:, 1:]).contiguous(),
     )
     run = _unroll_compiled if compiled.is_usable(tape.gates) else unroll_tape
     d_first, d_first_cell, d_gains = run(tape, w, made, d_hidden, d_cell, form=form, noise=noise)
+    # All steps in one product, after the scan: a product a step would read and write the gradient each time.
     d_weights = LstmWeights(recurrent=summed_products(made.products, tape.read[:, :-1]), **d_gains)
     d_projection = d_peepholes = None
     if made.emitted is not None:
+        # Computed again instead of kept: one multiplication costs less than the memory.
         emitted = form.parts(tape.gates)[2] * form.cells(tape.squashed)
         d_projection = summed_products(made.emitted, emitted.flatten(3))
     if w.peepholes is not None:

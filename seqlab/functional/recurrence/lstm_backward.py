@@ -36,12 +36,14 @@ def unroll_tape(
     for t in reversed(range(n_steps)):
         in_slope, candidate_slope, out_slope, squash_slope = slopes.at(t)
         if d_cell is not None:
+            # Gradients of cells come from the outputs as well as from the next step.
             d_c += d_cell[:, t]
         d_h, d_h_kept = split_kept(d_h, hidden_zones[t])
         d_c_kept = None if (zone := cell_zones[t]) is None else d_c * zone
         if d_c_kept is not None:
             d_c -= d_c_kept
         if made.emitted is not None and w.projection is not None:
+            # The projection's gradient needs that of its output, before it goes through the projection.
             made.emitted[:, t] = d_h
             d_h = torch.bmm(d_h, w.projection)
         _gather(form.cells(d_h), out_slope, out=d_gates[t][2])
@@ -73,6 +75,7 @@ def _unwrite_(
 ) -> None:
     """Take the gradient of the cells from c_t to c_{t-1}; write those of the input gates and the candidate."""
     (d_in, d_candidate, d_out), (in_slope, candidate_slope), (peep_in, peep_out) = d_gates, slopes, peepholes
+    # The output gate saw the new cell, so its gradient joins before the cell's is taken apart.
     if peep_out is not None:
         d_cells.addcmul_(d_out, peep_out)
     torch.mul(d_cells, candidate_slope, out=d_candidate)
@@ -83,6 +86,7 @@ def _unwrite_(
         d_cells.mul_(in_gate[:, :, 1])
     if peep_in is not None:
         for gate in range(form.n_input_gates):
+            # The input gates saw the old cells: this comes after the gradient has gone through the forget gate.
             d_cells.addcmul_(d_in[:, :, gate], peep_in[:, :, gate])
 
 

@@ -14,6 +14,7 @@ from seqlab.functional.recurrence.noise import Noise
 def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -> None:
     """Run through the steps. Every operation writes into a view of a buffer."""
     n_steps = tape.gates.shape[1]
+    # Before the loop, because inputs do not depend on the states: one call for all steps.
     _normalise_inputs(tape, w, form=form)
     recurrent = w.recurrent.transpose(1, 2).contiguous()
     projection = None if w.projection is None else w.projection.transpose(1, 2).contiguous()
@@ -28,6 +29,8 @@ def fill_tape(tape: LstmTape, w: LstmWeights, *, form: LstmForm, noise: Noise) -
         in_gate, candidate, out_gate, old, new = in_gates[t], candidates[t], out_gates[t], cells[t], fresh[t]
         _add_recurrent(t, tape, w, gates[t], factors=(read[t], recurrent), form=form)
         if peep_in is not None:
+            # The input gates see the old cells, the output gate the new ones: hence one before and one after the cell is
+            # written.
             _look(in_gate, old.unsqueeze(2), peep_in, form=form)
         form.gate.write(in_gate, in_gate)
         form.candidate.write(candidate, candidate)
@@ -84,6 +87,7 @@ def _normalise_inputs(tape: LstmTape, w: LstmWeights, *, form: LstmForm) -> None
 def _write_cell(old: Tensor, in_gate: Tensor, candidate: Tensor, *, out: Tensor, form: LstmForm) -> None:
     """Write c_t: what the gates keep of the old cells, and let in of the candidate."""
     if form.is_coupled:
+        # With f = 1 - i the new cell lies between the old one and the candidate: one call, and no tensor for f.
         torch.lerp(old, candidate, in_gate[:, :, 0], out=out)
     elif form.has_forget_gate:
         torch.mul(old, in_gate[:, :, 1], out=out)

@@ -80,6 +80,7 @@ class Noise:
 
     def state_backward(self, d_product: Tensor, weight: Tensor, kept: Tensor | None, before: Tensor | None) -> Tensor:
         """Return the gradient of h_{t-1}: by way of W, plus what zoneout kept and that of h_{t-1} as an output, None = 0."""
+        # The usual case adds inside the matrix product: one call instead of two.
         if self.recurrent is None and kept is None:
             return product_plus(before, d_product, weight)
         return self.read_backward(torch.bmm(d_product, weight), kept, before)
@@ -93,6 +94,7 @@ class Noise:
 
 
 def _mixed(fresh: Tensor, old: Tensor, zone: Tensor | float | None) -> Tensor:
+    # A step from the fresh state towards the old one, which needs no 1 - zone.
     return fresh if zone is None else fresh + zone * (old - fresh)
 
 
@@ -107,4 +109,5 @@ def split_kept(gradient: Tensor, zone: Tensor | None) -> tuple[Tensor, Tensor | 
     if zone is None:
         return gradient, None
     kept = gradient * zone
+    # The shares add up to 1, so the rest needs no second product.
     return gradient - kept, kept

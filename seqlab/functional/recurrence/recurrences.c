@@ -63,6 +63,7 @@ static inline float squares(const float *x, float mean, int64_t n)
 static float normalise(const float *x, float *out, int64_t n, float epsilon)
 {
     float mean = sum(x, n) / n;
+    /* The mean is taken off before squaring: E[x^2] - mean^2 would cancel in float32. */
     float scale = 1 / __builtin_sqrtf(squares(x, mean, n) / n + epsilon);
     EACH(i, n) out[i] = (x[i] - mean) * scale;
     return scale;
@@ -128,6 +129,7 @@ static int rnn_forward_share(const void *problem, Share share)
         float *fresh = rows(p->inputs, s, share, T, t, width), *new = rows(p->hidden, s, share, T + 1, t + 1, width);
         add_product(rows(p->read, s, share, T + 1, t, width), width, &w, fresh, width, share.n_rows);
         apply(p->function, fresh, n);
+        /* `fresh` stays as it is before zoneout: the slope is a function of it. */
         copy(fresh, new, n);
         keep(p->hidden_zone, s, share, t, width, rows(p->hidden, s, share, T + 1, t, width), new);
         if (p->mask) {
@@ -145,6 +147,7 @@ static int rnn_backward_share(const void *problem, Share share)
     const Rnn *p = problem;
     const Size *s = &p->size;
     int64_t width = p->width, T = s->n_steps, n = share.n_rows * width;
+    /* The gradient that flows back is kept in d_first itself: after step 0 it is the result. */
     float *kept = scratch(n), *d = rows_once(p->d_first, s, share, width);
     Packed w;
     if (!kept || !pack(&w, p->recurrent + share.direction * width * width, width, width, 0)) {
@@ -154,6 +157,7 @@ static int rnn_backward_share(const void *problem, Share share)
     fill_zero(d, n);
     for (int64_t t = T - 1; t >= 0; t--) {
         float *d_input = rows(p->d_inputs, s, share, T, t, width);
+        /* The state of a step is an output and the next step's input, so both gradients add up. */
         add(rows(p->d_hidden, s, share, T, t, width), d, n);
         keep_backward(p->hidden_zone, s, share, t, width, d, kept);
         copy(d, d_input, n);
@@ -161,6 +165,7 @@ static int rnn_backward_share(const void *problem, Share share)
         write_product(d_input, width, &w, d, width, share.n_rows);
         if (p->mask)
             multiply(rows_once(p->mask, s, share, width), d, n);
+        /* After the mask: zoneout keeps the old state as it is, not as W reads it. */
         add(kept, d, n);
     }
     free(kept);
@@ -247,6 +252,7 @@ static int gru_forward_share(const void *problem, Share share)
         EACH(r, n_rows) {
             float *a = gates + r * 3 * n;
             apply(p->candidate, a + 2 * n, n);
+            /* (1 - z) n + z h as a step from n to h, with one product. */
             EACH(i, n) new[r * n + i] = a[2 * n + i] + a[n + i] * (old[r * n + i] - a[2 * n + i]);
         }
         keep(p->hidden_zone, s, share, t, n, old, new);
@@ -392,6 +398,7 @@ static void lstm_step(
     if (p->is_coupled) {
         EACH(h, H) new[h] = old[h] + i[h] * (g[h] - old[h]);
     } else if (p->has_forget_gate) {
+        /* The second half of `room`: the first one still holds i. */
         const float *f = by_cell(a + K, room + H, K, S);
         EACH(h, H) new[h] = f[h] * old[h] + i[h] * g[h];
     } else {
@@ -479,7 +486,9 @@ static void lstm_step_backward(
     int64_t K = p->n_blocks, S = p->cells_per_block, H = K * S, n_in = p->n_input_gates * K;
     const float *g = a + n_in, *o = g + H;
     float *d_g = d_a + n_in, *d_o = d_g + H;
+    /* `room` holds one gate at a time; `each` is used up before the next call fills it again. */
     const float *each = by_cell(o, room, K, S);
+    /* Gates may be shared by the cells of a block, so their gradients are sums. */
     fill_zero(d_o, K);
     if (S == 1)
         EACH(h, H) d_o[h] = d_m[h] * y[h];

@@ -101,6 +101,7 @@ def _fill(inputs: Tensor, states: Tensor, read: Tensor, recurrent: Tensor, *, ac
         old, new = state_steps[t : t + 2]
         add_product_(fresh, read_steps[t], transposed)
         activation.write(fresh, fresh)
+        # The state before zoneout stays in `fresh`, since the slope is a function of it.
         new.copy_(fresh)
         if zone is not None:
             torch.lerp(fresh, old, zone, out=new)
@@ -112,6 +113,7 @@ def _unroll(
     fresh: Tensor, states: Tensor, recurrent: Tensor, gradient: Tensor, *, activation: Activation, noise: Noise
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of the inputs and of the initial state."""
+    # The slopes of all steps in one call; the loop multiplies them in place by what flows back.
     d_inputs, d_hidden = activation.slope(fresh), gradient[:, -1]
     d_input_steps, outer, zones = steps_of(d_inputs), steps_of(gradient), noise.hidden_zones(states)
     for t in reversed(range(len(outer))):

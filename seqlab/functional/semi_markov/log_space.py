@@ -73,9 +73,11 @@ def forward_sums(lattice: Lattice) -> ForwardSums:
         incoming[t] = (outgoing[t - 1][:, :, None] + lattice.transitions).logsumexp(1) if t else lattice.start
         before = torch.cat([incoming[t : t + 1], before[: max_length - 1]])
         sums = (before + lattice.scores[t, : len(before)]).logsumexp(0)
+        # A step where no segment can end has the maximum -inf; a shift of 0 avoids -inf - -inf.
         largest = sums.amax(-1, keepdim=True)
         shifts[t] = largest.masked_fill(largest == -math.inf, 0.0)
         outgoing[t] = sums - shifts[t]
+        # Every segment that spans this step loses its shift, so the sums before it lose it here, once.
         before -= shifts[t]
     # In row n, the partitions of n steps; of none there is one segmentation, the empty one.
     totals = pad((outgoing + lattice.end).logsumexp(-1), (0, 0, 1, 0))
@@ -89,6 +91,7 @@ def backward_sums(lattice: Lattice) -> BackwardSums:
     following = torch.empty_like(beginning[1:])
     for t in reversed(range(n_steps)):
         inner = (lattice.transitions + beginning[t + 1][:, None]).logsumexp(-1)
+        # Each record's recursion begins at its own last step; the steps after it stay -inf.
         following[t] = torch.where((lattice.lengths == t + 1)[:, None], lattice.end, inner)
         after = following[t : t + max_length].permute(1, 2, 0)
         beginning[t] = (lattice.beginning_at(t) + after).logsumexp(-1)
@@ -99,14 +102,18 @@ def segment_sums_of(lattice: Lattice) -> SegmentSums:
     """Return partition and expected counts of `lattice`, whose scores become the marginals."""
     n_steps, max_length = lattice.scores.shape[:2]
     forward = forward_sums(lattice)
+    # In place: the scores are the largest tensor, and the caller gave this copy up.
     lattice.scores.sub_(segment_sums(forward.shifts.T[..., None], max_length).permute(1, 2, 0, 3))
     backward, partition = backward_sums(lattice), forward.shifted_partition
+    # Less +inf every log becomes -inf and every count 0; less -inf it would be NaN.
     totals = partition.masked_fill(partition == -math.inf, math.inf)[:, None]
     edges = torch.zeros_like(lattice.transitions).expand(len(totals), -1, -1).clone()
     for t in range(1, n_steps):
         into = (backward.beginning[t] - totals)[:, None, :]
         edges += (forward.outgoing[t - 1][:, :, None] + lattice.transitions + into).exp_()
     joint = lattice.scores.add_((backward.following - totals)[:, None])
+    # The score of a segment stands at its last step, its incoming sum at its first: hence one shifted slice for each
+    # length.
     for d in range(min(max_length, n_steps)):
         joint[d:, d] += forward.incoming[: n_steps - d]
     return SegmentSums(forward.log_partition, joint.exp_(), edges)

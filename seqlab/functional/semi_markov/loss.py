@@ -30,8 +30,10 @@ def negative_log_likelihood(model: SemiMarkov, segments: Segments) -> Float[Tens
     Raises: ValueError where `segments` are no segmentations of the records, or have a segment longer than `max_length`.
     """
     check_segments(model, segments)
+    # Widened once for both terms: their gradients meet in float64 and are rounded once, when they leave.
     widened = model.widened()
     kept = _path_score(widened, segments)
+    # -inf - -inf is NaN; a segmentation that is not allowed has an infinite loss.
     losses = (_log_partition(widened) - kept).masked_fill(kept == -torch.inf, torch.inf)
     return losses.to(model.score_dtype)
 
@@ -57,6 +59,7 @@ def _log_partition(model: SemiMarkov) -> Tensor:
 
     def forward(*_: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         sums = segment_sums_of(Lattice.of(model))
+        # The marginals are kept until the backward pass; in the type of the scores they take half the memory.
         return sums.log_partition, (model.lengths, sums.edge_counts, sums.marginals.to(model.score_dtype))
 
     return cast(Tensor, differentiate(forward, _weighted_counts, *model.all_scores))
@@ -71,6 +74,7 @@ def _path_score(model: SemiMarkov, segments: Segments) -> Tensor:
     # There are never more segments than steps; columns beyond are padding.
     starts, ends, labels = (each[:, :n_steps].long() for each in (segments.starts, segments.ends, segments.labels))
     is_padding = ~segments.mask[:, :n_steps]
+    # Segments are stored at their last step by length, so the place of one follows from its ends.
     places = ((ends - 1) * max_length + ends - starts - 1) * outside + labels
     own = model.scores.flatten(1).gather(1, places.masked_fill(is_padding, 0)).double().masked_fill(is_padding, 0.0)
     path = pad(labels.masked_fill(is_padding, outside), (1, 1), value=outside)
@@ -83,5 +87,6 @@ def _weighted_counts(saved: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor]:
     lengths, edges, segments = saved
     counts = segments * grad[:, None].to(segments.dtype)
     is_last = torch.arange(len(counts), device=lengths.device)[:, None] == lengths - 1
+    # The diagonal has the segments of length t + 1 that end at step t, which are those that begin at step 0.
     of_edges, of_start = torch.tensordot(grad, edges, dims=1), counts.diagonal().sum((0, 2))
     return counts.permute(2, 0, 1, 3), of_edges, of_start, counts.sum(1)[is_last].sum(0)

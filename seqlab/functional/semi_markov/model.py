@@ -35,6 +35,7 @@ class SemiMarkov:
     def mask(self) -> Bool[Tensor, "batch time length"]:
         """True = a segment of that length may end at that step."""
         steps, lengths = (torch.arange(n, device=self.lengths.device) for n in self.scores.shape[1:3])
+        # a segment of length d + 1 that ends at step t begins at t - d, which must not lie before the record
         return (steps < self.lengths[:, None])[..., None] & (lengths <= steps[:, None])
 
     @property
@@ -77,6 +78,7 @@ class Lattice:
     def of(cls, model: SemiMarkov) -> "Lattice":
         """Return the lattice of `model`: one copy of its scores."""
         time_first = model.scores.detach().permute(1, 2, 0, 3)
+        # copy=True even for float64 input: the recursions overwrite this tensor.
         scores = time_first.to(torch.float64, copy=True, memory_format=torch.contiguous_format)
         return cls(
             scores=scores.masked_fill_(~model.mask.permute(1, 2, 0)[..., None], -torch.inf),

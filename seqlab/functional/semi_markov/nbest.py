@@ -36,6 +36,7 @@ def best_paths(model: SemiMarkov, n: int) -> tuple[list[list[Segmentation]], Flo
         raise ValueError(f"n is {n}; expected at least 1")
     lattice = Lattice.of(model)
     segmentations, scores = _best(lattice, n)
+    # Where no segmentation is allowed, both are -inf and their difference NaN; the mask on the next line sets it right.
     log_probs = scores - forward_sums(lattice).log_partition[:, None]
     return segmentations, log_probs.masked_fill(scores == -torch.inf, -torch.inf).to(model.score_dtype)
 
@@ -77,14 +78,17 @@ def _best_lists(lattice: Lattice, n: int) -> _Lists:
         if t:
             extended = outgoing[t - 1][..., None] + lattice.transitions[:, None, :]  # batch, label before, path, label
             incoming[t], labels[t] = best_of(extended.flatten(1, 2).transpose(1, 2), n)
+        # Flipped, so that the nearest step comes first: its place is then the length less 1.
         before = incoming[max(0, t + 1 - max_length) : t + 1].flip(0)
         spans = before + lattice.scores[t, : len(before), ..., None]  # length, batch, label, path
+        # Flattened as (length, path), so that a place is (length - 1) * n + path.
         outgoing[t], lengths[t] = best_of(spans.permute(1, 2, 0, 3).flatten(2), n)
     return _Lists(outgoing, lengths, labels)
 
 
 def _traced(lattice: Lattice, lists: _Lists, *, scores: Tensor, places: Tensor) -> list[list[Segmentation]]:
     """Return the segmentations that end at `places` (label * n + place) of each record's last step; none of score -inf."""
+    # One copy each: reading single elements of a tensor costs a call, on a GPU a synchronisation too.
     lengths, labels = lists.lengths.cpu().numpy(), lists.labels.cpu().numpy()
     records = zip(lattice.lengths.tolist(), places.tolist(), scores.tolist(), strict=True)
     found: list[list[Segmentation]] = []

@@ -1,4 +1,4 @@
-"""A semi-Markov model as what it is: labels, then lengths, drawn from left to right given the label before.
+"""Sample from a semi-Markov model from left to right: each label given the label before, then its length.
 
 From the sums over all that follows, b and v of `log_space`, come
 P(label k | label before i, a segment begins at t) ∝ exp(transition(i, k) + b_t(k)), start(k) for the first segment, and
@@ -27,6 +27,7 @@ def sample(model: SemiMarkov, n: int, *, generator: torch.Generator | None = Non
     begin, before = lattice.lengths.new_zeros(2, n_records, n)
     for t, (label_prob, size_prob) in enumerate(_conditionals(lattice, backward_sums(lattice))):
         rows = label_prob.gather(1, before[..., None].expand(-1, -1, n_labels))
+        # A sample that is inside a segment draws too and drops the draw: a batch cannot skip rows.
         is_begin = (begin == t) & (rows.sum(-1) > 0)
         drawn = _draw(rows, generator)
         size = 1 + _draw(size_prob.gather(1, drawn[..., None].expand(-1, -1, size_prob.shape[-1])), generator)
@@ -44,12 +45,14 @@ def entropy(model: SemiMarkov) -> Float[Tensor, " batch"]:
     sums = backward_sums(lattice)
     total = lattice.start.new_zeros(lattice.lengths.shape)
     reached = torch.zeros_like(sums.beginning)  # P(a segment of that label ends before that step)
+    # At the first step every row of the conditionals is that of the start, so any one label can hold the whole probability.
     reached[0, :, 0] = 1.0
     for t, (label_prob, size_prob) in enumerate(_conditionals(lattice, sums)):
         begins = (reached[t][:, None] @ label_prob)[:, 0]
         of_labels, of_sizes = (torch.special.entr(prob).sum(-1) for prob in (label_prob, size_prob))
         total += (reached[t] * of_labels + begins * of_sizes).sum(-1)
         reached[t + 1 : t + 1 + size_prob.shape[-1]] += (begins[..., None] * size_prob).permute(2, 0, 1)
+    # Nothing leads on from any label, and an empty record is no such case: it has the empty segmentation.
     is_impossible = (lattice.start + sums.beginning[0] == -torch.inf).all(-1) & (lattice.lengths > 0)
     return total.masked_fill(is_impossible, torch.nan).to(model.score_dtype)
 
@@ -70,6 +73,7 @@ def _draw(probs: Float[Tensor, "batch sample choice"], generator: torch.Generato
     """Return a choice of each row; any where all are 0."""
     bounds = probs.cumsum(-1)
     draws = torch.rand(bounds[..., :1].shape, dtype=probs.dtype, device=probs.device, generator=generator)
+    # Draws are scaled to the row's own sum, which rounding may leave beside 1; the clamp catches a draw equal to it.
     return (bounds <= draws * bounds[..., -1:]).sum(-1).clamp(max=probs.shape[-1] - 1)
 
 

@@ -34,6 +34,7 @@ class Segments:
         counts = [len(segments) for segments in segmentations]
         n_segments = max(counts, default=0)
         rows = [[*segments, *[(0, 0, 0)] * (n_segments - len(segments))] for segments in segmentations]
+        # The view restores the shape of a batch without segments, which a list of empty rows loses.
         padded = torch.tensor(rows, dtype=torch.long, device=device).view(len(counts), n_segments, 3)
         starts, ends, labels = padded.unbind(-1)
         return cls(starts, ends, labels, torch.tensor(counts, dtype=torch.long, device=device))
@@ -56,6 +57,7 @@ def check_segments(model: SemiMarkov, segments: Segments) -> None:
         sizes,
         f"is {{}} steps long; expected at most max_length, {model.max_length}; split the segment or raise max_length",
     )
+    # The slice matters where there are no segments at all, which the pad would make 1 wide.
     begins = pad(segments.ends[:, :-1], (1, 0))[:, : segments.ends.shape[1]]
     _refuse(is_real & (segments.starts != begins), segments.starts, "starts at {}; expected the end of the one before, or 0")
     _refuse(is_real & (sizes < 1), sizes, "is {} steps long; expected at least 1")
@@ -85,6 +87,7 @@ def segment_sums(step_scores: Float[Tensor, "batch time label"], max_length: int
     """
     if max_length < 1:
         raise ValueError(f"max_length is {max_length}; expected at least 1")
+    # Sums of many half-precision scores would round away the smaller ones.
     steps = step_scores.to(torch.promote_types(step_scores.dtype, torch.float32))
     sums = [steps]
     for _ in range(1, max_length):

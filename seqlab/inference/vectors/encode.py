@@ -76,6 +76,7 @@ def encode(
         encoded = labeler(batch)
         if encoded.summary is None and not use_steps:
             raise ConfigError("the encoder has no summary of records; encode steps instead: --steps, or use_steps=True")
+        # `float`: NumPy has no bfloat16, which a model under autocast may return.
         summaries = [None] * len(rows) if encoded.summary is None else encoded.summary.float().cpu().numpy()
         parts = _step_vectors(labeler, encoded, batch) if use_steps else [None] * len(rows)
         for row, summary, steps in zip(rows.tolist(), summaries, parts, strict=True):

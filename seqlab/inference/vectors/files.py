@@ -47,6 +47,7 @@ class VectorKind(NamedTuple):
         """Return the schema of a Parquet file."""
         bounds, labels = [("start", pa.int32()), ("end", pa.int32())], [(f"label_{head}", pa.string()) for head in self.heads]
         of_steps = [*bounds, *labels] if self.vectors == STEPS else []
+        # A fixed size needs no offsets, and readers get a matrix without copying.
         vector = pa.list_(pa.float32(), self.width)
         fields = [("row", pa.int64()), ("id", pa.string()), *of_steps, ("text", pa.string()), ("vector", vector)]
         return pa.schema(fields, metadata={KEY: json.dumps({"seqlab_version": __version__, **self._asdict()}).encode()})

@@ -101,6 +101,7 @@ class VectorSearch:
         wanted = _unit(queries)
         best: list[list[Neighbour]] = [[] for _ in queries]
         for start, vectors, table in self._groups(columns=None):
+            # All queries share the pass over the file: reading it takes most of the time.
             cosines = _unit(vectors) @ wanted.T
             for i, found in enumerate(best):
                 # A stable sort, so that ties go to the earlier row.

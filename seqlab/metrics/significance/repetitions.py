@@ -47,6 +47,7 @@ def summarise(values: Sequence[float], *, n_folds: int | None = None) -> Summary
     if len(values) < 2:
         return Summary(len(values), mean, None, None)
     sd = float(np.std(values, ddof=1))
+    # Student's t, not the normal distribution: there are only a few repetitions.
     half = _t_quantile(len(values) - 1) * sd * sqrt(_variance_of_mean(len(values), n_folds))
     return Summary(len(values), mean, sd, (mean - half, mean + half))
 

@@ -109,6 +109,7 @@ def _exchanged(
     is_different = (a != b).any(1)
     change = (b - a)[is_different]
     total_a, total_b = sizes @ a, sizes @ b
+    # the tolerance goes off here once, so that equal differences count as ties despite rounding
     observed = abs(score.of_sums(total_a) - score.of_sums(total_b)) - _TOLERANCE
     n_different = int(sizes[is_different].sum())
 
@@ -118,8 +119,10 @@ def _exchanged(
         return int(np.count_nonzero(np.abs(differences) >= observed))
 
     if n_different <= _MAX_EXACT:
+        # exact enumeration needs each record on its own, because equal records are exchanged one by one
         change = np.repeat(change, sizes[is_different], axis=0)
         numbers = np.arange(1 << n_different)
+        # bit i of a number says whether it exchanges record i
         bits = (numbers[:, None] >> np.arange(n_different)) & 1
         return n_as_large(bits) / len(numbers), True
     portions = _portions(n_resamples, width=len(change))

@@ -27,6 +27,7 @@ def aligned(gold: Sequence[str], predicted: Sequence[str]) -> list[Pair]:
 
 
 def _costs(gold: Sequence[str], predicted: Sequence[str]) -> list[list[int]]:
+    # The full table, since the walk back needs every row; records are short.
     rows = [list(range(len(predicted) + 1))]
     for i, label in enumerate(gold, start=1):
         before, row = rows[-1], [i]

@@ -27,6 +27,7 @@ class Explained(NamedTuple):
 def explained(settings: Sequence[Setting], scores: Sequence[float]) -> Explained | None:
     """Return what a setting explains; None if no level repeats or the scores or settings are all equal."""
     levels = levels_of(settings)
+    # By `repr`: settings may be of several types, which NumPy cannot sort together.
     codes = np.unique(np.array([repr(level) for level in levels]), return_inverse=True)[1]
     values = np.asarray(scores, dtype=np.float64)
     n, k = len(values), int(codes.max(initial=0)) + 1
@@ -41,6 +42,7 @@ def explained(settings: Sequence[Setting], scores: Sequence[float]) -> Explained
     n_as_good = sum(other <= within * (1 + 1e-12) for other in shuffled)
     # Means of squares rather than sums: many levels explain some variance by chance.
     share = 1 - (within / (n - k)) / (total / (n - 1))
+    # The real order counts as one of the permutations, so the chance is never 0.
     return Explained(max(0.0, share), (1 + n_as_good) / (1 + N_SHUFFLES), k)
 
 

@@ -33,6 +33,7 @@ def rect(
     """Return a box; `title` is its tooltip."""
     shade = "" if opacity is None else f' fill-opacity="{opacity:.2f}"'
     end = f"><title>{escaped(title)}</title></rect>" if title else "/>"
+    # Browsers reject negative sizes, which a very narrow box would have after its margins.
     place = f'x="{x:.1f}" y="{y:.1f}" width="{max(0.0, width):.1f}" height="{max(0.0, height):.1f}"'
     return f'<rect {place} class="{classes}"{shade}{end}'
 

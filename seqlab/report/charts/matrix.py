@@ -44,6 +44,7 @@ class Matrix(NamedTuple):
         count, total = self.counts[i][j], sum(self.counts[i])
         title = f"{self.labels[i]} predicted as {self.labels[j]}: {count:,} of {total:,}"
         look = "heat" if i == j else "heat error"
+        # The opacity starts at 0.12, so that a rare error is still visible.
         box = rect(x + 0.5, y + 0.5, size - 1, size - 1, classes=look, opacity=0.12 + 0.88 * count / total, title=title)
         # The tooltip still has the number.
         if len(self.labels) > _NUMBERED:

@@ -43,6 +43,7 @@ class Scale(NamedTuple):
             return self._powers(n)
         raw = (self.high - self.low) / n
         unit = 10.0 ** math.floor(math.log10(raw))
+        # The factors end at 10 units, and `raw` is below 10 units, so one is always found.
         step = next(unit * factor for factor in _STEPS if unit * factor >= raw)
         first = math.ceil(self.low / step)
         # Rounding removes digits like those of 3 * 0.1.

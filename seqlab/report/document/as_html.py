@@ -21,6 +21,7 @@ _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     finalize=_finished,
+    # A mistyped name in the template fails, where jinja would print nothing by default.
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

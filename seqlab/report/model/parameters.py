@@ -53,6 +53,7 @@ def _rows(module: nn.Module, name: str) -> Iterator[ParameterRow]:
         n_other=sum(counts.values()) - n_input - n_recurrent,
         n_frozen=sum(p.numel() for p in own.values() if not p.requires_grad) + buffers,
     )
+    # A cell counted its submodules already.
     if not isinstance(module, Cell):
         for key, child in module.named_children():
             yield from _rows(child, f"{name}.{key}".lstrip("."))

@@ -137,6 +137,7 @@ def _influence(cell: Cell, inputs: Tensor, states: Sequence[State], *, noise: No
         total = by_input[source].detach()
         norms[source, source] = total[:width].double().norm()
         for t in range(source + 1, n_steps):
+            # The product grows by one step's Jacobian at a time, so each source costs one pass over the later steps.
             total = by_state[t].detach() @ total
             norms[source, t] = total[:width].double().norm()  # in float32, squares of values below 1e-19 underflow to 0
     return norms

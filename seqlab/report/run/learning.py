@@ -85,6 +85,7 @@ def gradients(run: FinishedRun) -> list[Section]:
     for row in _rows(run.path / STEPS_FILE, ("training_step", "layer", "direction", "step", "gradient_norm")):
         name = f"{row['layer']}, {'backwards' if row['direction'] == '1' else 'forwards'}"
         of_steps[name, int(row["step"]) + 1].append(float(row["gradient_norm"]))
+    # Norms of parts combine as the root of the sum of their squares.
     whole = {place: math.sqrt(sum(norm**2 for norm in norms)) for place, norms in of_parts.items()}
     means = {place: sum(norms) / len(norms) for place, norms in of_steps.items()}
     blocks = [*_by_name("training step", whole, _OF_PARTS), *_by_name("step of the record", means, _OF_STEPS)]

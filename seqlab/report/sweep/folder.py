@@ -72,6 +72,7 @@ def _trial(name: str, run: FinishedRun, *, monitor: str, is_other: bool) -> Tria
         return Trial(name, FAILED, settings, {}, curve, reason=note, folder=str(run.path))
     values = {f"test/{key}": value for key, value in flat_scores(run.metrics.get("test", {})).items()}
     best = run.metrics.get("training", {}).get("best")
+    # A diverged run may have NaN or infinity as its best value, which cannot be ranked.
     if best is not None and not is_other and math.isfinite(best):
         values[monitor] = float(best)
     # Summed over epochs, without the time for loading and testing.

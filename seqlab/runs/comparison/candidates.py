@@ -46,6 +46,7 @@ class Answers(NamedTuple):
         records = self.records(data_set)
         if (difference := _difference(reference, records)) is not None:
             raise DataError(_other_data(first, self, data_set=data_set, difference=difference))
+        # All records of a file have the same heads, so the first speaks for all.
         heads = [head for head in records[0].predictions if head in records[0].gold]
         scores = _scores(self.example.metrics.get(SPLIT, {}), heads=heads, data_set=data_set)
         counted = {head: counted_of(self.example, head, scores=scores[head]) for head in heads}

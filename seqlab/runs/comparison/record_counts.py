@@ -22,6 +22,7 @@ _KNOWN: tuple[type[Head], ...] = (TokenHead, TemporalHead, MultiLabelHead, Biaff
 def record_counts(answers: Sequence[AnsweredRecord], *, head: str, counted: Sequence[Counted]) -> RecordCounts:
     """Return the counts of each score that a head declares (`Head.counted`)."""
     rows = [(record.gold[head], record.predictions[head]) for record in answers]
+    # The shape is given for the case of no records.
     return {score: np.array([count(*row) for row in rows], dtype=np.float64).reshape(len(rows), -1) for score, count in counted}
 
 

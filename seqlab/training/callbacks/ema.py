@@ -64,6 +64,7 @@ class AveragedWeights(pl.Callback):
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Validate with the averages."""
+        # Validation also runs without training, where there is no average.
         if self._average:
             self._swap(pl_module)
 
@@ -92,6 +93,7 @@ class AveragedWeights(pl.Callback):
         was_swapped = self._is_swapped
         if not was_swapped:
             self._swap(pl_module)
+        # Clones, because the swap back below changes the tensors in place while the checkpoint still waits to be written.
         checkpoint["state_dict"] = {name: value.clone() for name, value in pl_module.state_dict().items()}
         checkpoint[_TRAINED_WEIGHTS] = [weight.clone() for weight in self._average]
         if not was_swapped:

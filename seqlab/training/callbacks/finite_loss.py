@@ -24,6 +24,7 @@ class FiniteLoss(pl.Callback):
         self._data_set = ""
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        # `on_before_backward` gets no batch, so its records are noted here.
         self._rows, self._data_set = batch.rows, batch.data_set
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:

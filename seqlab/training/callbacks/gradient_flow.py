@@ -91,6 +91,7 @@ class GradientFlow(pl.Callback):
             inputs[0].register_hook(partial(self._keep, name, options["lengths"]))
 
     def _keep(self, name: str, lengths: Tensor, gradient: Tensor) -> None:
+        # In float32, because squares of float16 gradients overflow at 256.
         self._seen.append((name, torch.linalg.vector_norm(gradient.detach().float(), dim=-1), lengths))
 
     def _table(self, name: str, columns: Sequence[str]) -> Any:
@@ -111,6 +112,7 @@ def _mean_rows(norms: Tensor, lengths: Tensor) -> list[tuple[int, int, float, in
     """Return (direction, step, mean norm, number of records) from norms (direction time batch)."""
     is_real = torch.arange(norms.shape[1], device=lengths.device)[:, None] < lengths
     counts = is_real.sum(1)
+    # A step that no record has counts 0 records; the clamp avoids 0 / 0, and its row is left out below.
     means = (norms * is_real).sum(2) / counts.clamp(min=1)
     return [
         (direction, step, mean, n)

@@ -62,6 +62,7 @@ class Progress(pl.Callback):
         self._close()
         seconds = time.perf_counter() - self._epoch_began
         n_tokens = getattr(pl_module, "epoch_tokens", 0) or 0
+        # Validation runs within the training epoch in Lightning, so its time is taken off.
         speed = n_tokens / (seconds - self._validation_seconds)
         if n_tokens:
             took = {"train/seconds": seconds - self._validation_seconds, "val/seconds": self._validation_seconds}

@@ -34,6 +34,7 @@ class ResumedPlateau(pl.Callback):
         self._is_validated = True
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        # Checkpoints written before the validation of an epoch still show the scores of the epoch before.
         if self._is_validated:
             scores = trainer.callback_metrics
             checkpoint[_SCORES] = {name: scores[name] for _, name in _plateaus(trainer) if name in scores}

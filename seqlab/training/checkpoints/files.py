@@ -53,6 +53,7 @@ class CheckpointFiles(CheckpointIO):
             with replacing(target) as unfinished:
                 torch.save(checkpoint, unfinished)
                 check_bytes(unfinished)
+                # The old file is checked before it becomes the reserve, so that a damaged one never replaces a good one.
                 if target.name == LAST and (target in self._good or _is_good(target)):
                     _keep(target, target.with_name(PREVIOUS))
             self._good.add(target)
@@ -66,6 +67,7 @@ class CheckpointFiles(CheckpointIO):
 
     def load_checkpoint(self, path: str | os.PathLike[str], map_location: Any = None, weights_only: bool | None = None) -> Any:
         """Return the content of a checkpoint, on the CPU; always read as data only."""
+        # Popped, because it serves one load only: later ones, as of the best checkpoint, must read the file.
         return self.prepared.pop(Path(path), None) or load(Path(path))
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
@@ -141,6 +143,7 @@ def _keep(path: Path, copy: Path) -> None:
     with replacing(copy) as unfinished:
         unfinished.unlink(missing_ok=True)
         try:
+            # A hard link costs no time or space; the file itself is only ever replaced, never written to.
             os.link(path, unfinished)
         except OSError:  # a file system without hard links
             shutil.copyfile(path, unfinished)

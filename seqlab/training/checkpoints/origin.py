@@ -83,6 +83,7 @@ def _other_fields(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str
 def _fingerprint(state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     digest = sha256(json.dumps(dict(state), sort_keys=True).encode())
     for name, array in sorted(arrays.items()):
+        # Type and shape too: arrays of other shapes may have the same bytes.
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

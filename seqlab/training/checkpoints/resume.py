@@ -59,6 +59,7 @@ def resume_from(path: Path, *, trainer: pl.Trainer, module: LabelerModule, is_ch
     try:
         content = _with_own_options(content, trainer=trainer, module=module)
         _move_best(content["callbacks"], path.parent, trainer=trainer)
+        # A copy, because Lightning loads the same content again when it starts.
         trainer.fit_loop.load_state_dict(deepcopy(content["loops"]["fit_loop"]))
         if is_finish:
             trainer.fit_loop.max_epochs = content["epoch"] + 1
@@ -87,6 +88,7 @@ def _with_own_options(content: dict[str, Any], *, trainer: pl.Trainer, module: L
     if made is not None:
         optimizer = made["optimizer"] if isinstance(made, dict) else made
         content = with_new_options(content, optimizer)
+        # A trial run on an optimiser that is thrown away: states that do not fit are reported before training starts.
         optimizer.load_state_dict(content["optimizer_states"][0])
         for state in content["lr_schedulers"]:
             made["lr_scheduler"]["scheduler"].load_state_dict(state)

@@ -56,6 +56,7 @@ def with_new_options(content: Mapping[str, Any], optimizer: Optimizer) -> dict[s
     for place, (old, new) in enumerate(zip(state["param_groups"], optimizer.param_groups, strict=True)):
         if "weight_decay" in new:
             old["weight_decay"] = new["weight_decay"]
+        # Schedules store the rate that they began with; `lr` is what they have made of it.
         was, rate = old.get("initial_lr", old["lr"]), new.get("initial_lr", new["lr"])
         if was == rate:
             continue

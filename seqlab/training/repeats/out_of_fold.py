@@ -42,6 +42,7 @@ def _joined(folder: Path, folds: Sequence[Path], *, seed: int, n_folds: int, dat
             " records (trainer.limit_test_batches)", folder / path, answered, n_records, held_out,
         )  # fmt: skip
         return None
+    # Every fold is in the order of its rows, so rows and lines pair up; sorting by row restores the data's order.
     in_order = sorted(zip(chain.from_iterable(rows), chain.from_iterable(lines), strict=True))
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_text("".join(f"{line}\n" for _, line in in_order), encoding="utf-8")

@@ -47,6 +47,7 @@ def work_off(configs: Mapping[Path, DictConfig], *, run: Runner, typed: Override
 
 def _run_alone(folder: Path, config: DictConfig, *, run: Runner, typed: Overrides) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    # An error of an earlier attempt would count this one as failed.
     (folder / ERROR).unlink(missing_ok=True)
     with _logged(folder / LOG):
         try:
@@ -58,6 +59,7 @@ def _run_alone(folder: Path, config: DictConfig, *, run: Runner, typed: Override
 def _side_by_side(configs: Mapping[Path, DictConfig], *, run: Runner, typed: Overrides, n_workers: int) -> Iterator[Path]:
     # Spawned, since forking after torch has started threads can deadlock.
     context = multiprocessing.get_context("spawn")
+    # Reversed, because `pop` takes from the end.
     waiting = list(configs.items())[::-1]
     running: dict[Any, tuple[SpawnProcess, Path]] = {}
     try:
@@ -77,6 +79,7 @@ def _side_by_side(configs: Mapping[Path, DictConfig], *, run: Runner, typed: Ove
                     _fail(folder, _how_it_ended(process.exitcode), "")
                 yield folder
     finally:
+        # An interrupt or an error here must not leave workers behind.
         for process, _ in running.values():
             process.terminate()
 

@@ -47,6 +47,7 @@ def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[Diff
 
 
 def _is_same(there: Any, here: Any) -> bool:
+    # NaN is not equal to itself, but both runs having it is no difference.
     if isinstance(there, float) and isinstance(here, float) and math.isnan(there):
         return math.isnan(here)
     return bool(there == here)

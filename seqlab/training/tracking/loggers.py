@@ -21,6 +21,7 @@ _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false", 
 def keep_to_itself() -> None:
     """Turn off the trackers' telemetry, unless the environment says otherwise."""
     for name, value in _QUIET.items():
+        # `setdefault`, so that a user's own setting wins.
         os.environ.setdefault(name, value)
 
 

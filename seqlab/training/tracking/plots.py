@@ -107,6 +107,7 @@ def _draw_confusion(labels: Sequence[str], counts: Int[np.ndarray, "gold label"]
     size = 2.5 + 0.32 * len(labels)
     figure = Figure(figsize=(size, size), layout="constrained")
     axis = figure.subplots()
+    # A label that never occurs in gold has an empty row; dividing by 1 keeps it 0.
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), n in np.ndenumerate(counts):

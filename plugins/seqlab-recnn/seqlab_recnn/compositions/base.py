@@ -73,6 +73,8 @@ class PlaceWeights(nn.Module):
         """Return the sum for each node of the level."""
         n_places, width, output_width = self.weight.shape
         if level.arity == (n_places, n_places):
+            # Children stand in order, node after node, so with equal arity a reshape lines them up with the stacked
+            # matrices.
             rows = children.reshape(level.n_nodes, n_places * width)
             return torch.addmm(self.bias, rows, self.weight.view(n_places * width, output_width))
         if level.arity[1] == 1:

@@ -51,6 +51,7 @@ HEADER_FUNCTION void deal(const Forest *f, Tape *t, int64_t *counts)
     memset(counts, 0, f->n_records * sizeof *counts);
     EACH(row, f->n_rows) counts[f->owners[row]]++;
     EACH(record, f->n_records) {
+        /* By the middle of the record's nodes, so that no share gets a whole record too many. */
         t->shares[record] = (2 * before + counts[record]) * f->n_shares / (2 * f->n_rows + 1);
         before += counts[record];
     }
@@ -83,6 +84,7 @@ HEADER_FUNCTION void lay(const Forest *f, Tape *t)
             t->edges[node] = first;
             t->starts[node + 1] = edge - first;
         }
+    /* The counts of edges become running sums. */
     EACH(node, n_inner(f)) t->starts[node + 1] += t->starts[node];
 }
 
@@ -90,6 +92,7 @@ HEADER_FUNCTION void lay(const Forest *f, Tape *t)
 HEADER_FUNCTION int lay_tape(const Forest *f, Tape *t)
 {
     int64_t n = n_inner(f), m = f->n_shares * f->n_levels;
+    /* One block for all arrays of the tape, so that one `free` releases them. */
     int64_t *room = calloc(3 * n + 1 + m + 2 * f->n_records, sizeof *room);
     if (!room)
         return 0;

@@ -40,6 +40,7 @@ class ChildSumGru(Composition):
     def leaf(self, inputs: Float[Tensor, "leaf feature"]) -> Float[Tensor, "leaf state"]:
         """Return (1-z)*n."""
         update, candidate = self.inputs(inputs).chunk(2, 1)
+        # sigmoid(-x) is 1 - sigmoid(x), without cancellation where the gate is near 1.
         state: Tensor = torch.sigmoid(-update) * self.dropout(torch.tanh(candidate))
         return state
 

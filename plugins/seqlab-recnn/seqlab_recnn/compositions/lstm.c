@@ -168,6 +168,7 @@ static void unsettle(const Lstm *p, const Tape *t, int64_t node)
     int64_t n = p->width, G = n_gates(p), row = t->order[node];
     float *d_gates = p->d_gates + node * G, *d_c = p->d_states + row * 2 * n + n;
     emit_row_backward(p, row, p->gates + node * G, d_gates);
+    /* Children beyond the last place share its gate, so these gradients are sums. */
     fill_zero(d_gates + 3 * n, p->n_places * n);
     EACH(i, n_children(t, node)) {
         int64_t child = child_of(&p->forest, t, node, i) * 2 * n + n;
@@ -208,6 +209,7 @@ static int backward_share(const void *run, const Tape *t, int64_t share)
     const Run *r = run;
     const Lstm *p = r->problem;
     int64_t n = p->width, seen = seen_width(p), gates = n_gates(p);
+    /* Room for the widest level; one number more, because malloc(0) may return null. */
     float *room = malloc((widest(p, t, share, seen, p->n_places ? 0 : n) + 1) * sizeof *room);
     if (!room)
         return 0;

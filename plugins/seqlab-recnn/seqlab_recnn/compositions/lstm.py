@@ -92,6 +92,7 @@ class ChildSumLstm(LstmComposition):
         self.sums = nn.Linear(width, 3 * width)
         self.forget = nn.Linear(width, width)
         for linear in (self.sums, self.forget):
+            # Each gate's matrix on its own: an orthogonal matrix of all gates together would not be orthogonal for each.
             for matrix in linear.weight.detach().split(width):
                 nn.init.orthogonal_(matrix)
         nn.init.zeros_(self.sums.bias)

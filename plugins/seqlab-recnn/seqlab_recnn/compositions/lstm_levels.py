@@ -73,6 +73,7 @@ class _States(torch.autograd.Function):
                 at.gates[:, : 2 * width].sigmoid_()
                 at.gates[:, 2 * width :].tanh_()
             else:
+                # The candidate stands between i, o and the forget gates, so the sigmoids are two slices.
                 for part in (at.gates[:, : 2 * width], at.gates[:, 3 * width :]):
                     part.sigmoid_()
                 at.gates[:, 2 * width : 3 * width].tanh_()

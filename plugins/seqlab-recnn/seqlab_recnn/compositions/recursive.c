@@ -31,6 +31,7 @@ static int64_t seen_width(const Recursive *p) { return (p->n_places ? p->n_place
 static void see_largest(const Recursive *p, const Tape *t, int64_t node, float *RESTRICT seen)
 {
     int64_t n = p->width;
+    /* Beginning with the first child, not with zeros: all values may be negative. */
     copy(p->states + child_of(&p->forest, t, node, 0) * n, seen, n);
     for (int64_t i = 1; i < n_children(t, node); i++) {
         const float *RESTRICT child = p->states + child_of(&p->forest, t, node, i) * n;

@@ -56,6 +56,7 @@ class TreeField(Field):
         self.known = []
         if self.productions != "none":
             counts = Counter(name for tree in self.trees.read(columns) for name in self._names(tree) if name)
+            # Ties by name, so that ids do not depend on the order of the records.
             self.known = [name for name, n in sorted(counts.items(), key=lambda p: (-p[1], p[0])) if n >= self.min_count]
 
     def encode(self, columns: Columns) -> EncodedTrees:

@@ -145,6 +145,7 @@ class Forest:
     @cached_property
     def downward(self) -> Downward:
         """The rows in the order of a pass from the roots down."""
+        # Stable, so that rows of one depth keep their order and the result is the same on every device.
         order = torch.argsort(self.depths, stable=True)
         places = torch.empty_like(order)
         places[order] = torch.arange(len(order), device=order.device)
@@ -202,8 +203,10 @@ class EncodedTrees(EncodedColumn):
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         local_parents, words = self.parents.values[index], self.words.values[index]
+        # Roots have the parent -1, and no edge above them.
         has_parent = local_parents >= 0
         edges = _Edges.of(rank[(local_parents + firsts)[has_parent]], rank[has_parent])
+        # Inner nodes have the word -1.
         is_leaf = words[order] >= 0
         depths = self.depths.values[index][order]
         level_ends = np.cumsum(np.bincount(heights, minlength=1))

@@ -57,6 +57,7 @@ def to_brackets(tree: Tree, words: Sequence[str]) -> str:
             word, is_bare = _escaped(words[tree.words[node]]), not label and _has_bare_leaves(tree, int(tree.parents[node]))
             texts.append(word if is_bare else f"({plain or UNLABELLED} {word})")
             continue
+        # In post-order the texts of the children are the last ones, in their order.
         texts[-len(below) :] = [f"({' '.join([plain, *texts[-len(below) :]]).strip()})"]
     return texts[0] if texts else ""
 

@@ -22,6 +22,7 @@ def branching(n_words: int, *, shape: str) -> Tree:
             node = len(children)
             children.append([])
             middle = {"balanced": (start + end + 1) // 2, "left": end - 1, "right": start + 1}[shape]
+            # The left part is pushed last, so it is taken first and children are appended in their order.
             stack += [(middle, end, node), (start, middle, node)]
         if parent < 0:
             root = node

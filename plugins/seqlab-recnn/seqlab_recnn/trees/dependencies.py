@@ -39,6 +39,7 @@ def from_heads(heads: Sequence[object], relations: Sequence[str]) -> Tree:
         labels=[*labels, *relations, ""],
         is_made=[False] * (2 * n_words + 1),
     )
+    # Words in a cycle hang below no root, so the walk from the root never meets them.
     if tree.n_words < n_words:
         raise DataError(f"the heads {list(heads)} contain a cycle; expected a path from every word to the root (0)")
     return tree

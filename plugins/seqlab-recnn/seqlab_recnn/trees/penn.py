@@ -19,6 +19,7 @@ _ESCAPES = {
     r"\*": "*",
 }
 _ESCAPED = re.compile("|".join(map(re.escape, _ESCAPES)))
+# The lookbehind keeps labels that are nothing but such a sign.
 _FUNCTION = re.compile(r"(?<=.)[-=|].*")
 TRACE = "-NONE-"
 FUNCTIONS = ("keep", "cut")

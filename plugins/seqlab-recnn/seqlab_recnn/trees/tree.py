@@ -62,6 +62,7 @@ class Tree:
     def depths(self) -> Int[np.ndarray, " node"]:
         """The number of edges from each node up to the root."""
         depths = [0] * len(self)
+        # From the root down: in post-order a parent stands after its children, so the walk runs backwards.
         for node, parent in zip(range(len(self) - 2, -1, -1), self.parents[-2::-1].tolist(), strict=True):
             depths[node] = depths[parent] + 1
         return np.asarray(depths, dtype=np.int64)
@@ -118,6 +119,7 @@ def no_tree() -> Tree:
 
 
 def _post_order(children: Sequence[Sequence[int]], root: int) -> Iterator[int]:
+    # Iterators on a stack, not recursion: a tree may be deeper than Python's limit.
     stack = [(root, iter(children[root]))]
     while stack:
         node, left = stack[-1]

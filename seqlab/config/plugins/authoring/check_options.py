@@ -79,6 +79,7 @@ def _absence(target: str, *, path: str) -> Iterator[Finding]:
     try:
         locate(target, targets=known_targets(), path=path)
     except ConfigError as error:
+        # A missing package is an optional dependency; a missing class in a package that is there is a mistake.
         is_optional = module_path(target.partition(".")[0]) is None
         yield Finding(str(error), is_error=not is_optional)
 
@@ -108,5 +109,6 @@ def _of_node(node: Mapping[str, Any], *, path: str, plugin: Plugin) -> Iterator[
 
 def _known(value: object) -> object:
     """Return a value, or UNKNOWN for an interpolation, a value that the user must set, and a part yet to be built."""
+    # "???" is OmegaConf's mark of a mandatory value.
     is_open = isinstance(value, str) and (value == "???" or "${" in value)
     return UNKNOWN if is_open or isinstance(value, Mapping) else value
