@@ -10,7 +10,7 @@ from seqlab.errors import BundleError, ConfigError, DataError, PluginError, Seql
 
 if TYPE_CHECKING:
     from seqlab.encoders.torch_modules import GRU, LSTM, RNN
-    from seqlab.heads.layers import Crf
+    from seqlab.heads.layers import Crf, Ctc
     from seqlab.inference import Tagger
     from seqlab.steps import Steps
     from seqlab.training.train import Run, train
@@ -27,6 +27,7 @@ __all__ = [
     "BundleError",
     "ConfigError",
     "Crf",
+    "Ctc",
     "DataError",
     "PluginError",
     "Prediction",
@@ -43,6 +44,7 @@ __all__ = [
 # Name: the module that defines it.
 _LAZY = {
     "Crf": "seqlab.heads.layers",
+    "Ctc": "seqlab.heads.layers",
     "GRU": "seqlab.encoders.torch_modules",
     "LSTM": "seqlab.encoders.torch_modules",
     "Prediction": "seqlab.types",

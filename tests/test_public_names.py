@@ -11,6 +11,7 @@ PUBLIC_NAMES = [
     "BundleError",
     "ConfigError",
     "Crf",
+    "Ctc",
     "DataError",
     "GRU",
     "LSTM",
