@@ -10,7 +10,7 @@ from seqlab.errors import BundleError, ConfigError, DataError, PluginError, Seql
 
 if TYPE_CHECKING:
     from seqlab.encoders.torch_modules import GRU, LSTM, RNN
-    from seqlab.heads.layers import Crf, Ctc
+    from seqlab.heads.layers import Crf, Ctc, SemiMarkovCrf
     from seqlab.inference import Tagger
     from seqlab.steps import Steps
     from seqlab.training.train import Run, train
@@ -32,6 +32,7 @@ __all__ = [
     "PluginError",
     "Prediction",
     "Run",
+    "SemiMarkovCrf",
     "SeqlabError",
     "Span",
     "Steps",
@@ -50,6 +51,7 @@ _LAZY = {
     "Prediction": "seqlab.types",
     "RNN": "seqlab.encoders.torch_modules",
     "Run": "seqlab.training.train",
+    "SemiMarkovCrf": "seqlab.heads.layers",
     "Span": "seqlab.types",
     "Steps": "seqlab.steps",
     "Tagger": "seqlab.inference",

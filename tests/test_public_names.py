@@ -19,6 +19,7 @@ PUBLIC_NAMES = [
     "Prediction",
     "RNN",
     "Run",
+    "SemiMarkovCrf",
     "SeqlabError",
     "Span",
     "Steps",

@@ -2,5 +2,6 @@
 
 from seqlab.heads.layers.crf import Crf
 from seqlab.heads.layers.ctc import Ctc
+from seqlab.heads.layers.semi_markov import SemiMarkovCrf
 
-__all__ = ["Crf", "Ctc"]
+__all__ = ["Crf", "Ctc", "SemiMarkovCrf"]
