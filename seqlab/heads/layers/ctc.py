@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from seqlab.errors import ConfigError
 from seqlab.functional import alignment
 from seqlab.functional.alignment import Prior, Topology, ctc_topology
-from seqlab.functional.padding import Lengths, checked_lengths
+from seqlab.functional.padding import Lengths, checked_lengths, step_mask
 from seqlab.heads.layers.reductions import check_reduction, reduced
 from seqlab.heads.parts.ctc_search import CtcSearch
 from seqlab.heads.parts.options import check_option
@@ -156,8 +156,7 @@ class Ctc(nn.Module):
         n_labels, _ = checked_lengths(
             label_lengths, (len(labels), labels.shape[1]), scores.device, name="label_lengths", limit=limit
         )
-        is_padding = torch.arange(labels.shape[1], device=labels.device) >= n_labels[:, None]
-        is_wrong = ~is_padding & ((labels < 0) | (labels > self.n_labels) | (labels == self.blank))
+        is_wrong = step_mask(n_labels, labels.shape[1]) & ((labels < 0) | (labels > self.n_labels) | (labels == self.blank))
         if is_wrong.any():
             wrong = int(labels[is_wrong][0])
             raise ConfigError(f"a label is {wrong}; expected 0 to {self.n_labels}, without the blank, {self.blank}")
@@ -170,4 +169,7 @@ class Ctc(nn.Module):
             raise ConfigError(f"scores have the shape {tuple(scores.shape)}; expected {expected}")
         steps, _ = checked_lengths(lengths, (scores.shape[0], scores.shape[1]), scores.device)
         # in float32 at least: sums over alignments add up many small numbers
-        return scores.to(torch.promote_types(scores.dtype, torch.float32)).log_softmax(2), steps
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        # 0 at padding: the gradient of log_softmax would be NaN where its input is
+        is_padding = ~step_mask(steps, scores.shape[1])
+        return scores.masked_fill(is_padding.unsqueeze(2), 0.0).log_softmax(2), steps

@@ -123,6 +123,19 @@ def test_without_lengths_nothing_is_padding() -> None:
     assert ctc.decode(scores) == ctc.decode(scores, torch.tensor([4, 4, 4]))
 
 
+def test_padding_changes_nothing() -> None:
+    ctc, scores = Ctc(2), random_scores()
+    garbage = scores.detach().clone()
+    garbage[1, 2:], garbage[2] = torch.nan, torch.inf
+    garbage.requires_grad_()
+    found, expected = ctc.loss(garbage, *ALIGNED), ctc.loss(scores, *ALIGNED)
+    assert found.item() == expected.item()
+    torch.testing.assert_close(torch.autograd.grad(found, garbage), torch.autograd.grad(expected, scores))
+    alone = ctc.loss(scores[1:2, :2], LABELS[1:2, :1])
+    assert alone.item() == pytest.approx(ctc.loss(scores, *ALIGNED, reduction="none")[1].item())
+    assert ctc.decode(garbage, LENGTHS) == ctc.decode(scores, LENGTHS)
+
+
 def test_prior_and_bonus_change_the_order_not_the_probability() -> None:
     scores = torch.tensor([[[0.5, 0.4, 0.1], [0.1, 0.1, 0.8]]]).log()
     prior = LabelPrior.of([[1]] * 50, order=1, n_labels=2)

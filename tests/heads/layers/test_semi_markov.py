@@ -129,6 +129,22 @@ def test_samples_follow_the_probabilities() -> None:
     assert drawn[2] == [[]] * 2000
 
 
+@pytest.mark.parametrize("of_segments", [False, True])
+def test_padding_changes_nothing(of_segments: bool) -> None:
+    crf, scores = crf_of(), random_scores(of_segments=of_segments)
+    garbage = scores.detach().clone()
+    garbage[1, 1:], garbage[2] = torch.nan, torch.inf
+    garbage.requires_grad_()
+    found, expected = crf.loss(garbage, GOLD, MASK), crf.loss(scores, GOLD, MASK)
+    assert found.item() == expected.item()
+    learning = list(crf.parameters())
+    for one, other in zip(
+        torch.autograd.grad(found, [garbage, *learning]), torch.autograd.grad(expected, [scores, *learning]), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+    assert crf.decode(garbage, MASK) == crf.decode(scores, MASK)
+
+
 def test_half_precision_scores_lose_nothing_in_sums() -> None:
     crf, scores = crf_of(), random_scores(of_segments=False).detach().bfloat16()
     loss = crf.loss(scores, GOLD, MASK)
