@@ -11,7 +11,7 @@ from seqlab.errors import BundleError, ConfigError, DataError, PluginError, Seql
 if TYPE_CHECKING:
     from seqlab.config.public import compose
     from seqlab.encoders.torch_modules import GRU, LSTM, RNN
-    from seqlab.heads.layers import Crf
+    from seqlab.heads.layers import Crf, Ctc, SemiMarkovCrf
     from seqlab.inference import Tagger
     from seqlab.steps import Steps
     from seqlab.training.datamodule import LabelingData
@@ -31,12 +31,14 @@ __all__ = [
     "BundleError",
     "ConfigError",
     "Crf",
+    "Ctc",
     "DataError",
     "LabelerModule",
     "LabelingData",
     "PluginError",
     "Prediction",
     "Run",
+    "SemiMarkovCrf",
     "SeqlabError",
     "Span",
     "Steps",
@@ -55,11 +57,13 @@ _LAZY = {
     "compose": "seqlab.config.public",
     "training_parts": "seqlab.training.parts",
     "Crf": "seqlab.heads.layers",
+    "Ctc": "seqlab.heads.layers",
     "GRU": "seqlab.encoders.torch_modules",
     "LSTM": "seqlab.encoders.torch_modules",
     "Prediction": "seqlab.types",
     "RNN": "seqlab.encoders.torch_modules",
     "Run": "seqlab.training.train",
+    "SemiMarkovCrf": "seqlab.heads.layers",
     "Span": "seqlab.types",
     "Steps": "seqlab.steps",
     "Tagger": "seqlab.inference",

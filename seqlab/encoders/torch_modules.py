@@ -5,9 +5,9 @@ They exchange `state_dict`s with the modules of torch, and a seed gives them the
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeAlias, cast, final
+from typing import Any, cast, final
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from seqlab.encoders.cells import Cell, GruCell, LstmCell, RnnCell, State
 from seqlab.encoders.layer import RecurrentLayer
 from seqlab.errors import ConfigError
-from seqlab.functional.padding import ReadingOrder
+from seqlab.functional.padding import Lengths, ReadingOrder, checked_lengths
 
-Lengths: TypeAlias = Tensor | Sequence[int] | None
 _OURS = re.compile(r"layers\.(\d+)\.cells\.([01])\.(\w+)")
 _THEIRS = re.compile(r"(\w+)_l(\d+)(_reverse)?")
 
@@ -111,7 +110,7 @@ class _Recurrent(nn.Module):
     def _run_batch(self, values: Tensor, given: State | None, lengths: Lengths) -> tuple[Tensor, State]:
         """Return the top layer's output, zero where there is padding, and the last states, (layer and direction) first."""
         n_records, n_steps, _ = values.shape
-        lengths, is_full = _checked_lengths(lengths, values)
+        lengths, is_full = checked_lengths(lengths, (n_records, n_steps), values.device)
         n_directions, last = 1 + self.bidirectional, []
         order = ReadingOrder(lengths, n_steps, n_directions, is_full)
         for i, layer in enumerate(self._each_layer()):
@@ -294,22 +293,6 @@ class RNN(_WithOneState):
 
         super().__init__(input_size, hidden_size, num_layers, make, bias, batch_first, dropout, bidirectional, device, dtype)
         self.nonlinearity = nonlinearity
-
-
-def _checked_lengths(lengths: Lengths, values: Tensor) -> tuple[Tensor, bool]:
-    """Return the lengths as a tensor, and whether no step is known to be padding."""
-    n_records, n_steps, _ = values.shape
-    if lengths is None:
-        return torch.full((n_records,), n_steps, device=values.device), True
-    found = torch.as_tensor(lengths, device=values.device)
-    if found.shape != (n_records,) or found.is_floating_point():
-        raise ConfigError(f"lengths has the shape {tuple(found.shape)}; expected {n_records} integers, one a sequence")
-    if torch.compiler.is_compiling() or not n_records:
-        return found, False
-    least, most = found.min().item(), found.max().item()
-    if least < 0 or most > n_steps:
-        raise ConfigError(f"lengths are {least} to {most}; expected 0 to {n_steps}, the steps that the input is padded to")
-    return found, least == n_steps
 
 
 def _name_as_torch(module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:

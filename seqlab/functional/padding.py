@@ -1,13 +1,17 @@
 """Read padded sequences forwards and backwards: each is reversed within its own length, so that padding comes last."""
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from seqlab.errors import ConfigError
 from seqlab.functional.autograd import apply
+
+Lengths: TypeAlias = Tensor | Sequence[int] | None
+"""Steps of each record, as users give them."""
 
 
 @final
@@ -114,3 +118,37 @@ def _moved(values: Tensor, rows: Tensor, back: Tensor) -> Tensor:
 def step_mask(lengths: Int[Tensor, " batch"], n_steps: int) -> Bool[Tensor, "batch time"]:
     """Return True for each real step of sequences of `lengths`, padded to `n_steps`."""
     return torch.arange(n_steps, device=lengths.device) < lengths[:, None]
+
+
+def checked_lengths(
+    given: Lengths,
+    padded: tuple[int, int],
+    device: torch.device,
+    *,
+    name: str = "lengths",
+    limit: str = "the steps that the input is padded to",
+) -> tuple[Int[Tensor, " batch"], bool]:
+    """Return lengths that a user gives as a tensor, and whether no step is known to be padding; None: nothing is padding.
+
+    Args:
+        given: The length of each record.
+        padded: Number of records, and the length that they are padded to.
+        device: Where to put the tensor.
+        name: What messages call the lengths.
+        limit: What messages call the length that records are padded to.
+
+    Raises:
+        ConfigError: there is not one whole number a record, or one is below 0 or beyond the limit.
+    """
+    n_records, n_steps = padded
+    if given is None:
+        return torch.full((n_records,), n_steps, device=device), True
+    found = torch.as_tensor(given, device=device)
+    if found.shape != (n_records,) or (found.is_floating_point() and n_records):
+        raise ConfigError(f"{name} has the shape {tuple(found.shape)}; expected {n_records} integers, one a sequence")
+    if torch.compiler.is_compiling() or not n_records:
+        return found.long(), False
+    least, most = found.min().item(), found.max().item()
+    if least < 0 or most > n_steps:
+        raise ConfigError(f"{name} are {least} to {most}; expected 0 to {n_steps}, {limit}")
+    return found, least == n_steps

@@ -1,10 +1,8 @@
 """The CTC head: connectionist temporal classification (Graves et al. 2006)."""
 
 import math
-from collections.abc import Sequence
 from typing import final
 
-import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
@@ -12,13 +10,11 @@ from seqlab.data.fields import LabelSequenceField, LabelSequences
 from seqlab.errors import ConfigError
 from seqlab.functional import alignment
 from seqlab.functional.alignment import LabelPrior, Topology
-from seqlab.heads.distributions.alignments import Alignments, Lengths, LogProbs, Ranked, padded
+from seqlab.heads.distributions.alignments import Alignments, Lengths, LogProbs, Ranked
+from seqlab.heads.parts.ctc_search import CtcSearch
 from seqlab.heads.parts.label_counts import LabelCounts, add_up_processes_
 from seqlab.heads.parts.options import check_option
 from seqlab.heads.temporal import Losses, TemporalHead
-
-N_SUMMED = 128
-"""Label sequences summed together, which bounds the memory for it."""
 
 
 @final
@@ -73,50 +69,13 @@ class CtcHead(TemporalHead):
         return losses, fits & is_known
 
     def _decode(self, log_probs: LogProbs, lengths: Lengths) -> list[list[int]]:
-        if self.beam_width == 1:
-            return [path.labels for path in alignment.ctc_best_path(log_probs, lengths, blank=self.blank)]
-        return [row[0][0] for row in self._rank(log_probs, lengths, 1)]
+        return self._search().decode(log_probs, lengths)
 
     def _rank(self, log_probs: LogProbs, lengths: Lengths, n: int) -> Ranked:
-        """Return the `n` best label sequences found, with the log of the sum over all their alignments.
+        return self._search().rank(log_probs, lengths, n)
 
-        With a `beam_width` of 1, the labels of the best alignment are ranked as well, so that the first sequence is at least
-        as probable as these. The prior affects the order, not the probabilities.
-        """
-        is_greedy = self.beam_width == 1
-        hypotheses = alignment.ctc_prefix_beam_search(
-            log_probs,
-            lengths,
-            blank=self.blank,
-            beam_width=max(n, self.beam_width),
-            prior=self._counted_prior(),
-            prior_weight=self.prior_weight,
-            # the best alignment has no bonus, and is ranked among these
-            insertion_bonus=0.0 if is_greedy else self.insertion_bonus,
-        )
-        # the beam drops alignments, so the log-probability of each sequence is summed anew below; prior and bonus are kept
-        found = [[(h.labels, h.score - h.log_prob) for h in row] for row in hypotheses]
-        if is_greedy:
-            found = [
-                [(path, 0.0), *(one for one in row if one[0] != path)]
-                for row, path in zip(found, self._decode(log_probs, lengths), strict=True)
-            ]
-        logs = iter(self._log_probs_of([[labels for labels, _ in row] for row in found], log_probs, lengths))
-        scored = [[(labels, next(logs), extra) for labels, extra in row] for row in found]
-        best = [sorted(row, key=lambda one: -(one[1] + one[2]))[:n] for row in scored]
-        return [[(labels, log_prob) for labels, log_prob, _ in row] for row in best]
-
-    def _log_probs_of(self, found: Sequence[Sequence[list[int]]], log_probs: LogProbs, lengths: Lengths) -> list[float]:
-        """Return the log-probability of each of the label sequences `found`, record by record."""
-        rows = torch.tensor([i for i, row in enumerate(found) for _ in row], dtype=torch.long, device=lengths.device)
-        labels, n_labels = padded([one for row in found for one in row], device=lengths.device)
-        losses: list[float] = []
-        # in chunks: n-best lists repeat the emissions of each record
-        for own in torch.arange(len(rows), device=rows.device).split(N_SUMMED):
-            taken = rows[own]
-            part = alignment.ctc_loss(log_probs[taken], lengths[taken], labels[own], n_labels[own], blank=self.blank)
-            losses += part.losses.tolist()
-        return [-loss for loss in losses]
+    def _search(self) -> CtcSearch:
+        return CtcSearch(self.blank, self.beam_width, self.insertion_bonus, self._counted_prior(), self.prior_weight)
 
     def end_epoch(self) -> None:
         """Close the counts after the first pass."""

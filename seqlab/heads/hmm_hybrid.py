@@ -10,11 +10,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from seqlab.data.fields import NO_TARGET, LabelSequenceField, LabelSequences
-from seqlab.functional import linear_chain
-from seqlab.functional.alignment import Topology, best_alignment, hmm_topology, log_sum, min_steps
-from seqlab.functional.linear_chain import Chain
+from seqlab.functional.alignment import Topology, best_alignment, log_sum, min_steps
 from seqlab.functional.padding import step_mask
 from seqlab.heads.distributions.alignments import Alignments, Lengths, LogProbs
+from seqlab.heads.parts.hmm_states import HmmStates, log_prior_of, prior_scaled
 from seqlab.heads.parts.label_counts import add_up_processes_
 from seqlab.heads.parts.options import check_option
 from seqlab.heads.temporal import Losses, TemporalHead
@@ -68,12 +67,12 @@ class HmmHybridHead(TemporalHead):
         check_option(training in TRAININGS, f"one of {', '.join(TRAININGS)}", training=training)
         check_option(states_per_label >= 1, "at least 1", states_per_label=states_per_label)
         check_option(0 <= prior_scale < math.inf, "a number, at least 0", prior_scale=prior_scale)
-        n_units = states_per_label * len(target.labels) + has_silence
+        states = HmmStates(len(target.labels), states_per_label, can_skip, has_silence)
+        n_units = states.n_units
         super().__init__(
             target, input_width, n_units, upsampling=upsampling, drop_prob=drop_prob, insertion_bonus=insertion_bonus
         )
-        self.states_per_label, self.can_skip, self.prior_scale = states_per_label, can_skip, prior_scale
-        self.silence = n_units - 1 if has_silence else None
+        self.states, self.prior_scale = states, prior_scale
         self.is_realigned = training == "viterbi"
         self.register_buffer("log_prior", torch.zeros(n_units))
         # in float64: float32 cannot count beyond 2^24
@@ -83,8 +82,7 @@ class HmmHybridHead(TemporalHead):
         """Estimate the priors."""
         counts = self.get_buffer("unit_counts")
         add_up_processes_(counts)
-        # + 1 smooths units that were never probable; relative to the most frequent unit, whose log prior is 0
-        self.log_prior.copy_(((counts + 1) / (counts.max() + 1)).log())
+        self.log_prior.copy_(log_prior_of(counts))
         counts.zero_()
         super().end_epoch()
 
@@ -107,41 +105,13 @@ class HmmHybridHead(TemporalHead):
         return cross_entropy(log_probs.transpose(1, 2), units, ignore_index=NO_TARGET, reduction="none").sum(1), fits
 
     def _scores(self, log_probs: LogProbs) -> LogProbs:
-        # shifted so that no score exceeds its log-probability; a constant changes no alignment
-        scaled = -self.prior_scale * self.log_prior
-        return log_probs + (scaled - scaled.max())
+        return prior_scaled(log_probs, self.log_prior, self.prior_scale)
 
     def _topology(self, labels: Int[Tensor, "batch label"], n_labels: Lengths) -> Topology:
-        return hmm_topology(
-            labels, n_labels, states_per_label=self.states_per_label, can_skip=self.can_skip, silence=self.silence
-        )
+        return self.states.topology(labels, n_labels)
 
     def _decode(self, log_probs: LogProbs, lengths: Lengths) -> list[list[int]]:
-        """Return the labels that the best path of each record enters; none if the record is too short for any path."""
-        units, scores = linear_chain.viterbi(self._loop(self._scores(log_probs), lengths))
-        rows = zip(units.tolist(), lengths.tolist(), scores.isfinite().tolist(), strict=True)
-        return [self._labels(row[:length]) if has_path else [] for row, length, has_path in rows]
-
-    def _labels(self, units: list[int]) -> list[int]:
-        """Return the labels that a path through the units enters."""
-        n = self.states_per_label
-        # a label counts once, at the emission that enters its first state
-        entered = [unit for before, unit in zip([None, *units], units, strict=False) if unit != before]
-        return [unit // n for unit in entered if unit != self.silence and not unit % n]
-
-    def _loop(self, scores: LogProbs, lengths: Lengths) -> Chain:
-        """Return the chain over all units whose paths pass through any labels, and end where a label does."""
-        n, unit = self.states_per_label, torch.arange(self.n_units, device=scores.device)
-        is_silence = unit == (-1 if self.silence is None else self.silence)
-        is_first, is_last = (unit % n == 0) & ~is_silence, (unit % n == n - 1) & ~is_silence
-        before = unit[:, None]
-        is_same_label = (unit // n == before // n) & ~is_silence & ~is_silence[:, None]
-        is_inside = is_same_label & (unit >= before) & (unit <= before + (2 if self.can_skip else 1))
-        is_between = (is_last | is_silence)[:, None] & (is_first | is_silence)
-        is_entry = is_between & is_first & (unit != before)
-        allowed = (is_inside | is_between, is_first | is_silence, is_last | is_silence)
-        moves, starts, ends = (torch.where(is_allowed, 0.0, -torch.inf) for is_allowed in allowed)
-        return Chain(scores, lengths, moves + self.insertion_bonus * is_entry, starts + self.insertion_bonus * is_first, ends)
+        return self.states.decode(self._scores(log_probs), lengths, insertion_bonus=self.insertion_bonus)
 
 
 def _even_alignment(topology: Topology, lengths: Lengths, *, n_steps: int) -> Int[Tensor, "batch time"]:

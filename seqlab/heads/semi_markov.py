@@ -12,7 +12,7 @@ from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.fields import TagTargets
 from seqlab.errors import ConfigError
 from seqlab.functional import semi_markov
-from seqlab.functional.semi_markov import Segmentation, Segments, SemiMarkov, segment_sums
+from seqlab.functional.semi_markov import Segmentation, Segments, SemiMarkov, fill_gaps, limit_lengths, segment_sums
 from seqlab.heads.crf import transition_scores
 from seqlab.heads.distributions.segmentations import Segmentations
 from seqlab.heads.parts.misfits import report_misfits
@@ -93,9 +93,9 @@ class SemiMarkovHead(TokenHead):
         each, first, last = self.projection(steps.zero_padded().values).float().chunk(3, dim=2)
         firsts = torch.stack([pad(first, (0, 0, d, 0))[:, : first.shape[1]] for d in range(self.max_length)], 2)
         scores = segment_sums(each, self.max_length) + firsts + last.unsqueeze(2) + self.length_scores
-        is_long = torch.arange(self.max_length, device=scores.device) > 0
-        is_outside = torch.arange(1 + len(self.labels), device=scores.device) == 0
-        scores = scores.masked_fill(is_long[:, None] & is_outside, -torch.inf)  # outside, each step is a segment
+        # outside spans, each step is a segment
+        max_lengths = torch.tensor([1] + [self.max_length] * len(self.labels), device=scores.device)
+        scores = limit_lengths(scores, max_lengths)
         scores, *others = map(self.temperature, (scores, self.transitions, self.start, self.end))
         return SemiMarkov(scores, steps.lengths, *others)
 
@@ -111,8 +111,5 @@ class SemiMarkovHead(TokenHead):
 
     def _segments(self, tags: list[str]) -> Segmentation:
         """Return the segments of tags; each step outside all spans is a segment."""
-        found: Segmentation = []
-        for start, end, label in self.scheme.spans(tags):
-            found += [(step, step + 1, 0) for step in range(found[-1][1] if found else 0, start)]
-            found.append((start, end, 1 + self.labels.index(label)))
-        return found + [(step, step + 1, 0) for step in range(found[-1][1] if found else 0, len(tags))]
+        spans = [(start, end, 1 + self.labels.index(label)) for start, end, label in self.scheme.spans(tags)]
+        return fill_gaps(spans, len(tags), label=0)

@@ -18,6 +18,11 @@ def classification_scores(gold: Sequence[str], predicted: Sequence[str]) -> dict
 
     Raises:
         DataError: the numbers of records differ.
+
+    Example:
+        >>> scores = classification_scores(["yes", "no", "no"], ["yes", "no", "yes"])
+        >>> scores["per_label"]["no"]
+        {'precision': 1.0, 'recall': 0.5, 'f1': 0.6666666666666666, 'support': 2}
     """
     check_same_records(gold, predicted)
     correct = Counter(label for label, guess in zip(gold, predicted, strict=True) if label == guess)
@@ -60,6 +65,10 @@ def tag_accuracy(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str
 
     Raises:
         DataError: the numbers of records or of the steps of a record differ; the message names the record.
+
+    Example:
+        >>> tag_accuracy([["O", "B-PER"], ["O", "O"]], [["O", "O"], ["O", "O"]])["accuracy"]
+        0.75
     """
     check_same_steps(gold, predicted)
     scores = classification_scores(list(chain.from_iterable(gold)), list(chain.from_iterable(predicted)))

@@ -32,6 +32,11 @@ def label_error_rate(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence
 
     Raises:
         DataError: the numbers of records differ.
+
+    Example:
+        >>> scores = label_error_rate([["a", "b", "c", "d"]], [["a", "c", "d"]])
+        >>> scores["label_error_rate"], scores["deletions"]
+        (0.25, 1)
     """
     check_same_records(gold, predicted)
     n_gold, n_predicted = _lengths(gold), _lengths(predicted)

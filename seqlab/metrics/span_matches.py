@@ -57,6 +57,10 @@ def match_spans(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Spa
 
     Raises:
         DataError: the numbers of records differ.
+
+    Example:
+        >>> match_spans([[Span(0, 3, "ORG")]], [[Span(0, 2, "ORG")]])["partial"]
+        Matches(correct=0, incorrect=0, partial=1, missed=0, spurious=0)
     """
     check_same_records(gold, predicted)
     n_identical = 0
@@ -137,6 +141,12 @@ def span_set_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence
 
     Raises:
         DataError: the numbers of records differ.
+
+    Example:
+        >>> gold, predicted = [[Span(0, 3, "ORG"), Span(1, 2, "LOC")]], [[Span(0, 3, "ORG"), Span(1, 2, "PER")]]
+        >>> scores = span_set_scores(gold, predicted)
+        >>> scores["span_f1"]["strict"], scores["span_f1"]["exact"], scores["inner_spans"]["recall"]
+        (0.5, 1.0, 0.0)
     """
     check_same_records(gold, predicted)
     # sets: a span counts once, however often a record has it

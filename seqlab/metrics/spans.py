@@ -34,6 +34,12 @@ def span_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
     Raises:
         DataError: numbers of records or steps differ, or a tag does not belong to `scheme`; the message names the record.
         ConfigError: the scheme is unknown.
+
+    Example:
+        >>> gold, predicted = [["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "O", "O", "B-LOC"]]
+        >>> scores = span_scores(gold, predicted, scheme="BIO")
+        >>> scores["span_f1"]["strict"], scores["span_f1"]["partial"], scores["per_type"]["LOC"]["f1"]
+        (0.5, 0.75, 1.0)
     """
     check_same_steps(gold, predicted)
     engine = get_scheme(scheme)

@@ -143,7 +143,7 @@ def test_hybrid_decoding_is_the_best_of_all_paths(can_skip: bool, has_silence: b
         scores = 3 * torch.randn(1, 5, head.n_units, generator=torch.Generator().manual_seed(seed)).log_softmax(2)
         paths, numbers = itertools.product(range(head.n_units), repeat=5), scores[0].tolist()
         best = max(paths, key=lambda path: score(path, numbers))
-        assert head._decode(scores, torch.tensor([5])) == [head._labels(list(best))]
+        assert head._decode(scores, torch.tensor([5])) == [head.states.labels_of(list(best))]
 
 
 @pytest.mark.parametrize("lengths", [[2, 3, 0], [2, 1, 0]])

@@ -6,13 +6,14 @@ import warnings
 from typing import Any
 
 import pytest
+from seqeval.metrics import accuracy_score, classification_report, f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import precision_recall_fscore_support as default_scores
 from seqeval.metrics.v1 import precision_recall_fscore_support as strict_scores
 from seqeval.scheme import BILOU, IOB1, IOB2, IOBES, Entities
 
 from seqlab.data.schemes import SCHEME_NAMES, get_scheme
 from seqlab.errors import ConfigError, DataError
-from seqlab.metrics import span_scores
+from seqlab.metrics import span_scores, tag_accuracy
 
 # Every scheme of ours. seqeval has no IO; on tags without B its IOB1 reads the same runs. Its IOE1 and IOE2 are none of ours.
 STRICT = {"IOB1": IOB1, "BIO": IOB2, "BIOES": IOBES, "BILOU": BILOU, "IO": IOB1}
@@ -72,6 +73,18 @@ def test_span_scores_equal_seqeval_on_one_large_corpus(scheme: str, n_sequences:
     scores = span_scores(gold, predicted, scheme=scheme)
     assert known_to_seqeval(scores) == seqeval_scores(gold, predicted, scheme=scheme)
     assert 0 < scores["span_f1"]["strict"] < 1
+
+
+def test_scores_are_those_of_the_functions_of_seqeval() -> None:
+    gold, predicted = [["B-a", "I-a", "O", "B-b"], ["O", "I-b"]], [["I-a", "I-a", "O", "B-b"], ["B-a", "I-b"]]
+    scores, strictly = span_scores(gold, predicted, scheme="BIO"), {"mode": "strict", "scheme": IOB2}
+    for name, function in (("span_f1", f1_score), ("precision", precision_score), ("recall", recall_score)):
+        assert scores[name]["default"] == function(gold, predicted)
+        assert scores[name]["strict"] == function(gold, predicted, **strictly)
+    report = classification_report(gold, predicted, output_dict=True, zero_division=0, **strictly)
+    for label, of_type in scores["per_type"].items():
+        assert list(of_type.values()) == list(report[label].values())
+    assert tag_accuracy(gold, predicted)["accuracy"] == accuracy_score(gold, predicted)
 
 
 def test_span_scores_tell_strict_from_default() -> None:

@@ -9,7 +9,16 @@ from seqlab.functional.semi_markov.loss import log_partition, marginals, negativ
 from seqlab.functional.semi_markov.model import SemiMarkov
 from seqlab.functional.semi_markov.nbest import best_paths, viterbi
 from seqlab.functional.semi_markov.sampling import entropy, sample
-from seqlab.functional.semi_markov.segments import Segment, Segmentation, Segments, check_segments, segment_sums
+from seqlab.functional.semi_markov.segments import (
+    Segment,
+    Segmentation,
+    Segments,
+    check_segments,
+    fill_gaps,
+    limit_lengths,
+    probs_of,
+    segment_sums,
+)
 
 __all__ = [
     "Segment",
@@ -19,10 +28,13 @@ __all__ = [
     "best_paths",
     "check_segments",
     "entropy",
+    "fill_gaps",
+    "limit_lengths",
     "log_partition",
     "marginals",
     "negative_log_likelihood",
     "path_score",
+    "probs_of",
     "sample",
     "segment_sums",
     "viterbi",

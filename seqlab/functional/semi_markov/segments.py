@@ -1,6 +1,6 @@
 """Segmentations as lists and as padded tensors, and the scores of segments that are sums over their steps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +43,33 @@ class Segments:
     def mask(self) -> Bool[Tensor, "batch segment"]:
         """True = real segment."""
         return torch.arange(self.starts.shape[1], device=self.counts.device) < self.counts[:, None]
+
+
+def fill_gaps(spans: Iterable[Segment], n_steps: int, *, label: int) -> Segmentation:
+    """Return `spans`, in order and without overlap, and each step outside them as a segment of its own with `label`."""
+    found: Segmentation = []
+    for start, end, own in [*spans, (n_steps, n_steps, label)]:
+        found += [(step, step + 1, label) for step in range(found[-1][1] if found else 0, start)]
+        found += [(start, end, own)] if start < n_steps else []
+    return found
+
+
+def limit_lengths(
+    scores: Float[Tensor, "batch time length label"], max_lengths: Int[Tensor, " label"]
+) -> Float[Tensor, "batch time length label"]:
+    """Return `scores`, -inf for segments of more steps than `max_lengths` has for their label."""
+    n_steps = torch.arange(1, scores.shape[2] + 1, device=scores.device)
+    return scores.masked_fill(n_steps[:, None] > max_lengths, -torch.inf)
+
+
+def probs_of(marginals: Float[Tensor, "batch time length label"], segmentations: Sequence[Segmentation]) -> list[list[float]]:
+    """Return the probability of each segment of one segmentation a record."""
+    # one lookup for the whole batch; `marginals` has a segment at its last step, by its length - 1
+    places = [(i, end - 1, end - start - 1, label) for i, row in enumerate(segmentations) for start, end, label in row]
+    index = torch.tensor(places, dtype=torch.long, device=marginals.device).view(-1, 4)
+    # rounding may raise a marginal above 1
+    probs = iter(marginals[index.unbind(1)].clamp(max=1.0).tolist())
+    return [[next(probs) for _ in row] for row in segmentations]
 
 
 def check_segments(model: SemiMarkov, segments: Segments) -> None:

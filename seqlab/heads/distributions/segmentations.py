@@ -36,12 +36,7 @@ class Segmentations(Distribution):
     @cached_property
     def span_probs(self) -> list[list[float]]:
         """Probability of each segment of `best`."""
-        # one lookup for the whole batch; `marginals` has a segment at its last step, by its length - 1
-        places = [(i, end - 1, end - start - 1, label) for i, row in enumerate(self.best) for start, end, label in row]
-        index = torch.tensor(places, dtype=torch.long, device=self.model.lengths.device).view(-1, 4)
-        # rounding may raise a marginal above 1
-        probs = iter(self.marginals[index.unbind(1)].clamp(max=1.0).tolist())
-        return [[next(probs) for _ in row] for row in self.best]
+        return semi_markov.probs_of(self.marginals, self.best)
 
     @cached_property
     def entropy(self) -> Float[Tensor, " batch"]:

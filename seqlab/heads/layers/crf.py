@@ -14,13 +14,13 @@ from seqlab.functional import linear_chain
 from seqlab.functional.linear_chain import Chain
 from seqlab.heads.crf import transition_scores
 from seqlab.heads.distributions import ChainTags
+from seqlab.heads.layers.masks import Mask, lengths_of
+from seqlab.heads.layers.reductions import check_reduction, reduced
 from seqlab.heads.parts.tag_reader import TagReader
 
 Emissions: TypeAlias = Float[Tensor, "batch time tag"]
 # The shapes of these are checked against the emissions, with a message of our own.
 Tags: TypeAlias = Int[Tensor, "batch_of_tags time_of_tags"] | Bool[Tensor, "batch_of_tags time_of_tags tag_of_tags"]
-Mask: TypeAlias = Bool[Tensor, "batch_of_mask time_of_mask"] | None
-_REDUCTIONS = ("mean", "sum", "token_mean", "none")
 
 
 @final
@@ -97,16 +97,11 @@ class Crf(nn.Module):
         Raises:
             ConfigError: a shape, the mask, a tag or the reduction does not fit.
         """
-        if reduction not in _REDUCTIONS:
-            raise ConfigError(f"reduction is {reduction!r}; expected one of {', '.join(_REDUCTIONS)}")
+        check_reduction(reduction, of="token")
         chain = self.chain(emissions, mask)
         self._check_tags(tags, chain)
         losses = self._losses(chain, tags) if class_weights is None else _weighted_losses(chain, tags, class_weights)
-        if reduction == "none":
-            return losses
-        counts = {"sum": 1, "mean": len(losses), "token_mean": chain.lengths.sum()}
-        # of no record at all: 0, not NaN
-        return losses.sum() / torch.as_tensor(counts[reduction], device=losses.device).clamp(min=1)
+        return reduced(losses, reduction, chain.lengths)
 
     def log_prob(
         self,
@@ -182,7 +177,7 @@ class Crf(nn.Module):
         limits = (self.step_limits, self.start_limits, self.end_limits)
         scores = (self.transitions, self.start, self.end)
         added = [score + limit for score, limit in zip(scores, limits, strict=True)]
-        return Chain(emissions, _lengths(emissions, mask), *added)
+        return Chain(emissions, lengths_of(mask, emissions), *added)
 
     def extra_repr(self) -> str:
         """Return the number of tags, for printing the module."""
@@ -214,18 +209,6 @@ def _weighted_losses(chain: Chain, tags: Tensor, weights: Tensor) -> Float[Tenso
     tags = tags.masked_fill(~chain.mask, 0)
     logs = linear_chain.step_log_probs(chain, tags)
     return -(weights.to(logs.dtype)[tags] * logs).sum(1).to(chain.score_dtype)
-
-
-def _lengths(emissions: Tensor, mask: Tensor | None) -> Int[Tensor, " batch"]:
-    n_records, n_steps, _ = emissions.shape
-    if mask is None:
-        return torch.full((n_records,), n_steps, device=emissions.device)
-    if mask.shape != (n_records, n_steps):
-        raise ConfigError(f"mask has the shape {tuple(mask.shape)}; expected {(n_records, n_steps)}")
-    mask = mask.bool()
-    if not torch.compiler.is_compiling() and (mask[:, 1:] & ~mask[:, :-1]).any():
-        raise ConfigError("mask has a real step after padding; expected True for the first steps of each record")
-    return mask.sum(1)
 
 
 def _rows(ids: Int[Tensor, "row time"], lengths: Int[Tensor, " row"]) -> list[list[int]]:

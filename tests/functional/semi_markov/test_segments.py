@@ -11,6 +11,7 @@ from seqlab.functional.semi_markov import (
     SemiMarkov,
     best_paths,
     check_segments,
+    fill_gaps,
     log_partition,
     negative_log_likelihood,
     path_score,
@@ -67,3 +68,16 @@ def test_gradients_of_segment_sums_pass_by_garbage_at_padding() -> None:
     torch.testing.assert_close(values.detach(), torch.tensor([2.0 + math.log(2.0), 2.0]))
     found = torch.autograd.grad(values.sum(), steps)[0][..., 0]
     torch.testing.assert_close(found, torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]))
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        ([], [(0, 1, 7), (1, 2, 7), (2, 3, 7), (3, 4, 7)]),
+        ([(1, 3, 2)], [(0, 1, 7), (1, 3, 2), (3, 4, 7)]),
+        ([(0, 2, 1), (2, 4, 2)], [(0, 2, 1), (2, 4, 2)]),
+    ],
+)
+def test_gaps_are_filled_by_segments_of_one_step(spans: Segmentation, expected: Segmentation) -> None:
+    assert fill_gaps(spans, 4, label=7) == expected
+    assert fill_gaps([], 0, label=7) == []
