@@ -26,6 +26,8 @@ def test_examples_of_docstrings_hold(path: Path) -> None:
     assert not runner.failures, "".join(output)
 
 
+# Warnings of torch and Lightning to each other, which their users get too.
+@pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*does not have many workers.*", "ignore:.*logging interval.*")
 @pytest.mark.skipif(not DOCS.is_dir(), reason="this is a source distribution, which has no docs/")
 def test_blocks_of_the_page_on_layers_print_what_they_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / "layers.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

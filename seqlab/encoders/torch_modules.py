@@ -4,7 +4,6 @@ They exchange `state_dict`s with the modules of torch, and a seed gives them the
 `lengths` of padded sequences, and the options of seqlab's cells.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast, final
@@ -15,11 +14,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from seqlab.encoders.cells import Cell, GruCell, LstmCell, RnnCell, State
 from seqlab.encoders.layer import RecurrentLayer
+from seqlab.encoders.torch_names import find_place, name_as_ours, name_as_torch
 from seqlab.errors import ConfigError
 from seqlab.functional.padding import Lengths, ReadingOrder, checked_lengths
-
-_OURS = re.compile(r"layers\.(\d+)\.cells\.([01])\.(\w+)")
-_THEIRS = re.compile(r"(\w+)_l(\d+)(_reverse)?")
 
 
 class _Recurrent(nn.Module):
@@ -54,8 +51,8 @@ class _Recurrent(nn.Module):
             self.layers.append(RecurrentLayer(cells, learns_state=False, bptt_steps=None))
             width = n_directions * cells[0].width
         # torch states no types for these two
-        self.register_state_dict_post_hook(_name_as_torch)  # type: ignore[no-untyped-call]
-        self.register_load_state_dict_pre_hook(_name_as_ours)  # type: ignore[no-untyped-call]
+        self.register_state_dict_post_hook(name_as_torch)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(name_as_ours)  # type: ignore[no-untyped-call]
         self.to(device=device, dtype=dtype)
         self.reset_parameters()
 
@@ -74,10 +71,11 @@ class _Recurrent(nn.Module):
 
     def __getattr__(self, name: str) -> Any:
         """Return a parameter by its name in torch, such as `weight_ih_l0_reverse`, or an attribute of any module."""
-        if (found := _THEIRS.fullmatch(name)) and "layers" in self.__dict__.get("_modules", {}):
-            kind, layer, is_reverse = found.groups()
-            if int(layer) < self.num_layers and bool(is_reverse) <= self.bidirectional:
-                return getattr(list(self._each_layer())[int(layer)].cells[int(bool(is_reverse))], kind)
+        if "layers" in self.__dict__.get("_modules", {}):
+            place = find_place(name, n_layers=self.num_layers, n_directions=1 + self.bidirectional)
+            if place is not None:
+                layer, direction, kind = place
+                return getattr(list(self._each_layer())[layer].cells[direction], kind)
         return super().__getattr__(name)
 
     def _run(
@@ -293,21 +291,3 @@ class RNN(_WithOneState):
 
         super().__init__(input_size, hidden_size, num_layers, make, bias, batch_first, dropout, bidirectional, device, dtype)
         self.nonlinearity = nonlinearity
-
-
-def _name_as_torch(module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:
-    """Give the entries of a state dict the names that `torch.nn` gives them."""
-    for name in [name for name in state if name.startswith(prefix)]:
-        if found := _OURS.fullmatch(name.removeprefix(prefix)):
-            layer, direction, kind = found.groups()
-            state[f"{prefix}{kind}_l{layer}{'_reverse' * int(direction)}"] = state.pop(name)
-
-
-def _name_as_ours(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Give the entries of a state dict the names that they have here; those of more layers keep theirs, for the message."""
-    assert isinstance(module, _Recurrent)
-    for name in [name for name in state if name.startswith(prefix)]:
-        found = _THEIRS.fullmatch(name.removeprefix(prefix))
-        if found and int(found[2]) < module.num_layers and bool(found[3]) <= module.bidirectional:
-            kind, layer, is_reverse = found.groups()
-            state[f"{prefix}layers.{layer}.cells.{int(bool(is_reverse))}.{kind}"] = state.pop(name)
