@@ -27,6 +27,7 @@ from seqlab.cli.inputs import (
     opened,
     read_chunks,
 )
+from seqlab.cli.process import returning_memory
 from seqlab.data.atomic_write import replacing
 from seqlab.errors import ConfigError
 
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
                 reason = error.strerror or f"no folder {path.parent}"  # Arrow gives only a long message
                 hint = "choose a file in an existing folder"
                 raise ConfigError(f"--output {path} cannot be written: {reason}; {hint}") from error
-            for chunk in chunks:
+            for chunk in returning_memory(chunks):
                 encoded = labelled(lambda records, _: tagger.encode(records, use_steps=options.steps), chunk, name=name)
                 out.write(chunk.records, encoded)
             out.close()

@@ -59,6 +59,7 @@ from seqlab.cli.inputs import (
     opened,
     read_chunks,
 )
+from seqlab.cli.process import returning_memory
 from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         wanted = {"n_best": options.n_best, "use_entropy": options.entropy, "min_precision": options.min_precision}
         with _written(options) as out:
             output, name = _output_format(options, tagger, out), name_of(options)
-            for chunk in chunks:
+            for chunk in returning_memory(chunks):
                 output.write(
                     chunk, labelled(lambda records, lines: tagger.predict(records, lines=lines, **wanted), chunk, name=name)
                 )

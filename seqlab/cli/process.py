@@ -5,13 +5,18 @@ import os
 import platform
 import signal
 import threading
-from typing import Any, final
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar, final
+
+_Chunk = TypeVar("_Chunk")
 
 # Parameters of mallopt, from glibc's <malloc.h>. A block above the threshold is mapped anew each time, page by page: for the
 # tensors of small models that costs a tenth of a training step. glibc accepts at most 32 MiB.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _MIB = 2**20
 _VALUES = {_MMAP_THRESHOLD: 32 * _MIB, _TRIM_THRESHOLD: 512 * _MIB, _TOP_PAD: 8 * _MIB}
+_N_CHUNKS_HELD = 32
+"""Chunks of a stream until freed memory is returned, which takes milliseconds."""
 _USER_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES", "LD_PRELOAD")
 
 
@@ -25,6 +30,18 @@ def keep_freed_memory() -> bool:
     # None opens the process itself, which has glibc loaded.
     mallopt = ctypes.CDLL(None).mallopt
     return all(mallopt(name, value) for name, value in _VALUES.items())
+
+
+def returning_memory(chunks: Iterable[_Chunk]) -> Iterator[_Chunk]:
+    """Yield `chunks`, and return freed memory to the system now and then.
+
+    Chunks of different sizes leave holes in the heap, which would grow with the length of a stream.
+    """
+    has_trim = platform.libc_ver()[0] == "glibc"
+    for i, chunk in enumerate(chunks):
+        yield chunk
+        if has_trim and i % _N_CHUNKS_HELD == _N_CHUNKS_HELD - 1:
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def keep_few_kernels() -> None:
