@@ -11,13 +11,13 @@ each with "cosine", "place" (its row in VECTORS) and its other columns.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqlab.cli.inputs import add_allow, add_command, add_input_options, opened, read_chunks
+from seqlab.data.atomic_write import to_json
 from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     for name, found in zip(names, search.nearest(queries, k=options.k), strict=True):
         if options.to == "jsonl":
             nearest = [{"cosine": round(one.cosine, 6), "place": one.place, **one.content} for one in found]
-            print(json.dumps({"query": name, "nearest": nearest}, ensure_ascii=False))
+            print(to_json({"query": name, "nearest": nearest}))
         else:
             _print_table(name, found)
     return 0

@@ -1,12 +1,11 @@
 """Writers of file formats, and the columns that each format can hold."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, final
 
-from seqlab.data.atomic_write import replacing
+from seqlab.data.atomic_write import replacing, to_json
 from seqlab.errors import DataError
 
 Record: TypeAlias = Mapping[str, Any]
@@ -102,7 +101,7 @@ class JsonlWriter(Writer):
 
     def write(self, records: Iterable[Record], target: Target) -> None:
         rows = ({name: value for name, value in record.items() if name != "line"} for record in records)
-        _write_lines((json.dumps(row, ensure_ascii=False) for row in rows), target)
+        _write_lines(map(to_json, rows), target)
 
 
 @final

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,7 +74,7 @@ class FinishedRun:
         """Return the logged values by name, as (epoch from 0, value); empty without a CSV logger."""
         found: dict[str, list[tuple[int, float]]] = {}
         # A resumed run has a folder of metrics for each start.
-        for path in sorted((self.path / "csv").rglob("metrics.csv")):
+        for path in sorted((self.path / "csv").rglob("metrics.csv"), key=_by_number):
             with path.open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
                     for name, value in row.items():
@@ -118,3 +119,8 @@ def _prediction(parts: Mapping[str, Any]) -> Prediction:
     if "bounds" in parts:
         further["bounds"] = [(start, end) for start, end in parts["bounds"]]
     return Prediction(parts["labels"], parts["confidences"], **further)
+
+
+def _by_number(path: Path) -> list[int | str]:
+    """Return a key that sorts `version_10` after `version_2`."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", str(path))]

@@ -32,6 +32,14 @@ def test_history_has_a_value_for_each_epoch(run: Run) -> None:
     assert {epoch for epoch, _ in history["val/tags/span_f1/strict"]} >= {0, 1}
 
 
+def test_history_has_the_starts_of_a_run_in_their_order(tmp_path: Path) -> None:
+    for version in (10, 2, 1):
+        folder = tmp_path / "csv" / f"version_{version}"
+        folder.mkdir(parents=True)
+        (folder / "metrics.csv").write_text(f"epoch,step,train/loss\n{version},1,0.5\n", encoding="utf-8")
+    assert FinishedRun(tmp_path).history() == {"train/loss": [(1, 0.5), (2, 0.5), (10, 0.5)]}
+
+
 def test_answers_stand_beside_what_is_right(run: Run) -> None:
     answers = list(FinishedRun(run.folder).answers("test"))
     assert [record.tokens for record in answers] == [tokens for tokens, _, _ in SENTENCES[2:]]

@@ -20,6 +20,7 @@ from jaxtyping import Float
 from numpy.lib import format as npy
 
 from seqlab import __version__
+from seqlab.data.atomic_write import to_json
 from seqlab.errors import ConfigError
 from seqlab.inference.inputs import Record
 from seqlab.inference.tagger import Tagger
@@ -156,7 +157,7 @@ class JsonlVectors(VectorFile):
             columns = {**part.columns, "vector": np.round(part.vectors.astype(np.float64), N_DECIMALS).tolist()}
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
             content = rows[0] if self.kind.vectors == RECORDS else {"steps": rows}
-            self._stream.write(json.dumps({"row": part.row, "id": part.id, **content}, ensure_ascii=False) + "\n")
+            self._stream.write(to_json({"row": part.row, "id": part.id, **content}) + "\n")
 
     def close(self) -> None:
         """Close the file."""

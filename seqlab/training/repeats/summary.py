@@ -58,8 +58,13 @@ def _state(one: Repetition, *, monitored: Mapping[str, float | None]) -> dict[st
         "fold": one.fold,
         "status": "finished" if name in monitored else "failed" if is_failed else "pending",
         "monitored": monitored.get(name),
-        "error": error.read_text(encoding="utf-8").splitlines()[0] if is_failed else None,
+        "error": _first_line(error) if is_failed else None,
     }
+
+
+def _first_line(path: Path) -> str:
+    # A process that was killed while it wrote the file leaves it empty.
+    return next(iter(path.read_text(encoding="utf-8").splitlines()), "killed before it could say why")
 
 
 def _best(monitored: Mapping[str, float | None], *, mode: str) -> str | None:
