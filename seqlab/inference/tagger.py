@@ -1,8 +1,8 @@
 """`Tagger`: label raw text, tokens or records with a trained model."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, final
 
@@ -29,6 +29,10 @@ _PLACE = ("id", "line")
 """Columns that name a record in messages."""
 MAX_TOKENS = 4096
 """Steps of a prediction batch: the CPU is fastest near this size, and larger batches gain nothing."""
+
+
+N_STREAMED = 1_000
+"""Records that a stream holds at a time: batches of similar lengths need many to choose from."""
 
 
 @final
@@ -71,7 +75,7 @@ class Tagger:
 
     def predict(
         self,
-        inputs: Sequence[Input],
+        inputs: Sequence[Input] | Input,
         *,
         n_best: int = 0,
         use_entropy: bool = False,
@@ -88,7 +92,8 @@ class Tagger:
 
         A string is tokenised and keeps its character offsets; a list is tokens; a mapping is a record with `text` or
         `tokens` (with `offsets` into the text, where it has all three) and the other columns that the model reads. Messages
-        call it by its `id`, where all have one, and by its line of a file, where `lines` has that of each.
+        call it by its `id`, where all have one, and by its line of a file, where `lines` has that of each. One text or mapping
+        instead of a list of them is a list of one.
 
         Raises:
             DataError: an input of another type, or a record without a column that the model reads.
@@ -108,7 +113,16 @@ class Tagger:
             for (tokens, text, offsets), row in zip(words, rows, strict=True)
         ]
 
-    def encode(self, inputs: Sequence[Input], *, use_steps: bool = False) -> list[EncodedRecord]:
+    def stream(self, inputs: Iterable[Input] | Input, *, n_records: int = N_STREAMED, **options: Any) -> Iterator[TaggedRecord]:
+        """Yield each input labelled, in order, holding `n_records` of them at a time; `options` are those of `predict`.
+
+        Raises: DataError and ConfigError as `predict` does, when the input concerned is reached.
+        """
+        source = iter(_listed(inputs))
+        while some := list(islice(source, n_records)):
+            yield from self.predict(some, **options)
+
+    def encode(self, inputs: Sequence[Input] | Input, *, use_steps: bool = False) -> list[EncodedRecord]:
         """Return each input as vectors, in order: the encoder's summary and, with `use_steps`, each of its steps.
 
         Steps are words or the nodes of a tree, and come with the labels of the heads that label steps. Inputs are those of
@@ -123,7 +137,7 @@ class Tagger:
         tokens = [list(record.get("tokens", [])) for record in records]
         return encode(self.bundle.labeler, encoded, tokens=tokens, max_tokens=MAX_TOKENS, use_steps=use_steps)
 
-    def batch(self, inputs: Sequence[Input]) -> Batch:
+    def batch(self, inputs: Sequence[Input] | Input) -> Batch:
         """Return the inputs of `predict` as the batch that the model reads.
 
         Raises: DataError as `predict` does.
@@ -223,11 +237,13 @@ def _columns(fields: Iterable[Field]) -> list[str]:
     return sorted({column for field in fields for column in field.columns})
 
 
-def _read(inputs: Sequence[Input]) -> list[Mapping[str, Any]]:
-    # A string is a sequence of strings: its characters would be tagged as texts.
-    if isinstance(inputs, str):
-        raise DataError(f"inputs is {inputs!r}; expected a list of texts: [{inputs!r}]")
-    return [read_input(item) for item in inputs]
+def _read(inputs: Iterable[Input] | Input) -> list[Mapping[str, Any]]:
+    return [read_input(item) for item in _listed(inputs)]
+
+
+def _listed(inputs: Iterable[Input] | Input) -> Iterable[Input]:
+    """Return a single text or record in a list: a string is a sequence of strings, and its characters would be tagged."""
+    return [inputs] if isinstance(inputs, str | Mapping) else inputs
 
 
 def _column(name: str, records: Sequence[Mapping[str, Any]], *, needed: Sequence[str]) -> list[Any]:

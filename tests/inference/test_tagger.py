@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,9 +105,26 @@ def test_evaluate_scores_records_and_refuses_those_without_labels(tagger: seqlab
         tagger.evaluate(ConllReader(columns={"tokens": 0}, **options).read(path))
 
 
-def test_a_bare_text_is_no_list_of_texts(tagger: seqlab.Tagger) -> None:
-    with pytest.raises(DataError, match=r"inputs is 'Maria flew'; expected a list of texts: \['Maria flew'\]"):
-        tagger.predict("Maria flew")
+def test_a_bare_text_or_record_is_a_list_of_one(tagger: seqlab.Tagger) -> None:
+    (record,) = tagger.predict("Maria flew")
+    assert record.tokens == ["Maria", "flew"]
+    assert tagger.predict({"text": "Maria flew"}) == [record] == list(tagger.stream("Maria flew"))
+
+
+def test_a_stream_reads_no_more_than_it_holds(tagger: seqlab.Tagger) -> None:
+    texts, n_read = [f"{word} visited Oslo ." for word in WORDS * 3], 0
+
+    def source() -> Iterator[str]:
+        nonlocal n_read
+        for text in texts:
+            n_read += 1
+            yield text
+
+    stream = tagger.stream(source(), n_records=8, n_best=1)
+    first = next(stream)
+    assert n_read == 8
+    assert [first, *stream] == tagger.predict(texts, n_best=1)
+    assert list(tagger.stream([])) == []
 
 
 def test_tags_are_those_of_the_data(tagger: seqlab.Tagger) -> None:

@@ -51,8 +51,8 @@ def test_columns_of_the_encoder_are_enough(reading_upos: seqlab.Tagger) -> None:
     assert reading_upos.encoder_columns == ["tokens", "upos"]
     with pytest.raises(DataError, match="input 0 has no 'upos'"):
         reading_upos.encode(["Ada"])
-    with pytest.raises(DataError, match="expected a list of texts"):
-        reading_upos.encode("Ada")
+    with pytest.raises(DataError, match="input 0 has no 'upos'"):
+        reading_upos.encode("Ada")  # a list of one, not of three letters
 
 
 def test_an_encoder_without_a_summary_is_refused(tagger: seqlab.Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
