@@ -94,7 +94,7 @@ def test_a_sweep_may_add_keys_in_all_its_jobs(before: list[str]) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        *("encoder.widht=3", "heads.tag.omission_cost=1", "heads.tags.class_weights.X=1", "embedding.parts.wrods.width=3"),
+        *("encoder.widht=3", "heads.tag.omission_cost=1", "heads.tags.weights.X=1", "embedding.parts.wrods.width=3"),
         *("data.splits.valid=x", "trainer.max_epoch=3", "loss_weight.tags=2", "callbacks.emma.decay=1", "optimizer.lrr=1"),
     ],
 )
