@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
+import yaml
+
 from seqlab.config.arguments import is_whole
+from seqlab.config.paths import config_dir
 from seqlab.errors import ConfigError
 
 _SMALLEST = {"n_examples": 0, "seed": 0, "max_tokens": 1, "max_eval_tokens": 1, "n_threads": 1}
@@ -27,7 +31,7 @@ _MAPPINGS = (
 """Settings that are mappings where they are there."""
 _NEEDED = ("heads.*", "data.splits", "data.reader")
 """Those of them that cannot be null; with several data sets, each has its own splits and reader."""
-_TEXTS = ("data.dir", "data.splits.*", "monitor")
+_TEXTS = ("data.dir", "data.splits.*", "monitor", "ckpt_path", "task_name")
 _CHOICES: dict[str, tuple[object, ...]] = {
     **dict.fromkeys(("train", "test", "calibrate"), (True, False)),
     "monitor_mode": ("min", "max"),
@@ -53,6 +57,10 @@ def check_shape(settings: Mapping[str, Any]) -> None:
         for path, value in _at(settings, pattern.split(".")):
             if isinstance(value, bool | int | float):
                 raise ConfigError(f"{path} is {value!r}; expected text: {path}='\"{value}\"'")
+            if isinstance(value, list | dict):
+                raise ConfigError(f"{path} is {value!r}; expected text")
+    if removed := [name for name in _top_names() if name not in settings]:
+        raise ConfigError(f"{removed[0]} is missing; it can be set, but not removed")
     for path, choices in _CHOICES.items():
         for _, value in _at(settings, path.split(".")):
             # 1 equals True in Python, so True and False are compared by identity.
@@ -60,6 +68,13 @@ def check_shape(settings: Mapping[str, Any]) -> None:
             if not (value is _MISSING or is_one or _is_interpolated(value)):
                 known = ", ".join(dict.fromkeys(json.dumps(choice).strip('"') for choice in choices))
                 raise ConfigError(f"{path} is {value!r}; expected one of {known}")
+
+
+@cache
+def _top_names() -> list[str]:
+    """Return the settings at the top of `train.yaml`, which every run reads."""
+    content = yaml.safe_load((config_dir() / "train.yaml").read_text(encoding="utf-8"))
+    return [name for name in content if name not in ("defaults", "hydra")]
 
 
 def _at(node: Mapping[str, Any], names: Sequence[str], above: str = "") -> Iterator[tuple[str, Any]]:

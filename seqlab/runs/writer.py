@@ -107,20 +107,8 @@ class RunFolder:
         """Folder of the bundle."""
         return self.path / "model"
 
-    @rank_zero_only
-    def save_model(
-        self,
-        labeler: Labeler,
-        *,
-        fields: Fields,
-        config: Mapping[str, Any],
-        metrics: Mapping[str, Any],
-        precision: Mapping[str, Any],
-    ) -> None:
-        """Write the bundle with its model card; `precision` is that of spans by head, type and confidence."""
-        save_model(self.model, labeler, fields=fields, config=config, metrics=metrics, precision=precision)
 
-
+@rank_zero_only
 def save_model(
     folder: Path,
     labeler: Labeler,

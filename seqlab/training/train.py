@@ -26,7 +26,7 @@ from seqlab.data.multitask.joined import Split
 from seqlab.errors import ConfigError, SeqlabError
 from seqlab.model.labeler import Labeler
 from seqlab.runs.repeated_run import REPEATS
-from seqlab.runs.writer import RunFolder
+from seqlab.runs.writer import RunFolder, save_model
 from seqlab.training.calibration import fit_temperatures, measure_precision
 from seqlab.training.checkpoints import CheckpointFiles, check_scored, resume_from
 from seqlab.training.datamodule import LabelingData
@@ -160,7 +160,7 @@ def _fit(
         elif checkpoint is None:
             log.warning("train=false without ckpt_path: evaluating untrained weights")
         metrics, precision = _evaluate(trainer, module, data, settings=settings, folder=folder)
-        folder.save_model(labeler, fields=start.fields, config=shared, metrics=metrics, precision=precision)
+        save_model(folder.model, labeler, fields=start.fields, config=shared, metrics=metrics, precision=precision)
         folder.save_metrics(metrics, trainer=trainer, monitor=settings["monitor"])
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     monitored = None if best is None else float(best)

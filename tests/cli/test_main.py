@@ -55,35 +55,28 @@ def test_user_mistakes_end_with_one_line_and_status_2(capsys: pytest.CaptureFixt
     assert err == "error: no/such/run: no model here; expected a run folder or its `model` folder, which holds bundle.json\n"
 
 
+SPIN, CAPACITY = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"), ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY")
+
+
 @pytest.mark.parametrize(
-    ("given", "expected"),
-    [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+    ("names", "given", "expected"),
+    [
+        (SPIN, {}, "3000"),
+        (SPIN, {SPIN[0]: "7"}, "7"),
+        (SPIN, {SPIN[1]: "ACTIVE"}, None),
+        (CAPACITY, {}, "32"),
+        (CAPACITY, {CAPACITY[0]: "7"}, "7"),
+        (CAPACITY, {CAPACITY[1]: "7"}, None),
+    ],
 )
-def test_idle_threads_give_their_core_away_unless_configured_otherwise(
-    given: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+def test_threads_and_kernels_are_limited_unless_configured_otherwise(
+    names: tuple[str, str], given: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+    for name in names:
         monkeypatch.setenv(name, "")  # so that what the command sets goes again
         monkeypatch.delenv(name)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
-    assert os.environ.get("GOMP_SPINCOUNT") == expected
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [({}, "32"), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7"), ({"DNNL_PRIMITIVE_CACHE_CAPACITY": "7"}, None)],
-)
-def test_few_kernels_are_kept_unless_configured_otherwise(
-    given: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY"):
-        monkeypatch.setenv(name, "")  # so that what the command sets goes again
-        monkeypatch.delenv(name)
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit, match="0"):
-        main(["--version"])
-    assert os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY") == expected
+    assert os.environ.get(names[0]) == expected

@@ -39,6 +39,8 @@ def test_configs_that_come_with_seqlab_have_the_shape(experiment: str) -> None:
         ("data.splits.train", True, r"^data\.splits\.train is True; expected text: data\.splits\.train='\"True\"'"),
         ("data.dir", 2024, r"^data\.dir is 2024; expected text: data\.dir='\"2024\"'"),
         ("monitor", 3, r"^monitor is 3; expected text"),
+        ("ckpt_path", -0.0, r"^ckpt_path is -0\.0; expected text"),
+        ("ckpt_path", ["a"], r"^ckpt_path is \['a'\]; expected text$"),
         ("monitor_mode", "up", r"^monitor_mode is 'up'; expected one of min, max"),
         ("train", "x", r"^train is 'x'; expected one of true, false"),
         ("test", 1, r"^test is 1; expected one of true, false"),
@@ -63,6 +65,13 @@ def test_values_of_another_kind_are_refused(path: str, value: object, message: s
 def test_a_part_that_is_removed_is_missed() -> None:
     settings = {name: value for name, value in own("demo").items() if name != "optimizer"}
     with pytest.raises(ConfigError, match=r"^optimizer is missing; expected a mapping of options"):
+        check_shape(settings)
+
+
+@pytest.mark.parametrize("name", ["max_eval_tokens", "seed", "test", "ckpt_check"])
+def test_a_setting_that_is_removed_is_missed(name: str) -> None:
+    settings = {key: value for key, value in own("demo").items() if key != name}
+    with pytest.raises(ConfigError, match=rf"^{name} is missing; it can be set, but not removed"):
         check_shape(settings)
 
 

@@ -1,4 +1,4 @@
-"""Read the mask that tells real steps from padding."""
+"""Convert masks of real steps to lengths."""
 
 from typing import TypeAlias
 
