@@ -52,6 +52,14 @@ class Ragged:
         out[steps >= lengths[:, None]] = padding
         return out
 
+    def distinct(self, rows: Int[np.ndarray, " batch"]) -> tuple[Int[np.ndarray, " distinct"], Int[np.ndarray, "batch time"]]:
+        """Return the distinct values of `rows`, which are at least 0, and where in them each step is; padding is at 0."""
+        codes = self.padded(rows, padding=-1)
+        values, position = np.unique(codes, return_inverse=True)
+        has_padding = int(values[0] == -1)  # the values are sorted, so padding comes first
+        # NumPy 2 returns the inverse in the shape of its input, NumPy 1 flat; `reshape` takes both
+        return values[has_padding:], np.maximum(position.reshape(codes.shape) - has_padding, 0)
+
 
 @dataclass(frozen=True)
 class StringColumn:

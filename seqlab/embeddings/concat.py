@@ -37,6 +37,7 @@ class EmbeddingLayer(nn.Module):
         embeddings = {name: _checked(part, name=name) for name, part in parts.items()}
         self.parts = nn.ModuleDict(embeddings)
         self.dropouts = nn.Sequential(*(get_dropout(kind, drop_prob=prob) for kind, prob in dropout.items()))
+        self.origins = [part.field.origin for part in embeddings.values() if part.field.origin]
         self.output_width = sum(part.output_width for part in embeddings.values())
 
     def forward(self, batch: Batch) -> Steps:

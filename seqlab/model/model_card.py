@@ -28,9 +28,10 @@ def model_card(labeler: Labeler, *, config: Mapping[str, Any], metrics: Mapping[
         "## Predictions": heads,
         "## Scores": ["| split | metric | value |", "|---|---|---|", *rows],
         "## Training data": [_origin(name, node) for name, node in set_configs(config["data"]).items()],
+        "## Pretrained parts": [f"- {origin}" for origin in labeler.embedding.origins],
         "## Use": [_USE],
     }
-    return "\n".join("\n".join([heading, *lines, ""]) for heading, lines in sections.items())
+    return "\n".join("\n".join([heading, *lines, ""]) for heading, lines in sections.items() if lines)
 
 
 def _origin(name: str, data: Mapping[str, Any]) -> str:

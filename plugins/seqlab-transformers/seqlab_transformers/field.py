@@ -136,6 +136,11 @@ class SubwordField(Field):
     folder: Path | None = field(init=False, repr=False, default=None)
     """The folder with the pretrained weights; None in a restored field, because a bundle has the weights itself."""
 
+    @property
+    def origin(self) -> str:
+        """Name and revision of the transformer."""
+        return f"transformer: {self.name}{'' if self.revision is None else f', revision {self.revision}'}, licence not stated"
+
     def fit(self, columns: Columns) -> None:
         """Read the tokenizer and the architecture.
 

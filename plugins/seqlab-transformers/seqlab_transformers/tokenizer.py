@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-import numpy as np
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from seqlab.data.columns import Ragged
+from seqlab.data.pretrained.subwords import lead_of, plain_tokenizer, subword_ids
 from seqlab.errors import ConfigError
 
 _PROBE = "a"
-"""A text that shows which special subwords a tokenizer adds and whether it reads spaces as part of words."""
+"""A text that shows which special subwords a tokenizer adds."""
 
 _FILES = ("tokenizer.json", "vocab.*", "*.model")
 """A folder with a tokenizer has one of these files."""
@@ -50,10 +50,7 @@ class SubwordTokenizer:
 
         A word such as `[SEP]` or `<s>` is read as text, not as a special subword.
         """
-        encodings = self.tokenizer.encode_batch([self.lead + word for word in words], add_special_tokens=False)
-        ids = [encoding.ids or [self.unknown] for encoding in encodings]
-        values = np.asarray([i for row in ids for i in row], dtype=np.int64)
-        return Ragged(values, np.cumsum([0, *map(len, ids)], dtype=np.int64))
+        return subword_ids(self.tokenizer, words, lead=self.lead, unknown=self.unknown)
 
     def facts(self) -> dict[str, Any]:
         """Return the fields other than the tokenizer itself, as JSON values."""
@@ -85,7 +82,7 @@ def read_tokenizer(folder: Path) -> SubwordTokenizer:
         )
     ids = (found.unk_token_id, found.mask_token_id, found.eos_token_id, found.pad_token_id, 0)
     unknown = next(i for i in ids if i is not None)
-    tokenizer = _plain(found.backend_tokenizer.to_str())
+    tokenizer = plain_tokenizer(found.backend_tokenizer.to_str())
     if not _read(tokenizer, _PROBE):
         raise ConfigError(f"{folder}: the tokenizer finds no subwords in {_PROBE!r}; choose a model for text")
     return _measured(tokenizer, unknown=unknown, padding=found.pad_token_id or 0)
@@ -93,17 +90,7 @@ def read_tokenizer(folder: Path) -> SubwordTokenizer:
 
 def restored_tokenizer(content: str, facts: Mapping[str, Any]) -> SubwordTokenizer:
     """Rebuild a tokenizer from its `content()` and `facts()`."""
-    return SubwordTokenizer(_plain(content), **facts)
-
-
-def _plain(content: str) -> Tokenizer:
-    """Return the tokenizer without the truncation and padding that some are saved with, which would drop text."""
-    tokenizer = Tokenizer.from_str(content)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    # Else a word such as "[SEP]" in a text would become a special subword.
-    tokenizer.encode_special_tokens = True
-    return tokenizer
+    return SubwordTokenizer(plain_tokenizer(content), **facts)
 
 
 def _measured(tokenizer: Tokenizer, *, unknown: int, padding: int) -> SubwordTokenizer:
@@ -117,7 +104,7 @@ def _measured(tokenizer: Tokenizer, *, unknown: int, padding: int) -> SubwordTok
         padding=padding,
         before=whole[:first],
         after=whole[first + len(alone) :],
-        lead="" if _read(tokenizer, f"{_PROBE} {_PROBE}") == alone + alone else " ",
+        lead=lead_of(tokenizer),
     )
 
 

@@ -9,6 +9,7 @@ from seqlab.data.fields.partial_tags import PartialTagField
 from seqlab.data.fields.segments import SegmentBounds, SegmentBoundsField, SegmentLabelField
 from seqlab.data.fields.sequences import LabelSequenceField, LabelSequences
 from seqlab.data.fields.spans import EncodedSpans, LabelledSpan, LabelledSpans, SpanField
+from seqlab.data.fields.subwords import StaticSubwordField, WordSubwords
 from seqlab.data.fields.tags import TagField, TagTargets
 from seqlab.data.fields.taught_tags import TaughtTagField, TaughtTags
 
@@ -35,6 +36,7 @@ __all__ = [
     "SegmentLabelField",
     "SpanField",
     "Spellings",
+    "StaticSubwordField",
     "TagField",
     "TagTargets",
     "TaughtTagField",
@@ -42,4 +44,5 @@ __all__ = [
     "TensorGroup",
     "Tensors",
     "VectorField",
+    "WordSubwords",
 ]

@@ -67,6 +67,11 @@ class Field(ABC):
         """All columns that the field reads; `column` is the one that records must have."""
         return (self.column,)
 
+    @property
+    def origin(self) -> str:
+        """Where pretrained values come from, and their licence, for the model card; empty if there are none."""
+        return ""
+
     @abstractmethod
     def fit(self, columns: Columns) -> None:
         """Build the vocabulary from the training records."""

@@ -98,6 +98,10 @@ class VectorField(Field):
     matrix: Float[np.ndarray, "word feature"] = field(init=False, repr=False)
     """Vectors by id; the rows of padding and unknown are zero."""
 
+    @property
+    def origin(self) -> str:
+        return f"word vectors: {', '.join(self.paths)}, licence not stated"
+
     def fit(self, columns: Columns) -> None:
         """Read the files, and log their coverage of the training records."""
         vectors = read_vectors([Path(path) for path in self.paths])

@@ -38,10 +38,9 @@ class EncodedSpellings(EncodedColumn):
         self.lengths = words.lengths
 
     def collate(self, rows: Int[np.ndarray, " batch"]) -> Spellings:
-        codes = self.words.padded(rows, padding=-1)
-        distinct, position = np.unique(codes, return_inverse=True)
-        has_padding = int(distinct[0] == -1)  # the distinct codes are sorted, so padding comes first
-        words = distinct[has_padding:] if len(distinct) > has_padding else np.zeros(1, dtype=codes.dtype)
+        words, word = self.words.distinct(rows)
+        if not len(words):
+            words = np.zeros(1, dtype=np.int64)
         spellings = self.spellings
         if not len(spellings.lengths):  # without any word, one word of padding keeps the shapes valid
             spellings = Ragged(np.full(1, PADDING, dtype=np.int64), np.asarray([0, 1], dtype=np.int64))
@@ -50,11 +49,8 @@ class EncodedSpellings(EncodedColumn):
         order = np.argsort(lengths, kind="stable")
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
-        # NumPy 2 returns the inverse in the shape of its input, NumPy 1 flat; `reshape` takes both. Padding, with code -1,
-        # would be row -1, and becomes row 0.
-        word = rank[np.maximum(position.reshape(codes.shape) - has_padding, 0)]
         characters = spellings.padded(words[order], padding=PADDING)
-        return Spellings(torch.from_numpy(characters), torch.from_numpy(lengths[order]), torch.from_numpy(word))
+        return Spellings(torch.from_numpy(characters), torch.from_numpy(lengths[order]), torch.from_numpy(rank[word]))
 
 
 @final
