@@ -5,6 +5,7 @@ from seqlab.embeddings.categories import CategoryEmbedding, CategoryIds
 from seqlab.embeddings.characters import CharCnnEmbedding, CharLstmEmbedding
 from seqlab.embeddings.concat import EmbeddingLayer
 from seqlab.embeddings.frames import FrameEmbedding
+from seqlab.embeddings.gazetteers import GazetteerEmbedding
 from seqlab.embeddings.subwords import StaticSubwordEmbedding
 from seqlab.embeddings.vectors import VectorEmbedding
 
@@ -16,6 +17,7 @@ __all__ = [
     "Embedding",
     "EmbeddingLayer",
     "FrameEmbedding",
+    "GazetteerEmbedding",
     "StaticSubwordEmbedding",
     "VectorEmbedding",
 ]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqlab.data.batch import Batch
-from seqlab.data.fields import StaticSubwordField, WordSubwords
+from seqlab.data.fields import SubwordTableField, WordSubwords
 from seqlab.embeddings.base import Embedding
 
 
@@ -21,13 +21,14 @@ class StaticSubwordEmbedding(Embedding):
         field: The subwords and their vectors.
         is_frozen: Whether to keep the vectors fixed in training.
 
-    Source: Tulkens and van Dongen, "Model2Vec: fast state-of-the-art static embeddings", 2024.
+    Sources: Bojanowski et al., "Enriching word vectors with subword information", 2017; Tulkens and van Dongen, "Model2Vec:
+    fast state-of-the-art static embeddings", 2024.
     """
 
     matrix: Tensor
     scale: Tensor
 
-    def __init__(self, field: StaticSubwordField, *, is_frozen: bool = True) -> None:
+    def __init__(self, field: SubwordTableField, *, is_frozen: bool = True) -> None:
         super().__init__()
         self.field = field
         matrix = torch.from_numpy(field.matrix).float()

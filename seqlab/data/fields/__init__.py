@@ -4,12 +4,13 @@ from seqlab.data.fields.base import NO_TARGET, EncodedColumn, Field, TensorGroup
 from seqlab.data.fields.categories import CategoryField, VectorField
 from seqlab.data.fields.characters import CharacterField, Spellings
 from seqlab.data.fields.frames import EncodedFrames, FramesField, NumbersField
+from seqlab.data.fields.gazetteers import GazetteerField
 from seqlab.data.fields.labels import LabelField, MultiLabelField, ScoreField
 from seqlab.data.fields.partial_tags import PartialTagField
 from seqlab.data.fields.segments import SegmentBounds, SegmentBoundsField, SegmentLabelField
 from seqlab.data.fields.sequences import LabelSequenceField, LabelSequences
 from seqlab.data.fields.spans import EncodedSpans, LabelledSpan, LabelledSpans, SpanField
-from seqlab.data.fields.subwords import StaticSubwordField, WordSubwords
+from seqlab.data.fields.subwords import FastTextField, StaticSubwordField, SubwordTableField, WordSubwords
 from seqlab.data.fields.tags import TagField, TagTargets
 from seqlab.data.fields.taught_tags import TaughtTagField, TaughtTags
 
@@ -20,8 +21,10 @@ __all__ = [
     "EncodedColumn",
     "EncodedFrames",
     "EncodedSpans",
+    "FastTextField",
     "Field",
     "FramesField",
+    "GazetteerField",
     "LabelField",
     "LabelSequenceField",
     "LabelSequences",
@@ -37,6 +40,7 @@ __all__ = [
     "SpanField",
     "Spellings",
     "StaticSubwordField",
+    "SubwordTableField",
     "TagField",
     "TagTargets",
     "TaughtTagField",

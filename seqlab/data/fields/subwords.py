@@ -1,7 +1,8 @@
 """Subwords of words, for tables of static token embeddings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -11,8 +12,10 @@ from torch import Tensor
 
 from seqlab.data.columns import Columns, Ragged
 from seqlab.data.fields.base import EncodedColumn, Field, TensorGroup
+from seqlab.data.pretrained.fasttext import FastTextWords, read_fasttext
 from seqlab.data.pretrained.subwords import lead_of, plain_tokenizer, subword_ids
 from seqlab.data.pretrained.token_tables import read_token_table
+from seqlab.errors import ConfigError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -48,10 +51,17 @@ class EncodedSubwords(EncodedColumn):
         return WordSubwords(*map(torch.from_numpy, (self.subwords.values[index], starts, word)))
 
 
+class SubwordTableField(Field):
+    """Base class: words as subwords that have pretrained vectors."""
+
+    matrix: Float[np.ndarray, "subword feature"]
+    """The vector of each subword; a bundle stores it."""
+
+
 @final
 @dataclass
-class StaticSubwordField(Field):
-    """Subwords of words, and the pretrained vector of each subword; a bundle stores both.
+class StaticSubwordField(SubwordTableField):
+    """Subwords of words by a tokenizer, and the pretrained vector of each.
 
     Args:
         column: Column with one word per step.
@@ -93,3 +103,48 @@ class StaticSubwordField(Field):
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         self.table_origin, self.matrix = state["origin"], arrays["matrix"]
         self.tokenizer = plain_tokenizer(arrays["tokenizer"].tobytes().decode())
+
+
+@final
+@dataclass
+class FastTextField(SubwordTableField):
+    """Words and their character n-grams, with the vectors of a fastText model.
+
+    A bundle stores the whole table: of a model of several gigabytes, first make a smaller one with fastText's `reduce_model`.
+
+    Args:
+        column: Column with one word per step.
+        path: The model (``.bin``).
+    """
+
+    column: str = "tokens"
+    path: str = ""
+    words: FastTextWords = field(init=False, repr=False)
+    matrix: Float[np.ndarray, "subword feature"] = field(init=False, repr=False)
+
+    @property
+    def origin(self) -> str:
+        return f"fastText model {self.path}, licence not stated"
+
+    def fit(self, columns: Columns) -> None:
+        """Read the model; the training records are not needed.
+
+        Raises:
+            DataError: `path` is not a fastText model.
+        """
+        if not self.path:
+            raise ConfigError("path is empty; set embedding.parts.fasttext.field.path=path/to/model.bin")
+        self.words, self.matrix = read_fasttext(Path(self.path).expanduser())
+
+    def encode(self, columns: Columns) -> EncodedSubwords:
+        strings = columns.strings(self.column)
+        return EncodedSubwords(strings.codes, subwords=self.words.rows(strings.distinct))
+
+    def state(self) -> Mapping[str, Any]:
+        return asdict(self.words)
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        return {"matrix": self.matrix}
+
+    def restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        self.words, self.matrix = FastTextWords(**state), arrays["matrix"]

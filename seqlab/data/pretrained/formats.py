@@ -39,7 +39,7 @@ _FOREIGN_MAGIC = {
     b"PK\x03\x04": "a zip archive; unpack it and name the text file inside",
     b"7z\xbc\xaf": "a 7z archive; unpack it and name the text file inside",
     b"\x28\xb5\x2f\xfd": "a zstd file; unpack it and name the result",
-    b"\xba\x16\x4f\x2f": "a fastText model (.bin); name the .vec file that comes with it",
+    b"\xba\x16\x4f\x2f": "a fastText model (.bin); read it with embedding=fasttext, or name the .vec file that comes with it",
 }
 # text has no control characters but tab and line ends; binary floats nearly always have some
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r"))
