@@ -31,7 +31,7 @@ _MAPPINGS = (
 """Settings that are mappings where they are there."""
 _NEEDED = ("heads.*", "data.splits", "data.reader")
 """Those of them that cannot be null; with several data sets, each has its own splits and reader."""
-_TEXTS = ("data.dir", "data.splits.*", "monitor", "ckpt_path", "task_name")
+_TEXTS = ("data.dir", "data.splits.*", "monitor", "ckpt_path", "init_from", "task_name")
 _CHOICES: dict[str, tuple[object, ...]] = {
     **dict.fromkeys(("train", "test", "calibrate"), (True, False)),
     "monitor_mode": ("min", "max"),

@@ -35,6 +35,10 @@ class Vocabulary:
         """Return the vocabulary of the strings that occur at least `min_count` times."""
         return cls(by_frequency(counts, min_count=min_count))
 
+    def after(self, earlier: "Vocabulary") -> "Vocabulary":
+        """Return the vocabulary of the earlier items and, after them, those that only this one has."""
+        return Vocabulary(dict.fromkeys([*earlier.items, *self.items]))
+
     def __len__(self) -> int:
         """Return the number of ids with padding and unknown: the rows of an embedding table."""
         return len(self.items) + N_RESERVED

@@ -1,5 +1,6 @@
 """Trainable vectors of categories, such as words, shapes and affixes."""
 
+from types import MappingProxyType
 from typing import final
 
 import torch
@@ -31,6 +32,7 @@ class CategoryEmbedding(Embedding):
     """
 
     keep_prob: Tensor
+    item_axes = MappingProxyType({"table.weight": "i-"})
 
     def __init__(self, field: CategoryField, *, width: int = 100, unknown_alpha: float = 0.5) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import final
 
 import torch
@@ -21,6 +22,8 @@ N_GROUPS = 4
 
 
 class _CharacterEmbedding(Embedding):
+    item_axes = MappingProxyType({"table.weight": "i-"})
+
     def __init__(self, field: CharacterField, *, char_width: int, drop_prob: float) -> None:
         super().__init__()
         self.field = field

@@ -36,6 +36,7 @@ class EmbeddingLayer(nn.Module):
             raise ConfigError("embedding.parts is empty; choose at least one, as in embedding=[words,char_cnn]")
         embeddings = {name: _checked(part, name=name) for name, part in parts.items()}
         self.parts = nn.ModuleDict(embeddings)
+        self.by_name: Mapping[str, Embedding] = embeddings
         self.dropouts = nn.Sequential(*(get_dropout(kind, drop_prob=prob) for kind, prob in dropout.items()))
         self.origins = [part.field.origin for part in embeddings.values() if part.field.origin]
         self.output_width = sum(part.output_width for part in embeddings.values())

@@ -1,5 +1,6 @@
 """Pretrained word vectors, frozen or tuned."""
 
+from types import MappingProxyType
 from typing import final
 
 import torch
@@ -27,6 +28,7 @@ class VectorEmbedding(Embedding):
 
     matrix: Tensor
     scale: Tensor
+    item_axes = MappingProxyType({"matrix": "i-"})
 
     def __init__(self, field: VectorField, *, is_frozen: bool = True, unknown_prob: float = 0.0) -> None:
         super().__init__()

@@ -43,6 +43,10 @@ class Head(nn.Module, ABC):
         {"n_best": "it does not rank its answers", "entropy": "it does not know the probability of all its answers"}
     )
     """Members that its distribution does not have -> the reason, as shown to the user."""
+    item_axes: ClassVar[Mapping[str, str | None]] = MappingProxyType({})
+    """Tensors with places for single labels -> a letter for each axis: `l` for its labels, others as `axis_items` says, `-` for
+    any other axis. None instead of letters: the tensor fits no other labels. A model that starts from another one (`init_from`)
+    takes the places of labels that both know; without this, it takes nothing of a head whose labels differ."""
     path: str = "the head"
     """Path in the config, such as `heads.tags`, for messages. `Labeler` sets it."""
 
@@ -59,6 +63,10 @@ class Head(nn.Module, ABC):
     def layer(self, *, has_steps: bool) -> Layer:
         """Return how its labels relate to a record; `has_steps`: the encoder's steps are the record's, not nodes of trees."""
         return Layer(is_per_step=False, scheme=None, labels=getattr(self.target, "labels", []))
+
+    def axis_items(self, axis: str) -> list[str]:
+        """Return the names of the places along an axis of `item_axes`, in order; each is there once."""
+        return list(getattr(self.target, "tags", None) or getattr(self.target, "labels", []))
 
     @property
     def spans(self) -> SpanView | None:

@@ -56,6 +56,10 @@ class BiaffineSpanHead(Head):
     lacks = MappingProxyType(
         dict.fromkeys(("n_best", "entropy"), "it knows the probability of each span, not of all spans of a record together")
     )
+    item_axes = MappingProxyType(
+        dict.fromkeys(("scores.within.weight", "scores.last.weight", "scores.first.weight"), "l-")
+        | {"scores.first.bias": "l", "scores.widths": "-l", "scores.products": "-l-"}
+    )
     target: SpanField
 
     def __init__(
@@ -77,6 +81,10 @@ class BiaffineSpanHead(Head):
         self.target, self.max_width, self.can_nest, self.omission_cost = target, max_width, can_nest, omission_cost
         self.scores = BiaffineSpanScores(input_width, hidden_width, 1 + len(target.labels), drop_prob=drop_prob)
         self.temperature = Temperature()
+
+    def axis_items(self, axis: str) -> list[str]:
+        """Return the labels after that of spans without one, which has no name."""
+        return ["", *self.target.labels]
 
     def check_records(self, records: EncodedRecords, *, split: str, is_taught: bool) -> None:
         """Report the spans that are too wide to be found."""

@@ -22,6 +22,8 @@ from seqlab.heads.parts.temperature import Temperature
 from seqlab.heads.token import CANNOT_BE_TAUGHT, OUTSIDE, TokenHead
 from seqlab.steps import Steps
 
+_AXES = {"projection.weight": "l-", "projection.bias": "l", "transitions": "ll", "start": "l", "end": "l"}
+
 
 def transition_scores(n_labels: int) -> list[nn.Parameter]:
     """Return random scores of transitions, (previous label, label), and of labels that start and that end a record."""
@@ -47,6 +49,7 @@ class CrfTokenHead(TokenHead):
     """
 
     class_weights: Tensor | None
+    item_axes = MappingProxyType(_AXES)
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class SecondOrderCrfTokenHead(TokenHead):
     """
 
     lacks = MappingProxyType({"log_marginals": f"a CRF of second order {CANNOT_BE_TAUGHT}"})
+    item_axes = MappingProxyType({**_AXES, "triples": "lll"})
 
     def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, omission_cost: float = 0.0) -> None:
         super().__init__(target=target)

@@ -61,6 +61,9 @@ class CtcHead(TemporalHead):
         self.counts = LabelCounts(n_labels=n_labels, order=prior_order) if prior_order else None
         self._prior: LabelPrior | None = None
 
+    def _unit_names(self) -> list[str]:
+        return [*(f"{label} 0" for label in self.target.labels), "blank"]
+
     def _losses(self, believed: Alignments, sequences: LabelSequences, is_known: Bool[Tensor, " batch"]) -> Losses:
         labels, n_labels = sequences.labels, sequences.n_labels
         if self.training and self.counts is not None and self.is_first_pass:

@@ -78,6 +78,10 @@ class HmmHybridHead(TemporalHead):
         # in float64: float32 cannot count beyond 2^24
         self.register_buffer("unit_counts", torch.zeros(n_units, dtype=torch.float64), persistent=False)
 
+    def _unit_names(self) -> list[str]:
+        names = [f"{label} {state}" for label in self.target.labels for state in range(self.states.states_per_label)]
+        return [*names, "silence"] if self.states.has_silence else names
+
     def end_epoch(self) -> None:
         """Estimate the priors."""
         counts = self.get_buffer("unit_counts")

@@ -46,6 +46,11 @@ class SemiMarkovHead(TokenHead):
         }
     )
 
+    item_axes = MappingProxyType(
+        {"projection.weight": "s-", "projection.bias": "s", "length_scores": "nl", "transitions": "ll"}
+        | dict.fromkeys(("start", "end"), "l")
+    )
+
     def __init__(self, *, target: TagTargets, input_width: int, summary_width: int, max_length: int = 8) -> None:
         super().__init__(target=target)
         if target.span_scheme is None:
@@ -62,6 +67,12 @@ class SemiMarkovHead(TokenHead):
         self.length_scores = nn.Parameter(torch.zeros(max_length, n_labels))
         self.transitions, self.start, self.end = transition_scores(n_labels)
         self.temperature = Temperature()
+
+    def axis_items(self, axis: str) -> list[str]:
+        """Return the labels, the three scores of each (`s`), or the lengths (`n`)."""
+        labels = ["", *self.labels]  # label 0 has no name
+        scores = [f"{score} {label}" for score in ("within", "first", "last") for label in labels]
+        return {"l": labels, "s": scores, "n": list(map(str, range(1, self.max_length + 1)))}[axis]
 
     def distribution(self, steps: Steps, batch: Batch) -> Segmentations:
         return Segmentations(self._model(steps), self.labels, self.scheme)

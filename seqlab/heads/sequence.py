@@ -49,6 +49,7 @@ class LabelHead(Head):
         focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
     """
 
+    item_axes = MappingProxyType({"scores.projection.weight": "l-", "scores.projection.bias": "l"})
     own_score = "majority_accuracy"
     main_metric = "accuracy"
     lacks = MappingProxyType({})
@@ -152,6 +153,7 @@ class MultiLabelHead(Head):
         threshold: Lowest probability of a label that is predicted, from 0 to 1.
     """
 
+    item_axes = LabelHead.item_axes
     own_score = "subset_accuracy"
     main_metric = "micro_f1"
     lacks = MappingProxyType({"n_best": "it decides on each label independently"})

@@ -35,6 +35,7 @@ class SoftmaxTokenHead(TokenHead):
         focal_gamma: Exponent of the focal loss in training, at least 0; 0 is the plain cross-entropy.
     """
 
+    item_axes = MappingProxyType({"projection.weight": "l-", "projection.bias": "l"})
     lacks = MappingProxyType({"n_best": "softmax predicts each tag independently; crf ranks sequences of tags"})
 
     def __init__(

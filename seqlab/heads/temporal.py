@@ -52,6 +52,9 @@ class TemporalHead(Head):
     main_metric = "label_accuracy"
     own_score = "label_error_rate"
     lacks = MappingProxyType({"entropy": "it cannot sum over all label sequences"})
+    item_axes = MappingProxyType(
+        {"projection.weight": "u-", "projection.bias": "u", "log_prior": "p", "n_passes": None, "counts.counts": None}
+    )
     target: LabelSequenceField
 
     def __init__(
@@ -72,6 +75,15 @@ class TemporalHead(Head):
         self.projection = nn.Linear(input_width, upsampling * n_units)
         # saved, because a resumed run must know whether the first pass is over
         self.register_buffer("n_passes", torch.zeros((), dtype=torch.long))
+
+    def axis_items(self, axis: str) -> list[str]:
+        """Return the units (`p`), or those of each emission of a step (`u`)."""
+        names = self._unit_names()
+        return names if axis == "p" else [f"{emission} {unit}" for emission in range(self.upsampling) for unit in names]
+
+    @abstractmethod
+    def _unit_names(self) -> list[str]:
+        """Return a name for each unit; those of labels begin with the label."""
 
     def distribution(self, steps: Steps, batch: Batch) -> Alignments:
         """Return the distribution over label sequences."""

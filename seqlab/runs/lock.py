@@ -17,6 +17,7 @@ from seqlab.config.tree import walk
 from seqlab.data.atomic_write import write_json
 from seqlab.data.multitask.data_sets import set_configs
 from seqlab.errors import DataError
+from seqlab.runs.find_model import find_bundle
 from seqlab.runs.json_files import read_object
 
 LOCK = "lock.json"
@@ -103,6 +104,8 @@ def _files(settings: Mapping[str, Any]) -> Iterator[Path]:
             # Long or multi-line texts are not paths, and asking the file system about them may fail.
             if isinstance(text, str) and "\n" not in text and len(text) < 1024 and Path(text).expanduser().is_file():
                 yield Path(text).expanduser()
+    if settings["init_from"] is not None:
+        yield from sorted(find_bundle(Path(settings["init_from"]).expanduser()).iterdir())
 
 
 def _paths(config: Mapping[str, Any], *, without: str | None = None) -> Iterator[Path]:

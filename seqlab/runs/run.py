@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, final
 
 import yaml
@@ -18,6 +19,8 @@ from seqlab.types import Prediction
 METRICS = "metrics.json"
 """The file that a run writes last."""
 CONFIG = "config.yaml"
+_LATER = MappingProxyType({"ckpt_check": True, "init_from": None})
+"""Settings that runs of earlier versions lack -> what these did."""
 _FOLDER = "the folder of a finished run, such as runs/<date>_<time>"
 
 
@@ -58,7 +61,7 @@ class FinishedRun:
             raise DataError(f"{path}: not YAML ({' '.join(str(error).split()):.100})") from error
         if not isinstance(content, dict):
             raise DataError(f"{path} holds a {type(content).__name__}; expected the config of a run")
-        return content
+        return {**_LATER, **content}
 
     @cached_property
     def environment(self) -> dict[str, Any]:

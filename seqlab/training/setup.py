@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, final
 
 import pytorch_lightning as pl
@@ -10,6 +11,7 @@ import torch
 from datasets import Dataset
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from seqlab.config.build import known_targets
 from seqlab.config.compose import MODEL_KEYS, plain
 from seqlab.config.settings import check_settings
 from seqlab.data.batch import EncodedRecords
@@ -25,7 +27,10 @@ from seqlab.data.splits import split_sources
 from seqlab.errors import ConfigError, DataError, did_you_mean
 from seqlab.heads import Head
 from seqlab.metrics.flat_scores import flat_scores
+from seqlab.model.bundle import Bundle, load_bundle
 from seqlab.model.labeler import Labeler, build_labeler
+from seqlab.model.transfer import transfer
+from seqlab.runs.find_model import find_bundle
 from seqlab.training.module import MEAN_SCORE
 from seqlab.training.schemes import check_scheme, detected_scheme
 
@@ -106,10 +111,23 @@ def prepare(config: DictConfig, *, targets: frozenset[str]) -> Start:
     with open_dict(config):
         for name in set(claims.heads) - {UNNAMED}:
             config.data.sets[name].heads = list(claims.heads[name])
+    source = _source(settings, targets=targets)
+    if source is not None:
+        fields.grow(source.fields)
     labeler = build_labeler(settings, fields=fields, targets=targets)
+    if source is not None:
+        log.info("init_from=%s: %s", settings["init_from"], transfer(labeler, source.labeler).report())
     for name, head in labeler.heads.items():
         head.use_data(plain(config.data), name=name)
     return Start(labeler, fields, claims, sets, sources)
+
+
+def _source(settings: Mapping[str, Any], *, targets: frozenset[str]) -> Bundle | None:
+    """Return the model that `init_from` names, if it does."""
+    if settings["init_from"] is None:
+        return None
+    own = sorted(targets - known_targets())
+    return load_bundle(find_bundle(Path(settings["init_from"]).expanduser()), allow=own)
 
 
 def settle_schemes(

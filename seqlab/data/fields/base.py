@@ -76,6 +76,12 @@ class Field(ABC):
     def fit(self, columns: Columns) -> None:
         """Build the vocabulary from the training records."""
 
+    def grow(self, earlier: "Field") -> None:  # noqa: B027 (most fields have nothing to keep)
+        """Keep what an equal field learned from earlier data beside what this one has learned; by default, nothing.
+
+        Targets keep nothing: a model learns the labels of its own data.
+        """
+
     @abstractmethod
     def encode(self, columns: Columns) -> EncodedColumn:
         """Return the encoded column; strings that do not occur in training become `UNKNOWN` or `NO_TARGET`."""

@@ -67,6 +67,14 @@ class CategoryField(Field):
         self.vocabulary = Vocabulary.from_counts(counts, min_count=self.min_count)
         self.counts = [counts[item] for item in self.vocabulary.items]
 
+    def grow(self, earlier: Field) -> None:
+        """Put the items of the earlier field first, and add up the counts."""
+        assert isinstance(earlier, CategoryField)
+        counts = Counter(dict(zip(self.vocabulary.items, self.counts, strict=True)))
+        counts.update(dict(zip(earlier.vocabulary.items, earlier.counts, strict=True)))
+        self.vocabulary = self.vocabulary.after(earlier.vocabulary)
+        self.counts = [counts[item] for item in self.vocabulary.items]
+
     def encode(self, columns: Columns) -> EncodedIds:
         strings, view = columns.strings(self.column), get_view(self.view)
         ids = self.vocabulary.ids(list(map(view, strings.distinct)))

@@ -75,6 +75,11 @@ class CharacterField(Field):
         counts = Counter(char for word in columns.strings(self.column).distinct for char in set(word))
         self.vocabulary = Vocabulary.from_counts(counts, min_count=self.min_count)
 
+    def grow(self, earlier: Field) -> None:
+        """Put the characters of the earlier field first."""
+        assert isinstance(earlier, CharacterField)
+        self.vocabulary = self.vocabulary.after(earlier.vocabulary)
+
     def encode(self, columns: Columns) -> EncodedSpellings:
         strings = columns.strings(self.column)
         # an empty word has no character to read, so it gets one that is unknown

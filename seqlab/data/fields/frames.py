@@ -66,6 +66,12 @@ class FramesField(NumbersField):
         self.mean = frames.mean(0)
         self.deviation = np.maximum(frames.std(0), 1e-6)  # a constant feature has no deviation to divide by
 
+    def grow(self, earlier: Field) -> None:
+        """Scale as the earlier field does, since weights were learned for that."""
+        assert isinstance(earlier, FramesField)
+        if earlier.width == self.width:
+            self.mean, self.deviation = earlier.mean, earlier.deviation
+
     def encode(self, columns: Columns) -> EncodedFrames:
         """Return the scaled frames.
 

@@ -43,6 +43,12 @@ class Fields:
         for field in self:
             field.fit(Columns(one_after_another(sides, column=field.column)))
 
+    def grow(self, earlier: "Fields") -> None:
+        """Let each field keep what the equal field of an earlier model knows."""
+        for key, field in self.by_key.items():
+            if key in earlier.by_key:
+                field.grow(earlier.by_key[key])
+
     def sides(self, records: datasets.Dataset) -> list[datasets.Dataset]:
         """Return the records and, if the model reads pairs and the records have them, their second sides."""
         second = second_side(records) if self.of_pairs else None

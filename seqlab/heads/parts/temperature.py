@@ -1,6 +1,8 @@
 """Temperature scaling, fitted after training."""
 
-from typing import final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,8 @@ class Temperature(nn.Module):
     """
 
     value: Tensor
+    item_axes: ClassVar[Mapping[str, str | None]] = MappingProxyType({"value": None})
+    """Fitted anew for each model, also for one that starts from another."""
 
     def __init__(self) -> None:
         super().__init__()
