@@ -15,7 +15,8 @@ Exit status: 0 without errors, 1 with errors, 2 if a file cannot be read.
 """
 CONVERT = "Convert the records of IN to another format or span scheme; whatever is lost is listed on stderr."
 _N_SHOWN = 5
-_FORMATS = "conll, conllu, jsonl, lines, csv, parquet, trees"
+_TOOLS = "label_studio, doccano, prodigy, brat, spacy, spacy_json, offsets_csv"
+_FORMATS = f"conll, conllu, jsonl, lines, csv, parquet, trees; of annotation tools: {_TOOLS}"
 
 
 def add_parser(commands: Any) -> None:
@@ -46,7 +47,9 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", nargs="?", metavar="OUT", help="file or folder to write, after IN; - for stdout")
     parser.add_argument("-o", "--output", dest="output_option", metavar="OUT", help="the same, as an option")
     parser.add_argument("--format", "--from", dest="source_format", metavar="NAME", help=f"{_FORMATS} (default: detected)")
-    parser.add_argument("--to", dest="target_format", help="conll, conllu, jsonl or lines (default: by the extension of OUT)")
+    parser.add_argument(
+        "--to", dest="target_format", help=f"conll, conllu, jsonl, lines, {_TOOLS} (default: by the extension of OUT)"
+    )
     parser.add_argument("--scheme-from", help="span scheme of IN's tags (default: detected)")
     parser.add_argument("--scheme-to", help="span scheme of the output (default: unchanged)")
     parser.add_argument("--columns", default="tokens,tags", help="columns of a conll file (default: %(default)s)")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqlab.data.annotations import TOOLS
 from seqlab.data.doctor.formats import open_reader
 from seqlab.data.schemes import Scheme, detect_scheme, get_scheme
 from seqlab.data.writers import WRITERS, Target
@@ -47,6 +48,9 @@ def convert_file(
         source = get_scheme(source_scheme or _detected_scheme(rows["tags"]))
         per_step = source_format == "conll"
         losses += _convert_tags(rows, path, source=source, target=get_scheme(target_scheme), has_line_per_step=per_step)
+    if target_format in TOOLS and "segments" not in rows and "tags" in rows:
+        scheme = get_scheme(target_scheme or source_scheme or _detected_scheme(rows["tags"]))
+        rows["segments"] = [[span._asdict() for span in scheme.spans(tags)] for tags in rows["tags"]]
     writer = WRITERS[target_format](columns)
     held = writer.held_columns(list(rows))
     lost = [name for name in rows if name not in held and not _is_redundant(name, rows, held=held, path=path)]

@@ -2,9 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias, final
+from typing import Any, ClassVar, TypeAlias, cast, final
 
+from seqlab.data.annotations import TOOLS
 from seqlab.data.atomic_write import replacing, to_json
 from seqlab.errors import DataError
 
@@ -105,6 +107,40 @@ class JsonlWriter(Writer):
 
 
 @final
+class AnnotationWriter(Writer):
+    """Writes texts with their spans for an annotation tool; records without a text get their tokens with spaces between.
+
+    Args:
+        tool: A name of `TOOLS`.
+    """
+
+    def __init__(self, *, tool: str) -> None:
+        self._tool = TOOLS[tool]
+
+    def held_columns(self, columns: Sequence[str]) -> list[str]:
+        # tags of spans are there as segments
+        held = ("id", "text", "tokens", "segments", "label", *(("tags",) if "segments" in columns else ()), *_REBUILT)
+        return [name for name in columns if name in held]
+
+    def write(self, records: Iterable[Record], target: Target) -> None:
+        complete = (record if record.get("text") is not None else _with_text(record) for record in records)
+        if not self._tool.writes_files:
+            _write_lines(cast(Callable[[Iterable[Any]], Iterator[str]], self._tool.write)(complete), target)
+        elif isinstance(target, Path):
+            cast(Callable[[Iterable[Any], Path], None], self._tool.write)(complete, target)
+        else:
+            raise DataError("this format needs a path, not standard output; give one")
+
+
+def _with_text(record: Record) -> Record:
+    offsets, position = [], 0
+    for token in record["tokens"]:
+        offsets.append([position, position + len(token)])
+        position += len(token) + 1
+    return {**record, "text": " ".join(record["tokens"]), "offsets": offsets}
+
+
+@final
 class LinesWriter(Writer):
     """Writes a folder of parallel files: ``seq.in`` (tokens), ``seq.out`` (tags) and ``label``."""
 
@@ -124,11 +160,16 @@ class LinesWriter(Writer):
                 _write_lines((_spaced(record[name], name, record) for record in rows), target / file)
 
 
+def _annotation_writer(_: Sequence[str], *, tool: str) -> Writer:
+    return AnnotationWriter(tool=tool)
+
+
 WRITERS: Mapping[str, Callable[[Sequence[str]], Writer]] = {
     "conll": lambda columns: ConllWriter(columns=columns),
     "conllu": lambda _: ConlluWriter(),
     "jsonl": lambda _: JsonlWriter(),
     "lines": lambda _: LinesWriter(),
+    **{tool: partial(_annotation_writer, tool=tool) for tool in TOOLS},
 }
 """Formats, and functions that make their writer from the columns of column files, in this order."""
 

@@ -57,6 +57,8 @@ def content_of(head: bytes, *, is_prose_likely: bool, may_be_table: bool = True)
     filled = [line for line in lines if line.strip(" \t")]
     if not filled:
         return Content()
+    if (tool := _annotation_tool(text)) is not None:
+        return Content(tool, is_certain=True)
     if refusal := _markup(filled[0]) or _json_document(text.strip(), filled[0]):
         return Content(refusal=refusal)
     if _JSON_OBJECT.match(filled[0]):
@@ -84,6 +86,19 @@ def binary_refusal(head: bytes) -> str | None:
 
 def _markup(first: str) -> str | None:
     return "XML or HTML; extract its text, or convert it to JSON lines" if _MARKUP.match(first.lstrip()) else None
+
+
+def _annotation_tool(text: str) -> str | None:
+    """Return the annotation tool whose export begins as `text` does, if its keys show it."""
+    if re.match(r'\s*\[\s*\[\s*"', text) and '"entities"' in text:
+        return "spacy_json"
+    if re.match(r"\s*\[\s*\{", text):
+        keys = set(re.findall(r'"(\w+)"\s*:', text))
+        if {"data", "annotations"} <= keys or {"text", "label", "annotation_id"} <= keys:
+            return "label_studio"
+        if {"paragraphs", "sentences"} <= keys:
+            return "spacy_json"
+    return "doccano" if re.match(r"\s*\{", text) and '"start_offset"' in text.partition("\n")[0] else None
 
 
 def _json_document(text: str, first: str) -> str | None:

@@ -20,10 +20,13 @@ _SUFFIXES = {
     **dict.fromkeys((".csv", ".tsv"), "csv"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
     **dict.fromkeys((".ptb", ".mrg", ".trees"), "trees"),
+    ".spacy": "spacy",
 }
 _AMBIGUOUS = (".tsv",)
 """Extensions of tables as well as of columns of tokens: the content decides."""
-FORMATS = ("conll", "conllu", "jsonl", "lines", "csv", "parquet", "trees")
+ANNOTATIONS = ("label_studio", "doccano", "prodigy", "brat", "spacy", "spacy_json", "offsets_csv")
+"""Formats of annotation tools."""
+FORMATS = ("conll", "conllu", "jsonl", "lines", "csv", "parquet", "trees", *ANNOTATIONS)
 """Formats of labelled data."""
 INPUT_FORMATS = (TEXT, *FORMATS)
 """Formats of inputs to label."""
@@ -73,7 +76,7 @@ def check_readable(head: bytes, *, name: str) -> None:
 
 
 def format_of(path: Path) -> str:
-    """Return the format of labelled data: lines for a folder with seq.in; for a file, see `detect`.
+    """Return the format of labelled data: that of a folder by the files in it; for a file, see `detect`.
 
     Raises:
         DataError: the file does not exist, or its format is not known.
@@ -81,7 +84,10 @@ def format_of(path: Path) -> str:
     if path.is_dir():
         if (path / "seq.in").exists():
             return "lines"
-        raise DataError(f"{path}: a folder without seq.in; give single files, or a folder of parallel files")
+        if any(path.glob("*.ann")):
+            return "brat"
+        what = "a folder without seq.in and without .ann files"
+        raise DataError(f"{path}: {what}; give single files, a folder of parallel files, or one of BRAT")
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -122,7 +128,8 @@ def reader_of(name: str) -> Mapping[str, Any]:
 
 
 def format_of_reader(reader: Mapping[str, Any]) -> str | None:
-    """Return the format whose option has the same reader class as the settings `reader`; None if there is none."""
+    """Return the format whose option has the same reader class, and tool, as the settings `reader`; None if there is none."""
     options = {name: content for provider in providers() for name, content in provider.contents.items()}
-    targets = {name: options.get(f"data/{name}", {}).get("reader", {}).get("_target_") for name in FORMATS}
-    return next((name for name, target in targets.items() if target is not None and target == reader.get("_target_")), None)
+    readers = {name: options.get(f"data/{name}", {}).get("reader", {}) for name in FORMATS}
+    same = (name for name, one in readers.items() if all(one.get(key) == reader.get(key) for key in ("_target_", "tool")))
+    return next(same, None) if reader.get("_target_") else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, final
+from typing import Any
 
 import datasets
 
@@ -35,7 +35,6 @@ COLUMNS = MappingProxyType({name: name for name in f"{_NAMES} comments multiword
 """Record columns that a file may have, each under its own name."""
 
 
-@final
 class JsonlReader(Reader):
     """Reads tokens (with `tags`, `label`, `segments` …), or `text`, which is tokenized (with `spans` and `label`).
 
@@ -75,10 +74,7 @@ class JsonlReader(Reader):
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
         source = Source(path, report=report)
         read: list[Tagged] = []
-        rejected = rejected_lines(source) if "answer" not in self._columns.values() else []
-        if rejected and report is refuse:  # a collected report has a place for warnings of its own
-            log.warning("%s:%d: %s", path, rejected[0], REJECTED.format(len(rejected)))
-        for index, (line, row) in enumerate(json_objects(source, expected=_OBJECTS), 1):
+        for index, (line, row) in enumerate(self.rows(path, report), 1):
             record: dict[str, Any] = {"id": f"{path.stem}-{index}", "line": line}
             with source.skipping(line):
                 record |= self._record(row)
@@ -90,6 +86,14 @@ class JsonlReader(Reader):
         if self._checks_columns:
             check_columns(found, source, setting="columns", columns=self._columns)
         return found
+
+    def rows(self, path: Path, report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the line and the object of each record."""
+        source = Source(path, report=report)
+        rejected = rejected_lines(source) if "answer" not in self._columns.values() else []
+        if rejected and report is refuse:  # a collected report has a place for warnings of its own
+            log.warning("%s:%d: %s", path, rejected[0], REJECTED.format(len(rejected)))
+        yield from json_objects(source, expected=_OBJECTS)
 
     def unread(self, path: Path) -> list[str]:
         keys = object_keys(Source(path), expected=_OBJECTS)

@@ -42,8 +42,7 @@ def test_binary_data_is_named_whatever_format_is_asked_for() -> None:
 
 
 def test_formats_are_options_of_conf_data() -> None:
-    assert FORMATS[-1] == "trees"  # an option of a plugin
-    for name in FORMATS[:-1]:
+    for name in set(FORMATS) - {"trees"}:  # an option of a plugin
         assert format_of_reader(reader_of(name)) == ("csv" if name == "parquet" else name)  # both are tables
     with pytest.raises(ConfigError, match="format is 'xml'; expected one of conll"):
         reader_of("xml")
