@@ -60,8 +60,8 @@ class RecurrentLayer(nn.Module):
         first = state or self.first_state(inputs)
         # The kernel gives the states after the padding, too.
         if (is_full or not keeps_states) and self.bptt_steps is None and _prefers_kernel(cells, inputs):
-            run, *last = _kernel_runs(cells, inputs, first)
-            return run, tuple(last) if keeps_states else ()
+            run, *after = _kernel_runs(cells, inputs, first)
+            return run, tuple(after) if keeps_states else ()
         dtype = cells[0].dtype
         first = tuple(state.to(dtype) for state in first)
         if self.bptt_steps is None:
@@ -71,13 +71,15 @@ class RecurrentLayer(nn.Module):
 
     def _run_in_pieces(self, pieces: Sequence[Tensor], state: State, *, lengths: Tensor) -> tuple[Tensor, State]:
         """Return what `Cell.run` returns; no gradient crosses from a piece to the one before."""
-        cells, hidden, last = self.cell_of_each, [], state
+        cells, last = self.cell_of_each, state
+        hidden: list[Tensor] = []
         for i, piece in enumerate(pieces):
             rest = lengths - i * len(pieces[0][0])
             run, after = type(cells[0]).run(cells, piece, state, lengths=rest.clamp(0, piece.shape[1]))
             # A record that ended in an earlier piece keeps the state of that piece, with its gradient.
             last = tuple(torch.where((rest > 0).unsqueeze(1), new, old) for new, old in zip(after, last, strict=True))
-            hidden, state = [*hidden, run], tuple(part.detach() for part in after)
+            hidden.append(run)
+            state = tuple(part.detach() for part in after)
         return torch.cat(hidden, dim=1), last
 
     def first_state(self, inputs: Float[Tensor, "direction time batch feature"]) -> State:

@@ -76,7 +76,7 @@ def _in_chunks(values: Tensor, chunk_steps: int, *, fill: float = 0.0) -> Tensor
     """Return (sequence chunk step …) of (sequence time …)."""
     padding = [0, 0] * (values.dim() - 2) + [0, -values.shape[1] % chunk_steps]
     padded = torch.nn.functional.pad(values, padding, value=fill)
-    return padded.unflatten(1, (padded.shape[1] // chunk_steps, chunk_steps))
+    return torch.unflatten(padded, 1, (padded.shape[1] // chunk_steps, chunk_steps))
 
 
 def _scales(decay: Tensor, highest: Tensor, first: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ class MlstmCell(Cell):
     """Stores values v under keys k in a matrix, and reads it by queries q: C_t = f C_{t-1} + i k v^T, n_t = f n_{t-1} + i k,
     h_t = o C_t^T q / max(|n_t q|, 1), with i = exp(…) and f = sigmoid(…) or exp(…) of each head (Beck et al. 2024, §2.3).
 
-    Parameters are laid out (q, k, v, o, i, f), the last two with a row a head. No gate sees h_{t-1}, so the steps of a chunk run
-    at once; `matrix_memory.py` has the equations. C and n are kept divided by exp(m), the state `stabiliser`.
+    Parameters are laid out (q, k, v, o, i, f), the last two with one row for each head. No gate sees h_{t-1}, so the steps of a
+    chunk run at once; `matrix_memory.py` has the equations. C and n are kept divided by exp(m), the state `stabiliser`.
 
     Args:
         input_width: Features of a step that it reads.
@@ -55,6 +55,11 @@ class MlstmCell(Cell):
         if chunk_steps < 1:
             raise ConfigError(f"encoder.cell.chunk_steps is {chunk_steps}; expected at least 1 step")
         self.n_heads = check_heads(n_heads, width=width)
+        if is_normalised and width == n_heads:
+            raise ConfigError(
+                f"encoder.cell.is_normalised is true, but a head has one unit, which would always be 0; "
+                f"set encoder.cell.n_heads below {n_heads}, or encoder.cell.is_normalised=false"
+            )
         self.forget_gate, self.chunk_steps = check_forget_gate(forget_gate), chunk_steps
         self.head_width = width // n_heads
         self.state_widths = {"hidden": width, "memory": width * self.head_width, "normaliser": width, "stabiliser": n_heads}

@@ -2,8 +2,8 @@
 
     c_t = f_t c_{t-1} + i_t z_t      n_t = f_t n_{t-1} + i_t      h_t = o_t c_t / n_t
 
-i and f may be exponentials, of a_i and a_f, so c and n may be huge. What h reads is their ratio, so c / n and log n are kept in
-their place. With d_t = log f_t + log n_{t-1} - a_i, where a state is kept with the share k_t = sigmoid(d_t) = f_t n_{t-1} / n_t:
+i and f may be exponentials, of a_i and a_f, so c and n may be huge. h reads only their ratio, so c / n and log n are kept in
+their place. With d_t = log f_t + log n_{t-1} - a_i, the share of the old state is k_t = f_t n_{t-1} / n_t = sigmoid(d_t), and
 
     c_t / n_t = k_t c_{t-1} / n_{t-1} + (1 - k_t) z_t      log n_t = a_i + log(1 + exp(d_t))
 
@@ -139,9 +139,7 @@ def _fill_tape(tape: Tape, recurrent: Tensor, mask: Tensor | None, *, forget_gat
             torch.mul(hidden[t + 1], mask, out=read[t + 1])
 
 
-def _backward(
-    saved: Sequence[Tensor], *gradients: Tensor | None, mask: Tensor | None, forget_gate: str
-) -> tuple[Tensor, ...]:
+def _backward(saved: Sequence[Tensor], *gradients: Tensor | None, mask: Tensor | None, forget_gate: str) -> tuple[Tensor, ...]:
     *parts, recurrent = saved
     tape = Tape(*parts)
     d_products = torch.empty_like(tape.gates)
@@ -163,13 +161,12 @@ def _unroll_tape(
     by_share = (share - share * share) * (tape.cell[:, :-1] - candidate)
     by_output = tape.cell[:, 1:] * (output - output * output)
     by_candidate = (1 - share) * (1 - candidate * candidate)
-    outer = [[None] * tape.gates.shape[1] if one is None else steps_of(one) for one in gradients]
+    outer = [steps_of(torch.zeros_like(tape.cell[:, 1:]) if one is None else one) for one in gradients]
     d_hidden, d_cell, d_weight = (torch.zeros_like(tape.hidden[:, 0]) for _ in range(3))
     steps = list(zip(*map(steps_of, (share, slope, output, by_share, by_output, by_candidate, d_products)), strict=True))
     for t in reversed(range(len(steps))):
         kept, of_forget, gate, of_share, of_output, of_candidate, made = steps[t]
-        now = [inner if of_step[t] is None else inner + of_step[t]
-               for inner, of_step in zip((d_hidden, d_cell, d_weight), outer, strict=True)]
+        now = [inner + of_steps[t] for inner, of_steps in zip((d_hidden, d_cell, d_weight), outer, strict=True)]
         d_cell = torch.addcmul(now[1], now[0], gate)
         d_kept = torch.addcmul(d_cell * of_share, now[2], kept)
         parts = now[2] - d_kept, d_kept * of_forget, d_cell * of_candidate, now[0] * of_output

@@ -60,7 +60,7 @@ class SlstmCell(Cell):
 
     def blocks(self, parameter: Tensor) -> Sequence[Tensor]:
         """Return the parts of i, f, z and o; of `weight_hh`, those of each head."""
-        return parameter.split(self.head_width if parameter.shape == self.weight_hh.shape else self.width)
+        return torch.split(parameter, self.head_width if parameter.shape == self.weight_hh.shape else self.width)
 
     def input_bias(self) -> Tensor:
         """Return the bias of the inputs' products; there is no other."""
@@ -90,9 +90,12 @@ class SlstmCell(Cell):
         cell, mask = cells[0], draw_noise(cells, inputs).recurrent
         recurrent = torch.cat([one._matrices() for one in cells])
         with torch.autocast(inputs.device.type, enabled=False):
+            hidden, memory, weight = (cell._by_head(part) for part in state)
             runs = scan_scalar(
                 _project(cells, inputs),
-                *(cell._by_head(part) for part in state),
+                hidden,
+                memory,
+                weight,
                 in_float32(recurrent),
                 mask=None if mask is None else cell._by_head(mask),
                 forget_gate=cell.forget_gate,
@@ -106,7 +109,7 @@ class SlstmCell(Cell):
 
     def _matrices(self) -> Float[Tensor, "head gate part"]:
         """Return R of each head."""
-        return self.weight_hh.unflatten(0, (4, self.n_heads, self.head_width)).transpose(0, 1).flatten(1, 2)
+        return torch.unflatten(self.weight_hh, 0, (4, self.n_heads, self.head_width)).transpose(0, 1).flatten(1, 2)
 
 
 def _project(
