@@ -201,7 +201,7 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         (4, torch.zeros(2, 20, 5).double(), "recurrent is torch.float64 on cpu; expected torch.float32 on cpu"),
     ):
         with pytest.raises(ValueError, match=f"scan_scalar: {message}"):
-            scan_scalar(*fitting[:place], wrong, *fitting[place + 1 :], mask=None, forget_gate="sigmoid")
+            scalar_memory._scan(*fitting[:place], wrong, *fitting[place + 1 :], None, "sigmoid")
 
 
 def test_recurrent_dropout_acts_on_what_gates_read_while_training() -> None:
@@ -241,9 +241,8 @@ def test_memory_of_long_records_grows_with_their_length_alone() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [MlstmCell, SlstmCell])
-def test_torch_compile_captures_a_run(make: Any) -> None:
-    encoder = RecurrentEncoder(INPUTS, WIDTH, cell=lambda i, w: make(i, w, n_heads=2)).eval()
-    compiled = torch.compile(lambda values, lengths: encoder(Steps(values, lengths)).values, backend="eager", fullgraph=True)
-    values, lengths = torch.randn(2, 9, INPUTS), torch.tensor([9, 4])
-    torch.testing.assert_close(compiled(values, lengths), encoder(Steps(values, lengths)).values)
+def test_torch_finds_the_operator_consistent() -> None:
+    tensors = [torch.randn(2, 3, 4, 20), *(torch.randn(2, 4, 5) for _ in range(3)), torch.randn(2, 20, 5)]
+    mask = torch.rand(2, 4, 5)
+    arguments = [*(one.requires_grad_() for one in tensors), mask, "sigmoid"]
+    assert set(torch.library.opcheck(scalar_memory._OPERATOR.forward, arguments).values()) == {"SUCCESS"}
