@@ -83,8 +83,8 @@ class Cell(nn.Module, ABC):
     ) -> tuple[Float[Tensor, "direction time batch hidden"], State]:
         """Return the hidden states, and each state after the last real step of each record, (direction batch unit).
 
-        Where `lengths` is None, those last states are not needed. A cell whose states are large overrides this, so as not to keep
-        those of every step.
+        Where `lengths` is None, those last states are not needed. A cell with large states overrides this, so as not to
+        keep those of every step.
         """
         runs = cls.scan(cells, inputs, state)
         if lengths is None:
