@@ -30,7 +30,7 @@ class RecurrentLayer(nn.Module):
             raise ConfigError(f"encoder.bptt_steps is {bptt_steps}; expected at least 1 step, or null for no cut")
         self.cells = nn.ModuleList(cells)
         self.bptt_steps = bptt_steps
-        self.learned_states = [name for name in cells[0].state_widths if learns_state and name not in cells[0].unread_states]
+        self.learned_states = [name for name in cells[0].state_widths if learns_state and name not in cells[0].unlearned_states]
         self.first_states = nn.ParameterList(
             [nn.Parameter(torch.zeros(cell.state_widths[name])) for cell in cells for name in self.learned_states]
         )
@@ -60,37 +60,40 @@ class RecurrentLayer(nn.Module):
         first = state or self.first_state(inputs)
         # The kernel gives the states after the padding, too.
         if (is_full or not keeps_states) and self.bptt_steps is None and _prefers_kernel(cells, inputs):
-            run, *last = _kernel_runs(cells, inputs, first)
-            return run, tuple(last) if keeps_states else ()
+            run, *after = _kernel_runs(cells, inputs, first)
+            return run, tuple(after) if keeps_states else ()
         dtype = cells[0].dtype
         first = tuple(state.to(dtype) for state in first)
-        runs = self._run(inputs.to(dtype), first)
-        if not keeps_states:
-            return runs[0], ()
-        return runs[0], tuple(last_states(run, lengths, before=before) for run, before in zip(runs, first, strict=True))
-
-    def _run(self, inputs: Tensor, state: State) -> list[Tensor]:
-        """Return each state of every step, (direction time batch unit)."""
-        cells = self.cell_of_each
         if self.bptt_steps is None:
-            return type(cells[0]).scan(cells, inputs, state)
-        pieces = []
-        for piece in inputs.split(self.bptt_steps, dim=1):
-            pieces.append(type(cells[0]).scan(cells, piece, state))
-            state = tuple(run[:, -1].detach() for run in pieces[-1])
-        return [torch.cat(runs, dim=1) for runs in zip(*pieces, strict=True)]
+            return type(cells[0]).run(cells, inputs.to(dtype), first, lengths=lengths if keeps_states else None)
+        run, last = self._run_in_pieces(inputs.to(dtype).split(self.bptt_steps, dim=1), first, lengths=lengths)
+        return run, last if keeps_states else ()
+
+    def _run_in_pieces(self, pieces: Sequence[Tensor], state: State, *, lengths: Tensor) -> tuple[Tensor, State]:
+        """Return what `Cell.run` returns; no gradient crosses from a piece to the one before."""
+        cells, last = self.cell_of_each, state
+        hidden: list[Tensor] = []
+        for i, piece in enumerate(pieces):
+            rest = lengths - i * len(pieces[0][0])
+            run, after = type(cells[0]).run(cells, piece, state, lengths=rest.clamp(0, piece.shape[1]))
+            # A record that ended in an earlier piece keeps the state of that piece, with its gradient.
+            last = tuple(torch.where((rest > 0).unsqueeze(1), new, old) for new, old in zip(after, last, strict=True))
+            hidden.append(run)
+            state = tuple(part.detach() for part in after)
+        return torch.cat(hidden, dim=1), last
 
     def first_state(self, inputs: Float[Tensor, "direction time batch feature"]) -> State:
         """Return the initial states, (direction batch unit) each: the learned ones, else zero."""
         n_directions, _, n_records, _ = inputs.shape
+        cell = self.cell_of_each[0]
 
-        def first(name: str, width: int) -> Tensor:
+        def first(name: str, zero: Tensor) -> Tensor:
             if name not in self.learned_states:
-                return inputs.new_zeros(n_directions, n_records, width)
+                return zero.repeat(n_directions, 1, 1)
             of_each = list(self.first_states)[self.learned_states.index(name) :: len(self.learned_states)]
             return torch.stack(of_each).unsqueeze(1).expand(-1, n_records, -1)
 
-        return tuple(first(name, width) for name, width in self.cell_of_each[0].state_widths.items())
+        return tuple(first(name, zero) for name, zero in zip(cell.state_widths, cell.zero_state(inputs), strict=True))
 
 
 def _prefers_kernel(cells: Sequence[Cell], inputs: Tensor) -> bool:
@@ -137,16 +140,3 @@ def _kernel_run(cell: Cell, inputs: Tensor, *state: Tensor) -> tuple[Tensor, ...
     weights: list[Tensor] = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     first = [part.unsqueeze(0).contiguous() for part in state]
     return torch.lstm(inputs, first, weights, True, 1, 0.0, cell.training, False, False)
-
-
-def last_states(
-    run: Float[Tensor, "direction time batch unit"],
-    lengths: Int[Tensor, " batch"],
-    *,
-    before: Float[Tensor, "direction batch unit"] | float,
-) -> Float[Tensor, "direction batch unit"]:
-    """Return the state after the last real step of each record: `before` where it has none."""
-    if not run.shape[1]:
-        return run.new_zeros(len(run), *run.shape[2:]) + before
-    index = torch.clamp(lengths - 1, min=0)[None, None, :, None].expand(len(run), 1, -1, run.shape[-1])
-    return torch.where((lengths > 0).unsqueeze(1), run.gather(1, index)[:, 0], before)

@@ -14,11 +14,11 @@ from seqlab.encoders.base import Encoder
 from seqlab.encoders.cells import LstmCell, State
 from seqlab.encoders.cells.module import as_cell
 from seqlab.encoders.connections import CONNECTIONS, Connection
-from seqlab.encoders.layer import RecurrentLayer, last_states
+from seqlab.encoders.layer import RecurrentLayer
 from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
 from seqlab.errors import ConfigError
 from seqlab.functional.dropout import get_dropout
-from seqlab.functional.padding import ReadingOrder, reverse_steps
+from seqlab.functional.padding import ReadingOrder, last_states, reverse_steps
 from seqlab.steps import Steps
 
 

@@ -28,6 +28,8 @@ OPTIONS = {
     "sru, no peepholes": ["encoder=sru", "encoder.cell.has_peepholes=false"],
     "qrnn": ["encoder=qrnn"],
     "qrnn, window 1": ["encoder=qrnn", "encoder.cell.window=1"],
+    "mlstm": ["encoder=mlstm"],
+    "slstm": ["encoder=slstm"],
 }
 ALGORITHMS = {
     f"{option}, {algorithm}": [

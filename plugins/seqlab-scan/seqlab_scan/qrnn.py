@@ -68,7 +68,7 @@ class QrnnCell(Cell):
         self.window = window
         inputs, cell = {"inputs": (window - 1) * input_width}, {"cell": width}
         self.state_widths = {"hidden": width, **(inputs if window > 1 else {}), **(cell if pooling != "f" else {})}
-        self.unread_states = () if pooling == "f" else ("hidden",)
+        self.unlearned_states = () if pooling == "f" else ("hidden",)
         self.weight_ih = nn.Parameter(torch.empty(self.form.n_blocks * width, window * input_width))
         self.bias_ih = nn.Parameter(torch.empty(self.form.n_blocks * width))
         self.initialise_(input_init=input_init, recurrent_init="zeros")

@@ -58,7 +58,7 @@ class SruCell(Cell):
         activation = check_activation("output_activation", output_activation)
         scale = math.sqrt(1 + 2 * math.exp(highway_bias)) if is_scaled else 1.0
         self.state_widths = {"hidden": width, "cell": width}
-        self.unread_states = ("hidden",)
+        self.unlearned_states = ("hidden",)
         self.form = GatedForm(width, "forget", "identity", "highway", activation, scale)
         self.algorithm = check_algorithm(algorithm, form=self.form, has_peepholes=has_peepholes)
         self.weight_ih = nn.Parameter(torch.empty((3 + (input_width != width)) * width, input_width))

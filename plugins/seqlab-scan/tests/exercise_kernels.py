@@ -1,9 +1,9 @@
-"""Run the kernel of seqlab-scan, forward and backward, for every form and at sizes that fill one, some and many vectors."""
+"""Run the kernels of seqlab-scan, forward and backward, for every form and at sizes that fill one, some and many vectors."""
 
 import itertools
 
 import torch
-from seqlab_scan import compiled
+from seqlab_scan import compiled, scalar_memory
 from seqlab_scan.form import MIXES, OUTPUTS, GatedForm
 from seqlab_scan.gated import scan_gated
 from torch import Tensor
@@ -36,4 +36,10 @@ for n_threads, (*lead, width) in itertools.product((1, 3), ((1, 1, 1, 1), (2, 3,
             run(
                 GatedForm(width, mix, "positive", output, "tanh"), (lead[0], lead[1], lead[2]), zone=zone, has_extras=has_extras
             )
+    for forget_gate, mask in itertools.product(("sigmoid", "exponential"), (None, torch.rand(lead[0], lead[2], width))):
+        states = [random(lead[0], lead[2], width) for _ in range(3)]
+        recurrent = random(lead[0], 4 * width, width)
+        made = scalar_memory.scan_scalar(random(*lead, 4 * width) * 1, *states, recurrent, mask=mask, forget_gate=forget_gate)
+        sum(part.sum() for part in made[n_threads // 3 :]).backward()
 assert compiled.LIBRARY.has_run
+assert scalar_memory.LIBRARY.has_run

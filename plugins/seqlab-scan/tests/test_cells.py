@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from seqlab_scan import MinGruCell, MinLstmCell, QrnnCell, SruCell
+from seqlab_scan import MinGruCell, MinLstmCell, MlstmCell, QrnnCell, SlstmCell, SruCell
 from torch import Tensor, nn
 
 from seqlab.encoders import Cell
@@ -58,6 +58,14 @@ def qrnn(**options: Any) -> QrnnCell:
     return QrnnCell(INPUTS, WIDTH, **{**QRNN, **options})
 
 
+def mlstm(**options: Any) -> MlstmCell:
+    return MlstmCell(INPUTS, WIDTH, **{"n_heads": 2, "is_normalised": False, **options})
+
+
+def slstm(**options: Any) -> SlstmCell:
+    return SlstmCell(INPUTS, WIDTH, **{"n_heads": 2, **options})
+
+
 FORMS: dict[str, Callable[[], Cell]] = {
     "minGRU": min_gru,
     "minGRU of section 3": lambda: min_gru(candidate_activation="identity"),
@@ -74,6 +82,12 @@ FORMS: dict[str, Callable[[], Cell]] = {
     "QRNN ifo": lambda: qrnn(pooling="ifo", window=3),
     "QRNN f of one input": lambda: qrnn(pooling="f", window=1),
     "QRNN zoneout": lambda: qrnn(pooling="f", window=3, cell_zone_prob=0.4),
+    "mLSTM": mlstm,
+    "mLSTM normalised": lambda: mlstm(n_heads=1, is_normalised=True),
+    "mLSTM of exponential gates": lambda: mlstm(forget_gate="exponential"),
+    "sLSTM": slstm,
+    "sLSTM of one head": lambda: slstm(n_heads=1),
+    "sLSTM of exponential gates": lambda: slstm(forget_gate="exponential"),
 }
 
 
@@ -146,7 +160,59 @@ def qrnn_equations(cell: QrnnCell, record: Tensor, state: Sequence[Tensor]) -> l
     return found
 
 
-EQUATIONS = {MinGruCell: minimal_equations, MinLstmCell: minimal_equations, SruCell: sru_equations, QrnnCell: qrnn_equations}
+def of_head(values: Tensor, head: int, n_heads: int) -> Tensor:
+    return values.chunk(n_heads)[head]
+
+
+def mlstm_equations(cell: MlstmCell, record: Tensor, state: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Beck et al. 2024, equations 19 to 27, without a stabiliser; one record."""
+    n, d, found = cell.n_heads, cell.head_width, []
+    m = list(state[3])
+    c = [exp(m[j]) * of_head(state[1], j, n).view(d, d) for j in range(n)]
+    norm = [exp(m[j]) * of_head(state[2], j, n) for j in range(n)]
+    for x in record:
+        q, k, v, o, i, f = (w @ x + b for w, b in zip(cell.blocks(cell.weight_ih), cell.blocks(cell.bias_ih), strict=True))
+        heads = []
+        for j in range(n):
+            key, enter, keep = of_head(k, j, n) / d**0.5, exp(i[j]), FORGET[cell.forget_gate](f[j])
+            c[j] = keep * c[j] + enter * torch.outer(key, of_head(v, j, n))
+            norm[j] = keep * norm[j] + enter * key
+            query = of_head(q, j, n)
+            read = c[j].t() @ query / torch.maximum((norm[j] @ query).abs(), torch.tensor(1.0, dtype=torch.double))
+            if cell.gain is not None:
+                read = (read - read.mean()) / (read.var(correction=0) + 1e-5).sqrt() * of_head(cell.gain, j, n)
+            heads.append(sigmoid(of_head(o, j, n)) * read)
+            m[j] = torch.maximum(keep.log() + m[j], i[j])
+        scaled = [c[j].flatten() / exp(m[j]) for j in range(n)], [norm[j] / exp(m[j]) for j in range(n)]
+        found.append([torch.cat(heads), *map(torch.cat, scaled), torch.stack(m)])
+    return found
+
+
+def slstm_equations(cell: SlstmCell, record: Tensor, state: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Beck et al. 2024, equations 8 to 14, without a stabiliser; one record."""
+    h, norm, found = state[0], exp(state[2]), []
+    c = state[1] * norm
+    for x in record:
+        read = torch.cat([of_head(h, j, cell.n_heads).expand(cell.head_width, -1) for j in range(cell.n_heads)])
+        gates = cell.weight_ih @ x + (cell.weight_hh * read.repeat(4, 1)).sum(1) + cell.bias_ih
+        i, f, z, o = gates.split(WIDTH)
+        keep = FORGET[cell.forget_gate](f)
+        c, norm = keep * c + exp(i) * torch.tanh(z), keep * norm + exp(i)
+        h = sigmoid(o) * c / norm
+        found.append([h, c / norm, norm.log()])
+    return found
+
+
+exp = torch.exp
+FORGET: dict[str, Callable[[Tensor], Tensor]] = {"sigmoid": sigmoid, "exponential": exp}
+EQUATIONS = {
+    MinGruCell: minimal_equations,
+    MinLstmCell: minimal_equations,
+    SruCell: sru_equations,
+    QrnnCell: qrnn_equations,
+    MlstmCell: mlstm_equations,
+    SlstmCell: slstm_equations,
+}
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -198,13 +264,14 @@ def test_every_parameter_of_a_step_gets_a_gradient(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_unread_states_are_those_that_no_step_reads(name: str) -> None:
+def test_states_that_no_step_reads_are_not_learned(name: str) -> None:
     cell = FORMS[name]().eval()
     state = tuple(torch.randn(5, width, requires_grad=True) for width in cell.state_widths.values())
     after = cell(torch.randn(5, cell.input_width), state)
     gradients = torch.autograd.grad(sum(part.sum() for part in after), state, allow_unused=True)
     unread = {n for n, gradient in zip(cell.state_widths, gradients, strict=True) if gradient is None}
-    assert unread == set(cell.unread_states)
+    scales = {"stabiliser"}  # a step reads it, but its value adds nothing to the states that it scales
+    assert unread == set(cell.unlearned_states) - scales
 
 
 def test_gates_start_as_open_as_asked() -> None:
@@ -217,6 +284,8 @@ def test_gates_start_as_open_as_asked() -> None:
     cell = min_lstm(forget_bias=2.0)
     _, gates = cell.step(nothing, cell.zero_state(nothing), noise=Noise())
     torch.testing.assert_close(gates["forget"], torch.full((1, WIDTH), opened / (opened + 0.5)))
+    for xlstm in (mlstm(forget_bias=2.0), slstm(forget_bias=2.0)):
+        assert xlstm.blocks(xlstm.bias_ih)[-1 if isinstance(xlstm, MlstmCell) else 1].eq(2).all()
     _, gates = sru(highway_bias=-1.0).step(nothing, sru().zero_state(nothing), noise=Noise())
     torch.testing.assert_close(gates["reset"], torch.sigmoid(torch.full((1, WIDTH), -1.0)))
 
@@ -234,8 +303,10 @@ def test_highways_are_scaled_by_their_bias() -> None:
         (sru, ["forget", "reset", "candidate"]),
         (lambda: qrnn(pooling="f"), ["forget", "candidate"]),
         (lambda: qrnn(pooling="ifo"), ["forget", "input", "output", "candidate"]),
+        (mlstm, ["input", "forget", "output"]),
+        (slstm, ["input", "forget", "output", "candidate"]),
     ],
-    ids=["minGRU", "minLSTM", "SRU", "QRNN f", "QRNN ifo"],
+    ids=["minGRU", "minLSTM", "SRU", "QRNN f", "QRNN ifo", "mLSTM", "sLSTM"],
 )
 def test_gates_are_named(make: Callable[[], Cell], names: list[str]) -> None:
     cell, inputs = make(), torch.randn(2, INPUTS)
@@ -272,6 +343,12 @@ def test_zoneout_keeps_units_while_training(make: Callable[..., Cell], algorithm
         (lambda: sru(has_peepholes=False, algorithm="log_space"), r"'log_space', but candidates of activation 'identity'"),
         (lambda: qrnn(window=0), r"encoder.cell.window is 0; expected at least 1 input"),
         (lambda: qrnn(pooling="of"), r"encoder.cell.pooling is 'of'; expected f, fo or ifo"),
+        (lambda: mlstm(n_heads=3), r"encoder.cell.n_heads is 3; expected a divisor of encoder.width, 4"),
+        (lambda: mlstm(n_heads=4, is_normalised=True), r"is_normalised is true, but a head has one unit.*n_heads below 4"),
+        (lambda: mlstm(chunk_steps=0), r"encoder.cell.chunk_steps is 0; expected at least 1 step"),
+        (lambda: mlstm(forget_gate="tanh"), r"encoder.cell.forget_gate is 'tanh'; expected sigmoid or exponential"),
+        (lambda: slstm(n_heads=0), r"encoder.cell.n_heads is 0; expected a divisor of encoder.width, 4"),
+        (lambda: slstm(recurrent_drop_prob=1.0), r"recurrent_drop_prob is 1.0; expected a probability"),
         (lambda: qrnn(input_init="glorious"), r"initialisation is 'glorious'; expected one of glorot"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from seqlab_scan import compiled, gated
+from seqlab_scan import compiled, gated, scalar_memory
 from seqlab_scan.form import GatedForm
 from seqlab_scan.gated import scan_gated
 from seqlab_scan.triton_runs import run_triton
@@ -74,8 +74,9 @@ def test_only_float32_on_a_cpu_is_compiled() -> None:
 @pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("extras", compiler.EXTRAS, ids=str)
-def test_the_source_has_no_warning(extras: tuple[str, ...], tmp_path: Path) -> None:
-    source, made = compiled.LIBRARY.source, tmp_path / "made.o"
+@pytest.mark.parametrize("source", [one.LIBRARY.source for one in (compiled, scalar_memory)], ids=lambda path: path.name)
+def test_the_source_has_no_warning(source: Path, extras: tuple[str, ...], tmp_path: Path) -> None:
+    made = tmp_path / "made.o"
     flags = [*compiler.FLAGS, *extras, f"-I{compiler.HEADERS}", "-Wall", "-Wextra", "-Werror"]
     # What OpenMP and vectors change is in what the parser reads: the optimiser need warn but once.
     depth = [] if extras == compiler.EXTRAS[0] else ["-fsyntax-only"]

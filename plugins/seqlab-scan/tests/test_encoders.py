@@ -1,9 +1,11 @@
 """The options in encoders: what every encoder promises, every way of stacking and reading, from config to state."""
 
+import inspect
 from functools import cache
 from typing import Any
 
 import pytest
+import seqlab_scan
 import torch
 from hydra.errors import ConfigCompositionException
 from torch import Tensor, nn
@@ -16,7 +18,7 @@ from seqlab.errors import ConfigError
 from seqlab.steps import Steps
 from seqlab.testing import EncoderContract
 
-OPTIONS = ["min_gru", "min_lstm", "sru", "qrnn"]
+OPTIONS = ["min_gru", "min_lstm", "sru", "qrnn", "mlstm", "slstm"]
 LENGTHS = [5, 1, 3, 20]
 SMALL = ["encoder.width=4", "encoder.drop_prob=0.3", "encoder.output_drop_prob=0.5"]
 VARIANTS: dict[str, list[str]] = {
@@ -24,8 +26,12 @@ VARIANTS: dict[str, list[str]] = {
     "min_lstm": ["cell.candidate_activation=positive", "cell.algorithm=log_space", "merge=sum"],
     "sru": ["cell.has_peepholes=false", "cell.output_activation=tanh", "connection=highway"],
     "qrnn": ["cell.window=3", "cell.pooling=ifo", "cell.cell_zone_prob=0.2"],
+    "mlstm": ["cell.n_heads=2", "cell.is_normalised=false", "cell.chunk_steps=3"],
+    "slstm": ["cell.n_heads=1", "cell.forget_gate=exponential", "connection=residual"],
 }
 """Another form of each."""
+HEADS = {"mlstm": ["encoder.cell.n_heads=1"], "slstm": ["encoder.cell.n_heads=2"]}
+"""Divisors of the small width."""
 
 
 @cache
@@ -35,7 +41,7 @@ def node_of(*overrides: str) -> dict[str, Any]:
 
 def recurrent(option: str, *overrides: str, input_width: int = 3) -> RecurrentEncoder:
     """Return the encoder of a config option, small, with `overrides` under `encoder.`."""
-    node = node_of(f"encoder={option}", *SMALL, *(f"encoder.{override}" for override in overrides))
+    node = node_of(f"encoder={option}", *SMALL, *HEADS.get(option, []), *(f"encoder.{override}" for override in overrides))
     encoder = build(node, targets=known_targets(), path="encoder", input_width=input_width)
     assert isinstance(encoder, RecurrentEncoder)
     return encoder
@@ -78,6 +84,22 @@ class TestOtherSru(contract("sru", *VARIANTS["sru"], "depth=2")):
 
 
 class TestOtherQrnn(contract("qrnn", *VARIANTS["qrnn"], "bptt_steps=2", "initial_state=learned")):
+    pass
+
+
+class TestMlstm(contract("mlstm")):
+    pass
+
+
+class TestDeepSlstm(contract("slstm", "depth=2", "initial_state=learned")):
+    pass
+
+
+class TestOtherMlstm(contract("mlstm", *VARIANTS["mlstm"], "depth=2", "connection=residual", "initial_state=learned")):
+    pass
+
+
+class TestOtherSlstm(contract("slstm", *VARIANTS["slstm"], "is_bidirectional=false", "bptt_steps=2")):
     pass
 
 
@@ -142,9 +164,10 @@ def test_windows_with_the_state_carried_over_equal_the_full_run(option: str, var
     joined = torch.cat(pieces, 1)
     torch.testing.assert_close(joined[whole.mask], whole.values[whole.mask], atol=1e-12, rtol=1e-12)
     assert state.keys() == whole.state.keys()
-    for name in state:
+    untouched = [part for layer in encoder.layers for part in layer.cells[0].zero_state(values[:1, 0])]
+    for name, zero in zip(state, untouched, strict=True):
         torch.testing.assert_close(state[name], whole.state[name], atol=1e-12, rtol=1e-12)
-        assert not state[name][1].any(), "an empty record keeps its initial state"
+        assert torch.equal(state[name][1:2], zero), "an empty record keeps its initial state"
 
 
 @each_form
@@ -154,8 +177,9 @@ def test_truncation_changes_no_value_and_stops_gradients(option: str, variant: t
     cut.load_state_dict(whole.state_dict())
     values = torch.randn(2, 7, 3, dtype=torch.double, requires_grad=True)
     lengths = torch.tensor([7, 4])
-    found, expected = (encoder(Steps(values, lengths)).values for encoder in (cut, whole))
-    torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
+    steps = Steps(values, lengths)
+    found, expected = (encoder(steps).values for encoder in (cut, whole))
+    torch.testing.assert_close(found[steps.mask], expected[steps.mask], atol=1e-12, rtol=1e-12)
     (reached,) = torch.autograd.grad(found[0, 4].sum(), values)
     assert reached[0].any(1).tolist() == [False, False, False, True, True, False, False]
     (reached,) = torch.autograd.grad(expected[0, 4].sum(), values)
@@ -164,14 +188,22 @@ def test_truncation_changes_no_value_and_stops_gradients(option: str, variant: t
 
 @pytest.mark.parametrize(
     ("option", "n_learned"),
-    [("min_gru", 1), ("min_lstm", 1), ("sru", 1), ("qrnn", 2)],
+    [("min_gru", 1), ("min_lstm", 1), ("sru", 1), ("qrnn", 2), ("mlstm", 2), ("slstm", 3)],
 )
 def test_only_states_that_are_read_are_learned(option: str, n_learned: int) -> None:
-    """Of each direction: h of the minimal cells, c of an SRU, c and the last inputs of a QRNN."""
+    """Of each direction: h of the minimal cells, c of an SRU, c and the last inputs of a QRNN, C and n of an mLSTM."""
     assert len(recurrent(option, "initial_state=learned").layers[0].first_states) == 2 * n_learned
 
 
 @pytest.mark.parametrize("option", OPTIONS)
+def test_options_repeat_the_defaults_of_constructors(option: str) -> None:
+    stated = node_of(f"encoder={option}")["cell"]
+    made = getattr(seqlab_scan, stated["_target_"].rpartition(".")[2])
+    defaults = {one.name: one.default for one in inspect.signature(made).parameters.values() if one.kind is one.KEYWORD_ONLY}
+    assert defaults == {key: value for key, value in stated.items() if not key.startswith("_")}
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option != "slstm"])
 @pytest.mark.parametrize("key", ["recurrent_drop_prob", "recurrent_init"])
 def test_what_needs_a_recurrent_matrix_is_refused(option: str, key: str) -> None:
     """There is no W h_{t-1} to drop from or to initialise; a key that is added by force is told so, too."""

@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqlab.encoders.cells.initialisation import initialise
 from seqlab.errors import ConfigError
 from seqlab.functional.dropout import bernoulli_mask
+from seqlab.functional.padding import last_states
 from seqlab.functional.recurrence.noise import Noise
 
 State: TypeAlias = tuple[Tensor, ...]
@@ -29,8 +30,8 @@ class Cell(nn.Module, ABC):
     """Features of the hidden state, which is the output."""
     state_widths: Mapping[str, int]
     """Name and features of each state, `hidden` first; by default that alone."""
-    unread_states: Collection[str] = ()
-    """Names of states that no step reads: their initial values cannot be learned."""
+    unlearned_states: Collection[str] = ()
+    """Names of states whose initial values cannot be learned, such as those that no step reads."""
     weight_ih: nn.Parameter
     weight_hh: nn.Parameter
     bias_ih: Tensor
@@ -71,13 +72,32 @@ class Cell(nn.Module, ABC):
     ) -> list[Float[Tensor, "direction time batch unit"]]:
         """Return each state of every step, for cells of one form, one a direction; `state` is (direction batch unit) each."""
 
+    @classmethod
+    def run(
+        cls,
+        cells: Sequence[Any],
+        inputs: Float[Tensor, "direction time batch feature"],
+        state: State,
+        *,
+        lengths: Int[Tensor, " batch"] | None,
+    ) -> tuple[Float[Tensor, "direction time batch hidden"], State]:
+        """Return the hidden states, and each state after the last real step of each record, (direction batch unit).
+
+        Where `lengths` is None, those last states are not needed. A cell with large states overrides this, so as not to
+        keep those of every step.
+        """
+        runs = cls.scan(cells, inputs, state)
+        if lengths is None:
+            return runs[0], ()
+        return runs[0], tuple(last_states(run, lengths, before=before) for run, before in zip(runs, state, strict=True))
+
     @property
     def dtype(self) -> torch.dtype:
         """The type of its weights; its recurrence runs in it, whatever the autocast."""
         return self.weight_ih.dtype
 
     def zero_state(self, inputs: Float[Tensor, "*lead feature"]) -> State:
-        """Return states of zero for the batch of `inputs`, (… batch feature)."""
+        """Return the states before anything is read, for the batch of `inputs`, (… batch feature); zeros by default."""
         return tuple(inputs.new_zeros(inputs.shape[-2], width) for width in self.state_widths.values())
 
     def check_widths(self, inputs: Float[Tensor, "*lead feature"], state: State | None, *lead: int) -> None:
@@ -187,7 +207,7 @@ def projected(
     else:
         rows, columns = inputs.flatten(1, 2), weight.transpose(1, 2)
         products = torch.bmm(rows, columns) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, columns)
-    return products.view(*inputs.shape[:3], -1).to(weight.dtype)  # of less precision under autocast
+    return products.view(*inputs.shape[:3], weight.shape[1]).to(weight.dtype)  # of less precision under autocast
 
 
 def _probability(name: str, value: float) -> float:

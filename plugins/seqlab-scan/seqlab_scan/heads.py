@@ -1,0 +1,37 @@
+"""What the cells of the xLSTM share: heads, and gates that may be exponentials (Beck et al. 2024)."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from seqlab.errors import ConfigError
+
+
+def check_heads(n_heads: int, *, width: int) -> int:
+    """Return `n_heads`.
+
+    Raises: ConfigError where they do not divide the width.
+    """
+    if n_heads < 1 or width % n_heads:
+        raise ConfigError(f"encoder.cell.n_heads is {n_heads}; expected a divisor of encoder.width, {width}")
+    return n_heads
+
+
+def check_forget_gate(kind: str) -> str:
+    """Return `kind`.
+
+    Raises: ConfigError where there is no forget gate of that kind.
+    """
+    if kind not in ("sigmoid", "exponential"):
+        raise ConfigError(f"encoder.cell.forget_gate is {kind!r}; expected sigmoid or exponential")
+    return kind
+
+
+def log_forget(products: Tensor, *, kind: str) -> Tensor:
+    """Return the logarithm of f."""
+    return logsigmoid(products) if kind == "sigmoid" else products
+
+
+def in_float32(values: Tensor) -> Tensor:
+    """Return the values in float32 at least."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
