@@ -15,7 +15,7 @@ Exit status: 0 without errors, 1 with errors, 2 if a file cannot be read.
 """
 CONVERT = "Convert the records of IN to another format or span scheme; whatever is lost is listed on stderr."
 _N_SHOWN = 5
-_FORMATS = "conll, conllu, jsonl, lines, csv, parquet, trees"
+_FORMATS = "conll, conllu, jsonl, lines, csv, parquet, frames, trees"
 
 
 def add_parser(commands: Any) -> None:

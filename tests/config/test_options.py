@@ -27,6 +27,7 @@ REQUIRED = {
     "conllu": ["data.dir=d"],
     "conllu_characters": ["data.dir=d"],
     "csv": ["data.dir=d"],
+    "frames": ["data.dir=d", "data.reader.frame_columns=[a]"],
     "hub": ["data.name=n"],
     "jsonl": ["data.dir=d"],
     "lines": ["data.dir=d"],
