@@ -146,7 +146,13 @@ def test_optimizers_and_schedulers_step(optimizer: str, scheduler: str) -> None:
         assert schedule["interval"] in ("step", "epoch")
 
 
-@pytest.mark.parametrize("option", options_of("regularizer"))
+def test_no_regularizer_is_an_option_as_in_other_groups() -> None:
+    chosen = settings_of("regularizer=none")
+    assert chosen["regularizers"] == {}
+    assert chosen == settings_of()
+
+
+@pytest.mark.parametrize("option", sorted({*options_of("regularizer")} - {"none"}))
 def test_regularizers_build_and_attach(option: str) -> None:
     settings = settings_of(f"regularizer={option}")
     (made,) = build(settings["regularizers"], targets=known_targets(), path="regularizers").values()
