@@ -97,6 +97,10 @@ class TestLearnedState(contract("gru", "initial_state=learned", "bptt_steps=2"))
     pass
 
 
+class TestOutputOfCells(contract("lstm", "cell.output_gate=current_cells", "depth=2")):
+    pass
+
+
 GRU_BACK = "backward_cell={_target_: seqlab.encoders.GruCell, _partial_: true}"
 
 
