@@ -84,6 +84,20 @@ def frame_scores(train: Dataset, test: Dataset) -> Scores:
     }
 
 
+def weather_scores(train: Dataset, test: Dataset) -> Scores:
+    """Return the accuracy of the most frequent tag, and of the nearest mean of the scaled measurements of the day alone."""
+    frames, tags = np.concatenate([np.asarray(frames) for frames in train["frames"]]), np.asarray(_flat(train["tags"]))
+    names, scale = sorted(set(tags)), frames.std(0)
+    means = np.stack([frames[tags == name].mean(0) for name in names])
+    days = np.concatenate([np.asarray(frames) for frames in test["frames"]])
+    nearest = (((days[:, None] - means) / scale) ** 2).sum(-1).argmin(1)
+    gold = _flat(test["tags"])
+    return {
+        "majority": _accuracy(gold, [_majority(tags.tolist())] * len(gold)),
+        "nearest mean": _accuracy(gold, [names[index] for index in nearest]),
+    }
+
+
 TASKS: dict[str, dict[str, Callable[[Dataset, Dataset], Scores]]] = {
     "sample": {
         "tags": lambda train, test: token_scores(train, test, "tags"),
@@ -94,6 +108,7 @@ TASKS: dict[str, dict[str, Callable[[Dataset, Dataset], Scores]]] = {
     "sample_intents": {"tags": lambda train, test: token_scores(train, test, "tags"), "label": label_scores},
     "sample_trees": {"label": label_scores, "tree": node_scores},
     "sample_frames": {"labels": frame_scores},
+    "sample_weather": {"tags": weather_scores},
 }
 
 

@@ -16,7 +16,7 @@ Exit status: 0 without errors, 1 with errors, 2 if a file cannot be read.
 CONVERT = "Convert the records of IN to another format or span scheme; whatever is lost is listed on stderr."
 _N_SHOWN = 5
 _TOOLS = "label_studio, doccano, prodigy, brat, spacy, spacy_json, offsets_csv"
-_FORMATS = f"conll, conllu, jsonl, lines, csv, parquet, trees; of annotation tools: {_TOOLS}"
+_FORMATS = f"conll, conllu, jsonl, lines, csv, parquet, frames, trees; of annotation tools: {_TOOLS}"
 
 
 def add_parser(commands: Any) -> None:

@@ -14,6 +14,7 @@ input formats (--format; default: found by content and extension, and named on s
             space
   csv       CSV or TSV with a header: a record per row, other columns are kept
   parquet   the same, from Parquet; "tokens" may be a column of lists
+  frames    CSV, TSV or Parquet with a row per step and columns of numbers, for models trained with data=frames
   lines     a folder of parallel files with seq.in; not from stdin
   trees     bracketed trees (plugin seqlab-recnn); the name of any other option of conf/data that reads files works, too,
             but not for stdin
@@ -29,7 +30,8 @@ output formats (--to; default: terminal on a terminal, otherwise jsonl):
             --entropy adds "entropy", in nats, of the distribution over all labelings.
             Heads without n-best or entropy are listed on stderr, with the reason.
   conll     for conll input: every line unchanged, with a last column on tokens for each head that labels tokens;
-            for text or jsonl: token, tab, label, with a blank line after each record
+            for text or jsonl: token, tab, label, with a blank line after each record; without tokens, the numbers of a
+            frame in place of the token
   terminal  spans on colour, tags next to their words; no colour if the terminal has none or NO_COLOR is set
 
 --min-precision 0.9 drops spans of low confidence. For each type, it finds the lowest confidence at which 90 % of the spans on

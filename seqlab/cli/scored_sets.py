@@ -16,7 +16,7 @@ from seqlab.config.compose import compose, options_of, plain
 from seqlab.config.user_classes import allowed
 from seqlab.data.doctor.formats import parse_settings
 from seqlab.data.folds import Fold
-from seqlab.data.formats import FORMATS, format_by_content, format_by_suffix, format_of, format_of_reader
+from seqlab.data.formats import FORMATS, format_by_content, format_by_suffix, format_of, format_of_reader, is_read_as
 from seqlab.data.multitask.data_sets import UNNAMED, renamed, score_names, set_path
 from seqlab.data.readers import Reader
 from seqlab.errors import ConfigError, DataError
@@ -103,7 +103,7 @@ def _format_of_file(path: Path | None, trained: Mapping[str, Any]) -> str | None
     known, said = format_of_reader(trained["reader"]), format_by_suffix(path)
     if said is None and path.is_file():
         said = format_by_content(path)
-    is_other = said is not None and said != known and (known is not None or said == "jsonl")
+    is_other = said is not None and not is_read_as(said, format_name=known) and (known is not None or said == "jsonl")
     return said if is_other and format_of(path) == said else None
 
 

@@ -46,8 +46,10 @@ def convert_file(
         if "tags" not in rows:
             raise ConfigError(f"{path} has no tags to convert to {get_scheme(target_scheme).name}; omit --scheme-to")
         source = get_scheme(source_scheme or _detected_scheme(rows["tags"]))
-        per_step = source_format == "conll"
+        per_step = source_format in ("conll", "frames")
         losses += _convert_tags(rows, path, source=source, target=get_scheme(target_scheme), has_line_per_step=per_step)
+    if "tokens" not in rows and target_format in ("conllu", "lines"):
+        raise DataError(f"{path} has no tokens, which {target_format} is made of; choose jsonl or conll")
     if target_format in TOOLS and "segments" not in rows and "tags" in rows:
         scheme = get_scheme(target_scheme or source_scheme or _detected_scheme(rows["tags"]))
         rows["segments"] = [[span._asdict() for span in scheme.spans(tags)] for tags in rows["tags"]]

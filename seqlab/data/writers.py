@@ -39,6 +39,8 @@ class Writer(ABC):
 class ConllWriter(Writer):
     """Writes one token per line with tab-separated columns, and a blank line after each record.
 
+    Without tokens, the numbers of a frame are the first columns of its line.
+
     Args:
         columns: Columns to write, in this order; those that the records lack are skipped.
     """
@@ -47,20 +49,26 @@ class ConllWriter(Writer):
         self._columns = columns
 
     def held_columns(self, columns: Sequence[str]) -> list[str]:
-        return [name for name in columns if name in (*self._columns, *_REBUILT)]
+        frames = [] if "tokens" in columns else ["frames"]
+        return [name for name in columns if name in (*self._columns, *frames, *_REBUILT)]
 
     def write(self, records: Iterable[Record], target: Target) -> None:
         _write_lines((line for record in records for line in self._lines(record)), target)
 
     def _lines(self, record: Record) -> Iterator[str]:
         names = [name for name in self._columns if name in record]
-        rows = list(zip(*(record[name] for name in names), strict=True))
+        columns = [[_cell(value, name, record) for value in record[name]] for name in names]
+        if "tokens" not in record and "frames" in record:
+            columns.insert(0, ["\t".join(map(str, frame)) for frame in record["frames"]])
+        rows = list(zip(*columns, strict=True))
         if not rows:
-            raise DataError(f"record {record['id']!r} has no tokens; column files cannot hold an empty record; remove it")
+            raise DataError(
+                f"record {record['id']!r} has no tokens or frames; column files cannot hold an empty record; remove it"
+            )
         if rows[0][0].startswith("-DOCSTART-"):
             raise DataError(f"record {record['id']!r} starts with -DOCSTART-, which marks documents in column files")
         for row in rows:
-            yield "\t".join(_cell(value, name, record) for name, value in zip(names, row, strict=True))
+            yield "\t".join(row)
         yield ""
 
 

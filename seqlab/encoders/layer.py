@@ -22,14 +22,16 @@ class RecurrentLayer(nn.Module):
         learns_state: Whether the initial states are parameters.
         bptt_steps: Steps after which the state is carried over but no gradient crosses (truncated back-propagation through
             time, Williams and Peng 1990); None: no cut.
+        first_direction: Direction of the first cell: 1 if it reads backwards.
     """
 
-    def __init__(self, cells: Sequence[Cell], *, learns_state: bool, bptt_steps: int | None) -> None:
+    def __init__(self, cells: Sequence[Cell], *, learns_state: bool, bptt_steps: int | None, first_direction: int = 0) -> None:
         super().__init__()
         if bptt_steps is not None and bptt_steps < 1:
             raise ConfigError(f"encoder.bptt_steps is {bptt_steps}; expected at least 1 step, or null for no cut")
         self.cells = nn.ModuleList(cells)
         self.bptt_steps = bptt_steps
+        self.first_direction = first_direction
         self.learned_states = [name for name in cells[0].state_widths if learns_state and name not in cells[0].unlearned_states]
         self.first_states = nn.ParameterList(
             [nn.Parameter(torch.zeros(cell.state_widths[name])) for cell in cells for name in self.learned_states]
@@ -39,6 +41,11 @@ class RecurrentLayer(nn.Module):
     def cell_of_each(self) -> list[Cell]:
         """The cell of each direction."""
         return [cast(Cell, cell) for cell in self.cells]
+
+    @property
+    def state_places(self) -> list[list[tuple[str, int]]]:
+        """Kind and direction of each state, for each tensor of states."""
+        return [[(kind, direction) for direction in range(len(self.cells))] for kind in self.cell_of_each[0].state_widths]
 
     def forward(
         self,

@@ -16,6 +16,7 @@ from seqlab.encoders.cells.module import as_cell
 from seqlab.encoders.connections import CONNECTIONS, Connection
 from seqlab.encoders.layer import RecurrentLayer
 from seqlab.encoders.merging import SIDE_BY_SIDE, get_merge
+from seqlab.encoders.mixed_layer import MixedLayer
 from seqlab.errors import ConfigError
 from seqlab.functional.dropout import get_dropout
 from seqlab.functional.padding import ReadingOrder, last_states, reverse_steps
@@ -31,6 +32,7 @@ class RecurrentEncoder(Encoder):
         width: Units of each direction: one number for all layers, or one for each, from the bottom.
         cell: Constructor of one direction of one layer, called with (input width, width): a cell, or any single-step module
             such as `torch.nn.LSTMCell`, which runs in a plain loop (`ModuleCell`).
+        backward_cell: The same for the backward direction, of equal width; None: `cell`.
         depth: Number of layers; None: as many as `width` has numbers.
         is_bidirectional: Whether a second direction reads each record from its last step back.
         merge: How the two directions become one vector: `concat`, `sum`, `mul`, `mean` (or `ave`), `max`, or `none` (side by
@@ -63,6 +65,7 @@ class RecurrentEncoder(Encoder):
         width: int | Sequence[int],
         *,
         cell: Callable[[int, int], nn.Module] = LstmCell,
+        backward_cell: Callable[[int, int], nn.Module] | None = None,
         depth: int | None = None,
         is_bidirectional: bool = True,
         merge: str = "concat",
@@ -80,6 +83,8 @@ class RecurrentEncoder(Encoder):
         _check(connection=connection, stacking=stacking, initial_state=initial_state)
         if reads_backwards and is_bidirectional:
             raise ConfigError("encoder.reads_backwards is true, but it has two directions; set encoder.is_bidirectional=false")
+        if backward_cell is not None and not is_bidirectional:
+            raise ConfigError("encoder.backward_cell is given, but there is one direction; set encoder.is_bidirectional=true")
         self.reads_backwards = reads_backwards
         self.n_directions = 2 if is_bidirectional else 1
         get_merge(merge)
@@ -88,9 +93,11 @@ class RecurrentEncoder(Encoder):
         self.is_stateful = is_stateful
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
         top_width = input_width
+        layer_of = RecurrentLayer if backward_cell is None else MixedLayer
+        makers = [cell, backward_cell or cell][: self.n_directions]
         for layer_width in _widths(width, depth):
-            cells = [as_cell(cell, input_width=top_width, width=layer_width) for _ in range(self.n_directions)]
-            self.layers.append(RecurrentLayer(cells, learns_state=initial_state == "learned", bptt_steps=bptt_steps))
+            cells = [as_cell(make, input_width=top_width, width=layer_width) for make in makers]
+            self.layers.append(layer_of(cells, learns_state=initial_state == "learned", bptt_steps=bptt_steps))
             top_width = self._connect(connection, input_width=top_width, layer_width=cells[0].width)
         self.output_width = top_width if self.n_stacks == 1 else self._merged_width(top_width)
         self.summary_width = self._merged_width(cells[0].width)
@@ -138,12 +145,11 @@ class RecurrentEncoder(Encoder):
             n_directions=self.n_directions if self.merge_name == "none" else 1,
         )
 
-    def _state_names(self, i: int, layer: RecurrentLayer) -> list[list[str]]:
-        """Return the names of each kind of state of layer `i`, one for each direction."""
-        ends = ("", ".backward")[: self.n_directions]
-        return [[f"{i}.{kind}{end}" for end in ends] for kind in layer.cell_of_each[0].state_widths]
+    def _state_names(self, i: int, layer: RecurrentLayer | MixedLayer) -> list[list[str]]:
+        """Return the names of the states in each tensor of states of layer `i`."""
+        return [[_state_name(i, *place) for place in places] for places in layer.state_places]
 
-    def _given_state(self, state: Mapping[str, Tensor], i: int, layer: RecurrentLayer, *, n_records: int) -> State:
+    def _given_state(self, state: Mapping[str, Tensor], i: int, layer: RecurrentLayer | MixedLayer, *, n_records: int) -> State:
         """Return the initial states of layer `i`, (direction batch unit) each.
 
         Raises: ConfigError for states that are not there, or have another shape.
@@ -152,10 +158,10 @@ class RecurrentEncoder(Encoder):
         if missing := [name for of_kind in names for name in of_kind if name not in state]:
             raise ConfigError(f"the initial state has no {', '.join(missing)}; it has {', '.join(state)}")
         for direction, cell in enumerate(layer.cell_of_each):
-            cell.check_state(tuple(state[of_kind[direction]] for of_kind in names), n_records)
+            cell.check_state(tuple(state[_state_name(i, kind, direction)] for kind in cell.state_widths), n_records)
         return tuple(torch.stack([state[name] for name in of_kind]) for of_kind in names)
 
-    def _stages(self) -> Iterator[tuple[RecurrentLayer, Sequence[Connection], nn.Module]]:
+    def _stages(self) -> Iterator[tuple[RecurrentLayer | MixedLayer, Sequence[Connection], nn.Module]]:
         """Yield each layer from the bottom up, with its connection and the dropout after it."""
         yield from zip(self.layers, self.connections, self.dropouts, strict=True)
 
@@ -168,6 +174,10 @@ class RecurrentEncoder(Encoder):
 
     def _merged_width(self, width: int) -> int:
         return width * self.n_directions if self.merge_name in SIDE_BY_SIDE else width
+
+
+def _state_name(i: int, kind: str, direction: int) -> str:
+    return f"{i}.{kind}{('', '.backward')[direction]}"
 
 
 def _widths(width: int | Sequence[int], depth: int | None) -> list[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, final
 
 from seqlab.config.build import build, known_targets
-from seqlab.data.formats import INPUT_FORMATS, TEXT, format_of_reader, reader_of
+from seqlab.data.formats import INPUT_FORMATS, TEXT, format_of_reader, is_read_as, reader_of
 from seqlab.errors import ConfigError
 from seqlab.inference.conll import ConllFormat, conll_format, parse_columns
 from seqlab.inference.delimited import CsvFormat
@@ -17,7 +17,7 @@ from seqlab.inference.tables import ParquetFormat, parse_names, table_columns
 
 _OWN_COLUMNS = ("conll", "csv", "parquet")
 _FOLDER = "lines"
-_STREAMED = ("", "trees")
+_STREAMED = ("", "trees", "frames")
 """Formats for which the reader of the training can read a stream; the empty name is that of a wrapped reader."""
 
 
@@ -52,6 +52,8 @@ class InputChoice:
         inner = self.reader.get("reader")
         if isinstance(inner, Mapping) and format_of_reader(inner) == name:
             return self._by_reader(self.reader)
+        if trained == "frames" and is_read_as(name, format_name=trained):
+            return self._by_reader(self.reader, name=trained)
         if name == TEXT:
             return TextFormat()
         if name == "jsonl":
@@ -96,6 +98,8 @@ class InputChoice:
         if name == _FOLDER:  # of parallel files only those that are read, so gold labels need not be there
             made["files"] = {key: file for key, file in made["files"].items() if key == "tokens" or key in self.needed}
             made |= {"scheme": None, "target_scheme": None}
+        if name == "frames":
+            made["tag_column"] = None
         return ReaderFormat(build(made, targets=known_targets(("data",)), path="data.reader"), self.path)
 
 

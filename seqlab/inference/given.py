@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from seqlab.data.pairs import SECOND
 from seqlab.data.readers.text import text_columns
+from seqlab.data.readers.values import check_frames
 from seqlab.data.records import STRING_COLUMNS
 from seqlab.data.tokenization import tokenize
 from seqlab.errors import DataError
@@ -42,6 +43,8 @@ def check_kinds(record: Mapping[str, Any], needed: Collection[str]) -> None:
         is_valid, expected = _KINDS.get(name, (_is_given, "a value"))
         if not is_valid(record[name]):
             raise DataError(f"{name} is {record[name]!r:.80}; expected {expected}")
+        if name == "frames":
+            check_frames(record[name])
         _check_encodable(record[name], name=name)
     if record.get("offsets") is not None and not (isinstance(record.get("text"), str) and record.get("tokens") is not None):
         raise DataError("offsets need tokens, and the text in which they count characters; add both, or remove offsets")

@@ -86,7 +86,9 @@ def _span(span: LabelledSpan) -> dict[str, Any]:
 
 @final
 class ConllOutput(OutputFormat):
-    """The lines of a CoNLL input with a last column for each token head; for other inputs, a line per token.
+    """The lines of a CoNLL input with a last column for each token head; for other inputs, a line per token or frame.
+
+    The line of a frame begins with its numbers.
 
     Args:
         stream: Where to write.
@@ -104,7 +106,7 @@ class ConllOutput(OutputFormat):
 
     def write(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> None:
         """Write each line of the input, or a line for each token."""
-        lines = self._given_lines(chunk, tagged) if chunk.lines else self._token_lines(tagged)
+        lines = self._given_lines(chunk, tagged) if chunk.lines else self._step_lines(chunk, tagged)
         self.stream.write("".join(lines))
 
     def _given_lines(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
@@ -116,13 +118,13 @@ class ConllOutput(OutputFormat):
             labels = next(rows) if line.is_token else others if line.has_columns else []
             yield chunk.separator.join([line.text, *labels]) + line.end
 
-    def _token_lines(self, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
-        for record in tagged:
-            for token, row in zip(record.tokens, self._rows(record, separator="\t"), strict=True):
-                _check_column(f"token {token!r:.80}", token, separator="\t")
-                if token.startswith(DOCUMENT):
-                    raise DataError(f"token {token!r:.80} would start a document in CoNLL; use --to jsonl")
-                yield "\t".join([token, *row]) + "\n"
+    def _step_lines(self, chunk: Chunk, tagged: Sequence[TaggedRecord]) -> Iterator[str]:
+        for source, record in zip(chunk.records, tagged, strict=True):
+            rows = list(self._rows(record, separator="\t"))
+            # A record without tokens that the model reads, as of weather, has only frames.
+            steps = _frame_cells(source, n_steps=len(rows)) if rows and not record.tokens else map(_token_cell, record.tokens)
+            for cell, row in zip(steps, rows, strict=True):
+                yield "\t".join([cell, *row]) + "\n"
             yield "\n"
 
     def _rows(self, record: TaggedRecord, *, separator: str) -> Iterator[tuple[str, ...]]:
@@ -131,6 +133,21 @@ class ConllOutput(OutputFormat):
             for label in set(record.predictions[name].labels):
                 _check_column(f"label {label!r:.80} of head {name}", label, separator=separator)
         return zip(*(record.predictions[name].labels for name in self.heads), strict=True)
+
+
+def _token_cell(token: str) -> str:
+    _check_column(f"token {token!r:.80}", token, separator="\t")
+    if token.startswith(DOCUMENT):
+        raise DataError(f"token {token!r:.80} would start a document in CoNLL; use --to jsonl")
+    return token
+
+
+def _frame_cells(source: Record, *, n_steps: int) -> list[str]:
+    """Return the columns of each frame."""
+    frames = source.get("frames") or ()
+    if len(frames) != n_steps:
+        raise DataError("--to conll writes a line per token or frame, and the record has neither; use --to jsonl")
+    return ["\t".join(map(str, frame)) for frame in frames]
 
 
 def _check_column(said: str, text: str, *, separator: str) -> None:

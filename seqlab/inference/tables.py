@@ -126,7 +126,8 @@ def table_columns(reader: Mapping[str, Any], *, chosen: Mapping[str, str] | None
         return TableColumns(named=chosen, needed=needed, is_chosen=True)
     read = {*needed, "text", "tokens", *(name.replace("tokens", "text") for name in needed)}
     if isinstance(reader.get("text_column"), str):
-        return TableColumns(named={"text": reader["text_column"]}, needed=needed)
+        frames = {"frames": reader.get("frames_column", "frames")} if "frames" in needed else {}
+        return TableColumns(named={"text": reader["text_column"], **frames}, needed=needed)
     named = reader.get("columns")
     names = named if isinstance(named, Mapping) else {}
     return TableColumns(named={name: name for name in sorted(read)} | _strings(names, read), needed=needed)

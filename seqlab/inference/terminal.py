@@ -89,9 +89,11 @@ class TerminalOutput(OutputFormat):
 
     def _tags_line(self, tokens: Sequence[str], prediction: Prediction) -> Text:
         line = Text()
-        for i, (token, tag) in enumerate(zip(tokens, prediction.labels, strict=True)):
-            line.append(" " if i else "").append(visible(token))
-            line.append(f"/{visible(tag)}", style=f"bold {self._colour(tag)}" if self.uses_colour else "")
+        mark = "/" if tokens else ""  # frames have no words to show
+        words = tokens or [""] * len(prediction.labels)
+        for i, (word, tag) in enumerate(zip(words, prediction.labels, strict=True)):
+            line.append(" " if i else "").append(visible(word))
+            line.append(f"{mark}{visible(tag)}", style=f"bold {self._colour(tag)}" if self.uses_colour else "")
         return line
 
     def _labels_line(self, record: TaggedRecord, prediction: Prediction) -> Text:

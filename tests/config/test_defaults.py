@@ -17,7 +17,7 @@ REQUIRED = inspect.Parameter.empty
 NEEDED = {
     *("input_width", "summary_width", "layer_width", "width", "n_epochs"),
     *("field", "target", "bounds", "words", "parts", "cells", "scores", "reader", "optimizer"),
-    *("columns", "column", "lowest", "highest", "name", "folder", "tool"),
+    *("columns", "column", "lowest", "highest", "name", "folder", "tool", "frame_columns"),
 }
 """Arguments without a default: sizes, other parts, and facts of the user's data."""
 OF_ONE_CORPUS = {

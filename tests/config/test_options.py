@@ -27,6 +27,7 @@ REQUIRED = {
     "conllu": ["data.dir=d"],
     "conllu_characters": ["data.dir=d"],
     "csv": ["data.dir=d"],
+    "frames": ["data.dir=d", "data.reader.frame_columns=[a]"],
     "hub": ["data.name=n"],
     "jsonl": ["data.dir=d"],
     "lines": ["data.dir=d"],
@@ -145,7 +146,11 @@ def test_optimizers_and_schedulers_step(optimizer: str, scheduler: str) -> None:
         assert schedule["interval"] in ("step", "epoch")
 
 
-@pytest.mark.parametrize("option", options_of("regularizer"))
+def test_no_regularizer_is_an_option_as_in_other_groups() -> None:
+    assert settings_of("regularizer=none")["regularizers"] == {} == settings_of()["regularizers"]
+
+
+@pytest.mark.parametrize("option", sorted({*options_of("regularizer")} - {"none"}))
 def test_regularizers_build_and_attach(option: str) -> None:
     settings = settings_of(f"regularizer={option}")
     (made,) = build(settings["regularizers"], targets=known_targets(), path="regularizers").values()

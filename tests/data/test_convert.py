@@ -142,3 +142,18 @@ def test_convert_keeps_real_treebanks_byte_for_byte(repository: Path, file: str)
         pytest.skip(f"no corpus at {path}")
 
     assert converted(path, "conllu", "conllu") == (path.read_text(encoding="utf-8"), [])
+
+
+def test_convert_writes_frames_and_reads_them_again(tmp_path: Path) -> None:
+    jsonl = '{"id": "y-1", "frames": [[0.5, 2.0], [1e-20, 3.0]], "tags": ["A", "B"]}\n'
+    conll, losses = converted(tmp_path / "x", "jsonl", "conll", jsonl)
+    assert conll == "0.5\t2.0\tA\n1e-20\t3.0\tB\n\n"
+    assert losses == ["conll has no place for id: left out"]
+
+    settings = ["frame_columns=[a,b]", "column_names=[a,b,tag]"]
+    assert converted(tmp_path / "y", "frames", "jsonl", conll, overrides=settings) == (jsonl, [])
+    for target in ("conllu", "lines"):
+        with pytest.raises(DataError, match=f"x has no tokens, which {target} is made of; choose jsonl or conll"):
+            converted(tmp_path / "x", "jsonl", target)
+    with pytest.raises(ConfigError, match="format frames needs the setting frame_columns; give it with --set"):
+        converted(tmp_path / "y", "frames", "jsonl")

@@ -73,6 +73,11 @@ FORMS: dict[str, Callable[[], Cell]] = {
     "lstm peephole": lambda: lstm(has_peepholes=True),
     "lstm blocks": lambda: lstm(cells_per_block=2, has_peepholes=True),
     "lstm projected": lambda: lstm(projection_width=3),
+    "lstm output of cells": lambda: lstm(output_gate="current_cells"),
+    "lstm output of blocks": lambda: lstm(output_gate="current_cells", cells_per_block=2, forget_gate="coupled"),
+    "lstm output of noisy cells": lambda: lstm(
+        output_gate="current_cells", projection_width=3, hidden_zone_prob=0.3, cell_zone_prob=0.4, recurrent_drop_prob=0.5
+    ),
     "lstm normalised": lambda: lstm(is_normalised=True),
     "lstm zoneout": lambda: lstm(hidden_zone_prob=0.3, cell_zone_prob=0.4, recurrent_drop_prob=0.5),
     "lstm linear": lambda: lstm(candidate_activation="identity", output_activation="relu"),

@@ -97,6 +97,21 @@ class TestLearnedState(contract("gru", "initial_state=learned", "bptt_steps=2"))
     pass
 
 
+class TestOutputOfCells(contract("lstm", "cell.output_gate=current_cells", "depth=2")):
+    pass
+
+
+GRU_BACK = "backward_cell={_target_: seqlab.encoders.GruCell, _partial_: true}"
+
+
+class TestGruBackwards(contract("lstm", "depth=2", "initial_state=learned", GRU_BACK)):
+    pass
+
+
+class TestLstmBackwards(contract("gru", "merge=sum", "backward_cell={_target_: seqlab.encoders.LstmCell, _partial_: true}")):
+    pass
+
+
 def torch_twin(encoder: RecurrentEncoder, option: str, *, depth: int, is_bidirectional: bool, dtype: torch.dtype) -> nn.RNNBase:
     """Torch's own module with the same weights."""
     extra: dict[str, Any] = {"rnn_relu": {"nonlinearity": "relu"}, "lstm_projected": {"proj_size": 2}}.get(option, {})

@@ -210,3 +210,8 @@ def test_messages_are_short_whatever_the_line_holds(name: str, text: str) -> Non
     with pytest.raises(DataError, match=r"^f:[12]: .*\[…\]") as caught:
         list(source.read(io.BytesIO(text.encode()), name="f"))
     assert len(str(caught.value)) < 500
+
+
+def test_jsonl_names_the_line_of_a_faulty_frame() -> None:
+    with pytest.raises(DataError, match=r"^f:2: frame 1 holds nan; expected finite numbers"):
+        records_of(JsonlFormat(needed=["frames"]), '{"frames": [[1.0]]}\n{"frames": [[NaN]]}\n')

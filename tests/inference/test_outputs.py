@@ -176,3 +176,13 @@ def test_conll_refuses_what_the_columns_of_the_input_do_not_take() -> None:
     start = TaggedRecord(["-DOCSTART-"], {"tags": Prediction(["O"], [1.0])}, {"tags": SPANS})
     with pytest.raises(DataError, match="token '-DOCSTART-' would start a document in CoNLL; use --to jsonl"):
         ConllOutput(io.StringIO(), layers={"tags": SPANS}).write(Chunk([{}]), [start])
+
+
+def test_frames_have_outputs_without_tokens() -> None:
+    record = TaggedRecord([], {"sky": Prediction(["wet", "dry"], [1.0, 0.5])}, {"sky": TAGS})
+    out = io.StringIO()
+    ConllOutput(out, layers=record.layers).write(Chunk([{"frames": [[0.5, 2], [1e-20, 3]]}]), [record])
+    assert out.getvalue() == "0.5\t2\twet\n1e-20\t3\tdry\n\n"
+    assert shown(record) == "wet dry\n"
+    with pytest.raises(DataError, match="a line per token or frame, and the record has neither; use --to jsonl"):
+        ConllOutput(out, layers=record.layers).write(Chunk([{}]), [record])

@@ -150,3 +150,22 @@ def test_messages_shorten_the_names_of_columns(text: str) -> None:
     with pytest.raises(DataError, match=r"x \[…\] x") as caught:
         chunks_of(source({}), text)
     assert len(str(caught.value)) < 500
+
+
+def test_a_table_of_frames_is_read_as_in_training_and_without_its_tags(tmp_path: Path) -> None:
+    reader = {**reader_of("frames"), "frame_columns": ["rain"]}
+    for path, name in ((None, "csv"), (tmp_path / "f.csv", "csv"), (tmp_path / "f.csv", "frames")):
+        (tmp_path / "f.csv").write_text("tag,rain\n,1\n,2\n\nx,3\n", encoding="utf-8")
+        choice = InputChoice(path=path, reader=reader, needed=["frames"]).format(name)
+        (chunk,) = choice.read(io.BytesIO((tmp_path / "f.csv").read_bytes()), name="f")
+        assert [record["frames"] for record in chunk.records] == [[[1.0], [2.0]], [[3.0]]]
+        assert chunk.numbers == [2, 5]
+
+
+def test_parquet_gives_frames(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pa.table({"x": [[[1.0, 2.0]], []], "tags": [["A"], []]}), tmp_path / "x")
+    reader = reader_of("parquet")
+    for settings, columns in (({"frames_column": "x"}, None), ({}, "frames=x")):
+        choice = source({**reader, **settings}, name="parquet", columns=columns, needed=["frames"])
+        (chunk,) = choice.read(io.BytesIO((tmp_path / "x").read_bytes()), name="x")
+        assert chunk.records == [{"frames": [[1.0, 2.0]]}, {"frames": []}]

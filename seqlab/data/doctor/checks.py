@@ -106,10 +106,11 @@ def unaligned_texts(rows: Rows) -> Iterator[Finding]:
 
 
 def empty_records(rows: Rows) -> Iterator[Finding]:
-    """Yield the records without tokens."""
-    for record, tokens in enumerate(rows.columns.get("tokens", ())):
-        if not tokens:
-            yield rows.finding("empty", "warning", rows.line(record), "record without tokens")
+    """Yield the records without tokens, or without frames where there are no tokens."""
+    name = next((name for name in ("tokens", "frames") if name in rows.columns), None)
+    for record, steps in enumerate(rows.columns[name] if name else ()):
+        if not steps:
+            yield rows.finding("empty", "warning", rows.line(record), f"record without {name}")
 
 
 def duplicates(rows: Rows) -> Iterator[Finding]:

@@ -72,7 +72,7 @@ def examine(
     records = open_reader(format_name, path=path, overrides=overrides).read(path, report=faults.append)
     columns = {name: records[name][:] for name in _COLUMNS if name in records.column_names}
     text_path = path / "seq.in" if format_name == "lines" else path
-    rows = Rows(text_path, columns, has_line_per_step=format_name == "conll")
+    rows = Rows(text_path, columns, has_line_per_step=format_name in ("conll", "frames"))
     tags = columns.get("tags", [])
     left_open = open_span_tags(tags)
     detection = detect_scheme(_to_detect_by(tags, left_open))

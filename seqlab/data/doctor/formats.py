@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError  # OmegaConf does not wrap the errors of its parser
 
 from seqlab.config.build import build, known_targets
@@ -50,10 +50,12 @@ def reader_settings(format_name: str, *, overrides: Sequence[str]) -> dict[str, 
     reader = reader_of(format_name)
     try:
         settings = OmegaConf.merge(OmegaConf.create(dict(reader)), parse_settings(overrides))
+        return dict(plain(settings))
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"format {format_name} needs the setting {error.full_key}; give it with --set") from error
     except (OmegaConfBaseException, YAMLError, HydraException) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"settings are {list(overrides)}: {reason}; expected e.g. columns.tags=3") from error
-    return dict(plain(settings))
 
 
 def parse_settings(words: Sequence[str]) -> DictConfig:

@@ -112,11 +112,12 @@ class FramesField(NumbersField):
             raise DataError(f"column {self.column!r} holds {array.type}; expected frames of numbers ({error})") from error
         # lists of a fixed size have no offsets
         widths = np.diff(np.asarray(rows.offsets)) if hasattr(rows, "offsets") else np.asarray([rows.type.list_size])
-        if widths.min() != widths.max():
-            found = f"{widths.min()} to {widths.max()}"
-            raise DataError(f"column {self.column!r} has frames of {found} numbers; expected one width")
+        what = f"has a frame in column {self.column!r}"
+        if len(widths) > 1:
+            expected = f"expected {widths[0]}, as in the first frame"
+            columns.check(widths == widths[0], lambda i: f"{what} of {widths[i]} numbers; {expected}", offsets=offsets)
         frames = Ragged(values.reshape(-1, int(widths[0])), offsets)
-        what, is_finite = f"has a frame in column {self.column!r}", np.isfinite(frames.values).all(1)
+        is_finite = np.isfinite(frames.values).all(1)
         columns.check(is_finite, lambda i: f"{what} with {frames.values[i].tolist()}; expected finite numbers", offsets=offsets)
         return frames
 

@@ -12,6 +12,7 @@ from seqlab.data.formats.registry import (
     format_by_suffix,
     format_of,
     format_of_reader,
+    is_read_as,
     reader_of,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "format_by_suffix",
     "format_of",
     "format_of_reader",
+    "is_read_as",
     "reader_of",
 ]

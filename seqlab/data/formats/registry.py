@@ -26,7 +26,7 @@ _AMBIGUOUS = (".tsv",)
 """Extensions of tables as well as of columns of tokens: the content decides."""
 ANNOTATIONS = ("label_studio", "doccano", "prodigy", "brat", "spacy", "spacy_json", "offsets_csv")
 """Formats of annotation tools."""
-FORMATS = ("conll", "conllu", "jsonl", "lines", "csv", "parquet", "trees", *ANNOTATIONS)
+FORMATS = ("conll", "conllu", "jsonl", "lines", "csv", "parquet", "frames", "trees", *ANNOTATIONS)
 """Formats of labelled data."""
 INPUT_FORMATS = (TEXT, *FORMATS)
 """Formats of inputs to label."""
@@ -125,6 +125,12 @@ def reader_of(name: str) -> Mapping[str, Any]:
         raise ConfigError(f"format is {name!r}; expected one of {', '.join(FORMATS)}")
     reader: Mapping[str, Any] = found["reader"]
     return reader
+
+
+def is_read_as(name: str, *, format_name: str | None) -> bool:
+    """Return whether files of format `name` are those that the reader of `format_name` reads."""
+    # tables with a row per step look like other tables
+    return name == format_name or (format_name == "frames" and name in ("csv", "parquet"))
 
 
 def format_of_reader(reader: Mapping[str, Any]) -> str | None:

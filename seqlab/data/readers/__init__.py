@@ -5,6 +5,7 @@ from seqlab.data.readers.characters import CharactersReader
 from seqlab.data.readers.conll import ConllReader
 from seqlab.data.readers.conllu import ConlluReader
 from seqlab.data.readers.digit_strings import DigitStringsReader
+from seqlab.data.readers.frames import FramesReader
 from seqlab.data.readers.hub import HubReader
 from seqlab.data.readers.jsonl import JsonlReader
 from seqlab.data.readers.lines import LinesReader
@@ -18,6 +19,7 @@ __all__ = [
     "ConllReader",
     "ConlluReader",
     "DigitStringsReader",
+    "FramesReader",
     "HubReader",
     "JsonlReader",
     "LinesReader",

@@ -33,8 +33,12 @@ class DelimitedText:
         self._quote = quote
         self._fallback = fallback
 
-    def rows(self, source: Source, *, columns: Collection[str] | int) -> Iterator[tuple[int, list[str]]]:
+    def rows(
+        self, source: Source, *, columns: Collection[str] | int, keeps_blank: bool = False
+    ) -> Iterator[tuple[int, list[str]]]:
         """Yield each row that is not empty, with the number of its first line; a row with broken quotes is a fault.
+
+        With `keeps_blank`, an empty row, or one of empty cells, has no cells.
 
         With the separator ``auto``, a first line ``sep=;`` names it. Otherwise, if the first row does not have the `columns`
         (without a header: so many), another usual separator with which it has them is used.
@@ -59,7 +63,9 @@ class DelimitedText:
             except csv.Error as error:
                 source.fault(line, f"row cannot be read: {error}; check its quotes, or set data.reader.quote=null")
                 continue
-            if cells:
+            if keeps_blank and not any(cell.strip() for cell in cells):
+                yield line, []
+            elif cells:
                 yield line, cells
 
     def _reader(self, lines: Iterable[str], separator: str) -> Any:
@@ -80,7 +86,12 @@ class DelimitedText:
         return usual
 
     def records(
-        self, source: Source, *, settings: Mapping[str, str], header: Sequence[str] | None = None
+        self,
+        source: Source,
+        *,
+        settings: Mapping[str, str],
+        header: Sequence[str] | None = None,
+        keeps_blank: bool = False,
     ) -> Iterator[tuple[int, dict[str, str]]]:
         """Yield the first line of each row and its cells by column name; of columns with the same name the first counts.
 
@@ -88,11 +99,12 @@ class DelimitedText:
 
         Args:
             source: The file.
-            settings: The columns that must exist, by the setting of the reader that names them.
+            settings: The columns that must exist -> the setting of the reader that names them.
             header: The column names of a file without a header row; None if the first row has them.
+            keeps_blank: Whether to yield blank rows, without cells.
         """
-        rows = self.rows(source, columns=len(header) if header else settings.values())
-        start, names = (1, header) if header else next(rows, (1, None))
+        rows = self.rows(source, columns=len(header) if header else settings, keeps_blank=keeps_blank)
+        start, names = (1, header) if header else next((row for row in rows if row[1]), (1, None))
         if names is None:
             source.fault(1, "the file holds no records; expected a header and one record per row")
             return
@@ -100,7 +112,9 @@ class DelimitedText:
             return
         line = None
         for line, cells in rows:
-            if len(cells) == len(names):
+            if not cells:
+                yield line, {}
+            elif len(cells) == len(names):
                 # reversed, as the last of equal keys counts in a dictionary
                 yield line, dict(zip(reversed(names), reversed(cells), strict=True))
             else:
@@ -110,8 +124,8 @@ class DelimitedText:
 
 
 def has_columns(names: Sequence[str], settings: Mapping[str, str], *, line: int, source: Source) -> bool:
-    """Return whether `names` contains all columns in `settings` (setting -> column); report the first one that is missing."""
-    for setting, name in settings.items():
+    """Return whether `names` contains all columns in `settings` (column -> setting); report the first one that is missing."""
+    for name, setting in settings.items():
         if name not in names:
             source.fault(line, f"no column {name!r} among {list(names)}; set data.reader.{setting}")
             return False

@@ -32,7 +32,8 @@ class HubReader(Reader):
         name: Name of the data set on the hub (``owner/name``), or a local folder.
         config_name: Configuration of the data set; None if it has only one.
         revision: Commit, tag or branch on the hub; None: the newest.
-        columns: Record column -> column of the data set (null: none); must have ``tokens`` or ``text``.
+        columns: Record column -> column of the data set (null: none); must have ``tokens``, ``text`` or
+            ``frames``.
         scheme: Span scheme of the tags in the data set, checked while reading; None: no check.
         target_scheme: Span scheme to convert the tags to; None: no conversion.
         repair: Whether records that break `scheme` are read leniently, as seqeval does, and encoded again; False: refused.
@@ -40,7 +41,7 @@ class HubReader(Reader):
             tags equal to the tokens, and columns that count 1, 2, 3.
 
     Raises:
-        ConfigError: `columns` has neither ``tokens`` nor ``text``, or a scheme is unknown.
+        ConfigError: `columns` has none of ``tokens``, ``text`` and ``frames``, or a scheme is unknown.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class HubReader(Reader):
         check_columns: bool = True,
     ) -> None:
         self._columns = named_columns(columns)
-        check_has_text(self._columns)
+        check_has_text(self._columns, others=["frames"])
         self._converter = TagConverter(scheme=scheme, target_scheme=target_scheme, repair=repair)
         self._name = name
         self._config_name = config_name
@@ -119,7 +120,8 @@ class HubReader(Reader):
 
     def _names(self) -> list[str]:
         # a mapping keeps the order, and drops an id that is listed twice
-        made = [] if "tokens" in self._columns else ["tokens", "offsets"]
+        is_tokenized = "text" in self._columns and "tokens" not in self._columns
+        made = ["tokens", "offsets"] if is_tokenized else []
         return list(dict.fromkeys(["id", *self._columns, *made]))
 
     def _features(self, given: datasets.Features) -> datasets.Features:
@@ -143,9 +145,11 @@ def _record(given: Mapping[str, Any], *, keys: Mapping[str, str], classes: Mappi
             value = list(map(str, value))
         is_kept = value is None or name not in _CHECKED or (name == "label" and isinstance(value, int | float))
         record[name] = value if is_kept else checked(name, value, key=keys[name])
-    if "tokens" not in record:
+    if "text" in record and "tokens" not in record:
         record |= text_columns(checked("text", record["text"], key=keys["text"]))
-    checked("tokens", record["tokens"], key=keys.get("tokens"))
+    for name in ("tokens", "frames"):  # needed, so that null is refused
+        if name in record:
+            checked(name, record[name], key=keys.get(name))
     check_lengths(record)
     return record
 

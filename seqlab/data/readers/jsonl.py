@@ -15,7 +15,7 @@ from seqlab.data.readers.column_check import check_columns
 from seqlab.data.readers.source import Report, Source, refuse
 from seqlab.data.readers.tags import TagConverter, Tagged
 from seqlab.data.readers.text import check_has_text, named_columns, text_columns, token_spans
-from seqlab.data.readers.values import check_lengths, checked, n_steps_of
+from seqlab.data.readers.values import check_lengths, checked, n_steps_of, of_one_width
 from seqlab.data.records import records_from_columns
 from seqlab.data.schemes import get_scheme
 from seqlab.errors import DataError
@@ -81,7 +81,7 @@ class JsonlReader(Reader):
             if (n_steps := n_steps_of(record)) is not None:  # a faulty record has no steps
                 # every tag of a record stands on the same line, so faults of any step name that line
                 read.append((record, [line] * n_steps))
-        records = list(self._converter.converted(read, source=source))
+        records = list(of_one_width(self._converter.converted(read, source=source), source=source))
         found = records_from_columns(_same_columns(list(self._with_spans(records, source=source)), source=source))
         if self._checks_columns:
             check_columns(found, source, setting="columns", columns=self._columns)

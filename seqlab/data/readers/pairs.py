@@ -1,7 +1,6 @@
 """Pairs of sentences with labels and scores: delimited text with a header, or JSON lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Any, final
 
@@ -13,7 +12,7 @@ from seqlab.data.readers.cells import DelimitedText
 from seqlab.data.readers.jsonl import json_objects, object_keys
 from seqlab.data.readers.source import Report, Source, split_spaces
 from seqlab.data.readers.text import check_has_text, named_columns, text_columns
-from seqlab.data.readers.values import checked, shown
+from seqlab.data.readers.values import checked, number_of
 from seqlab.data.records import records_from_rows
 from seqlab.errors import DataError
 
@@ -63,14 +62,14 @@ class PairsReader(Reader):
         names = (
             object_keys(source, expected=self._object())
             if is_json
-            else next(self._table.rows(source, columns=self._columns.values()))[1]
+            else next(self._table.rows(source, columns=set(self._columns.values())))[1]
         )
         return [f"column {name!r}" for name in names if name not in self._columns.values()]
 
     def _rows(self, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
         if source.path.suffix == ".jsonl":
             return json_objects(source, expected=self._object())
-        settings = {f"columns.{name} (null: there is none)": column for name, column in self._columns.items()}
+        settings = {column: f"columns.{name} (null: there is none)" for name, column in self._columns.items()}
         return self._table.records(source, settings=settings)
 
     def _object(self) -> str:
@@ -87,7 +86,7 @@ class PairsReader(Reader):
     def _values(self, name: str, value: Any, *, column: str) -> dict[str, Any]:
         """Return the record columns of one cell: a text also gives its tokens and offsets."""
         if name in self._numbers:
-            return {name: _number(value, column=column)}
+            return {name: number_of(value, column=column)}
         if name in ("tokens", f"tokens{SECOND}"):
             return {name: split_spaces(value) if isinstance(value, str) else checked(name, value, key=column)}
         # numbers in JSON are strings in a table
@@ -96,14 +95,3 @@ class PairsReader(Reader):
             return {name: value}
         side = name.removeprefix("text")
         return {f"{key}{side}": found for key, found in text_columns(value).items()}
-
-
-def _number(value: Any, *, column: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        # NaN fails the check below like a NaN in the file, so one message serves both
-        number = float("nan")
-    if not isfinite(number):
-        raise DataError(f"{column} is {shown(value)}; expected a number")
-    return number

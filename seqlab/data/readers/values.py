@@ -1,9 +1,12 @@
 """Checked conversion of the values in JSON, Parquet and `datasets` to those of record columns, one rule per column."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from math import isfinite
+from sys import float_info
+from typing import Any, TypeAlias, final
 
+from seqlab.data.readers.source import Source
 from seqlab.data.records import STEP_COLUMNS, STRING_COLUMNS
 from seqlab.errors import DataError
 from seqlab.types import Span
@@ -12,6 +15,9 @@ LARGEST_INTEGER = 2**31 - 1
 """The largest integer that columns of heads, offsets and segments hold."""
 
 _NEEDED = ("tokens", "text", "tokens_2", "text_2")
+
+
+Record: TypeAlias = dict[str, Any]
 
 
 @final
@@ -41,6 +47,54 @@ def checked(name: str, value: Any, *, key: str | None = None, setting: str | Non
         hint += "; correct or remove the record" if name in _NEEDED else f"; {setting}=null leaves it out"
         raise DataError(f"{key or name} is {shown(value)}; expected {rule.expected}{hint}")
     return rule.converted(value)
+
+
+def number_of(value: Any, *, column: str) -> float:
+    """Return the number in a cell of `column`.
+
+    Raises:
+        DataError: the cell holds no finite number.
+    """
+    try:
+        # Python reads 1_000 as a number, other programs do not
+        number = float("nan") if isinstance(value, str) and "_" in value else float(value)
+    except (TypeError, ValueError, OverflowError):
+        # NaN fails the check below like a NaN in the file, so one message serves both
+        number = float("nan")
+    if not isfinite(number):
+        raise DataError(f"{column} is {shown(value)}; expected a number")
+    return number
+
+
+def check_frames(frames: Any) -> None:
+    """Check that `frames` is a list of lists of finite numbers, each as long as the first.
+
+    Raises:
+        DataError: it is not; the message names the frame, from 1.
+    """
+    if not isinstance(frames, list) or not all(isinstance(frame, list) for frame in frames):
+        raise DataError(f"frames is {shown(frames)}; expected a list of frames, each a list of numbers")
+    for i, frame in enumerate(frames, 1):
+        if len(frame) != len(frames[0]):
+            what = f"frame {i} has {len(frame)} numbers and frame 1 {len(frames[0])}"
+            raise DataError(f"{what}; expected one width; correct or remove the record")
+        for value in frame:
+            if not _is_real(value):
+                change = "correct it, or remove the record"
+                raise DataError(f"frame {i} holds {shown(value)}; expected finite numbers; {change}")
+
+
+def of_one_width(records: Iterable[Record], *, source: Source) -> Iterator[Record]:
+    """Yield the records whose frames are as wide as the first of the file; the others are faults."""
+    width = None
+    for record in records:
+        found = len(record["frames"][0]) if record.get("frames") else width
+        width = found if width is None else width
+        if found == width:
+            yield record
+        else:
+            what = f"frames of {found} numbers, and {width} in the records before"
+            source.fault(record["line"], f"{what}; expected one width; correct or remove the record")
 
 
 def shown(value: Any) -> str:
@@ -114,7 +168,12 @@ def _may_be_spans(name: str, value: Any) -> bool:
 
 
 def _is_real(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= float_info.max
+
+
+def _frames(frames: Any) -> Any:
+    check_frames(frames)
+    return frames
 
 
 _STRINGS = _Rule(_list_of(_is_string), "a list of strings")
@@ -124,7 +183,7 @@ _RULES = {
     "spans": _Rule(_list_of(lambda _: True), _SPANS, lambda spans: [_span(span) for span in spans]),
     "segments": _Rule(_list_of(lambda _: True), _SPANS, lambda spans: [_span(span)._asdict() for span in spans]),
     "heads": _Rule(_list_of(lambda head: head is None or _is_integer(head)), "a list of integers"),
-    "frames": _Rule(_list_of(_list_of(_is_real)), "a list of frames, each a list of numbers"),
+    "frames": _Rule(lambda _: True, "a list of frames, each a list of numbers", _frames),
     "offsets": _Rule(_list_of(lambda pair: _are_integers(pair) and len(pair) == 2), "a list of [start, end]"),
     **dict.fromkeys(("text", "text_2", "tree"), _Rule(_is_string, "a string")),
     # labels may be numbers, such as grades or stars

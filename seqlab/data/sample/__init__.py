@@ -1,4 +1,4 @@
-"""Sample corpora generated from a seed: sentences, requests, reviews, pairs of claims and speech.
+"""Sample corpora generated from a seed: sentences, requests, reviews, pairs of claims, speech and weather.
 
 Baselines on the test splits with the sizes and seed in ``conf/data`` (``benchmarks/sample_baselines.py``):
 
@@ -11,6 +11,7 @@ Baselines on the test splits with the sizes and seed in ``conf/data`` (``benchma
     sample_trees    label     accuracy    majority 0.36   word lookup 0.36   naive Bayes 0.49
                     tree      accuracy    majority 0.55   summed words 0.82 (at the root 0.38)
     sample_frames   labels    error rate  majority 0.94   nearest mean 0.35
+    sample_weather  tags      accuracy    majority 0.35   nearest mean 0.56
 """
 
 from seqlab.data.sample.adding import AddingReader

@@ -16,6 +16,7 @@ from seqlab.data.sample.ownership import Ownership
 from seqlab.data.sample.pairs import pair_record
 from seqlab.data.sample.sentiment import review_record
 from seqlab.data.sample.speech import Speech
+from seqlab.data.sample.weather import weather_record
 from seqlab.data.splits import SPLITS, known_split
 from seqlab.errors import ConfigError
 
@@ -40,6 +41,7 @@ _CORPORA: dict[str, tuple[Callable[[Ownership], _Draw], str]] = {
     "trees": (_from_grammar(review_record, "reviews"), "tokens tree segments label structure"),
     "pairs": (_from_grammar(pair_record, "reviews"), "tokens tokens_2 tree tree_2 relatedness entailment"),
     "frames": (lambda ownership: Speech(ownership).record, "frames labels"),
+    "weather": (lambda _: weather_record, "frames tags"),
 }
 """Corpus -> what draws its records, and their columns."""
 
@@ -51,7 +53,7 @@ class SampleReader(Reader):
     The same seed gives the same records on all machines, and a larger split begins with the records of a smaller one.
 
     Args:
-        corpus: One of ``tags``, ``intents``, ``trees``, ``pairs`` and ``frames``.
+        corpus: One of ``tags``, ``intents``, ``trees``, ``pairs``, ``frames`` and ``weather``.
         n_train: Records in the training split.
         n_val: Records in the validation split.
         n_test: Records in the test split.

@@ -144,7 +144,7 @@ class Cell(nn.Module, ABC):
 
     def initialise_(self, *, input_init: str, recurrent_init: str) -> None:
         """Fill the parameters: `weight_ih` and `weight_hh` gate by gate, biases and peepholes with zeros, gains with ones."""
-        kinds = {"weight_ih": input_init, "weight_hh": recurrent_init, "weight_hr": input_init}
+        kinds = {"weight_ih": input_init, "weight_hh": recurrent_init, "weight_hr": input_init, "weight_co": recurrent_init}
         for name, parameter in self.named_parameters():
             default = "ones" if name.endswith("gain") else "zeros"
             for block in self.blocks(parameter.detach()):
@@ -179,6 +179,21 @@ def stacked(cells: Sequence[Cell], name: str) -> Tensor:
     """Return parameter `name` of all cells, on a leading axis."""
     tensors = [getattr(cell, name) for cell in cells]
     return tensors[0].unsqueeze(0) if len(tensors) == 1 else torch.stack(tensors)
+
+
+def scan_steps(
+    cells: Sequence[Cell], inputs: Float[Tensor, "direction time batch feature"], state: State
+) -> list[Float[Tensor, "direction time batch unit"]]:
+    """Return each state of every step by the cells' own steps, in a plain loop: for cells that no kernel computes."""
+    noise, runs = draw_noise(cells, inputs), []
+    for direction, (cell, of_direction, *first) in enumerate(zip(cells, inputs, *state, strict=True)):
+        states = [tuple(first)]
+        for t, of_step in enumerate(of_direction):
+            states.append(cell.step(of_step, states[-1], noise=noise.at(direction, t))[0])
+        # of no step: no state
+        empty = [part.new_zeros(0, *part.shape) for part in states[0]]
+        runs.append([torch.stack(parts) for parts in zip(*states[1:], strict=True)] or empty)
+    return [torch.stack(of_kind) for of_kind in zip(*runs, strict=True)]
 
 
 def scan_hidden(

@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, stacked
+from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, scan_steps, stacked
 from seqlab.errors import ConfigError
 from seqlab.functional.recurrence.activations import get_activation
 from seqlab.functional.recurrence.lstm import scan_lstm
@@ -14,6 +14,7 @@ from seqlab.functional.recurrence.lstm_variant import LstmForm, LstmWeights
 from seqlab.functional.recurrence.noise import Noise
 
 _EPSILON = 1e-5
+_OUTPUT_GATES = ("previous_hidden", "current_cells")
 _WEIGHTS = {
     "recurrent": "weight_hh",
     "projection": "weight_hr",
@@ -34,6 +35,8 @@ class LstmCell(Cell):
         input_width: Features of a step that it reads.
         width: Number of cells, which is the width of h unless it is projected.
         forget_gate: `own`; `none`, as in the original (Hochreiter and Schmidhuber 1997); `coupled`, 1 - i (Greff et al. 2017).
+        output_gate: What o reads beside x_t: `previous_hidden`, W h_{t-1} like the other gates; `current_cells`, V c_t with
+            the full matrix V, `weight_co`, in place of it. Its steps run in a plain loop, which is slower than a kernel.
         has_peepholes: Whether i and f see c_{t-1} and o sees c_t (Gers and Schmidhuber 2000).
         cells_per_block: Cells that share their gates, a divisor of `width`; peepholes see all of them (Graves 2012, §4.5).
         projection_width: Width of h as a linear map of o b(c) (Sak et al. 2014); None: h is o b(c).
@@ -62,6 +65,7 @@ class LstmCell(Cell):
         width: int,
         *,
         forget_gate: str = "own",
+        output_gate: str = "previous_hidden",
         has_peepholes: bool = False,
         cells_per_block: int = 1,
         projection_width: int | None = None,
@@ -88,7 +92,12 @@ class LstmCell(Cell):
         self.form = _form(width, forget_gate=forget_gate, cells_per_block=cells_per_block, activations=activations)
         self.state_widths = {"hidden": self.width, "cell": width}
         self.make_gates(self.form.gate_width, has_bias=has_bias)
+        _check_output_gate(output_gate, has_peepholes=has_peepholes, is_normalised=is_normalised)
         self._make_parameters(has_peepholes=has_peepholes, has_projection=bool(projection_width), is_normalised=is_normalised)
+        self.weight_co: nn.Parameter | None = None
+        if output_gate == "current_cells":
+            self.weight_hh = nn.Parameter(torch.empty(sum(self.form.sizes[:-1]), self.width))
+            self.weight_co = nn.Parameter(torch.empty(self.form.n_blocks, width))
         self.initialise_(input_init=input_init, recurrent_init=recurrent_init)
         if self.form.has_forget_weights and has_bias:
             nn.init.constant_(self.bias_ih.detach()[self.form.n_blocks : 2 * self.form.n_blocks], forget_bias)
@@ -108,6 +117,8 @@ class LstmCell(Cell):
 
     def blocks(self, parameter: Tensor) -> Sequence[Tensor]:
         """Return the gates' parts of what has any."""
+        if parameter.shape[0] == len(self.weight_hh) and self.weight_co is not None:
+            return torch.split(parameter, self.form.sizes[:-1])
         if parameter.shape[0] != self.form.gate_width:
             return [parameter]
         return torch.split(parameter, self.form.sizes)
@@ -119,6 +130,8 @@ class LstmCell(Cell):
         product = nn.functional.linear(noise.read(hidden), self.weight_hh)
         if self.recurrent_gain is not None:
             product = nn.functional.layer_norm(product, product.shape[-1:], self.recurrent_gain, None, form.epsilon)
+        if self.weight_co is not None:  # o reads no h
+            product = nn.functional.pad(product, (0, form.n_blocks))
         *in_gates, candidate, output = torch.split(self._projected(inputs) + product, form.sizes, -1)
         in_gates = [form.gate(self._seeing(gate, cell, row=row)) for row, gate in enumerate(in_gates)]
         candidate, kept = form.candidate(candidate), self._forget(in_gates)
@@ -136,6 +149,9 @@ class LstmCell(Cell):
     @classmethod
     def scan(cls, cells: Sequence["LstmCell"], inputs: Tensor, state: State) -> list[Tensor]:
         """Return the hidden states and the cell states."""
+        if cells[0].weight_co is not None:
+            with torch.autocast(inputs.device.type, enabled=False):
+                return scan_steps(cells, inputs, state)
         is_normalised = cells[0].input_gain is not None
         bias = torch.stack([cell.input_bias() for cell in cells])
         weights = {field: stacked(cells, name) for field, name in _WEIGHTS.items() if getattr(cells[0], name) is not None}
@@ -155,12 +171,15 @@ class LstmCell(Cell):
     def is_plain(self) -> bool:
         """Whether torch's own LSTM computes this form: no extras, and no noise in this mode."""
         names = (self.form.gate.name, self.form.candidate.name, self.form.output.name)
-        has_extras = self.peepholes is not None or self.weight_hr is not None or self.input_gain is not None
+        extras = self.peepholes, self.weight_hr, self.input_gain, self.weight_co
+        has_extras = any(extra is not None for extra in extras)
         has_noise = self.hidden_zone_prob or self.cell_zone_prob or (self.training and self.recurrent_drop_prob)
         is_standard = self.form.has_forget_weights and self.form.cells_per_block == 1 and names == ("sigmoid", "tanh", "tanh")
         return is_standard and not has_extras and not has_noise
 
     def _seeing(self, gate: Tensor, cell: Tensor, *, row: int) -> Tensor:
+        if row == -1 and self.weight_co is not None:
+            return gate + nn.functional.linear(cell, self.weight_co)
         if self.peepholes is None:
             return gate
         return gate + self.form.cells(cell * self.peepholes[row]).sum(-1)
@@ -180,6 +199,18 @@ def _hidden_width(width: int, *, projection_width: int | None) -> int:
     if projection_width is not None and projection_width < 1:
         raise ConfigError(f"encoder.cell.projection_width is {projection_width}; expected at least 1, or null for none")
     return projection_width or width
+
+
+def _check_output_gate(output_gate: str, *, has_peepholes: bool, is_normalised: bool) -> None:
+    name = "encoder.cell.output_gate"
+    if output_gate not in _OUTPUT_GATES:
+        raise ConfigError(f"{name} is {output_gate!r}; expected {' or '.join(_OUTPUT_GATES)}")
+    if output_gate == "current_cells" and has_peepholes:
+        what = f"{name} is current_cells, which reads all cells, and has_peepholes lets each gate read its own"
+        raise ConfigError(f"{what}; set encoder.cell.has_peepholes=false, or {name}=previous_hidden")
+    if output_gate == "current_cells" and is_normalised:
+        what = f"{name} is current_cells, and layer normalisation needs the product of h for every gate"
+        raise ConfigError(f"{what}; set encoder.cell.is_normalised=false, or {name}=previous_hidden")
 
 
 def _form(width: int, *, forget_gate: str, cells_per_block: int, activations: tuple[str, str, str]) -> LstmForm:

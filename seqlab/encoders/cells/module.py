@@ -6,7 +6,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from seqlab.encoders.cells.base import Cell, State
+from seqlab.encoders.cells.base import Cell, State, scan_steps
 from seqlab.errors import ConfigError
 from seqlab.functional.recurrence.noise import Noise
 
@@ -52,15 +52,7 @@ class ModuleCell(Cell):
     @classmethod
     def scan(cls, cells: Sequence["ModuleCell"], inputs: Tensor, state: State) -> list[Tensor]:
         """Return each state of every step."""
-        runs = []
-        for cell, of_direction, *first in zip(cells, inputs, *state, strict=True):
-            states = [tuple(first)]
-            for of_step in of_direction:
-                states.append(cell.step(of_step, states[-1], noise=Noise())[0])
-            # of no step: no state
-            empty = [part.new_zeros(0, *part.shape) for part in states[0]]
-            runs.append([torch.stack(parts) for parts in zip(*states[1:], strict=True)] or empty)
-        return [torch.stack(of_kind) for of_kind in zip(*runs, strict=True)]
+        return scan_steps(cells, inputs, state)
 
 
 def as_cell(make: Callable[[int, int], nn.Module], *, input_width: int, width: int) -> Cell:

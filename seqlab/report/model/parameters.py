@@ -41,7 +41,8 @@ def parameter_rows(model: nn.Module) -> list[ParameterRow]:
 def _rows(module: nn.Module, name: str) -> Iterator[ParameterRow]:
     own = dict(module.named_parameters(recurse=isinstance(module, Cell)))
     counts = {key: parameter.numel() for key, parameter in own.items() if parameter.requires_grad}
-    n_input, n_recurrent = counts.get("weight_ih", 0), counts.get("weight_hh", 0) + counts.get("peepholes", 0)
+    n_input = counts.get("weight_ih", 0)
+    n_recurrent = sum(counts.get(key, 0) for key in ("weight_hh", "weight_co", "peepholes"))
     # Buffers outside the state dict are caches, not part of the model.
     stored = module.state_dict()
     buffers = sum(b.numel() for key, b in module.named_buffers(recurse=False) if key in stored or key == _VECTORS)

@@ -67,7 +67,9 @@ def trace_encoder(encoder: Encoder, steps: Steps, *, batch: Batch | None = None)
     return [
         trace_cell(cell, inputs[:length, 0], layer=names[id(layer)], direction=direction, state=tuple(state))
         for layer, read in seen
-        for direction, (cell, inputs, *state) in enumerate(zip(layer.cell_of_each, read, *layer.first_state(read), strict=True))
+        for direction, (cell, inputs, *state) in enumerate(
+            zip(layer.cell_of_each, read, *layer.first_state(read), strict=True), layer.first_direction
+        )
     ]
 
 

@@ -77,8 +77,8 @@ def test_another_width_than_in_training_is_refused() -> None:
 
 
 def test_frames_of_several_widths_are_refused() -> None:
-    with pytest.raises(DataError, match=r"column 'frames' has frames of 1 to 2 numbers; expected one width"):
-        fitted().encode(columns([[[1.0, 2.0], [3.0]]]))
+    with pytest.raises(DataError, match=r"'r1' has a frame in column 'frames' of 1 numbers; expected 2, as in the"):
+        fitted().encode(columns([[[1.0, 2.0]], [[1.0, 2.0], [3.0]]]))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

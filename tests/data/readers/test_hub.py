@@ -98,3 +98,20 @@ def test_hub_refuses_damaged_files(open_reader: Open, tmp_path: Path, name: str,
     (folder / name).write_bytes(content)
     with pytest.raises(DataError, match=f"{folder}: cannot load split 'train': .+; check data.name and data.splits"):
         open_reader("hub", name=str(folder)).read(Path("train"))
+
+
+def test_hub_reads_frames_without_tokens(open_reader: Open, tmp_path: Path) -> None:
+    columns = {"numbers": [[[0.5, 1.0], [2.0, 3.0]], []], "tags": [["A", "B"], []]}
+    datasets.Dataset.from_dict(columns).save_to_disk(tmp_path / "saved")
+    read = {"frames": "numbers", "tags": "tags"}
+
+    records = open_reader("hub", name=str(tmp_path / "saved"), columns=read).read(Path("train"))
+
+    assert records.to_list() == [
+        {"id": "train-1", "frames": [[0.5, 1.0], [2.0, 3.0]], "tags": ["A", "B"]},
+        {"id": "train-2", "frames": [], "tags": []},
+    ]
+    for bad, message in (([[[1.0], [1.0]]], "2 frames"), ([[[float("inf")]]], "frame 1 holds inf"), ([None], "frames is None")):
+        datasets.Dataset.from_dict({"numbers": bad, "tags": [["A"]]}).save_to_disk(tmp_path / "bad")
+        with pytest.raises(DataError, match=rf"bad: split 'train', record 1: .*{message}"):
+            open_reader("hub", name=str(tmp_path / "bad"), columns=read).read(Path("train"))

@@ -162,10 +162,12 @@ def test_jsonl_reads_frames_without_tokens(open_reader: Open, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (
-            '{"frames": [[0.5], ["1"]]}',
-            r"x:1: frames is \[\[0.5\], \['1'\]\]; expected a list of frames, each a list of numb",
-        ),
+        ('{"frames": [[0.5], ["1"]]}', r"x:1: frame 2 holds '1'; expected finite numbers"),
+        ('{"frames": [[0.5, NaN]]}', r"x:1: frame 1 holds nan; expected finite numbers"),
+        (f'{{"frames": [[1{"0" * 400}]]}}', r"x:1: frame 1 holds 10+…; expected finite numbers"),
+        ('{"frames": [[true]]}', r"x:1: frame 1 holds True; expected finite numbers"),
+        ('{"frames": [[1, 2], [3]]}', r"x:1: frame 2 has 1 numbers and frame 1 2; expected one width"),
+        ('{"frames": []}\n{"frames": [[1]]}\n{"frames": [[1, 2]]}', "x:3: frames of 2 numbers, and 1 in the records before"),
         ('{"frames": [0.5]}', "x:1: frames is .*; expected a list of frames"),
         ('{"frames": [[0.5]], "tags": ["A", "B"]}', "x:1: 2 tags for 1 frames; expected one per frame"),
     ],

@@ -131,3 +131,35 @@ def test_table_refuses_parquet_with_bytes_that_are_not_utf_8(open_reader: Open, 
     path.write_bytes(path.read_bytes().replace("Zoë".encode(), b"Zo\xeb "))
     with pytest.raises(DataError, match=r"x.parquet: cannot be read as Parquet: .*codec can't decode"):
         open_reader("parquet").read(path)
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.pq"])
+def test_table_reads_parquet_with_frames(open_reader: Open, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    columns = {"frames": [[[0.5, 1.0], [2.0, 3.0]], []], "tags": [["A", "B"], []], "label": ["x", "y"], "more": [1, 2]}
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    reader = open_reader("parquet")
+
+    assert reader.read(path).to_list() == [
+        {"id": "x-1", "line": 1, "frames": [[0.5, 1.0], [2.0, 3.0]], "tags": ["A", "B"], "label": "x"},
+        {"id": "x-2", "line": 2, "frames": [], "tags": [], "label": "y"},
+    ]
+    assert reader.unread(path) == ["column 'more'"]
+    # texts come first, as before
+    pyarrow.parquet.write_table(pa.table(columns | {"text": ["a", "b"]}), path)
+    assert reader.read(path).column_names == ["id", "line", "tokens", "text", "offsets", "label"]
+
+
+@pytest.mark.parametrize(
+    ("frames", "tags", "message"),
+    [
+        ([[[1.0]], [[1.0, 2.0]]], [["A"], ["A"]], "x.parquet:2: frames of 2 numbers, and 1 in the records before"),
+        ([[[1.0]], [[float("nan")]]], [["A"], ["A"]], "x.parquet:2: frame 1 holds nan; expected finite numbers"),
+        ([[[1.0]], [[1.0]]], [["A"], ["A", "B"]], "x.parquet:2: 2 tags for 1 frames; expected one per frame"),
+        ([[[1.0]], [[1.0]]], [["A"], None], "x.parquet:2: tags is ''; expected a list of strings"),
+    ],
+)
+def test_table_refuses_frames_by_row(open_reader: Open, tmp_path: Path, frames: object, tags: object, message: str) -> None:
+    pyarrow.parquet.write_table(pa.table({"frames": frames, "tags": tags}), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=message):
+        open_reader("parquet").read(tmp_path / "x.parquet")

@@ -14,7 +14,7 @@ import pytest
 from seqlab.data.sample import SampleReader
 from seqlab.errors import ConfigError, DataError
 
-CORPORA = ("tags", "intents", "trees", "pairs", "frames")
+CORPORA = ("tags", "intents", "trees", "pairs", "frames", "weather")
 SPLITS = ("train", "val", "test")
 PINNED_SENTENCE = "Will the supplier Kellstone Systems default at the harbour in Nagara Island ?"
 PINNED_FRAMES = (list("sansilililo"), [-1.5683, 0.5864, -0.4507, 0.0796])
@@ -30,7 +30,7 @@ def test_read_same_seed_gives_same_records(corpus: str) -> None:
 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_read_other_seeds_and_splits_give_other_records(sample: Sample, corpus: str) -> None:
-    column = "labels" if corpus == "frames" else "tokens"
+    column = {"frames": "labels", "weather": "tags"}.get(corpus, "tokens")
     contents = [list(sample(corpus, split, 50, seed)[column]) for split in SPLITS for seed in (3, 4)]
     assert all(first != second for first, second in combinations(contents, 2))
 
@@ -73,7 +73,7 @@ def test_sizes_are_those_of_the_splits() -> None:
 
 
 def test_reader_refuses_unknown_corpus() -> None:
-    with pytest.raises(ConfigError, match=r"corpus is 'poems'; expected one of tags, intents, trees, pairs, frames"):
+    with pytest.raises(ConfigError, match=r"corpus is 'poems'; expected one of tags, intents, trees, pairs, frames, weather"):
         SampleReader(corpus="poems", n_train=1, n_val=1, n_test=1, seed=0)
 
 
