@@ -59,8 +59,10 @@ def transfer(labeler: Labeler, earlier: Labeler) -> Transfer:
         here, there = (known.get(name, [None] * tensor.ndim) for known in (axes, earlier_axes))
         if name not in old:
             found.new[name] = "new; the other model has none"
-        elif name.startswith(strangers) or here is None or there is None:
+        elif name.startswith(strangers):
             found.new[name] = "new; the other one belongs to other labels or data"
+        elif here is None or there is None:
+            found.new[name] = "new for each model"
         else:
             if name.startswith("encoder.") and old[name].shape != tensor.shape:
                 here, there = _with_features(here, tensor, labeler), _with_features(there, old[name], earlier)
