@@ -5,6 +5,7 @@
 
 import copy
 import io
+import shutil
 from typing import Any
 
 import pytest
@@ -122,7 +123,18 @@ def test_training_is_captured(option: str) -> None:
     assert all(one.isfinite().all() for one in results(captured, torch.randn(3, 7, 5), torch.tensor([7, 3, 0])))
 
 
-@pytest.mark.parametrize("cell", ["LstmCell", "GruCell", "RnnCell"])
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inductor's own
+@pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="no C++ compiler is installed")
+@pytest.mark.parametrize("cell", CELLS)
+def test_inductor_compiles_an_encoder_of_each_cell(cell: str) -> None:
+    encode, given = Encode(RecurrentEncoder(5, 4, cell=CELLS[cell])).eval(), (torch.randn(3, 7, 5), torch.tensor([7, 3, 0]))
+    compiled = torch.compile(encode, fullgraph=True)
+    for found, expected in zip(results(compiled, *given), results(encode, *given), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("cell", CELLS)
 def test_one_step_of_a_cell_is_captured(cell: str) -> None:
     made = CELLS[cell](3, 4)
     captured = torch.compile(made, backend="eager", fullgraph=True)
