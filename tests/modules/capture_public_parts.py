@@ -118,8 +118,7 @@ def _no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("part", "row"), cases(lambda row: row.width))
 @pytest.mark.parametrize("extra", [-1, 1])
 def test_wrong_widths_are_refused(part: type, row: Row, extra: int) -> None:
-    if row.width + extra == 0:
-        pytest.skip("no features")
+    extra = extra if row.width + extra else 2  # at least one feature
     with pytest.raises(ConfigError, match=r"(features a step|have the shape .*|last axis .*); expected"):
         row.call(made(row), values_of(row, extra=extra), LENGTHS)
 
