@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seqlab.functional.padding import step_mask
+from seqlab.functional.padding import checked_lengths, step_mask
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,22 @@ class Steps:
         """Whether it is known that no step is padding.
 
         False on accelerators, where the answer would make the CPU wait, and in captured programs, which hold for any lengths.
+
+        Raises: ConfigError for lengths below 0 or beyond the padding, where the answer is known.
         """
         return not torch.compiler.is_compiling() and self._cached_is_full
 
     @cached_property
     def _cached_mask(self) -> Tensor:
+        _ = self.is_full  # checks the lengths
         return step_mask(self.lengths, self.values.shape[1])
 
     @cached_property
     def _cached_is_full(self) -> bool:
-        # On an accelerator `int(...)` would wait for all queued work.
-        is_known = self.lengths.device.type == "cpu" and len(self.lengths) > 0
-        return is_known and int(self.lengths.min()) == self.values.shape[1]
+        # On an accelerator a look at the lengths would wait for all queued work.
+        if self.lengths.device.type != "cpu":
+            return False
+        return checked_lengths(self.lengths, (self.values.shape[0], self.values.shape[1]), self.lengths.device)[1]
 
     def with_values(self, values: Tensor, **changes: Any) -> "Steps":
         """Return the steps with other `values` of one direction, and other fields by name."""
@@ -72,3 +76,9 @@ class Steps:
         if self.is_full:
             return self
         return replace(self, values=self.values.masked_fill(~self.mask.unsqueeze(2), 0.0))
+
+
+# So steps are arguments and results of exported programs, and of everything else that torch flattens.
+torch.export.register_dataclass(Steps, serialized_type_name="seqlab.Steps")
+# A saved program has its example inputs, which torch else reads with a warning.
+torch.serialization.add_safe_globals([Steps])

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from seqlab.data.batch import Batch
 from seqlab.data.fields import NumbersField
 from seqlab.embeddings.base import Embedding
+from seqlab.functional.widths import Linear
 
 
 @final
@@ -23,7 +24,7 @@ class FrameEmbedding(Embedding):
         super().__init__()
         self.field = field
         self.output_width = width or field.width
-        self.projection = nn.Linear(field.width, width) if width else nn.Identity()
+        self.projection = Linear(field.width, width) if width else nn.Identity()
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
         frames: Tensor = self.projection(batch.tensor(self.field))

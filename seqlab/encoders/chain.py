@@ -11,6 +11,7 @@ from seqlab.data.batch import Batch
 from seqlab.encoders.base import Encoder
 from seqlab.errors import ConfigError
 from seqlab.functional.recurrence.activations import get_activation
+from seqlab.functional.widths import Linear, check_width
 from seqlab.steps import Steps
 
 
@@ -23,7 +24,7 @@ class ChainEncoder(Encoder):
         parts: Constructors of at least one encoder by name, in their order; each is called with `input_width`.
     """
 
-    def __init__(self, *, input_width: int, parts: Mapping[str, Callable[..., Encoder]]) -> None:
+    def __init__(self, input_width: int, *, parts: Mapping[str, Callable[..., Encoder]]) -> None:
         super().__init__()
         if not parts:
             raise ConfigError("encoder.parts is empty; expected at least one encoder")
@@ -65,7 +66,7 @@ class OutputEncoder(Encoder):
 
     def __init__(self, input_width: int, width: int = 100, *, activation: str = "tanh") -> None:
         super().__init__()
-        self.linear = nn.Linear(input_width, width)
+        self.linear = Linear(input_width, width)
         self.activation = get_activation(activation)
         self.output_width = self.summary_width = width
 
@@ -115,6 +116,7 @@ class WindowEncoder(Encoder):
 
     def forward(self, steps: Steps) -> Steps:
         """Return the top layer's values."""
+        check_width(steps.values, self.first.in_channels, layer=type(self).__name__)
         values = self.first(steps.zero_padded().values.mT).mT
         values = self.dropout(self.activation(values))
         for linear in self.others:

@@ -3,6 +3,7 @@
 from typing import final
 
 from seqlab.encoders.base import Encoder
+from seqlab.functional.widths import check_width
 from seqlab.steps import Steps
 
 
@@ -16,10 +17,11 @@ class IdentityEncoder(Encoder):
 
     def __init__(self, input_width: int) -> None:
         super().__init__()
-        self.output_width = self.summary_width = input_width
+        self.output_width = self.summary_width = self.input_width = input_width
 
     def forward(self, steps: Steps) -> Steps:
         """Return the same steps with their mean as summary."""
+        check_width(steps.values, self.input_width, layer=type(self).__name__)
         total = steps.zero_padded().values.sum(1)
         return steps.with_values(
             steps.values, n_directions=steps.n_directions, summary=total / steps.lengths.clamp(min=1).unsqueeze(1)

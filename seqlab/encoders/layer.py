@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import cast, final
+from typing import Any, cast, final
 
 import torch
 from jaxtyping import Float, Int
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from seqlab.encoders.cells import Cell, LstmCell, State
 from seqlab.errors import ConfigError
+from seqlab.functional.native import Operator
 from seqlab.functional.recurrence import compiled
 
 
@@ -66,15 +67,20 @@ class RecurrentLayer(nn.Module):
         cells[0].check_widths(inputs, state, len(cells))
         first = state or self.first_state(inputs)
         # The kernel gives the states after the padding, too.
-        if (is_full or not keeps_states) and self.bptt_steps is None and _prefers_kernel(cells, inputs):
+        if (is_full or not keeps_states) and not self._cuts and _prefers_kernel(cells, inputs):
             run, *after = _kernel_runs(cells, inputs, first)
             return run, tuple(after) if keeps_states else ()
         dtype = cells[0].dtype
         first = tuple(state.to(dtype) for state in first)
-        if self.bptt_steps is None:
+        if not self._cuts:
             return type(cells[0]).run(cells, inputs.to(dtype), first, lengths=lengths if keeps_states else None)
-        run, last = self._run_in_pieces(inputs.to(dtype).split(self.bptt_steps, dim=1), first, lengths=lengths)
+        run, last = self._run_in_pieces(inputs.to(dtype).split(cast(int, self.bptt_steps), dim=1), first, lengths=lengths)
         return run, last if keeps_states else ()
+
+    @property
+    def _cuts(self) -> bool:
+        """Whether there is a gradient to cut."""
+        return self.bptt_steps is not None and torch.is_grad_enabled()
 
     def _run_in_pieces(self, pieces: Sequence[Tensor], state: State, *, lengths: Tensor) -> tuple[Tensor, State]:
         """Return what `Cell.run` returns; no gradient crosses from a piece to the one before."""
@@ -111,10 +117,11 @@ def _prefers_kernel(cells: Sequence[Cell], inputs: Tensor) -> bool:
     """
     if not all(isinstance(cell, LstmCell) and cell.is_plain for cell in cells):
         return False
-    if torch.compiler.is_compiling():  # a captured program may run with any number of threads
+    is_captured = torch.compiler.is_compiling()
+    if torch.is_autocast_enabled("cpu") and (is_captured or not _runs_under_autocast(torch.get_autocast_dtype("cpu"))):
+        return False  # in a captured program, operators have the types of their arguments
+    if is_captured:  # it may run with any number of threads
         return True
-    if torch.is_autocast_enabled("cpu") and not _runs_under_autocast(torch.get_autocast_dtype("cpu")):
-        return False
     has_more_threads = len(cells) > 1 and torch.get_num_threads() > 1
     return not (has_more_threads and torch.is_grad_enabled() and compiled.is_usable(inputs))
 
@@ -144,6 +151,41 @@ def _kernel_runs(cells: Sequence[Cell], inputs: Tensor, state: State) -> tuple[T
 
 def _kernel_run(cell: Cell, inputs: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
     assert isinstance(cell, LstmCell)
-    weights: list[Tensor] = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     first = [part.unsqueeze(0).contiguous() for part in state]
-    return torch.lstm(inputs, first, weights, True, 1, 0.0, cell.training, False, False)
+    made: tuple[Tensor, ...] = _KERNEL(
+        inputs, *first, cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, cell.training
+    )
+    return made
+
+
+def _lstm(inputs: Tensor, hidden: Tensor, cell: Tensor, *others: Any) -> tuple[Tensor, ...]:
+    *weights, is_training = others
+    return torch.lstm(inputs, [hidden, cell], weights, True, 1, 0.0, is_training, False, False)
+
+
+def _shapes(inputs: Tensor, hidden: Tensor, cell: Tensor, *_: Any) -> tuple[Tensor, ...]:
+    run = inputs.new_empty(*inputs.shape[:2], hidden.shape[2])
+    return run, *(torch.empty_like(part, memory_format=torch.contiguous_format) for part in (hidden, cell))
+
+
+# torch unrolls its own LSTM when it captures a program, which would hold for one number of steps alone.
+_KERNEL = Operator(
+    "torch_lstm",
+    "Tensor inputs, Tensor hidden, Tensor cell, Tensor weight_ih, Tensor weight_hh, Tensor bias_ih, Tensor bias_hh, bool train",
+    _lstm,
+    shapes=_shapes,
+    n_outputs=3,
+)
+
+
+def last_states(
+    run: Float[Tensor, "direction time batch unit"],
+    lengths: Int[Tensor, " batch"],
+    *,
+    before: Float[Tensor, "direction batch unit"] | float,
+) -> Float[Tensor, "direction batch unit"]:
+    """Return the state after the last real step of each record: `before` where it has none."""
+    if not run.shape[1]:
+        return run.new_zeros(len(run), *run.shape[2:]) + before
+    index = torch.clamp(lengths - 1, min=0)[None, None, :, None].expand(len(run), 1, -1, run.shape[-1])
+    return torch.where((lengths > 0).unsqueeze(1), run.gather(1, index)[:, 0], before)

@@ -127,7 +127,7 @@ class RecurrentEncoder(Encoder):
         stacks = [values] * self.n_stacks
         state: dict[str, Tensor] = {}
         for i, (layer, around, dropout) in enumerate(self._stages()):
-            first = None if steps.state is None else self._given_state(steps.state, i, layer, n_records=len(values))
+            first = None if steps.state is None else self._given_state(steps.state, i, layer, n_records=values.shape[0])
             keeps = self.is_stateful or first is not None
             inputs = order.read(stacks)
             hidden, last = layer(inputs, lengths=steps.lengths, state=first, keeps_states=keeps, is_full=steps.is_full)

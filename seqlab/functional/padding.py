@@ -31,7 +31,7 @@ class ReadingOrder:
     """Place among the steps read of each step of the batch: (direction * n_steps + time) * n_records + record."""
 
     def __init__(self, lengths: Int[Tensor, " batch"], n_steps: int, n_directions: int, is_full: bool = False) -> None:
-        self.n_records, self.n_steps, self.n_directions, self.is_full = len(lengths), n_steps, n_directions, is_full
+        self.n_records, self.n_steps, self.n_directions, self.is_full = lengths.shape[0], n_steps, n_directions, is_full
         # Views and flips do then; the tables of places cost two index tensors of the batch's size.
         if n_directions == 1 or is_full:
             return
@@ -148,7 +148,7 @@ def checked_lengths(
         raise ConfigError(f"{name} has the shape {tuple(found.shape)}; expected {n_records} integers, one a sequence")
     if torch.compiler.is_compiling() or not n_records:
         return found.long(), False
-    least, most = found.min().item(), found.max().item()
+    least, most = (bound.item() for bound in found.aminmax())
     if least < 0 or most > n_steps:
         raise ConfigError(f"{name} are {least} to {most}; expected 0 to {n_steps}, {limit}")
     return found, least == n_steps

@@ -14,6 +14,7 @@ from seqlab.data.fields import NO_TARGET, TagTargets
 from seqlab.errors import ConfigError
 from seqlab.functional.linear_chain import Chain, step_log_probs
 from seqlab.functional.linear_chain.second_order import SecondOrderChain
+from seqlab.functional.widths import Linear
 from seqlab.heads.distributions import ChainTags, SecondOrderTags
 from seqlab.heads.parts.constraints import TagConstraints
 from seqlab.heads.parts.cross_entropy import NO_WEIGHTS, label_weights, mean
@@ -65,7 +66,7 @@ class CrfTokenHead(TokenHead):
         if omission_cost and class_weights:
             raise ConfigError("omission_cost and class_weights both change the loss; set one of them")
         self.register_buffer("class_weights", label_weights(class_weights, target.tags), persistent=False)
-        self.projection, self.temperature = nn.Linear(input_width, len(target.tags)), Temperature()
+        self.projection, self.temperature = Linear(input_width, len(target.tags)), Temperature()
         self.transitions, self.start, self.end = transition_scores(len(target.tags))
         self.constraints, self.omission_cost = TagConstraints(target), omission_cost
 
@@ -104,7 +105,7 @@ class SecondOrderCrfTokenHead(TokenHead):
         super().__init__(target=target)
         check_option(0 <= omission_cost < math.inf, "a number, at least 0", omission_cost=omission_cost)
         n_tags = len(target.tags)
-        self.projection, self.temperature = nn.Linear(input_width, n_tags), Temperature()
+        self.projection, self.temperature = Linear(input_width, n_tags), Temperature()
         self.transitions, self.start, self.end = transition_scores(n_tags)
         self.constraints, self.omission_cost = TagConstraints(target), omission_cost
         # zeros: a new model starts as a first-order CRF

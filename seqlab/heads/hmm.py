@@ -13,6 +13,7 @@ from seqlab.data.vocabulary import N_RESERVED, PADDING, UNKNOWN
 from seqlab.errors import ConfigError
 from seqlab.functional import linear_chain
 from seqlab.functional.linear_chain import Chain
+from seqlab.functional.widths import check_width
 from seqlab.heads.distributions import ChainTags
 from seqlab.heads.parts.constraints import TagConstraints
 from seqlab.heads.parts.label_counts import add_up_processes_
@@ -117,6 +118,7 @@ class HmmTokenHead(TokenHead):
         return Chain(scores, steps.lengths, transitions[:, :-1], start, transitions[:, -1])
 
     def _ids(self, steps: Steps) -> Int[Tensor, "batch time"]:
+        check_width(steps.values, 1, layer=type(self).__name__)
         ids = torch.where(steps.mask, steps.values.detach()[..., 0], PADDING)
         # dropout would scale the ids, and an encoder would replace them
         is_id = (ids >= UNKNOWN) & (ids < self.emissions.shape[1]) & (ids == ids.round())

@@ -22,6 +22,7 @@ from seqlab.data.fields import LabelField, ScoreField
 from seqlab.data.pairs import SECOND
 from seqlab.errors import DataError
 from seqlab.functional.dropout import NaiveDropout
+from seqlab.functional.widths import Linear
 from seqlab.heads.base import Head
 from seqlab.heads.distributions import Choice
 from seqlab.heads.parts.cross_entropy import NO_WEIGHTS
@@ -51,9 +52,9 @@ class _PairClassifier(nn.Module):
         is_known = bool(features) and set(features) <= FEATURES.keys()
         check_option(is_known, f"some of {', '.join(FEATURES)}", features=self.features)
         self.pooling = pooling
-        self.hidden = nn.Linear(len(features) * self.pooling.output_width, width)
+        self.hidden = Linear(len(features) * self.pooling.output_width, width)
         self.dropout = NaiveDropout(drop_prob=drop_prob)
-        self.projection = nn.Linear(width, n_labels)
+        self.projection = Linear(width, n_labels)
 
     def forward(self, steps: Steps) -> Float[Tensor, "batch label"]:
         if steps.second is None:

@@ -13,6 +13,7 @@ from seqlab.data.fields import TagTargets
 from seqlab.errors import ConfigError
 from seqlab.functional import semi_markov
 from seqlab.functional.semi_markov import Segmentation, Segments, SemiMarkov, fill_gaps, limit_lengths, segment_sums
+from seqlab.functional.widths import Linear
 from seqlab.heads.crf import transition_scores
 from seqlab.heads.distributions.segmentations import Segmentations
 from seqlab.heads.parts.misfits import report_misfits
@@ -62,7 +63,7 @@ class SemiMarkovHead(TokenHead):
         self.labels = TagSpans(target, self.scheme).labels
         n_labels = 1 + len(self.labels)  # label 0: a single step outside all spans
         # three scores per label: of a step in a segment, of a first step, and of a last step
-        self.projection = nn.Linear(input_width, 3 * n_labels)
+        self.projection = Linear(input_width, 3 * n_labels)
         # zeros: a new model has no preference for any length
         self.length_scores = nn.Parameter(torch.zeros(max_length, n_labels))
         self.transitions, self.start, self.end = transition_scores(n_labels)

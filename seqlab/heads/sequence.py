@@ -11,6 +11,7 @@ from seqlab.data.batch import Batch
 from seqlab.data.columns import Columns
 from seqlab.data.fields import NO_TARGET, LabelField, MultiLabelField
 from seqlab.functional.dropout import NaiveDropout
+from seqlab.functional.widths import Linear
 from seqlab.heads.base import Head
 from seqlab.heads.distributions import Choice, LabelSet
 from seqlab.heads.parts.answers import Answer, Answered, SetAnswer, label_answer
@@ -31,7 +32,7 @@ class _Classifier(nn.Module):
         super().__init__()
         self.pooling = get_pooling(pooling, input_width=input_width, summary_width=summary_width)
         self.dropout = NaiveDropout(drop_prob=drop_prob)
-        self.projection = nn.Linear(self.pooling.output_width, n_labels)
+        self.projection = Linear(self.pooling.output_width, n_labels)
 
     def forward(self, steps: Steps) -> Float[Tensor, "batch label"]:
         logits: Tensor = self.projection(self.dropout(self.pooling(steps)))

@@ -6,10 +6,11 @@ from typing import final
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqlab.data.batch import Batch
 from seqlab.data.fields import NO_TARGET, TagTargets
+from seqlab.functional.widths import Linear
 from seqlab.heads.distributions import IndependentTags
 from seqlab.heads.parts.constraints import TagConstraints
 from seqlab.heads.parts.cross_entropy import NO_WEIGHTS, CrossEntropy, mean
@@ -50,7 +51,7 @@ class SoftmaxTokenHead(TokenHead):
         focal_gamma: float = 0.0,
     ) -> None:
         super().__init__(target=target)
-        self.projection, self.temperature = nn.Linear(input_width, len(target.tags)), Temperature()
+        self.projection, self.temperature = Linear(input_width, len(target.tags)), Temperature()
         self.cross_entropy = CrossEntropy(
             target.tags, class_weights=class_weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma
         )

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqlab.data.batch import Batch, EncodedRecords
 from seqlab.data.columns import Columns
@@ -17,6 +17,7 @@ from seqlab.data.fields import LabelSequenceField, LabelSequences, Tensors
 from seqlab.functional.alignment import Topology, min_steps
 from seqlab.functional.dropout import NaiveDropout
 from seqlab.functional.padding import step_mask
+from seqlab.functional.widths import Linear
 from seqlab.heads.base import Head
 from seqlab.heads.distributions.alignments import Alignments, Lengths, LogProbs, Ranked
 from seqlab.heads.parts.answers import Answer, Answered, SequenceAnswer
@@ -72,7 +73,7 @@ class TemporalHead(Head):
         check_option(math.isfinite(insertion_bonus), "a finite number", insertion_bonus=insertion_bonus)
         self.target, self.n_units, self.upsampling, self.insertion_bonus = target, n_units, upsampling, insertion_bonus
         self.dropout = NaiveDropout(drop_prob=drop_prob)
-        self.projection = nn.Linear(input_width, upsampling * n_units)
+        self.projection = Linear(input_width, upsampling * n_units)
         # saved, because a resumed run must know whether the first pass is over
         self.register_buffer("n_passes", torch.zeros((), dtype=torch.long))
 

@@ -43,6 +43,7 @@ class Labeler(nn.Module):
     def forward(self, batch: Batch) -> Steps:
         """Return the encoded steps; of records with two sides, both, each encoded separately."""
         steps = self.encoder.encode(self.embedding(batch), batch)
+        _check_widths(steps, self.encoder)
         if batch.second is None:
             return steps
         try:
@@ -79,6 +80,14 @@ class Labeler(nn.Module):
     def layers(self) -> dict[str, Layer]:
         """Return how the labels of each head lie over a record."""
         return {name: head.layer(has_steps=self.encoder.keeps_steps) for name, head in self.heads.items()}
+
+
+def _check_widths(steps: Steps, encoder: Encoder) -> None:
+    """Raise ConfigError for an encoder that misstates its widths, for which the heads are made."""
+    for name, found in (("output_width", steps.values), ("summary_width", steps.summary)):
+        if found is not None and found.shape[-1] != (stated := getattr(encoder, name)):
+            expected = f"expected {stated}, the {name} of {type(encoder).__name__}; correct that"
+            raise ConfigError(f"encoder gives vectors of {found.shape[-1]} features; {expected}")
 
 
 def labels_of(heads: Mapping[str, Head], steps: Steps, batch: Batch, *, use_confidences: bool) -> dict[str, list[Prediction]]:

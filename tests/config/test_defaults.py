@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ import yaml
 
 from seqlab.config.paths import config_dir
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+FOLDERS = [config_dir(), *REPOSITORY.glob("plugins/*/seqlab_*/conf")]
 REQUIRED = inspect.Parameter.empty
 NEEDED = {
     *("input_width", "summary_width", "layer_width", "width", "n_epochs"),
     *("field", "target", "bounds", "words", "parts", "cells", "scores", "reader", "optimizer"),
     *("columns", "column", "lowest", "highest", "name", "folder", "tool", "frame_columns"),
+    *("tree", "trees", "composition", "monitor", "is_tested"),  # of plugins
 }
 """Arguments without a default: sizes, other parts, and facts of the user's data."""
 OF_ONE_CORPUS = {
@@ -39,11 +43,11 @@ def _nodes(value: Any) -> Iterator[Mapping[str, Any]]:
 def _nodes_by_target() -> Mapping[str, list[Mapping[str, Any]]]:
     """Return the nodes of all options by their target; experiments are choices, not defaults."""
     found = defaultdict(list)
-    for path in sorted(config_dir().rglob("*.yaml")):
+    for path in sorted(path for folder in FOLDERS for path in folder.rglob("*.yaml")):
         if path.parent.name != "experiment":
             for node in _nodes(yaml.safe_load(path.read_text(encoding="utf-8"))):
                 found[str(node["_target_"])].append(node)
-    return {target: nodes for target, nodes in found.items() if target.startswith("seqlab.")}
+    return {target: nodes for target, nodes in found.items() if target.startswith("seqlab")}
 
 
 def _defaults(target: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 import copy
 import io
-from functools import cache
+import pickle
+from functools import cache, partial
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from seqlab.config.build import build, known_targets
 from seqlab.config.compose import compose, options_of, plain
+from seqlab.encoders import LstmCell, RecurrentEncoder
 from seqlab.steps import Steps
 
 OF_TREES = ("recnn", "rntn", "treegru", "treelstm")
@@ -43,3 +45,9 @@ def test_in_float64_it_gives_nearly_the_same(option: str) -> None:
     expected, found = encoder(Steps(values, LENGTHS)), copy.deepcopy(encoder).double()(Steps(values.double(), LENGTHS))
     assert found.values.dtype == torch.float64
     torch.testing.assert_close(found.values[found.mask].float(), expected.values[expected.mask], atol=1e-5, rtol=1e-4)
+
+
+def test_an_encoder_of_partial_cells_is_pickled() -> None:
+    encoder = RecurrentEncoder(5, 4, cell=partial(LstmCell, has_peepholes=True)).eval()
+    found, steps = pickle.loads(pickle.dumps(encoder)), Steps(torch.randn(2, 4, 5), LENGTHS)  # noqa: S301 (our own bytes)
+    assert torch.equal(found(steps).summary, encoder(steps).summary)

@@ -151,3 +151,12 @@ def test_a_model_without_heads_is_refused() -> None:
     fields.fit(labelled_columns().records)
     with pytest.raises(ConfigError, match=r"heads is empty; choose at least one, as in head=crf"):
         build_labeler(config, fields=fields, targets=known_targets())
+
+
+@pytest.mark.parametrize("name", ["output_width", "summary_width"])
+def test_an_encoder_that_misstates_a_width_is_refused(name: str) -> None:
+    labeler, fields = model(["head=[softmax]"])
+    setattr(labeler.encoder, name, 7)
+    message = f"encoder gives vectors of 16 features; expected 7, the {name} of RecurrentEncoder; correct that"
+    with pytest.raises(ConfigError, match=message):
+        labeler(encode(fields, [["Ada", "saw"]]).batch(np.arange(1)))

@@ -42,9 +42,9 @@ class TreeEncoder(Encoder):
         width: int,
         tree: TreeField,
         composition: Callable[..., Composition],
-        output: str,
-        is_two_way: bool,
-        output_drop_prob: float,
+        output: str = "nodes",
+        is_two_way: bool = False,
+        output_drop_prob: float = 0.5,
     ) -> None:
         super().__init__()
         if output not in ("nodes", "leaves"):

@@ -32,7 +32,13 @@ class TransformerEmbedding(Embedding):
     """
 
     def __init__(
-        self, *, field: SubwordField, is_frozen: bool, pooling: str, layers: Sequence[int] | None, use_layer_mix: bool
+        self,
+        *,
+        field: SubwordField,
+        is_frozen: bool = True,
+        pooling: str = "mean",
+        layers: Sequence[int] | None = (-1,),
+        use_layer_mix: bool = True,
     ) -> None:
         super().__init__()
         self.field, self.is_frozen, self.pooling = field, is_frozen, get_pooling(pooling)

@@ -123,11 +123,11 @@ class SubwordField(Field):
         overlap: Minimum number of subwords that neighbouring windows of a long record share.
     """
 
-    column: str
-    name: str
-    revision: str | None
-    window: int | None
-    overlap: int
+    column: str = "tokens"
+    name: str = field(kw_only=True)
+    revision: str | None = None
+    window: int | None = None
+    overlap: int = 64
     tokenizer: SubwordTokenizer = field(init=False, repr=False)
     architecture: Mapping[str, Any] = field(init=False, repr=False)
     """The configuration of the transformer, as in `config.json`."""

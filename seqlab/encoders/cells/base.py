@@ -13,6 +13,7 @@ from seqlab.errors import ConfigError
 from seqlab.functional.dropout import bernoulli_mask
 from seqlab.functional.padding import last_states
 from seqlab.functional.recurrence.noise import Noise
+from seqlab.functional.widths import check_width
 
 State: TypeAlias = tuple[Tensor, ...]
 """The hidden state first, then others, such as the cell state of an LSTM."""
@@ -105,10 +106,7 @@ class Cell(nn.Module, ABC):
 
         States have the shape (*lead, batch, unit).
         """
-        if inputs.shape[-1] != self.input_width:
-            layer = f"{type(self).__name__} with input_width={self.input_width}"
-            expected = f"expected {self.input_width}: check output_width before it"
-            raise ConfigError(f"a layer of {layer} is given {inputs.shape[-1]} features a step; {expected}")
+        check_width(inputs, self.input_width, layer=type(self).__name__)
         if state is not None:
             self.check_state(state, *lead, inputs.shape[-2])
 

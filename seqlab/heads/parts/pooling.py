@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqlab.errors import ConfigError
 from seqlab.functional.padding import last_steps
+from seqlab.functional.widths import Linear
 from seqlab.heads.parts.options import check_option
 from seqlab.steps import Steps
 
@@ -35,7 +36,7 @@ class AttentionPooling(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.output_width = width
-        self.score = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1, bias=False))
+        self.score = nn.Sequential(Linear(width, width), nn.Tanh(), Linear(width, 1, bias=False))
 
     def forward(self, steps: Steps) -> Vectors:
         """Return the weighted mean of the real steps."""

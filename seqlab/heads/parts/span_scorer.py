@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from seqlab.functional.dropout import NaiveDropout
+from seqlab.functional.widths import Linear
 
 N_WIDTHS = 32
 """Widths with a score of their own; wider spans share the last one."""
@@ -30,14 +31,14 @@ class BiaffineSpanScores(nn.Module):
 
     def __init__(self, input_width: int, hidden_width: int, n_labels: int, *, drop_prob: float) -> None:
         super().__init__()
-        self.start, self.end = (nn.Linear(input_width, hidden_width) for _ in range(2))
+        self.start, self.end = (Linear(input_width, hidden_width) for _ in range(2))
         self.dropout = NaiveDropout(drop_prob=drop_prob)
         # scaled so that products of two vectors have the size of the other scores
         self.products = nn.Parameter(torch.randn(hidden_width, n_labels, hidden_width) / hidden_width)
-        self.first = nn.Linear(hidden_width, n_labels)
-        self.last = nn.Linear(hidden_width, n_labels, bias=False)
-        self.gate = nn.Linear(input_width, 1)
-        self.within = nn.Linear(input_width, n_labels, bias=False)
+        self.first = Linear(hidden_width, n_labels)
+        self.last = Linear(hidden_width, n_labels, bias=False)
+        self.gate = Linear(input_width, 1)
+        self.within = Linear(input_width, n_labels, bias=False)
         self.widths = nn.Parameter(torch.zeros(N_WIDTHS, n_labels))
         with torch.no_grad():
             # log-odds: a new model then predicts a label for the share PRIOR of all spans

@@ -35,8 +35,8 @@ class TreeField(Field):
     """
 
     trees: Trees
-    productions: str
-    min_count: int
+    productions: str = "none"
+    min_count: int = 20
     known: list[str] = field(init=False, repr=False)
     """The productions that have their own id, in the order of the ids, which start at 1."""
 
@@ -96,8 +96,8 @@ class NodeLabelField(TagTargets):
     """
 
     trees: Trees
-    nodes: str
-    productions: str
+    nodes: str = "all"
+    productions: str = "none"
     tags: list[str] = field(init=False, repr=False)
     is_of_record_steps = False
 
