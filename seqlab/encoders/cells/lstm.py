@@ -6,7 +6,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, scan_steps, stacked
+from seqlab.encoders.cells.base import Cell, State, draw_noise, projected, stacked
+from seqlab.encoders.cells.plain_loop import scan_steps
 from seqlab.errors import ConfigError
 from seqlab.functional.recurrence.activations import get_activation
 from seqlab.functional.recurrence.lstm import scan_lstm

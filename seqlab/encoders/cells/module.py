@@ -6,7 +6,8 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from seqlab.encoders.cells.base import Cell, State, scan_steps
+from seqlab.encoders.cells.base import Cell, State
+from seqlab.encoders.cells.plain_loop import scan_steps
 from seqlab.errors import ConfigError
 from seqlab.functional.recurrence.noise import Noise
 
