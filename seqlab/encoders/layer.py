@@ -176,16 +176,3 @@ _KERNEL = Operator(
     shapes=_shapes,
     n_outputs=3,
 )
-
-
-def last_states(
-    run: Float[Tensor, "direction time batch unit"],
-    lengths: Int[Tensor, " batch"],
-    *,
-    before: Float[Tensor, "direction batch unit"] | float,
-) -> Float[Tensor, "direction batch unit"]:
-    """Return the state after the last real step of each record: `before` where it has none."""
-    if not run.shape[1]:
-        return run.new_zeros(len(run), *run.shape[2:]) + before
-    index = torch.clamp(lengths - 1, min=0)[None, None, :, None].expand(len(run), 1, -1, run.shape[-1])
-    return torch.where((lengths > 0).unsqueeze(1), run.gather(1, index)[:, 0], before)

@@ -23,7 +23,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*autograd.function.Function.* s
 PACKAGES = (seqlab, encoders, embeddings, heads, layers, fields)
 BATCH, TIME = torch.export.Dim("batch"), torch.export.Dim("time")
 BASES = {heads.TokenHead, heads.LabelHead}
-NOT_HERE = {embeddings.VectorEmbedding, fields.VectorField, fields.ScoreField, heads.PairScoreHead, seqlab.LabelerModule}
+NOT_HERE = {
+    *(embeddings.VectorEmbedding, embeddings.StaticSubwordEmbedding, embeddings.GazetteerEmbedding),
+    *(fields.VectorField, fields.StaticSubwordField, fields.FastTextField, fields.GazetteerField),
+    *(fields.ScoreField, heads.PairScoreHead, seqlab.LabelerModule),
+}
 """Parts of files, columns or models that the records here lack: tested below, or by their own tests."""
 
 
