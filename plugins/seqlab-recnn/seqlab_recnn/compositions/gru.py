@@ -27,7 +27,7 @@ class ChildSumGru(Composition):
             below 1.
     """
 
-    def __init__(self, *, input_width: int, width: int, is_mean: bool, recurrent_drop_prob: float) -> None:
+    def __init__(self, *, input_width: int, width: int, is_mean: bool = False, recurrent_drop_prob: float = 0.0) -> None:
         super().__init__(input_width=input_width, width=width, state_width=width)
         self.inputs = nn.Linear(input_width, 2 * width)
         self.reset, self.update, self.candidate = (nn.Linear(width, width) for _ in range(3))

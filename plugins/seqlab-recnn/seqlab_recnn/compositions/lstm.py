@@ -87,7 +87,7 @@ class ChildSumLstm(LstmComposition):
             below 1.
     """
 
-    def __init__(self, *, input_width: int, width: int, forget_bias: float, recurrent_drop_prob: float) -> None:
+    def __init__(self, *, input_width: int, width: int, forget_bias: float = 1.0, recurrent_drop_prob: float = 0.0) -> None:
         super().__init__(input_width=input_width, width=width, n_places=0, recurrent_drop_prob=recurrent_drop_prob)
         self.sums = nn.Linear(width, 3 * width)
         self.forget = nn.Linear(width, width)
@@ -118,7 +118,9 @@ class NaryLstm(LstmComposition):
             below 1.
     """
 
-    def __init__(self, *, input_width: int, width: int, n_places: int, forget_bias: float, recurrent_drop_prob: float) -> None:
+    def __init__(
+        self, *, input_width: int, width: int, n_places: int = 2, forget_bias: float = 1.0, recurrent_drop_prob: float = 0.0
+    ) -> None:
         super().__init__(input_width=input_width, width=width, n_places=n_places, recurrent_drop_prob=recurrent_drop_prob)
         self.weights = PlaceWeights(width=width, output_width=(3 + n_places) * width, n_places=n_places)
         nn.init.constant_(self.weights.bias.detach()[3 * width :], forget_bias)
@@ -146,7 +148,7 @@ class SequenceLstm(Composition):
         recurrent_drop_prob: Probability to drop a unit of a child's state while training, at least 0 and below 1.
     """
 
-    def __init__(self, *, input_width: int, width: int, recurrent_drop_prob: float) -> None:
+    def __init__(self, *, input_width: int, width: int, recurrent_drop_prob: float = 0.0) -> None:
         super().__init__(input_width=input_width, width=width, state_width=width)
         self.inputs = nn.LSTMCell(input_width, width)
         self.cell = nn.LSTMCell(width, width)

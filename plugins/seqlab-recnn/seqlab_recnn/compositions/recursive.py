@@ -67,7 +67,9 @@ class RecursiveComposition(PlainComposition):
             below 1.
     """
 
-    def __init__(self, *, input_width: int, width: int, n_places: int, activation: str, recurrent_drop_prob: float) -> None:
+    def __init__(
+        self, *, input_width: int, width: int, n_places: int = 2, activation: str = "tanh", recurrent_drop_prob: float = 0.0
+    ) -> None:
         super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         self.weights = PlaceWeights(width=width, output_width=width, n_places=n_places)
 
@@ -96,7 +98,14 @@ class UntiedComposition(PlainComposition):
     """
 
     def __init__(
-        self, *, input_width: int, width: int, tree: TreeField, n_places: int, activation: str, recurrent_drop_prob: float
+        self,
+        *,
+        input_width: int,
+        width: int,
+        tree: TreeField,
+        n_places: int = 2,
+        activation: str = "tanh",
+        recurrent_drop_prob: float = 0.0,
     ) -> None:
         super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         if tree.productions == "none":
@@ -128,7 +137,7 @@ class TensorComposition(PlainComposition):
             below 1.
     """
 
-    def __init__(self, *, input_width: int, width: int, activation: str, recurrent_drop_prob: float) -> None:
+    def __init__(self, *, input_width: int, width: int, activation: str = "tanh", recurrent_drop_prob: float = 0.0) -> None:
         super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         self.weights = PlaceWeights(width=width, output_width=width, n_places=2)
         self.tensor = nn.Parameter(torch.empty(2 * width, width, 2 * width).uniform_(-1, 1) / (4 * width))
@@ -163,7 +172,7 @@ class MaxComposition(PlainComposition):
             below 1.
     """
 
-    def __init__(self, *, input_width: int, width: int, activation: str, recurrent_drop_prob: float) -> None:
+    def __init__(self, *, input_width: int, width: int, activation: str = "tanh", recurrent_drop_prob: float = 0.0) -> None:
         super().__init__(input_width=input_width, width=width, activation=activation, recurrent_drop_prob=recurrent_drop_prob)
         self.linear = nn.Linear(width, width)
 

@@ -14,6 +14,8 @@ from seqlab.errors import ConfigError
 from seqlab_recnn.trees.brackets import BracketedTree, parse_trees, to_brackets
 from seqlab_recnn.trees.penn import FUNCTIONS, cleaned
 
+ROOTS = ("", "ROOT", "TOP", "S1")
+"""Labels of roots that treebanks put above the sentence."""
 _COLUMNS = ("id", "line", "tokens", "tags", "tree", "label", "segments")
 
 
@@ -49,7 +51,7 @@ class BracketReader(Reader):
         roots: Labels of roots to remove if they have a single child; the empty label stands for `( (S …))`.
     """
 
-    def __init__(self, *, functions: str, roots: Collection[str]) -> None:
+    def __init__(self, *, functions: str = "cut", roots: Collection[str] = ROOTS) -> None:
         self._files = _TreeFiles(functions=functions, roots=roots)
 
     def parse(self, path: Path, *, report: Report) -> datasets.Dataset:
@@ -90,7 +92,7 @@ class ParallelTreesReader(Reader):
         roots: Labels of roots to remove if they have a single child.
     """
 
-    def __init__(self, *, reader: Reader, suffix: str, functions: str, roots: Collection[str]) -> None:
+    def __init__(self, *, reader: Reader, suffix: str = ".ptb", functions: str = "cut", roots: Collection[str] = ROOTS) -> None:
         self._reader, self._suffix = reader, suffix
         self._files = _TreeFiles(functions=functions, roots=roots)
 

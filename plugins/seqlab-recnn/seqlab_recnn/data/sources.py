@@ -50,8 +50,8 @@ class ShapedTrees(Trees):
             head); see `seqlab_recnn.trees.shaping`.
     """
 
-    unary: str
-    binarize: str
+    unary: str = "join"
+    binarize: str = "right"
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -86,9 +86,9 @@ class BracketTrees(ShapedTrees):
         fallback: Shape of the tree of a record without one: `balanced`, `left` or `right`; None makes it an error.
     """
 
-    column: str
-    words: str
-    fallback: str | None
+    column: str = "tree"
+    words: str = "tokens"
+    fallback: str | None = "balanced"
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -133,8 +133,9 @@ class DependencyTrees(ShapedTrees):
         relations: Column with the relation of each word to its head.
     """
 
-    column: str
-    relations: str
+    column: str = "heads"
+    relations: str = "deprel"
+    binarize: str = "head"
 
     @property
     def columns(self) -> Sequence[str]:
@@ -166,8 +167,8 @@ class BranchingTrees(Trees):
         shape: `balanced`, `left` or `right`.
     """
 
-    column: str
-    shape: str
+    column: str = "tokens"
+    shape: str = "balanced"
 
     def __post_init__(self) -> None:
         """Check the options."""
