@@ -16,7 +16,7 @@ from seqlab.config.paths import config_dir
 REQUIRED = inspect.Parameter.empty
 NEEDED = {
     *("input_width", "summary_width", "layer_width", "width", "n_epochs"),
-    *("field", "target", "bounds", "words", "parts", "cells", "scores", "reader", "optimizer"),
+    *("field", "target", "bounds", "words", "parts", "cells", "scores", "reader", "optimizer", "parameters"),
     *("columns", "column", "lowest", "highest", "name", "folder"),
 }
 """Arguments without a default: sizes, other parts, and facts of the user's data."""
