@@ -77,7 +77,7 @@ def _predicted(path: Path, layers: Mapping[str, Layer]) -> Iterator[TaggedRecord
 
 def _dullness(record: TaggedRecord) -> tuple[bool, bool]:
     """Return a sort key that puts records with spans, and short ones, first."""
-    has_span = any(record.spans.values()) or not record.spans
+    has_span = any(record.spans_by_head.values()) or not record.spans_by_head
     return not has_span, len(record.tokens) > MAX_EXAMPLE_TOKENS
 
 

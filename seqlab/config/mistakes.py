@@ -21,6 +21,7 @@ HYDRA_ERRORS = (HydraException, OmegaConfBaseException)
 N_LISTED = 40
 _FULL_KEY = re.compile(r"is not in struct\s+full_key: (\S+)")
 _INTERPOLATION = re.compile(r"Interpolation key '([^']+)' not found\s+full_key: (\S+)")
+_AMBIGUOUS = re.compile(r"Ambiguous value for argument '(.*?)'\n", re.DOTALL)
 _PART = re.compile(r"embedding\.parts\.(\w+)\.")
 _KEY = re.compile(
     r"Could not override '([^']+)'|Key '([^']+)' is not in struct|Could not find '([^']+)'"
@@ -81,6 +82,9 @@ def explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
     if isinstance(error, MissingMandatoryValue):
         return ConfigError(f"{error.full_key} has no value; it has no default, so set {error.full_key}=…")
     message = str(error)
+    ambiguous = _AMBIGUOUS.match(message)
+    if ambiguous:
+        return _ambiguous(ambiguous[1])
     missing = _INTERPOLATION.search(message)
     if missing:
         part = _PART.match(missing[1])
@@ -101,14 +105,28 @@ def _unreadable(error: OverrideParseException, overrides: Sequence[str]) -> Conf
         # A value with a space that the shell has split: the word before it is its beginning.
         before = next((one for one, word in pairwise(overrides) if word == error.override and "=" in one), None)
         key, _, value = f"{before or 'KEY=VALUE'} {error.override}".partition("=")
-    # Backslashes first, or those that escape the quotes would be doubled too.
-    quoted = f'{key}="{value.replace(chr(92), chr(92) * 2).replace(chr(34), chr(92) + chr(34))}"'
+    quoted = _quoted(key, value)
     try:
         OverridesParser.create().parse_override(quoted)
     except HydraException:
         return ConfigError(f"{error.override!r} is not an override; expected KEY=VALUE, +KEY=VALUE or ~KEY")
     reason = "Hydra does not take such a value unquoted; quote it for Hydra and the shell"
     return ConfigError(f"{error.override!r} cannot be read: {reason}: {shlex.quote(quoted)}")
+
+
+def _ambiguous(override: str) -> ConfigError:
+    key, _, value = override.partition("=")
+    text, listed = shlex.quote(_quoted(key, value)), shlex.quote(f"{key}=[{value}]")
+    return ConfigError(
+        f"{override!r} has commas outside quotes; write {text} for a text, {listed} for a list, or add -m to run each value"
+    )
+
+
+def _quoted(key: str, value: str) -> str:
+    """Return the override with its value in quotes for Hydra."""
+    # Backslashes first, or those that escape the quotes would be doubled too.
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}="{escaped}"'
 
 
 def _unknown_option(config_file: str) -> ConfigError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import datasets
 import numpy as np
@@ -44,7 +45,15 @@ def records_from_columns(columns: Columns) -> datasets.Dataset:
     _check_steps(columns)
     arrays = {name: _array(name, values) for name, values in columns.items()}
     # not `Dataset.from_dict`, which would infer the types again
-    return datasets.Dataset(datasets.table.InMemoryTable(pa.table(arrays)))
+    return records_from_table(pa.table(arrays))
+
+
+def records_from_table(table: pa.Table, *, features: datasets.Features | None = None) -> datasets.Dataset:
+    """Return the rows of `table` as records; `features` None: as its types say."""
+    # A fingerprint of our own: `datasets` would pickle the table by dill, which replaces sys.stdout for a moment, so that other
+    # threads print into nothing, or for good. It names cache files, and seqlab writes none of records in memory.
+    made = datasets.table.InMemoryTable(table)
+    return datasets.Dataset(made, info=datasets.DatasetInfo(features=features), fingerprint=uuid4().hex)
 
 
 def records_from_rows(

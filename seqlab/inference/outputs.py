@@ -57,7 +57,7 @@ def json_record(source: Record, record: TaggedRecord) -> dict[str, Any]:
     if record.offsets is not None:
         content["offsets"] = record.offsets
     content["predictions"] = {
-        name: _prediction(prediction, record.spans.get(name)) for name, prediction in record.predictions.items()
+        name: _prediction(prediction, record.spans_by_head.get(name)) for name, prediction in record.predictions.items()
     }
     return content
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import final
 
 from seqlab.data.schemes import get_scheme
+from seqlab.errors import ConfigError
 from seqlab.heads.parts.layer import Layer
 from seqlab.types import Prediction
 
@@ -45,8 +46,23 @@ class TaggedRecord:
     offsets: Sequence[Sequence[int]] | None = None
     """Start and end (exclusive) of each token, in characters of `text`."""
 
+    @property
+    def spans(self) -> list[LabelledSpan]:
+        """The spans of the only head that finds spans; empty if the model has no such head.
+
+        Raises: ConfigError if several heads find spans.
+        """
+        found = self.spans_by_head
+        if len(found) > 1:
+            first = next(iter(found))
+            raise ConfigError(
+                f"several heads find spans: {', '.join(found)}; expected one for record.spans; "
+                f"choose a head, as in record.spans_by_head[{first!r}]"
+            )
+        return next(iter(found.values()), [])
+
     @cached_property
-    def spans(self) -> dict[str, list[LabelledSpan]]:
+    def spans_by_head(self) -> dict[str, list[LabelledSpan]]:
         """The spans of each head whose tags encode spans, or whose labels have bounds."""
         found: dict[str, list[LabelledSpan]] = {}
         for name, layer in self.layers.items():

@@ -37,7 +37,7 @@ N_STREAMED = 1_000
 
 @final
 class Tagger:
-    """A loaded model.
+    """A loaded model; several threads may call its methods at once.
 
     `heads` are the names of its heads, `columns` the columns that it reads, `encoder_columns` those that its encoder reads, and
     `layers` how the labels of each head lie over a record.

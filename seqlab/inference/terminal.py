@@ -62,7 +62,7 @@ class TerminalOutput(OutputFormat):
         """Yield a line for each head, with its name if there are several."""
         for name, prediction in record.predictions.items():
             layer = self.layers[name]
-            if name in record.spans and record.tokens:
+            if name in record.spans_by_head and record.tokens:
                 line = self._spans_line(record, name)
             elif layer.is_per_step:
                 line = self._tags_line(record.tokens, prediction)
@@ -72,7 +72,7 @@ class TerminalOutput(OutputFormat):
 
     def _spans_line(self, record: TaggedRecord, name: str) -> Text:
         text, offsets = _laid_out(record)
-        places = [(offsets[s.start][0], offsets[s.end - 1][1], s.label) for s in record.spans[name]]
+        places = [(offsets[s.start][0], offsets[s.end - 1][1], s.label) for s in record.spans_by_head[name]]
         line = Text()
         if any(before > start for (_, before, _), (start, _, _) in pairwise(places)):  # nested or unordered spans
             return Text(" ").join(self._span(text[start:end], label) for start, end, label in places)

@@ -1,6 +1,7 @@
 """`LabelerModule`: the Lightning module with training steps, scores and optimiser. It knows no layers."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, final
 
 import pytorch_lightning as pl
@@ -16,6 +17,7 @@ from seqlab.errors import ConfigError, SeqlabError
 from seqlab.metrics.flat_scores import flat_scores
 from seqlab.model.labeler import Labeler, labels_of
 from seqlab.model.weights import not_finite
+from seqlab.training.hessian_free import GaussNewton, HessianFree
 from seqlab.training.parameter_groups import check_options, parameter_groups
 from seqlab.types import Prediction
 
@@ -80,7 +82,14 @@ class LabelerModule(pl.LightningModule):
         """Predictions on the last scored split in record order, by score name; `rows` are the records, by data set."""
         self.scores: dict[str, Any] = {}
         """Nested scores of the last scored split."""
+        self._batch: Batch | None = None
+        """The last training batch."""
         self._outputs: dict[str, list[tuple[Tensor, dict[str, list[Prediction]]]]] = {}
+
+    def on_train_start(self) -> None:
+        """Refuse settings that the optimiser cannot follow."""
+        if any(isinstance(optimizer, HessianFree) for optimizer in self.trainer.optimizers):
+            self._check_alone()
 
     def on_train_epoch_start(self) -> None:
         """Reseed dropout each epoch, so that a resumed run draws the same numbers as an uninterrupted one."""
@@ -91,6 +100,7 @@ class LabelerModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """Return the weighted sum of the heads' losses plus penalties; None if it depends on no parameter."""
         losses = self.labeler.losses(batch)
+        self._batch = batch
         self.epoch_tokens += batch.n_steps
         # Starting from a tensor gives a loss even if the batch has no targets.
         loss = sum((self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()), torch.zeros(()))
@@ -164,10 +174,28 @@ class LabelerModule(pl.LightningModule):
             return None
         optimizer = self.make_optimizer(parameters)
         check_options(self.parameter_groups, defaults=optimizer.defaults, optimizer=type(optimizer).__name__)
+        if isinstance(optimizer, HessianFree):
+            optimizer.problem_of = partial(self._problem, optimizer.parameters)
         if not self.scheduler:
             return optimizer
         timing = {name: value for name, value in self.scheduler.items() if name != "factory" and value is not None}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.scheduler["factory"](optimizer), **timing}}
+
+    def _check_alone(self) -> None:
+        """Raise ConfigError for what changes the loss or the gradient outside the problem of `_problem`."""
+        if self.regularizers:
+            raise ConfigError("regularizer is not for optimizer=hessian_free, which knows the losses of heads alone; remove it")
+        for name in ("world_size", "accumulate_grad_batches"):
+            if getattr(self.trainer, name) != 1:
+                raise ConfigError(
+                    f"trainer: {name} is {getattr(self.trainer, name)}; expected 1 for optimizer=hessian_free, whose steps "
+                    "read one batch; raise max_tokens instead"
+                )
+
+    def _problem(self, parameters: Sequence[nn.Parameter]) -> GaussNewton:
+        """Return the loss of the last training batch, with its curvature."""
+        assert self._batch is not None
+        return GaussNewton(self.labeler, self._batch, parameters, loss_weights=self.loss_weights)
 
     def _evaluate(self, batch: Batch, *, split: str) -> None:
         steps = self.labeler(batch)

@@ -13,7 +13,7 @@ from seqlab.errors import ConfigError
 
 log = logging.getLogger(__name__)
 _ACCELERATED = ("gpu", "mps", "ddp")
-_STATES = {"Adam": 2, "AdamW": 2, "NAdam": 2, "RAdam": 2, "SOAP": 4, "Adagrad": 1, "SGD": 1, "LBFGS": 21}
+_STATES = {"Adam": 2, "AdamW": 2, "NAdam": 2, "RAdam": 2, "SOAP": 4, "Adagrad": 1, "SGD": 1, "LBFGS": 21, "HessianFree": 24}
 """Tensors of the size of the weights that an optimiser keeps, at most."""
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _MEMINFO = Path("/proc/meminfo")

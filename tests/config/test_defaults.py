@@ -19,9 +19,9 @@ FOLDERS = [config_dir(), *REPOSITORY.glob("plugins/*/seqlab_*/conf")]
 REQUIRED = inspect.Parameter.empty
 NEEDED = {
     *("input_width", "summary_width", "layer_width", "width", "n_epochs"),
-    *("field", "target", "bounds", "words", "parts", "cells", "scores", "reader", "optimizer"),
+    *("field", "target", "bounds", "words", "parts", "cells", "scores", "reader", "optimizer", "parameters"),
     *("columns", "column", "lowest", "highest", "name", "folder", "tool", "frame_columns"),
-    *("tree", "trees", "composition", "monitor", "is_tested"),  # of plugins
+    *("tree", "monitor", "is_tested"),  # of plugins
 }
 """Arguments without a default: sizes, other parts, and facts of the user's data."""
 OF_ONE_CORPUS = {

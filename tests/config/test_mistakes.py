@@ -169,6 +169,11 @@ def test_what_lacks_the_part_that_it_refers_to_is_reported(tmp_path: Path) -> No
             ["seed=3", "~head@x=[a]"],
             r"^~head@x=\[a\]: Hydra cannot apply it \(a removal names one option, or none: ~GROUP=OPTION or ~GROUP\)$",
         ),
+        (
+            ["task_name=a,b c"],
+            r"""^'task_name=a,b c' has commas outside quotes; write 'task_name="a,b c"' for a text, 'task_name=\[a,b c\]' """
+            "for a list, or add -m to run each value$",
+        ),
         (["ckpt_path=runs/lr=0.1/last.ckpt"], r"""quote it for Hydra and the shell: 'ckpt_path="runs/lr=0.1/last.ckpt"'$"""),
         (["data.dir=my", "folder"], r"""^'folder' cannot be read: .* the shell: 'data.dir="my folder"'$"""),
         (["a@b@c=1"], r"'a@b@c=1' is not an override; expected KEY=VALUE"),

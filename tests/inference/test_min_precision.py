@@ -27,7 +27,7 @@ CURVES = {"tags": {"LOC": curve((0.0, 10, 7), (0.3, 5, 4)), "PER": curve((0.0, 8
 
 def spans_of(tagger: seqlab.Tagger, min_precision: float | None) -> list[str]:
     (record,) = tagger.predict([TEXT], min_precision=min_precision)
-    return [span.label for span in record.spans["tags"]]
+    return [span.label for span in record.spans]
 
 
 def test_spans_are_kept_by_the_threshold_of_their_type(tagger: seqlab.Tagger) -> None:

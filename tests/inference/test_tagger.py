@@ -22,7 +22,7 @@ def test_predict_finds_spans_with_their_place_in_the_text(tagger: seqlab.Tagger)
     (record,) = tagger.predict([text])
     assert record.tokens == ["Grace", "Hopper", "visited", "New", "York", "."]
     assert record.predictions["tags"].labels == ["B-PER", "I-PER", "O", "B-LOC", "I-LOC", "O"]
-    person, place = record.spans["tags"]
+    person, place = record.spans
     confidences = record.predictions["tags"].span_confidences
     assert confidences is not None
     assert person == LabelledSpan(0, 2, "PER", confidences[0], "Grace Hopper", 2, 14)
@@ -32,7 +32,7 @@ def test_predict_finds_spans_with_their_place_in_the_text(tagger: seqlab.Tagger)
 def test_predict_takes_tokens_without_places(tagger: seqlab.Tagger) -> None:
     (record,) = tagger.predict([["Kurt", "visited", "Oslo", "."]])
     assert (record.text, record.offsets) == (None, None)
-    assert [(s.text, s.label, s.text_start) for s in record.spans["tags"]] == [
+    assert [(s.text, s.label, s.text_start) for s in record.spans] == [
         ("Kurt", "PER", None),
         ("Oslo", "LOC", None),
     ]
@@ -40,7 +40,7 @@ def test_predict_takes_tokens_without_places(tagger: seqlab.Tagger) -> None:
 
 def test_predict_takes_the_offsets_that_a_record_brings(tagger: seqlab.Tagger) -> None:
     record = {"text": "<b>Kurt</b>", "tokens": ["Kurt"], "offsets": [[3, 7]]}
-    (span,) = tagger.predict([record])[0].spans["tags"]
+    (span,) = tagger.predict([record])[0].spans
     assert (span.text, span.text_start, span.text_end) == ("Kurt", 3, 7)
 
 
@@ -136,7 +136,7 @@ def test_tags_are_those_of_the_data(tagger: seqlab.Tagger) -> None:
         assert found.labels == ["S-PER", "O", "B-LOC", "E-LOC", "O"]
         assert found.alternatives is not None
         assert found.alternatives[0].labels == found.labels
-        assert [(span.text, span.label) for span in record.spans["tags"]] == [("Kurt", "PER"), ("New York", "LOC")]
+        assert [(span.text, span.label) for span in record.spans] == [("Kurt", "PER"), ("New York", "LOC")]
         columns = {"tokens": [["Kurt", "visited", "New", "York"]], "tags": [["B-PER", "O", "B-LOC", "I-LOC"]]}
         scores = converted.evaluate(records_from_columns(columns))
         assert (scores["scheme"], scores["accuracy"]) == ("BIOES", 1.0)

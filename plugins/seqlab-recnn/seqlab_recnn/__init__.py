@@ -6,6 +6,7 @@ from seqlab_recnn.compositions.recursive import MaxComposition, RecursiveComposi
 from seqlab_recnn.data.fields import NodeLabelField, TreeField
 from seqlab_recnn.data.readers import BracketReader, ParallelTreesReader
 from seqlab_recnn.data.sources import BracketTrees, BranchingTrees, DependencyTrees
+from seqlab_recnn.data.texts import parse_forest
 from seqlab_recnn.encoder import TreeEncoder
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "TreeEncoder",
     "TreeField",
     "UntiedComposition",
+    "parse_forest",
 ]

@@ -13,6 +13,7 @@ from seqlab.errors import ConfigError, DataError
 from seqlab.functional.dropout import NaiveDropout
 from seqlab.steps import Steps
 from seqlab_recnn.compositions.base import Composition
+from seqlab_recnn.compositions.lstm import ChildSumLstm
 from seqlab_recnn.data.fields import TreeField
 from seqlab_recnn.data.forest import EncodedTrees, Forest
 from seqlab_recnn.outside import OutsidePass
@@ -23,12 +24,12 @@ from seqlab_recnn.trees.branching import branching
 class TreeEncoder(Encoder):
     """Encodes records along their trees, from the leaves (the input steps) to the root.
 
-    The summary is the state of the root. Called on steps without a batch, the encoder assumes balanced trees.
+    The summary is the state of the root.
 
     Args:
         input_width: Features per input step.
         width: Features per node.
-        tree: The field with the trees.
+        tree: The field with the trees; None: that of bracketed trees in the column `tree`.
         composition: Called with `input_width` and `width`; returns the module that computes a node from its children.
         output: `nodes` returns all nodes in post-order; `leaves` returns the words.
         is_two_way: Whether to add a second pass from the root to the leaves and concatenate its vectors.
@@ -39,9 +40,9 @@ class TreeEncoder(Encoder):
         self,
         *,
         input_width: int,
-        width: int,
-        tree: TreeField,
-        composition: Callable[..., Composition],
+        width: int = 150,
+        tree: TreeField | None = None,
+        composition: Callable[..., Composition] = ChildSumLstm,
         output: str = "nodes",
         is_two_way: bool = False,
         output_drop_prob: float = 0.5,
@@ -54,7 +55,7 @@ class TreeEncoder(Encoder):
                 "encoder.output is 'leaves', but without a downward pass a leaf sees only its own word; set"
                 " encoder.is_two_way=true"
             )
-        self.tree = tree
+        self.tree = TreeField() if tree is None else tree
         self.composition = composition(input_width=input_width, width=width)
         self.outside = OutsidePass(width=width) if is_two_way else None
         self.keeps_steps = output == "leaves"
@@ -62,12 +63,13 @@ class TreeEncoder(Encoder):
         self.output_width = (2 if is_two_way else 1) * width
         self.summary_width = width
 
-    def forward(self, steps: Steps) -> Steps:
-        """Encode balanced trees over the steps."""
+    def forward(self, steps: Steps, forest: Forest | None = None) -> Steps:
+        """Encode the trees of a `forest` (`parse_forest`) over the steps; None: balanced trees."""
+        if forest is not None:
+            return self._encode(steps, forest)
         trees = [branching(n, shape="balanced") for n in steps.lengths.tolist()]
         encoded = EncodedTrees(trees, [[0] * len(tree) for tree in trees])
-        forest = encoded.collate(torch.arange(len(trees)).numpy()).to(steps.values.device)
-        return self._encode(steps, forest)
+        return self._encode(steps, encoded.collate(torch.arange(len(trees)).numpy()).to(steps.values.device))
 
     def encode(self, steps: Steps, batch: Batch) -> Steps:
         """Encode the trees of the records.

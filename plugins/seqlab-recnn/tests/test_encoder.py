@@ -192,7 +192,7 @@ def test_train_and_label_nodes(tmp_path: Path, option: str) -> None:
     assert len(nodes.labels) == 5
     assert [len(one.predictions["nodes"].labels) for one in tagged] == [5, 1]
     assert len(tagged[0].predictions["label"].labels) == 1
-    assert [span.text for span in tagged[0].spans["nodes"]][-2:] == ["dull film", "a dull film"]
+    assert [span.text for span in tagged[0].spans][-2:] == ["dull film", "a dull film"]
 
 
 def test_labels_that_are_learned_are_refused_as_productions(tmp_path: Path) -> None:

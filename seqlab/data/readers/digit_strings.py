@@ -15,7 +15,7 @@ from seqlab.data.audio.mel import AcousticFeatures
 from seqlab.data.audio.wav import read_wav
 from seqlab.data.readers.base import Reader, check_at_least
 from seqlab.data.readers.source import Report, Source
-from seqlab.data.records import nested_frames
+from seqlab.data.records import nested_frames, records_from_table
 from seqlab.data.splits import SPLITS, known_split
 from seqlab.errors import ConfigError, DataError
 
@@ -95,7 +95,7 @@ class DigitStringsReader(Reader):
         ids = [f"digits-{split}-{i}" for i in range(n_records)]
         table = {"id": ids, "frames": nested_frames([string["frames"] for string in strings])}
         table |= {name: [string[name] for string in strings] for name in ("labels", "speaker", "recordings")}
-        return Dataset(pa.table(table))
+        return records_from_table(pa.table(table))
 
     def _speakers(self, folder: Path, *, split: str, report: Report) -> _Speakers:
         """Return the valid recordings of a split by speaker."""

@@ -8,6 +8,7 @@ import datasets
 import pyarrow as pa
 
 from seqlab.data.readers.source import Source
+from seqlab.data.records import records_from_table
 from seqlab.data.schemes import Violation, detect_scheme, get_scheme
 from seqlab.data.schemes.tags import split_tag
 from seqlab.errors import ConfigError
@@ -80,7 +81,7 @@ class TagConverter:
         place = table.column_names.index("tags")
         field = table.schema.field(place)
         table = table.set_column(place, field, pa.array([one.get("tags") for one in found], type=field.type))
-        return datasets.Dataset(datasets.table.InMemoryTable(table), info=datasets.DatasetInfo(features=records.features))
+        return records_from_table(table, features=records.features)
 
     def _convert(self, record: dict[str, Any]) -> Violation | None:
         """Convert the tags of `record`, if it has any; return the first violation."""

@@ -13,7 +13,7 @@ from datasets import Dataset
 
 from seqlab.data.readers.base import Reader, check_at_least
 from seqlab.data.readers.source import Report
-from seqlab.data.records import nested_frames
+from seqlab.data.records import nested_frames, records_from_table
 from seqlab.data.splits import SPLITS, known_split
 
 
@@ -68,4 +68,5 @@ class AddingReader(Reader):
         frames = np.stack([digits / (self.n_digits - 1), marks], axis=2).astype(np.float32)
         sums = np.take_along_axis(digits, marked, axis=1).sum(1)
         ids = [f"adding-{split}-{i}" for i in range(n_records)]
-        return Dataset(pa.table({"id": ids, "frames": nested_frames(list(frames)), "label": [str(total) for total in sums]}))
+        labels = [str(total) for total in sums]
+        return records_from_table(pa.table({"id": ids, "frames": nested_frames(list(frames)), "label": labels}))

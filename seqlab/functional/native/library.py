@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, final
 from weakref import WeakSet
 
@@ -54,13 +55,15 @@ class Library:
     @cached_property
     def loaded(self) -> tuple[ctypes.CDLL, dict[str, Structure]] | None:
         """The functions and their structures; None, which is logged, where they cannot be compiled."""
-        try:
-            library, self.flags = build(self.source)
-            return library, {name: Structure(library, name) for name in self.structures}
-        except KernelError as error:
-            self.failure = str(error)
-            self._report()
-            return None
+        # One thread at a time: two that ask first at once would both compile, and both report a failure.
+        with _loading:
+            try:
+                library, self.flags = build(self.source)
+                return library, {name: Structure(library, name) for name in self.structures}
+            except KernelError as error:
+                self.failure = str(error)
+                self._report()
+                return None
 
     def run(self, function: str, structure: str, sizes: list[int], values: Mapping[str, Value]) -> None:
         """Call `function` with one `structure`, both by name; tensors that it writes to must be contiguous.
@@ -95,6 +98,7 @@ class Library:
 # Weak, so that this set does not keep a library alive.
 _libraries: WeakSet[Library] = WeakSet()
 _reported: set[str] = set()
+_loading = Lock()
 
 
 def describe_compiler() -> dict[str, Any]:

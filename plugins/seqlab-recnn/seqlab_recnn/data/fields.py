@@ -12,7 +12,7 @@ from seqlab.data.fields import NO_TARGET, Field, TagTargets
 from seqlab.data.fields.categories import EncodedIds
 from seqlab.errors import ConfigError, DataError
 from seqlab_recnn.data.forest import TIED, EncodedTrees
-from seqlab_recnn.data.sources import Trees
+from seqlab_recnn.data.sources import BracketTrees, Trees
 from seqlab_recnn.trees.tree import Tree
 
 PRODUCTIONS = ("none", "shape", "label", "rule")
@@ -34,10 +34,10 @@ class TreeField(Field):
         min_count: Productions with fewer occurrences in the training data share the id of unknown ones.
     """
 
-    trees: Trees
+    trees: Trees = field(default_factory=BracketTrees)
     productions: str = "none"
     min_count: int = 20
-    known: list[str] = field(init=False, repr=False)
+    known: list[str] = field(init=False, repr=False, default_factory=list)
     """The productions that have their own id, in the order of the ids, which start at 1."""
 
     def __post_init__(self) -> None:
@@ -95,7 +95,7 @@ class NodeLabelField(TagTargets):
         productions: The productions of the encoder's `TreeField`, which must not show it the labels.
     """
 
-    trees: Trees
+    trees: Trees = field(default_factory=BracketTrees)
     nodes: str = "all"
     productions: str = "none"
     tags: list[str] = field(init=False, repr=False)
