@@ -1,8 +1,7 @@
 """Trace a recurrent layer on one record: gates, states, and how far the influence of an input reaches."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -120,32 +119,27 @@ def _inputs_of(encoder: nn.Module) -> Iterator[list[tuple[RecurrentLayer, Tensor
 
 
 def _influence(cell: Cell, inputs: Tensor, states: Sequence[State], *, noise: Noise) -> Tensor:
-    """Return the norms of d h_t / d x_s: of each feature of x_s, the derivative of the states, carried from step to step."""
-    n_steps, n_features = inputs.shape
+    """Return the norms of d h_t / d x_s, as products of the Jacobians of single steps."""
+    n_steps = len(inputs)
     n_sources = n_steps if n_steps <= MAX_MATRIX_STEPS else 1
     norms = inputs.new_zeros(n_sources, n_steps)
+    if not n_steps:
+        return norms
     widths = list(cell.state_widths.values())
+    width = widths[0]
 
     def step(row: Tensor, state: Tensor) -> Tensor:
         after, _ = cell.step(row[None], tuple(state[None].split(widths, -1)), noise=noise)
         return torch.cat(after, -1)[0]
 
-    along = inputs.new_zeros(0, sum(widths))
-    for t, (row, before) in enumerate(zip(inputs, states, strict=True)):
-        state = torch.cat(before, -1)[0]
-        # Derivatives along directions, not Jacobians by the state: those of a matrix memory would have the square of its size.
-        along = torch.func.vmap(partial(_derivative, partial(step, row), state))(along) if t else along
-        if t < n_sources:
-            by_input = torch.func.jacfwd(step)(row, state).t()
-            along = torch.cat([along, by_input])
-        along = along.detach()
-        of_sources = along[:, : widths[0]].unflatten(0, (-1, n_features)).double()
-        norms[: len(of_sources), t] = of_sources.flatten(1).norm(
-            dim=1
-        )  # in float32, squares of values below 1e-19 underflow to 0
+    flat = torch.stack([torch.cat(state, -1)[0] for state in states])
+    # Chunks bound the memory of the Jacobians of long records.
+    by_input, by_state = torch.func.vmap(torch.func.jacrev(step, argnums=(0, 1)), chunk_size=8)(inputs, flat)
+    for source in range(n_sources):
+        total = by_input[source].detach()
+        norms[source, source] = total[:width].double().norm()
+        for t in range(source + 1, n_steps):
+            # The product grows by one step's Jacobian at a time, so each source costs one pass over the later steps.
+            total = by_state[t].detach() @ total
+            norms[source, t] = total[:width].double().norm()  # in float32, squares of values below 1e-19 underflow to 0
     return norms
-
-
-def _derivative(function: Callable[[Tensor], Tensor], at: Tensor, along: Tensor) -> Tensor:
-    found: Tensor = torch.func.jvp(function, (at,), (along,))[1]
-    return found
