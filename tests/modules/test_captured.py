@@ -13,19 +13,8 @@ FILES = sorted(Path(__file__).parent.glob("capture_*.py"))
 @pytest.mark.parametrize("marks", ["not slow", pytest.param("slow", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_captured_programs(file: Path, marks: str, repository: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:xdist",
-        "--tb=short",
-        "--show-capture=no",
-        "-m",
-        marks,
-        str(file),
-    ]
+    options = ["-q", "-p", "no:xdist", "--import-mode=prepend", "--tb=short", "--show-capture=no", "-m", marks]
+    command = [sys.executable, "-m", "pytest", *options, str(file)]
     environment = os.environ | {"SEQLAB_TESTS_UNCHECKED": "1"}
     done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
