@@ -6,12 +6,16 @@ from torch.nn.functional import logsigmoid
 
 from seqlab.errors import ConfigError
 
+MOST_HEADS = 5
 
-def check_heads(n_heads: int, *, width: int) -> int:
-    """Return `n_heads`.
+
+def number_of_heads(n_heads: int | None, *, width: int) -> int:
+    """Return `n_heads`; None: the largest divisor of the width up to 5 that leaves each head at least two units, else 1.
 
     Raises: ConfigError where they do not divide the width.
     """
+    if n_heads is None:
+        return next((n for n in range(MOST_HEADS, 1, -1) if width % n == 0 and width > n), 1)
     if n_heads < 1 or width % n_heads:
         raise ConfigError(f"encoder.cell.n_heads is {n_heads}; expected a divisor of encoder.width, {width}")
     return n_heads

@@ -13,7 +13,7 @@ from seqlab.encoders.cells.base import projected, stacked
 from seqlab.errors import ConfigError
 from seqlab.functional.padding import last_states
 from seqlab.functional.recurrence.noise import Noise
-from seqlab_scan.heads import check_forget_gate, check_heads, in_float32, log_forget
+from seqlab_scan.heads import check_forget_gate, in_float32, log_forget, number_of_heads
 from seqlab_scan.matrix_memory import CLOSED, Memory, read_out, scan_matrix, with_weight
 
 
@@ -28,7 +28,8 @@ class MlstmCell(Cell):
     Args:
         input_width: Features of a step that it reads.
         width: Features of h.
-        n_heads: Memories side by side, a divisor of `width`; each has (width / n_heads)^2 numbers a record.
+        n_heads: Memories side by side, a divisor of `width`; each has (width / n_heads)^2 numbers a record. None: the largest
+            divisor up to 5.
         forget_gate: `sigmoid` or `exponential`.
         is_normalised: Whether h is normalised in each head before o, as in the authors' blocks (figure 11).
         input_init: How each block of `weight_ih` starts: `glorot`, `he`, `orthogonal`, `identity`, `small`, `uniform`,
@@ -44,7 +45,7 @@ class MlstmCell(Cell):
         input_width: int,
         width: int,
         *,
-        n_heads: int = 5,
+        n_heads: int | None = None,
         forget_gate: str = "sigmoid",
         is_normalised: bool = True,
         input_init: str = "glorot",
@@ -54,7 +55,7 @@ class MlstmCell(Cell):
         super().__init__(input_width, width, recurrent_drop_prob=0.0, hidden_zone_prob=0.0)
         if chunk_steps < 1:
             raise ConfigError(f"encoder.cell.chunk_steps is {chunk_steps}; expected at least 1 step")
-        self.n_heads = check_heads(n_heads, width=width)
+        self.n_heads = n_heads = number_of_heads(n_heads, width=width)
         if is_normalised and width == n_heads:
             raise ConfigError(
                 f"encoder.cell.is_normalised is true, but a head has one unit, which would always be 0; "

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from seqlab.encoders.cells import Cell, State
 from seqlab.encoders.cells.base import draw_noise, projected, stacked
 from seqlab.functional.recurrence.noise import Noise
-from seqlab_scan.heads import check_forget_gate, check_heads, in_float32
+from seqlab_scan.heads import check_forget_gate, in_float32, number_of_heads
 from seqlab_scan.scalar_memory import next_memory, scan_scalar
 
 
@@ -26,7 +26,7 @@ class SlstmCell(Cell):
     Args:
         input_width: Features of a step that it reads.
         width: Features of h.
-        n_heads: Groups of units that read each other, a divisor of `width`.
+        n_heads: Groups of units that read each other, a divisor of `width`. None: the largest divisor up to 5.
         forget_gate: `sigmoid` or `exponential`.
         input_init: How each gate's block of `weight_ih` starts: `glorot`, `he`, `orthogonal`, `identity`, `small`, `uniform`,
             `zeros` or `ones`.
@@ -40,7 +40,7 @@ class SlstmCell(Cell):
         input_width: int,
         width: int,
         *,
-        n_heads: int = 5,
+        n_heads: int | None = None,
         forget_gate: str = "sigmoid",
         input_init: str = "glorot",
         recurrent_init: str = "orthogonal",
@@ -48,7 +48,7 @@ class SlstmCell(Cell):
         recurrent_drop_prob: float = 0.0,
     ) -> None:
         super().__init__(input_width, width, recurrent_drop_prob=recurrent_drop_prob, hidden_zone_prob=0.0)
-        self.n_heads = check_heads(n_heads, width=width)
+        self.n_heads = n_heads = number_of_heads(n_heads, width=width)
         self.forget_gate = check_forget_gate(forget_gate)
         self.head_width = width // n_heads
         self.state_widths = {"hidden": width, "cell": width, "log_normaliser": width}
