@@ -57,8 +57,10 @@ def check_value(value: object, annotation: object, *, path: str) -> None:
     Raises: ConfigError that names the type.
     """
     kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    if len(kinds) == 1 and isinstance(value, _PLAIN) and _is_part(annotation):
+    if len(kinds) == 1 and isinstance(value, (*_PLAIN, dict)) and _is_part(annotation):
         raise ConfigError(f"{path} is {value!r}; expected a mapping that describes it, with _target_")
+    if len(kinds) == 1 and isinstance(value, _PLAIN) and get_origin(annotation) is Mapping:
+        raise ConfigError(f"{path} is {value!r}; expected a mapping")
     if value is UNKNOWN or not all(kind in _KINDS for kind in kinds) or any(_KINDS[kind][0](value) for kind in kinds):
         return
     raise ConfigError(f"{path} is {value!r}; expected {' or '.join(_KINDS[kind][1] for kind in kinds)}")

@@ -102,6 +102,12 @@ def build_labeler(config: Mapping[str, Any], *, fields: Fields, targets: frozens
     """
     if not config["heads"]:
         raise ConfigError("heads is empty; choose at least one, as in head=crf or head=[crf,sequence]")
+    nodes = {"embedding": config["embedding"], "encoder": config["encoder"]}
+    for path, node in (nodes | {f"heads.{name}": node for name, node in config["heads"].items()}).items():
+        if "_target_" not in node:
+            raise ConfigError(
+                f"{path} has no _target_, which names its class; choose an option for it, or add {path}._target_=…"
+            )
     part = partial(build, targets=targets, resolve=fields.resolve)
     # Parts draw their initial weights in this order.
     embedding = part(config["embedding"], path="embedding")

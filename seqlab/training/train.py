@@ -72,8 +72,7 @@ def untrained(overrides: Sequence[str]) -> Labeler:
     typed = Overrides.parse(overrides)
     with explaining(overrides):
         config = compose(typed.words)
-        check_shape(raw(config))
-        check_environment(config, typed)
+        _check(config, typed)
         return prepare(config, targets=admit(config, typed)).labeler
 
 
@@ -84,14 +83,20 @@ def run(config: DictConfig, *, typed: Overrides) -> Run:
 
     Raises: SeqlabError if all repetitions fail; if some do, the log and `Run.repeats` name them.
     """
-    check_shape(raw(config))
-    check_environment(config, typed)
+    _check(config, typed)
     if is_repeated(config):
         return _repeated(config, typed=typed)
     # A single run there would mix its files with those of the repetitions.
     if (Path(config.paths.run_dir) / REPEATS).exists():
         raise ConfigError(f"{config.paths.run_dir} is the folder of a repeated run; choose another one (hydra.run.dir)")
     return run_once(config, typed=typed)
+
+
+def _check(config: DictConfig, typed: Overrides) -> None:
+    """Check the shape of a config and what it reads from the environment, before and after references are resolved."""
+    check_shape(raw(config))
+    check_environment(config, typed)
+    check_shape(plain(config))
 
 
 def _repeated(config: DictConfig, *, typed: Overrides) -> Run:

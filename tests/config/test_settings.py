@@ -14,6 +14,7 @@ from seqlab.config.settings import check_shape
 from seqlab.data.fields import Field
 from seqlab.encoders.cells import Cell
 from seqlab.errors import ConfigError
+from seqlab.training.train import untrained
 
 
 @cache
@@ -97,3 +98,24 @@ def test_arguments_of_the_right_kind_pass() -> None:
     fitting = {"params": object(), "lr": 0.1, "betas": [0.9, 0.99], "foreach": None, "weight_decay": 0}
     check_arguments(AdamW, fitting, given=(), path="optimizer", is_partial=False)
     check_arguments(takes, {"field": object(), "cell": Cell, "n": None}, given=(), path="part", is_partial=False)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("~encoder._target_", "encoder has no _target_, which names its class; choose an option for it"),
+        ("~heads.tags._target_", "heads.tags has no _target_"),
+        ("~heads.tags.target._target_", r"heads.tags.target is \{.*\}; expected a mapping that describes it, with _target_"),
+        (
+            "~embedding.parts.words.field._target_",
+            r"words.field is \{.*\}; expected a mapping that describes it",
+        ),
+        ("heads.tags.class_weights=1", "heads.tags.class_weights is 1; expected a mapping"),
+        ("ckpt_path=${seed}", r"ckpt_path is 12345; expected text"),
+        ("init_from=${seed}", r"init_from is 12345; expected text"),
+    ],
+)
+def test_parts_without_a_class_and_values_of_other_kinds_are_named(override: str, message: str) -> None:
+    sizes = ["data.reader.n_train=20", "data.reader.n_val=5", "data.reader.n_test=5"]
+    with pytest.raises(ConfigError, match=message):
+        untrained([*sizes, override])

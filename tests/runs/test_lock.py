@@ -67,7 +67,7 @@ def test_the_first_of_several_processes_alone_reads_the_data_for_it(
 ) -> None:
     (tmp_path / "train.conll").write_text("a\tO\n")
     data = {"reader": {}, "dir": str(tmp_path), "splits": {"train": "train.conll"}}
-    settings = {"fold": None, "data": data, "embedding": {}, "vectors": [], "ckpt_path": None}
+    settings = {"fold": None, "data": data, "embedding": {}, "vectors": [], "ckpt_path": None, "init_from": None}
     hashed: list[Path] = []
     monkeypatch.setattr("seqlab.runs.lock._sha256", lambda path: hashed.append(path) or "0")
     monkeypatch.setattr(rank_zero_only, "rank", rank)

@@ -6,16 +6,18 @@ from torch.nn.functional import logsigmoid
 
 from seqlab.errors import ConfigError
 
-MOST_HEADS = 5
+MOST_HEADS, LEAST_UNITS = 5, 8
 
 
 def number_of_heads(n_heads: int | None, *, width: int) -> int:
-    """Return `n_heads`; None: the largest divisor of the width up to 5 that leaves each head at least two units, else 1.
+    """Return `n_heads`; None: the largest divisor of the width up to 5 that leaves each head eight units or more, else 1.
+
+    Heads are normalised one by one, which would make signs of the outputs of a head of two units.
 
     Raises: ConfigError where they do not divide the width.
     """
     if n_heads is None:
-        return next((n for n in range(MOST_HEADS, 1, -1) if width % n == 0 and width > n), 1)
+        return next((n for n in range(MOST_HEADS, 1, -1) if width % n == 0 and width >= LEAST_UNITS * n), 1)
     if n_heads < 1 or width % n_heads:
         raise ConfigError(f"encoder.cell.n_heads is {n_heads}; expected a divisor of encoder.width, {width}")
     return n_heads

@@ -160,7 +160,7 @@ def qrnn_equations(cell: QrnnCell, record: Tensor, state: Sequence[Tensor]) -> l
     return found
 
 
-@pytest.mark.parametrize(("width", "n_heads"), [(150, 5), (64, 4), (6, 3), (4, 2), (7, 1), (1, 1)])
+@pytest.mark.parametrize(("width", "n_heads"), [(150, 5), (64, 4), (24, 3), (16, 2), (8, 1), (31, 1), (1, 1)])
 def test_heads_divide_any_width(width: int, n_heads: int) -> None:
     assert SlstmCell(INPUTS, width).n_heads == n_heads
     assert MlstmCell(INPUTS, width, is_normalised=False).n_heads == n_heads

@@ -21,6 +21,7 @@ PARTS = (
     "seqlab.data.columns",
     "seqlab.data.batch",
     "seqlab.data.batching",  # batches of similar lengths, for parts that run a model of their own
+    "seqlab.data.pretrained.subwords",  # subwords of words, by a tokenizer stored as data
     "seqlab.data.vocabulary",  # N_RESERVED: the ids that stand for padding and unknown words
     "seqlab.data.fields",
     "seqlab.data.fields.categories",  # EncodedIds, for fields that encode ids as CategoryField does

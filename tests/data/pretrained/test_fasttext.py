@@ -10,6 +10,7 @@ from seqlab.data.columns import string_records
 from seqlab.data.fields import FastTextField
 from seqlab.data.pretrained.fasttext import FastTextWords, read_fasttext
 from seqlab.errors import ConfigError, DataError
+from seqlab.training.train import untrained
 
 # rows that `get_subwords` of fastText 0.9.2 gives, less the number of words of its model
 OF_ZURICH = [452, 1234, 1361, 1744, 1739, 168, 1315, 176, 552, 405, 919, 827, 1351, 539, 528]
@@ -87,3 +88,11 @@ def test_a_field_needs_a_path_and_is_restored_without_it(tmp_path: Path) -> None
     before, after = (one.encode(columns).collate(np.arange(1)) for one in (field, restored))
     assert repr(before) == repr(after)
     assert before.starts.tolist() == [0, 7]
+
+
+def test_the_option_builds_an_embedding_of_the_model(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(small()[1])
+    path = f"embedding.parts.fasttext.field.path={tmp_path / 'model.bin'}"
+    labeler = untrained(["data.reader.n_train=20", "data.reader.n_val=5", "data.reader.n_test=5", "embedding=[fasttext]", path])
+    assert labeler.embedding.output_width == 2
+    assert labeler.embedding.origins == [f"fastText model {tmp_path / 'model.bin'}, licence not stated"]
