@@ -81,10 +81,7 @@ class RecurrentEncoder(Encoder):
     ) -> None:
         super().__init__()
         _check(connection=connection, stacking=stacking, initial_state=initial_state)
-        if reads_backwards and is_bidirectional:
-            raise ConfigError("encoder.reads_backwards is true, but it has two directions; set encoder.is_bidirectional=false")
-        if backward_cell is not None and not is_bidirectional:
-            raise ConfigError("encoder.backward_cell is given, but there is one direction; set encoder.is_bidirectional=true")
+        _check_directions(is_bidirectional, reads_backwards=reads_backwards, has_backward_cell=backward_cell is not None)
         self.reads_backwards = reads_backwards
         self.n_directions = 2 if is_bidirectional else 1
         get_merge(merge)
@@ -178,6 +175,13 @@ class RecurrentEncoder(Encoder):
 
 def _state_name(i: int, kind: str, direction: int) -> str:
     return f"{i}.{kind}{('', '.backward')[direction]}"
+
+
+def _check_directions(is_bidirectional: bool, *, reads_backwards: bool, has_backward_cell: bool) -> None:
+    if reads_backwards and is_bidirectional:
+        raise ConfigError("encoder.reads_backwards is true, but it has two directions; set encoder.is_bidirectional=false")
+    if has_backward_cell and not is_bidirectional:
+        raise ConfigError("encoder.backward_cell is given, but there is one direction; set encoder.is_bidirectional=true")
 
 
 def _widths(width: int | Sequence[int], depth: int | None) -> list[int]:

@@ -95,10 +95,7 @@ class LstmCell(Cell):
         self.make_gates(self.form.gate_width, has_bias=has_bias)
         _check_output_gate(output_gate, has_peepholes=has_peepholes, is_normalised=is_normalised)
         self._make_parameters(has_peepholes=has_peepholes, has_projection=bool(projection_width), is_normalised=is_normalised)
-        self.weight_co: nn.Parameter | None = None
-        if output_gate == "current_cells":
-            self.weight_hh = nn.Parameter(torch.empty(sum(self.form.sizes[:-1]), self.width))
-            self.weight_co = nn.Parameter(torch.empty(self.form.n_blocks, width))
+        self._make_output_gate(reads_cells=output_gate == "current_cells")
         self.initialise_(input_init=input_init, recurrent_init=recurrent_init)
         if self.form.has_forget_weights and has_bias:
             nn.init.constant_(self.bias_ih.detach()[self.form.n_blocks : 2 * self.form.n_blocks], forget_bias)
@@ -115,6 +112,12 @@ class LstmCell(Cell):
         self.recurrent_gain = parameter(is_normalised, gates)
         self.cell_gain = parameter(is_normalised, cells)
         self.cell_bias = parameter(is_normalised, cells)
+
+    def _make_output_gate(self, *, reads_cells: bool) -> None:
+        self.weight_co: nn.Parameter | None = None
+        if reads_cells:
+            self.weight_hh = nn.Parameter(torch.empty(sum(self.form.sizes[:-1]), self.width))
+            self.weight_co = nn.Parameter(torch.empty(self.form.n_blocks, self.form.width))
 
     def blocks(self, parameter: Tensor) -> Sequence[Tensor]:
         """Return the gates' parts of what has any."""
