@@ -118,6 +118,7 @@ def test_features_of_the_encoder_are_matched_by_the_part_of_the_embedding() -> N
     assert "embedding.parts.added.table.weight: new; the other model has none" in report.report()
 
 
+@pytest.mark.slow
 def test_training_starts_from_a_model_and_resumes_with_its_words(tmp_path: Path) -> None:
     data = write_corpus(tmp_path / "data")
     train_small(data, tmp_path / "first", ["trainer.max_epochs=1"])

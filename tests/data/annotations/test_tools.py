@@ -177,7 +177,7 @@ def documents(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("tool", sorted(TOOLS))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=documents())
 def test_spans_go_through_every_tool_unchanged(tool: str, tmp_path: Path, records: list[dict[str, Any]]) -> None:
     if tool == "spacy":

@@ -50,6 +50,7 @@ def test_parts_learn_from_their_stage_on(tmp_path: Path) -> None:
     assert found == [{"heads", "embedding"}, {"heads", "embedding"}, everything]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_unfreezes_as_an_unbroken_one(tmp_path: Path) -> None:
     data = write_corpus(tmp_path / "data")
     overrides = ["callbacks=[default,gradual_unfreezing]", "trainer.max_epochs=3"]
