@@ -45,7 +45,8 @@ class ChainEncoder(Encoder):
         return self._run(steps, lambda part, steps: part.encode(steps, batch))
 
     def _run(self, steps: Steps, encode: Callable[[Encoder, Steps], Steps]) -> Steps:
-        given, last = steps.state or {}, dict[str, Tensor]()
+        given = steps.state or {}
+        last: dict[str, Tensor] = {}
         for name, part in self.parts.items():
             assert isinstance(part, Encoder)
             own = {key.removeprefix(f"{name}."): value for key, value in given.items() if key.startswith(f"{name}.")}

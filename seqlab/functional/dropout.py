@@ -15,6 +15,8 @@ def bernoulli_mask(shape: tuple[int, ...], *, keep_prob: float | Tensor, like: T
 
     Four values are cut from each 64-bit draw.
     """
+    if torch.compiler.is_compiling():  # which captures no draws of 64 bits
+        return torch.rand(shape, device=like.device) < keep_prob
     n_values = 1
     for size in shape:
         n_values *= size

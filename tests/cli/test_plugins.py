@@ -190,7 +190,7 @@ def test_a_bare_file_trains_sweeps_and_labels_when_allowed(seqlab_command: Any, 
     done = seqlab_command("train", "encoder._target_=my_file.MyEncoder", *TINY, "paths.run_dir=run")
     assert done.returncode == 0, done.stderr
     assert "label text  seqlab predict run FILE --allow my_file.MyEncoder" in done.stdout
-    assert "encoder: of the option it replaces, MyEncoder drops depth, " in done.stdout
+    assert "encoder: of the option it replaces, MyEncoder drops backward_cell, depth, " in done.stdout
     (tmp_path / "imported").unlink()
     (tmp_path / "text.txt").write_text("Ada saw Oslo .\n")
     done = seqlab_command("predict", "run", "text.txt")

@@ -27,8 +27,8 @@ def random(*shape: int) -> Tensor:
     return torch.randn(*shape).requires_grad_()
 
 
-def check(run: Callable[[], Tensor], tensors: Sequence[Tensor]) -> None:
-    """Compare eager code with one captured graph."""
+def check(run: Callable[[], Tensor], tensors: Sequence[Tensor], *, tolerance: float = 0.0) -> None:
+    """Compare eager code with one captured graph: to the bit, unless there is a tolerance."""
 
     def found(function: Callable[[], Tensor]) -> list[Tensor]:
         value = function()
@@ -37,7 +37,7 @@ def check(run: Callable[[], Tensor], tensors: Sequence[Tensor]) -> None:
     torch.compiler.reset()
     captured = torch.compile(run, backend="eager", fullgraph=True)
     for one, other in zip(found(captured), found(run), strict=True):
-        assert torch.equal(one, other)
+        torch.testing.assert_close(one, other, atol=tolerance, rtol=tolerance)
 
 
 torch.set_num_threads(1)
@@ -50,7 +50,9 @@ for n_directions in (1, 2):
             hidden: Tensor = layer(inputs, lengths=LENGTHS, state=None, keeps_states=False)[0]
             return hidden
 
-        check(run, [inputs, *layer.parameters()])
+        # eager code runs torch's LSTM for training, captured code that for inference: they round differently
+        is_of_torch = isinstance(layer.cells[0], LstmCell) and layer.cells[0].is_plain
+        check(run, [inputs, *layer.parameters()], tolerance=1e-6 if is_of_torch else 0.0)
 
 scores, tags = [random(3, 4, 5), random(5, 5), random(5), random(5)], torch.randint(5, (3, 4))
 check(lambda: negative_log_likelihood(Chain(scores[0], LENGTHS, *scores[1:]), tags), scores)
