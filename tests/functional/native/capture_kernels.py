@@ -50,9 +50,8 @@ for n_directions in (1, 2):
             hidden: Tensor = layer(inputs, lengths=LENGTHS, state=None, keeps_states=False)[0]
             return hidden
 
-        # eager code runs torch's LSTM for training, captured code that for inference: they round differently
-        is_of_torch = isinstance(layer.cells[0], LstmCell) and layer.cells[0].is_plain
-        check(run, [inputs, *layer.parameters()], tolerance=1e-6 if is_of_torch else 0.0)
+        # captured operators run torch's kernels for inference, which round differently from those for training
+        check(run, [inputs, *layer.parameters()], tolerance=1e-5)
 
 scores, tags = [random(3, 4, 5), random(5, 5), random(5), random(5)], torch.randint(5, (3, 4))
 check(lambda: negative_log_likelihood(Chain(scores[0], LENGTHS, *scores[1:]), tags), scores)
