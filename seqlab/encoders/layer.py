@@ -152,15 +152,16 @@ def _kernel_runs(cells: Sequence[Cell], inputs: Tensor, state: State) -> tuple[T
 def _kernel_run(cell: Cell, inputs: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
     assert isinstance(cell, LstmCell)
     first = [part.unsqueeze(0).contiguous() for part in state]
-    made: tuple[Tensor, ...] = _KERNEL(
-        inputs, *first, cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, cell.training
-    )
+    weights = cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh
+    made: tuple[Tensor, ...] = _KERNEL(inputs, *first, *weights, cell.training, torch.is_grad_enabled())
     return made
 
 
 def _lstm(inputs: Tensor, hidden: Tensor, cell: Tensor, *others: Any) -> tuple[Tensor, ...]:
-    *weights, is_training = others
-    return torch.lstm(inputs, [hidden, cell], weights, True, 1, 0.0, is_training, False, False)
+    *weights, is_training, has_gradients = others
+    # Operators run without gradients, for which torch has another kernel, which rounds differently.
+    with torch.set_grad_enabled(has_gradients):
+        return torch.lstm(inputs, [hidden, cell], weights, True, 1, 0.0, is_training, False, False)
 
 
 def _shapes(inputs: Tensor, hidden: Tensor, cell: Tensor, *_: Any) -> tuple[Tensor, ...]:
@@ -171,7 +172,8 @@ def _shapes(inputs: Tensor, hidden: Tensor, cell: Tensor, *_: Any) -> tuple[Tens
 # torch unrolls its own LSTM when it captures a program, which would hold for one number of steps alone.
 _KERNEL = Operator(
     "torch_lstm",
-    "Tensor inputs, Tensor hidden, Tensor cell, Tensor weight_ih, Tensor weight_hh, Tensor bias_ih, Tensor bias_hh, bool train",
+    "Tensor inputs, Tensor hidden, Tensor cell, Tensor weight_ih, Tensor weight_hh, Tensor bias_ih, Tensor bias_hh, "
+    "bool is_training, bool has_gradients",
     _lstm,
     shapes=_shapes,
     n_outputs=3,
