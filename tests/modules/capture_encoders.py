@@ -74,8 +74,7 @@ def reloaded(program: torch.export.ExportedProgram) -> nn.Module:
 BATCH, TIME = torch.export.Dim("batch"), torch.export.Dim("time")
 
 
-# not mLSTM: its loop over chunks of steps is unrolled for the number of steps of the example
-@pytest.mark.parametrize("case", [parameter for parameter in PARAMETERS if not str(parameter.values[0]).startswith("mlstm")])
+@pytest.mark.parametrize("case", PARAMETERS)
 def test_an_exported_encoder_holds_for_other_shapes(case: str) -> None:
     encode, example = encode_of(case), (torch.randn(3, 7, 5), torch.tensor([7, 3, 0]))
     with torch.no_grad():

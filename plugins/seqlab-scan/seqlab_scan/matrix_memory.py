@@ -11,11 +11,13 @@ log i_s - b_s up to t, and m_t = b_t + r_t. So a chunk is a few matrix products,
 Numbers kept for T steps in chunks of L: T L of weights, and T / L matrices.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from seqlab.functional.native import Operator
 
 CLOSED = -1e30
 """The logarithm of an input gate that lets nothing in: finite, since the difference of two infinities is not a number."""
@@ -57,19 +59,50 @@ def scan_matrix(
 
     The last chunk is filled up with steps that change nothing.
     """
+    hidden, memories, scales = _OPERATOR(queries, keys, values, log_input, log_forget, *first, chunk_steps)
+    return hidden, Memory(memories, scales)
+
+
+def _scan(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    log_input: Tensor,
+    log_forget: Tensor,
+    matrix: Tensor,
+    log_scale: Tensor,
+    chunk_steps: int,
+) -> tuple[Tensor, Tensor, Tensor]:
     n_steps = queries.shape[1]
     queries, keys, values = (_in_chunks(x, chunk_steps) for x in (queries, keys, with_weight(values)))
     decay = _in_chunks(log_forget, chunk_steps).cumsum(-1)
     entered = _in_chunks(log_input, chunk_steps, fill=CLOSED) - decay
     highest = entered.cummax(-1).values
-    scales = _scales(decay[..., -1], highest[..., -1], first.log_scale)
+    scales = _scales(decay[..., -1], highest[..., -1], log_scale)
     highest = torch.maximum(highest, scales[:, :-1, None])
     before = torch.exp(scales[:, :-1, None] - highest)
-    memories = _memories(before[..., -1], _summed(keys, values, entered - highest[..., -1:]), first.matrix)
+    memories = _memories(before[..., -1], _summed(keys, values, entered - highest[..., -1:]), matrix)
     weights = torch.exp((entered.unsqueeze(-2) - highest.unsqueeze(-1)).masked_fill(_is_later(chunk_steps, keys), -torch.inf))
     within = (queries @ keys.transpose(-1, -2) * weights) @ values
     products = torch.addcmul(within, before.unsqueeze(-1), queries @ memories[:, :-1])
-    return read_out(products, decay + highest).flatten(1, 2)[:, :n_steps], Memory(memories, scales)
+    return read_out(products, decay + highest).flatten(1, 2)[:, :n_steps], memories, scales
+
+
+def _shapes(queries: Tensor, keys: Tensor, values: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
+    *_, matrix, _, chunk_steps = others
+    lead = (matrix.shape[0], (queries.shape[1] + chunk_steps - 1) // chunk_steps + 1)  # memories of each sequence
+    return torch.empty_like(values), values.new_empty(*lead, *matrix.shape[1:]), values.new_empty(lead)
+
+
+# Captured whole, since its loops over chunks would be unrolled for one number of steps.
+_OPERATOR = Operator(
+    "scan_matrix",
+    "Tensor queries, Tensor keys, Tensor values, Tensor log_input, Tensor log_forget, Tensor matrix, Tensor log_scale, "
+    "int chunk_steps",
+    _scan,
+    shapes=_shapes,
+    n_outputs=3,
+)
 
 
 def _in_chunks(values: Tensor, chunk_steps: int, *, fill: float = 0.0) -> Tensor:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from seqlab_scan import MlstmCell, SlstmCell, scalar_memory
+from seqlab_scan import MlstmCell, SlstmCell, matrix_memory, scalar_memory
 from seqlab_scan.matrix_memory import Memory, scan_matrix
 from seqlab_scan.scalar_memory import scan_scalar
 from torch import Tensor, nn
@@ -241,8 +241,17 @@ def test_memory_of_long_records_grows_with_their_length_alone() -> None:
 
 
 @pytest.mark.slow
-def test_torch_finds_the_operator_consistent() -> None:
+def test_torch_finds_the_operator_of_slstm_consistent() -> None:
     tensors = [torch.randn(2, 3, 4, 20), *(torch.randn(2, 4, 5) for _ in range(3)), torch.randn(2, 20, 5)]
     mask = torch.rand(2, 4, 5)
     arguments = [*(one.requires_grad_() for one in tensors), mask, "sigmoid"]
     assert set(torch.library.opcheck(scalar_memory._OPERATOR.forward, arguments).values()) == {"SUCCESS"}
+
+
+@pytest.mark.slow
+def test_torch_finds_the_operator_of_mlstm_consistent() -> None:
+    sequences = [torch.randn(2, 5, 3, requires_grad=True) for _ in range(3)]
+    gates = [torch.randn(2, 5, requires_grad=True) for _ in range(2)]
+    first = [torch.randn(2, 3, 4, requires_grad=True), torch.zeros(2)]
+    arguments = [*sequences, *gates, *first, 2]
+    assert set(torch.library.opcheck(matrix_memory._OPERATOR.forward, arguments).values()) == {"SUCCESS"}
