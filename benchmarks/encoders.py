@@ -100,7 +100,7 @@ def speeds(experiment: Experiment, encoders: dict[str, list[str]], *, n_batches:
 def times_alone(
     experiment: Experiment, encoders: dict[str, list[str]], *, input_width: int, length: int, repeats: int
 ) -> dict[str, dict[str, float]]:
-    """Return the median seconds of each encoder by itself, `training` and `prediction`, on a batch of records of one length."""
+    """Return the median `training` and `prediction` seconds of each encoder alone, on a batch of equally long records."""
     n_records = max(2, TOKENS_A_BATCH // length)
     values = torch.randn(n_records, length, input_width, requires_grad=True)
     steps = Steps(values, torch.full((n_records,), length))

@@ -8,14 +8,12 @@ from torch import Tensor, nn
 
 from seqlab.data.batch import Batch
 from seqlab.data.fields import SubwordTableField, WordSubwords
-from seqlab.embeddings.base import Embedding
+from seqlab.embeddings.vectors import TableEmbedding
 
 
 @final
-class StaticSubwordEmbedding(Embedding):
+class StaticSubwordEmbedding(TableEmbedding):
     """Mean of the pretrained vectors of a word's subwords, scaled to standard deviation 1; no word is unknown.
-
-    Frozen vectors are not part of the checkpoint: the field has them, and the bundle stores them once.
 
     Args:
         field: The subwords and their vectors.
@@ -25,20 +23,10 @@ class StaticSubwordEmbedding(Embedding):
     fast state-of-the-art static embeddings", 2024.
     """
 
-    matrix: Tensor
-    scale: Tensor
-
     def __init__(self, field: SubwordTableField, *, is_frozen: bool = True) -> None:
         super().__init__()
         self.field = field
-        matrix = torch.from_numpy(field.matrix).float()
-        self.output_width = matrix.shape[1]
-        # tables differ in scale; learning rates are tuned for features with deviation 1
-        self.register_buffer("scale", 1 / matrix.std().clamp(min=1e-6), persistent=False)
-        if is_frozen:
-            self.register_buffer("matrix", matrix, persistent=False)
-        else:
-            self.matrix = nn.Parameter(matrix.clone())
+        self.set_table(torch.from_numpy(field.matrix).float(), is_frozen=is_frozen)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
         subwords = batch.tensors(self.field)

@@ -14,11 +14,30 @@ from seqlab.embeddings.base import Embedding
 from seqlab.functional.dropout import bernoulli_mask
 
 
-@final
-class VectorEmbedding(Embedding):
-    """Pretrained vectors, scaled to standard deviation 1; unknown words share one trainable vector.
+class TableEmbedding(Embedding):
+    """Base class: a table of pretrained vectors, frozen or tuned, and the factor that gives them standard deviation 1.
 
     Frozen vectors are not part of the checkpoint: the field has them, and the bundle stores them once.
+    """
+
+    matrix: Tensor
+    scale: Tensor
+
+    def set_table(self, matrix: Float[Tensor, "item feature"], *, n_reserved: int = 0, is_frozen: bool) -> None:
+        """Take the table; its first `n_reserved` rows are no vectors of items."""
+        self.output_width = matrix.shape[1]
+        deviation = matrix[n_reserved:].std() if len(matrix) > n_reserved else torch.tensor(1.0)
+        # files differ in scale; learning rates are tuned for features with deviation 1
+        self.register_buffer("scale", 1 / torch.clamp(deviation, min=1e-6), persistent=False)
+        if is_frozen:
+            self.register_buffer("matrix", matrix, persistent=False)
+        else:
+            self.matrix = nn.Parameter(matrix.clone())
+
+
+@final
+class VectorEmbedding(TableEmbedding):
+    """Pretrained vectors, scaled to standard deviation 1; unknown words share one trainable vector.
 
     Args:
         field: The words and their vectors.
@@ -26,25 +45,15 @@ class VectorEmbedding(Embedding):
         unknown_prob: Probability of replacing a word by unknown in training.
     """
 
-    matrix: Tensor
-    scale: Tensor
     item_axes = MappingProxyType({"matrix": "i-"})
 
     def __init__(self, field: VectorField, *, is_frozen: bool = True, unknown_prob: float = 0.0) -> None:
         super().__init__()
         self.field = field
         self.unknown_prob = unknown_prob
-        matrix = torch.from_numpy(field.matrix)
-        self.output_width = matrix.shape[1]
         # zeros: an unknown word starts without any features
-        self.unknown = nn.Parameter(torch.zeros(self.output_width))
-        scale = matrix[N_RESERVED:].std() if len(matrix) > N_RESERVED else torch.tensor(1.0)
-        # files differ in scale; learning rates are tuned for features with deviation 1
-        self.register_buffer("scale", 1 / torch.clamp(scale, min=1e-6), persistent=False)
-        if is_frozen:
-            self.register_buffer("matrix", matrix, persistent=False)
-        else:
-            self.matrix = nn.Parameter(matrix.clone())
+        self.unknown = nn.Parameter(torch.zeros(field.matrix.shape[1]))
+        self.set_table(torch.from_numpy(field.matrix), n_reserved=N_RESERVED, is_frozen=is_frozen)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch time feature"]:
         ids: Int[Tensor, "batch time"] = batch.tensor(self.field)

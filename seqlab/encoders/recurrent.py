@@ -90,10 +90,9 @@ class RecurrentEncoder(Encoder):
         self.is_stateful = is_stateful
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
         top_width = input_width
-        layer_of = RecurrentLayer if backward_cell is None else MixedLayer
-        makers = [cell, backward_cell or cell][: self.n_directions]
+        layer_of, makers = RecurrentLayer if backward_cell is None else MixedLayer, [cell, backward_cell or cell]
         for layer_width in _widths(width, depth):
-            cells = [as_cell(make, input_width=top_width, width=layer_width) for make in makers]
+            cells = [as_cell(make, input_width=top_width, width=layer_width) for make in makers[: self.n_directions]]
             self.layers.append(layer_of(cells, learns_state=initial_state == "learned", bptt_steps=bptt_steps))
             top_width = self._connect(connection, input_width=top_width, layer_width=cells[0].width)
         self.output_width = top_width if self.n_stacks == 1 else self._merged_width(top_width)

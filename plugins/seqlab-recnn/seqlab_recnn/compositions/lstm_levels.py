@@ -70,13 +70,10 @@ class _States(torch.autograd.Function):
             if own is not None and own_bias is not None:
                 torch.addmm(own_bias, hidden, own, out=at.forget)
                 at.forget.sigmoid_()
-                at.gates[:, : 2 * width].sigmoid_()
-                at.gates[:, 2 * width :].tanh_()
-            else:
-                # The candidate stands between i, o and the forget gates, so the sigmoids are two slices.
-                for part in (at.gates[:, : 2 * width], at.gates[:, 3 * width :]):
-                    part.sigmoid_()
-                at.gates[:, 2 * width : 3 * width].tanh_()
+            # i and o, the candidate, and, unless each child has its own, the forget gates.
+            at.gates[:, : 2 * width].sigmoid_()
+            at.gates[:, 2 * width : 3 * width].tanh_()
+            at.gates[:, 3 * width :].sigmoid_()
             in_gate, out_gate, candidate = at.gates[:, : 3 * width].chunk(3, 1)
             if mask is not None:
                 candidate = candidate * mask[tape.inner(level)]
